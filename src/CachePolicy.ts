@@ -120,7 +120,7 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * @since 0.1.0
  */
 export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  under(self, (policy) => ({ ...policy, readsMemory: false, readsStore: false, joins: "none" }))
+  under(self, (policy) => ({ ...policy, readsEntries: false, joins: "none" }))
 
 /**
  * Runs cached effects as if they were not cached, even those inside loads.
@@ -150,8 +150,7 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   under(self, (policy) => ({
     ...policy,
     bypass: true,
-    readsMemory: false,
-    readsStore: false,
+    readsEntries: false,
     joins: "none",
     writes: false
   }))

@@ -224,7 +224,7 @@ const asksInFlight = ({ storeTier }: Engine): boolean => storeTier?.store.getUns
 
 const absent = (situation: Situation, at: number): Answer => {
   const { engine, id, inMemory, inStore, policy, request, stored, within } = situation
-  if (inStore === undefined || !policy.readsStore) return loaded(situation, at, undefined)
+  if (inStore === undefined || !policy.readsEntries) return loaded(situation, at, undefined)
   const flight = joinableFlight(engine, id, request, within?.flight)
   if (flight?.readsStore === true && asksInFlight(engine)) {
     // A load that has asked the store before is joined, except by a read that the store answers at once.
@@ -263,7 +263,7 @@ const loaded = (situation: Situation, at: number, stale: Entry | undefined): Ans
   const isCycle = around !== undefined && awaited !== undefined && reaches(awaited, around)
   if (isCycle || (flight === undefined && engine.closed)) return answerOf(at, "defect")
   const spare = stale ?? flight?.stale
-  const fallback = spare !== undefined && policy.readsMemory && !isAnswered(engine, spare) &&
+  const fallback = spare !== undefined && policy.readsEntries && !isAnswered(engine, spare) &&
     (spare === stale || fallsBackOn(situation, spare, at))
   return answerOf(at, flight === undefined ? "load" : "joined", { fallback })
 }

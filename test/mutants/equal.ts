@@ -36,5 +36,59 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
       "src/internal/engine/request/context.ts readContextOf: last !== undefined && last.context === fiber.context => false",
       "src/internal/engine/request/context.ts renew: self.isPrivate => true"
     ]
+  },
+  {
+    reason: "At the border both ways give the same number, and an entry that ends when it did stays where it is.",
+    mutants: [
+      "src/internal/engine/request/inherit.ts inherited: age <= 0 => age < 0",
+      "src/internal/engine/request/sliding.ts slide: moved <= expiresAt => moved < expiresAt",
+      "src/internal/engine/request/adopt.ts adopt: createdAt + millis < from => createdAt + millis <= from",
+      "src/internal/engine/request/adopt.ts adopt: end === expiresAt => false",
+      "src/internal/engine/request/adopt.ts adopt: end > expiresAt => end >= expiresAt",
+      "src/internal/engine/request/throttle.ts leftOf: pause.until <= now => pause.until < now"
+    ]
+  },
+  {
+    reason: "Without the shortcut, the longer way gives the same answer.",
+    mutants: [
+      "src/internal/engine/read/validate.ts checkCounting: memoryTtlMillis !== undefined => true",
+      `src/internal/engine/request/copy.ts copied: copy === "freeze" && Exit.isExit(answer) … r) && frozen.has(answer.value as object) => false`,
+      `src/internal/engine/request/copy.ts copied: "freeze" => ""`,
+      "src/internal/engine/request/decide.ts nowFor: !entry.hasDeadlines && request.deadlinesOnly => false",
+      "src/internal/engine/request/decide.ts isDueAgain: entry.memoryExpiresAt !== undefined => true",
+      "src/internal/engine/request/decide.ts isFreshAt: entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now) => false",
+      "src/internal/engine/request/rules.ts check: !hasOptions && defaults === noReadDefaults => false",
+      "src/internal/engine/request/rules.ts shortened: !isLimited(self, request) => false",
+      "src/internal/engine/read/read.ts find: policy !== Policy.standard => true",
+      `src/internal/engine/read/read.ts find: typeof key === "string" && key[0] !== "~" => false`,
+      `src/internal/engine/read/read.ts find: "string" => ""`,
+      "src/internal/engine/read/read.ts find: constant !== undefined && !request.isConstant(constant) => true",
+      "src/internal/engine/read/read.ts find: constant !== undefined && !request.isConstant(constant) => constant !== undefined || !request.isConstant(constant)",
+      "src/internal/engine/read/read.ts find: constant !== undefined => true",
+      "src/internal/engine/read/read.ts find: !(request.servesFresh && memoryExpiresAt … efined && isBeforeDeadlines(entry, now)) => true",
+      "src/internal/engine/read/read.ts find: request.servesFresh && memoryExpiresAt = … defined && isBeforeDeadlines(entry, now) => false",
+      "src/internal/engine/read/read.ts find: self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist => true",
+      "src/internal/engine/read/read.ts find: sameIds.exist => true",
+      "src/internal/engine/read/read.ts find: policy.detector !== undefined => true"
+    ]
+  },
+  {
+    reason: "What is looked for or asked once more says what it said.",
+    mutants: [
+      "src/internal/engine/request/context.ts renew: self.lastReadContext === undefined => true",
+      "src/internal/engine/request/rules.ts plainRules: false => true"
+    ]
+  },
+  {
+    reason: "A scheduled task forgets the context twice.",
+    mutants: [
+      "src/internal/engine/request/context.ts renew: self.lastReadContext === undefined => true (2)"
+    ]
+  },
+  {
+    reason: "Names a fiber that never fails.",
+    mutants: [
+      `src/internal/engine/read/askStore.ts startTimer: "limits the time of questions to the store" => ""`
+    ]
   }
 ]

@@ -42,7 +42,7 @@ interface Known {
 }
 
 /** A mutant that has met tests for so long is left alone, until the model meets it. */
-const budgetMillis = 10_000
+const budgetMillis = 12_000
 
 const digestOf = (files: ReadonlyArray<string>): string => {
   const hash = createHash("sha1")

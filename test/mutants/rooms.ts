@@ -37,13 +37,17 @@ export const rooms: Readonly<Record<string, Room>> = {
   request: engine(
     "request",
     ...requests,
-    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")
+    "test/promises/P6.test.ts",
+    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets", "sqlTransaction")
   ),
   read: engine(
     "read",
     ...requests,
     ...cached("flights", "sharedQuestions", "farStore", "timeoutsOfStores", "untracked", "waitForOthers", "patience"),
-    ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts")
+    ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts"),
+    ...cached("waitForWrite", "queuedLoads", "sameIds", "curve", "byFunction", "lateAnswers", "stream"),
+    ...["test/promises/P4.test.ts", "test/CacheMetrics.test.ts", "test/drivers/clockBeside.test.ts"],
+    ...["test/internal/engine/promotedUnits.test.ts", "test/internal/engine/lease/needEachOther.test.ts"]
   ),
   flight: sampled(engine("flight", ...cached("flights", "patience", "failingLeaders", "loadsThatOutliveCallers"))),
   lease: sampled(engine("lease", ...cached("waitForOthers", "waitForWrite", "tagReleasesLease", "releases"))),

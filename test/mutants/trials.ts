@@ -101,12 +101,19 @@ const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): 
     if (told.length > lines) since = Date.now()
     lines = told.length
     const worker = told.find((line) => line._tag === "Pid")
-    if (Date.now() - since > hungMillis && worker !== undefined) process.kill(worker.pid, "SIGKILL")
+    if (Date.now() - since > hungMillis && worker !== undefined) kill(worker.pid)
   }, 2000)
   const specifications = await vitest.globTestSpecifications(files.map((file) => join(root, file)))
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
   clearInterval(timer)
   return unhandledErrors.length > 0 || testModules.some((module) => module.state() === "failed")
+}
+
+/** Ends a worker, which may have ended already. */
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {}
 }
 
 const readTold = (): ReadonlyArray<Told> =>

@@ -16,21 +16,22 @@ export const whatIs = (value: unknown): Known | undefined => {
   if (Option.isOption(value)) return schema("an Option", "Schema.Option(…)")
   if (Result.isResult(value)) return schema("a Result", "Schema.Result(…)")
   if (Exit.isExit(value)) return schema("an Exit", "Schema.Exit(…), or run it in the load, like Effect.flatten(load)")
-  if (Stream.isStream(value)) {
-    return { name: "a Stream", advice: "collect it in the load, like Stream.runCollect(stream)" }
-  }
   if (Effect.isEffect(value)) return { name: "an Effect", advice: "run it in the load, like Effect.flatten(load)" }
   if (value instanceof Promise) {
     return { name: "a Promise", advice: "wait for it in the load, like Effect.promise(() => promise)" }
   }
-  return typeof value === "object" && value !== null ? readOnce(value) : undefined
+  return readOnce(value)
 }
 
 const inTheLoad = (name: string): Known => ({ name, advice: "read it in the load, and cache its content" })
 
 /** Names a value whose content its first reader uses up. */
-export const readOnce = (value: object): Known | undefined => {
+export const readOnce = (value: unknown): Known | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
   try {
+    if (Stream.isStream(value)) {
+      return { name: "a Stream", advice: "collect it in the load, like Stream.runCollect(stream)" }
+    }
     if ("bodyUsed" in value) return inTheLoad("a Response or Request")
     const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
     return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined

@@ -84,6 +84,6 @@ export const disabled: Cache = {
   [TypeId]: TypeId,
   strategy: nothing,
   copy: undefined,
-  read: (fiber, request) => Read.bypass(fiber, request.load),
+  read: (_fiber, request) => Read.bypass(request.load),
   perform: (operation, ...args) => operation.without(...args)
 }

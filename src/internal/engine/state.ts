@@ -345,7 +345,6 @@ export interface Rules {
   readonly patienceMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
   readonly isAsked: boolean
-  readonly hasTimeouts: boolean
   /** With 0 or less, the next read after a failed load loads again at once. */
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
@@ -446,8 +445,8 @@ export interface SharedContext {
 
 /** How calls inside an effect use the cache. `CachePolicy` makes values of this type. */
 export interface Policy {
-  readonly readsMemory: boolean
-  readonly readsStore: boolean
+  /** Whether reads may use entries that are in memory or in the store. */
+  readonly readsEntries: boolean
   readonly joins: "any" | "refresh" | "none"
   /** Whether loads under this policy can be joined, and whether their results can be stored. */
   readonly writes: boolean

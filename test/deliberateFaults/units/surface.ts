@@ -17,13 +17,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/unfit.test.ts"
   },
   {
-    name: "a value that can be read only once is cached without a warning",
-    in: "warnOfValue",
-    find: "typeof value === \"object\" && value !== null ? kindOf(value) : undefined",
-    replace: "undefined",
-    by: "test/cached/unfit.test.ts"
-  },
-  {
     name: "a Response in memory is a value like any other",
     in: "readOnce",
     find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",

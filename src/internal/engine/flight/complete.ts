@@ -74,7 +74,6 @@ export const publish = (self: Flights, flight: Flight): void => {
   }
   // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
-  if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
   // Even a cached failure is an answer of the origin, so the origin works again. A store hit does not prove this.
   if (flight.found === undefined) {
     self.retryAt.delete(flight.id)

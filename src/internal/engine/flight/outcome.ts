@@ -92,7 +92,7 @@ export const orStale = (
  * must not have answered since. The strategy must allow the fallback, or a touch must have made the value fresh again.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
-  if (!caller.policy.readsMemory) return undefined
+  if (!caller.policy.readsEntries) return undefined
   const stale = caller.stale ?? caller.flight.stale
   if (stale === undefined) return undefined
   adopt(self, caller, stale, now)

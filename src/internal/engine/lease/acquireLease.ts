@@ -87,7 +87,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       return yield* afterWait(self, flight, asking, { granted: acquired, markers, owner })
     }
     if (!isFirst) rejected++
-    if (!flight.policy.readsStore) {
+    if (!flight.policy.readsEntries) {
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt

@@ -31,7 +31,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
     // Asks the store unless `known` is the newest: the store was perhaps not asked before, or its entry was rejected.
     const isNewest = flight.rejectedWriteId === undefined
-      ? policy.readsStore
+      ? policy.readsEntries
       : known?.writeId === flight.rejectedWriteId
     if (engine.storeTier === undefined || isNewest) return Effect.succeed(remember(attempt, known))
     return Effect.map(

@@ -103,7 +103,7 @@ export const storedMany = <E = never>(
     }
     const look = allInMemory(self, fiber, policy, keys)
     return Effect.flatMap(look, (entries): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
-      if (tier === undefined || !policy.readsStore) return Effect.succeed(entries)
+      if (tier === undefined || !policy.readsEntries) return Effect.succeed(entries)
       const isInMemory = !entries.includes(undefined)
       // While a transaction is committed, a read may have put one of its new values in memory, beside an old one.
       if (isInMemory && (keys.length === 1 || tier.commits.current === undefined)) return Effect.succeed(entries)
@@ -267,7 +267,7 @@ const inMemory = (
   policy: Policy.Policy,
   key: Key
 ): Entry | undefined => {
-  if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
+  if (!policy.readsEntries || !trustsMemory(self, policy)) return undefined
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
   if (entry === undefined || isOfStream(entry)) return undefined

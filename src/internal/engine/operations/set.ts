@@ -66,7 +66,7 @@ export const set = Effect.fnUntraced(function*(
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
   // `keepTtl` reads the entry as part of the write, so the policy's restrictions on reads do not apply.
-  const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidate: undefined }
+  const reading: Policy.Policy = { ...policy, readsEntries: true, invalidate: undefined }
   const existing = options.keepTtl
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined

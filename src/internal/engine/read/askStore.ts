@@ -177,7 +177,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const tier = self.storeTier!
   question.isAnswered = true
   // Computed before readers resume: the flights they start count as changes, and any change may affect a derived entry.
-  const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
+  const isUnknown = Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   // A reader that resumes may change entries before the next one does.
   question.mutations = self.mutations

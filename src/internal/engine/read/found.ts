@@ -42,7 +42,7 @@ export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
     const now = flight.endedAt
     if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {
       const request = retryRead(caller)
-      const isKnown = policy.readsStore && !policy.strict && !found.insteadOfLoad
+      const isKnown = policy.readsEntries && !policy.strict && !found.insteadOfLoad
       return isKnown ? loadInstead(caller, request, found.entry) : request
     }
     noteFound(self, caller, found, now)
@@ -50,7 +50,7 @@ export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
   })
 
 const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): boolean => {
-  if (!caller.policy.readsStore) return true
+  if (!caller.policy.readsEntries) return true
   adopt(self, caller, entry, now)
   const decision = decideAt(caller.request, entry, now, () => 0)
   return decision === Load || decision === LoadOrStale
@@ -58,4 +58,4 @@ const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): bo
 
 /** Loads without another store request: the flight has just asked the store. */
 const loadInstead = ({ flight: { engine, id }, policy }: Caller, request: Request, found: Entry) =>
-  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, found.writeId, found))
+  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, undefined, found))

@@ -19,8 +19,8 @@ export const plainHit = <A>(
   key: Key,
   use: (value: never) => A | undefined
 ): A | undefined => {
-  const { clock, policy, within } = readContextOf(self, fiber)
-  if (policy !== Policy.standard || within !== undefined || self.hitsHaveEffects || sameIds.exist) return undefined
+  const { clock, policy } = readContextOf(self, fiber)
+  if (policy !== Policy.standard || self.hitsHaveEffects || sameIds.exist) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
   if (entry === undefined || entry.memoryExpiresAt !== undefined) return undefined
   const { exit } = entry

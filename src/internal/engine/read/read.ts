@@ -29,7 +29,7 @@ import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { adopt } from "../request/adopt.ts"
-import { aside, Within } from "../request/attempt.ts"
+import { aside } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { copied } from "../request/copy.ts"
@@ -190,7 +190,7 @@ const readUnder = <A, E>(
   request: Request<A, E>,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
-  if (policy.bypass) return bypass(fiber, request.load)
+  if (policy.bypass) return bypass(request.load)
   const id = idOf(ownKey(request.key))
   if (policy.invalidate !== undefined) {
     const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
@@ -208,14 +208,9 @@ const readUnder = <A, E>(
 }
 
 /** Runs a load without the cache, and hides its reads from the surrounding load. */
-export const bypass = <A, E>(
-  fiber: Fiber.Fiber<any, any>,
-  load: Effect.Effect<A, E, any>
-): Effect.Effect<A, E> => {
+export const bypass = <A, E>(load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
   // The effect gets its own scope, like every load in the cache.
-  const own = Effect.scoped(load) as Effect.Effect<A, E>
-  return fiber.getRef(Within) === undefined ? own : aside(own)
-}
+  aside(Effect.scoped(load) as Effect.Effect<A, E>)
 
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
@@ -234,8 +229,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
     // The running flight, such as a refresh, does not read the store, which may have an entry that this read can use.
-    if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
-      return resume(engine.storeReads.askThenJoin(reader, joining))
+    if (joining.readsStore && !running.readsStore) {
+      return resume(engine.storeReads!.askThenJoin(reader, joining))
     }
     // Only the timeouts matter to a caller that joins. Other options are checked when a read starts a flight.
     const invalid = hasTimeouts ? invalidity(engine, request) : undefined
@@ -328,9 +323,7 @@ export const flightBefore = ({ engine, id, policy }: Pick<Reader, "engine" | "id
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
     ? running
-    : engine.ending.size > 0
-    ? engine.ending.get(id)
-    : undefined
+    : engine.ending.get(id)
 }
 
 /** The flight around this read that loads the same id. With private flights, only such a flight can close a cycle. */

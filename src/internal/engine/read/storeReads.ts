@@ -95,9 +95,8 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   const tier = engine.storeTier!
   const isAsked = tier.store.getUnsafe === undefined || engine.closed
   const isFlight = isAsked && isFar(tier) && policy.writes && !engine.closed
-  if (isAsked && !isFlight && !mayAsk(reader)) return useFound(reader, rejected, NeedsEffect)
-  const invalid = isAsked ? undefined : invalidity(engine, request)
-  if (invalid !== undefined) return Effect.die(invalid)
+  const needsFlight = isAsked ? !isFlight && !mayAsk(reader) : invalidity(engine, request) !== undefined
+  if (needsFlight) return useFound(reader, rejected, NeedsEffect)
   // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)

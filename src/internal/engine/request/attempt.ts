@@ -33,7 +33,7 @@ export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside
 /** The attempt at a load that the current fiber counts as part of: like `Within`, but `undefined` inside `aside`. */
 export const loadingOf = (context: Context.Context<never>): Attempt | undefined => {
   const within = Context.get(context, Within)
-  return within === undefined || Context.get(context, Aside) === within ? undefined : within
+  return Context.get(context, Aside) === within ? undefined : within
 }
 
 export const aside = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

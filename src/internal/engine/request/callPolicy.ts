@@ -8,8 +8,7 @@ export type { Operation, Policy } from "../state.ts"
 const nothing: ReadonlySet<Operation> = new Set()
 
 export const standard: Policy = {
-  readsMemory: true,
-  readsStore: true,
+  readsEntries: true,
   joins: "any",
   writes: true,
   bypass: false,
@@ -28,22 +27,21 @@ export const Current = Context.Reference<Policy>("effect-cached/CachePolicy", { 
 
 export const refreshing = (self: Policy): Policy => ({
   ...self,
-  readsMemory: false,
-  readsStore: false,
+  readsEntries: false,
   joins: "refresh"
 })
 
 export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
-export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector, trace: detector?.trace })
+export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector, trace: detector!.trace })
 
 export const readingAll = (self: Policy): Policy =>
   readsNormally(self)
     ? self
-    : { ...self, readsMemory: true, readsStore: true, joins: "any", bypass: false, invalidate: undefined }
+    : { ...self, readsEntries: true, joins: "any", bypass: false, invalidate: undefined }
 
 export const readsNormally = (self: Policy): boolean =>
-  self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && self.invalidate === undefined
+  self.readsEntries && self.joins === "any" && !self.bypass && self.invalidate === undefined
 
 const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
 
@@ -58,7 +56,7 @@ export const disabling = (what: string, names: ReadonlyArray<Operation>): (polic
   const invalidate = names.includes("invalidate")
   return (policy) => ({
     ...policy,
-    ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
+    ...get ? { readsEntries: false, joins: "none" } : {},
     ...set ? { writes: false } : {},
     ...invalidate ? { invalidate: undefined } : {},
     disabled: new Set([...policy.disabled, ...names])

@@ -11,7 +11,7 @@ export const copyOf = <A>(copy: Copy, key: Key): (value: A) => A =>
   copy === "structured" ? (value) => structured(value, key) : copy === "freeze" ? freeze : copy as (value: A) => A
 
 export const copied = <A, E>(answer: Effect.Effect<A, E>, copy: Copy, key: Key): Effect.Effect<A, E> =>
-  copy === "freeze" && Exit.isExit(answer) && Exit.isSuccess(answer) && isFrozen(answer.value)
+  copy === "freeze" && Exit.isExit(answer) && Exit.isSuccess(answer) && frozen.has(answer.value as object)
     ? answer
     : Effect.map(answer, copyOf<A>(copy, key))
 
@@ -29,8 +29,6 @@ const structured = <A>(value: A, key: Key): A => {
 
 /** Objects that `freeze` has frozen, including their parts. `Object.isFrozen` would ignore nested objects. */
 const frozen = new WeakSet<object>()
-
-const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)
 
 /** Freezes plain objects and arrays in place, each only once. Leaves other objects inside the value unfrozen. */
 const freeze = <A>(value: A): A => {

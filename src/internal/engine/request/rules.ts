@@ -44,20 +44,17 @@ const check = (self: Defaulting, request: Request): Rules => {
   const { options, strategy } = request
   // The fast path of most misses: without options or layer defaults, only the strategy's rules apply.
   if (!hasOptions && defaults === noReadDefaults) return plainRules(request)
-  const { timeout } = options
-  const softTimeout = optionOf(self, request, "softTimeout")
-  const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
+  const timeoutMillis = constantMillisOf(options.timeout)
   return {
     defaults,
-    timeoutMillis: timeoutMillisOf("timeout", timeout),
-    patienceMillis: timeoutMillisOf("timeout", timeout),
-    softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
+    timeoutMillis,
+    patienceMillis: timeoutMillis,
+    softTimeoutMillis: constantMillisOf(optionOf(self, request, "softTimeout")),
     isAsked: false,
-    hasTimeouts: timeout !== undefined || softTimeout !== undefined || options.maxLoad !== undefined,
-    retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
-    memoryTtlMillis: millisOf("memoryTtl", optionOf(self, request, "memoryTtl")),
-    minLoadMillis: millisOf("minLoad", optionOf(self, request, "minLoad")),
-    maxLoadMillis: millisOf("maxLoad", options.maxLoad) ?? ofClass(request),
+    retryAfterMillis: retryAfterOf(options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter),
+    memoryTtlMillis: millisOf(optionOf(self, request, "memoryTtl")),
+    minLoadMillis: millisOf(optionOf(self, request, "minLoad")),
+    maxLoadMillis: millisOf(options.maxLoad) ?? ofClass(request),
     inherit: options.inherit,
     jitter: checkJitter(strategy.jitter ?? defaults.jitter),
     tags: undefined
@@ -70,8 +67,7 @@ const plainRules = (request: Request): Rules => ({
   patienceMillis: undefined,
   softTimeoutMillis: undefined,
   isAsked: false,
-  hasTimeouts: false,
-  retryAfterMillis: millisOf("retryAfter", request.strategy.retryAfter) ?? retryAfterMillis,
+  retryAfterMillis: retryAfterOf(request.strategy.retryAfter),
   memoryTtlMillis: undefined,
   minLoadMillis: undefined,
   maxLoadMillis: ofClass(request),
@@ -93,11 +89,14 @@ export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>
   name: Name
 ): AnyReadOptions[Name] | ReadDefaults[Name] => options[name] ?? self.readDefaults[name]
 
-const millisOf = (name: string, input: Ttl.Input | undefined): number | undefined =>
-  input === undefined ? undefined : toMillis(input, name)
+/** Options have been validated, but not the strategies of users. */
+const retryAfterOf = (input: Ttl.Input | undefined): number =>
+  input === undefined ? retryAfterMillis : toMillis(input, "retryAfter")
 
-const timeoutMillisOf = (name: Timeout, input: AnyReadOptions[Timeout]): number | undefined =>
-  typeof input === "function" ? undefined : millisOf(name, input)
+const millisOf = (input: Ttl.Input | undefined): number | undefined => input === undefined ? undefined : toMillis(input)
+
+const constantMillisOf = (input: AnyReadOptions[Timeout]): number | undefined =>
+  typeof input === "function" ? undefined : millisOf(input)
 
 type Timeout = "timeout" | "softTimeout"
 
@@ -132,7 +131,7 @@ export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
-  typeof given === "function" ? toMillis(given(ownKey(key)), `${name} of "${idOf(key)}"`) : millisOf(name, given)
+  typeof given === "function" ? toMillis(given(ownKey(key)), `${name} of "${idOf(key)}"`) : millisOf(given)
 
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   try {
@@ -164,12 +163,13 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
 }
 
 /** A strategy threw for a stored entry. Callers with this strategy end with a defect, and the others read again. */
-class StrategyThrew extends Error {
+class StrategyThrew {
   readonly strategy: Strategy<never, never, never>
+  readonly cause: unknown
 
   constructor(strategy: Strategy<never, never, never>, cause: unknown) {
-    super(`The strategy "${strategy.name}" threw on an entry of the store`, { cause })
     this.strategy = strategy
+    this.cause = cause
   }
 }
 
@@ -248,13 +248,9 @@ export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entr
   }
 }
 
-export const isLimited = (self: Defaulting, request: Request): boolean => {
-  const { rules } = request
-  return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
-    ? false
-    : request.options.timeout !== undefined || request.options.maxLoad !== undefined ||
-      optionOf(self, request, "softTimeout") !== undefined
-}
+export const isLimited = (self: Defaulting, request: Request): boolean =>
+  request.options.timeout !== undefined || request.options.maxLoad !== undefined ||
+  optionOf(self, request, "softTimeout") !== undefined
 
 /** Subtracts the time already spent from the request's timeouts. */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {

@@ -27,9 +27,7 @@ export const isThrottled = (
   id: string,
   now: number
 ): boolean => {
-  const pause = self.retryAt.get(id)
-  if (pause === undefined) return false
-  if (leftOf(pause, now) === 0) {
+  if (leftOf(self.retryAt.get(id), now) === 0) {
     self.retryAt.delete(id)
     return false
   }

@@ -426,7 +426,7 @@ const readAgain = (
   })
 
 /** A policy that skips memory and the store, but can join a run that another reader has started. */
-const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
+const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsEntries: false })
 
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]

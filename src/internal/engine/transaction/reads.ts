@@ -103,7 +103,7 @@ export const read = <A, E>(
 ): Effect.Effect<A, E> => {
   if (!self.isOpen && self.root.bypasses) return self.root.outer.read(fiber, request)
   return guarded(self, () => {
-    if (self.root.bypasses) return Read.bypass(fiber, request.load)
+    if (self.root.bypasses) return Read.bypass(request.load)
     const policy = fiber.getRef(Policy.Current)
     const rest = Effect.withFiber<A, E>((fiber) =>
       circle(self, fiber, policy, request) ?? self.inside.read(fiber, request)

@@ -1,7 +1,9 @@
 /** Ids that are held off after a failure. */
 import { expect, it } from "@effect/vitest"
+import { noReadDefaults } from "../../../../src/internal/defaults/options.ts"
 import type { Engine } from "../../../../src/internal/engine/engine.ts"
-import { holdOff } from "../../../../src/internal/engine/request/throttle.ts"
+import { holdOff, isThrottled } from "../../../../src/internal/engine/request/throttle.ts"
+import type { Request } from "../../../../src/internal/engine/state.ts"
 
 it("P7 · ids that are held off and never read again are bounded, the oldest forgotten first", () => {
   const retryAt: Engine["retryAt"] = new Map()
@@ -10,4 +12,15 @@ it("P7 · ids that are held off and never read again are bounded, the oldest for
   expect(retryAt.size).toBe(10_000)
   expect(retryAt.has("id 9")).toBe(false)
   expect(retryAt.has("id 10009")).toBe(true)
+})
+
+it("a pause is forgotten when it has ended, and a longer one replaces it", () => {
+  const request = { rules: { defaults: noReadDefaults, retryAfterMillis: 1 } } as Request
+  const engine = { retryAt: new Map(), readDefaults: noReadDefaults } as unknown as Engine
+  holdOff(engine, "a", 100_000, 1000)
+  holdOff(engine, "a", 100_500, 2000)
+  holdOff(engine, "a", 100_500, 1000)
+  expect(isThrottled(engine, request, "a", 102_499)).toBe(true)
+  expect(isThrottled(engine, request, "a", 102_500)).toBe(false)
+  expect(engine.retryAt.size).toBe(0)
 })

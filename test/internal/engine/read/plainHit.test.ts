@@ -1,0 +1,76 @@
+/** Hits for callers that answer without an effect, and what makes them read as usual. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching, Eviction } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { hitNow } from "../../../../src/Caching.ts"
+import type { Key } from "../../../../src/internal/key/ofKey.ts"
+import { start } from "../../../support/caches.ts"
+import { firstOfTheirIds } from "../../../support/firstOfTheirIds.ts"
+
+firstOfTheirIds()
+
+const hit = (key: Key, use: (value: unknown) => unknown = (value) => value) =>
+  Effect.flatMap(
+    Caching.Caching,
+    (caching) => Effect.withFiber((fiber) => Effect.succeed(hitNow(caching, fiber, key, use)))
+  )
+
+const stored = (key: string) => Cached.ttl(Effect.succeed(`of ${key}`), { key, ttl: "1 hour" })
+
+const memory = CacheLayer.memory()
+
+describe("hitNow", () => {
+  it.effect("answers with a fresh value in memory, which counts as a hit", () =>
+    Effect.gen(function*() {
+      yield* stored("a")
+      expect(yield* hit("a", (value) => [value])).toEqual(["of a"])
+      expect(yield* hit("b")).toBeUndefined()
+      expect(yield* Cached.stats).toMatchObject({ hits: 1, misses: 1 })
+      expect(yield* Stream.runCollect(Cached.entries())).toMatchObject([{ reads: 1 }])
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("keeps the value from being evicted next", () =>
+    Effect.gen(function*() {
+      for (const key of ["a", "b"]) yield* stored(key)
+      yield* hit("a")
+      yield* stored("c")
+      expect([yield* hit("a"), yield* hit("b")]).toEqual(["of a", undefined])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+
+  it.effect("counts nothing if no answer is made of the value", () =>
+    Effect.gen(function*() {
+      yield* stored("a")
+      expect(yield* hit("a", () => undefined)).toBeUndefined()
+      expect((yield* Cached.stats).hits).toBe(0)
+      expect(yield* Stream.runCollect(Cached.entries())).toMatchObject([{ reads: 0 }])
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("leaves what has expired, and failures, to a read", () =>
+    Effect.gen(function*() {
+      yield* stored("a")
+      yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
+      expect(yield* hit("failed")).toBeUndefined()
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* hit("a")).toBe("of a")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* hit("a")).toBeUndefined()
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("leaves what memory keeps for a memoryTtl to a read", () =>
+    Effect.gen(function*() {
+      yield* Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour", memoryTtl: "1 minute" })
+      expect(yield* hit("a")).toBeUndefined()
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))
+
+  it.effect("leaves reads under a policy, within a load and before listeners to a read", () =>
+    Effect.gen(function*() {
+      yield* stored("a")
+      expect(yield* CachePolicy.refresh(hit("a"))).toBeUndefined()
+      expect(yield* Cached.ttl(Effect.map(hit("a"), String), { key: "outer", ttl: "1 hour" })).toBe("undefined")
+      expect(yield* hit("a")).toBe("of a")
+      yield* start(Stream.runDrain(Cached.events))
+      expect(yield* hit("a")).toBeUndefined()
+    }).pipe(Effect.provide(memory)))
+})

@@ -1,0 +1,71 @@
+/** What a strategy is asked about entries in special states. */
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { counting } from "../../../support/caches.ts"
+
+const hour = Strategy.ttl({ ttl: "1 hour" })
+
+it.effect("a softly invalidated entry is judged twice by one throw of the dice", () =>
+  Effect.gen(function*() {
+    const thrown: Array<number> = []
+    const strategy: Strategy.Strategy = {
+      ...hour,
+      name: "dice",
+      decide: (_entry, _now, random) => {
+        thrown.push(random())
+        return Strategy.ServeAndRefresh
+      }
+    }
+    const read = Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy, tags: ["t"] }))
+    yield* read
+    yield* Cached.invalidateTag("t", { mode: "soft" })
+    yield* read
+    const [first, second] = thrown
+    expect(first).toBeTypeOf("number")
+    expect(second).toBe(first)
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a strategy that falls back on what was softly invalidated may do so, whatever it does with fresh entries", () =>
+  Effect.gen(function*() {
+    const strategy: Strategy.Strategy = {
+      ...hour,
+      name: "falls back",
+      decide: (entry) => entry?.softExpiresAt === Infinity ? Strategy.ServeAndRefresh : Strategy.LoadOrStale
+    }
+    const read = (load: Effect.Effect<string, string>) =>
+      load.pipe(Cached.withStrategy({ key: "k", strategy, tags: ["t"] }))
+    yield* read(Effect.succeed("old"))
+    yield* Cached.invalidateTag("t", { mode: "soft" })
+    expect(yield* read(Effect.fail("down"))).toBe("old")
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("an entry that is refreshed before its soft deadline is served as fresh", () =>
+  Effect.gen(function*() {
+    const { load } = counting()
+    const strategy: Strategy.Strategy = { ...hour, name: "eager", decide: () => Strategy.ServeAndRefresh }
+    const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+    yield* read
+    const [, reads] = yield* Cached.detect(read)
+    expect(reads).toMatchObject([{ source: "memory" }])
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a copy in memory that has ended does not hide that another process has prolonged the entry", () =>
+  Effect.gen(function*() {
+    const store = Layer.succeed(Store.Store, MemoryStore.make())
+    const [here, there] = yield* Effect.all([
+      Layer.build(Layer.provide(CacheLayer.layer, store)),
+      Layer.build(Layer.provide(CacheLayer.layerWith({ memory: false }), store))
+    ])
+    const { load } = counting()
+    const read = load.pipe(Cached.ttl({ key: "k", ttl: () => 60_500 }), Effect.provide(here))
+    yield* read
+    yield* Effect.provide(Cached.touch("k", "1 hour"), there)
+    yield* TestClock.adjust(60_000)
+    // Memory has looked for expired entries, and does so again in a second.
+    yield* Effect.provide(Cached.has("another"), here)
+    yield* TestClock.adjust(500)
+    expect(yield* read).toBe(1)
+  }).pipe(Effect.scoped))

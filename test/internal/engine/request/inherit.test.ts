@@ -1,0 +1,81 @@
+/** What a result takes over from the values that its load has read, at the borders and late in the day. */
+import { expect, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Logger, Option, References } from "effect"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { counting, fakeStore, over, settle, start } from "../../../support/caches.ts"
+import { warningsOf } from "../../../support/logged.ts"
+
+const inner = (ttl: Duration.Input) => counting().load.pipe(Cached.ttl({ key: "inner", ttl }))
+
+const hour = { ttl: "1 hour" } as const
+
+it.effect("age: what was loaded inside does not make the result younger", () =>
+  Effect.gen(function*() {
+    const load = Effect.andThen(Effect.sleep("1 second"), Effect.andThen(inner("1 day"), Effect.sleep("1 second")))
+    const reading = yield* start(load.pipe(Cached.ttl({ key: "outer", ...hour })))
+    for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+    expect(reading.pollUnsafe()).toBeDefined()
+    expect(Option.getOrThrow(yield* Cached.getEntry("outer")).createdAt).toBe(2000)
+  }).pipe(Effect.provide(CacheLayer.memory({ inherit: "age" }))))
+
+it.effect("age: a value as old as the ttl is too old, of which a read that does not write says nothing", () =>
+  Effect.gen(function*() {
+    const warningsUnder = (policy: typeof CachePolicy.readOnly) =>
+      warningsOf(
+        Effect.gen(function*() {
+          yield* inner("1 day")
+          yield* TestClock.adjust("1 hour")
+          yield* policy(inner("1 day").pipe(Cached.ttl({ key: "outer", ...hour })))
+          expect(yield* Cached.has("outer")).toBe(false)
+        }).pipe(Effect.provide(CacheLayer.memory({ inherit: "age" })))
+      )
+    expect(yield* warningsUnder(CachePolicy.readOnly)).toEqual([])
+    expect(yield* warningsUnder((read) => read)).toHaveLength(1)
+  }))
+
+it.effect("life: the soft deadline stays where it was, unless the end is before it", () =>
+  Effect.gen(function*() {
+    yield* inner("30 minutes")
+    let loads = 0
+    const outer = Effect.map(inner("30 minutes"), () => ++loads).pipe(
+      Cached.refreshAhead({ key: "outer", ttl: "1 hour", refreshAfter: "10 minutes" })
+    )
+    yield* outer
+    yield* TestClock.adjust("11 minutes")
+    yield* outer
+    yield* settle
+    expect(loads).toBe(2)
+  }).pipe(Effect.provide(CacheLayer.memory({ inherit: "life" }))))
+
+it.effect("life: what has ended while it was loaded is not written to the store", () => {
+  const fake = fakeStore()
+  return Effect.gen(function*() {
+    yield* start(inner("1 second"))
+    yield* settle
+    const outer = Effect.andThen(inner("1 second"), Effect.sleep("1 second"))
+    const reading = yield* start(outer.pipe(Cached.ttl({ key: "outer", ...hour })))
+    for (let i = 0; i < 5; i++) yield* Effect.andThen(TestClock.adjust("500 millis"), settle)
+    expect(reading.pollUnsafe()).toBeDefined()
+    expect(fake.calls).toContain("set inner")
+    expect(fake.calls).not.toContain("set outer")
+  }).pipe(Effect.provide(over(fake, { inherit: "life" })))
+})
+
+it.effect("life: a debug line names a life that was shortened, with the key, and none that was not", () => {
+  const lines: Array<unknown> = []
+  const logger = Logger.make(({ fiber, logLevel, message }) => {
+    if (logLevel === "Debug") lines.push([String(message), fiber.getRef(References.CurrentLogAnnotations)["cache.key"]])
+  })
+  return Effect.gen(function*() {
+    yield* TestClock.adjust("1 day")
+    yield* inner("1 hour").pipe(Cached.ttl({ key: "as long", ...hour }))
+    yield* TestClock.adjust("10 minutes")
+    yield* inner("1 hour").pipe(Cached.ttl({ key: "shorter", ...hour }))
+    yield* settle
+    expect(lines).toEqual([[`"shorter" ends with "inner", which its load has read`, "shorter"]])
+  }).pipe(
+    Effect.provide(Layer.provide(CacheLayer.memory({ inherit: "life" }), Logger.layer([logger]))),
+    Effect.provideService(References.MinimumLogLevel, "Debug")
+  )
+})

@@ -1,0 +1,62 @@
+/** Which failures are answers: about strategies that store failures, and loads that are not the newest. */
+import { expect, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../../../support/caches.ts"
+import { warningsOf } from "../../../support/logged.ts"
+
+const inMemory = Effect.provide(CacheLayer.memory())
+
+const failover = (load: Effect.Effect<string, unknown>, options: object) =>
+  load.pipe(Cached.failover({ key: "k", ttl: "1 hour", retryAfter: 0, ...options }))
+
+it.effect("a caller's timeout is an outage, though failures would be stored", () =>
+  Effect.gen(function*() {
+    const options = { when: () => true, timeout: "1 second" }
+    yield* failover(Effect.succeed("old"), options)
+    const reading = yield* start(failover(Effect.never, options))
+    yield* TestClock.adjust("1 second")
+    expect(reading.pollUnsafe()).toEqual(Exit.succeed("old"))
+  }).pipe(inMemory))
+
+it.effect("a defect cannot be stored, so it is an outage if fallbackWhen says so", () =>
+  Effect.gen(function*() {
+    const options = { when: () => true, fallbackWhen: () => true }
+    yield* failover(Effect.succeed("old"), options)
+    expect(yield* failover(Effect.die("broken"), options)).toBe("old")
+  }).pipe(inMemory))
+
+it.effect("a failure whose lifetime a strategy cannot tell is an outage, of which there is a warning", () =>
+  Effect.gen(function*() {
+    const { lifetime, ...rest } = Strategy.failover({ ttl: "1 hour" })
+    const strategy: Strategy.Strategy = {
+      ...rest,
+      name: "mine",
+      lifetime: (exit, key) => {
+        if (Exit.isFailure(exit)) throw new Error("mistake")
+        return lifetime(exit, key as never)
+      }
+    }
+    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy({ key: "k", strategy }))
+    const warnings = yield* warningsOf(
+      Effect.gen(function*() {
+        yield* read(Effect.succeed("old"))
+        expect(yield* read(Effect.fail("down"))).toBe("old")
+        expect((yield* Cached.stats).notStored).toBeGreaterThan(0)
+      }).pipe(inMemory)
+    )
+    expect(warnings).toContainEqual(expect.stringContaining(`The result of "k" is not cached`))
+  }))
+
+it.effect("a load that another has replaced allows no fallback that the other has forbidden", () =>
+  Effect.gen(function*() {
+    const options = { fallbackOn: ["Down"] }
+    yield* failover(Effect.succeed("old"), options)
+    yield* start(failover(Effect.delay(Effect.succeed("late"), "10 seconds"), options))
+    yield* settle
+    yield* Effect.exit(CachePolicy.refresh(failover(Effect.fail({ _tag: "Gone" }), options)))
+    yield* TestClock.adjust("10 seconds")
+    yield* settle
+    expect(yield* Effect.flip(failover(Effect.fail({ _tag: "Down" }), options))).toEqual({ _tag: "Down" })
+  }).pipe(inMemory))

@@ -1,0 +1,81 @@
+/** Options, functions and causes of users that are wrong or rare. */
+import { expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
+
+const hour = Strategy.ttl({ ttl: "1 hour" })
+
+/** The message of the defect that a read ends with. */
+const defectOf = <A, E, R>(read: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.exit(read), (exit) => Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).message : exit)
+
+const inMemory = Effect.provide(CacheLayer.memory())
+
+it.effect("a load that fails without a reason does so for all its callers", () =>
+  Effect.gen(function*() {
+    const load = Effect.andThen(Effect.sleep(10), Effect.failCause(Cause.empty))
+    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const readers = [yield* start(read), yield* start(read)]
+    yield* TestClock.adjust(10)
+    yield* settle
+    expect(readers.map(ended)).toEqual([Exit.failCause(Cause.empty), Exit.failCause(Cause.empty)])
+  }).pipe(Effect.provide(over(fakeStore()))))
+
+it.effect("tags of a class that throw nothing are a defect all the same", () =>
+  Effect.gen(function*() {
+    class Page extends CacheKey.Class<Page>()("Page", {
+      payload: { n: Schema.Int },
+      success: Schema.Int,
+      tags: (): ReadonlyArray<string> => {
+        throw undefined
+      }
+    }) {}
+    expect(yield* defectOf(Effect.succeed(1).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" })))).toBe(
+      `"undefined" was thrown`
+    )
+  }).pipe(inMemory))
+
+it.effect("a timeout that a function gives wrongly is named with its key", () =>
+  Effect.gen(function*() {
+    const read = Effect.succeed(1)
+    const wrong = () => "soon" as never
+    expect(yield* defectOf(read.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: wrong })))).toContain(
+      `timeout of "k"`
+    )
+    expect(yield* defectOf(read.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: wrong })))).toContain(
+      `softTimeout of "k"`
+    )
+  }).pipe(inMemory))
+
+it.effect("a strategy's retryAfter that is no duration is named", () =>
+  Effect.gen(function*() {
+    const strategy = { ...hour, name: "mine", retryAfter: "soon" as never }
+    const read = (options: object) => Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy, ...options }))
+    for (const options of [{}, { minLoad: 0 }]) expect(yield* defectOf(read(options))).toContain("retryAfter")
+  }).pipe(inMemory))
+
+it.effect("a caller with a wrong maxLoad joins no load", () =>
+  Effect.gen(function*() {
+    const { load } = counting(10)
+    const read = (options: object) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+    const right = yield* start(read({}))
+    expect(yield* defectOf(read({ maxLoad: 0 }))).toContain("maxLoad")
+    yield* TestClock.adjust(10)
+    expect(yield* Fiber.join(right)).toBe(1)
+  }).pipe(inMemory))
+
+it.effect("a read that asks the store while a refresh runs has the rest of its timeout for the load", () => {
+  const fake = fakeStore()
+  fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
+  return Effect.gen(function*() {
+    const { load } = counting(1000)
+    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))
+    yield* start(CachePolicy.refresh(read))
+    yield* settle
+    const joins = yield* start(read)
+    for (let i = 0; i < 12; i++) yield* Effect.andThen(TestClock.adjust(100), settle)
+    expect(ended(joins)).toEqual(Exit.succeed(1))
+  }).pipe(Effect.provide(over(fake)))
+})
