@@ -328,8 +328,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a longer constant prolongs nothing",
     in: "adopt",
-    find: "now < expiresAt && softExpiresAt !== -Infinity",
-    replace: "now < -expiresAt && softExpiresAt !== -Infinity",
+    find: "now < keptUntil && softExpiresAt !== -Infinity",
+    replace: "now < -keptUntil && softExpiresAt !== -Infinity",
     by: "test/cached/constants.test.ts"
   },
   {
@@ -370,8 +370,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a sliding read of an entry of the store writes its end each time",
     in: "adopt",
-    find: "Math.min(expiresAt, createdAt + softTtl, now + ttl)",
-    replace: "moved(expiresAt, Math.min(softTtl, now + ttl - createdAt))",
+    find: "Math.min(keptUntil, createdAt + softTtl, now + ttl)",
+    replace: "moved(keptUntil, Math.min(softTtl, now + ttl - createdAt))",
     by: "test/cached/constants.test.ts"
   },
   {

@@ -13,7 +13,7 @@ import type { Tokens } from "../../../internal/token.ts"
 import type * as Recent from "../../shared/recentChanges.ts"
 import type { Room } from "../../shared/room.ts"
 import type { Statements } from "../postgres/statements.ts"
-import { isRepeatable, storeError } from "./fault.ts"
+import { isClosed, isMissing, isRepeatable, refusal, storeError } from "./fault.ts"
 
 export type Row = ReadonlyArray<unknown>
 
@@ -31,6 +31,8 @@ export interface Session {
   readonly room: Room
   readonly recent: Recent.Recent
   readonly followed: Followed
+  /** Makes what is missing in the schema: somebody has removed it. */
+  readonly repair: Effect.Effect<void, StoreError>
 }
 
 /** The server whose changes are followed. */
@@ -55,6 +57,7 @@ export const numbers = (all: ReadonlyArray<number>): ReadonlyArray<string> => al
 /** A session, or the store on a database without one. */
 interface Sender {
   readonly sql: SqlClient
+  readonly repair?: Session["repair"]
 }
 
 const send = ({ sql }: Sender, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
@@ -80,14 +83,28 @@ export const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Ef
     (error) => error instanceof StoreError ? error : storeError(operation, error)
   )
 
-/** Sends one statement, which is one atomic step, and repeats it if the server has undone it. */
+export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
+
+/** Runs statements outside of a transaction, and repeats them if the server has undone one. */
+export const single = <A, E>(
+  self: Sender,
+  operation: string,
+  steps: (ask: Inside) => Effect.Effect<A, E>
+): Effect.Effect<A, StoreError> =>
+  inTime(operation, outside(self, repeated(steps((statement, params) => send(self, statement, params)))))
+
+/** Runs a step once more if something was missing in the schema. */
+const repaired = <A>({ repair }: Sender, step: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+  repair === undefined ? step : Effect.catchIf(step, isMissing, () => Effect.andThen(repair, step))
+
+/** Sends one statement, which is one atomic step. */
 export const ask = (
   self: Sender,
   operation: string,
   statement: string,
   params: Params
 ): Effect.Effect<ReadonlyArray<Row>, StoreError> =>
-  inTime(operation, outside(self, repeated(send(self, statement, params))))
+  repaired(self, single(self, operation, (ask) => ask(statement, params)))
 
 /** Runs operations on an id one after the other, because each may use another connection, and the last has to win. */
 export const inOrder = <A, E>(
@@ -121,8 +138,6 @@ export const inOrder = <A, E>(
     return Effect.ensuring(Effect.andThen(turn, inTurn), endInTurn)
   })
 
-export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
-
 /** Begins transactions of the store's own, whatever the program or the database has set for those of the program. */
 export const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
@@ -154,14 +169,36 @@ const leftAlone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   )
 
 /** Runs several statements in one transaction of the store's own. */
+export const transaction = <A>(
+  self: Sender,
+  operation: string,
+  steps: (ask: Inside) => Effect.Effect<A, unknown>
+): Effect.Effect<A, StoreError> => {
+  const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
+  const ran = inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
+  return Effect.catchIf(
+    ran,
+    isClosed,
+    (error) =>
+      Effect.matchEffect(single(self, operation, (ask) => ask("SELECT 1", [])), {
+        onFailure: () => Effect.fail(error),
+        onSuccess: () =>
+          refusal(
+            operation,
+            "Unavailable",
+            "a connection was closed in a transaction, and the next one answers. Probably a pooler lends connections for " +
+              "one statement only (pool_mode = statement of PgBouncer): set its mode to transaction, or connect to the server"
+          )
+      })
+  )
+}
+
+/** The same, once more if something was missing in the schema. */
 export const atomically = <A>(
   self: Session,
   operation: string,
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
-): Effect.Effect<A, StoreError> => {
-  const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
-  return inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
-}
+): Effect.Effect<A, StoreError> => repaired(self, transaction(self, operation, steps))
 
 export const now = (): number => monotonicMillis(machineClock)
 
