@@ -351,7 +351,7 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 /**
  * A consumer of a cached stream was too slow, and the elements that it would have read next are gone. A stream that
  * can no longer be stored, for example because it exceeds `maxBytes`, keeps only its latest elements. Such a stream
- * waits for slow consumers for 5 seconds in total, or without a limit if `whenSlow` is `"wait"`.
+ * waits for slow consumers for 5 seconds in total, or as `whenSlow` says.
  *
  * **Example** (Describing the failure)
  *

@@ -16,6 +16,7 @@ export {
   type SetOptions,
   touch
 } from "./cached/byHand.ts"
+export * from "./cached/collections.ts"
 export type { Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/counters.ts"

@@ -73,10 +73,11 @@ export interface StreamOptions<in out E, in K>
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages (of 64 KiB) behind the run if the stream is not stored. `"fail"`: it fails
-   * with `StreamLagged` after delaying others for 5 seconds in total. `"wait"`: the run and all others wait for it.
+   * with `StreamLagged` after delaying others for 5 seconds in total. `"failSoon"`: after a tenth of a second.
+   * `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
-  readonly whenSlow?: "fail" | "wait" | undefined
+  readonly whenSlow?: "fail" | "failSoon" | "wait" | undefined
   /**
    * When the consumer gets elements. `"atOnce"`: as they are emitted. `"whenComplete"`: only once the stream has
    * succeeded, so that until then `softTtl` can fall back on the whole stale stream.
@@ -188,7 +189,7 @@ const ownOptions: Checks<Own> = {
   maxBytes: optional((size) => void sizeAboveZero("maxBytes", size)),
   maxRun: optional((given) => void runMillis(given)),
   maxTtl: optional((given) => void positiveMillis("maxTtl", given)),
-  whenSlow: optional((given) => oneOf("whenSlow", given, ["fail", "wait"])),
+  whenSlow: optional((given) => oneOf("whenSlow", given, ["fail", "failSoon", "wait"])),
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 

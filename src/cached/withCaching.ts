@@ -54,7 +54,7 @@ const cacheIn = (context: Context.Context<never>): Cache => {
   if (cache !== undefined) return cacheOf(cache)
   throw mistake(
     "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). Others " +
-      "are disk, files, redis, layer (a store of your own), named (Cached.withCache) and disabled"
+      "are disk, files, redis, postgres, sql, objects, layer (a store of your own), named (Cached.withCache) and disabled"
   )
 }
 

@@ -13,6 +13,7 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as UrlParams from "effect/http/UrlParams"
@@ -178,8 +179,8 @@ const checks: Checks<Options> = {
  *   response. `Cookie`, `X-Api-Key` and any field that is not known are not on it, and `Authorization` counts whatever
  *   `Vary` says. Responses to other requests are shared, and other requests are answered from the cache, only if the
  *   response itself says `public` or `s-maxage`, or has one of the `targets`.
- * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it, and so does what
- *   changes each response: `HttpRouter.cors`, compression, and middleware that adds pre-response handlers.
+ * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it. What is added to a
+ *   response inside it, also by `HttpRouter.cors`, compression and other pre-response handlers, is judged and stored.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers of `GET` and `HEAD` do not see
  *   fields that change what the request is, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around
  *   this one.
@@ -519,7 +520,15 @@ const answerWith = (options: Options): Respond => {
       asksWhole: method === "GET" || !isOfHead(context)
     }, resource.named)
     // Servers run middleware where nothing interrupts it. The wait may be interrupted; the handler is run as there.
-    const given = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
+    const asked = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
+    // A router does not find by `GET` the route that answers only `HEAD`.
+    const given = method !== "HEAD" ?
+      asked :
+      Effect.catchIf(
+        asked,
+        isNotFound,
+        () => passing(handler, shownTo(request, { headers, method, sent: resource.sent }))
+      )
     return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
       ? given
       : Effect.provideService(given, Caching, self.caching)
@@ -535,6 +544,9 @@ const hasBody = ({ headers, source }: Request): boolean =>
   (source instanceof globalThis.Request
     ? source.body !== null
     : (source as { readonly stream?: { readonly endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false)
+
+const isNotFound = (error: unknown): boolean =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"
 
 /** Whether a route answers `HEAD` itself, whose empty body is not the page. */
 const isOfHead = (context: Context.Context<never>): boolean =>

@@ -1,6 +1,5 @@
 /** The formats of files, by extension. */
 import { mistake } from "../internal/options/options.ts"
-import { PipelineError } from "./PipelineError.ts"
 
 export type Format = "csv" | "ndjson" | "parquet"
 
@@ -28,14 +27,3 @@ export const longestRow = 16_777_216
 
 /** Rows of one group of a Parquet file, which is in memory as a whole. */
 export const rowsOfGroup = 10_000
-
-/** Loads the packages for Parquet, which are optional. */
-export const parquetPackages = async (file: string) => {
-  // Bundlers leave out a missing package whose import is in `try`: it is optional.
-  try {
-    return await Promise.all([import("hyparquet"), import("hyparquet-writer")])
-  } catch (cause) {
-    const problem = "the packages for Parquet are missing: run npm install hyparquet hyparquet-writer"
-    throw new PipelineError({ file, reason: "Unavailable", problem, cause })
-  }
-}

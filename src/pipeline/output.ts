@@ -7,7 +7,8 @@ import * as Stream from "effect/Stream"
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { threadId } from "node:worker_threads"
-import { type Fields, type Format, formatOf, parquetPackages, rowsOfGroup } from "./format.ts"
+import { type Fields, type Format, formatOf, rowsOfGroup } from "./format.ts"
+import { parquetPackages } from "./parquetPackages.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
 
 /** A file that is being written under another name. */

@@ -1,10 +1,11 @@
 /** A store that reports how long it works: a read that waits for a busy program does not time out. */
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { start } from "../support/caches.ts"
+import { settle, start } from "../support/caches.ts"
+import { warningsOf } from "../support/logged.ts"
 
 /** A store whose commits wait for their turn, and the time that it claims to have worked. */
 const make = (workedMillis?: () => number) => {
@@ -80,4 +81,39 @@ it.effect.each<readonly [string, () => number]>([
     expect(yield* Fiber.join(reading)).toBe(1)
     expect(yield* failures).toBe(1)
   }))
+})
+
+it.effect("a store that was too slow to grant a lease is an event and a line: another process may load the same", () => {
+  let worked = 0
+  const inner = MemoryStore.make()
+  const store = Store.complete({
+    ...inner,
+    getUnsafe: undefined,
+    // It answers, when its time is over.
+    get: (id, tags) => Effect.andThen(Effect.sync(() => worked += 600), inner.get(id, tags)),
+    workedMillis: () => worked
+  })
+  const layer = CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
+    Layer.provide(Layer.succeed(Store.Store, store))
+  )
+  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  return Effect.gen(function*() {
+    const events: Array<string> = []
+    const warnings = yield* warningsOf(Effect.provide(
+      Effect.gen(function*() {
+        yield* Effect.forkChild(
+          Stream.runForEach(Cached.events, (event) =>
+            Effect.sync(() => {
+              if (event._tag === "StoreFailure") events.push(`${event.operation} ${event.reason}`)
+            })),
+          { startImmediately: true }
+        )
+        expect(yield* read).toBe(1)
+        yield* settle
+      }),
+      layer
+    ))
+    expect(events).toEqual(["acquire Timeout"])
+    expect(warnings).toEqual([expect.stringContaining("could not grant a lease: it did not answer in time")])
+  })
 })

@@ -665,7 +665,8 @@ describe("two processes over one store", () => {
     const state = {
       version: 0,
       isDown: (): boolean => false,
-      written: (_id: string): Effect.Effect<unknown> => Effect.void
+      written: (_id: string): Effect.Effect<unknown> => Effect.void,
+      answered: (_tags: ReadonlyArray<string>): Effect.Effect<unknown> => Effect.void
     }
     const removed = (id: string) => Effect.sync(() => void log.push({ _tag: "Changed", id }))
     const capabilities = { ...store.capabilities, shared: true, changes: true }
@@ -676,7 +677,8 @@ describe("two processes over one store", () => {
     const here = {
       ...store,
       capabilities,
-      markers: (tags: ReadonlyArray<string>) => Effect.suspend(() => state.isDown() ? down : store.markers(tags)),
+      markers: (tags: ReadonlyArray<string>) =>
+        Effect.suspend(() => state.isDown() ? down : store.markers(tags)).pipe(Effect.tap(() => state.answered(tags))),
       commit: (...given: Parameters<Store.Store["commit"]>) =>
         Effect.tap(store.commit(...given), () => state.written(given[0])),
       changesUnsafe: () => log.slice(heard, heard = log.length)
@@ -703,7 +705,7 @@ describe("two processes over one store", () => {
       Cached.ttl({ key: "page", ...changes })
     )
     const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
-    return { begun, gate, here: yield* run(here), page, site, source, state, there: yield* run(there) }
+    return { begun, gate, here: yield* run(here), log, page, site, source, state, there: yield* run(there) }
   })
 
   it.effect("P8 · a load that runs since before its marker was requested is not taken over, at any level", () =>
@@ -768,6 +770,28 @@ describe("two processes over one store", () => {
       yield* Fiber.join(before)
       yield* Fiber.join(reading)
       expect(yield* Fiber.join(after)).toBe("v1")
+    }).pipe(Effect.scoped))
+
+  it.effect("P8 · a change that arrives while the marker is asked for keeps the result out: no later one may arrive", () =>
+    Effect.gen(function*() {
+      const { begun, gate, here, log, page, state, there } = yield* world
+      yield* Deferred.succeed(begun, undefined)
+      yield* Deferred.succeed(gate, undefined)
+      const told = yield* Deferred.make<void>()
+      const asked: Array<string> = []
+      state.answered = (tags) => Effect.andThen(Effect.sync(() => asked.push(...tags)), Deferred.await(told))
+      const reading = yield* start(here(page))
+      yield* settle
+      // The removal ends the marker, which is reported. From then on there is none whose end could be reported.
+      yield* there(Cached.invalidate("source"))
+      log.push(...asked.map((tag) => ({ _tag: "TagChanged", tag }) as const))
+      yield* TestClock.adjust("100 millis")
+      yield* Deferred.succeed(told, undefined)
+      expect(yield* Fiber.join(reading)).toBe("v0")
+      state.version = 1
+      yield* there(Cached.invalidate("source"))
+      yield* TestClock.adjust("100 millis")
+      expect(yield* here(page)).toBe("v1")
     }).pipe(Effect.scoped))
 
   it.effect("P8 · a result made without the store stays in this process, and ends when the store answers again", () =>

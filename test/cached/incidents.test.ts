@@ -114,6 +114,22 @@ describe("the circuit", () => {
       expect(asked).toBeLessThan(7)
     }))
 
+  it.effect("says in its failures that it is open, and when the store is asked again", () =>
+    Effect.gen(function*() {
+      const store: Store.Store = { ...MemoryStore.make(), getUnsafe: undefined, get: () => Effect.never }
+      yield* Effect.gen(function*() {
+        const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.strict)
+        for (let i = 0; i < 3; i++) {
+          const reading = yield* start(Effect.exit(read))
+          yield* TestClock.adjust("500 millis")
+          yield* Fiber.join(reading)
+        }
+        yield* TestClock.adjust("400 millis")
+        const { message } = yield* Effect.flip(read)
+        expect(message).toContain("3 times in a row, so the circuit is open; it is asked again in 600ms")
+      }).pipe(Effect.provide(cacheOver(store)))
+    }))
+
   it.effect("stays closed after listings that take too long: the caller gets the failure, and the store stays in use", () =>
     Effect.gen(function*() {
       const memory = MemoryStore.make()

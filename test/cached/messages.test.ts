@@ -456,7 +456,7 @@ describe("a layer", () => {
     Effect.gen(function*() {
       const none = Layer.empty as Layer.Layer<any>
       const message = "There is no cache: provide a layer to the whole program, like " +
-        "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, layer (a store of your own), named " +
+        "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
         "(Cached.withCache) and disabled"
       const user = Cached.many(User, { lookup: () => Effect.succeed([]), strategy: hour })
       for (const effect of [one.pipe(Cached.ttl({ key: "a", ttl: 5 })), Cached.size, user([{ id: 1 }])]) {

@@ -36,6 +36,15 @@ class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema
 
 const page = new Page({})
 
+/** Keeps the previous value if there is one. */
+const renewing = Cached.failover(
+  Effect.flatMap(
+    Cached.previous(Page),
+    (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed("new")
+  ),
+  { key: page, ttl: "1 hour" }
+)
+
 const one = Cached.ttl(Effect.succeed("loaded"), { key: "one", ttl: "1 hour" })
 
 const read = Effect.forkChild(one, { startImmediately: true })
@@ -98,19 +107,25 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("what is invalidated before the answer arrives is no previous value", () => {
+    const { layer } = asked()
+    return Effect.gen(function*() {
+      yield* Cached.set(page, "old", { ttl: "1 hour" })
+      const reading = yield* Effect.forkChild(renewing, { startImmediately: true })
+      yield* Cached.invalidate(page)
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.join(reading)).toBe("new")
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("what a reader invalidates as soon as it is answered is no previous value for those who asked with it", () => {
     const { layer } = asked()
     return Effect.gen(function*() {
       yield* Cached.set(page, "old", { ttl: "1 hour" })
-      const renewing = Effect.flatMap(
-        Cached.previous(Page),
-        (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed("new")
-      )
       const first = Cached.ttl(Effect.succeed("loaded"), { key: page, ttl: "1 hour" })
-      const second = Cached.failover(renewing, { key: page, ttl: "1 hour" })
       const reading = [
         yield* Effect.forkChild(Effect.tap(first, Cached.invalidate(page)), { startImmediately: true }),
-        yield* Effect.forkChild(second, { startImmediately: true })
+        yield* Effect.forkChild(renewing, { startImmediately: true })
       ]
       yield* TestClock.adjust(10)
       expect(yield* Fiber.joinAll(reading)).toEqual(["old", "new"])

@@ -1,6 +1,6 @@
 /** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schema, Stream } from "effect"
+import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Readable } from "node:stream"
@@ -86,6 +86,58 @@ describe("a value that is not of its schema, in memory", () => {
         for (let id = 2001; id < 5000; id++) yield* load(key(id), id)
       }))
       expect(warnings).toHaveLength(1)
+    }))
+})
+
+describe("a string key that its template has filled with nothing", () => {
+  const keys: ReadonlyArray<readonly [key: string, said: string]> = [
+    ["", "is empty"],
+    [`user:${undefined}`, `has the part "undefined"`],
+    ["undefined", `has the part "undefined"`],
+    [`user-${undefined}/posts`, `has the part "undefined"`],
+    [`page:${Number("one")}:size`, `has the part "NaN"`],
+    [`query?q=${{}}`, `has the part "[object Object]"`]
+  ]
+
+  it.effect.each(keys)("%j", ([key, said]) =>
+    Effect.gen(function*() {
+      for (const layer of [CacheLayer.memory(), CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))]) {
+        const reads = Effect.all([load(key, 1), load(key, 1), Cached.set(key, 2), load(`${key}:NaN`.slice(1), 1)])
+        const warnings = yield* warningsOf(Effect.provide(reads, layer))
+        expect(warnings.filter((line) => line.startsWith(`The key "${key}" ${said}, so`))).toHaveLength(1)
+        expect(warnings.length).toBeLessThanOrEqual(2)
+      }
+    }))
+
+  it.effect("is no key in which the words are parts of others", () =>
+    Effect.gen(function*() {
+      const keys = ["search:undefined behaviour", "undefinedUser:1", "NaNcy", "is it undefined", "user:null", "user:1"]
+      expect(yield* inMemory(Effect.forEach(keys, (key) => load(key, 1)))).toEqual([])
+    }))
+})
+
+describe("a softTtl of a function", () => {
+  const read = (softTtl: Strategy.Of<any, any, any, string>) =>
+    Effect.succeed(1).pipe(Cached.softTtl({ key: "k", softTtl: softTtl as never, ttl: () => "1 minute" }))
+
+  it.effect("above its ttl is cut to it, and warned of once", () =>
+    Effect.gen(function*() {
+      const twice = Effect.gen(function*() {
+        yield* read(() => "1 hour")
+        yield* Cached.remove("k")
+        yield* read(() => "2 hours")
+        const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
+        expect(entry.softExpiresAt).toBe(entry.expiresAt)
+      })
+      expect(yield* inMemory(twice)).toEqual([
+        `The strategy "softTtl" gives "k" a softTtl of 3600000 ms, above its ttl of 60000 ms: the ttl holds for both ` +
+        "(logged once a key class or strategy)"
+      ])
+    }))
+
+  it.effect("that is as long as the ttl, or shorter, is not", () =>
+    Effect.gen(function*() {
+      expect(yield* inMemory(Effect.andThen(read(() => "1 minute"), read(() => "1 second")))).toEqual([])
     }))
 })
 

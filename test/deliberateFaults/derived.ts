@@ -17,13 +17,6 @@ const tags = isFault(asked) || dependencies === undefined
     ?.concat(late.map((tag, i) => ({ tag, version: asked.markers[i]!.version })))`
   },
   {
-    name: "what changes while a marker is asked for is missed",
-    sought: "by hand",
-    in: "captured",
-    find: "noteTag(dependencies, tag, { epoch,",
-    replace: "noteTag(dependencies, tag, { epoch: dependencies.engine.tagEpochs.epoch,"
-  },
-  {
     name: "a copy in memory is not compared with the store",
     in: "isCompared",
     find: "?.version !== undefined",

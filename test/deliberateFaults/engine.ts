@@ -3,14 +3,6 @@ import type { Fault } from "./fault.ts"
 
 export const faults: ReadonlyArray<Fault> = [
   {
-    name: "an answer is used that may be older than a change",
-    sought: "by hand",
-    draws: ["callbacks"],
-    in: "conclude",
-    find: "const isUnknown = Watches.hasChanged(self, question, id)",
-    replace: "const isUnknown = false"
-  },
-  {
     name: "a reader waits for an answer that may be older than it",
     draws: ["callbacks"],
     in: "isCurrent",
@@ -88,13 +80,6 @@ export const faults: ReadonlyArray<Fault> = [
     in: "set",
     find: "if (!holdsInMemory(self, id, condition, now)) return false",
     replace: "if (!holdsInMemory(self, id, condition, now)) put(self, entry)"
-  },
-  {
-    name: "a hit inside a load is not recorded",
-    sought: "by hand",
-    in: "find",
-    find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
-    replace: ""
   },
   {
     name: "a leaving caller interrupts a pinned flight",
@@ -374,13 +359,6 @@ unregister(self, flight)`
     replace: "if (copy !== undefined && now < Infinity)"
   },
   {
-    name: "touch revives what was there",
-    sought: "by hand",
-    in: "touched",
-    find: "if (!isLive(entry, now, tags)) return undefined",
-    replace: "if (entry === undefined || !noneIsGone(tags, entry.meta.tags)) return undefined"
-  },
-  {
     name: "unchanged means present",
     in: "holdsFor",
     find: "return isLive && writeId === condition.writeId",
@@ -399,13 +377,6 @@ unregister(self, flight)`
     in: "decideAt",
     find: "? decideSoftened(request, entry, now, random())",
     replace: "? request.strategy.decide(entry, now, random)"
-  },
-  {
-    name: "what the store has is served to any strategy",
-    sought: "by hand",
-    in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {",
-    replace: "if (caller.request === undefined && wantsLoad(self, caller, found.entry, now)) {"
   },
   {
     name: "a refresh joins an older one",
@@ -440,14 +411,6 @@ return Exit.die(defect)
     in: "invalidateTargets",
     find: "if (ids.length > 0) parts.push",
     replace: "if (ids.length > 0 && tags.length === 0) parts.push"
-  },
-  {
-    name: "the stale stream does not take the place of a run that has failed",
-    sought: "by hand",
-    in: "nextOfLog",
-    find: "answer.value.run !== log.run",
-    replace: `answer.value.run === ""`,
-    draws: ["streams"]
   },
   {
     name: "a stream is stored without its last page",

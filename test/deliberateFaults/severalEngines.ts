@@ -105,15 +105,6 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "if (wasTracked) return"
   },
   {
-    name: "an answer asked for before a change was reported enters memory",
-    sought: "by hand",
-    draws: ["pushes"],
-    in: "applyChange",
-    find: "flight.changedWhileAsked = true",
-    replace: "flight.changedWhileAsked = false",
-    also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }]
-  },
-  {
     name: "what the store did not acknowledge is not sent again",
     draws: ["pushes"],
     in: "markUnsent",

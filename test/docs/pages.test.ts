@@ -176,7 +176,8 @@ describe("the pages for users", () => {
     "docs/messages.md",
     "docs/recipes.md",
     "docs/troubleshooting.md",
-    "docs/troubleshooting/compiler.md"
+    "docs/troubleshooting/compiler.md",
+    "docs/troubleshooting/log.md"
   ])
 
   it.each(pages.filter((page) => !lists.has(page)))("%s begins with an example", (page) => {

@@ -1,5 +1,8 @@
 /** The messages that the pages explain are those of the code (or its golden texts), and of the compiler. */
 import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { TestClock } from "effect/testing"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
@@ -22,8 +25,11 @@ const files = [...globSync("src/**/*.ts", { cwd: root }), "test/cached/messages.
 const source = files.map(read).join("\n").replaceAll(/["`] \+\n\s*["`]/g, "")
   .replaceAll("\\\"", "\"")
 
-it.each(["What a program dies with", "What the log says"])("%s: each message is in the code", (name) => {
-  const messages = messagesOf(section(name))
+it.each([
+  ["What a program dies with", section("What a program dies with")],
+  ["What the log says", read("docs/troubleshooting/log.md")]
+])("%s: each message is in the code", (_, text) => {
+  const messages = messagesOf(text)
   expect(messages.length).toBeGreaterThan(10)
   expect(messages.filter((message) => !source.includes(message))).toEqual([])
 })
@@ -33,4 +39,21 @@ it("What the compiler says: each message is in a first line of the golden texts"
   expect(messages.length).toBeGreaterThan(8)
   const firstLines = read("test/types/mistakes/messages.txt").split("\n").filter((line) => !line.startsWith(" "))
   expect(messages.filter((message) => !firstLines.some((line) => line.includes(message)))).toEqual([])
+})
+
+const reading: Effect.Effect<number, never, never> = Effect.sleep(1).pipe(
+  Effect.as(1),
+  Cached.ttl({ key: "a", ttl: "1 minute" })
+) as never
+
+it.each<[run: () => unknown, said: string]>([
+  [() => Effect.runPromise(Effect.provide(reading, CacheLayer.memory as never)), "self.build is not a function"],
+  [() => Effect.runPromise(TestClock.adjust("1 hour")), "testClock.adjust is not a function"],
+  [() => Effect.runSync(Effect.provide(reading, CacheLayer.memory())), "AsyncFiberError"],
+  [() => Effect.runPromise(Cached.ttl({ key: "a", ttl: 1 }) as never), "Not a valid effect"],
+  [() => Effect.runPromise(Effect.flatMap(Effect.void, () => "a" as never)), "Not a valid effect"]
+])("What Effect says: %#", async (run, said) => {
+  const thrown = await (async () => run())().then(() => "nothing", String)
+  expect(thrown).toContain(said)
+  expect(messagesOf(section("What Effect says"))).toContain(said)
 })

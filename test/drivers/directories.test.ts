@@ -58,6 +58,14 @@ describe("a relative directory", () => {
 describe("a path that cannot be one", () => {
   const makers = [SqliteStore.make, FilesStore.make, SqliteLock.make, CacheLayer.disk, CacheLayer.files]
 
+  it("the home folder of a shell says what to do", () => {
+    for (const make of makers) {
+      for (const directory of ["~/cache", "~\\cache", "~"]) {
+        expect(() => make({ directory })).toThrow(`only a shell knows "${directory}" as the home folder`)
+      }
+    }
+  })
+
   it("a URL as a text says what to do", () => {
     for (const make of makers) {
       expect(() => make({ directory: "file:///tmp/cache" })).toThrow(/must be a path, not the URL .*fileURLToPath/)

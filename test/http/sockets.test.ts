@@ -1,17 +1,16 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
-import type { HttpCacheMiddleware } from "effect-cached/http"
+import { Effect, type Layer, Stream } from "effect"
 import { HttpEffect, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { serving, type SocketHandler } from "./sockets.ts"
+import { serving } from "./sockets.ts"
 
 const open: Array<() => Promise<void>> = []
 afterEach(async () => {
   for (const stop of open.splice(0)) await stop()
 })
 
-const served = async (handler: SocketHandler, options?: HttpCacheMiddleware.Options, others?: Layer.Layer<never>) => {
-  const one = await serving(handler, options, others)
+const served = async (...args: Parameters<typeof serving>) => {
+  const one = await serving(...args)
   open.push(one.stop)
   return one
 }
@@ -236,8 +235,8 @@ describe("the answer to a validation, or to HEAD", () => {
       const { ask, pass } = await updated({ "cache-control": control })
       await ask()
       await pass(5)
-      // The client that has asked gets it, and no other.
-      for (const n of [1, 3, 4]) expect((await ask()).body).toBe(`run ${n}`)
+      // The handler is asked again, for the whole.
+      for (const n of [3, 4, 5]) expect((await ask()).body).toBe(`run ${n}`)
     }
   })
 
@@ -321,6 +320,40 @@ describe("conditions, HEAD and ranges of clients", () => {
     await ask({ method: "HEAD", path: "/own" })
     expect((await ask({ path: "/own" })).body).toBe("0123456789")
   })
+
+  it("HEAD of a route that is its own is answered by it where there is no other", async () => {
+    const own = HttpServerResponse.empty({ headers: { ...minute, "x-own": "head" } })
+    const { ask } = await served(
+      () => page,
+      {},
+      HttpRouter.add("HEAD" as never, "/own", own) as Layer.Layer<never>,
+      "/others/*"
+    )
+    for (let i = 0; i < 2; i++) {
+      const { bytes, status } = await ask({ method: "HEAD", path: "/own" })
+      expect([status, /x-own: head/i.test(bytes)]).toEqual([204, true])
+    }
+    expect([(await ask({ path: "/own" })).status, (await ask({ method: "HEAD", path: "/none" })).status])
+      .toEqual([404, 404])
+  })
+
+  it("with requestDirectives: false, no field makes the handler run", async () => {
+    const { ask, state } = await served(() => page, { requestDirectives: false })
+    await ask()
+    for (
+      const headers of [
+        { "Cache-Control": "no-cache" },
+        { "Cache-Control": "no-store" },
+        { Pragma: "no-cache" },
+        { "If-Match": "\"1\"" },
+        { "If-Unmodified-Since": new Date(0).toUTCString() },
+        { Connection: "close, Upgrade", Upgrade: "h2c" }
+      ]
+    ) {
+      expect([headers, (await ask({ headers })).cacheStatus]).toEqual([headers, expect.stringMatching(/^hit/)])
+    }
+    expect(state.runs).toBe(1)
+  })
 })
 
 describe("the key", () => {
@@ -381,6 +414,59 @@ describe("the key", () => {
     )
     expect((await ask({ body: "evil" })).body).toBe("q=evil")
     expect((await ask()).body).toBe("q=")
+  })
+})
+
+it("a client that reads nothing delays no other, of a stream that is too large to be stored", async () => {
+  const part = new Uint8Array(1_048_576)
+  const stream = Stream.fromEffect(Effect.as(Effect.sleep("1 second"), part)).pipe(
+    Stream.concat(Stream.fromIterable(Array.from({ length: 29 }, () => part)))
+  )
+  const { ask, pass, stall, state } = await served(
+    () => Effect.succeed(HttpServerResponse.stream(stream, { headers: minute })),
+    { maxBody: "1 MiB" }
+  )
+  const leave = stall("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n")
+  while (state.runs === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const asked = ask()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await pass(1)
+  // Less than half a second of the clock passes, however long the bytes take.
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pass(0.1)
+  }
+  expect([(await asked).bytes.length > 30 * part.length, state.runs]).toEqual([true, 1])
+  leave()
+}, 20_000)
+
+describe("what handlers and middleware inside the cache add just before the response", () => {
+  it("is stored with it", async () => {
+    const cookie = HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setHeader(response, "x-added", "yes"))
+    )
+    const { ask, state } = await served((_, run) => Effect.andThen(cookie, text(`run ${run}`)))
+    for (let i = 0; i < 2; i++) expect((await ask()).bytes.match(/x-added: yes/gi)?.length).toBe(1)
+    expect(state.runs).toBe(1)
+  })
+
+  it("is judged: a cookie, and Vary of CORS", async () => {
+    const cookie = HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setCookieUnsafe(response, "sid", "ann"))
+    )
+    const { ask } = await served(
+      ({ url }, run) => Effect.andThen(url === "/cookie" ? cookie : Effect.void, text(`run ${run}`)),
+      {},
+      HttpRouter.cors({ allowedOrigins: ["http://a.example", "http://b.example"] })
+    )
+    for (const run of [1, 2]) expect((await ask({ path: "/cookie" })).body).toBe(`run ${run}`)
+    const from = async (origin: string) => {
+      const { body, bytes } = await ask({ headers: { Origin: origin } })
+      return [body, /^access-control-allow-origin: (.*)$/im.exec(bytes)?.[1]?.trim()]
+    }
+    expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
+    expect(await from("http://b.example")).toEqual(["run 4", "http://b.example"])
+    expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
   })
 })
 

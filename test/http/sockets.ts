@@ -38,12 +38,13 @@ const unchunked = (sent: string): string => {
 export const serving = async (
   handler: SocketHandler,
   options: HttpCacheMiddleware.Options = {},
-  others: Layer.Layer<never, never, any> = Layer.empty
+  others: Layer.Layer<never, never, any> = Layer.empty,
+  path: "/*" | `/${string}/*` = "/*"
 ) => {
   const state = { runs: 0 }
   const run = HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
   const app = Layer.mergeAll(
-    HttpRouter.add("*", "/*", run as Effect.Effect<HttpServerResponse.HttpServerResponse>),
+    HttpRouter.add("*", path, run as Effect.Effect<HttpServerResponse.HttpServerResponse>),
     HttpCacheMiddleware.layer(options),
     others
   )
@@ -55,6 +56,11 @@ export const serving = async (
   const runtime = ManagedRuntime.make(served as Layer.Layer<HttpServer.HttpServer>)
   const { address } = await runtime.runPromise(HttpServer.HttpServer)
   const { port } = address as unknown as { readonly port: number }
+  /** A client that sends its request, and reads nothing. */
+  const stall = (text: string) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(text)).pause()
+    return () => socket.destroy()
+  }
   const raw = (text: string): Promise<string> =>
     new Promise((resolve) => {
       let received = ""
@@ -74,5 +80,5 @@ export const serving = async (
     return { bytes, status: Number(top.slice(9, 12)), body: isChunked ? unchunked(sent) : sent, cacheStatus }
   }
   const pass = (seconds: number) => runtime.runPromise(TestClock.adjust(`${seconds} seconds`) as Effect.Effect<void>)
-  return { ask, pass, raw, state, stop: () => runtime.dispose() }
+  return { ask, pass, raw, stall, state, stop: () => runtime.dispose() }
 }

@@ -17,35 +17,7 @@ import {
 import { TestClock } from "effect/testing"
 import { readFileSync, writeFileSync } from "node:fs"
 import { serving } from "./sockets.ts"
-
-/** The field in which a request names its user. */
-const requests = {
-  anonymous: undefined,
-  "`Authorization`": "authorization",
-  "a cookie": "cookie",
-  "an API key": "x-api-key",
-  "another field": "x-anything",
-  "the same API key": "x-api-key"
-} as const
-type Kind = keyof typeof requests
-
-interface Told {
-  readonly control?: string
-  readonly cookie?: "cookie" | "field"
-  readonly vary?: boolean
-}
-
-const responses: Readonly<Record<string, Told>> = {
-  nothing: {},
-  "`max-age`": { control: "max-age=60" },
-  "`public`": { control: "public, max-age=60" },
-  "`private`": { control: "private, max-age=60" },
-  "`no-store`": { control: "no-store" },
-  "`no-cache=\"set-cookie\"`": { control: "max-age=60, no-cache=\"set-cookie\"", cookie: "field" },
-  "a cookie": { control: "max-age=60", cookie: "cookie" },
-  "a cookie as a field": { control: "max-age=60", cookie: "field" },
-  "`Vary`": { control: "max-age=60", vary: true }
-}
+import { type Kind, proxies, requests, responses, sharedBy, type Told } from "./users.ts"
 
 const ways = ["plain", "toWeb", "raw", "304", "HEAD", "range", "stale", "herd", "bulk"] as const
 type Way = (typeof ways)[number]
@@ -283,6 +255,17 @@ describe.each(Object.entries(modes))("%s", (name, mode) => {
   })
 })
 
+/** The rows of nginx and Varnish. A cell that differs from that of the middleware says why. */
+const rowsOf = (proxy: keyof typeof proxies): ReadonlyArray<string> =>
+  Object.entries(responses).map(([response, told]) => {
+    const marks = (Object.keys(requests) as Array<Kind>).map((kind) => {
+      const is = sharedBy(proxy, kind, told)
+      const why = told.cookie === undefined ? proxies[proxy].why : "a response with a cookie is not stored"
+      return `${is ? "1, shared" : "2"}${is === mayGet({ server: {} }, kind, told) ? "" : `: ${why}`}`
+    })
+    return `| ${[proxy, response, ...marks].join(" | ")} |`
+  })
+
 const check = (page: string, text: string) => {
   const file = new URL(`../../docs/http-server/${page}.md`, import.meta.url)
   if (process.env["UPDATE_DOCS"] === "1") writeFileSync(file, text)
@@ -318,9 +301,9 @@ Two users ask for one URL, one after the other. The cells say how many times the
 
 | cache | the response says | ${kinds.join(" | ")} |
 |---|---|${kinds.map(() => "---").join("|")}|
-${rows.join("\n")}
+${[...rows, ...rowsOf("nginx"), ...rowsOf("varnish")].join("\n")}
 
-Under \`Vary\`, the response names the field that names the user. nginx and Varnish share a response with \`max-age\` among users with different API keys or unknown fields, which this cache does not; nginx shares it among users with different cookies and \`Authorization\`, too.
+Under \`Vary\`, the response names the field that names the user. nginx and Varnish were asked with their default rules, and say in a cell why they decide otherwise than the middleware.
 `
   )
 })

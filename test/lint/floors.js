@@ -10,7 +10,7 @@ const node = /^node:/
 const vocabulary = [effect, /^@noble\/hashes\//, /^@msgpack\/msgpack$/]
 
 /** From the bottom. A file stands on the first floor that has it; `packages` are those that it may import. */
-const floors = [
+export const floors = [
   {
     name: "1 (vocabulary and ports)",
     // The types of a read's options are declared once: the engine reads them too.
@@ -64,7 +64,7 @@ const floors = [
 ]
 
 /** The rooms of the engine, from the bottom. Those of one line do not know each other. */
-const rooms = [
+export const rooms = [
   ["telemetry"],
   ["memory"],
   ["storeTier"],

@@ -21,6 +21,7 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { rolldown, type RolldownOutput } from "rolldown"
+import type { Block } from "../docs/blocks.ts"
 import { runBlocks } from "../docs/runBlocks.ts"
 import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
@@ -31,8 +32,10 @@ import { isMissing, oldestNode } from "../support/needs.ts"
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
 const unpacked = join(project, "node_modules/effect-cached")
+/** A project with `effect-cached` and `effect` alone. */
+const bare = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-bare-")))
 
-afterAll(() => rmSync(project, { recursive: true, force: true }))
+afterAll(() => [bare, project].forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 
 type Names = Readonly<Record<string, string>>
 
@@ -55,16 +58,13 @@ const manifestOf = (name: string): Manifest => ({
 /** Packages whose instances users pass to stores. The package itself does not depend on them. */
 const ofUsers = ["keyv", "unstorage"]
 
-/** The declared dependencies of the package, linked from this repository instead of downloaded again. */
-const linkDependencies = (): ReadonlyArray<string> => {
-  const manifest = manifestOf("effect-cached")
-  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
-  for (const name of [...declared, ...ofUsers]) {
-    const link = join(project, "node_modules", name)
-    mkdirSync(dirname(link), { recursive: true })
-    symlinkSync(join(root, "node_modules", name), link, "junction")
+/** Links packages from this repository instead of downloading them again. */
+const link = (folder: string, names: ReadonlyArray<string>): void => {
+  for (const name of names) {
+    const path = join(folder, "node_modules", name)
+    mkdirSync(dirname(path), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), path, "junction")
   }
-  return declared
 }
 
 let declared: ReadonlyArray<string> = []
@@ -75,8 +75,14 @@ beforeAll(() => {
   const [tarball] = globSync("*.tgz", { cwd: project })
   mkdirSync(unpacked, { recursive: true })
   execFileSync("tar", ["-xzf", join(project, tarball!), "--strip-components=1", "-C", unpacked])
-  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", private: true }))
-  declared = linkDependencies()
+  cpSync(unpacked, join(bare, "node_modules/effect-cached"), { recursive: true })
+  for (const folder of [bare, project]) {
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", private: true }))
+  }
+  const { dependencies, peerDependencies } = manifestOf("effect-cached")
+  declared = Object.keys({ ...dependencies, ...peerDependencies })
+  link(bare, [...Object.keys(dependencies), "effect"])
+  link(project, [...declared, ...ofUsers])
 }, 300_000)
 
 /** Modules that `exports` does not give to users: internal ones, and the parts of `effect-cached/testing`. */
@@ -110,15 +116,15 @@ interface Ran {
   readonly stderr: string
 }
 
-/** Runs a module in the project, under plain node: no condition, no flag. */
-const run = (name: string, code: string, args: ReadonlyArray<string> = []): Promise<Ran> => {
-  writeFileSync(join(project, name), code)
+/** Runs a module in a project, under plain node: no condition, no flag. */
+const run = (name: string, code: string, args: ReadonlyArray<string> = [], folder = project): Promise<Ran> => {
+  writeFileSync(join(folder, name), code)
   const env = { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
   return new Promise((done) =>
     execFile(
       process.execPath,
       [...args, name],
-      { cwd: project, env, timeout: 120_000 },
+      { cwd: folder, env, timeout: 120_000 },
       (error, stdout, stderr) => done({ status: error === null ? 0 : 1, stdout, stderr })
     )
   )
@@ -143,6 +149,10 @@ const documentedRow = (page: URL, cells: ReadonlyArray<string>): void => {
   if (process.env["UPDATE_DOCS"] === "1") writeFileSync(page, text.replace(former!, row))
   else expect(former).toBe(row)
 }
+
+/** Whether a block imports no package but `effect` and this one. */
+const needsEffectAlone = ({ code }: Block): boolean =>
+  !/(?:from|import\() *"(?!effect(?:-cached)?["/]|node:|\.)/.test(code)
 
 const packageOf = (url: string): string => /^file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? url
 
@@ -209,14 +219,24 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(new Set(said)).toEqual(new Set([engines["node"]!.replace(/^>=(\d+\.\d+)\.0$/, "$1")]))
   })
 
-  it("is what its documentation says: every block runs", async () => {
-    const target = write(documented, "", join(project, "blocks"))
+  it("is what its documentation says: every block runs, or names the packages that it needs", async () => {
+    const complaintsOf = async (blocks: ReadonlyArray<Block>, folder: string) => {
+      const target = write(blocks, "", join(folder, "blocks"))
+      for (const block of blocks) expect(prepare(target, block)).toBe("")
+      const paths = blocks.map((block) => pathOf(target, block))
+      const ended = await runBlocks(paths, join(target, "report"), { runtime: [process.execPath], folder })
+      expect(ended.size).toBe(paths.length)
+      return blocks.flatMap((block) => {
+        const { ok, said } = ended.get(pathOf(target, block))!
+        return ok && said === "" ? [] : [{ block, said }]
+      })
+    }
     const runnable = documented.filter(({ mode }) => mode === "run")
-    for (const block of runnable) expect(prepare(target, block)).toBe("")
-    const paths = runnable.map((block) => pathOf(target, block))
-    const ended = await runBlocks(paths, join(target, "report"), { runtime: [process.execPath], folder: project })
-    expect(Array.from(ended.values()).filter(({ ok, said }) => !ok || said !== "")).toEqual([])
-    expect(ended.size).toBe(paths.length)
+    const demanding = await complaintsOf(runnable.filter(needsEffectAlone), bare)
+    expect(demanding.filter(({ said }) => !/npm install \S/.test(said))).toEqual([])
+    const others = runnable.filter((block) => !needsEffectAlone(block))
+    expect(await complaintsOf([...demanding.map(({ block }) => block), ...others], project)).toEqual([])
+    expect(demanding.length + others.length).toBeLessThan(runnable.length / 10)
   })
 
   it("brings nothing that is compiled, or that runs a script, when it is installed", () => {
@@ -234,9 +254,9 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
   })
 
   for (const specifier of specifiers) {
-    it(`${specifier} loads under plain node, without a warning`, async () => {
+    it(`${specifier} loads under plain node with effect alone, without a warning`, async () => {
       const code = `import * as module from "${specifier}"\nconsole.log(typeof module)`
-      expect(await run(`load-${specifier.replaceAll("/", "-")}.mjs`, code))
+      expect(await run(`load-${specifier.replaceAll("/", "-")}.mjs`, code, [], bare))
         .toEqual({ status: 0, stdout: "object\n", stderr: "" })
     })
   }
@@ -345,34 +365,42 @@ describe("the command of the packed package", { timeout: 300_000 }, () => {
   })
 })
 
-describe.concurrent("the types of the packed package", { timeout: 300_000 }, () => {
+describe.concurrent("the types of the packed package, with effect alone", { timeout: 300_000 }, () => {
+  const errorsOf = (folder: string, options: { readonly module: string; readonly types: ReadonlyArray<string> }) => {
+    const compilerOptions = {
+      target: "ES2023",
+      lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+      ...options
+    }
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
+    const tsc = join(root, "node_modules/typescript/bin/tsc")
+    const { status, stderr, stdout } = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], {
+      cwd: folder,
+      encoding: "utf8"
+    })
+    return { status, said: stdout + stderr }
+  }
+
   for (const module of ["NodeNext", "Preserve"]) {
     it(`resolve and check under module ${module}, declarations included`, () => {
-      const folder = join(project, `types-${module}`)
+      const folder = join(bare, `types-${module}`)
       mkdirSync(folder)
-      writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
       const lines = specifiers.map((name, index) => `export * as m${index} from "${name}"`)
       writeFileSync(join(folder, "main.ts"), lines.join("\n"))
-      const compilerOptions = {
-        module,
-        target: "ES2023",
-        lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
-        types: [],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        skipLibCheck: false,
-        noEmit: true
-      }
-      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["main.ts"] }))
-      const tsc = join(root, "node_modules/typescript/bin/tsc")
-      const checked = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], {
-        cwd: folder,
-        encoding: "utf8"
-      })
-      expect(checked.stdout + checked.stderr).toBe("")
-      expect(checked.status).toBe(0)
+      expect(errorsOf(folder, { module, types: [] })).toEqual({ status: 0, said: "" })
     })
   }
+
+  it("check every block of the documentation that names no other package", () => {
+    const folder = write(documented.filter(needsEffectAlone), "", join(bare, "types-blocks"))
+    link(folder, ["@types/node"])
+    expect(errorsOf(folder, { module: "NodeNext", types: ["node"] })).toEqual({ status: 0, said: "" })
+  })
 })
 
 /** A bundle for browsers, and what the bundler complained about. */
@@ -471,17 +499,7 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
 })
 
 describe("a bundle for Node without the optional packages", { timeout: 300_000 }, () => {
-  const bare = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-bare-")))
-
-  afterAll(() => rmSync(bare, { recursive: true, force: true }))
-
   beforeAll(() => {
-    cpSync(unpacked, join(bare, "node_modules/effect-cached"), { recursive: true })
-    for (const name of [...Object.keys(manifestOf("effect-cached").dependencies), "effect"]) {
-      const link = join(bare, "node_modules", name)
-      mkdirSync(dirname(link), { recursive: true })
-      symlinkSync(join(root, "node_modules", name), link, "junction")
-    }
     const program = `
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"

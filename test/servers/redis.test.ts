@@ -16,6 +16,7 @@ import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
 import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
+import { rights } from "../../src/drivers/redis/protocol/scripts/rights.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -75,6 +76,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("options", () => {
     it("that make no sense are refused at once, and no message repeats a password", () => {
       const wrong: ReadonlyArray<readonly [object, RegExp]> = [
+        [{ url: undefined }, /"url" is there and undefined/],
         [{ url: "not a URL with secret" }, /is not a URL/],
         [{ url: "http://secret@host" }, /is not a URL/],
         [{ url: "redis://:secret@host/one" }, /number of a database/],
@@ -389,6 +391,61 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(failure.message).toContain(`connect: "required"`)
       }))
 
+    it.live(
+      "a user whose scripts may not run a command: the failure names all that are missing",
+      () =>
+        Effect.gen(function*() {
+          const needed = Array.from(rights.body.matchAll(/^try\("(\w+)"/gm), ([, command]) => command!.toLowerCase())
+          expect(needed.length).toBeGreaterThan(10)
+          const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+          const as = (...gone: ReadonlyArray<string>) =>
+            Effect.gen(function*() {
+              yield* ask(
+                "ACL",
+                "SETUSER",
+                "few",
+                "reset",
+                "on",
+                ">right",
+                "~few:*",
+                "&few:*",
+                "+@all",
+                ...gone.map((g) => `-${g}`)
+              )
+              const layer = CacheLayer.redis({
+                url: server.url,
+                username: "few",
+                password: Redacted.make("right"),
+                prefix: "few",
+                memory: false
+              })
+              const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+              return yield* failureOf(Effect.provide(read, layer))
+            })
+          expect(yield* as()).toBe(undefined)
+          for (const command of needed) {
+            const failure = yield* as(command)
+            expect(failure, command).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Denied" })
+            expect(failure!.message).toContain(`may not run ${command})`)
+          }
+          expect((yield* as("hset", "get", "pexpire"))!.message).toContain("may not run get, hset, pexpire)")
+          yield* Effect.sleep("1100 millis")
+          expect(yield* ask("KEYS", "*rights*")).toEqual([])
+        }),
+      60_000
+    )
+
+    it.live("a right that is taken away later is denied", () =>
+      Effect.gen(function*() {
+        const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+        yield* ask("ACL", "SETUSER", "later", "reset", "on", ">right", "~later:*", "&later:*", "+@all")
+        const password = Redacted.make("right")
+        const store = yield* RedisStore.make({ url: server.url, username: "later", password, prefix: "later" })
+        yield* store.set("a", entryOf("a"))
+        yield* ask("ACL", "SETUSER", "later", "-hset", "-set")
+        expect(yield* Effect.flip(store.set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
+      }).pipe(Effect.scoped))
+
     it.live("a wrong password, no password, and a user who may not do what is needed", () =>
       Effect.gen(function*() {
         yield* Effect.promise(() =>
@@ -698,6 +755,18 @@ describe.skipIf(isMissing(program))("Redis", () => {
         ]
         for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
+
+    it.live("is found by way of a replica", () =>
+      Effect.gen(function*() {
+        const at = (node: number) => `redis://127.0.0.1:${cluster.servers[node]!.port}`
+        for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
+          for (const connect of ["required", "eventually"] as const) {
+            const store = yield* RedisStore.makeCluster({ nodes, prefix: freshPrefix(), connect })
+            yield* store.set("a", entryOf("a"))
+            expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
+          }
+        }
+      }).pipe(Effect.scoped))
 
     it.live("slots that move are followed: no operation fails, no value is lost", () =>
       Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** Whether a failure may reach a reader. */
 import { Cause, Exit } from "effect"
 import { decide } from "./decide.ts"
-import { endsRead } from "./misuse.ts"
+import { endsRead, mayBeRefused } from "./misuse.ts"
 import { Down, type Load, type Read, Thrown } from "./model.ts"
 import { checkOrigins, noteServed, noteUnanswered } from "./originRules.ts"
 import { describe, interruptedItself, tagOf, tooFew, type World } from "./state.ts"
@@ -58,7 +58,7 @@ const checkDefect = (self: World, read: Read, defect: unknown, what: () => strin
   const isOwn = defect instanceof Thrown
     ? isOfReader(self, read, defect)
     : tag === "CacheConfigError"
-    ? read.spec?.misuse?.of === "decide" || read.spec?.misuse?.of === "options"
+    ? read.spec !== undefined && mayBeRefused(read.spec)
     : undefined
   if (isOwn !== undefined) return decide(self, "what a function throws ends its own read only", isOwn, what)
   const isOfCache = (tag === "CacheClosed" && self.closeAskedAt !== undefined) ||

@@ -164,11 +164,20 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
       self.changes.some(({ at }) => at > begun) || config.gaps > 0 || (self.replaced.get(load.id) ?? 0) >= begun
     const displacedAt = self.displaced.get(`${load.process} ${load.id}`) ?? -Infinity
     const isExcused = isChanged || self.now() - displacedAt <= 2 * replay.firstMillis ||
-      wasStopped(self, load.process) || takeFrom(self.givenUp, `${load.process} ${load.id}`)
+      wasStopped(self, load.process) || isOutrun(self, load, begun) ||
+      takeFrom(self.givenUp, `${load.process} ${load.id}`)
     if (isExcused && own === undefined) excuse(self, "a load has a lease")
     else decide(self, "a load has a lease", own !== undefined, () => what)
   }
 }
+
+/** A pattern is applied in the background, perhaps between the grant of a lease and the load. */
+const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean =>
+  self.config.features.includes("patterns") && heard > begun &&
+  [...self.reads].some((read) =>
+    read.id === id && read.process === process &&
+    self.writes.some((write) => write.target === id && write.process !== process && write.done > read.heard)
+  )
 
 /** A read's load. */
 export interface Loading {

@@ -4,6 +4,7 @@ import type { CacheEvent, Caching } from "effect-cached"
 import { listenersOf } from "../support/listeners.ts"
 import { decide, excuse } from "./decide.ts"
 import { nameOf } from "./fleetModel.ts"
+import { mayBeRefused } from "./misuse.ts"
 import type { Load, Read } from "./model.ts"
 import { isPlain, until } from "./originRules.ts"
 import { bornOf, covers, interruptedItself, isInterrupted, uninterruptible, type World } from "./state.ts"
@@ -32,7 +33,7 @@ export const checkAlone = (self: World, load: Load): void => {
       continue
     }
     // An interrupted load that only releases its resources loads nothing.
-    const isReleasing = isInterrupted(other.fiber) && !uninterruptible.has(other)
+    const isReleasing = (isInterrupted(other.fiber) || isAbandoned(self, other, load)) && !uninterruptible.has(other)
     if (other.spec.policy !== "normal" || isReleasing || other.fiber?.pollUnsafe() !== undefined) continue
     // The call of a key that gives way, or that all readers have left, continues for its other keys.
     const { by } = other
@@ -51,6 +52,11 @@ export const checkAlone = (self: World, load: Load): void => {
     decide(self, "an id has one load", false, () => `${nameLoad(load)} beside #${other.n}`)
   }
 }
+
+/** Its only reader has left in this turn, at the end of which it is interrupted. */
+const isAbandoned = (self: World, { by, id, n }: Load, next: Load): boolean =>
+  by?.interruption?.turn === self.turn &&
+  ![...self.reading].some((read) => read.id === id && read.begun > n && read !== next.by)
 
 /** It was alone, and nothing else excuses that. */
 const noteAlone = (self: World, load: Load): void => {
@@ -167,7 +173,7 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   decide(self, gives, isWaitedFor && patient === undefined, text)
 }
 
-/** Certainly: no stale value can be served to it. */
+/** Certainly: no stale value can be served to it, and no option of its own ends it. */
 const waitsFor = (self: World, read: Read, load: Load): boolean =>
-  read.spec!.policy === "normal" && isPlain(read.spec!) &&
+  read.spec!.policy === "normal" && isPlain(read.spec!) && !mayBeRefused(read.spec!) &&
   (read === load.by || read.begun > load.n) && !read.many && !isDisturbed(self, load, bornOf(load))

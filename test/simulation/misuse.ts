@@ -33,6 +33,9 @@ const canHave = (name: typeof ofReads[number], kind: Kind): boolean => {
 export const endsRead = ({ of }: Misuse): boolean =>
   of === "decide" || of === "fallbackWhen" || of === "copy" || of === "options"
 
+/** Whether it may be refused before it waits for a load. */
+export const mayBeRefused = ({ misuse }: Spec): boolean => misuse?.of === "decide" || misuse?.of === "options"
+
 /** Whether no result of a load of that read may be stored. */
 export const keepsOut = ({ misuse }: Spec): boolean =>
   misuse?.of === "when" || misuse?.of === "lifetime" || misuse?.of === "words"

@@ -1,18 +1,12 @@
 /** The parts of a simulated program, and the records of its run. */
 import type { Exit, Fiber } from "effect"
 import type { Cached } from "effect-cached"
+import { strategies, type Strategy } from "../model/serving.ts"
 import type { Feature } from "./features.ts"
 
-export const kinds = [
-  "ttl",
-  "softTtl",
-  "refreshAhead",
-  "probabilistic",
-  "sliding",
-  "maxHits",
-  "failover",
-  "untilInvalidated"
-] as const
+/** Here `maxHits` is also what the table calls `dynamic`: see `refreshes`. */
+const isKind = (strategy: Strategy): strategy is Exclude<Strategy, "dynamic"> => strategy !== "dynamic"
+export const kinds = strategies.filter(isKind)
 export type Kind = (typeof kinds)[number]
 
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
@@ -172,6 +166,8 @@ export interface Load {
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
+  /** It has read a value through a cache: it may have the age of that, or not be stored because that was stale. */
+  hasRead: boolean
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
   /** The first end of what it was answered inside. */
@@ -222,6 +218,12 @@ export interface Touch {
   isThere: boolean
 }
 
+/** Whether the starter of a reader has interrupted it, and in which turn. */
+export interface Interruption {
+  requested: boolean
+  turn?: number
+}
+
 export interface Read {
   readonly n: number
   readonly id: string
@@ -231,7 +233,7 @@ export interface Read {
   /** Loads of the id that it may have joined. */
   readonly live: ReadonlyArray<Load>
   /** Whether its starter has interrupted it; readers inside loads may be interrupted at any time. */
-  readonly interruption: { readonly requested: boolean } | undefined
+  readonly interruption: Readonly<Interruption> | undefined
   /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean
   /** In how many loads it is. */

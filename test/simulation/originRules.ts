@@ -139,7 +139,8 @@ const judges = {
     const { spec } = read
     if (spec === undefined || origin._tag === "Set" || isLive(read, origin)) return undefined
     if (!hasConstant(spec) || !hasConstant(origin.spec) || !mayGrow(self, origin)) return undefined
-    if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return "excused"
+    const isTouched = self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))
+    if (isTouched || (origin.hasRead && origin.spec.inherit === "age")) return "excused"
     return expect(at(self, read) < beganAt(self, origin) + spec.ttl, () => `to a reader with ttl ${spec.ttl}`)
   },
   "what is marked as stale is loaded again": (self, read, origin) => {

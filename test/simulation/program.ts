@@ -7,7 +7,18 @@ import { decide } from "./decide.ts"
 import { explained } from "./explained.ts"
 import type { Extras } from "./features.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
+import {
+  Bug,
+  type Config,
+  Down,
+  type Interruption,
+  type Load,
+  policies,
+  type Read,
+  type Spec,
+  streamId,
+  type Value
+} from "./model.ts"
 import { isKeptOut } from "./originRules.ts"
 import { defaults, type Dice, drawAbandoned, drawHanging, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
@@ -217,11 +228,15 @@ const body = (self: Simulation, record: Load): Effect.Effect<Value, Down, Cachin
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 
-/** The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered. */
+/**
+ * The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered, and
+ * a call of many answers all of its keys at its end.
+ */
 const changeLater = (self: Simulation, record: Load, value: Value) => {
   const later = 1 + self.extras.diceOf("copies").below(3)
   const changing = Effect.sync(() => {
-    if (!isKeptOut(record)) change(record.spec, value)
+    const isHeld = [...self.world.reading].some(({ id, many }) => many && id === record.id)
+    if (!isKeptOut(record) && !isHeld) change(record.spec, value)
   })
   return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
 }
@@ -478,7 +493,7 @@ const isExplained = ({ config: { features }, extras, world }: Simulation, { misu
 export const read = (
   self: Simulation,
   spec: Spec,
-  requested?: { requested: boolean },
+  requested?: Interruption,
   depth = 0
 ): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => {
@@ -516,15 +531,20 @@ const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
   change(spec, value)
 }
 
+const leave = ({ turn }: State.World, interruption: Interruption): void => {
+  interruption.requested = true
+  interruption.turn = turn
+}
+
 /** Readers in a program whose loads hang leave in the end: a load that is not restarted would keep them for ever. */
 const leaving = <A, E, R>(
   { extras, world }: Simulation,
-  interruption: { requested: boolean },
+  interruption: Interruption,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | "left", R> => {
   if (!extras.features.has("hangs") || world.resting) return effect
   const late = Effect.flatMap(Effect.sleep(extras.diceOf("hangs").pick([500, 2000, 10_000])), () => {
-    interruption.requested = true
+    leave(world, interruption)
     return Effect.fail("left" as const)
   })
   return Effect.raceFirst(effect, late)
@@ -546,13 +566,13 @@ const readOften = (self: Simulation, spec: Spec) =>
 /** A reader that loses interest. */
 const readAndLeave = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
-    const interruption = { requested: false }
+    const interruption: Interruption = { requested: false }
     // An interruption before the first step may be lost (`Scheduler.shouldYield`), and a load that hangs would not end.
     const startImmediately = self.extras.features.has("hangs")
     const fiber = yield* Effect.forkChild(read(self, spec, interruption), { startImmediately })
     for (let i = self.dice.below(6); i > 0; i--) yield* Effect.yieldNow
     if (self.dice.chance(0.4)) yield* Effect.sleep(self.dice.below(15))
-    interruption.requested = true
+    leave(self.world, interruption)
     self.world.say(() => `leave ${spec.id}`)
     yield* Fiber.interrupt(fiber)
   })
@@ -666,7 +686,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       strategy: strategyOf(self, spec),
       lookup: (keys) => loadMany(self, spec, reads)(keys)
     })
-    const interruption = { requested: false }
+    const interruption: Interruption = { requested: false }
     const watched = Effect.suspend(() => {
       for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, { interruption, many: true }))
       return underPolicy(self, spec.policy, call(asked.map((id) => ({ id }))))
@@ -685,7 +705,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       const fiber = yield* Effect.forkChild(whole, { startImmediately: self.extras.features.has("hangs") })
       for (let i = dice.below(6); i > 0; i--) yield* Effect.yieldNow
       if (dice.chance(0.4)) yield* Effect.sleep(dice.below(15))
-      interruption.requested = true
+      leave(world, interruption)
       world.say(() => "leave many")
       yield* Fiber.interrupt(fiber)
     })
@@ -811,6 +831,11 @@ export const agree = ({ config, world }: Simulation, turn: number, both: () => r
   decide(world, "operations by hand agree", one === other, () => `${String(one)} and ${String(other)}`)
 }
 
+/** A failure stays in memory, and a store alone decides conditions. */
+const mayHoldFailure = ({ config, loads }: State.World, id: string): boolean =>
+  config.store !== "none" &&
+  loads.some((load) => load.id === id && load.spec.failuresToo && load.exit !== undefined && Exit.isFailure(load.exit))
+
 const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
   Effect.gen(function*() {
     if (self.dice.chance(0.5)) yield* Effect.sleep(self.dice.below(10))
@@ -825,7 +850,7 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const exit = yield* timed(self.world, `set ${id}`, 3, set)
     if (Exit.isFailure(exit)) return
     World.endSetIf(self.world, origin, condition, exit.value)
-    if (condition.ifUnchanged !== undefined || Exit.isFailure(before)) return
+    if (condition.ifUnchanged !== undefined || Exit.isFailure(before) || mayHoldFailure(self.world, id)) return
     const holds = before.value === (condition.ifPresent === true)
     agree(
       self,

@@ -53,7 +53,8 @@ export const rules = [
     of: ["severalEngines"],
     applies: "a load begins in a store that answers at once and loses nothing",
     asks: "its cache has a lease of its id",
-    excuses: "its id may have changed since its read began, or its process was stopped, or has waited long enough"
+    excuses:
+      "a change of its id may have come or arrived since its read began, or its process was stopped, or has waited long enough"
   },
   {
     name: "one process leads",
@@ -238,7 +239,7 @@ export const rules = [
     of: ["oneEngine"],
     applies: "a read with a constant ttl gets what was loaded before it by a read with a constant ttl",
     asks: "that is younger than the reader's ttl",
-    excuses: "it was touched"
+    excuses: "it was touched, or may have the age of what its load has read"
   },
   {
     name: "a load renews what is still valid",

@@ -8,7 +8,7 @@ import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts
 import { listen } from "./listeners.ts"
 import { watchRestarts } from "./loadRules.ts"
 import { wrongEviction } from "./misuse.ts"
-import type { Config } from "./model.ts"
+import type { Config, Read } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import { several } from "./several.ts"
@@ -101,7 +101,11 @@ const checkStats = (world: State.World) =>
     const counted = (isRight: boolean, text: () => string) =>
       decide(world, "statistics count what happens", isRight, text)
     const bounded = (isBounded: boolean, text: () => string) => decide(world, "memory is bounded", isBounded, text)
-    const loads = new Set(world.loads.flatMap(({ by, isShared }) => isShared && by !== undefined ? by : [])).size
+    // A call that counts its keys in turns does not count those that a reader has just left.
+    const mayCount = ({ interruption, many }: Read): boolean =>
+      !many || interruption?.requested !== true || !config.features.includes("turns")
+    const counting = world.loads.flatMap(({ by, isShared }) => isShared && by !== undefined && mayCount(by) ? by : [])
+    const loads = new Set(counting).size
     // A load may be interrupted before its first step.
     const most = stats.misses + stats.refreshes + stats.restarts
     counted(stats.loads >= loads && stats.loads <= most, () => `${stats.loads} loads for ${most} misses, ${loads} seen`)

@@ -4,6 +4,7 @@ import { addTallies, decide } from "./decide.ts"
 import { checkFailure } from "./failureRules.ts"
 import { checkAlone, checkClosed, checkEnd, checkPrevious } from "./loadRules.ts"
 import {
+  type Interruption,
   type Load,
   type Origin,
   type Read,
@@ -47,6 +48,7 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
+    hasRead: false,
     oldestAt: Infinity,
     endsAt: Infinity,
     endedAt: undefined,
@@ -79,13 +81,16 @@ export const noteNeeded = (
   { begun, live }: { readonly begun: number; readonly live: ReadonlyArray<Load> }
 ): void => {
   const origin = self.origins.get(needed)
+  load.hasRead = true
   // With a store a load that has ended may be joined while it is written.
   if (!load.isShared || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
   // A value that was renewed is as young as that.
   if (self.renewals.has(needed)) return
-  // A value that is not stored, or was loaded past the cache, has no end.
-  if (origin._tag === "Set" || (origin.isShared && !isKeptOut(origin) && Exit.isSuccess(origin.exit!))) {
+  // A value that is not stored, perhaps for a copy that threw, or was loaded past the cache, has no end.
+  const isStored = origin._tag === "Set" ||
+    (origin.isShared && !isKeptOut(origin) && origin.spec.misuse?.of !== "copy" && Exit.isSuccess(origin.exit!))
+  if (isStored) {
     load.endsAt = Math.min(load.endsAt, until(self, origin))
   }
   if (origin._tag === "Set") {
@@ -101,7 +106,8 @@ export const noteNeeded = (
 export const renew = (self: World, load: Load, n: number, askedAt: number): void => {
   checkPrevious(self, load, n, askedAt)
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
-  const { tags } = self.renewals.get(n)?.at(-1) ?? self.origins.get(n)!
+  // One that was not stored has left the tags as they were.
+  const { tags } = self.renewals.get(n)?.findLast(({ hasRead }) => !hasRead) ?? self.origins.get(n)!
   load.renews = n
   load.tags = [...load.spec.late === "no" ? load.spec.tags : [], ...tags]
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
@@ -159,7 +165,7 @@ export const beginSetOrigin = (self: World, id: string, ttl: number, tags: Reado
 }
 
 interface Reading {
-  readonly interruption?: { readonly requested: boolean } | undefined
+  readonly interruption?: Interruption | undefined
   readonly many?: boolean
   readonly depth?: number
 }

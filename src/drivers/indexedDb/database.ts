@@ -1,9 +1,10 @@
 /** An IndexedDB database. It is opened on first use, and reopened after the browser or another page has closed it. */
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb"
+import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb"
 import type { Meta } from "../../CacheEntry.ts"
 import type { StoreErrorReason } from "../../CacheError.ts"
 import type { Lease } from "../../internal/store/leases.ts"
 import type { Counter, Marker } from "../../ports/store.ts"
+import { packageError } from "../shared/packageError.ts"
 
 export interface LeaseRecord extends Lease {
   isLocked?: boolean
@@ -64,8 +65,17 @@ export const close = (self: Database): void => {
   self.opened = undefined
 }
 
-const openNow = (name: string, onClosed: () => void): Promise<IDBPDatabase<Schema>> =>
-  openDB<Schema>(`effect-cached/${format}/${name}`, 1, {
+const library = async () => {
+  // Bundlers leave out a missing package whose import is in `try`: it is optional.
+  try {
+    return await import("idb")
+  } catch (error) {
+    throw packageError("idb", error)
+  }
+}
+
+const openNow = async (name: string, onClosed: () => void): Promise<IDBPDatabase<Schema>> =>
+  (await library()).openDB<Schema>(`effect-cached/${format}/${name}`, 1, {
     upgrade(database) {
       const entries = database.createObjectStore("entries")
       entries.createIndex("expiresAt", "meta.expiresAt")
@@ -144,7 +154,8 @@ const reasons = new Map<unknown, StoreErrorReason>([
   ["SecurityError", "Denied"],
   ["NotAllowedError", "Denied"],
   // `open` throws this error on a platform without IndexedDB.
-  ["ReferenceError", "Unsupported"]
+  ["ReferenceError", "Unsupported"],
+  ["MissingPackage", "Unsupported"]
 ])
 
 export const reasonOf = (thrown: unknown): StoreErrorReason =>

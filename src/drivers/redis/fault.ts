@@ -18,6 +18,15 @@ export class Fault {
 /** The answer to a command was lost with its connection. The server may have carried the command out. */
 export class Lost extends Fault {}
 
+/** The server is a replica, which may lack the latest writes. One of a cluster knows the owners of all slots. */
+export class Replica extends Fault {
+  readonly slots: unknown
+  constructor(slots: unknown) {
+    super("Unsupported", "the server is a replica, which may lack the latest writes", "REPLICA", true)
+    this.slots = slots
+  }
+}
+
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
@@ -90,7 +99,8 @@ export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const misfit = misfits.find(([answer]) => answer.test(text))
   if (misfit !== undefined) return unfit(`${misfit[1]} (${text})`)
   const word = wordOf(text)
-  const isDenied = denied.has(word) || /^ERR (AUTH|invalid password|Client sent AUTH)/i.test(text)
+  const isDenied = denied.has(word) ||
+    /^ERR (AUTH|invalid password|Client sent AUTH)|ACL failure in script|can't run this command/i.test(text)
   const reason = isDenied ? "Denied" : text.startsWith(noInteger) ? "Corrupt" : reasons[word] ?? "Unavailable"
   return new Fault(reason, text, word, !passing.test(text))
 }

@@ -2,12 +2,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect } from "./connection/router.ts"
-import { type Fault, isFault } from "./fault.ts"
+import { Fault, isFault } from "./fault.ts"
 import type { Config } from "./options.ts"
 import * as Keys from "./protocol/keys.ts"
 import * as Scripts from "./protocol/scripts/all.ts"
 import * as Debts from "./session/debts.ts"
-import { run } from "./session/era.ts"
+import { control } from "./session/era.ts"
+import { evaluate } from "./session/evaluate.ts"
 import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
 
@@ -31,9 +32,19 @@ export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Retur
   })
   const waitMillis = Math.max(1, Math.floor(commandMillis / 2))
   const session = Session.make({ keys, scripts, wire, replicas, waitMillis })
-  const tried = yield* Effect.callback<unknown>((resume) => {
-    run(session, "counter", { keys: [["n", ""]] }, (answer) => resume(Effect.succeed(answer)))
-  })
+  const [rights, era] = yield* Effect.all([
+    Effect.callback<unknown>((resume) => {
+      const call = { script: scripts.rights, tag: keys.controlTag, rest: ["1", `${keys.era}:rights`] }
+      evaluate(session, call, (answer) => resume(Effect.succeed(answer)))
+    }),
+    Effect.callback<unknown>((resume) => control(session, (answer) => resume(Effect.succeed(answer))))
+  ], { concurrency: "unbounded" })
+  const missing = Array.isArray(rights) ? rights.map(String).join(", ") : ""
+  const tried = missing !== ""
+    ? new Fault("Denied", `NOPERM scripts of this user may not run ${missing}`, "NOPERM", true)
+    : isFault(rights)
+    ? rights
+    : era
   if (isFault(tried) && (isRequired || tried.reason === "Denied")) return yield* Effect.fail(tried)
   return { session, config, recovery, debts: yield* Debts.make }
 })

@@ -63,7 +63,7 @@ export interface ServerOptions extends CommonOptions {
    * The URL of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
    * @default the server on this machine, on the default port of Redis
    */
-  readonly url?: string | Redacted.Redacted<string> | undefined
+  readonly url?: string | Redacted.Redacted<string>
   /**
    * The number of the database.
    * @default the database in the URL
@@ -160,6 +160,9 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
     }
   }
   if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server: leave \"url\" out")
+  if (url === undefined && "url" in options && client === undefined && sentinel === undefined) {
+    refuse(what, `"url" is there and undefined, as if a variable were not set: set it, or leave "url" out`)
+  }
   const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
   const database = databaseOf(what, options.database, server.database)
   const settings = settingsOf(what, options, server, database)
@@ -301,7 +304,7 @@ interface Parsed {
 }
 
 /** Parses a URL. Errors do not quote the URL, because it may contain a password. */
-const parse = (what: string, option: string, given: unknown): Parsed => {
+const parse = (what: string, option: string, given: unknown, usualPort = 6379): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is not a URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
@@ -329,7 +332,7 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
     refuse(what, `the path of "${option}" must be the number of a database`)
   }
   return {
-    address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 6379 : Number(port) },
+    address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? usualPort : Number(port) },
     username: username === "" ? undefined : decode(what, option, username),
     password: password === "" ? undefined : decode(what, option, password),
     database,
@@ -385,7 +388,7 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
       return refuse(of, "each of \"nodes\" must be \"host:26379\", without redis:// or a path")
     }
-    return parse(of, "nodes", `redis://${node}`)
+    return parse(of, "nodes", `redis://${node}`, 26_379)
   })
   return {
     name: options.name,

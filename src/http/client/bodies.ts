@@ -27,19 +27,21 @@ export const contentOf = (call: Call, variant: Variant): Response.Content => {
   return arrival === undefined ? body : held(arrival, body)
 }
 
-interface Whole {
-  readonly bytes: WeakRef<Uint8Array>
-  readonly until: number
+/**
+ * The bytes of a body that lies in one piece. Now and then it is read through the cache all the same: so its eviction
+ * policy sees that it is used.
+ */
+export const bytesOf = ({ clock, self: { wholes } }: Call, { body, id }: Variant): Uint8Array | undefined => {
+  const whole = body === null ? wholes.get(id) : undefined
+  return whole === undefined || clock.currentTimeMillisUnsafe() > whole.until ? body ?? undefined : whole.bytes
 }
 
-/** Bodies that the cache holds in one piece, which are answered without a stream. The cache alone keeps them alive. */
-const wholes = new WeakMap<Variant, Whole>()
-
-/** Now and then a body is read through the cache all the same: so its eviction policy sees that it is used. */
-export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefined => {
-  if (variant.body !== null) return variant.body
-  const whole = wholes.get(variant)
-  return whole === undefined || clock.currentTimeMillisUnsafe() > whole.until ? undefined : whole.bytes.deref()
+/** Remembers the bytes of a body for a while. The oldest ones go first. */
+const hold = ({ clock, self: { wholes } }: Call, { id }: Variant, bytes: Uint8Array): void => {
+  wholes.delete(id)
+  wholes.set(id, { bytes, until: clock.currentTimeMillisUnsafe() + http.wholeMillis })
+  let left = http.wholeBytes
+  for (const [id, { bytes }] of Array.from(wholes).reverse()) if ((left -= bytes.length) < 0) wholes.delete(id)
 }
 
 /** The cause of the failure of a body that is neither stored nor arriving. */
@@ -205,12 +207,7 @@ export const isComplete = (call: Call, variant: Variant | undefined): Effect.Eff
     : Effect.map(Effect.exit(Stream.runHead(bodyStream(call, variant, undefined))), (exit) => {
       if (Exit.isFailure(exit)) return false
       const first = Option.getOrUndefined(exit.value)
-      if (first !== undefined && first.length === lengthOf(variant.fields)) {
-        wholes.set(variant, {
-          bytes: new WeakRef(first),
-          until: call.clock.currentTimeMillisUnsafe() + http.wholeMillis
-        })
-      }
+      if (first !== undefined && first.length === lengthOf(variant.fields)) hold(call, variant, first)
       return true
     })
 
@@ -241,6 +238,8 @@ export const bodyStream = (
       ttl: Math.max(1, usableMillis(variant, self.keepMillis)),
       maxTtl: Infinity,
       maxBytes: self.maxBody,
+      // It then loads the resource itself.
+      whenSlow: "failSoon",
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,

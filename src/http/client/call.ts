@@ -75,6 +75,8 @@ export interface Client extends Rules {
   readonly tokens: Tokens
   /** The bodies that arrive at present, the oldest first. */
   readonly arriving: Map<string, Arrival>
+  /** Bodies that lie in one piece, by their names, until they are read through the cache again. */
+  readonly wholes: Map<string, { readonly bytes: Uint8Array; readonly until: number }>
   readonly known: Map<string, Known>
   /** Places whose last response could not be shared, until a time; the oldest are first. */
   readonly unshared: Map<string, number>

@@ -13,8 +13,8 @@ import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, awaited, confirm, reasonOf, refreshed } from "./load.ts"
-import { onlyIfCached, ranged } from "./others.ts"
+import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
+import { found, onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
 
@@ -71,11 +71,8 @@ const servedNow = (call: Call, { variant }: Stored): HttpClientResponse | undefi
 }
 
 /** The stored response for a request, however old. */
-const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
-  Effect.map(Cached.getEntry(place.key), (entry) => {
-    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
-    return variant !== undefined && mayAnswer(self, place, variant, fields) ? variant : undefined
-  })
+const stored = (call: Call): Effect.Effect<Variant | undefined, never, Caching> =>
+  Effect.map(found(call), (one) => one?.variant)
 
 /**
  * Reads the stored response. If there is none, or an invalidation was soft, the same read loads it. If that fails, what
@@ -159,7 +156,7 @@ const answered = (
   if (stored !== undefined) {
     return Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => given(call, stored, now, { fwd, fwdStatus, stored: why === undefined, detail: why })
+      (now) => given(call, stored, now, { fwd, fwdStatus, stored: true })
     )
   }
   if (response.status === 200 && isPart(call)) {
@@ -186,10 +183,10 @@ const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
   if (stale === undefined) return passing
   if (isPart(call)) return reached(call, stale, passing, (response) => insteadOf(call, stale, response, () => response))
   return reached(call, stale, inTime(call, asked(call, stale, false)), ({ confirmed, met }) => {
-    if (confirmed !== undefined) {
-      confirm(call, confirmed, met)
+    if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
       return Effect.succeed(served(call, call.own!.stored!, met.responseTime, { fwdStatus: 304, ...status }))
     }
+    if (confirmed !== undefined) drop(call, confirmed)
     if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })

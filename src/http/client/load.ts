@@ -18,7 +18,7 @@ import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
 import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, type Client, empty, isRedirected, leftOf, type Met, unanswered } from "./call.ts"
-import { made, merged, refusal } from "./judge.ts"
+import { judged } from "./judge.ts"
 import { type Kept, learn, mayAnswer } from "./places.ts"
 import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
@@ -32,8 +32,11 @@ const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, lo
 const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Strategy<Stored, any, any> => ({
   name: "http",
   patienceMillis: waitMillis,
-  // A soft invalidation makes the response stale, whatever it says itself.
-  decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.Load : decisions[way],
+  // A soft invalidation makes the response stale, whatever it says itself. What an update has removed has expired.
+  decide: (entry, now) =>
+    entry === undefined || now >= entry.expiresAt || (way === "serve" && entry.softExpiresAt === -Infinity)
+      ? Strategy.Load
+      : decisions[way],
   lifetime: (exit) => {
     if (Exit.isFailure(exit) || exit.value.variant === null) return "skip"
     const ttl = Math.max(0, usableMillis(exit.value.variant, keepMillis))
@@ -105,11 +108,12 @@ export const reasonOf = (resource: Stored): "uri-miss" | "vary-miss" | "stale" =
 
 const validated = (call: Call, stale: Variant | undefined): Loaded =>
   Effect.flatMap(asked(call, stale, true), ({ confirmed, isConditional, met }) => {
-    if (confirmed !== undefined) return Effect.succeed(confirm(call, confirmed, met))
-    // The origin has confirmed what is not stored.
-    return met.response.status === 304 && isConditional
-      ? Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
-      : store(call, stale, met)
+    const kept = confirmed && confirm(call, confirmed, met)
+    if (kept !== undefined) return Effect.succeed(kept)
+    if (met.response.status !== 304 || !isConditional) return store(call, stale, met)
+    // The origin has confirmed what is not stored, or may not be.
+    const again = Effect.flatMap(exchange(call, plain(call.request)), (met) => store(call, undefined, met))
+    return Effect.tap(again, ({ variant }) => Effect.sync(() => variant === null && stale && drop(call, stale)))
   })
 
 interface Asked {
@@ -178,9 +182,10 @@ const otherOf = (
   const etag = etagOf(update["etag"])
   const one = etag === undefined ? undefined : others.find((other) => isSameEtag(etag, etagOf(other.etag)))
   if (one === undefined) return Effect.undefined
+  // Another user's response with the same entity tag may have taken its place.
   return Effect.map(Cached.getEntry(one.key), (entry) => {
     const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
-    return variant !== undefined && isSameEtag(etag!, etagOf(variant.fields["etag"])) ? variant : undefined
+    return variant?.id === one.id && isSameEtag(etag!, etagOf(variant.fields["etag"])) ? variant : undefined
   })
 }
 
@@ -198,18 +203,18 @@ export const exchange = (
         ))
   )
 
-/**
- * Updates the response that a `304` confirms. If the update may not be stored, it answers this request alone, and what
- * was stored is removed.
- */
-export const confirm = (call: Call, confirmed: Variant, met: Met): Stored => {
-  const { variant, why } = merged(call, confirmed, met)
+/** Updates the response that a `304` confirms. `undefined`: the update may not be stored for this request. */
+export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
+  const { variant, why } = judged(call, met, confirmed)
+  if (why !== undefined) return undefined
   call.own = { response: met.response, stored: variant, why, content: undefined }
-  if (why === undefined) return keep(call, variant, met.responseTime)
-  outdate(call.self, confirmed)
-  notShared(call, met.responseTime)
-  inBackground(call.self, Cached.remove(call.place.key))
-  return { variant: null }
+  return keep(call, variant, met.responseTime)
+}
+
+/** Removes a response that its origin has confirmed for a request for which it may not be stored. */
+export const drop = ({ place, self }: Call, variant: Variant): void => {
+  outdate(self, variant)
+  inBackground(self, Cached.remove(place.key))
 }
 
 const keep = (call: Call, variant: Variant, now: number): Stored => {
@@ -241,7 +246,8 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
     if (stale !== undefined) outdate(self, stale)
     return keep(call, variant, responseTime)
   }
-  const why = refusal(call, response) ??
+  const { variant, why: refusal } = judged(call, met)
+  const why = refusal ??
     // It ends with its connection, so that no other request may wait for it.
     (/^text\/event-stream/i.test(fields["content-type"] ?? "") ? "event-stream" : undefined) ??
     (isRedirected(call, response) ? "redirect" : undefined) ??
@@ -250,7 +256,6 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
       ? "error"
       : undefined)
   if (why !== undefined) return Effect.succeed(refuse(why))
-  const variant = made(call, met)
   if (response.status === 204 || response.status === 205 || length === 0) {
     return Effect.succeed(kept({ ...variant, body: empty }))
   }

@@ -69,7 +69,7 @@ export const checks: Checks<Common> = {
 
 type Given =
   | ("tags" | "targets" | "maxVariants" | "maxBody" | "keepMillis" | "waitMillis" | "timeoutMillis" | "maxLoadMillis")
-  | ("harmless" | "storesCookies" | "arriving" | "known" | "unshared" | "loading")
+  | ("harmless" | "storesCookies" | "arriving" | "wholes" | "known" | "unshared" | "loading")
 
 export const parse = (
   { allowCookies = false, harmless = [], keep, maxBody, maxLoad, maxVariants = http.maxVariants, ...others }: Common
@@ -85,6 +85,7 @@ export const parse = (
   timeoutMillis: others.timeout === undefined ? undefined : positiveMillis("timeout", others.timeout),
   maxLoadMillis: maxLoad === undefined ? undefined : positiveMillis("maxLoad", maxLoad),
   arriving: new Map(),
+  wholes: new Map(),
   known: new Map(),
   unshared: new Map(),
   loading: new Set()

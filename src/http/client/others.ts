@@ -10,19 +10,8 @@ import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { contradicts, hasSameValidator, isForOrigin } from "../rules/validation.ts"
 import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
-import {
-  type Answer,
-  answeredBy,
-  type Call,
-  cleared,
-  inTime,
-  isRedirected,
-  marked,
-  type Met,
-  passed,
-  timedOut
-} from "./call.ts"
-import { merged } from "./judge.ts"
+import * as Call from "./call.ts"
+import { judged } from "./judge.ts"
 import { exchange } from "./load.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { groupTag, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
@@ -34,7 +23,7 @@ interface Found {
 }
 
 /** Finds the response that answers a request, and how it may be used, without a load. */
-const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
+export const found = (call: Call.Call): Effect.Effect<Found | undefined, never, Caching> =>
   Effect.flatMap(Cached.getEntry(call.place.key), (entry) => {
     const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
     if (variant === undefined) return Effect.undefined
@@ -53,14 +42,14 @@ const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
         : Effect.undefined)
   })
 
-export const onlyIfCached = (call: Call): Answer =>
+export const onlyIfCached = (call: Call.Call): Call.Answer =>
   Effect.map(found(call), (stored) =>
     stored === undefined || stored.reuse === "validate"
-      ? timedOut(call, { fwd: "request", detail: "only-if-cached" })
+      ? Call.timedOut(call, { fwd: "request", detail: "only-if-cached" })
       : served(call, stored.variant, stored.now, {}))
 
 /** A range of a stored response. If the whole response is not stored, the origin answers, and its answer passes. */
-export const ranged = (call: Call): Answer =>
+export const ranged = (call: Call.Call): Call.Answer =>
   Effect.flatMap(found(call), (stored) => {
     const whole = stored?.variant.status === 200 ? stored.variant : undefined
     const length = whole?.body?.length ?? lengthOf(whole?.fields ?? {})
@@ -68,20 +57,20 @@ export const ranged = (call: Call): Answer =>
     return reached(
       call,
       whole,
-      inTime(call, passed(call, { fwd: "partial" })),
+      Call.inTime(call, Call.passed(call, { fwd: "partial" })),
       (response) => insteadOf(call, whole, response, () => response)
     )
   })
 
-export const head = (call: Call): Answer => {
+export const head = (call: Call.Call): Call.Answer => {
   if (call.directives.has("no-store") || isForOrigin(call.head.fields)) {
-    return inTime(call, passed(call, { fwd: "request" }))
+    return Call.inTime(call, Call.passed(call, { fwd: "request" }))
   }
   if (call.directives.has("only-if-cached")) return onlyIfCached(call)
   return Effect.flatMap(found(call), (stored) => {
     if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
-    return reached(call, stored?.variant, inTime(call, exchange(call, call.request)), (met) => {
-      const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
+    return reached(call, stored?.variant, Call.inTime(call, exchange(call, call.request)), (met) => {
+      const response = Call.marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
       const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
       return instead(call, stored?.variant, met.response.status, own)
     })
@@ -89,8 +78,8 @@ export const head = (call: Call): Answer => {
 }
 
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
-const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
-  if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
+const afterHead = (call: Call.Call, met: Call.Met): Effect.Effect<void, never, Caching> => {
+  if (met.response.status !== 200 || Call.isRedirected(call, met.response)) return Effect.void
   const { head, place, self } = call
   const update = met.response.headers as Fields
   const change = (current: Option.Option<Stored>): Option.Option<Stored> => {
@@ -100,7 +89,7 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
     if (!mayAnswer(self, place, variant, head.fields)) return current
     if (contradicts(update, variant.fields)) return Option.some({ variant: { ...variant, noCache: true } })
     if (!hasSameValidator(update, variant.fields)) return current
-    const updated = merged(call, variant, met)
+    const updated = judged(call, met, variant)
     return updated.why === undefined ? Option.some({ variant: updated.variant }) : Option.none()
   }
   // A soft invalidation may be newer than the answer too, and a change would end it.
@@ -117,10 +106,10 @@ const isSoft = (entry: Option.Option<{ readonly softExpiresAt: number }>): boole
  * An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. An interruption
  * after the response does not skip that.
  */
-export const unsafe = (call: Call): Answer =>
+export const unsafe = (call: Call.Call): Call.Answer =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(call.origin.execute(call.request)), (response) => {
-      const by = answeredBy(call, response)
+      const by = Call.answeredBy(call, response)
       const fields = response.headers as Fields
       const urls = invalidatedUrls(by, { status: response.status, fields })
       const groups = urls.length === 0 ? [] : groupsOf(fields["cache-group-invalidation"])
@@ -129,9 +118,9 @@ export const unsafe = (call: Call): Answer =>
         ...urls.map(({ hash, href }) => urlTag(call.self.keyed(hash === "" ? href : href.slice(0, -hash.length)))),
         ...groups.map((group) => groupTag(by.origin, group))
       ])
-      return cleared(call, response).pipe(
+      return Call.cleared(call, response).pipe(
         Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag), { discard: true })),
-        Effect.as(marked(response, { fwd: "method" }))
+        Effect.as(Call.marked(response, { fwd: "method" }))
       )
     })
   )

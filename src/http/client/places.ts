@@ -44,7 +44,9 @@ type Home = "" | "~"
 
 export interface Kept {
   readonly key: Resource
-  etag: string | undefined
+  /** The name of its body. */
+  readonly id: string
+  readonly etag: string | undefined
   isHit: boolean
 }
 
@@ -109,7 +111,7 @@ export const learn = (
   self: State & { readonly maxVariants: number },
   named: Named,
   { home, key }: Pick<Place, "home" | "key">,
-  { fields, isForAll, varying }: Variant
+  { fields, id, isForAll, varying }: Variant
 ): Resource | undefined => {
   const before = self.known.get(named.id)
   const names = Object.keys(varying)
@@ -125,7 +127,7 @@ export const learn = (
   if (names.length === 0) return undefined
   const isHit = variants.get(own)?.isHit ?? false
   variants.delete(own)
-  variants.set(own, { key, etag: fields["etag"], isHit })
+  variants.set(own, { key, id, etag: fields["etag"], isHit })
   if (variants.size <= self.maxVariants) return undefined
   return dropped(variants, own, first)
 }

@@ -1,15 +1,6 @@
 /** Freshness and age (RFC 9111, section 4.2; RFC 5861; RFC 8246). */
 import { clocks } from "../../internal/defaults/processes.ts"
-import {
-  dateOf,
-  type Directives,
-  type Fields,
-  listOf,
-  namesIn,
-  type ResponseHead,
-  secondsIn,
-  secondsOf
-} from "./fields.ts"
+import * as Field from "./fields.ts"
 import { isHeuristic, type Mode } from "./storing.ts"
 import type { Control } from "./targeted.ts"
 
@@ -33,44 +24,45 @@ export interface Times {
 
 export const freshnessOf = (
   mode: Mode,
-  { fields, status }: ResponseHead,
+  { fields, status }: Field.ResponseHead,
   { directives, isTargeted }: Control,
   times: Times
 ): Freshness => {
-  const date = dateOf(fields["date"], times.responseTime) ?? times.responseTime
+  const date = Field.dateOf(fields["date"], times.responseTime) ?? times.responseTime
   const shared = mode === "shared"
-  const explicit = (shared ? secondsIn(directives, "s-maxage") : undefined) ?? secondsIn(directives, "max-age") ??
+  const explicit = (shared ? Field.secondsIn(directives, "s-maxage") : undefined) ??
+    Field.secondsIn(directives, "max-age") ??
     (isTargeted ? undefined : expiresIn(fields["expires"], date, times.responseTime))
   return {
     lifetime: explicit ?? heuristicOf(status, fields, directives, date),
     initialAge: initialAgeOf(fields["age"], date, times),
     date,
-    noCache: directives.has("no-cache") && namesIn(directives, "no-cache") === undefined,
+    noCache: directives.has("no-cache") && Field.namesIn(directives, "no-cache") === undefined,
     // `s-maxage` forbids it to a shared cache. A private cache keeps to it too, to be on the safe side.
     mustRevalidate: directives.has("must-revalidate") || directives.has("s-maxage") ||
       directives.has("proxy-revalidate"),
     immutable: directives.has("immutable"),
-    whileRevalidate: secondsIn(directives, "stale-while-revalidate") ?? 0,
-    ifError: secondsIn(directives, "stale-if-error") ?? 0
+    whileRevalidate: Field.secondsIn(directives, "stale-while-revalidate") ?? 0,
+    ifError: Field.secondsIn(directives, "stale-if-error") ?? 0
   }
 }
 
 /** An invalid date, such as `0`, has expired. */
 const expiresIn = (value: string | undefined, date: number, now: number): number | undefined =>
-  value === undefined ? undefined : Math.max(0, ((dateOf(value, now) ?? 0) - date) / 1000)
+  value === undefined ? undefined : Math.max(0, ((Field.dateOf(value, now) ?? 0) - date) / 1000)
 
 const aDay = 86_400
 
 /** A tenth of the time since the last change, at most a day (section 4.2.2). */
-const heuristicOf = (status: number, fields: Fields, directives: Directives, date: number): number => {
-  const changed = dateOf(fields["last-modified"], date)
+const heuristicOf = (status: number, fields: Field.Fields, directives: Field.Directives, date: number): number => {
+  const changed = Field.dateOf(fields["last-modified"], date)
   if (changed === undefined || !(isHeuristic(status) || directives.has("public"))) return 0
   return Math.min(aDay, Math.max(0, Math.floor((date - changed) / 10_000)))
 }
 
 /** The first member of `Age` counts. An invalid one is ignored (section 5.1). */
 const initialAgeOf = (value: string | undefined, date: number, { requestTime, responseTime }: Times): number => {
-  const given = secondsOf(listOf(value)[0]) ?? 0
+  const given = Field.secondsOf(Field.listOf(value)[0]) ?? 0
   const apparent = Math.max(0, (responseTime - date) / 1000)
   return Math.max(apparent, given + Math.max(0, responseTime - requestTime) / 1000)
 }

@@ -9,6 +9,8 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
@@ -99,7 +101,8 @@ const handle = (
   const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
-  const run = isInterruptible ? kept : Effect.uninterruptible(kept)
+  const bounded = isInterruptible ? Effect.interruptible(kept) : Effect.uninterruptible(kept)
+  const run = isLoad ? finished(bounded) : bounded
   return Effect.provideService(run as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
     Effect.updateContext((services: Context.Context<never>) => withQuery(services, sent)),
     Effect.map(unwrapped),
@@ -123,6 +126,21 @@ const handle = (
     )
   )
 }
+
+/** Runs a handler, and what it and the middleware inside the cache have registered to change its response. */
+const finished = (handler: Handler): Handler =>
+  Effect.suspend(() => {
+    let [exit, sent]: [Exit.Exit<Response, unknown>?, Response?] = []
+    const ended = Effect.map(Effect.exit(handler), (one) => {
+      exit = one
+      return Exit.isSuccess(one) ? one.value : HttpServerResponse.empty()
+    })
+    return HttpEffect.toHandled(ended, (_, response) => Effect.sync(() => void (sent = response))).pipe(
+      // The request has a span already.
+      Effect.provideService(HttpMiddleware.TracerDisabledWhen, () => true),
+      Effect.flatMap(() => Exit.isSuccess(exit!) ? Effect.succeed(sent!) : exit!)
+    )
+  })
 
 /** The query that the router has parsed, without the parameters that do not count, in the order of the key. */
 const withQuery = <R>(services: Context.Context<R>, { isNormal, path }: Sent): Context.Context<R> => {

@@ -7,16 +7,16 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { Sent } from "./url.ts"
 
 /** Fields with which a client could steer a response, although they are in no key. */
-const steering = new Set([
-  ...["forwarded", "x-forwarded", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-protocol", "x-forwarded-port"],
-  ...["x-forwarded-prefix", "x-forwarded-server", "x-forwarded-scheme", "x-forwarded-ssl", "x-forwarded-path"],
-  ...["x-forwarded-uri", "x-forwarded-url", "x-forwarded-method", "x-forwarded-query", "x-scheme", "front-end-https"],
-  ...["x-url-scheme", "x-host", "x-original-host", "x-original-url", "x-original-uri", "x-original-method"],
-  ...["x-original-path", "x-proxy-url", "x-real-host", "x-rewrite-url", "x-rewrite-uri", "x-http-host-override"],
-  ...["x-http-method", "x-http-method-override", "x-method-override", "x-http-path-override", "x-forwarded-https"],
-  ...["x-middleware-rewrite", "x-matched-path", "x-invoke-path"],
-  ...["cf-visitor", "cloudfront-forwarded-proto", "x-appengine-https", "x-arr-ssl", "x-envoy-original-path"]
-])
+const steering = new Set(
+  `
+  forwarded x-forwarded x-forwarded-host x-forwarded-proto x-forwarded-protocol x-forwarded-port x-forwarded-prefix
+  x-forwarded-server x-forwarded-scheme x-forwarded-ssl x-forwarded-path x-forwarded-uri x-forwarded-url
+  x-forwarded-method x-forwarded-query x-scheme front-end-https x-url-scheme x-host x-original-host x-original-url
+  x-original-uri x-original-method x-original-path x-proxy-url x-real-host x-rewrite-url x-rewrite-uri
+  x-http-host-override x-http-method x-http-method-override x-method-override x-http-path-override x-forwarded-https
+  x-middleware-rewrite x-matched-path x-invoke-path cf-visitor cloudfront-forwarded-proto x-appengine-https
+  x-arr-ssl x-envoy-original-path`.trim().split(/\s+/)
+)
 
 /** A field that crosses services with a request, whoever has sent it. It counts as a name of the user. */
 const carried = "baggage"

@@ -37,6 +37,8 @@ export const streams = {
   pagesAhead: 2,
   /** How long a consumer that has fallen behind the window may delay the others. */
   lagMillis: 5000,
+  /** The same for one that fails soon. */
+  briefLagMillis: 100,
   /** Up to this size in bytes, the pages of a stream stay in memory with its manifest. */
   decodedBytes: 1_048_576,
   /** How long the pages of a replaced run are kept for its readers. */
@@ -138,6 +140,8 @@ export const http = {
   inlineBytes: 65_536,
   /** How long a larger body in one piece is answered before it is read through the cache again. */
   wholeMillis: 1000,
+  /** How many bytes of such bodies are remembered. */
+  wholeBytes: 16_777_216,
   /** How long a larger body is kept after another one has replaced it, for those who have its fields already. */
   replacedMillis: 60_000,
   /** How long the requests of a resource do not wait for each other after a response that could not be shared. */

@@ -7,8 +7,11 @@ export const checkDirectory = (what: string, directory: unknown): void => {
   if (typeof directory !== "string" || directory === "") {
     throw mistake(`${what} needs "directory", the path of a folder`)
   }
-  if (!/^file:/i.test(directory)) return
-  throw mistake(`${what}: "directory" must be a path, not the URL "${directory}": use fileURLToPath of node:url`)
+  if (/^file:/i.test(directory)) {
+    throw mistake(`${what}: "directory" must be a path, not the URL "${directory}": use fileURLToPath of node:url`)
+  }
+  if (!/^~(?=[/\\]|$)/.test(directory)) return
+  throw mistake(`${what}: only a shell knows "${directory}" as the home folder: use path.join(os.homedir(), "…")`)
 }
 
 export const trustOf = (what: string, given: boolean | undefined): boolean => {

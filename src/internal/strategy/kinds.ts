@@ -78,8 +78,8 @@ export const untilInvalidated = kind("untilInvalidated", {
 })
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
-  // The duration that a user's function returns may be negative, or longer than the ttl.
-  if (typeof options[name] === "function") return Math.max(0, Math.min(toMillis(soft as Ttl.Input, name), ttl))
+  // The duration that a user's function returns may be negative. The engine cuts one beyond the ttl.
+  if (typeof options[name] === "function") return Math.max(0, toMillis(soft as Ttl.Input, name))
   const millis = millisOrZero(name, soft as Ttl.Input)
   // A soft deadline at or after a fixed ttl is a mistake (`idle` may equal the ttl). A computed ttl limits it instead.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl

@@ -231,5 +231,19 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: " && hasMovedInside(flight)",
     replace: " && false",
     by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "a hit inside a load is not recorded",
+    in: "find",
+    find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
+    replace: "",
+    by: "test/cached/inherit.test.ts"
+  },
+  {
+    name: "what changes while a marker is asked for is missed",
+    in: "captured",
+    find: "noteTag(dependencies, tag, { epoch,",
+    replace: "noteTag(dependencies, tag, { epoch: dependencies.engine.tagEpochs.epoch,",
+    by: "test/cached/derived.test.ts"
   }
 ]

@@ -767,5 +767,12 @@ this.end++`,
     find: "if (gaveWay && self.closed)",
     replace: "if (gaveWay && !self.closed)",
     by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "what the store has is served to any strategy",
+    in: "foundOrRetry",
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, found.entry, now)) {",
+    by: "test/cached/sharedQuestions.test.ts"
   }
 ]

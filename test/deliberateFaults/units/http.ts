@@ -7,6 +7,7 @@ const attacks = "test/http/attacks.test.ts"
 const hangs = "test/http/hangs.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
 const sockets = "test/http/sockets.test.ts"
+const serverSchedules = "test/http/serverSchedules.test.ts"
 const strangers = "test/http/strangers.test.ts"
 const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
@@ -37,8 +38,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "result, judgement) ??",
-    replace: "result, { ...judgement, isForAll: true }) ??",
+    find: "{ control, isForAll }) ??",
+    replace: "{ control, isForAll: true }) ??",
     by: endpoints
   },
   {
@@ -318,7 +319,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores the cookies of a 304",
     in: "judged",
-    find: "self.storesCookies || keptCookies(self, response, judgement.control).length === 0",
+    find: "self.storesCookies || cookies.length === 0",
     replace: "self.storesCookies || response.status === 304",
     by: middleware
   },
@@ -332,7 +333,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: "self.storesImplicitly || isExplicit(self.mode, result.fields, judgement.control)",
+    find: "self.storesImplicitly || Storing.isExplicit(mode, fields, control)",
     replace: "true",
     by: middleware
   },
@@ -437,22 +438,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a route that nothing may interrupt is interrupted",
     in: "handle",
-    find: "isInterruptible ? kept : Effect.uninterruptible(kept)",
-    replace: "kept",
+    find: "isInterruptible ? Effect.interruptible(kept) : Effect.uninterruptible(kept)",
+    replace: "Effect.interruptible(kept)",
     by: hangs
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "confirm",
-    find: "inBackground(call.self, Cached.remove(call.place.key))",
-    replace: "",
+    in: "drop",
+    find: "inBackground(self, Cached.remove(place.key))",
+    replace: "void place.key",
     by: sockets
   },
   {
     name: "an update is stored whatever it says",
     in: "confirm",
-    find: "if (why === undefined) return",
-    replace: "if (why !== \"\") return",
+    find: "if (why !== undefined) return undefined",
+    replace: "if (why === \"\") return undefined",
     by: sockets
   },
   {
@@ -531,5 +532,47 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "!known.names.every((name) => isHarmless(name, self.harmless))",
     replace: "known.names.length < 0",
     by: "test/http/whoMayGet.test.ts"
+  },
+  {
+    name: "a response that an update has removed is served",
+    in: "strategyOf",
+    find: "entry === undefined || now >= entry.expiresAt ||",
+    replace: "entry === undefined ||",
+    by: serverSchedules
+  },
+  {
+    name: "a 304 confirms a response that has taken the place of another",
+    in: "otherOf",
+    find: "variant?.id === one.id &&",
+    replace: "variant !== undefined &&",
+    by: serverSchedules
+  },
+  {
+    name: "a 304 leaves the variant under its former Vary",
+    in: "judged",
+    find: `varying: varyingOf(fields["vary"], head.fields)`,
+    replace: `varying: before?.varying ?? varyingOf(fields["vary"], head.fields)`,
+    by: serverSchedules
+  },
+  {
+    name: "a reader that has stopped delays others for seconds",
+    in: "bodyStream",
+    find: `whenSlow: "failSoon"`,
+    replace: `whenSlow: "fail"`,
+    by: strangers
+  },
+  {
+    name: "the additions of pre-response handlers inside the cache are lost in hits",
+    in: "handle",
+    find: "isLoad ? finished(bounded) : bounded",
+    replace: "bounded",
+    by: sockets
+  },
+  {
+    name: "HEAD does not reach a route that answers it alone",
+    in: "answerWith",
+    find: `method !== "HEAD" ? asked :`,
+    replace: `method !== "" ? asked :`,
+    by: sockets
   }
 ]

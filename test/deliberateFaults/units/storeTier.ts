@@ -951,5 +951,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids)",
     replace: "getMany(self, ids)",
     by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "an answer asked for before a change was reported enters memory",
+    in: "applyChange",
+    find: "flight.changedWhileAsked = true",
+    replace: "flight.changedWhileAsked = false",
+    also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }],
+    by: "test/cached/lateAnswers.test.ts"
   }
 ]

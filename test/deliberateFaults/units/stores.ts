@@ -87,5 +87,12 @@ const winner = undefined as string | undefined`,
     find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
     replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
     by: "test/drivers/sqlite/guards.test.ts"
+  },
+  {
+    name: "touch revives what was there",
+    in: "touched",
+    find: "if (!isLive(entry, now, tags)) return undefined",
+    replace: "if (entry === undefined || !noneIsGone(tags, entry.meta.tags)) return undefined",
+    by: "test/laws/laws.test.ts"
   }
 ]

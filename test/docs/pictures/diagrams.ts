@@ -1,6 +1,8 @@
 /**
  * Pictures without a run behind them: the tiers of a cache, an invalidation between processes, the floors of `src/`.
  */
+import { globSync } from "node:fs"
+import { floorOf, floors, rooms } from "../../lint/floors.js"
 import { colors } from "./colors.ts"
 
 const width = 760
@@ -125,42 +127,37 @@ const drawInvalidation = (): string => {
   )
 }
 
-/** The contents of each floor. */
-const contents: { readonly [floor: string]: string } = {
-  "7 outer surfaces": "folders to come: http, metrics, config, cli, …",
-  "6 surfaces": "testing, CacheReactivity",
-  "5 ready-made": "CacheLayer: memory, disk, files, redis",
-  "4 language": "Cached, CachePolicy, Guard, Transaction",
-  "3 engine": "Caching, Eviction",
-  "2 adapters": "drivers: memory, sqlite, files, indexedDb, redis; serializers",
-  "1 vocabulary and ports": "CacheKey, Strategy, …; the types of Store, Serializer, Lock, GuardStore"
+/** The folders and modules of a floor of `src`. */
+const contentsOf = (floor: number): string => {
+  const names = new Set<string>()
+  for (const file of globSync("**/*.ts", { cwd: "src" }).toSorted()) {
+    const parts = file.replaceAll("\\", "/").replace(/\.ts$/, "").split("/")
+    if (floorOf(`${parts.join("/")}.ts`) === floor) names.add(parts.slice(0, parts[0] === "drivers" ? 2 : 1).join("/"))
+  }
+  return [...names].join(" · ")
 }
 
-/** A text in lines of at most 84 characters. */
-const linesOf = (content: string): ReadonlyArray<string> => content.match(/\S.{0,83}(?=\s|$)/g)!
+/** A text in lines of at most so many characters. */
+const linesOf = (content: string, most: number): ReadonlyArray<string> =>
+  content.match(new RegExp(`\\S.{0,${most - 1}}(?=\\s|$)`, "g"))!
 
-/** The floors and the rooms that `ARCHITECTURE.md` names. */
-const drawFloors = (architecture: string): string => {
-  const floors = Array.from(architecture.matchAll(/^\| (\d [^|]+) \|/gm), ([, floor]) => floor!)
-  const named = Object.keys(contents)
-  if (floors.join() !== named.join()) throw new Error(`ARCHITECTURE.md has the floors ${floors}, the picture ${named}`)
-  const rooms = linesOf(/^telemetry [^`]+/m.exec(architecture)![0].trim().split(/\s+/).join(" "))
+/** The floors and rooms of the lint's table. */
+const drawFloors = (): string => {
+  const inRooms = linesOf(rooms.map((line) => line.join(" | ")).join(" < "), 84)
   const [left, right] = [20, 690]
   const parts = [
     `<path class="other-line" d="M${left - 10} 44L${(left + right) / 2} 10L${right + 10} 44z" fill="none"/>`
   ]
   let y = 48
-  for (const floor of floors) {
-    const isEngine = floor === "3 engine"
-    const high = isEngine ? 40 + 16 * rooms.length : 34
+  for (const [number, { name }] of Array.from(floors.entries()).toReversed()) {
+    const floor = name.replace(/[()]/g, "")
+    const lines = [...linesOf(contentsOf(number), 84), ...floor === "3 engine" ? inRooms : []]
+    const high = 18 + 16 * lines.length
     parts.push(
       frame({ x: left, y, wide: right - left, high }, floor.startsWith("7") ? "other" : "good"),
       text(left + 12, y + 22, floor, "start", true),
-      text(left + 190, y + 22, contents[floor]!)
+      ...lines.map((line, i) => small(left + 190, y + 22 + 16 * i, line))
     )
-    if (isEngine) {
-      rooms.forEach((line, i) => parts.push(small(left + 190, y + 42 + 16 * i, line)))
-    }
     y += high + 6
   }
   parts.push(arrow([right + 20, 60], [right + 20, y - 12], "other"))
@@ -176,9 +173,8 @@ const drawFloors = (architecture: string): string => {
   )
 }
 
-export const diagrams = (architecture: string): ReadonlyMap<string, string> =>
-  new Map([
-    ["docs/images/tiers.svg", drawTiers()],
-    ["docs/images/invalidation.svg", drawInvalidation()],
-    ["docs/images/floors.svg", drawFloors(architecture)]
-  ])
+export const diagrams: ReadonlyMap<string, string> = new Map([
+  ["docs/images/tiers.svg", drawTiers()],
+  ["docs/images/invalidation.svg", drawInvalidation()],
+  ["docs/images/floors.svg", drawFloors()]
+])

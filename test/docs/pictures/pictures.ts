@@ -16,7 +16,7 @@ export const pictures: Effect.Effect<ReadonlyMap<string, string>> = Effect.gen(f
   for (const scenario of scenarios) {
     drawn.set(`docs/images/${scenario.file}.svg`, draw(scenario, yield* timelineOf(scenario)))
   }
-  for (const [file, svg] of diagrams(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"))) drawn.set(file, svg)
+  for (const [file, svg] of diagrams) drawn.set(file, svg)
   drawn.set("docs/images/fleet.svg", drawFleet(readFileSync(join(root, "docs/scaling.md"), "utf8")))
   return drawn.set("docs/images/reads.svg", drawReads(readFileSync(join(root, "docs/benchmarks.md"), "utf8")))
 })

@@ -4,21 +4,20 @@
  */
 import type { Edit } from "../../deliberateFaults/fault.ts"
 import { accessOf, cellOf } from "../../model/serving.ts"
+import { expect, type Verdict } from "../decide.ts"
 import { idOf, type Load, overlap, type Read, valueOf, type Write } from "./log.ts"
 import {
   areFull,
   awaited,
   beginsNow,
   endOf,
-  expect,
   hasOutcome,
   isServed,
   isWrittenNow,
   judge,
   type Met,
   nextLoad,
-  type Seen,
-  type Verdict
+  type Seen
 } from "./seen.ts"
 
 export interface Rule {
@@ -35,16 +34,16 @@ const others = "other policies or writes beside it"
 
 /** It begins a load at once, and gets what that brings. */
 const loads = (seen: Seen, { read }: Met): Verdict => {
-  if (!beginsNow(nextLoad(seen, read), read)) return expect(false, read, () => "and no load began")
+  if (!beginsNow(nextLoad(seen, read), read)) return expect(false, () => "and no load began")
   const load = awaited(seen, read)
   if (load === undefined) return "excused"
-  return expect(hasOutcome(read, load), read, () => `not what the load #${load.n} brought`)
+  return expect(hasOutcome(read, load), () => `not what the load #${load.n} brought`)
 }
 
 const begins = (seen: Seen, { cell, read }: Met): Verdict => {
   // A refresh begins in a later turn, and not at all if its id has changed by then.
   if (cell.begins === "refresh" && (areFull(seen, read) || isWrittenNow(seen, read))) return "excused"
-  return expect(beginsNow(nextLoad(seen, read), read), read, () => `and no ${cell.begins} began`)
+  return expect(beginsNow(nextLoad(seen, read), read), () => `and no ${cell.begins} began`)
 }
 
 /** It gets what is stored at once, or what has taken its place in that very millisecond. */
@@ -52,7 +51,7 @@ const served = (seen: Seen, { entry, read }: Met): Verdict => {
   const newer = seen.origins.get(valueOf(read) ?? -1)
   const isNewer = newer?._tag === "Load" && newer.by !== read && newer.n > entry!.n && newer.ended < read.ended
   if (isNewer && read.endedAt === read.begunAt) return "excused"
-  return expect(isServed(read, entry!), read, () => `not #${entry!.n}, which was stored`)
+  return expect(isServed(read, entry!), () => `not #${entry!.n}, which was stored`)
 }
 
 /** A reader of the same load to which the failure may mean something else. */
@@ -66,11 +65,11 @@ const ends = (seen: Seen, met: Met, gets: "stored" | "load"): Verdict => {
   if (load === undefined || !beginsNow(load, read) || load.outcome === "Value" && gets === "load") return undefined
   const end = endOf(met, load)
   if (end?.gets !== gets) return undefined
-  if (gets === "load") return expect(hasOutcome(read, load), read, () => `not the failure of #${load.n}`)
+  if (gets === "load") return expect(hasOutcome(read, load), () => `not the failure of #${load.n}`)
   // An answer to one of its readers is one to all.
   if (seen.reads.some((other) => isOfOther(other, read))) return "excused"
   const isGiven = valueOf(read) === entry!.n && read.endedAt === end.at
-  return expect(isGiven, read, () => `not #${entry!.n} at ${end.at}: the load #${load.n} failed, or was late`)
+  return expect(isGiven, () => `not #${entry!.n} at ${end.at}: the load #${load.n} failed, or was late`)
 }
 
 /** A stale value to fall back on, which the origin has not answered about. */
@@ -105,7 +104,7 @@ const isNewer = (seen: Seen, read: Read, kind: Write["kind"]): Verdict => {
   const n = valueOf(read)
   if (write === undefined || !accessOf[read.policy].reads) return undefined
   const isNew = n === undefined ? isLoadedSince(seen, read, write) : n > write.n
-  return expect(isNew, read, () => `from before the ${kind} @${write.n}`)
+  return expect(isNew, () => `from before the ${kind} @${write.n}`)
 }
 
 export const rules: ReadonlyArray<Rule> = [
@@ -123,7 +122,7 @@ export const rules: ReadonlyArray<Rule> = [
     judge: (seen, read) => {
       const origin = seen.origins.get(valueOf(read) ?? -1)
       if (origin?._tag !== "Load" || accessOf[origin.by.policy].writes) return undefined
-      return expect(origin.by === read, read, () => `which was loaded under ${origin.by.policy}`)
+      return expect(origin.by === read, () => `which was loaded under ${origin.by.policy}`)
     }
   },
   {
@@ -142,7 +141,7 @@ export const rules: ReadonlyArray<Rule> = [
       const brought = seen.loads.some((load) =>
         load.n > read.n && load.n < read.ended && load.id === read.spec.id && hasOutcome(read, load)
       )
-      return expect(brought, read, () => "which no load has brought since")
+      return expect(brought, () => "which no load has brought since")
     }
   },
   {
@@ -161,7 +160,7 @@ export const rules: ReadonlyArray<Rule> = [
       const origin = n === undefined ? undefined : seen.origins.get(n)
       if (origin === undefined || origin.ended > read.n || !accessOf[read.policy].reads) return undefined
       const end = lastEnd(seen, origin, read)
-      return expect(read.begunAt < end, read, () => `which ended at ${end}, before ${read.begunAt}`)
+      return expect(read.begunAt < end, () => `which ended at ${end}, before ${read.begunAt}`)
     }
   },
   {
@@ -238,7 +237,7 @@ export const rules: ReadonlyArray<Rule> = [
     judge: (seen, read) =>
       judge(seen, read, {
         applies: ({ entry, state }) => state === "fresh" && isServed(read, entry!),
-        asks: () => expect(!seen.loadBy.has(read), read, () => "and its effect ran")
+        asks: () => expect(!seen.loadBy.has(read), () => "and its effect ran")
       })
   },
   {
@@ -368,7 +367,7 @@ export const rules: ReadonlyArray<Rule> = [
         applies: ({ cell, state }) => state === "after an answer" && cell.gets === "loaded",
         asks: () => {
           const load = awaited(seen, read)
-          return load && expect(hasOutcome(read, load), read, () => `not what the load #${load.n} brought`)
+          return load && expect(hasOutcome(read, load), () => `not what the load #${load.n} brought`)
         }
       })
   },
@@ -384,7 +383,7 @@ export const rules: ReadonlyArray<Rule> = [
         applies: ({ state }) => state === "paused",
         asks: ({ entry }) => {
           const isKept = isServed(read, entry!) && !seen.loadBy.has(read)
-          return expect(isKept, read, () => `until ${entry!.pausedUntil} there is a pause, with #${entry!.n}`)
+          return expect(isKept, () => `until ${entry!.pausedUntil} there is a pause, with #${entry!.n}`)
         }
       })
   },
@@ -489,7 +488,7 @@ export const rules: ReadonlyArray<Rule> = [
       )
       if (isDisturbed) return undefined
       const own = seen.loadBy.get(read)
-      return expect(own === undefined || own.n > running.ended, read, () => `beside the load #${running.n}`)
+      return expect(own === undefined || own.n > running.ended, () => `beside the load #${running.n}`)
     }
   }
 ]

@@ -1,5 +1,6 @@
 /** A run as rules look at it, and what they ask about a read. */
 import { accessOf, type Cell, cellOf } from "../../model/serving.ts"
+import type { Verdict } from "../decide.ts"
 import { type Entry, type Situation, situationsOf } from "./history.ts"
 import { failureOf, idOf, type Load, type Read, type Run, valueOf, verdictOf, type Write } from "./log.ts"
 
@@ -24,12 +25,6 @@ export const seenOf = (run: Run): Seen => {
     loadBy: new Map(loads.map((load) => [load.by, load] as const).reverse())
   }
 }
-
-/**
- * The answer of a rule about a read: `undefined` if it does not apply, `"excused"` if nothing can be decided, `"kept"`,
- * or the fault.
- */
-export type Verdict = undefined | "excused" | "kept" | { readonly wrong: string }
 
 /** A read in its cell of the table. */
 export interface Met extends Situation {
@@ -59,9 +54,6 @@ const gotText = (read: Read): string => {
 
 export const nameOf = (read: Read): string =>
   `read ${read.spec.id} @${read.n} (${read.spec.strategy}, ${read.policy}) ${gotText(read)}`
-
-export const expect = (holds: boolean, read: Read, text: () => string): Verdict =>
-  holds ? "kept" : { wrong: `${nameOf(read)}, ${text()}` }
 
 /** It got what is stored, in the same millisecond. */
 export const isServed = (read: Read, entry: Entry): boolean =>

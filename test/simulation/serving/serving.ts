@@ -2,7 +2,7 @@
 import { type Tallies, tallyOf } from "../decide.ts"
 import { rules } from "./rules.ts"
 import { run } from "./run.ts"
-import { seenOf } from "./seen.ts"
+import { nameOf, seenOf } from "./seen.ts"
 
 /**
  * The violations of one seed, each by its rule. Adds to the tallies. A read is judged by the first rule that it breaks.
@@ -23,7 +23,7 @@ export const simulateServing = (seed: number, tallies: Tallies = new Map()): Rea
       else if (verdict === "excused") tally.excused++
       else {
         tally.broken++
-        broken.set(read.spec.id, `${promise}, ${name}: ${verdict.wrong}`)
+        broken.set(read.spec.id, `${promise}, ${name}: ${nameOf(read)}, ${verdict.wrong}`)
       }
     }
   }

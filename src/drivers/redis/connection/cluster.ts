@@ -10,7 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
-import { Fault, isFault, unreached } from "../fault.ts"
+import { Fault, isFault, Replica, unreached } from "../fault.ts"
 import { nameOf } from "../options.ts"
 import { slotCount, slotOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
@@ -180,7 +180,8 @@ const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault 
   for (const place of [...up, ...self.options.addresses]) {
     const [{ address, connection }, failed] = "connection" in place ? [place, undefined] : yield* nodeAt(self, place)
     fault = failed ?? fault
-    const answer = yield* ask(connection, ["CLUSTER", "SLOTS"])
+    const told = yield* ask(connection, ["CLUSTER", "SLOTS"])
+    const answer = told instanceof Replica ? told.slots ?? told : told
     if (isFault(answer)) {
       fault = fault?.isLasting === true ? fault : answer
       continue

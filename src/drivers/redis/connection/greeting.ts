@@ -1,7 +1,7 @@
 /** Checks a server before its first use: its version, mode and role, and whether it speaks TLS. */
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { Fault, faultOf, isFault, type Scrub, unfit } from "../fault.ts"
+import { faultOf, isFault, Replica, type Scrub, unfit } from "../fault.ts"
 import { hasRole, toTime } from "../protocol/replies.ts"
 import type { Address, Client } from "./client.ts"
 
@@ -58,7 +58,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     throw unfit("the server is not a node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
   }
   if (hasRole(role, "slave")) {
-    throw new Fault("Unsupported", "the server is a replica, which may lack the latest writes", "REPLICA", true)
+    throw new Replica(isCluster ? await ask("CLUSTER", "SLOTS") : undefined)
   }
   for (const script of scripts) void client.sendCommand(["SCRIPT", "LOAD", script]).catch(() => {})
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }

@@ -39,8 +39,8 @@ const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, f
   let pause: number = firstPauseMillis
   for (;;) {
     const { wasReady, why } = yield* connect(self, first)
-    const down = new Fault(why.reason === "Timeout" ? "Unavailable" : why.reason, why.message, why.code, why.isLasting)
-    self.down = self.hasConnected ? down : unreached(down)
+    const down = why.reason === "Timeout" ? new Fault("Unavailable", why.message, why.code, why.isLasting) : why
+    self.down = self.hasConnected || self.options.mayLack === true ? down : unreached(down)
     Connection.failAll(self, self.down)
     Deferred.doneUnsafe(first, Exit.succeed(down))
     if (wasReady) {

@@ -1,6 +1,6 @@
 /** Makes the result of a load: its outcome, and the entry to store. */
 import { land } from "#platform/engine/derived/dependencies"
-import { warnOfValue } from "#platform/engine/request/unfit"
+import { warnOfLifetime, warnOfValue } from "#platform/engine/request/unfit"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -53,7 +53,9 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const { annotations, dependencies, fromStale, previous, recorder, renewed } = flight.attempt
   if (fromStale) return refuse(self, flight, "stale")
   const share = shareOf(self, flight)
-  const softExpiresAt = now + lifetime.softTtl * share
+  const isCut = lifetime.softTtl > lifetime.ttl && !request.slides
+  if (isCut) warnOfLifetime(self, request, lifetime)
+  const softExpiresAt = now + (isCut ? lifetime.ttl : lifetime.softTtl) * share
   const expiresAt = now + lifetime.ttl * share
   const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
   if (life === "skip") return refuse(self, flight, "inherit")

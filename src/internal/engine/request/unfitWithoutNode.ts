@@ -2,3 +2,5 @@
 import type * as Unfit from "./unfit.ts"
 
 export const warnOfValue: typeof Unfit.warnOfValue = () => {}
+
+export const warnOfLifetime: typeof Unfit.warnOfLifetime = () => {}

@@ -77,7 +77,12 @@ const askNow = <A>(
     const late = (millis: number) =>
       // Thousands of operations that began together time out together, so their ends are spread over several turns.
       Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
-    if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
+    if (budget.leftMillis <= 0) {
+      const fault = fail("Timeout")
+      // The load begins without a lease, perhaps beside another process's, because earlier steps took too long.
+      const isUntold = operation === "acquire" && tier.incident.since === undefined
+      return Effect.succeed(isUntold ? noteFault(tier, operation, fault) : fault)
+    }
     const end = step(budget.flight?.trace, operation, fiber)
     const own = tier.front.disguise === undefined
       ? effect
@@ -87,7 +92,9 @@ const askNow = <A>(
       // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
-        if (permit === undefined) return Effect.succeed(fail("Unavailable"))
+        if (permit === undefined) {
+          return Effect.succeed(fail("Unavailable", Circuit.refusal(tier.circuit, clock.currentTimeMillisUnsafe())))
+        }
       }
       return Effect.map(
         exitBefore(own, late(budget.leftMillis)),

@@ -3,6 +3,7 @@
  * this time, up to 30 seconds. When the time has passed, one operation at a time may probe the store.
  */
 import { circuit } from "../../defaults/stores.ts"
+import { lengthOf } from "../../text/failures.ts"
 
 export interface Circuit {
   timeouts: number
@@ -33,6 +34,13 @@ export const admit = (self: Circuit, now: number): Permit | undefined => {
   self.probing = true
   return "probe"
 }
+
+/** Says why the store is not asked, and when it is asked again. */
+export const refusal = ({ openUntil, probing, timeouts }: Circuit, now: number): Error =>
+  new Error(
+    `it did not answer in time ${timeouts} times in a row, so the circuit is open; it is asked again ` +
+      (probing ? "now, by another operation" : `in ${lengthOf(Math.max(0, openUntil - now))}`)
+  )
 
 export const answered = (self: Circuit): void => {
   const wasOpen = isOpen(self)

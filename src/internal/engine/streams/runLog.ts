@@ -15,12 +15,14 @@ interface Page {
   isWritten: boolean
 }
 
+export type WhenSlow = "fail" | "failSoon" | "wait"
+
 export interface Cursor {
   page: number
   offset: number
   /** Whether the consumer waits for the end, in which case the run continues without demand for elements. */
   wantsAll: boolean
-  readonly whenSlow: "fail" | "wait"
+  readonly whenSlow: WhenSlow
   /** Whether the consumer was so slow that its next element has been dropped. */
   isLagging: boolean
   isWaiting: boolean
@@ -138,7 +140,7 @@ const isFull = (self: RunLog): boolean => {
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)
-  return behind.every(({ whenSlow }) => whenSlow === "fail") && isWanted(self, behind) ? behind : []
+  return behind.every(({ whenSlow }) => whenSlow !== "wait") && isWanted(self, behind) ? behind : []
 }
 
 /** Completes when the log has room for another page. Drops consumers that have delayed others for too long. */
@@ -149,17 +151,21 @@ export const hasRoom = (self: RunLog): Effect.Effect<void> =>
     if (behind.length === 0) {
       return Effect.flatMap(until(self, () => !isFull(self) || laggards(self).length > 0), () => hasRoom(self))
     }
-    const leftMillis = streams.lagMillis - Math.max(...behind.map(({ heldUpMillis }) => heldUpMillis))
+    const leftMillis = Math.min(...behind.map(patienceOf))
     const since = monotonicMillis(clock)
     const waiting = until(self, () => !isFull(self) || laggards(self).length !== behind.length)
     return Effect.flatMap(Effect.timeoutOption(waiting, leftMillis), () => {
       const heldUpMillis = monotonicMillis(clock) - since
       for (const cursor of behind) cursor.heldUpMillis += heldUpMillis
-      const tooLong = behind.filter((cursor) => cursor.heldUpMillis >= streams.lagMillis)
+      const tooLong = behind.filter((cursor) => patienceOf(cursor) <= 0)
       if (isFull(self)) { for (const cursor of tooLong) lag(self, cursor) }
       return hasRoom(self)
     })
   })
+
+/** How much longer others wait for a consumer. */
+const patienceOf = ({ heldUpMillis, whenSlow }: Cursor): number =>
+  (whenSlow === "failSoon" ? streams.briefLagMillis : streams.lagMillis) - heldUpMillis
 
 const lag = (self: RunLog, cursor: Cursor): void => {
   cursor.isLagging = true

@@ -1,0 +1,164 @@
+/** Sets, cells of bits and counts in a window, which many fibers and processes change. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Option, Schema } from "effect"
+import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+
+const inMemory = Effect.provide(CacheLayer.memory())
+
+/** Two processes that share a store. */
+const twoProcesses = <A, E>(
+  program: (
+    on: (process: 0 | 1) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.Effect<A, E>
+  ) => Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  const layer = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, MemoryStore.make()))
+  return Effect.scoped(Effect.gen(function*() {
+    const contexts = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))] as const
+    return yield* program((process) => Effect.provide(contexts[process]))
+  }))
+}
+
+const many = Array.from({ length: 40 }, (_, i) => i)
+
+describe("Cached.members", () => {
+  it.effect("adds, removes and pops, and ends with its last member", () =>
+    inMemory(Effect.gen(function*() {
+      const room = Cached.members("room")
+      expect(yield* room.get).toEqual(new Set())
+      expect(yield* room.add("ada", "grace", "ada")).toBe(2)
+      expect(yield* room.add("ada", "alan")).toBe(1)
+      expect([...yield* room.get]).toEqual(["ada", "grace", "alan"])
+      expect(yield* room.remove("grace", "nobody")).toBe(1)
+      expect(yield* room.pop()).toEqual(["ada"])
+      expect(yield* room.pop(10)).toEqual(["alan"])
+      expect(yield* room.pop()).toEqual([])
+      expect(yield* room.add()).toBe(0)
+      expect(yield* Cached.has("room")).toBe(false)
+    })))
+
+  it.effect("`ttl` counts from the last `add`; removing keeps it", () =>
+    inMemory(Effect.gen(function*() {
+      const room = Cached.members("room", { ttl: "1 minute" })
+      yield* room.add("ada", "grace")
+      yield* TestClock.adjust("40 seconds")
+      yield* room.add("ada")
+      yield* TestClock.adjust("40 seconds")
+      yield* room.remove("grace")
+      expect((yield* room.get).size).toBe(1)
+      yield* TestClock.adjust("20 seconds")
+      expect((yield* room.get).size).toBe(0)
+    })))
+
+  it.live("processes lose no member, and none is taken twice", () =>
+    twoProcesses((on) =>
+      Effect.gen(function*() {
+        const work = Cached.members("work")
+        const concurrency = { concurrency: 8 }
+        yield* Effect.forEach(many, (i) => on(i % 2 as 0 | 1)(work.add(`id ${i}`)), concurrency)
+        const taken = yield* Effect.forEach(many, (i) => on(i % 2 as 0 | 1)(work.pop()), concurrency)
+        expect(taken.flat().toSorted()).toEqual(many.map((i) => `id ${i}`).toSorted())
+      })
+    ))
+})
+
+describe("Cached.bits", () => {
+  it.effect("saturates at both ends, and an absent cell holds 0", () =>
+    inMemory(Effect.gen(function*() {
+      const cells = Cached.bits("cells", { size: 3 })
+      expect(yield* cells.increment([1, 1, 9], 5)).toEqual([7, 7, 5])
+      expect(yield* cells.increment([1], -9)).toEqual([0])
+      expect(yield* cells.get(0, 1, 9, 1000)).toEqual([0, 0, 5, 0])
+    })))
+
+  it.effect.prop(
+    "are the numbers of a plain array",
+    {
+      size: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 32 })),
+      steps: Schema.Array(
+        Schema.Tuple([
+          Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
+          Schema.Int.check(Schema.isBetween({ minimum: -(2 ** 33), maximum: 2 ** 33 }))
+        ])
+      )
+    },
+    ({ size, steps }) =>
+      inMemory(Effect.gen(function*() {
+        const cells = Cached.bits("cells", { size })
+        const expected = new Array<number>(42).fill(0)
+        for (const [cell, by] of steps) {
+          expected[cell] = Math.max(0, Math.min(2 ** size - 1, expected[cell]! + by))
+          expect(yield* cells.increment([cell], by)).toEqual([expected[cell]])
+        }
+        expect(yield* cells.get(...expected.keys())).toEqual(expected)
+      }))
+  )
+
+  it.live("processes lose no count", () =>
+    twoProcesses((on) =>
+      Effect.gen(function*() {
+        const cells = Cached.bits("cells", { size: 8 })
+        yield* Effect.forEach(many, (i) => on(i % 2 as 0 | 1)(cells.increment([i % 4])), { concurrency: 8 })
+        expect(yield* on(0)(cells.get(0, 1, 2, 3))).toEqual([10, 10, 10, 10])
+      })
+    ))
+})
+
+describe("Cached.countInWindow", () => {
+  it.effect("counts what is younger than the window, up to the limit", () =>
+    inMemory(Effect.gen(function*() {
+      const tries = Cached.countInWindow("tries", { window: "10 seconds", limit: 3 })
+      expect(yield* Effect.all([tries, tries])).toEqual([1, 2])
+      yield* TestClock.adjust("9999 millis")
+      expect(yield* Effect.all([tries, tries])).toEqual([3, 3])
+      yield* TestClock.adjust("1 millis")
+      expect(yield* tries).toBe(2)
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Cached.has("tries")).toBe(false)
+    })))
+
+  it.live("processes count each other's", () =>
+    twoProcesses((on) =>
+      Effect.gen(function*() {
+        const tries = Cached.countInWindow("tries", { window: "1 hour", limit: 30 })
+        const counts = yield* Effect.forEach(many, (i) => on(i % 2 as 0 | 1)(tries), { concurrency: 8 })
+        expect(counts.toSorted((a, b) => a - b)).toEqual([...many.slice(1, 31), ...many.slice(0, 10).map(() => 30)])
+      })
+    ))
+})
+
+describe("bad input", () => {
+  const wrong: ReadonlyArray<readonly [make: () => unknown, said: RegExp]> = [
+    [() => Cached.members(1 as never), /Cached\.members needs a key: pass a string, not a value of type number/],
+    [() => Cached.members("a", { ttl: -1 }), /ttl of Cached\.members/],
+    [() => Cached.members("a", { size: 1 } as never), /no option "size"/],
+    [() => Cached.members("a").add(1 as never), /holds texts/],
+    [() => Cached.members("a").pop(0), /at least 1/],
+    [() => Cached.bits("a", { size: 33 }), /from 1 to 32/],
+    [() => Cached.bits("a").get(-1), /from 0 to 8388607/],
+    [() => Cached.bits("a", { size: 32 }).increment([262_144]), /from 0 to 262143/],
+    [() => Cached.bits("a").increment([1], 0.5), /whole number/],
+    [() => Cached.countInWindow("a", undefined as never), /window: "1 minute"/],
+    [() => Cached.countInWindow("a", { window: "1 minute" } as never), /limit/],
+    [() => Cached.countInWindow("a", { window: 0, limit: 1 }), /window of Cached\.countInWindow/],
+    [() => Cached.countInWindow("a", { window: 1, limit: 10_001 }), /at most 10000/]
+  ]
+
+  it.each(wrong)("%#", (make, said) => {
+    expect(make).toThrow(said)
+  })
+
+  it.effect("an entry of another kind stays as it is", () =>
+    inMemory(Effect.gen(function*() {
+      yield* Cached.set("a", { count: 1 })
+      const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Caching>> = [
+        Cached.members("a").add("b"),
+        Cached.bits("a").increment([0])
+      ]
+      for (const step of steps) {
+        expect(String(yield* Effect.exit(step))).toContain(`The entry "a" holds another kind of value`)
+      }
+      expect(yield* Cached.getOption("a")).toEqual(Option.some({ count: 1 }))
+    })))
+})
