@@ -10,13 +10,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/named.test.ts"
   },
   {
-    name: "all results of a key class are checked by its schema",
-    in: "misfitOf",
-    find: "count >= checkedResults",
-    replace: "false",
-    by: "test/cached/unfit.test.ts"
-  },
-  {
     name: "a Response in memory is a value like any other",
     in: "readOnce",
     find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",

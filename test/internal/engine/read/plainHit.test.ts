@@ -51,7 +51,7 @@ describe("hitNow", () => {
     Effect.gen(function*() {
       yield* stored("a")
       yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
-      expect(yield* hit("failed")).toBeUndefined()
+      expect(yield* hit("failed", () => "an answer")).toBeUndefined()
       yield* TestClock.adjust("59 minutes")
       expect(yield* hit("a")).toBe("of a")
       yield* TestClock.adjust("1 minute")
