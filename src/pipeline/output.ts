@@ -81,7 +81,7 @@ const typeIn = (group: ReadonlyArray<Result>, name: string): Cells.ParquetType =
 }
 
 /** The columns of the results that are written. */
-export interface Writing {
+interface Writing {
   readonly table: Table
   readonly given: ReadonlyArray<string> | undefined
   readonly columnOf: (name: string) => Cells.Column | undefined

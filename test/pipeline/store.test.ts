@@ -6,6 +6,10 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { Pipeline } from "effect-cached/pipeline"
 import { TestClock } from "effect/testing"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { over } from "../support/caches.ts"
 
 /** Rows, and a function that counts what its lookup sees. */
@@ -186,6 +190,28 @@ describe("patience", () => {
         expect(yield* Fiber.join(running)).toMatchObject({ calls: 1, unsaved: 0 })
       }))
     }))
+
+  it("a folder on disk that another program has locked is waited for", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "pipeline-"))
+    const { seen, through } = paid()
+    let lock: DatabaseSync | undefined
+    const from = Stream.tap(rows(...count(60)), ({ n }) =>
+      Effect.sync(() => {
+        if (n !== 30) return
+        lock = new DatabaseSync(join(directory, readdirSync(directory).find((name) => name.endsWith(".db"))!))
+        lock.exec("BEGIN IMMEDIATE")
+        setTimeout(() => lock!.close(), 700)
+      }))
+    const onDisk = (rows: typeof from) =>
+      Effect.runPromise(run(through, rows).pipe(Effect.provide(CacheLayer.disk({ directory }))))
+    try {
+      expect(await onDisk(from)).toMatchObject({ rows: 60, calls: 60, unsaved: 0 })
+      expect(await onDisk(rows(...count(60)))).toMatchObject({ calls: 0, saved: 60 })
+      expect([seen.length, lock === undefined]).toEqual([60, false])
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
 
   it("patience must be a time", () => {
     expect(() => run(paid().through, rows(1), { patience: -1 })).toThrow("patience")
