@@ -1,7 +1,7 @@
 /**
  * Applies the constant lifetime of a reader's strategy to an entry stored under another constant, for example by an
- * older release or under another profile. A shorter constant limits its reads, and removes nothing: a later reader with
- * a longer one is served within the lifetime that the entry had, or prolongs it if that has not ended.
+ * older release. A shorter constant limits the entry. A longer one prolongs it if it is read before it expires. The
+ * shorter constant of a profile limits reads only: once it is raised, the entry has the lifetime that it had before.
  * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay unchanged.
  */
 import type { Entry } from "../memory/entry.ts"
@@ -32,7 +32,12 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
       : from
   // Nothing shows when a sliding deadline last moved, so the ttl counts from `now`. Only `slide` extends the deadline.
   const end = slides ? Math.min(keptUntil, createdAt + softTtl, now + ttl) : moved(keptUntil, ttl)
-  entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end, keptUntil)
+  entry.live(
+    writes ? constant : entry.constant,
+    moved(softExpiresAt, softTtl),
+    end,
+    request.isProfiled === true ? keptUntil : end
+  )
   if (end === expiresAt) return
   Memory.reorder(self.memory, entry)
   if (end > keptUntil) self.storeTier?.steps.prolong(self.storeTier, entry)
