@@ -64,7 +64,7 @@ const send = ({ sql }: Sender, statement: string, params: Params): Effect.Effect
   sql.unsafe(statement, params).values
 
 /** Runs an effect as if the program had opened no transaction: the cache's own writes must not wait for it. */
-export const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(
     effect,
     (context: Context.Context<R>) =>
@@ -139,14 +139,14 @@ export const inOrder = <A, E>(
   })
 
 /** Begins transactions of the store's own, whatever the program or the database has set for those of the program. */
-export const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 interface Caused {
   readonly cause?: unknown
 }
 
 /** If a connection is lost in the middle of a transaction, the client turns the failure into a defect. */
-export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.catchDefect(effect, (defect) => {
     const isFailure = defect instanceof StoreError || isSqlError(defect) || isSqlError((defect as Caused | null)?.cause)
     return isFailure ? Effect.fail(defect as E) : Effect.die(defect)

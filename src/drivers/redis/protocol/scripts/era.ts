@@ -27,8 +27,8 @@ const isRefusal =
 
 export const era = {
   /**
-   * Tries each command that the scripts of stores and locks use, so that all missing rights are known at once. Guards use
-   * six more, which a user without guards need not have.
+   * Tries each command that the scripts of stores and locks use, so that all missing rights are known at once. Guards
+   * use six more, which a user without guards need not have.
    */
   rights: {
     keys: ["n"],
