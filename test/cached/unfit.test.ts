@@ -130,8 +130,8 @@ describe("a softTtl of a function", () => {
         expect(entry.softExpiresAt).toBe(entry.expiresAt)
       })
       expect(yield* inMemory(twice)).toEqual([
-        `The strategy "softTtl" gives "k" a softTtl of 3600000 ms, above its ttl of 60000 ms: the ttl holds for both ` +
-        "(logged once a key class or strategy)"
+        `The strategy "softTtl" gives "k" a softTtl or refreshAfter of 3600000 ms, above its ttl of 60000 ms: the ttl ` +
+        "holds for both (logged once a key class or strategy)"
       ])
     }))
 

@@ -48,10 +48,18 @@ const reading: Effect.Effect<number, never, never> = Effect.sleep(1).pipe(
 
 it.each<[run: () => unknown, said: string]>([
   [() => Effect.runPromise(Effect.provide(reading, CacheLayer.memory as never)), "self.build is not a function"],
+  [() => Effect.runPromise(Effect.provide(reading, [CacheLayer.memory] as never)), "layer.build is not a function"],
   [() => Effect.runPromise(TestClock.adjust("1 hour")), "testClock.adjust is not a function"],
   [() => Effect.runSync(Effect.provide(reading, CacheLayer.memory())), "AsyncFiberError"],
   [() => Effect.runPromise(Cached.ttl({ key: "a", ttl: 1 }) as never), "Not a valid effect"],
-  [() => Effect.runPromise(Effect.flatMap(Effect.void, () => "a" as never)), "Not a valid effect"]
+  [() => Effect.runPromise(Effect.flatMap(Effect.void, () => "a" as never)), "Not a valid effect"],
+  [
+    () =>
+      Effect.runPromise(Effect.gen(function*() {
+        yield* Cached.ttl({ key: "a", ttl: 1 }) as unknown as Effect.Effect<void>
+      })),
+    "is not iterable"
+  ]
 ])("What Effect says: %#", async (run, said) => {
   const thrown = await (async () => run())().then(() => "nothing", String)
   expect(thrown).toContain(said)

@@ -69,8 +69,8 @@ export const warnOfLifetime = (self: Flights, { key, strategy }: Request, { soft
   Log.warnOnce(
     self,
     `lifetime ${Log.topicOf(about, strategy.name)}`,
-    `The strategy "${strategy.name}" gives "${about.id}" a softTtl of ${softTtl} ms, above its ttl of ${ttl} ms: the ttl ` +
-      "holds for both (logged once a key class or strategy)",
+    `The strategy "${strategy.name}" gives "${about.id}" a softTtl or refreshAfter of ${softTtl} ms, above its ttl of ` +
+      `${ttl} ms: the ttl holds for both (logged once a key class or strategy)`,
     { about }
   )
 }
