@@ -52,7 +52,9 @@ const urlOf = Effect.fnUntraced(function*(given: string) {
   const names = yield* Effect.try({
     try: () => fs.readdirSync(given),
     catch: (cause) =>
-      (cause as { readonly code?: string }).code === "ENOENT"
+      /^~([/\\]|$)/.test(given)
+        ? misused(`Only a shell knows "${given}" as the home folder: leave the quotes out`)
+        : (cause as { readonly code?: string }).code === "ENOENT"
         ? misused(`There is no folder ${given}. To create a cache, write disk:${given} or files:${given}`)
         : misused(`${given} is not a folder that can be read: ${(cause as Error).message}`)
   })

@@ -102,6 +102,9 @@ describe("effect-cached", { timeout: 120_000 }, () => {
     expect((await command(["ls", ""], { cwd })).stderr).toBe(
       "effect-cached: The cache has no name: give a folder, like ./cache, or a URL, like redis://localhost\n"
     )
+    expect((await command(["ls", "~/cache"], { cwd })).stderr).toBe(
+      "effect-cached: Only a shell knows \"~/cache\" as the home folder: leave the quotes out\n"
+    )
     expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(3)
   })
 

@@ -1084,6 +1084,7 @@ it("refuses options that are wrong, and a purge without a secret", () => {
   const { make, purge } = HttpCacheMiddleware
   expect(() => make({ hosts: [] })).toThrow("hosts must be a list of at least one host")
   expect(() => make({ cacheControl: "" })).toThrow("cacheControl must be a value of Cache-Control")
+  expect(() => make({ harmless: ["x-internal-*"] })).toThrow("harmless must be a list of exact field names")
   expect(() => make({ sortQuery: 1 as never })).toThrow("sortQuery must be true or false")
   expect(() => make({ ttl: 1 } as never)).toThrow(/has no option "ttl"/)
   expect(() => purge({ path: "/purge" } as never)).toThrow(/secret/)

@@ -1,7 +1,7 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer, Stream } from "effect"
-import { HttpEffect, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Effect, Layer, Stream } from "effect"
+import { HttpEffect, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { serving } from "./sockets.ts"
 
 const open: Array<() => Promise<void>> = []
@@ -176,6 +176,26 @@ it("fields that change what a request is are hidden from each handler of GET, in
   expect(seen[6]).toContain("X-Forwarded-Host is evil")
 })
 
+it("the host and the scheme that a trusted proxy names are in the key, and of the request that the handler sees", async () => {
+  const forwarded = HttpRouter.middleware(HttpMiddleware.xForwardedHeaders({ trustedProxies: () => true }) as never, {
+    global: true
+  }) as Layer.Layer<never, never, any>
+  const { ask } = await served(
+    ({ headers, protocol }, run) => text(`run ${run}: ${protocol} ${headers["host"]}`),
+    {},
+    (cache) => Layer.provide(cache, forwarded)
+  )
+  const asked = async (host: string, scheme: string) => {
+    const fields = { "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": host, "X-Forwarded-Proto": scheme }
+    return (await ask({ headers: fields })).body
+  }
+  for (const _ of [1, 2]) {
+    expect(await asked("a.example", "https")).toBe("run 1: https a.example")
+    expect(await asked("b.example", "https")).toBe("run 2: https b.example")
+    expect(await asked("a.example", "http")).toBe("run 3: http a.example")
+  }
+})
+
 describe("cookies", () => {
   it.each<[string, HttpServerResponse.HttpServerResponse]>([
     ["as a field", HttpServerResponse.text("a", { headers: { ...minute, "set-cookie": "sid=ann" } })],
@@ -308,6 +328,14 @@ describe("conditions, HEAD and ranges of clients", () => {
     }, { maxBody: 500 })
     for (let i = 0; i < 3; i++) expect((await ask({ headers: { range: "bytes=0-1" } })).status).toBe(206)
     expect(asked).toEqual([undefined, ...Array.from({ length: 3 }, () => "bytes=0-1")])
+  })
+
+  it("Cache-Status names no stale response where there is none", async () => {
+    const { ask } = await served(() => text("page", { "cache-control": "private" }))
+    await ask()
+    for (const sent of [{ method: "HEAD" }, { headers: { "if-none-match": "\"1\"" } }]) {
+      expect((await ask(sent)).cacheStatus).toBe("fwd=uri-miss; fwd-status=200; detail=not-shared")
+    }
   })
 
   it("HEAD of a route that is its own stores no empty page", async () => {

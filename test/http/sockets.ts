@@ -35,18 +35,21 @@ const unchunked = (sent: string): string => {
   return sent.slice(end + 2, end + 2 + length) + unchunked(sent.slice(end + 4 + length))
 }
 
+type Others = Layer.Layer<never, never, any>
+
+/** `others`: layers after the cache, or a function that puts some around it. */
 export const serving = async (
   handler: SocketHandler,
   options: HttpCacheMiddleware.Options = {},
-  others: Layer.Layer<never, never, any> = Layer.empty,
+  others: Others | ((cache: Others) => Others) = Layer.empty,
   path: "/*" | `/${string}/*` = "/*"
 ) => {
   const state = { runs: 0 }
   const run = HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
+  const cache = HttpCacheMiddleware.layer(options)
   const app = Layer.mergeAll(
     HttpRouter.add("*", path, run as Effect.Effect<HttpServerResponse.HttpServerResponse>),
-    HttpCacheMiddleware.layer(options),
-    others
+    typeof others === "function" ? others(cache) : Layer.merge(cache, others)
   )
   const served = HttpRouter.serve(app as never, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),

@@ -48,7 +48,8 @@ const placed = (call: Call): Answer => {
   return isAlone || isConditional(head.fields)
     ? Effect.flatMap(
       stored(call),
-      (variant) => isAlone || variant === undefined ? alone(call, variant, "stale") : looked(call)
+      (variant) =>
+        isAlone || variant === undefined ? alone(call, variant, variant ? "stale" : "uri-miss") : looked(call)
     )
     : looked(call)
 }

@@ -47,8 +47,8 @@ export const flag = (name: string) =>
 export const checks: Checks<Common> = {
   harmless: optional((names) => {
     refuseUnless(
-      isListOfText(names) && names.every((name) => fieldName.test(name)),
-      "harmless must be a list of field names, such as [\"X-Client-Version\"]"
+      isListOfText(names) && names.every((name) => fieldName.test(name) && !name.includes("*")),
+      "harmless must be a list of exact field names, such as [\"X-Client-Version\"]"
     )
     const named = names.find((name) => credentials.includes(name.toLowerCase()))
     refuseUnless(named === undefined, `harmless must not contain ${named}, which names a user`)
