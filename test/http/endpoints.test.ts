@@ -503,5 +503,7 @@ it.effect("the tag of an endpoint reaches no other one of the same name in anoth
     expect(new Set(tags).size).toBe(2)
     const prefixed = HttpApi.make("api").add(HttpApiGroup.make("as").add(a).prefix("/v1")).groups.as.endpoints.get
     expect(HttpCache.tag(prefixed as typeof a)).toBe(tags[0])
+    // As the page says: the prefixes of groups are not in tags.
+    expect(HttpCache.tag(get("/as"))).toBe(tags[0])
     yield* Effect.void
   }))
