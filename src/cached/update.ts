@@ -63,7 +63,8 @@ type Change<A, B, E, R> = {
  *   It returns the new value as an `Option`, or an effect that returns one. `Option.none()` removes the entry, and
  *   returning the given option itself keeps the value.
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
- *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
+ *   `Cached.set` with `ifUnchanged`. Over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
+ *   If the key is being loaded, the load's result is not stored.
  * - In one process, updates of a key run one at a time. If an update takes more than a second, the next may start.
  * - After 30 tries, with pauses of up to 250 ms between them, the update fails with `UpdateConflict`. It fails with a
  *   `StoreError` if the store fails. If the function's effect fails or is interrupted, nothing changes.
