@@ -26,7 +26,7 @@ export interface BucketOptions {
    * `http://127.0.0.1:9000`.
    * @default that of Amazon in `region`
    */
-  readonly endpoint?: string | undefined
+  readonly endpoint?: string
   /** The region of the bucket. @default `us-east-1` */
   readonly region?: string | undefined
   /** The name of the key with which requests are signed. @default none: `credentials` gives it */
@@ -95,6 +95,11 @@ export const configOf = (what: string, options: BucketOptions, tagMillis: number
   refuseUnless(
     isPath(prefix),
     `${what}: "prefix" must be one or more names, of at most 200 bytes, with a slash between them`
+  )
+  // Otherwise a program whose variable is not set would send its keys to Amazon.
+  refuseUnless(
+    !("endpoint" in options) || options.endpoint !== undefined,
+    `${what}: "endpoint" is there and undefined, as if a variable were not set: set it, or leave "endpoint" out`
   )
   return {
     bucket,

@@ -256,6 +256,7 @@ describe("opening", () => {
     for (const endpoint of ["", "s3.test", "ftp://s3.test", "http://user:x@s3.test", "http://s3.test?x=1", 5]) {
       expect(refusal({ endpoint })).toContain("\"endpoint\" must be")
     }
+    expect(refusal({ endpoint: undefined })).toContain("\"endpoint\" is there and undefined")
     for (const prefix of ["", "/", "a//b", "a/", "..", "a/../b", "a\nb", "\ud800", "x".repeat(201), 5]) {
       expect(refusal({ prefix })).toContain("\"prefix\" must be")
     }
