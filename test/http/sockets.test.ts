@@ -450,13 +450,20 @@ it("a client that reads nothing delays no other, of a stream that is too large t
   const stream = Stream.fromEffect(Effect.as(Effect.sleep("1 second"), part)).pipe(
     Stream.concat(Stream.fromIterable(Array.from({ length: 29 }, () => part)))
   )
+  const arrived = { count: 0 }
+  const counting = HttpRouter.middleware((app) => Effect.andThen(Effect.sync(() => void arrived.count++), app), {
+    global: true
+  })
   const { ask, pass, stall, state } = await served(
     () => Effect.succeed(HttpServerResponse.stream(stream, { headers: minute })),
-    { maxBody: "1 MiB" }
+    { maxBody: "1 MiB" },
+    (cache) => Layer.provide(cache, counting)
   )
   const leave = stall("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n")
   while (state.runs === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   const asked = ask()
+  // A request that arrived after the second would wait for a run of its own, whose time does not pass.
+  while (arrived.count < 2) await new Promise((resolve) => setTimeout(resolve, 5))
   await new Promise((resolve) => setTimeout(resolve, 50))
   await pass(1)
   // Less than half a second of the clock passes, however long the bytes take.
