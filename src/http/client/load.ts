@@ -59,12 +59,18 @@ const read = (call: Call, way: Way): Loaded =>
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )
 
-/** Reads, but waits no longer than `wait` for a load that another request has begun. */
+/**
+ * Reads, but waits no longer than `wait` for a load that another request has begun, and does not fail as the handler
+ * has failed for that one: it may have answered its user so.
+ */
 export const awaited = (call: Call, way: Way): Loaded =>
   Effect.raceFirst(
-    read(call, way),
+    Effect.catchIf(read(call, way), (error) => !call.hasBegun && hasRun(call, error), () => Effect.succeed(notCome)),
     Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : Effect.succeed(notCome))
   )
+
+const hasRun = ({ self: { scope } }: Call, { reason }: HttpClientError): boolean =>
+  scope === "server" && !(reason.cause instanceof LoadTimeout)
 
 const notCome: Stored = { variant: null }
 
