@@ -68,9 +68,9 @@ const calleeOf = (node: Node): string | undefined => {
     : name["name"] as string | undefined
 }
 
-/** Sources of other texts: statements of databases, laws, charts, the files of a folder, schemas in JSON, metrics. */
+/** Sources of other texts: statements of databases, laws, charts, files, schemas in JSON, metrics, fields. */
 const others =
-  /^src\/(testing|metrics\/list|drivers\/(redis\/protocol\/scripts|sql\/postgres|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
+  /^src\/(testing|metrics\/list|http\/(rules\/anonymous|server\/shown)|drivers\/(redis\/protocol\/scripts|sql\/postgres|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
 
 /** The file whose texts are phrases of few words. */
 const phrases = "src/internal/text/failures.ts"

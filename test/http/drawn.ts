@@ -216,7 +216,9 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
       if (status === 304 && asked.fields["if-none-match"]?.includes(etag) !== true) fault("304 without the version")
       if (made === undefined) return status === 304 || asked.method === "HEAD" ? undefined : fault("a body of no run")
       if (made.version !== run.version) fault("the body of another version")
-      if (made !== told && !(maySee(mode, run.of, run) && isSelected(run.of, run))) fault("what no one may store")
+      // A 304 that may not be stored confirms the version for its own request alone, unless that could name a user.
+      const isConfirmed = maySee(mode, run.of, run) || (isOwn && (mode === "private" || isAnonymous(run.of, run.vary)))
+      if (made !== told && !(isConfirmed && isSelected(run.of, run))) fault("what no one may store")
       // The body of a user is for others once a response to this user says so.
       const isReleased = runs.some((one) =>
         one.version === made.version && one.of.path === made.of.path && isForAll(one) && isOfSameUser(one.of, made.of)

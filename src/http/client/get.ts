@@ -13,7 +13,7 @@ import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
+import { asked, awaited, confirm, reasonOf, refreshed } from "./load.ts"
 import { found, onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
@@ -156,7 +156,7 @@ const answered = (
   if (stored !== undefined) {
     return Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => given(call, stored, now, { fwd, fwdStatus, stored: true })
+      (now) => given(call, stored, now, { fwd, fwdStatus, stored: why === undefined, detail: why })
     )
   }
   if (response.status === 200 && isPart(call)) {
@@ -186,7 +186,6 @@ const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
     if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
       return Effect.succeed(served(call, call.own!.stored!, met.responseTime, { fwdStatus: 304, ...status }))
     }
-    if (confirmed !== undefined) drop(call, confirmed)
     if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })

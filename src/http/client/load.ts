@@ -11,7 +11,7 @@ import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
-import { isHarmless } from "../rules/anonymous.ts"
+import { isHarmless, personalBy } from "../rules/anonymous.ts"
 import { etagOf, type Fields, noDirectives } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
@@ -117,9 +117,8 @@ const validated = (call: Call, stale: Variant | undefined): Loaded =>
     const kept = confirmed && confirm(call, confirmed, met)
     if (kept !== undefined) return Effect.succeed(kept)
     if (met.response.status !== 304 || !isConditional) return store(call, stale, met)
-    // The origin has confirmed what is not stored, or may not be.
-    const again = Effect.flatMap(exchange(call, plain(call.request)), (met) => store(call, undefined, met))
-    return Effect.tap(again, ({ variant }) => Effect.sync(() => variant === null && stale && drop(call, stale)))
+    // The origin has confirmed what is not stored, or not for this request.
+    return Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
   })
 
 interface Asked {
@@ -209,18 +208,22 @@ export const exchange = (
         ))
   )
 
-/** Updates the response that a `304` confirms. `undefined`: the update may not be stored for this request. */
+/**
+ * Updates the response that a `304` confirms. If the update may not be stored, that response is removed, and the update
+ * answers this request alone. `undefined`: users may have one entity tag for all, so that it confirms nothing for one.
+ */
 export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
+  const { head: { fields }, place, self } = call
   const { variant, why } = judged(call, met, confirmed)
-  if (why !== undefined) return undefined
+  const isAnonymous = personalBy(fields, Object.keys(variant.varying), self.harmless) === undefined
+  if (why !== undefined) {
+    outdate(self, confirmed)
+    notShared(call, met.responseTime)
+    inBackground(self, Cached.remove(place.key))
+    if ("*" in variant.varying || (self.mode === "shared" && !isAnonymous)) return undefined
+  }
   call.own = { response: met.response, stored: variant, why, content: undefined }
-  return keep(call, variant, met.responseTime)
-}
-
-/** Removes a response that its origin has confirmed for a request for which it may not be stored. */
-export const drop = ({ place, self }: Call, variant: Variant): void => {
-  outdate(self, variant)
-  inBackground(self, Cached.remove(place.key))
+  return why === undefined ? keep(call, variant, met.responseTime) : { variant: null }
 }
 
 const keep = (call: Call, variant: Variant, now: number): Stored => {

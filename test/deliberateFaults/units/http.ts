@@ -458,7 +458,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "drop",
+    in: "confirm",
     find: "inBackground(self, Cached.remove(place.key))",
     replace: "void place.key",
     by: sockets
@@ -466,8 +466,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an update is stored whatever it says",
     in: "confirm",
-    find: "if (why !== undefined) return undefined",
-    replace: "if (why === \"\") return undefined",
+    find: "return why === undefined ? keep",
+    replace: "return why !== \"\" ? keep",
     by: sockets
   },
   {
