@@ -19,7 +19,7 @@ import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, type Client, empty, isRedirected, leftOf, type Met, unanswered } from "./call.ts"
 import { judged } from "./judge.ts"
-import { type Kept, learn, mayAnswer } from "./places.ts"
+import { learn, mayAnswer, variantsOf } from "./places.ts"
 import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
 type Loaded = Effect.Effect<Stored, HttpClientError, Caching>
@@ -166,22 +166,24 @@ export const asked = (
     })
   })
 
-const none: ReadonlyArray<Kept> = []
+type Others = ReturnType<typeof variantsOf>
+
+const none: Others = []
 
 /**
  * The other variants: the origin may say that one of them is the response to this request too. Not those of other
  * users, whose responses may have one entity tag for all.
  */
-const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> => {
+const othersOf = ({ named, place: { by }, self }: Call): Others => {
   const known = self.known.get(named.id)
   if (known === undefined || by !== undefined || !known.names.every((name) => isHarmless(name, self.harmless))) {
     return none
   }
-  return Array.from(known.variants.values()).reverse()
+  return variantsOf(named, known)
 }
 
 const otherOf = (
-  others: ReadonlyArray<Kept>,
+  others: Others,
   update: Fields
 ): Effect.Effect<Variant | undefined, never, Caching> => {
   const etag = etagOf(update["etag"])
