@@ -453,7 +453,11 @@ describe("a handler that fails with a response", () => {
   const failing = (response: HttpServerResponse.HttpServerResponse) =>
     Effect.andThen(Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50))), Effect.die(response))
 
-  it("answers its own client alone", async () => {
+  it("answers its own client alone, also one that interrupts itself", async () => {
+    const interrupted = await served((_, run) => run === 1 ? Effect.delay(Effect.interrupt, 0) : text("page"))
+    const sent = Promise.all(Array.from({ length: 5 }, () => interrupted.ask()))
+    await interrupted.pass(1)
+    expect((await sent).map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 503])
     const { ask } = await served((_, run) =>
       failing(HttpServerResponse.empty({ status: 302, headers: { "set-cookie": `session=${run}` } }))
     )

@@ -1,4 +1,5 @@
 /** The load of a response: asks the origin, under conditions if there is something to validate. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -60,17 +61,28 @@ const read = (call: Call, way: Way): Loaded =>
   )
 
 /**
- * Reads, but waits no longer than `wait` for a load that another request has begun, and does not fail as the handler
- * has failed for that one: it may have answered its user so.
+ * Reads, but waits no longer than `wait` for a load that another request has begun, and does not end as the handler has
+ * ended for that one: it may have answered its user so.
  */
 export const awaited = (call: Call, way: Way): Loaded =>
   Effect.raceFirst(
-    Effect.catchIf(read(call, way), (error) => !call.hasBegun && hasRun(call, error), () => Effect.succeed(notCome)),
-    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : Effect.succeed(notCome))
+    Effect.catchCause(
+      read(call, way),
+      (cause) => !call.hasBegun && isOfRun(call, cause) ? givenUp(call) : Effect.failCause(cause)
+    ),
+    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : givenUp(call))
   )
 
-const hasRun = ({ self: { scope } }: Call, { reason }: HttpClientError): boolean =>
-  scope === "server" && !(reason.cause instanceof LoadTimeout)
+const isOfRun = ({ self: { scope } }: Call, cause: Cause.Cause<HttpClientError>): boolean =>
+  scope === "server" &&
+  !Cause.findErrorOption(cause).pipe(Option.exists(({ reason }) => reason.cause instanceof LoadTimeout))
+
+/** Requests that could name their users wait no more for each other. */
+const givenUp = (call: Call): Effect.Effect<Stored> =>
+  Effect.sync(() => {
+    if (call.place.by !== undefined) notShared(call, call.clock.currentTimeMillisUnsafe())
+    return notCome
+  })
 
 const notCome: Stored = { variant: null }
 
