@@ -269,6 +269,24 @@ describe("the answer to a validation, or to HEAD", () => {
     await ask({ method, headers: { cookie: "ann" } })
     for (let i = 0; i < 2; i++) expect((await ask()).bytes).not.toContain("ann")
   })
+
+  it("to one user that says nothing is not public because the former response was", async () => {
+    const { ask, pass, state } = await served(({ headers }) =>
+      headers["if-none-match"] === undefined
+        ? text("page", { ...etag, "cache-control": "public, max-age=1" })
+        : Effect.succeed(HttpServerResponse.empty({ status: 304, headers: { ...etag, "x-user": headers["cookie"] } }))
+    )
+    await ask()
+    await pass(5)
+    await ask({ headers: { cookie: "ann" } })
+    expect((await ask()).bytes).not.toContain("ann")
+    // The former response speaks for an update that no user could be named by.
+    const { runs } = state
+    await pass(5)
+    await ask()
+    expect((await ask({ headers: { cookie: "ann" } })).cacheStatus).toMatch(/^hit/)
+    expect(state.runs).toBe(runs + 1)
+  })
 })
 
 describe("conditions, HEAD and ranges of clients", () => {
