@@ -53,6 +53,24 @@ describe("pages of 1 MiB", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: "32 MiB", weigher: Weigher.bytes }))))
 })
 
+it.effect.each<[string, Record<string, string>]>([
+  ["public", { "cache-control": "public, max-age=600" }],
+  ["never stored", { "cache-control": "no-store" }],
+  ["in variants", { ...control, vary: "Accept-Language" }]
+])("what is remembered of 2000 long URLs is short, %s", ([, headers]) =>
+  Effect.gen(function*() {
+    const { ask } = yield* serving(
+      () => Effect.sync(() => HttpServerResponse.text("page", { headers })),
+      { maxMemory: "1 MiB" }
+    )
+    const before = yield* held
+    for (let i = 0; i < 2000; i++) {
+      const long = i + "x".repeat(14_000)
+      yield* ask(`/page?${long}`, { headers: { "accept-language": long } })
+    }
+    expect((yield* held) - before).toBeLessThan(24)
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10_000 }))))
+
 it.effect("of a client, the least recently used go first, and other entries stay", () =>
   Effect.gen(function*() {
     const origin = originOf(() => ({ body: "x".repeat(40_000), headers: { ...control, "content-length": "40000" } }))

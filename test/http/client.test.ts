@@ -4,6 +4,7 @@ import { Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { CachedHttpClient } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
+import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
 import { collect, originOf, privately, seen, shared, slowBody, textOf, url } from "./origin.ts"
@@ -555,6 +556,16 @@ describe("users", () => {
       const ids = Array.from(yield* Stream.runCollect(Cached.scan()))
       expect(ids.length).toBe(6)
       expect(ids.filter((id) => /secret|name:/.test(id))).toEqual([])
+    }))
+
+  it_("a request with a body passes by", () =>
+    Effect.gen(function*() {
+      const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60" } }))
+      const client = yield* shared(origin)
+      for (const body of ["", "a", "b"]) {
+        yield* client.execute(HttpClientRequest.bodyText(HttpClientRequest.get(url), body))
+      }
+      expect(yield* textOf(client)).toBe("v4")
     }))
 
   it_("a shared cache treats the user in a URL as Authorization", () =>

@@ -1,7 +1,10 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
+import { CacheLayer } from "effect-cached"
+import { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpEffect, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { IncomingMessage } from "node:http"
 import { serving } from "./sockets.ts"
 
 const open: Array<() => Promise<void>> = []
@@ -286,6 +289,24 @@ describe("the answer to a validation, or to HEAD", () => {
     await ask({ method, headers: { cookie: "ann" } })
     for (let i = 0; i < 2; i++) expect((await ask()).bytes).not.toContain("ann")
   })
+
+  it("to one user that says nothing is not public because the former response was", async () => {
+    const { ask, pass, state } = await served(({ headers }) =>
+      headers["if-none-match"] === undefined
+        ? text("page", { ...etag, "cache-control": "public, max-age=1" })
+        : Effect.succeed(HttpServerResponse.empty({ status: 304, headers: { ...etag, "x-user": headers["cookie"] } }))
+    )
+    await ask()
+    await pass(5)
+    await ask({ headers: { cookie: "ann" } })
+    expect((await ask()).bytes).not.toContain("ann")
+    // The former response speaks for an update that no user could be named by.
+    const { runs } = state
+    await pass(5)
+    await ask()
+    expect((await ask({ headers: { cookie: "ann" } })).cacheStatus).toMatch(/^hit/)
+    expect(state.runs).toBe(runs + 1)
+  })
 })
 
 describe("conditions, HEAD and ranges of clients", () => {
@@ -436,12 +457,71 @@ describe("the key", () => {
     expect((await ask({ path: "/p?b=1&a=b%20c" })).body).toBe("run 3")
   })
 
+  it("a host beside a complete URL, or a second one, is seen nowhere", async () => {
+    const { ask } = await served(({ headers, source }, run) => {
+      const { headers: own, headersDistinct, rawHeaders } = source as IncomingMessage
+      return text(JSON.stringify([run, headers, own, headersDistinct, rawHeaders]))
+    })
+    await ask({ path: "http://good.example/whole", headers: { Host: "evil.example" } })
+    await ask({ path: "/two", headers: { Host: "good.example\r\nHost: evil.example" } })
+    for (const path of ["/whole", "/two"]) {
+      const { body, cacheStatus } = await ask({ path })
+      expect([cacheStatus.slice(0, 3), body.includes("evil")]).toEqual(["hit", false])
+    }
+  })
+
+  it("behind a route, a question mark in a value hides no parameter", async () => {
+    const query = Effect.map(
+      HttpServerRequest.ParsedSearchParams,
+      (query) => HttpServerResponse.text(JSON.stringify(query), { headers: minute })
+    )
+    const app = HttpRouter.add("GET", "/p", query).pipe(
+      Layer.provide(HttpCacheMiddleware.route({ ignoreQuery: ["utm"] })),
+      Layer.provide(CacheLayer.memory())
+    )
+    const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
+    open.push(dispose)
+    await handler(new Request("http://good.example/p?utm=1&q=what?&page=2"))
+    const response = await handler(new Request("http://good.example/p?q=what?&page=2"))
+    expect(await response.json()).toEqual({ q: "what?", page: "2" })
+  })
+
   it("GET with a body passes by", async () => {
     const { ask } = await served((request) =>
       Effect.flatMap(Effect.orElseSucceed(request.text, () => ""), (body) => text(`q=${body}`))
     )
     expect((await ask({ body: "evil" })).body).toBe("q=evil")
     expect((await ask()).body).toBe("q=")
+  })
+})
+
+describe("a handler that fails with a response", () => {
+  const failing = (response: HttpServerResponse.HttpServerResponse) =>
+    Effect.andThen(Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50))), Effect.die(response))
+
+  it("answers its own client alone, also one that interrupts itself", async () => {
+    const interrupted = await served((_, run) => run === 1 ? Effect.delay(Effect.interrupt, 0) : text("page"))
+    const sent = Promise.all(Array.from({ length: 5 }, () => interrupted.ask()))
+    await interrupted.pass(1)
+    expect((await sent).map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 503])
+    const { ask } = await served((_, run) =>
+      failing(HttpServerResponse.empty({ status: 302, headers: { "set-cookie": `session=${run}` } }))
+    )
+    const all = await Promise.all(Array.from({ length: 5 }, () => ask()))
+    expect(new Set(all.map(({ bytes }) => /session=\d/.exec(bytes)?.[0])).size).toBe(5)
+  })
+
+  it("says so with its status: only one of 500 and above may be replaced by a stale response", async () => {
+    for (const [status, sent] of [[404, 404], [503, 200]] as const) {
+      const { ask, pass } = await served((_, run) =>
+        run === 1
+          ? text("page", { "cache-control": "max-age=1, stale-if-error=1000" })
+          : failing(HttpServerResponse.text("gone", { status }))
+      )
+      await ask()
+      await pass(5)
+      expect((await ask()).status).toBe(sent)
+    }
   })
 })
 

@@ -132,6 +132,17 @@ describe("a request that could name its user", () => {
       expect([times, state.runs]).toEqual([[0, 0, 0], 1])
     }).pipe(inMemory))
 
+  it.effect("waits once at most, with all of its kind, for one whose handler hangs", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) => run === 1 ? Effect.never : page(request, run))
+      const slow = yield* start(ask("/", { headers: { cookie: "slow" } }))
+      yield* settle
+      const all = ["ann", "bob"].map((cookie) => ask("/", { headers: { cookie } }))
+      expect(yield* timesOf([all[0]!], 6000)).toEqual([5200])
+      expect(yield* timesOf([all[1]!], 300)).toEqual([200])
+      yield* Fiber.interrupt(slow)
+    }).pipe(inMemory))
+
   it.effect("in a herd of a cold public URL is one run for all users", () =>
     Effect.gen(function*() {
       const { ask, state } = yield* serving(page)

@@ -33,7 +33,7 @@ describe("several processes on one store, under seeded schedules", () => {
   it(
     "do so where the store pushes changes, late and in any order, until a connection is lost",
     async () => {
-      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 200), ["pushes"])
+      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 240), ["pushes"])
       assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
       // No process polls for changes, and each process has one cache.
       assert.deepStrictEqual([gaps, ofOtherLayers], [0, 0])

@@ -1,4 +1,5 @@
 /** The load of a response: asks the origin, under conditions if there is something to validate. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +20,7 @@ import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, type Client, empty, isRedirected, leftOf, type Met, unanswered } from "./call.ts"
 import { judged } from "./judge.ts"
-import { type Kept, learn, mayAnswer } from "./places.ts"
+import { learn, mayAnswer, variantsOf } from "./places.ts"
 import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
 type Loaded = Effect.Effect<Stored, HttpClientError, Caching>
@@ -59,12 +60,29 @@ const read = (call: Call, way: Way): Loaded =>
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )
 
-/** Reads, but waits no longer than `wait` for a load that another request has begun. */
+/**
+ * Reads, but waits no longer than `wait` for a load that another request has begun, and does not end as the handler has
+ * ended for that one: it may have answered its user so.
+ */
 export const awaited = (call: Call, way: Way): Loaded =>
   Effect.raceFirst(
-    read(call, way),
-    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : Effect.succeed(notCome))
+    Effect.catchCause(
+      read(call, way),
+      (cause) => !call.hasBegun && isOfRun(call, cause) ? givenUp(call) : Effect.failCause(cause)
+    ),
+    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : givenUp(call))
   )
+
+const isOfRun = ({ self: { scope } }: Call, cause: Cause.Cause<HttpClientError>): boolean =>
+  scope === "server" &&
+  !Cause.findErrorOption(cause).pipe(Option.exists(({ reason }) => reason.cause instanceof LoadTimeout))
+
+/** Requests that could name their users wait no more for each other. */
+const givenUp = (call: Call): Effect.Effect<Stored> =>
+  Effect.sync(() => {
+    if (call.place.by !== undefined) notShared(call, call.clock.currentTimeMillisUnsafe())
+    return notCome
+  })
 
 const notCome: Stored = { variant: null }
 
@@ -160,22 +178,24 @@ export const asked = (
     })
   })
 
-const none: ReadonlyArray<Kept> = []
+type Others = ReturnType<typeof variantsOf>
+
+const none: Others = []
 
 /**
  * The other variants: the origin may say that one of them is the response to this request too. Not those of other
  * users, whose responses may have one entity tag for all.
  */
-const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> => {
+const othersOf = ({ named, place: { by }, self }: Call): Others => {
   const known = self.known.get(named.id)
   if (known === undefined || by !== undefined || !known.names.every((name) => isHarmless(name, self.harmless))) {
     return none
   }
-  return Array.from(known.variants.values()).reverse()
+  return variantsOf(named, known)
 }
 
 const otherOf = (
-  others: ReadonlyArray<Kept>,
+  others: Others,
   update: Fields
 ): Effect.Effect<Variant | undefined, never, Caching> => {
   const etag = etagOf(update["etag"])

@@ -25,7 +25,7 @@ export interface Named {
 
 export const resourceAt = (partition: string, url: URL, href = url.href): Named => {
   const key = new Resource({ partition, url: href, varying: "" })
-  return { url, href, partition, key, id: `${partition} ${href}` }
+  return { url, href, partition, key, id: shortened(`${partition} ${href}`) }
 }
 
 /** The knowledge of a resource whose last response has `Vary`, or is for all, or answered one that names a user. */
@@ -42,8 +42,9 @@ export interface Known {
 
 type Home = "" | "~"
 
-export interface Kept {
-  readonly key: Resource
+interface Kept {
+  /** `undefined`: its URL is so long that the key is made again. */
+  readonly key: Resource | undefined
   /** The name of its body. */
   readonly id: string
   readonly etag: string | undefined
@@ -74,7 +75,7 @@ export const placeOf = (self: State, named: Named, fields: Fields): Place => {
   if (known === undefined) return atFirst(named, by === undefined ? "" : "~", by, by === undefined)
   if (by !== undefined) return atFirst(named, known.home === "" ? "~" : "", by, false)
   const { first, home, names, variants } = known
-  const values = valuesOf(names, fields)
+  const values = shortened(valuesOf(names, fields))
   const kept = variants.get(values)
   if (kept !== undefined) kept.isHit = true
   if (values === first) return atFirst(named, home, by, names.length === 0 && !known.isForAll)
@@ -91,10 +92,18 @@ const atFirst = (named: Named, home: Home, by: string | undefined, isAnonymous: 
 })
 
 const keyAt = ({ href, partition }: Named, home: Home, values: string): Resource =>
-  new Resource({ partition: partition + home, url: href, varying: shortened(values) })
+  new Resource({ partition: partition + home, url: href, varying: values })
 
-const shortened = (values: string): string =>
-  values.length <= http.longestNamed ? values : Base64Url.encode(sha256(new TextEncoder().encode(values)))
+/** What is remembered takes little memory, whatever clients send. */
+const shortened = (text: string): string =>
+  text.length <= http.longestNamed ? text : Base64Url.encode(sha256(new TextEncoder().encode(text)))
+
+/** The variants of a resource that this process has stored, the newest first. */
+export const variantsOf = (named: Named, { first, home, variants }: Known): ReadonlyArray<Kept & Pick<Place, "key">> =>
+  Array.from(variants, ([values, kept]) => ({
+    ...kept,
+    key: kept.key ?? keyAt(named, home, values === first ? "" : values)
+  })).reverse()
 
 /** Whether a stored response may answer a request. */
 export const mayAnswer = (
@@ -119,7 +128,7 @@ export const learn = (
   const isSame = before?.home === home && before.names.join() === names.join()
   const variants: Known["variants"] = isSame ? before.variants : new Map()
   const isFirst = key.varying === ""
-  const own = valuesOf(names, varying)
+  const own = shortened(valuesOf(names, varying))
   const first = isFirst ? own : isSame ? before.first : undefined
   self.known.delete(named.id)
   self.known.set(named.id, { names, isForAll, home, first, variants })
@@ -127,13 +136,14 @@ export const learn = (
   if (names.length === 0) return undefined
   const isHit = variants.get(own)?.isHit ?? false
   variants.delete(own)
-  variants.set(own, { key, id, etag: fields["etag"], isHit })
-  if (variants.size <= self.maxVariants) return undefined
-  return dropped(variants, own, first)
+  const isLong = named.href.length > http.longestNamed
+  variants.set(own, { key: isLong ? undefined : key, id, etag: fields["etag"], isHit })
+  const values = variants.size <= self.maxVariants ? undefined : dropped(variants, own, first)
+  return values === undefined ? undefined : keyAt(named, home, values)
 }
 
 /** The oldest variant that was never hit, or else the oldest. Neither the newest nor the first one of the URL. */
-const dropped = (variants: Known["variants"], newest: string, first: string | undefined): Resource | undefined => {
+const dropped = (variants: Known["variants"], newest: string, first: string | undefined): string | undefined => {
   let oldest: string | undefined
   for (const [values, { isHit }] of variants) {
     if (values === newest || values === first) continue
@@ -142,8 +152,6 @@ const dropped = (variants: Known["variants"], newest: string, first: string | un
     oldest = values
     break
   }
-  if (oldest === undefined) return undefined
-  const { key } = variants.get(oldest)!
-  variants.delete(oldest)
-  return key
+  if (oldest !== undefined) variants.delete(oldest)
+  return oldest
 }

@@ -11,6 +11,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import { causeResponse } from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
@@ -29,7 +30,7 @@ import { isHeuristic } from "../rules/storing.ts"
 import { ownField } from "../rules/targeted.ts"
 import { lasting } from "./lasting.ts"
 import { shownTo } from "./shown.ts"
-import type { Sent } from "./url.ts"
+import { queryOf, type Sent } from "./url.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -55,8 +56,11 @@ export const Inherits: Context.Reference<boolean> = Context.Reference<boolean>(
 /** The failure of a handler, as an origin that cannot be reached. */
 class HandlerFailed {
   readonly failure: Cause.Cause<unknown>
-  constructor(failure: Cause.Cause<unknown>) {
+  /** The status with which it is answered. */
+  readonly status: number
+  constructor(failure: Cause.Cause<unknown>, status: number) {
     this.failure = failure
+    this.status = status
   }
 }
 
@@ -118,11 +122,14 @@ const handle = (
       })
     }),
     Effect.catchCause((cause) =>
-      Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(
-        new HttpClientError.HttpClientError({
-          reason: new HttpClientError.TransportError({ request: asked, cause: new HandlerFailed(cause) })
-        })
-      )
+      Cause.hasInterrupts(cause)
+        ? Effect.failCause(cause as Cause.Cause<never>)
+        : Effect.flatMap(causeResponse(cause), ([{ status }]) =>
+          Effect.fail(
+            new HttpClientError.HttpClientError({
+              reason: new HttpClientError.TransportError({ request: asked, cause: new HandlerFailed(cause, status) })
+            })
+          ))
     )
   )
 }
@@ -146,7 +153,7 @@ const finished = (handler: Handler): Handler =>
 const withQuery = <R>(services: Context.Context<R>, { isNormal, path }: Sent): Context.Context<R> => {
   const parsed = isNormal ? undefined : Context.getOrUndefined(services, HttpServerRequest.ParsedSearchParams)
   if (parsed === undefined) return services
-  const names = Array.from(new URLSearchParams(path.split("?")[1] ?? "").keys())
+  const names = Array.from(queryOf(path).keys())
   const left = Array.from(new Set(names)).flatMap((name) => name in parsed ? [[name, parsed[name]!] as const] : [])
   return Context.add(services, HttpServerRequest.ParsedSearchParams, Object.fromEntries(left))
 }
@@ -186,14 +193,15 @@ export const asHandled = (error: HttpClientError.HttpClientError): Effect.Effect
   return cause instanceof HandlerFailed ? Effect.failCause(cause.failure) : Effect.fail(error)
 }
 
-/** The handler has failed like an origin that answers with 500, unless it could not reach a server that it asked. */
+/** The handler has failed like an origin with its status, unless it could not reach a server that it asked. */
 export const failedAs = (error: HttpClientError.HttpClientError): number | undefined => {
   const { cause } = error.reason as { readonly cause?: unknown }
   if (cause instanceof LoadTimeout) return 504
-  const failure = cause instanceof HandlerFailed
-    ? Option.getOrUndefined(Cause.findErrorOption(cause.failure))
-    : undefined
-  return HttpClientError.isHttpClientError(failure) && failure.reason._tag === "TransportError" ? undefined : 500
+  if (!(cause instanceof HandlerFailed)) return 500
+  const failure = Option.getOrUndefined(Cause.findErrorOption(cause.failure))
+  return HttpClientError.isHttpClientError(failure) && failure.reason._tag === "TransportError"
+    ? undefined
+    : cause.status
 }
 
 /** Gives a response an `ETag` of its body. */

@@ -56,7 +56,7 @@ const answer = (status: number, headers: { readonly [name: string]: string } = {
   Effect.succeed(HttpServerResponse.empty({ status, headers: { "cache-control": "no-store", ...headers } }))
 
 const targetsOf = (request: Request): Effect.Effect<typeof Targets.Type | undefined> => {
-  const query = queryOf(request)
+  const query = queryOf(request.originalUrl)
   if (query.size > 0) {
     const [urls, tags, groups] = ["url", "tag", "group"].map((name) => query.getAll(name)) as [any, any, any]
     return Effect.succeed({ urls, tags, groups, soft: query.has("soft") && query.get("soft") !== "false" })

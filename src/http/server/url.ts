@@ -44,10 +44,10 @@ const urlAt = (origin: string, path: string): URL | undefined => {
   }
 }
 
-/** The query of a request, read leniently. */
-export const queryOf = ({ originalUrl }: HttpServerRequest): URLSearchParams => {
-  const at = originalUrl.indexOf("?")
-  return new URLSearchParams(at < 0 ? "" : originalUrl.slice(at))
+/** The query of a URL, read leniently. */
+export const queryOf = (url: string): URLSearchParams => {
+  const at = url.indexOf("?")
+  return new URLSearchParams(at < 0 ? "" : url.slice(at))
 }
 
 /** A URL as the key has it. */
