@@ -24,6 +24,7 @@ import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/request/strict.ts"
+import * as Jobs from "./internal/engine/telemetry/job.ts"
 import { requireEffect } from "./internal/options/given.ts"
 import { positiveMillis } from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
@@ -294,3 +295,10 @@ export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) 
 /** Reads what cannot be loaded again, whatever the policy. @internal */
 export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.updateService(self, Policy.Current, Policy.readingAll)
+
+/** How long the reads of a pipeline wait for the store, and what they cost. @internal */
+export type Job = Jobs.Job
+
+/** Runs the reads of a pipeline. @internal */
+export const inJob = <A, E, R>(self: Effect.Effect<A, E, R>, job: Job): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Jobs.Current, job)

@@ -496,3 +496,39 @@ describe("bad input", () => {
       )
     }))
 })
+
+describe("a profile that shortens a ttl and is raised again removes nothing", () => {
+  const store = () => Layer.effect(Store.Store, Effect.sync(() => MemoryStore.make()))
+  const caches = {
+    memory: () => CacheLayer.memory(),
+    "a store with memory": () => Layer.provide(CacheLayer.layer, store()),
+    "a store without memory": () => Layer.provide(CacheLayer.layerWith({ memory: false }), store()),
+    tiers: () =>
+      CacheLayer.tiered([
+        CacheLayer.memory(),
+        Layer.provide(CacheLayer.layerWith({ memory: false }), store())
+      ])
+  }
+  for (const [name, make] of Object.entries(caches)) {
+    it.effect(`over ${name}, an entry that ended meanwhile is served again within its stored lifetime`, () =>
+      Effect.gen(function*() {
+        const { count, load } = counted()
+        const read = load.pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour", waitForWrite: true }))
+        const failing = Effect.fail("down" as const).pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour" }))
+        expect(yield* read).toBe(1)
+        yield* CacheProfiles.set(Weather, { ttl: "10 minutes" })
+        yield* TestClock.adjust("5 minutes")
+        expect(yield* read).toBe(1)
+        yield* TestClock.adjust("15 minutes")
+        // It has ended for reads under the profile, one of which finds nothing in its place.
+        expect(Exit.isFailure(yield* Effect.exit(failing))).toBe(true)
+        yield* CacheProfiles.set(Weather, { ttl: "1 hour" })
+        expect(yield* read).toBe(1)
+        yield* CacheProfiles.set(Weather, {})
+        yield* TestClock.adjust("39 minutes")
+        expect([yield* read, count.loads]).toEqual([1, 1])
+        yield* TestClock.adjust("2 minutes")
+        expect([yield* read, count.loads]).toEqual([2, 2])
+      }).pipe(Effect.provide(CacheProfiles.layer(make(), { classes }))))
+  }
+})

@@ -229,8 +229,9 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * - `lookup` gets every missing key once and returns an `Exit` for each: a list in the order of the keys, or a `Map` by
  *   key. A failing key does not fail the others.
- * - If the map also contains results for other keys, the successful ones are kept in memory, unless a newer value may
- *   exist. One call keeps at most 1,000 of them, and no more than a tenth of the memory tier's capacity.
+ * - If the map also contains results for other keys, the successful ones are cached too, unless a newer value may
+ *   exist. One call stores at most 1,000 of them, and keeps no more than a tenth of the memory tier's capacity. A store
+ *   that does not report changes by other processes, as of files and buckets, does not get them.
  * - If `lookup` itself fails, the call fails too, unless every missing key has a stale value to fall back on.
  * - Loads are shared with single reads of the same key. If another process is loading a key, the call waits for it.
  * - The scope of `lookup` closes when the call ends, before any caller gets a value, so it must not return resources.

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { StoreError, UpdateConflict } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
 import { cells as bounds } from "../internal/defaults/bounds.ts"
@@ -15,7 +17,6 @@ import {
   isListOfText,
   mistake,
   optional,
-  positiveCount,
   positiveMillis,
   refuseUnless,
   requireObject
@@ -25,6 +26,13 @@ import { getOption } from "./byHand.ts"
 import { update } from "./update.ts"
 
 type Changing<A> = Effect.Effect<A, StoreError | UpdateConflict, Caching>
+
+/** The value of an entry, if it is of the kind that the handle stores. */
+const valueOf = <A>(key: string, is: (value: unknown) => value is A, found: Option.Option<unknown>): A | undefined => {
+  const value = Option.getOrUndefined(found)
+  if (value === undefined || is(value)) return value
+  throw mistake(`The entry "${key}" holds another kind of value: use another key`)
+}
 
 /** Changes a value under a string key, and gives what `change` found out beside the new value. */
 const changed = <A, B>(
@@ -36,12 +44,7 @@ const changed = <A, B>(
   Effect.clockWith((clock) => {
     let answer!: B
     const updated = update(key, (found: Option.Option<unknown>) => {
-      const before = Option.getOrUndefined(found)
-      refuseUnless(
-        before === undefined || is(before),
-        `The entry "${key}" holds another kind of value: use another key`
-      )
-      const [after, said] = change(before, clock.currentTimeMillisUnsafe())
+      const [after, said] = change(valueOf(key, is, found), clock.currentTimeMillisUnsafe())
       answer = said
       return Option.fromUndefinedOr(after)
     }, ttl === undefined ? {} : { ttl })
@@ -125,7 +128,7 @@ export const members = (key: string, options: MembersOptions = {}): CachedMember
   }
   return {
     key,
-    get: Effect.map(getOption(key), (found) => new Set(Option.getOrElse(found, () => []) as ReadonlyArray<string>)),
+    get: Effect.map(getOption(key), (found) => new Set(valueOf(key, isListOfText, found))),
     add: (...values) => {
       const more = textsOf(values)
       return changed(key, isListOfText, options.ttl, (before = []) => {
@@ -218,11 +221,11 @@ export const bits = (key: string, options: BitsOptions = {}): CachedBits => {
     const isCell = (cell: unknown) => Number.isSafeInteger(cell) && (cell as number) >= 0 && (cell as number) <= last
     refuseUnless(Array.isArray(cells) && cells.every(isCell), `${of}: a cell is a whole number from 0 to ${last}`)
   }
-  const numberIn = (bytes: Uint8Array | undefined, cell: number): number => {
+  const numberIn = (bytes: Uint8Array, cell: number): number => {
     let number = 0
     for (let i = 0; i < size; i++) {
       const at = cell * size + i
-      if (((bytes?.[at >>> 3] ?? 0) >>> (at & 7) & 1) === 1) number += 2 ** i
+      if (((bytes[at >>> 3] ?? 0) >>> (at & 7) & 1) === 1) number += 2 ** i
     }
     return number
   }
@@ -231,17 +234,18 @@ export const bits = (key: string, options: BitsOptions = {}): CachedBits => {
     get: (...cells) => {
       checkCells(cells)
       return Effect.map(getOption(key), (found) => {
-        const value: unknown = Option.getOrUndefined(found)
-        return cells.map((cell) => numberIn(isBytes(value) ? value : undefined, cell))
+        const bytes = bytesOf(valueOf(key, isBits, found))
+        return cells.map((cell) => numberIn(bytes, cell))
       })
     },
     increment: (cells, by = 1) => {
       checkCells(cells)
       refuseUnless(Number.isSafeInteger(by), `${of}: increment takes a whole number`)
-      return changed(key, isBytes, ttl, (before) => {
+      return changed(key, isBits, ttl, (text) => {
+        const before = bytesOf(text)
         const last = cells.reduce((last, cell) => Math.max(last, cell), -1)
-        const after = new Uint8Array(Math.max(before?.length ?? 0, Math.ceil((last + 1) * size / 8)))
-        if (before !== undefined) after.set(before)
+        const after = new Uint8Array(Math.max(before.length, Math.ceil((last + 1) * size / 8)))
+        after.set(before)
         for (const cell of cells) {
           const number = Math.max(0, Math.min(most, numberIn(after, cell) + by))
           for (let i = 0; i < size; i++) {
@@ -250,13 +254,21 @@ export const bits = (key: string, options: BitsOptions = {}): CachedBits => {
             after[at >>> 3] = Math.floor(number / 2 ** i) % 2 === 1 ? after[at >>> 3]! | bit : after[at >>> 3]! & ~bit
           }
         }
-        return [after, cells.map((cell) => numberIn(after, cell))]
+        return [
+          after.length === 0 ? undefined : mark + Base64.encode(after),
+          cells.map((cell) => numberIn(after, cell))
+        ]
       })
     }
   }
 }
 
-const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
+/** Cells are stored as text, which every format can store. */
+const mark = "bits:"
+
+const isBits = (value: unknown): value is string => typeof value === "string" && value.startsWith(mark)
+
+const bytesOf = (text: string = mark): Uint8Array => Result.getOrThrow(Base64.decode(text.slice(mark.length)))
 
 const bitsChecks: Checks<BitsOptions> = {
   size: optional((size) =>
@@ -335,8 +347,9 @@ const isTimes = (value: unknown): value is Array<number> =>
 
 const windowChecks: Checks<WindowOptions> = {
   window: (window) => void positiveMillis("window of Cached.countInWindow", window),
-  limit: (limit, of, beside) => {
-    positiveCount("limit")(limit, of, beside)
-    refuseUnless(limit <= bounds.times, `limit of ${of} is at most ${bounds.times}: the time of each call is stored`)
-  }
+  limit: (limit, of) =>
+    refuseUnless(
+      Number.isInteger(limit) && limit > 0 && limit <= bounds.times,
+      `limit of ${of} must be a whole number from 1 to ${bounds.times}, because the time of each call is stored`
+    )
 }

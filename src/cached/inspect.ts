@@ -75,7 +75,8 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * Counts the entries in the store, or in memory if there is no store. A store may also count expired entries.
+ * Counts the entries in the store, or in memory if there is no store. A store may also count expired entries,
+ * and take 5 seconds for it, unless `CachePolicy.storeTimeout` says otherwise.
  *
  * **When to use**
  *

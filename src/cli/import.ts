@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import type { Readable } from "node:stream"
+import { linesOf, LineTooLong } from "../internal/text/lines.ts"
 import { cacheArgument, open } from "./cache.ts"
 import { copy, copyFlags, type Portable } from "./copy.ts"
 import { failed, Failure, misused } from "./failure.ts"
@@ -50,48 +51,36 @@ const most = { lines: 256, bytes: 4_194_304, line: 400_000_000 }
 
 /** Parses lines in groups. What was read before a wrong line is written. */
 async function* batchesOf(source: Readable): AsyncGenerator<ReadonlyArray<Portable>> {
-  let rest: Array<Buffer> = []
-  let size = 0
   let number = 0
   let batch: Array<Portable> = []
   let bytes = 0
-  const take = (line: string, isWhole: boolean): Failure | undefined => {
-    number++
-    if (line.trim() === "") return undefined
-    try {
-      batch.push(parseLine(line))
-      bytes += line.length
-      return undefined
-    } catch (error) {
-      const why = `${isWhole ? "" : ", it seems to be cut off"}: ${(error as Error).message}`
-      return failed(`Line ${number} is not an entry${why}. The lines before it were imported`)
-    }
-  }
   const taken = () => {
     const full = batch
     batch = []
     bytes = 0
     return full
   }
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    let start = 0
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      const last = chunk.subarray(start, end)
-      const wrong = take(rest.length === 0 ? last.toString() : Buffer.concat([...rest, last]).toString(), true)
-      rest = []
-      size = 0
-      start = end + 1
-      if (wrong !== undefined || batch.length >= most.lines || bytes >= most.bytes) yield taken()
-      if (wrong !== undefined) throw wrong
+  try {
+    for await (const { isWhole, lines } of linesOf(source, most.line)) {
+      for (const line of lines) {
+        number++
+        const text = line.toString()
+        if (text.trim() === "") continue
+        try {
+          batch.push(parseLine(text))
+        } catch (error) {
+          yield taken()
+          const why = `${isWhole ? "" : ", it seems to be cut off"}: ${(error as Error).message}`
+          throw failed(`Line ${number} is not an entry${why}. The lines before it were imported`)
+        }
+        bytes += text.length
+        if (batch.length >= most.lines || bytes >= most.bytes) yield taken()
+      }
     }
-    if (start < chunk.length) rest.push(chunk.subarray(start))
-    size += chunk.length - start
-    if (size > most.line) {
-      yield taken()
-      throw failed(`Line ${number + 1} is longer than ${most.line} bytes`)
-    }
+  } catch (error) {
+    if (!(error instanceof LineTooLong)) throw error
+    yield taken()
+    throw failed(`Line ${number + 1} is longer than ${most.line} bytes`)
   }
-  const wrong = rest.length === 0 ? undefined : take(Buffer.concat(rest).toString(), false)
   yield taken()
-  if (wrong !== undefined) throw wrong
 }

@@ -24,7 +24,7 @@ export const lineOf = ({ entry, id, staleTags }: Row): string => {
 export const parseLine = (line: string): Portable => {
   const parsed = JSON.parse(line) as Record<string, unknown> | null
   const { base64, id, meta, staleTags = [], text } = parsed ?? {}
-  if (typeof id !== "string" || id === "") throw new Error("it has no id")
+  if (typeof id !== "string") throw new Error("it has no id")
   const payload = typeof text === "string"
     ? Buffer.from(text)
     : typeof base64 === "string"

@@ -54,7 +54,9 @@ export const rm = Command.make("rm", {
       : print(dryRun ? `Would remove ${what}\n${sample(found.ids, found.count)}` : `Removed ${entries(found.count)}\n`)
     if (found.count < ids.length || (found.count === 0 && !all)) yield* Effect.fail(no())
   }))).pipe(
-    Command.withDescription("Removes entries, after it has said which and has asked. Other programs notice it at once"),
+    Command.withDescription(
+      "Removes entries, after it has said which and has asked. Other programs notice it within 100 ms on disk, and within their maxStaleness (10 s) where the storage reports no changes, as in files and buckets"
+    ),
     Command.withShortDescription("Remove entries"),
     Command.withExamples([
       { command: "effect-cached rm ./cache user:1 user:2", description: "Two entries" },

@@ -243,7 +243,6 @@ export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" |
   sessionToken: secret,
   credentials: "code",
   maxValue: size("4MiB"),
-  maxSize: size("1GB"),
   requestTimeout: duration
 }
 

@@ -42,6 +42,8 @@ const open = Effect.tryPromise({
  * - The layer fails with a `StoreError` that says what to do: if the bucket is missing, if the key is refused or has
  *   expired, if the clock is wrong. While a running cache cannot reach the server, it serves from memory and loads.
  * - Changes by other processes are seen within `maxStaleness`: half of it for memory, half for the versions of tags.
+ *   `Cached.clear` is one write, however many entries there are.
+ * - Entries without a `ttl` stay until a rule of the bucket removes them: there is no `maxSize`.
  * - A bucket that ignores conditional writes is found out at the start, and then serves one process at a time.
  *
  * **Example** (Sharing results through a bucket)

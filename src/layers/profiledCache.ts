@@ -81,6 +81,10 @@ class Profiled {
     return this.plan.lifetime ?? this.of.constantLifetime()
   }
 
+  get isProfiled(): boolean {
+    return true
+  }
+
   get batch(): Request["batch"] {
     return this.of.batch
   }

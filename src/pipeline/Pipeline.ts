@@ -6,16 +6,15 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { resolve } from "node:path"
-import { inspect } from "node:util"
 import * as Cached from "../Cached.ts"
 import type { StoreError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
+import * as CachePolicy from "../CachePolicy.ts"
 import type { Caching } from "../Caching.ts"
 import { transform } from "../internal/defaults/options.ts"
 import {
@@ -28,13 +27,17 @@ import {
   positiveMillis
 } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
-import { type Fields, formatOf } from "./format.ts"
-import { positionOf, read } from "./input.ts"
+import * as Cells from "./cells.ts"
+import * as Drafts from "./drafts.ts"
+import { type Counts, type Failing, failing, reasonOf, textOf } from "./failures.ts"
+import { type Fields, type Format, formatOf } from "./format.ts"
+import { type Read, read, type Source, sourceOf } from "./input.ts"
 import { findLeft, SeenIds } from "./left.ts"
 import * as Output from "./output.ts"
-import { inLine, PipelineError } from "./PipelineError.ts"
+import { PipelineError } from "./PipelineError.ts"
 import { shareOf } from "./position.ts"
 import { type Progress, progressOf, type Summary } from "./progress.ts"
+import * as Results from "./results.ts"
 
 export { type Fields, PipelineError, type Progress, type Summary }
 export { progressText, summaryText } from "./progress.ts"
@@ -80,6 +83,8 @@ export interface Options<
   readonly concurrency?: number | undefined
   /** `true`: the results have the order of the rows. `false`: they are written when their call ends. @default `true` */
   readonly ordered?: boolean | undefined
+  /** How long to wait for a store that fails, before results are not stored. @default `"5 minutes"` */
+  readonly patience?: Ttl.Input | undefined
   /** The price of a call for one row. The summary then says how much the cache has saved. @default none */
   readonly price?: number | undefined
   /** Whether to list or remove the cached results of the key class whose rows are not in the input. @default none */
@@ -137,6 +142,7 @@ const checks: Checks<Options<any, any, any, any, any, any>> = {
   chunk: positiveCount("chunk"),
   concurrency: positiveCount("concurrency"),
   ordered: isFlag("ordered"),
+  patience: optional((given) => void positiveMillis("patience", given)),
   price: optional((given) => {
     if (!Number.isFinite(given) || given < 0) throw mistake(`price of ${what} must be a number of at least 0`)
   }),
@@ -159,8 +165,9 @@ const checks: Checks<Options<any, any, any, any, any, any>> = {
  *
  * **Details**
  *
- * - Cells of CSV are text for the schema, which converts them. NDJSON and Parquet have the schema's JSON form.
- * - A row that does not fit the schema ends the stream with a `PipelineError` that names the row.
+ * - `run` writes values by the schema of its function in such a way that this reads them with the same schema.
+ * - A row that does not fit the schema ends the stream with a `PipelineError` that names the row. In `run`, only that
+ *   row fails.
  *
  * **Example** (A file with numbers)
  *
@@ -182,10 +189,13 @@ const skipped = Symbol()
 /** How many ids that have failed are remembered, so that a later row does not ask for them again. */
 const rememberedFailures = 10_000
 
-interface Numbered<Row> {
-  readonly row: Row
+interface Numbered extends Read {
   readonly number: number
+  /** The id of its key, if the function was asked for it. */
+  id: string | undefined
 }
+
+const fiveMinutes = 300_000
 
 /**
  * Runs rows through a cached function of many, in bounded memory.
@@ -200,7 +210,7 @@ interface Numbered<Row> {
  *   results from the cache, and calls the source only for the rest and for the chunks that were in flight.
  * - A row that fails goes to the file of failures, and is not cached unless the strategy says so. If a call fails as a
  *   whole, or a file cannot be read, the pipeline fails.
- * - `calls` counts the loads of the cache while the pipeline runs, so other users of the cache are counted too.
+ * - If the store fails, the pipeline waits for it (`patience`), and makes no new calls meanwhile.
  *
  * **Example** (From a stream to a sink)
  *
@@ -249,9 +259,6 @@ export const run = <
   return Effect.scoped(start(options as Options<any, any, any, any, any, any>)) as never
 }
 
-const fieldsOf = (row: Fields, value: unknown): Fields =>
-  Predicate.isObject(value) ? { ...row, ...value } : { ...row, value }
-
 const failuresOf = ({ failures, to }: Pick<Options<any, any, any, any, any, any>, "failures" | "to">) =>
   failures ?? (typeof to === "string" ? to.replace(/\.[^.]*$/, ".failures.ndjson") : false)
 
@@ -260,7 +267,7 @@ const checkFailures = (options: Options<any, any, any, any, any, any>): void => 
   const { from, to } = options
   const failures = failuresOf(options)
   if (failures === false) return
-  for (const file of [typeof from === "string" ? from : positionOf(from)?.file, to]) {
+  for (const file of [typeof from === "string" ? from : sourceOf(from)?.position.file, to]) {
     if (typeof file === "string" && resolve(file) === resolve(failures)) {
       throw mistake(`failures of ${what} must be another file than from and to, not "${failures}"`)
     }
@@ -271,31 +278,43 @@ const start = Effect.fnUntraced(function*(
   options: Options<any, any, any, any, any, any>
 ): Effect.fn.Return<Summary, unknown, Caching | Scope.Scope> {
   const { chunk = transform.chunk, concurrency = transform.concurrency } = options
-  const { from, left, ordered, otherwise, output = fieldsOf, overwrite = false, price, to } = options
+  const { columns, from, left, ordered, output, overwrite = false, patience, price, to } = options
   const every = options.every === undefined ? 200 : positiveMillis("every", options.every)
   const failures = failuresOf(options)
-  if (typeof to === "string") yield* Output.refuseExisting(to, overwrite)
-  if (failures !== false) yield* Output.refuseExisting(failures, true)
+  if (typeof to === "string") yield* Drafts.refuseExisting(to, overwrite)
+  if (failures !== false) yield* Drafts.refuseExisting(failures, true)
 
-  const target = typeof to === "string" ? yield* Output.draft(to) : undefined
+  const target = typeof to === "string" ? yield* Drafts.draft(to) : undefined
   const scope = yield* Scope.Scope
+  const job: CachePolicy.Job = {
+    patienceMillis: patience === undefined ? fiveMinutes : positiveMillis("patience", patience),
+    isOut: false,
+    calls: 0,
+    refreshes: 0,
+    unsaved: 0,
+    loaded: new Set()
+  }
+  // Steps that then still wait for the store try once more.
+  yield* Scope.addFinalizer(scope, Effect.sync(() => void (job.isOut = true)))
   const rows: Stream.Stream<any, unknown, any> = typeof from === "string" ? read(from, undefined) : from
+  const source = sourceOf(rows)
   const seen = left === undefined ? undefined : new SeenIds()
-  const before = yield* Cached.stats
   const startedAt = yield* Clock.currentTimeMillis
   const reading = { rows: 0 }
-  const counts = { rows: 0, succeeded: 0, failed: 0, skipped: 0 }
+  const counts: Counts = { rows: 0, saved: 0, failed: 0, skipped: 0 }
+  let success: Schema.Constraint | undefined
+  const forms = Results.makeForms(source, () => output === undefined ? success : undefined)
+  const format = target && formatOf(target.file)
+  const table = format && Output.tableOf(format, columns, () => output === undefined ? forms.names() : [])
 
   const now = Effect.gen(function*() {
-    const stats = yield* Cached.stats
-    const position = positionOf(rows)
     return progressOf({
       ...counts,
-      calls: stats.loads - before.loads,
-      failedCalls: stats.loadFailures - before.loadFailures,
+      calls: job.calls,
+      unsaved: job.unsaved,
       millis: (yield* Clock.currentTimeMillis) - startedAt,
-      share: position !== undefined
-        ? shareOf(position, { answered: counts.rows, read: reading.rows })
+      share: source !== undefined
+        ? shareOf(source.position, { answered: counts.rows, read: reading.rows })
         : options.total === undefined || options.total === 0
         ? undefined
         : Math.min(1, counts.rows / options.total)
@@ -311,85 +330,143 @@ const start = Effect.fnUntraced(function*(
     })
   )
 
-  let failed: Output.Draft | undefined
-  const writeFailures = Effect.fnUntraced(function*(lines: ReadonlyArray<string>) {
-    if (failures === false || lines.length === 0) return
-    failed ??= yield* Scope.provide(Output.draft(failures), scope)
-    yield* Output.append(failed, lines)
+  const failed = failing(failures, counts, scope)
+  const answer = answering(options, {
+    seen,
+    meet: (key) => {
+      success ??= (key.constructor as CacheKey.AnyClass).success
+    }
   })
-
-  const results = Cached.transform(numbered(rows, reading), answering(options, seen), { chunk, concurrency, ordered })
-    .pipe(
-      Stream.mapArrayEffect((some) =>
-        Effect.gen(function*() {
-          const lines: Array<string> = []
-          const found: Array<Fields> = []
-          for (const [{ number, row }, exit] of some) {
-            counts.rows++
-            if (Exit.isSuccess(exit) && exit.value !== skipped) {
-              counts.succeeded++
-              found.push(output(row, exit.value))
-              continue
-            }
-            if (Exit.isFailure(exit)) {
-              counts.failed++
-              lines.push(lineOf({ row: number, error: textOf(exit.cause), input: row }))
-            } else counts.skipped++
-            const instead = otherwise?.(row)
-            if (instead !== undefined) found.push(instead)
-          }
-          yield* writeFailures(lines)
-          if (tell !== undefined) yield* tell
-          return found as [Fields, ...Array<Fields>]
-        })
-      )
-    )
-
-  if (target === undefined) yield* Stream.run(results, to as Sink.Sink<unknown, Fields, unknown, unknown>)
-  else yield* Output.write(results, target, options.columns)
+  const inJob = (part: ReadonlyArray<Numbered>) => CachePolicy.inJob(answer(part), job)
+  const finish = finishing(options, { counts, failed, format, forms, job, source, table, target })
+  const results = Cached.transform(numbered(source, rows, reading), inJob, { chunk, concurrency, ordered }).pipe(
+    Stream.mapArrayEffect((some) => Effect.tap(finish(some), tell ?? Effect.void))
+  )
+  if (target === undefined) {
+    const fields = Stream.map(results, ({ cells }) => cells)
+    yield* Stream.run(fields, to as Sink.Sink<unknown, Fields, unknown, unknown>)
+  } else {
+    yield* Output.write(results, target, {
+      table: table!,
+      given: columns,
+      columnOf: (name) => output === undefined ? forms.columnOf(name) : undefined,
+      fail: (result, problem) => failed.unfit(result, target.file, problem)
+    })
+  }
+  // They are calls of this run, and their results are stored before it ends.
+  while (job.refreshes > 0) yield* Effect.sleep(20)
   const gone = seen && (yield* findLeft(seen, left === "remove"))
-  if (failures !== false) yield* failed === undefined ? Output.remove(failures) : Output.publish(failed)
-  if (target !== undefined) yield* Output.publish(target)
+  const failedTo = failed.draft()
+  if (failures !== false) yield* failedTo === undefined ? Drafts.remove(failures) : Drafts.publish(failedTo)
+  if (target !== undefined) yield* Drafts.publish(target)
   if (options.onProgress !== undefined) yield* Effect.flatMap(now, options.onProgress)
 
   const { millisLeft: _, share: __, ...progress } = yield* now
   return {
     ...progress,
     output: target?.file,
-    failures: failed?.file,
+    failures: failedTo?.file,
     calledAgain: target?.wasKilled === true ? Math.min(counts.rows, progress.calls, chunk * concurrency) : undefined,
     cost: price === undefined ? undefined : { spent: progress.calls * price, saved: progress.saved * price },
     left: gone
   }
 })
 
-const numbered = <Row, E, R>(
-  rows: Stream.Stream<Row, E, R>,
+interface Finishing {
+  readonly counts: Counts
+  readonly failed: Failing
+  readonly format: Format | undefined
+  readonly forms: Results.Forms
+  readonly job: CachePolicy.Job
+  readonly source: Source | undefined
+  readonly table: Output.Table | undefined
+  readonly target: Drafts.Draft | undefined
+}
+
+/** Makes results of answered rows, and counts the rows. A row whose result cannot be written fails alone. */
+const finishing = (
+  { otherwise, output }: Options<any, any, any, any, any, any>,
+  { counts, failed, format, forms, job, source, table, target }: Finishing
+) => {
+  const own = (fields: Fields): Fields => format === undefined ? fields : Results.plain(format, fields, false)
+  const cellsOf = (read: Read, value: unknown, json: unknown): Fields => {
+    if (output !== undefined) return own(output(read.row, value))
+    return format === undefined
+      ? Results.unwritten(read.row as object, value)
+      : Results.cellsOf(format, forms, { read, source, json })
+  }
+  /** The value in the form of its schema, or the reason why it has none. */
+  const jsonOf = (value: unknown): Effect.Effect<Exit.Exit<unknown, unknown>, never, any> =>
+    output === undefined && format !== undefined
+      ? Effect.exit(forms.ofValue()!.fields.toJson(value))
+      : Effect.succeed(Exit.void)
+  return Effect.fnUntraced(function*(some: ReadonlyArray<readonly [Numbered, Exit.Exit<unknown, unknown>]>) {
+    const found: Array<Output.Result> = []
+    const put = function*({ number, row }: Numbered, make: () => Fields | undefined) {
+      try {
+        const cells = make()
+        if (cells === undefined) return
+        table?.columnsOf(cells)
+        found.push({ number, row, cells })
+      } catch (thrown) {
+        if (!(thrown instanceof Cells.Misfit)) throw thrown
+        yield* failed.unfit({ number, row }, target?.file, thrown.message)
+      }
+    }
+    for (const [one, exit] of some) {
+      counts.rows++
+      if (one.problem !== undefined) {
+        yield* failed.unfit(one, source!.position.file, one.problem)
+        continue
+      }
+      const isLoaded = one.id !== undefined && job.loaded.delete(one.id)
+      if (Exit.isSuccess(exit) && exit.value !== skipped) {
+        if (!isLoaded) counts.saved++
+        const json = yield* jsonOf(exit.value)
+        if (Exit.isSuccess(json)) yield* put(one, () => cellsOf(one, exit.value, json.value))
+        else yield* failed.unfit(one, target?.file, reasonOf(json.cause))
+        continue
+      }
+      if (Exit.isFailure(exit)) yield* failed.fail(one, textOf(Cause.squash(exit.cause)))
+      else counts.skipped++
+      yield* put(one, () => {
+        const instead = otherwise?.(one.row)
+        return instead && own(instead)
+      })
+    }
+    return found as [Output.Result, ...Array<Output.Result>]
+  })
+}
+
+const numbered = (
+  source: Source | undefined,
+  rows: Stream.Stream<unknown, unknown, any>,
   reading: { rows: number }
-): Stream.Stream<Numbered<Row>, E, R> => Stream.map(rows, (row) => ({ row, number: ++reading.rows }))
+): Stream.Stream<Numbered, unknown, any> =>
+  source === undefined
+    ? Stream.map(rows, (row) => ({ row, raw: undefined, number: ++reading.rows, id: undefined }))
+    : Stream.map(source.rows, (read) => ({ ...read, number: ++reading.rows, id: undefined }))
 
 /** Makes no call for a row without a valid payload, nor for an id that has failed before. */
 const answering = (
   { payload, through }: Options<any, any, any, any, any, any>,
-  seen: SeenIds | undefined
+  { meet, seen }: { readonly seen: SeenIds | undefined; readonly meet: (key: CacheKey.Any) => void }
 ) => {
   const failed = new Map<string, Exit.Exit<unknown, unknown>>()
-  return (part: ReadonlyArray<Numbered<object>>) =>
+  return (part: ReadonlyArray<Numbered>) =>
     Effect.suspend(() => {
       const exits: Array<Exit.Exit<unknown, unknown>> = []
       const asked: Array<number> = []
       const keys: Array<CacheKey.Any> = []
-      part.forEach(({ row }, i) => {
+      part.forEach(({ problem, row }, i) => {
         try {
-          const given = payload === undefined ? row : payload(row)
-          if (given === undefined) {
-            exits[i] = Exit.succeed(skipped)
-            return
-          }
+          const given = problem !== undefined ? undefined : payload === undefined ? row : payload(row)
+          if (given === undefined) return void (exits[i] = Exit.succeed(skipped))
           const key: CacheKey.Any = through.key(given)
           // The id throws for a payload that does not fit.
           const before = failed.get(CacheKey.id(key))
           seen?.add(key)
+          meet(key)
           if (before !== undefined) exits[i] = before
           else {
             asked.push(i)
@@ -402,32 +479,12 @@ const answering = (
       if (keys.length === 0) return Effect.succeed(exits)
       return Effect.map(through(keys), (answers) => {
         answers.forEach((exit, k) => {
-          exits[asked[k]!] = exit
-          if (Exit.isFailure(exit) && failed.size < rememberedFailures) failed.set(CacheKey.id(keys[k]!), exit)
+          const [id, i] = [CacheKey.id(keys[k]!), asked[k]!]
+          exits[i] = exit
+          part[i]!.id = id
+          if (Exit.isFailure(exit) && failed.size < rememberedFailures) failed.set(id, exit)
         })
         return exits
       })
     })
-}
-
-const textOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  if (typeof error === "string") return inLine(error)
-  try {
-    const { _tag: tag, message } = (Predicate.isObject(error) ? error : {}) as { _tag?: unknown; message?: unknown }
-    return inLine([tag, message].filter((part) => typeof part === "string" && part !== "").join(": ") || String(error))
-  } catch {
-    return "an error without a text"
-  }
-}
-
-const lineOf = (failure: { readonly row: number; readonly error: string; readonly input: unknown }): string => {
-  const write = (given: typeof failure) =>
-    `${JSON.stringify(given, (_, value) => typeof value === "bigint" ? String(value) : value)}\n`
-  try {
-    return write(failure)
-  } catch {
-    // A row of a stream may have no JSON form, such as a circular one.
-    return write({ ...failure, input: inspect(failure.input) })
-  }
 }

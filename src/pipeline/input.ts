@@ -2,189 +2,187 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Csv from "effect/encoding/Csv"
-import * as Ndjson from "effect/encoding/Ndjson"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createReadStream, statSync } from "node:fs"
+import type { SerializerError } from "../CacheError.ts"
+import { isExact } from "../internal/codec/columns.ts"
 import { mistake } from "../internal/options/options.ts"
+import * as Lines from "../internal/text/lines.ts"
+import * as Cells from "./cells.ts"
 import { type Fields, type Format, formatOf, longestRow } from "./format.ts"
 import { parquetRows } from "./parquet.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
 import type { Position } from "./position.ts"
 
-const positions = new WeakMap<object, Position>()
+/** A row that was read. With a `problem`, it does not fit, and `row` is as it is in the file. */
+export interface Read {
+  readonly row: unknown
+  /** The cells of the file. `undefined` for a row of a stream. */
+  readonly raw: Fields | undefined
+  readonly problem?: string | undefined
+}
 
-/** The position in the file whose rows a stream is, if it is one of `file`. */
-export const positionOf = (stream: object): Position | undefined => positions.get(stream)
+/** The file that a stream reads, and its rows, with those that do not fit. */
+export interface Source {
+  readonly format: Format
+  readonly position: Position
+  readonly form: Cells.Form | undefined
+  readonly rows: Stream.Stream<Read, PipelineError>
+}
+
+const sources = new WeakMap<object, Source>()
+
+export const sourceOf = (stream: object): Source | undefined => sources.get(stream)
 
 const content = (file: string, problem: string, place: { readonly line?: number; readonly row?: number } = {}) =>
   new PipelineError({ file, reason: "Content", problem, ...place })
 
-const bytesOf = (file: string, position: Position): Stream.Stream<Uint8Array, PipelineError> =>
-  Effect.try({
-    try() {
-      position.total = statSync(file).size
-      position.done = 0
-    },
-    catch: ofSystem(file)
-  }).pipe(
-    Effect.map(() => Stream.fromAsyncIterable<Uint8Array, PipelineError>(createReadStream(file), ofSystem(file))),
-    Stream.unwrap,
-    Stream.map((bytes) => {
-      position.done += bytes.length
-      return bytes
-    })
-  )
+async function* bytesOf(file: string, position: Position): AsyncGenerator<Uint8Array> {
+  position.total = statSync(file).size
+  position.done = 0
+  for await (const bytes of createReadStream(file) as AsyncIterable<Uint8Array>) {
+    position.done += bytes.length
+    yield bytes
+  }
+}
+
+const streamed = <A>(file: string, make: () => AsyncGenerator<A>): Stream.Stream<A, PipelineError> =>
+  Stream.fromAsyncIterable({ [Symbol.asyncIterator]: make }, ofSystem(file))
 
 const textOf = (file: string, position: Position): Stream.Stream<string, PipelineError> =>
-  Stream.suspend(() => {
+  streamed(file, async function*() {
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-    const decode = (bytes?: Uint8Array) =>
-      Effect.try({
-        try: () => decoder.decode(bytes, { stream: bytes !== undefined }),
-        catch: () => content(file, "it is not UTF-8 text")
-      })
-    return Stream.concat(
-      Stream.mapEffect(bytesOf(file, position), decode),
-      Stream.fromEffect(Effect.suspend(() => decode()))
-    )
+    for await (const bytes of bytesOf(file, position)) {
+      yield decoded(file, () => decoder.decode(bytes, { stream: true }))
+    }
+    yield decoded(file, () => decoder.decode())
   })
 
-const cells = { maxRecordSize: longestRow, ignoreEmptyLines: true, headers: true } as const
+const decoded = (file: string, decode: () => string, row?: number): string => {
+  try {
+    return decode()
+  } catch {
+    throw content(file, "it is not UTF-8 text", row === undefined ? {} : { row })
+  }
+}
 
-/** Counts rows, so that a fault can say which one it is. */
-const counted = <A, E>(rows: Stream.Stream<A, E>, fail: (error: E, row: number) => PipelineError) =>
-  Stream.suspend(() => {
-    let row = 0
-    return rows.pipe(
-      Stream.mapArray((some) => {
-        row += some.length
-        return some
-      }),
-      Stream.mapError((error) => fail(error, row + 1))
-    )
-  })
+const csvOf = (file: string, position: Position): Stream.Stream<Read, PipelineError> =>
+  textOf(file, position).pipe(
+    Stream.pipeThroughChannel(
+      Csv.decodeString({ maxRecordSize: longestRow, ignoreEmptyLines: true, headers: true })
+    ),
+    Stream.mapError((error) =>
+      error instanceof PipelineError ? error : content(file, error.message, { line: error.line })
+    ),
+    Stream.map((raw) => ({ row: raw, raw }))
+  )
 
-/** Converts rows, whole chunks at a time. A row that does not fit fails with its number. */
-const converted = <A>(
-  file: string,
-  rows: Stream.Stream<unknown, PipelineError>,
-  convert: (row: unknown) => Exit.Exit<A, string>
-): Stream.Stream<A, PipelineError> =>
-  Stream.suspend(() => {
+const linesOf = (file: string, position: Position): Stream.Stream<Read, PipelineError> => {
+  const rows = async function*(): AsyncGenerator<ReadonlyArray<Read>> {
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
     let row = 0
-    return Stream.mapArrayEffect(rows, (some) => {
-      const done: Array<A> = []
-      for (const given of some) {
-        row++
-        const exit = convert(given)
-        if (Exit.isSuccess(exit)) done.push(exit.value)
-        else return Effect.fail(content(file, String(Cause.squash(exit.cause)), { row }))
+    try {
+      for await (const { lines } of Lines.linesOf(bytesOf(file, position), longestRow)) {
+        const found: Array<Read> = []
+        for (const line of lines) {
+          const text = decoded(file, () => decoder.decode(line), row + 1)
+          if (text.trim() === "") continue
+          row++
+          found.push(rowOf(text, (problem) => content(file, problem, { row })))
+        }
+        yield found
       }
-      return Effect.succeed(done as [A, ...Array<A>])
-    })
-  })
+    } catch (error) {
+      if (!(error instanceof Lines.LineTooLong)) throw error
+      throw content(file, `the line is longer than ${longestRow} bytes`, { row: row + 1 })
+    }
+  }
+  return Stream.flattenIterable(streamed(file, rows))
+}
 
-const objectOnly = (value: unknown): Exit.Exit<Fields, string> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? Exit.succeed(value as Fields)
-    : Exit.fail("it is not a JSON object")
+/** Numbers that may lose digits, in any part of a line. */
+const mayBeInexact = /\d{16}|[eE]\+?\d{3}/
 
-const plainRows = (file: string, format: Format, position: Position): Stream.Stream<Fields, PipelineError> => {
+const rowOf = (text: string, fail: (problem: string) => PipelineError): Read => {
+  let inexact: string | undefined
+  let row: unknown
+  try {
+    row = mayBeInexact.test(text)
+      ? JSON.parse(text, (name, value, context?: { readonly source?: string }) => {
+        if (typeof value === "number" && !isExact(context!.source!)) inexact ??= name
+        return value
+      })
+      : JSON.parse(text)
+  } catch {
+    throw fail("it is not JSON")
+  }
+  if (inexact !== undefined) {
+    return { row, raw: undefined, problem: `the field "${inexact}" has a number that would lose digits: make it text` }
+  }
+  return typeof row === "object" && row !== null && !Array.isArray(row)
+    ? { row, raw: row as Fields }
+    : { row, raw: undefined, problem: "it is not a JSON object" }
+}
+
+const plainRows = (file: string, format: Format, position: Position): Stream.Stream<Read, PipelineError> => {
   switch (format) {
     case "csv":
-      return textOf(file, position).pipe(
-        Stream.pipeThroughChannel(Csv.decodeString(cells)),
-        Stream.mapError((error) => ofCsv(file, error))
-      )
+      return csvOf(file, position)
     case "ndjson":
       return linesOf(file, position)
     case "parquet":
-      return parquetRows(file, position)
+      return Stream.map(parquetRows(file, position), (raw) => ({ row: Cells.plain(raw), raw }))
   }
 }
 
-const ofCsv = (file: string, error: Csv.CsvError | PipelineError): PipelineError =>
-  error instanceof PipelineError ? error : content(file, error.message, { line: error.line })
-
-const linesOf = (file: string, position: Position) =>
-  bytesOf(file, position).pipe(
-    Stream.pipeThroughChannel(Ndjson.decode({ ignoreEmptyLines: true, maxLineBytes: longestRow })),
-    (rows) =>
-      counted(rows, (error, row) => {
-        if (error instanceof PipelineError) return error
-        const problem = error.reason === "LineTooLarge"
-          ? `the line is longer than ${longestRow} bytes`
-          : error.reason === "InvalidUtf8"
-          ? "it is not UTF-8 text"
-          : "it is not JSON"
-        return content(file, problem, { row })
-      }),
-    (rows) => converted(file, rows, objectOnly)
-  )
-
-/** The JSON form of a cell of a Parquet file. */
-const jsonOf = (value: unknown): unknown => {
-  if (value instanceof Date) return value.toISOString()
-  return typeof value === "bigint" ? String(value) : value
-}
-
-/** The cells of CSV are text, in which an empty cell is a missing field if the schema allows that. */
-const ofText = (file: string, schema: Schema.Codec<unknown, any>) => {
+/** Decodes a row by a schema. */
+const decoderOf = (form: Cells.Form, format: Format) => ({ problem, raw, row }: Read): Read => {
+  if (problem !== undefined || raw === undefined) return { row, raw, problem }
   try {
-    // Checks that each field of the schema can be a cell. Its rows would be numbered with the header and blank lines.
-    Csv.decodeSchemaString(schema)(cells as never)
+    const fields: Array<readonly [string, unknown]> = []
+    for (const name of Object.keys(raw)) {
+      const column = form.columnOf(name)
+      const value = column && Cells.read(format, column, raw[name])
+      if (value !== undefined) fields.push([name, value])
+    }
+    const exit = Effect.runSyncExit(
+      form.fromJson(Object.fromEntries(fields)) as Effect.Effect<unknown, SerializerError>
+    )
+    if (Exit.isSuccess(exit)) return { row: exit.value, raw }
+    return { row: raw, raw, problem: (Cause.squash(exit.cause) as SerializerError).reason }
   } catch (thrown) {
-    throw mistake(`The schema of the file "${file}" of a pipeline does not fit: ${(thrown as Error).message}`)
+    if (thrown instanceof Cells.Misfit) return { row: raw, raw, problem: thrown.message }
+    throw thrown
   }
-  const codec = Schema.toCodecStringTree(schema)
-  const ast = SchemaAST.toEncoded(codec.ast)
-  const optional = new Set<PropertyKey>(
-    SchemaAST.isObjects(ast)
-      ? ast.propertySignatures.filter(({ type }) => SchemaAST.isOptional(type)).map(({ name }) => name)
-      : []
-  )
-  const given = (row: Fields): Fields =>
-    optional.size === 0
-      ? row
-      : Object.fromEntries(Object.entries(row).filter(([name, cell]) => cell !== "" || !optional.has(name)))
-  return { codec, given }
 }
 
-const ofJson = (schema: Schema.Codec<unknown, any>, format: Format) => ({
-  codec: Schema.toCodecJson(schema),
-  given: (row: Fields): Fields =>
-    format === "parquet"
-      ? Object.fromEntries(Object.entries(row).map(([name, value]) => [name, jsonOf(value)]))
-      : row
-})
-
-const typedRows = <A>(
-  file: string,
-  schema: Schema.Codec<A, any>,
-  { format, position }: { readonly format: Format; readonly position: Position }
-): Stream.Stream<A, PipelineError> => {
-  const { codec, given } = format === "csv" ? ofText(file, schema) : ofJson(schema, format)
-  const decode = Schema.decodeUnknownExit(codec) as (row: unknown) => Exit.Exit<A, Schema.SchemaError>
-  return converted(
-    file,
-    plainRows(file, format, position),
-    (row) =>
-      Exit.mapError(
-        decode(given(row as Fields)),
-        ({ message }) => message.replaceAll(/\n\s+at /g, " at ").replaceAll("\n", "; ")
-      )
-  )
+const formOfFile = (file: string, schema: Schema.Constraint): Cells.Form => {
+  try {
+    const form = Cells.formOf(schema)
+    if (form.hasFields) return form
+  } catch {
+    // The schema has no JSON form.
+  }
+  throw mistake(`The schema of the file "${file}" of a pipeline must be a struct or a record, with a form in JSON`)
 }
 
 export const read = <A>(file: string, schema: Schema.Codec<A, any> | undefined): Stream.Stream<A, PipelineError> => {
   const format = formatOf(file)
   const position: Position = { file, done: 0, total: 0, inRows: format === "parquet" }
-  const rows = schema === undefined
-    ? plainRows(file, format, position) as Stream.Stream<any, PipelineError>
-    : typedRows(file, schema, { format, position })
-  positions.set(rows, position)
-  return rows
+  const form = schema && formOfFile(file, schema)
+  const plain = plainRows(file, format, position)
+  const rows = form === undefined ? plain : Stream.map(plain, decoderOf(form, format))
+  const all = Stream.suspend(() => {
+    let before = 0
+    return Stream.mapArrayEffect(rows, (some) => {
+      const wrong = some.findIndex(({ problem }) => problem !== undefined)
+      if (wrong >= 0) return Effect.fail(content(file, some[wrong]!.problem!, { row: before + wrong + 1 }))
+      before += some.length
+      return Effect.succeed(some.map(({ row }) => row as A) as [A, ...Array<A>])
+    })
+  })
+  sources.set(all, { format, position, form, rows })
+  return all
 }

@@ -2,6 +2,7 @@
 import * as Stream from "effect/Stream"
 import type { FileMetaData, RowGroup, SchemaTree } from "hyparquet"
 import { open } from "node:fs/promises"
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { byteAt, type Cursor, struct, take, varint } from "../internal/codec/thrift.ts"
 import type { Fields } from "./format.ts"
 import { parquetPackages } from "./parquetPackages.ts"
@@ -27,6 +28,13 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
         throw new PipelineError({ file, reason: "Content", problem, cause })
       }
       const metadata: FileMetaData = await parquetMetadataAsync(source).catch(invalid("it is not a Parquet file"))
+      for (const { meta_data } of metadata.row_groups.flatMap(({ columns }) => columns)) {
+        if (meta_data !== undefined && !readable.has(meta_data.codec)) {
+          invalid(`its columns are compressed as ${meta_data.codec}, which is not read: write it as ZSTD or SNAPPY`)(
+            undefined
+          )
+        }
+      }
       const tree = parquetSchema(metadata)
       position.total = Number(metadata.num_rows)
       position.done = 0
@@ -34,7 +42,7 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
         const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
         const read = async () => {
           await checkGroup(group, tree, { slice: source.slice, uncompress })
-          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd })
+          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd, compressors, utf8: false })
         }
         const rows = await read().catch((cause) =>
           invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`)(cause)
@@ -53,8 +61,20 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
   return Stream.rechunk(Stream.fromAsyncIterable({ [Symbol.asyncIterator]: rows }, ofSystem(file)), 1000)
 }
 
-/** `growth`: no compression that is read here makes bytes more than 22 times as many. */
-const most = { rows: 1_048_576, values: 4_194_304, growth: 32 }
+/** `growth`: Snappy makes bytes at most 22 times as many. The others stop at the size that a page claims. */
+const most = { rows: 1_048_576, values: 4_194_304, growth: 32, page: 134_217_728 }
+
+const limited =
+  (decompress: (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array) =>
+  (bytes: Uint8Array, size: number): Uint8Array => decompress(bytes, { maxOutputLength: Math.max(1, size) })
+
+const compressors = {
+  GZIP: limited(gunzipSync),
+  ZSTD: limited(zstdDecompressSync),
+  BROTLI: limited(brotliDecompressSync)
+}
+
+const readable: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
 
 const tooMany = (): never => {
   throw new Error("a page claims more than its bytes can hold")
@@ -83,9 +103,11 @@ const checkGroup = async (
       const header = struct(cursor)
       const [size, stored] = [Number(header.get(2)), Number(header.get(3))]
       const bytes = take(cursor, stored)
-      if (!(size <= stored * most.growth + 1024)) tooMany()
+      const decompress = compressors[codec as keyof typeof compressors]
+      if (!(size <= (decompress === undefined ? stored * most.growth + 1024 : most.page))) tooMany()
       const whole = (bytes: Uint8Array, size: number): Uint8Array => {
-        if (codec !== "SNAPPY") return bytes
+        if (codec === "UNCOMPRESSED") return bytes
+        if (decompress !== undefined) return decompress(bytes, size)
         const output = new Uint8Array(size)
         uncompress(bytes, output)
         return output

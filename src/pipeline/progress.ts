@@ -8,10 +8,12 @@
 export interface Progress {
   /** The rows that have been read and answered. */
   readonly rows: number
-  /** The loads that the pipeline has needed: calls of the source, one for each key. */
+  /** The ids whose loads this pipeline has begun: calls of the source, and refreshes that its reads began. */
   readonly calls: number
-  /** The rows that the cache has answered. */
+  /** The other rows with a result: it was stored, another load of the id was running, or an earlier row had the id. */
   readonly saved: number
+  /** The results of calls that the store could not keep, so that the next run requests them again. */
+  readonly unsaved: number
   /** The rows that have failed. */
   readonly failed: number
   /** The rows for which `payload` returned `undefined`. */
@@ -49,31 +51,15 @@ export interface Summary extends Omit<Progress, "share" | "millisLeft"> {
   } | undefined
 }
 
-interface Counts {
-  readonly rows: number
-  readonly succeeded: number
-  readonly failed: number
-  readonly skipped: number
-  readonly calls: number
-  readonly failedCalls: number
-  readonly millis: number
-  readonly share: number | undefined
-}
+type Counts = Omit<Progress, "rowsPerSecond" | "millisLeft">
 
 /** @internal */
-export const progressOf = ({ share, ...counts }: Counts): Progress => {
-  const { calls, failed, failedCalls, millis, rows, skipped, succeeded } = counts
+export const progressOf = (counts: Counts): Progress => {
+  const { millis, rows, share } = counts
   const known = share !== undefined && share > 0
   return {
-    rows,
-    calls,
-    // Calls of rows that are still in flight are counted already.
-    saved: Math.max(0, succeeded - (calls - failedCalls)),
-    failed,
-    skipped,
-    millis,
+    ...counts,
     rowsPerSecond: millis === 0 ? 0 : Math.round(rows / millis * 1000),
-    share,
     millisLeft: known ? Math.round(millis * (1 - share) / share) : undefined
   }
 }
@@ -91,10 +77,11 @@ const amount = (value: number): string => value.toLocaleString("en", { maximumFr
 
 const plural = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? "" : "s"}`
 
-const answered = ({ calls, failed, saved, skipped }: Progress | Summary): string =>
+const answered = ({ calls, failed, saved, skipped, unsaved }: Progress | Summary): string =>
   [
     plural(calls, "call"),
     `${count(saved)} saved`,
+    ...unsaved > 0 ? [`${count(unsaved)} unsaved`] : [],
     ...failed > 0 ? [`${count(failed)} failed`] : [],
     ...skipped > 0 ? [`${count(skipped)} skipped`] : []
   ].join(", ")
@@ -108,7 +95,7 @@ const answered = ({ calls, failed, saved, skipped }: Progress | Summary): string
  * import { Pipeline } from "effect-cached/pipeline"
  *
  * const times = { millis: 2000, rowsPerSecond: 150, share: 0.25, millisLeft: 6000 }
- * const line = Pipeline.progressText({ rows: 300, calls: 20, saved: 279, failed: 1, skipped: 0, ...times })
+ * const line = Pipeline.progressText({ rows: 300, calls: 20, saved: 279, unsaved: 0, failed: 1, skipped: 0, ...times })
  * line // => "300 rows (25%): 20 calls, 279 saved, 1 failed, 150 a second, 6.0 s left"
  * ```
  *
@@ -130,7 +117,7 @@ export const progressText = (progress: Progress): string => {
  * ```ts
  * import { Pipeline } from "effect-cached/pipeline"
  *
- * const counts = { rows: 6, calls: 3, saved: 3, failed: 0, skipped: 0, millis: 1200, rowsPerSecond: 5 }
+ * const counts = { rows: 6, calls: 3, saved: 3, unsaved: 0, failed: 0, skipped: 0, millis: 1200, rowsPerSecond: 5 }
  * const nothing = { output: undefined, failures: undefined, calledAgain: undefined, left: undefined }
  * const text = Pipeline.summaryText({ ...counts, ...nothing, cost: { spent: 0.006, saved: 0.006 } })
  * text // => "6 rows in 1.2 s: 3 calls, 3 saved\nThe calls cost 0.006, and the cache saved 0.006."
@@ -140,10 +127,11 @@ export const progressText = (progress: Progress): string => {
  * @since 0.1.0
  */
 export const summaryText = (summary: Summary): string => {
-  const { calledAgain, cost, failed, failures, left, millis, output, rows } = summary
+  const { calledAgain, cost, failed, failures, left, millis, output, rows, unsaved } = summary
   return [
     `${plural(rows, "row")} in ${length(millis)}: ${answered(summary)}`,
     ...cost === undefined ? [] : [`The calls cost ${amount(cost.spent)}, and the cache saved ${amount(cost.saved)}.`],
+    ...unsaved === 0 ? [] : [`The store could not keep ${plural(unsaved, "result")}: the next run calls again.`],
     ...calledAgain === undefined
       ? []
       : [`An earlier run was killed: the calls of at most ${plural(calledAgain, "row")} were made again.`],

@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { Store } from "../ports/store.ts"
+import { law } from "./internal/onTime.ts"
 import { acquireLease, asking, entry, excused, hardHalf, stores } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
@@ -60,10 +61,7 @@ export interface LastingStorage<E = never> {
  */
 export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E2, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...restartLaws, ...evictionLaws, ...markerLaws })
-    .map(([name, check]) => ({
-      name,
-      run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, (storage) => check(storage as LastingStorage<any>))))
-    }))
+    .map(([name, check]) => law(name, make, (storage) => check(storage as LastingStorage<any>)))
 
 type Check = (storage: LastingStorage<any>) => Effect.Effect<unknown, unknown, Scope.Scope>
 

@@ -11,6 +11,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import type { LockError } from "../CacheError.ts"
 import type { Lease, Lock } from "../Lock.ts"
+import { law } from "./internal/onTime.ts"
 import { oddTexts } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
@@ -42,10 +43,9 @@ import { type Law, same } from "./law.ts"
  * @since 0.1.0
  */
 export const lockLaws = <E>(make: Effect.Effect<readonly [Lock, Lock], E, Scope.Scope>): ReadonlyArray<Law> =>
-  Object.entries({ ...exclusionLaws, ...waitingLaws, ...leaseLaws }).map(([name, check]) => ({
-    name,
-    run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, ([one, other]) => check(one, other))))
-  }))
+  Object.entries({ ...exclusionLaws, ...waitingLaws, ...leaseLaws }).map(([name, check]) =>
+    law(name, make, ([one, other]) => check(one, other))
+  )
 
 type Check = (one: Lock, other: Lock) => Effect.Effect<unknown, unknown, Scope.Scope>
 

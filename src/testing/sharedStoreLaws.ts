@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Markers, Store } from "../ports/store.ts"
+import { law } from "./internal/onTime.ts"
 import {
   acquireLease,
   asking,
@@ -50,10 +51,7 @@ import { type Law, same } from "./law.ts"
  */
 export const sharedStoreLaws = <E>(make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...sharedLaws, ...reportLaws })
-    .map(([name, check]) => ({
-      name,
-      run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, ([a, b]) => check(a, b))))
-    }))
+    .map(([name, check]) => law(name, make, ([a, b]) => check(a, b)))
 
 type Check = (a: Store, b: Store) => Effect.Effect<unknown, unknown, Scope.Scope>
 

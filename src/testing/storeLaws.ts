@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 import type { Answer, Store } from "../ports/store.ts"
+import { law } from "./internal/onTime.ts"
 import { counterLaws } from "./internal/storeCounterLaws.ts"
 import { dependencyLaws } from "./internal/storeDependencyLaws.ts"
 import { failureLaws } from "./internal/storeFailureLaws.ts"
@@ -40,6 +41,11 @@ import { type Law, same } from "./law.ts"
  * **When to use**
  *
  * Use to test any custom store. Stores that are shared by processes, or outlive a process, have additional laws.
+ *
+ * **Details**
+ *
+ * Some laws let seconds pass. A law that breaks while operations or the machine were more than 100 ms late is checked
+ * again, over another store, ten times at most.
  *
  * **Example** (Checking a store)
  *
@@ -74,7 +80,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...transactLaws,
     ...changeLaws
   })
-    .map(([name, check]) => ({ name, run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, check))) }))
+    .map(([name, check]) => law(name, make, check))
 
 const entryLaws: Record<string, Check> = {
   "an id that was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),

@@ -357,6 +357,57 @@ it.effect("of very many 1,000 are stored, with few questions to the store", () =
     expect(sizes["commitMany"]!.length).toBeLessThan(20)
   }).pipe(Effect.scoped))
 
+it.effect.each([undefined, false] as const)(
+  "AI-18 · on disk it is stored when the call ends, so that neither the next read nor the next process loads it (%s)",
+  (memory) =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const layer = CacheLayer.disk({ directory, ...memory === undefined ? {} : { memory } })
+      const run = <A>(effect: Effect.Effect<A, never, Caching.Caching>) =>
+        Effect.provide(effect, Layer.fresh(layer)).pipe(Effect.orDie)
+      // A script that ends at once.
+      yield* run(readOne([2, 3]))
+      expect(yield* run(Effect.all([found(2), found(3)]))).toEqual(["old 2", "old 3"])
+      yield* run(Effect.gen(function*() {
+        yield* readOne([4])
+        yield* Cached.invalidate(key(1))
+        yield* readOne([5])
+        expect(yield* found(5)).toBe("old 5")
+      }))
+    })
+)
+
+it.effect("of a lookup that returns a list, the store is asked for no further markers than that of its class", () =>
+  Effect.gen(function*() {
+    let asked = 0
+    const { layer } = sharedStore((store) => ({
+      markers: (tags) => {
+        asked += tags.length
+        return store.markers(tags)
+      }
+    }))
+    class Plain extends CacheKey.Class<Plain>()("Plain", { payload: { id: Schema.Int }, success: Schema.String }) {}
+    const here = yield* process(over({ layer }))
+    const answers = (isMap: boolean) => {
+      const plain = Cached.many(Plain, {
+        lookup: (keys) => {
+          const pairs = keys.map((key) => [key, Exit.succeed("a")] as const)
+          return Effect.succeed(isMap ? new Map(pairs) as never : pairs.map(([, exit]) => exit))
+        },
+        strategy: hour
+      })
+      return Effect.gen(function*() {
+        yield* here(plain([{ id: 1 }]))
+        const before = asked
+        yield* here(plain([{ id: 2 }]))
+        yield* here(plain([{ id: 3 }]))
+        yield* here(Cached.invalidateMany([1, 2, 3].map((id) => new Plain({ id }))))
+        return asked - before
+      })
+    }
+    expect([yield* answers(false), yield* answers(true)]).toEqual([2, 6])
+  }).pipe(Effect.scoped))
+
 it.effect("what cannot be shown to be the newest stays in memory: files report no changes", () =>
   Effect.gen(function*() {
     const layer = CacheLayer.files({ directory: yield* tempDirectory })

@@ -1,5 +1,5 @@
 /** The command `effect-cached`, run in this process: its function, with the output of the process. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Serializer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
@@ -215,6 +215,37 @@ describe("effect-cached", { timeout: 120_000 }, () => {
     expect(await reads(join(cwd, "copy"), "disk")).toEqual(["Some", "Some", false])
     expect(await reads(join(cwd, "readable"), "files")).toEqual(["Some", "Some", false])
     expect(await reads(join(cwd, "moved"), "files")).toEqual(["Some", "Some", false])
+  })
+
+  it("imports all that an export prints, also the entry with the empty id, and after a byte order mark", async () => {
+    const cwd = folder()
+    const ids = ["", "a", "b:1", "\ufeff", " "]
+    const program = Cached.setMany(ids.map((id) => [id, `value of ${id}`] as const), { ttl: "1 hour" })
+    await Effect.runPromise(program.pipe(Effect.provide(layerOf("disk", join(cwd, "cache")))))
+    const { stdout } = await command(["export", "./cache"], { cwd })
+    expect(jsonLines(stdout).map(({ id }) => id)).toContain("")
+    fs.writeFileSync(join(cwd, "marked.ndjson"), `\ufeff${stdout}`)
+    for (
+      const [target, file, input] of [
+        ["disk:./plain", "-", stdout],
+        ["files:./marked", "-", `\ufeff${stdout}`],
+        ["disk:./file", "marked.ndjson", ""]
+      ] as const
+    ) {
+      const { stdout: said } = await command(["import", target, file, "--json"], { cwd, input })
+      expect([target, JSON.parse(said)]).toMatchObject([target, { read: 5, written: 5 }])
+      const again = await command(["export", target], { cwd })
+      expect(new Set(jsonLines(again.stdout))).toEqual(new Set(jsonLines(stdout)))
+    }
+  })
+
+  it("says in the help of rm when other programs notice a removal", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {})
+    await command(["rm", "--help"], { cwd: folder() })
+    const help = log.mock.calls.join("\n").replaceAll(/\s+/g, " ")
+    log.mockRestore()
+    expect(help).toContain("where the storage reports no changes, as in files and buckets")
+    expect(help).not.toContain("at once")
   })
 
   it("does not copy what was invalidated, and keeps what is stale stale", async () => {

@@ -8,7 +8,9 @@ import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/test
 import { UnstorageStore } from "effect-cached/unstorage"
 import { KeyValueStore } from "effect/persistence"
 import { Keyv } from "keyv"
+import { Keyv as Keyv6 } from "keyv6"
 import { createStorage } from "unstorage"
+import { randomOf } from "../support/random.ts"
 
 const keyValueStore = (layer: Layer.Layer<KeyValueStore.KeyValueStore>) =>
   Effect.map(Layer.build(layer), (context) => ({
@@ -19,6 +21,10 @@ const storages = {
   "a map by Keyv": Effect.sync(() => {
     const store = new Map()
     return { open: Effect.sync(() => KeyvStore.make(new Keyv({ store, throwOnErrors: true }))) }
+  }),
+  "a map by Keyv 6": Effect.sync(() => {
+    const store = new Map()
+    return { open: Effect.sync(() => KeyvStore.make(new Keyv6({ store }))) }
   }),
   "memory by unstorage": Effect.sync(() => {
     const storage = createStorage()
@@ -33,6 +39,62 @@ for (const [name, make] of Object.entries(storages)) {
       it.effect(law.name, () => withTimePassing(law.run))
     }
     for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
+
+/** A storage of which one call in three fails, before it does anything. */
+const failing = () => {
+  const map = new Map<string, unknown>()
+  const random = randomOf(1)
+  const fail = async () => {
+    await Promise.resolve()
+    if (random() < 1 / 3) throw new Error("one in three")
+  }
+  return {
+    get: async (key: string) => (await fail(), map.get(key)),
+    set: async (key: string, value: unknown) => (await fail(), void map.set(key, value)),
+    delete: async (key: string) => (await fail(), map.delete(key)),
+    clear: async () => (await fail(), map.clear()),
+    has: async (key: string) => (await fail(), map.has(key)),
+    async *iterator() {
+      for (const item of map) {
+        if (random() < 1 / 30) await fail()
+        yield item
+      }
+    }
+  }
+}
+
+/** Repeats each operation that has failed. One that has hidden a failure would break a law. */
+const persistent = (store: Store.Store): Store.Store =>
+  new Proxy(store, {
+    get: (of, name) => {
+      const value = of[name as keyof Store.Store] as unknown
+      const repeated = (effect: Effect.Effect<any, any>) => Effect.retry(effect, { times: 50 })
+      if (Effect.isEffect(value)) return repeated(value as Effect.Effect<any, any>)
+      if (typeof value !== "function" || /Unsafe$|Callback$|Millis$|^isWhole$/.test(String(name))) return value
+      return (...args: Array<unknown>) => {
+        const made = value.apply(of, args) as unknown
+        return Stream.isStream(made)
+          ? Stream.fromIterableEffect(Effect.retry(Stream.runCollect(made), { times: 50 }))
+          : repeated(made as Effect.Effect<any, any>)
+      }
+    }
+  })
+
+for (const listens of [false, true]) {
+  describe(`Keyv 6 over a storage that fails one call in three, ${listens ? "with" : "without"} a listener`, () => {
+    const make = Effect.sync(() => {
+      const keyv = new Keyv6({ store: failing() as never })
+      if (listens) keyv.on("error", () => {})
+      return persistent(KeyvStore.make(keyv))
+    })
+    for (const law of storeLaws(make)) {
+      // An operation of many calls never ends without a failure.
+      if (!/scan|size|list|many|Many|transact|unusual tags|missing markers/.test(law.name)) {
+        it.effect(law.name, () => withTimePassing(law.run))
+      }
+    }
   })
 }
 
@@ -89,6 +151,46 @@ describe("KeyvStore", () => {
       expect((yield* store.get("a", [])).entry).toEqual(entry)
       yield* store.clear
       expect((yield* store.get("a", [])).entry).toBe(undefined)
+    }))
+
+  it.effect("over Keyv 6 reports failures of calls and listings, and that the adapter cannot list", () =>
+    Effect.gen(function*() {
+      const entry = { meta, payload: new Uint8Array([1]) }
+      let isDown = false
+      const fail = () => {
+        if (isDown) throw new Error("down")
+      }
+      const map = new Map<string, unknown>()
+      const plain = {
+        get: async (key: string) => (fail(), map.get(key)),
+        set: async (key: string, value: unknown) => (fail(), void map.set(key, value)),
+        delete: async (key: string) => (fail(), map.delete(key)),
+        clear: async () => (fail(), map.clear())
+      }
+      const iterator = async function*() {
+        for (const item of map) {
+          yield item
+          fail()
+        }
+      }
+      const listing = KeyvStore.make(new Keyv6({ store: { ...plain, iterator } as never }))
+      const silent = KeyvStore.make(new Keyv6({ store: plain as never }))
+      yield* listing.set("a", entry)
+      expect(Array.from(yield* Stream.runCollect(listing.scan()), ({ id }) => id)).toEqual(["a"])
+      expect((yield* Effect.flip(Stream.runCount(silent.scan()))).reason).toBe("Unsupported")
+      isDown = true
+      const steps: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
+        listing.get("a", []),
+        listing.remove("a"),
+        listing.set("a", entry),
+        listing.clear,
+        Stream.runCount(listing.scan())
+      ]
+      for (const step of steps) {
+        expect(yield* Effect.flip(step)).toMatchObject({ reason: "Unavailable", cause: { message: "down" } })
+      }
+      isDown = false
+      expect((yield* listing.get("a", [])).entry).toEqual(entry)
     }))
 
   it.effect("passes the time to live on, and none for what has no end", () =>

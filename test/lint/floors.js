@@ -53,10 +53,10 @@ export const floors = [
       /^hyparquet(-writer)?$/,
       /^structured-headers$/
     ],
-    // They use modules that a program can use, those that every option needs, the reader of foreign lengths, and the
-    // steps of an invalidation by pattern.
+    // They use modules that a program can use, those that every option needs, the forms of values, and the steps of an
+    // invalidation by pattern.
     below:
-      /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults|text)\/|(token|version|codec\/thrift|store\/patterns)\.ts$)/,
+      /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults|text|codec)\/|(token|version|store\/patterns)\.ts$)/,
     // The command opens the caches that URLs name.
     shared: (from, to) =>
       from.split("/")[0] === to.split("/")[0] || (from.startsWith("cli/") && to === "config/index.ts")

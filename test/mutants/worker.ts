@@ -3,7 +3,7 @@ import { type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest"
 import { asked, shared, tell } from "./asked.ts"
 
 const { active, budgetMillis, mutants, pass } = asked()
-const quickMillis = 30
+const quickMillis = 100
 const slowMillis = 1000
 let tests = 0
 const alive = new Set(mutants)
@@ -78,8 +78,8 @@ export default class Mutants extends TestRunner {
     const millis = first === undefined || test.fails === true ? undefined : await attempt(test, 20_000)
     if (millis === undefined) return tell({ _tag: "Unfit", ...told })
     if (millis > quickMillis && pass !== "slow") return tell({ _tag: "Slower", ...told })
-    // It may have been slower before.
-    if (pass === "slow" && (millis < quickMillis / 2 || millis > slowMillis)) return
+    // On a busy machine it may have been much slower before.
+    if (pass === "slow" && (millis < quickMillis / 10 || millis > slowMillis)) return
     const limitMillis = Math.max(1000, 20 * millis)
     for (const [mutant, hits] of reached) await tryMutant(test, mutant, hits, limitMillis)
   }

@@ -4,10 +4,34 @@ import { Cause, Effect, Exit, Schema, Sink, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { parquetWriteBuffer } from "hyparquet-writer"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { threadId } from "node:worker_threads"
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib"
+
+const same = (bytes: Uint8Array): Uint8Array => bytes
+
+const compressed = (codec: "GZIP" | "ZSTD" | "BROTLI" | "LZ4_RAW", compress: (bytes: Uint8Array) => Uint8Array) =>
+  new Uint8Array(parquetWriteBuffer({
+    columnData: [{ name: "zip", data: ["1".repeat(100), "2"] }],
+    codec,
+    compressors: { [codec]: compress }
+  }))
 
 class City extends CacheKey.Class<City>()("City", {
   payload: { zip: Schema.String },
@@ -108,6 +132,64 @@ describe("files", () => {
     })
   })
 
+  it("INT64 is a number without a schema, and fits Schema.Int and Schema.BigInt, where it keeps its digits", async () => {
+    const unsafe = 2n ** 60n + 1n
+    const columnData = [{ name: "n", data: [7n, unsafe], type: "INT64" as const }]
+    const from = put("in.parquet", new Uint8Array(parquetWriteBuffer({ columnData })))
+    const rows = (schema: Schema.Codec<any, any>) =>
+      Effect.runPromiseExit(Stream.runCollect(Pipeline.file(from, schema)))
+    expect(await rows(Schema.Struct({ n: Schema.BigInt }))).toEqual(Exit.succeed([{ n: 7n }, { n: unsafe }]))
+    const run = (from: string | Stream.Stream<any, any>, to: string) =>
+      onDisk(Pipeline.run({ from, through: cities, payload: ({ n }) => ({ zip: String(n) }), to: at(to) }))
+    expect(await run(from, "a.csv")).toMatchObject({ rows: 2, failed: 0 })
+    expect(text("a.csv")).toBe(`n,city,area\r\n7,City of 7,1.5\r\n${unsafe},City of ${unsafe},1.5\r\n`)
+    expect(await run(from, "a.parquet")).toMatchObject({ rows: 2, failed: 0 })
+    expect(
+      await Effect.runPromise(Stream.runCollect(Pipeline.file(at("a.parquet"), Schema.Struct({ n: Schema.BigInt }))))
+    )
+      .toEqual([{ n: 7n }, { n: unsafe }])
+    const ints = await run(Pipeline.file(from, Schema.Struct({ n: Schema.Int })), "b.ndjson")
+    expect(ints).toMatchObject({ rows: 2, failed: 1, failures: at("b.failures.ndjson") })
+    expect(text("b.ndjson")).toBe(`{"n":7,"city":"City of 7","area":1.5}\n`)
+    expect(JSON.parse(text("b.failures.ndjson"))).toMatchObject({
+      row: 2,
+      error: expect.stringMatching(/in\.parquet, row 2: .*"n"/),
+      input: { n: String(unsafe) }
+    })
+  })
+
+  it("a number that would lose digits fails its row, in CSV and in NDJSON", async () => {
+    const csv = put("in.csv", "zip,n\n1,9007199254740993\n2,9007199254740992\n3,0.1\n")
+    const schema = Schema.Struct({ zip: Schema.String, n: Schema.Number })
+    const summary = await onDisk(
+      Pipeline.run({ from: Pipeline.file(csv, schema), through: cities, to: at("a.ndjson") })
+    )
+    expect(summary).toMatchObject({ rows: 3, failed: 1 })
+    expect(JSON.parse(text("a.failures.ndjson"))).toMatchObject({ row: 1, error: expect.stringContaining("\"n\"") })
+    const lines = put(
+      "in.ndjson",
+      `{"zip":"1","n":9007199254740993}\n{"zip":"2","n":9007199254740992}\n{"zip":"3","n":1e400}\n`
+    )
+    const others = await onDisk(Pipeline.run({ from: lines, through: cities, to: at("b.ndjson") }))
+    expect(others).toMatchObject({ rows: 3, failed: 2 })
+    expect(text("b.ndjson")).toBe(`{"zip":"2","n":9007199254740992,"city":"City of 2","area":1.5}\n`)
+    expect(text("b.failures.ndjson")).toContain("row 1: the field \\\"n\\\" has a number that would lose digits")
+  })
+
+  it("the cells of a CSV file keep their text, also with a schema", async () => {
+    const cells = ["", "null", "5", "05", "1e3", "true", " x", "'=1", "\"\"\"q\"\"\"", "2020-01-01"]
+    const from = put("in.csv", `id,note\r\n${cells.map((cell, id) => `0${id},${cell}\r\n`).join("")}`)
+    const payload = ({ id }: any) => ({ zip: String(id) })
+    const output = (name: string) => text(name).replaceAll(/,City of \d+,1\.5|,city,area/g, "")
+    await onDisk(Pipeline.run({ from, through: cities, payload, to: at("a.csv") }))
+    expect(output("a.csv")).toBe(text("in.csv"))
+    const file = Pipeline.file(from, Schema.Struct({ id: Schema.Number, note: Schema.NullOr(Schema.String) }))
+    await onDisk(Pipeline.run({ from: file, through: cities, payload, to: at("b.csv") }))
+    expect(output("b.csv")).toBe(text("in.csv"))
+    await onDisk(Pipeline.run({ from: file, through: cities, payload, to: at("c.ndjson") }))
+    expect(text("c.ndjson").split("\n")[0]).toBe(`{"id":0,"note":null,"city":"City of 0","area":1.5}`)
+  })
+
   it("an empty cell is a missing field where the schema has an optional one", async () => {
     const from = put("in.csv", "zip,n,note\n1,,\n2,3,a\n")
     const schema = Schema.Struct({
@@ -123,11 +205,23 @@ describe("files", () => {
 
   it("what a killed process left is removed, even if it had the id of this process", async () => {
     const from = put("in.csv", "zip\n1\n")
-    const left = [`a.csv.${process.pid}-${threadId}-1000000.partial`, "a.csv.4194305-0-1.partial"]
-    // Another thread, which may be running, has this one.
-    const others = `a.csv.${process.pid}-${threadId + 1}-1.partial`
-    const kept = [`a.csv.1.partial`, "b.csv.4194305-0-1.partial", others]
+    // A draft is named after the host and the container.
+    const probe = Effect.sync(() => /probe\.csv\.(.+)\.\d+-\d+-\d+\.partial/.exec(readdirSync(folder).join("\n"))![1]!)
+    let own = ""
+    const peek = Stream.fromEffect(Effect.map(probe, (name) => ({ zip: own = name })))
+    await onDisk(Pipeline.run({ from: peek, through: cities, to: at("probe.csv"), failures: false }))
+    rmSync(at("probe.csv"))
+    const left = [
+      `a.csv.${own}.${process.pid}-${threadId}-1000000.partial`,
+      `a.csv.${own}.4194305-0-1.partial`,
+      "a.csv.elsewhere-1.2-0-1.partial"
+    ]
+    // Another thread, which may be running, has this one, and another container that one.
+    const others = [`a.csv.${own}.${process.pid}-${threadId + 1}-1.partial`, "a.csv.elsewhere-1.4194305-0-1.partial"]
+    const kept = ["a.csv.1.partial", `b.csv.${own}.4194305-0-1.partial`, ...others]
     for (const name of [...left, ...kept]) put(name, "zip")
+    const twoDaysAgo = Date.now() / 1000 - 2 * 86_400
+    utimesSync(at(left[2]!), twoDaysAgo, twoDaysAgo)
     const run = <E, R>(from: string | Stream.Stream<{ zip: string }, E, R>) =>
       Pipeline.run({ from, through: cities, to: at("a.csv"), overwrite: true })
     // The draft of a pipeline that runs stays, even if another one of this process writes the same file.
@@ -137,6 +231,32 @@ describe("files", () => {
     expect(text("a.csv")).toContain("City of 2")
     expect((await onDisk(run(from))).calledAgain).toBe(undefined)
     expect(readdirSync(folder).sort()).toEqual([...kept, "a.csv", "cache", "in.csv"].sort())
+  })
+
+  it("a file that is replaced keeps its mode, and a symbolic link stays one, also if it leads nowhere", async () => {
+    const from = put("in.csv", "zip\nx1\n1\n")
+    mkdirSync(at("elsewhere"))
+    const run = (to: string) => onDisk(Pipeline.run({ from, through: cities, to: at(to), overwrite: true }))
+    for (const extension of ["csv", "parquet"]) {
+      writeFileSync(at(`elsewhere/out.${extension}`), "old", { mode: 0o600 })
+      symlinkSync(`elsewhere/out.${extension}`, at(`link.${extension}`))
+      await run(`link.${extension}`)
+      expect(lstatSync(at(`link.${extension}`)).isSymbolicLink()).toBe(true)
+      expect(statSync(at(`elsewhere/out.${extension}`)).mode & 0o777).toBe(0o600)
+      expect(text(`elsewhere/out.${extension}`)).toContain("City of 1")
+      rmSync(at("link.failures.ndjson"))
+    }
+    symlinkSync("elsewhere/new.csv", at("dangling.csv"))
+    await run("dangling.csv")
+    expect([readlinkSync(at("dangling.csv")), text("elsewhere/new.csv")]).toEqual([
+      "elsewhere/new.csv",
+      "zip,city,area\r\n1,City of 1,1.5\r\n"
+    ])
+    expect(readdirSync(at("elsewhere")).sort()).toEqual(["new.csv", "out.csv", "out.parquet"])
+    writeFileSync(at("dangling.failures.ndjson"), "", { mode: 0o666 })
+    chmodSync(at("dangling.failures.ndjson"), 0o622)
+    await run("dangling.csv")
+    expect(statSync(at("dangling.failures.ndjson")).mode & 0o777).toBe(0o622)
   })
 
   it("no rows: columns give a header, and an empty file of lines is empty", async () => {
@@ -174,6 +294,98 @@ describe("failures", () => {
     put("in.ndjson", `{"zip":"1"}\n`)
     await onDisk(program)
     expect(existsSync(at("out.failures.ndjson"))).toBe(false)
+  })
+
+  it("a row that cannot be written or read fails alone, with its number and field", async () => {
+    const rows = [
+      { zip: "1", note: "a" },
+      { zip: "2", note: new Map([["a", 1]]) },
+      { zip: "3", note: new Date(NaN) },
+      { zip: "4", note: 2n ** 70n },
+      { zip: "5", note: "\ud800" },
+      { zip: "6", note: "b", other: 1 },
+      { zip: "7", note: "c" }
+    ]
+    const run = (extension: string, more: object) =>
+      onDisk(Pipeline.run({
+        from: Stream.fromIterable<any>(rows),
+        through: cities,
+        payload: ({ zip }) => ({ zip }),
+        to: at(`out.${extension}`),
+        overwrite: true,
+        ...more
+      }))
+    const failed = () => text("out.failures.ndjson").trim().split("\n").map((line) => JSON.parse(line))
+    const own = { output: ({ note, zip }: any) => ({ zip, note }) }
+    for (
+      const [extension, more, lost] of [
+        ["csv", {}, [2, 3, 5, 6]],
+        ["parquet", {}, [2, 3, 4, 5, 6]],
+        ["ndjson", {}, [2, 3, 4]],
+        ["csv", own, [2, 3, 4, 5]],
+        ["ndjson", own, [2, 3, 4]]
+      ] as const
+    ) {
+      const summary = await run(extension, more)
+      expect([extension, failed().map(({ row }) => row)]).toEqual([extension, lost])
+      expect(summary).toMatchObject({ rows: 7, failed: lost.length })
+      for (const { error, row } of failed()) {
+        expect(error).toMatch(`out.${extension}, row ${row}: the field "${row === 6 ? "other" : "note"}" `)
+      }
+    }
+    expect(calls).toHaveLength(1)
+  })
+
+  it("a value with a schema that it does not fit, and a row of NDJSON that is no object, fail alone", async () => {
+    class Odd extends CacheKey.Class<Odd>()("Odd", {
+      payload: { zip: Schema.String },
+      success: Schema.Struct({ at: Schema.Unknown })
+    }) {}
+    const through = Cached.many(Odd, {
+      lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.succeed({ at: zip === "2" ? () => 1 : zip }))),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    const from = put("in.ndjson", `{"zip":"1"}\n7\n{"zip":"2"}\n`)
+    const program = Pipeline.run({ from, through, to: at("out.csv") })
+    const summary = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
+    expect(summary).toMatchObject({ rows: 3, failed: 2 })
+    expect(text("out.csv")).toBe("zip,at\r\n1,\"\"\"1\"\"\"\r\n")
+    const errors = text("out.failures.ndjson").trim().split("\n").map((line) => JSON.parse(line).error)
+    expect(errors[0]).toBe(`PipelineError: ${from}, row 2: it is not a JSON object`)
+    expect(errors[1]).toMatch(/out\.csv, row 3: the value is not JSON at \[at\]/)
+  })
+
+  it("a field of the value does not replace another one of the row: the row fails, and names `output`", async () => {
+    const from = Stream.fromIterable([
+      { zip: "1", city: "City of 1" },
+      { zip: "2", city: "Rome" },
+      { zip: "3", city: undefined }
+    ])
+    const run = (to: any, more = {}) =>
+      onDisk(Pipeline.run({ from, through: cities, payload: ({ zip }) => ({ zip }), to, overwrite: true, ...more }))
+    for (const extension of ["csv", "ndjson", "parquet"]) {
+      expect(await run(at(`out.${extension}`))).toMatchObject({ rows: 3, failed: 1 })
+      expect(JSON.parse(text("out.failures.ndjson"))).toMatchObject({
+        row: 2,
+        error: expect.stringMatching(/row 2: the field "city" of the row and that of the value differ: .*`output`/)
+      })
+    }
+    expect(text("out.csv")).toBe("zip,city,area\r\n1,City of 1,1.5\r\n3,City of 3,1.5\r\n")
+    const failures = at("sink.ndjson")
+    expect(await run(Sink.drain, { failures })).toMatchObject({ rows: 3, failed: 1 })
+    expect(text("sink.ndjson")).toContain("`output`")
+    const output = ({ zip }: { readonly zip: string }, { city }: { readonly city: string }) => ({ zip, city })
+    expect(await run(at("out.csv"), { output })).toMatchObject({ failed: 0 })
+  })
+
+  it("beyond 10,000 failed ids, a repeated one is requested again", async () => {
+    const zips = Array.from({ length: 10_001 }, (_, i) => ({ zip: `x${i}` }))
+    const from = Stream.fromIterable([...zips, zips[0]!, zips.at(-1)!])
+    const summary = await onDisk(
+      Pipeline.run({ from, through: cities, to: Sink.drain, chunk: 10_001, concurrency: 1 })
+    )
+    expect(summary).toMatchObject({ rows: 10_003, calls: 10_002, failed: 10_003 })
+    expect(calls[1]).toEqual(["x10000"])
   })
 
   it("otherwise gives the result of a failed row, and of one without a payload", async () => {
@@ -362,43 +574,29 @@ describe("hostile files", () => {
       ["a line of 100 MB", () => lines(Buffer.alloc(100_000_000, "[")), "in.ndjson, row 1: the line is longer than"],
       ["a Parquet file that is none", () => parquet(Uint8Array.of(1, 2, 3)), "in.parquet: it is not a Parquet file"],
       [
-        "a Parquet file in an unknown compression",
-        () => {
-          const columnData = [{ name: "zip", data: ["1".repeat(100)] }]
-          const compressors = { ZSTD: (bytes: Uint8Array) => bytes.slice(1) }
-          return parquet(new Uint8Array(parquetWriteBuffer({ columnData, codec: "ZSTD", compressors })))
-        },
-        "in.parquet: its rows cannot be read: parquet unsupported compression codec: ZSTD"
+        "a Parquet file in LZ4",
+        () => parquet(compressed("LZ4_RAW", same)),
+        "in.parquet: its columns are compressed as LZ4_RAW"
       ],
       [
-        "a cell that does not fit the schema",
-        () => {
-          const from = Pipeline.file(put("in.csv", `zip,n\n"1\n",1\n\n2,x\n`), City2)
-          return Pipeline.run({ from, through: cities, to: at("out.csv") })
-        },
-        "in.csv, row 2: Expected a string representing a finite number at [\"n\"]; Expected "
+        "a Parquet file in a broken compression",
+        () => parquet(compressed("ZSTD", (bytes) => bytes.slice(1))),
+        "in.parquet: its rows cannot be read: "
       ],
       [
-        "a field that does not fit the schema",
-        () => {
-          const from = Pipeline.file(put("in.ndjson", `{"zip":"1","n":1}\n{"zip":"1"}\n`), City2)
-          return Pipeline.run({ from, through: cities, to: at("out.csv") })
-        },
-        "in.ndjson, row 2: Missing key at [\"n\"]"
-      ],
-      ["a number", () => lines(`{"zip":"1"}\n7\n`), "in.ndjson, row 2: it is not a JSON object"],
-      [
-        "a value without a text",
-        () => {
-          const from = Stream.make({ zip: "1", at: new Date(0) }, { zip: "2", at: new Date(NaN) })
-          return Pipeline.run({ from, through: cities, payload: ({ zip }) => ({ zip }), to: at("out.csv") })
-        },
-        "out.csv, row 2: the value of the column \"at\" has no text: RangeError: Invalid time value"
+        "a Parquet file whose page has more bytes than it claims",
+        () => parquet(compressed("GZIP", () => gzipSync(Buffer.alloc(1_000_000)))),
+        "in.parquet: its rows cannot be read: Cannot create a Buffer larger than"
       ],
       [
-        "another column in a later row",
-        () => lines(`{"zip":"1"}\n{"zip":"2","\\u001b[31m":1}\n`),
-        `out.csv, row 2: a row of the output has the column "\\u001b[31m", which the first one lacks`
+        "a cell that does not fit the schema, outside of Pipeline.run",
+        () => Stream.runDrain(Pipeline.file(put("in.csv", `zip,n\n"1\n",1\n\n2,x\n`), City2)),
+        "in.csv, row 2: a cell of the column \"n\" does not fit the schema"
+      ],
+      [
+        "a missing field",
+        () => Stream.runDrain(Pipeline.file(put("in.ndjson", `{"zip":"1","n":1}\n{"zip":"1"}\n`), City2)),
+        "in.ndjson, row 2: the value does not fit its schema at [n] (it is missing)"
       ]
     ] as const
   )("%s: an error with the place, and nothing is written", async (_, program, message) => {
@@ -407,6 +605,17 @@ describe("hostile files", () => {
     expect((error as Error).message).toContain(message)
     expect(readdirSync(folder).filter((name) => name.startsWith("out"))).toEqual([])
   }, 60_000)
+
+  it.each([["GZIP", gzipSync], ["ZSTD", zstdCompressSync], ["BROTLI", brotliCompressSync]] as const)(
+    "a Parquet file in %s is read",
+    async (codec, compress) => {
+      const from = put("in.parquet", compressed(codec, compress))
+      const rows = await Effect.runPromise(
+        Stream.runCollect(Pipeline.file(from, Schema.Struct({ zip: Schema.String })))
+      )
+      expect(rows).toEqual([{ zip: "1".repeat(100) }, { zip: "2" }])
+    }
+  )
 
   it.each([
     ["in pages with a dictionary", { zip: ["a", "b", "a", "b", "a", "b", "a", "b"], n: [1, 2, 1, 2, 1, 2, 1, 2] }],
@@ -481,10 +690,9 @@ describe("bad input", () => {
     expect(() => Pipeline.run(options as never)).toThrow(message)
   })
 
-  it("a schema whose fields are no cells", () => {
-    const schema = Schema.Struct({ list: Schema.Array(Schema.String) })
-    expect(() => Pipeline.file("in.csv", schema)).toThrow(
-      expect.objectContaining({ _tag: "CacheConfigError", message: expect.stringContaining("column \"list\"") })
+  it("a schema without fields", () => {
+    expect(() => Pipeline.file("in.csv", Schema.Array(Schema.String))).toThrow(
+      expect.objectContaining({ _tag: "CacheConfigError", message: expect.stringContaining("must be a struct") })
     )
   })
 

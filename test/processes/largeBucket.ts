@@ -19,7 +19,7 @@ const oldest = Oldest.make()
 for (let page = 0; page < 300; page++) {
   for (const [i, object] of listed(pageOf(page))!.objects.entries()) {
     // As if a few objects of each page were among the oldest.
-    Oldest.add(oldest, object, (i * 7919) % 300_000)
+    Oldest.add(oldest, { ...object, modifiedAt: (i * 7919) % 300_000 })
   }
 }
-console.log(Oldest.take(oldest, () => true).length)
+console.log(Oldest.take(oldest, 300_000).length)

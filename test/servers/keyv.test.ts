@@ -1,42 +1,18 @@
 /** Caches over Memcached and Redis, by the adapters of Keyv. */
-import { describe, expect, it } from "@effect/vitest"
-import { KeyvMemcache } from "@keyv/memcache"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import KeyvRedis from "@keyv/redis"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { KeyvStore } from "effect-cached/keyv"
-import { Keyv, type KeyvStoreAdapter } from "keyv"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { connect } from "node:net"
+import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { Keyv } from "keyv"
+import { Keyv as Keyv6 } from "keyv6"
 import { setTimeout } from "node:timers/promises"
+import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
-import { freePorts, program, startServer } from "../support/redis.ts"
+import { program, startServer } from "../support/redis.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
-
-interface Running {
-  readonly adapter: () => KeyvStoreAdapter
-  readonly end: () => Promise<unknown>
-}
-
-const startMemcached = async (): Promise<Running> => {
-  const [port] = await freePorts(1)
-  const child = spawn("memcached", ["-u", "nobody", "-l", "127.0.0.1", "-p", String(port)], { stdio: "ignore" })
-  for (let isOpen = false; !isOpen;) {
-    const socket = connect(port!, "127.0.0.1")
-    isOpen = await Promise.race([once(socket, "connect"), once(socket, "error")]).then(() => true, () => false)
-    socket.destroy()
-    if (!isOpen) await setTimeout(20)
-  }
-  return {
-    adapter: () => new KeyvMemcache(`127.0.0.1:${port}`) as unknown as KeyvStoreAdapter,
-    end: () => {
-      child.kill("SIGKILL")
-      return once(child, "exit")
-    }
-  }
-}
 
 const startRedis = async (): Promise<Running> => {
   const { end, url } = await startServer()
@@ -99,4 +75,50 @@ for (const { name, needs, start } of servers) {
       120_000
     )
   })
+}
+
+/** Laws that Memcached breaks. It refuses items of more than 1 MiB, and a value in base64 takes a third more. */
+const broken = new Set(["an empty and a large payload come back"])
+
+for (const version of [5, 6]) {
+  describe.skipIf(isMissing("memcached"))(
+    `AI-01 · the laws of stores over a Memcached server, by Keyv ${version}`,
+    () => {
+      let running: Running
+      beforeAll(async () => {
+        running = await startMemcached()
+      })
+      afterAll(() => running.end())
+
+      /** The adapter clears the whole server, which Keyv 6 refuses for an instance with a namespace. */
+      const opened = Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const store = running.adapter()
+            return version === 5 ? new Keyv({ store, throwOnErrors: true }) : new Keyv6({ store: store as never })
+          }),
+          (keyv) => Effect.promise(() => keyv.disconnect())
+        ),
+        KeyvStore.make
+      )
+      const empty = Effect.tap(opened, ({ clear }) => Effect.orDie(clear))
+      const lasting = Effect.as(Effect.scoped(empty), { open: opened })
+      const laws = [...storeLaws(empty), ...lastingStoreLaws<never, unknown>(lasting)]
+
+      for (const { name, run } of laws) {
+        it.effect(name, () =>
+          Effect.gen(function*() {
+            const exit = yield* Effect.exit(withTimePassing(run))
+            if (broken.has(name)) expect(Exit.isFailure(exit)).toBe(true)
+            else expect(exit).toEqual(Exit.void)
+          }))
+      }
+
+      it.effect("lists nothing", () =>
+        Effect.scoped(Effect.gen(function*() {
+          const store = yield* empty
+          expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
+        })))
+    }
+  )
 }

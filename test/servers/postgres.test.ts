@@ -428,7 +428,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
   it.live("a process notices that the server has crashed, even if a pooler hides it", () =>
     Effect.gen(function*() {
       const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 2 })
-      const sql = sending(client, /^SELECT NULL/, Effect.retry({ schedule: Schedule.spaced("20 millis") }))
+      const sql = sending(client, /changes_since/, Effect.retry({ schedule: Schedule.spaced("20 millis") }))
       const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
       const seen: Array<Store.Change> = []
       const following = Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change)))

@@ -196,7 +196,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       const { b, client, open } = yield* two
       let changes = 0
       const change = Effect.suspend(() => changes++ === 0 ? Effect.orDie(b.remove("k")) : Effect.void)
-      const slow = sending(client, /^SELECT NULL::text AS kind/, (values) => Effect.tap(values, change))
+      const slow = sending(client, /changes_since/, (values) => Effect.tap(values, change))
       const { has, untilChanged } = yield* follow(yield* open(slow))
       yield* until("the second question", Effect.sync(() => changes > 1))
       yield* b.remove("last")

@@ -16,7 +16,7 @@ import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
 import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
-import { rights } from "../../src/drivers/redis/protocol/scripts/rights.ts"
+import { era } from "../../src/drivers/redis/protocol/scripts/era.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -395,7 +395,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
       "a user whose scripts may not run a command: the failure names all that are missing",
       () =>
         Effect.gen(function*() {
-          const needed = Array.from(rights.body.matchAll(/^try\("(\w+)"/gm), ([, command]) => command!.toLowerCase())
+          const needed = Array.from(
+            era.rights.body.matchAll(/^try\("(\w+)"/gm),
+            ([, command]) => command!.toLowerCase()
+          )
           expect(needed.length).toBeGreaterThan(10)
           const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
           const as = (...gone: ReadonlyArray<string>) =>

@@ -21,6 +21,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createStorage } from "unstorage"
 import { runExample } from "../examples/run.ts"
+import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
@@ -42,6 +43,8 @@ interface Storage {
   readonly requests?: () => number
   /** The limit of all entries, if the store itself has none. */
   readonly bound?: string
+  /** The largest value in bytes, if the storage has a limit and the store has none. */
+  readonly largest?: number
 }
 
 const rows = [
@@ -72,19 +75,23 @@ const counting = <A extends object>(object: A, names: ReadonlyArray<keyof A>) =>
   return { counted, requests: () => count }
 }
 
-describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", { timeout: 120_000 }, () => {
+describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissing())("docs/storages.md", {
+  timeout: 120_000
+}, () => {
   let postgres: Server
   let redis: Redis
+  let memcached: Running
   let proxies: ReadonlyArray<Proxy>
   const folder = mkdtempSync(join(tmpdir(), "storages-"))
   beforeAll(async () => {
     postgres = await startPostgres()
     redis = await startServer()
+    memcached = await startMemcached()
     proxies = [await startProxy(postgres.port), await startProxy(Number(new URL(redis.url).port))]
   }, 60_000)
   afterAll(async () => {
     for (const proxy of proxies) await proxy.end()
-    await Promise.all([postgres.end(), redis.end()])
+    await Promise.all([postgres.end(), redis.end(), memcached.end()])
     rmSync(folder, { recursive: true, force: true })
   }, 60_000)
 
@@ -92,6 +99,9 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
     const [ofPostgres, ofRedis] = proxies as [Proxy, Proxy]
     const map = counting(new Map(), ["get", "set", "delete"])
     const keyv = new Keyv({ store: map.counted, throwOnErrors: true })
+    const adapter = counting(memcached.adapter(), ["get", "set", "delete"])
+    const ofMemcached = new Keyv({ store: adapter.counted, namespace: "table", throwOnErrors: true })
+    ofMemcached.on("error", () => {})
     const unstorage = counting(createStorage(), ["getItemRaw", "setItemRaw", "removeItem"])
     const values = Effect.runSync(
       Effect.map(Effect.scoped(Layer.build(KeyValueStore.layerMemory)), Context.get(KeyValueStore.KeyValueStore))
@@ -136,7 +146,8 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
             tagStaleness: "5 seconds",
             ...options as object
           }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(bucket))),
-        requests: () => bucket.asked.length
+        requests: () => bucket.asked.length,
+        bound: "none: [a rule of the bucket](objects.md#a-rule-for-entries)"
       },
       "[`sql` over SQLite](persistence/other-storages.md#sqlite-at-the-edge)": {
         open: (options) =>
@@ -147,6 +158,12 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
         open: ({ maxSize }) =>
           maxSize === undefined ? Effect.sync(() => KeyvStore.make(keyv)) : Effect.fail("it takes no options"),
         requests: map.requests
+      },
+      "[Memcached, by Keyv](persistence/other-storages.md#memcached)": {
+        open: ({ maxSize }) =>
+          maxSize === undefined ? Effect.sync(() => KeyvStore.make(ofMemcached)) : Effect.fail("it takes no options"),
+        requests: adapter.requests,
+        largest: 750_000
       },
       "[unstorage](persistence/other-storages.md)": {
         open: (options) => Effect.sync(() => UnstorageStore.make(unstorage.counted, options as object)),
@@ -163,7 +180,12 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
 
   const isEntry = (answer: Store.Answer) => answer.entry !== undefined
 
-  const largest = Effect.fnUntraced(function*(store: Store.Store) {
+  const largest = Effect.fnUntraced(function*(store: Store.Store, most: number | undefined) {
+    if (most !== undefined) {
+      expect(yield* store.set("large", entry(1, most))).toBe(true)
+      yield* Effect.flip(store.set("large", entry(1, most * 1.1)))
+      return `about ${most / 1000} kB`
+    }
     for (const mebibytes of [1, 4, 8]) {
       const exit = yield* Effect.exit(store.set("large", entry(1, mebibytes * 1_048_576 + 1)))
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -195,7 +217,7 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
       CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     ))
 
-  const probe = Effect.fnUntraced(function*({ bound, open, requests }: Storage) {
+  const probe = Effect.fnUntraced(function*({ bound, largest: most, open, requests }: Storage) {
     const survived = yield* Effect.gen(function*() {
       yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.set("kept", entry(1))))
       return yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.get("kept", [])))
@@ -214,7 +236,7 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
       "outlives the process": yesOr(isEntry(survived)),
       "lists ids": yesOr(Exit.isSuccess(listed)),
       "requests of a hit": yield* requestsOfHit(a, requests),
-      "largest value": yield* largest(a),
+      "largest value": yield* largest(a, most),
       "limit of all entries": bound ?? (Exit.isSuccess(bounded) ? "`maxSize`" : "that of the storage")
     }
     return cells

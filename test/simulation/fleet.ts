@@ -501,7 +501,9 @@ const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
     const [pattern, matching] = dice.chance(0.6)
       ? [dice.pick([`${start}${id}`, `${start}[${id}]`, `${start}${id}*`, `*${id}`]), [id]]
       : [dice.pick([`${start}?`, `${start}*`, "*"]), ids]
-    const writes = matching.map((target) => beginWrite(self, "id", target))
+    const writes = matching.map((target): FleetWrite =>
+      Object.assign(beginWrite(self, "id", target), { isByPattern: true })
+    )
     const [{ asked }] = writes as [FleetWrite]
     world.say(() => `[${index}] pattern ${pattern} @${asked}`)
     const before = world.faults[index]

@@ -196,6 +196,7 @@ export interface FleetWrite {
   doneAt: number
   /** The store has accepted it before the caller continues. */
   acknowledged: boolean
+  isByPattern?: true
 }
 
 export interface FleetRead {

@@ -270,6 +270,9 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (isOwn ? write.done >= read.begun : !write.acknowledged || seenBy(self, write, read) > read.begunAt) {
       continue
     }
+    // A long list of what a pattern matches takes turns, also for the read that has polled it.
+    const isInTurns = write.isByPattern === true && self.config.features.includes("turns")
+    if (!isOwn && isInTurns && read.heard < write.done) continue
     // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue

@@ -18,8 +18,9 @@ const isDisturbed = (self: World, load: Load, since: number): boolean =>
   // The values that a load has read may have changed.
   self.config.features.includes("derives") ||
   // The changes that a store has missed are sent again.
-  self.writes.some(({ done, kind, target }) =>
-    (done > since || (self.config.faults > 0 && kind !== "id")) && (kind !== "id" || target === load.id)
+  self.writes.some(({ done, isSentAgain, kind, target }) =>
+    (done > since || ((isSentAgain || self.config.faults > 0) && kind !== "id")) &&
+    (kind !== "id" || target === load.id)
   ) ||
   self.committed.some(({ done }) => done > since) ||
   Array.from(self.foreign.keys()).some((at) => at > since) ||

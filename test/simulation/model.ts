@@ -200,7 +200,10 @@ export interface Write {
   readonly target: string
   readonly mode: "hard" | "soft"
   readonly asked: number
+  readonly askedAt: number
   done: number
+  /** The store did not acknowledge it in time, so it is sent again. */
+  isSentAgain: boolean
   readonly set: number | undefined
 }
 

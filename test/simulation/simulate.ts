@@ -102,8 +102,7 @@ const checkStats = (world: State.World) =>
       decide(world, "statistics count what happens", isRight, text)
     const bounded = (isBounded: boolean, text: () => string) => decide(world, "memory is bounded", isBounded, text)
     // A call that counts its keys in turns does not count those that a reader has just left.
-    const mayCount = ({ interruption, many }: Read): boolean =>
-      !many || interruption?.requested !== true || !config.features.includes("turns")
+    const mayCount = ({ hasLeft, many }: Read): boolean => !many || !hasLeft || !config.features.includes("turns")
     const counting = world.loads.flatMap(({ by, isShared }) => isShared && by !== undefined && mayCount(by) ? by : [])
     const loads = new Set(counting).size
     // A load may be interrupted before its first step.

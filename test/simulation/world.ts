@@ -145,7 +145,7 @@ export const beginWrite = (
 
 const beginSet = (self: World, what: Pick<Write, "kind" | "target" | "mode" | "set">): Write => {
   const { kind, mode, set, target } = what
-  const write: Write = { ...what, asked: ++self.seq, done: Infinity }
+  const write: Write = { ...what, asked: ++self.seq, askedAt: self.now(), done: Infinity, isSentAgain: false }
   self.writes.push(write)
   self.say(() => `${set === undefined ? `invalidate ${mode}` : "set"} ${kind} ${target} @${write.asked}`)
   return write
@@ -153,6 +153,8 @@ const beginSet = (self: World, what: Pick<Write, "kind" | "target" | "mode" | "s
 
 export const endWrite = (self: World, write: Write): void => {
   write.done = ++self.seq
+  const { store, storeTimeout } = self.config
+  write.isSentAgain = store !== "none" && self.now() - write.askedAt >= storeTimeout
   self.say(() => `done @${write.asked}`)
 }
 

@@ -12,18 +12,22 @@ import * as Store from "../../Store.ts"
 import * as ByteStorage from "../shared/byteStorage.ts"
 
 /**
- * The part of a Keyv instance that the store uses. Any `Keyv` of version 5 has it.
+ * The part of a Keyv instance that the store uses. Any `Keyv` of version 5 or 6 has it.
  * @category models
  * @since 0.1.0
  */
 export interface Keyv {
-  readonly throwOnErrors: boolean
+  /** Only in version 5. */
+  readonly throwOnErrors?: boolean | undefined
+  on(event: string, listener: (told: any) => void): unknown
   get(key: string): Promise<unknown>
   set(key: string, value: string, ttl?: number): Promise<boolean>
   delete(key: string): Promise<boolean>
   clear(): Promise<void>
   /** Lists keys and values, if the adapter can. */
-  readonly iterator?: ((namespace?: any) => AsyncIterable<ReadonlyArray<unknown>>) | undefined
+  iterator?: ((namespace?: any) => AsyncIterable<ReadonlyArray<unknown>>) | undefined
+  /** The adapter. */
+  readonly store?: any
 }
 
 /**
@@ -35,8 +39,10 @@ export interface Keyv {
  *
  * **Details**
  *
- * - The instance needs `throwOnErrors: true`: otherwise Keyv reports a failed removal as done. Throws a
+ * - An instance of version 5 needs `throwOnErrors: true`: otherwise Keyv reports a failed removal as done. Throws a
  *   `CacheConfigError` without it.
+ * - Version 6 reports failures by the event `error` only. The store listens, and takes each call during which there
+ *   was one as failed. So Keyv throws no errors of other calls on the instance either: listen for them.
  * - Values are text (base64), so that every adapter can keep them. Entries have the time to live of the cache.
  * - `Cached.clear` clears the instance: give it a namespace of its own. `Cached.size`, listings and patterns need an
  *   adapter that can iterate, and fail with reason `Unsupported` otherwise.
@@ -68,29 +74,82 @@ export const make = (keyv: Keyv): Store.Store => {
   if (typeof keyv?.get !== "function" || typeof keyv.set !== "function" || typeof keyv.delete !== "function") {
     throw mistake("KeyvStore needs an instance of Keyv: KeyvStore.make(new Keyv({ throwOnErrors: true }))")
   }
-  if (keyv.throwOnErrors !== true) {
+  if (isVersion5(keyv) ? keyv.throwOnErrors !== true : typeof keyv.on !== "function") {
     throw mistake(
-      "KeyvStore needs a Keyv (version 5) with throwOnErrors: true, because without it Keyv reports failed operations " +
-        "as done: new Keyv({ store, throwOnErrors: true })"
+      "KeyvStore needs a Keyv of version 6, or one of version 5 with throwOnErrors: true, because without it Keyv " +
+        "reports failed operations as done: new Keyv({ store, throwOnErrors: true })"
     )
   }
-  const { iterator } = keyv
+  const begin = watch(keyv)
+  const ask = <A>(run: () => Promise<A>, key?: string) =>
+    ByteStorage.promised(async () => {
+      const end = begin(key)
+      try {
+        return await run()
+      } finally {
+        end()
+      }
+    })
+  const list = async function*() {
+    const end = begin()
+    for await (const [, value] of keyv.iterator!(undefined)) yield bytesOf(value)
+    end()
+  }
   return ByteStorage.make({
     name: "keyv",
-    get: (key) => Effect.map(ByteStorage.promised(() => keyv.get(key)), bytesOf),
+    get: (key) => Effect.map(ask(() => keyv.get(key), key), bytesOf),
     set: (key, value, leftMillis) =>
-      ByteStorage.promised(async () => {
+      ask(async () => {
         const isSet = await keyv.set(key, Base64.encode(value), leftMillis === undefined ? 0 : Math.ceil(leftMillis))
         if (isSet === false) throw new Error("Keyv has not set the value")
-      }),
-    remove: (key) => ByteStorage.promised(() => keyv.delete(key)),
-    list: iterator &&
-      Stream.suspend(() =>
-        Stream.map(Stream.fromAsyncIterable(iterator(undefined), (error) => error), ([, value]) => bytesOf(value))
-      ),
-    clear: ByteStorage.promised(() => keyv.clear())
+      }, key),
+    remove: (key) => ask(() => keyv.delete(key), key),
+    list: canList(keyv) ? Stream.suspend(() => Stream.fromAsyncIterable(list(), (error) => error)) : undefined,
+    clear: ask(() => keyv.clear())
   })
 }
+
+const isVersion5 = (keyv: Keyv): boolean => "throwOnErrors" in keyv
+
+interface Call {
+  readonly key: string | undefined
+  failure?: Error | undefined
+}
+
+/**
+ * Returns a function that begins a call. It returns one that ends the call, and throws the error that the instance has
+ * reported meanwhile. Version 6 reports an error, and then the key: so the error counts for calls with this key, or for
+ * all calls if none has it.
+ */
+const watch = (keyv: Keyv) => {
+  const open = new Set<Call>()
+  let told: ReadonlyArray<Call> = []
+  if (!isVersion5(keyv)) {
+    keyv.on("error", (error) => {
+      told = Array.from(open).filter(({ failure }) => failure === undefined)
+      for (const call of told) call.failure = error instanceof Error ? error : new Error(String(error))
+    })
+    keyv.on("stat:error", ({ key }) => {
+      if (told.some((call) => call.key === key)) {
+        for (const call of told) if (call.key !== key) call.failure = undefined
+      }
+      told = []
+    })
+  }
+  return (key?: string) => {
+    const call: Call = { key }
+    open.add(call)
+    return () => {
+      open.delete(call)
+      if (call.failure !== undefined) throw call.failure
+    }
+  }
+}
+
+/** In version 6, an instance whose adapter cannot list lists nothing. */
+const canList = ({ iterator, store: adapter }: Keyv): boolean =>
+  iterator !== undefined && (adapter?.capabilities?.methods?.iterator?.exists !== false ||
+    typeof adapter.store?.entries === "function")
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
   typeof value === "string" ? Result.getOrElse(Base64.decode(value), () => undefined) : undefined

@@ -23,8 +23,8 @@ export type { Credentials } from "./options.ts"
  */
 export interface Options extends BucketOptions {
   /**
-   * For how long a process trusts the version of a tag that it has read. With 0, each read of an entry asks for the
-   * versions of its tags too, with one request for each tag.
+   * For how long a process trusts the version of a tag, or the era of entries, that it has read. With 0, each read of
+   * an entry asks for the era and for the versions of its tags too, with one request for each.
    * @default 0
    */
   readonly tagStaleness?: Ttl.Input | undefined
@@ -39,8 +39,8 @@ export interface Options extends BucketOptions {
  *
  * **Details**
  *
- * - A hit is one request (GET), and one more for each tag whose version is not known. A load is one GET and two writes
- *   (PUT): one takes the lease, one stores the result. Nothing else is sent.
+ * - A hit is one request (GET), and one more for the era, and for each tag, that is not known. A load is one GET and
+ *   two writes (PUT): one takes the lease, one stores the result. `clear` is one PUT.
  * - Each write has a condition, so it replaces only the state that was read. At the start, seven requests find out
  *   whether the bucket honours conditions. If it does not, the store is not `shared`: it serves one process at a time.
  * - Fails with a `StoreError` if the server is unreachable (reason `Unavailable`), if the bucket is missing or in
@@ -52,7 +52,7 @@ export interface Options extends BucketOptions {
  * **Gotchas**
  *
  * - The store reports no changes by other processes, so memory is trusted for `maxStaleness` at most.
- * - What has expired is removed once a day, by one of the processes.
+ * - The entries that have expired, or are of a former era, are removed once a day, by one of the processes.
  *
  * **Example** (Counting in a bucket)
  *

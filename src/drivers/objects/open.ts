@@ -9,9 +9,8 @@ import { OnlyExisting } from "../../internal/options/onlyExisting.ts"
 import * as Tokens from "../../internal/token.ts"
 import type * as Store from "../../Store.ts"
 import { type Bucket, make } from "./bucket/client.ts"
-import { refusal } from "./bucket/fault.ts"
 import { list } from "./bucket/list.ts"
-import { startOf } from "./bucket/names.ts"
+import { placeOf } from "./bucket/names.ts"
 import { honoursConditions } from "./bucket/probe.ts"
 import * as Signing from "./bucket/sign.ts"
 import type { Config } from "./options.ts"
@@ -21,7 +20,7 @@ import * as Objects from "./store/objects.ts"
 import { storeOver } from "./store/store.ts"
 
 const isPlain = (bucket: Bucket): Effect.Effect<boolean, StoreError> =>
-  Effect.map(Stream.runHead(list(bucket, "open", startOf("p", ""))), Option.isSome)
+  Effect.map(Stream.runHead(list(bucket, "open", placeOf("p"))), Option.isSome)
 
 export const open = Effect.fnUntraced(function*(
   config: Config
@@ -29,23 +28,15 @@ export const open = Effect.fnUntraced(function*(
   const tokens = Tokens.make(yield* Tokens.Seed)
   const bucket = make(config, yield* HttpClient.HttpClient, tokens, yield* Signing.make)
   // The probe writes, which an inspection must not, so what is there shows how it was written.
-  if (yield* OnlyExisting) return (yield* isPlain(bucket)) ? bytesOver(bucket) : storeOver(Objects.make(bucket))
+  if (yield* OnlyExisting) return (yield* isPlain(bucket)) ? yield* bytesOver(bucket) : storeOver(Objects.make(bucket))
   if (yield* honoursConditions(bucket)) {
     const self = Objects.make(bucket)
     yield* tidying(self)
     return storeOver(self)
   }
-  if (config.maxSize < Infinity) {
-    return yield* refusal(
-      "open",
-      "Unsupported",
-      `the bucket "${config.bucket}" ignores conditional writes, which maxSize needs: leave maxSize out, and let a rule ` +
-        "of the bucket remove what is old"
-    )
-  }
   yield* Effect.logWarning(
     `The bucket "${config.bucket}" ignores conditional writes (If-Match, If-None-Match), so it serves one process at ` +
       "a time: each process loads what it misses, and sees no tags of others"
   )
-  return bytesOver(bucket)
+  return yield* bytesOver(bucket)
 })

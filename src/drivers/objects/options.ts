@@ -49,12 +49,6 @@ export interface BucketOptions {
   readonly prefix?: string | undefined
   /** The largest value to store. @default 4 MiB */
   readonly maxValue?: SizeInput | undefined
-  /**
-   * How many bytes all entries may take together. Above it, those are removed that were not read for the longest time.
-   * All processes with the same prefix should have the same limit.
-   * @default no limit
-   */
-  readonly maxSize?: SizeInput | undefined
   /** How long the server may take to answer one request. @default 10 seconds */
   readonly requestTimeout?: Ttl.Input | undefined
 }
@@ -69,7 +63,6 @@ export const bucketOptions = [
   "credentials",
   "prefix",
   "maxValue",
-  "maxSize",
   "requestTimeout"
 ] as const
 
@@ -83,8 +76,6 @@ export interface Config {
   readonly isRenewable: boolean
   readonly prefix: string
   readonly maxValue: number
-  /** `Infinity` if there is no limit. */
-  readonly maxSize: number
   readonly requestMillis: number
   /** For how long the version of a tag is trusted that was read from the bucket. */
   readonly tagMillis: number
@@ -92,7 +83,7 @@ export interface Config {
 
 /** Messages quote no option, because secrets are easily put into the wrong one. */
 export const configOf = (what: string, options: BucketOptions, tagMillis: number): Config => {
-  const { bucket, maxSize, maxValue, prefix = Defaults.prefix, region = Defaults.region, requestTimeout } = options
+  const { bucket, maxValue, prefix = Defaults.prefix, region = Defaults.region, requestTimeout } = options
   refuseUnless(
     typeof bucket === "string" && /^[a-z\d][\w.-]{1,61}[a-z\d]$/i.test(bucket) && !bucket.includes(".."),
     `${what} needs a "bucket": its name, of 3 to 63 letters, digits, dots and dashes`
@@ -105,9 +96,6 @@ export const configOf = (what: string, options: BucketOptions, tagMillis: number
     isPath(prefix),
     `${what}: "prefix" must be one or more names, of at most 200 bytes, with a slash between them`
   )
-  const most = maxSize === undefined ? Infinity : sizeAboveZero("maxSize", maxSize)
-  const largest = maxValue === undefined ? Math.min(Defaults.maxValue, most) : sizeAboveZero("maxValue", maxValue)
-  refuseUnless(largest <= most, `${what}: "maxValue" must be at most "maxSize", which is ${most} bytes`)
   return {
     bucket,
     url: `${endpointOf(what, options.endpoint ?? `https://s3.${region}.amazonaws.com`)}/${bucket}`,
@@ -115,8 +103,7 @@ export const configOf = (what: string, options: BucketOptions, tagMillis: number
     credentials: credentialsOf(what, options),
     isRenewable: options.credentials !== undefined,
     prefix,
-    maxValue: largest,
-    maxSize: most,
+    maxValue: maxValue === undefined ? Defaults.maxValue : sizeAboveZero("maxValue", maxValue),
     requestMillis: requestTimeout === undefined
       ? Defaults.requestMillis
       : positiveMillis(`${what}: "requestTimeout"`, requestTimeout),

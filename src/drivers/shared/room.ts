@@ -67,7 +67,7 @@ export const noteUse = (self: Room, id: string, meta: Meta, sinceMillis: number)
 type Tell<E> = (uses: ReadonlyMap<string, number>) => Effect.Effect<unknown, E>
 
 /** Tells the storage which entries were used since the last time. */
-export const tellUses = <E>(self: Room, tell: Tell<E>): Effect.Effect<void> =>
+const tellUses = <E>(self: Room, tell: Tell<E>): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (self.uses.size === 0) return Effect.void
     const uses = new Map(self.uses)

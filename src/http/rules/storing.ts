@@ -12,7 +12,7 @@ export interface Rules {
   readonly harmless: Set<string>
 }
 
-export interface Judged {
+interface Judged {
   readonly control: Control
   /** Whether the response is for all requests, also those that could name a user. */
   readonly isForAll: boolean

@@ -15,6 +15,8 @@ export interface Column {
   readonly optional: boolean
   /** Whether each cell is text, so that it can have no other meaning. */
   readonly isText: boolean
+  /** Whether a value fits, if the field may hold arrays or objects. */
+  readonly fits?: ((value: unknown) => boolean) | undefined
 }
 
 /** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into `cells`. */
@@ -59,7 +61,7 @@ export const columnsOf = (
   return columns
 }
 
-const isOnlyText = (ast: AST): boolean => {
+export const isOnlyText = (ast: AST): boolean => {
   const kinds = leafKinds(ast)
   return kinds?.size === 1 && kinds.has("string")
 }
@@ -73,21 +75,36 @@ const unmark = (text: string): string => marked.test(text) ? text.slice(1) : tex
 
 const number = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
 
+/** Whether a number has the digits of its text. Fractions are inexact anyway, but a whole number may be an id. */
+export const isExact = (text: string): boolean => {
+  const value = Number(text)
+  return Number.isSafeInteger(value) || Number.isFinite(value) &&
+      (!/^-?\d+$/.test(text) || String(value) === text || BigInt(value) === BigInt(text))
+}
+
+export const parsed = (text: string): ReadonlyArray<unknown> => {
+  try {
+    return [JSON.parse(text)]
+  } catch {
+    return []
+  }
+}
+
 /** The meanings that a cell can have, the likeliest first. The first one that the column holds is the right one. */
 const meaningsOf = (text: string): ReadonlyArray<unknown> => {
   if (text === "") return [undefined, null, ""]
-  if (text.startsWith("\"")) return [JSON.parse(text)]
+  if (/^["[{]/.test(text)) return [...parsed(text), text]
   if (text === "null") return [null, text]
   if (text === "true" || text === "false") return [text === "true", text]
-  return number.test(text) ? [Number(text), text] : [text]
+  return number.test(text) && isExact(text) ? [Number(text), text] : [text]
 }
 
-const holds = ({ ast, optional }: Column, value: unknown): boolean =>
-  value === undefined ? optional : holdsLeaf(ast, value)
+export const holds = ({ ast, fits, optional }: Column, value: unknown): boolean =>
+  value === undefined ? optional : fits === undefined ? holdsLeaf(ast, value) : fits(value)
 
 export class Misfit extends Error {}
 
-const readCell = (column: Column, cell: string): unknown => {
+export const readCell = (column: Column, cell: string): unknown => {
   const text = unmark(cell)
   if (column.isText && !text.startsWith("\"")) return text
   const meanings = meaningsOf(text)
@@ -103,7 +120,22 @@ const means = (column: Column, text: string, value: unknown): boolean => {
 
 const plainText = (value: unknown): string => Object.is(value, -0) ? "-0" : String(value ?? "")
 
-const writeCell = (column: Column, value: unknown, safe: boolean): string => {
+/** The JSON text of a value. `JSON.stringify` would write 0 for -0. */
+export const jsonText = (value: unknown): string => JSON.stringify(withSigns(value))
+
+/** A value whose JSON text has the signs of its zeros. */
+export const withSigns = (value: unknown): unknown => {
+  if (!hasNegativeZero(value)) return value
+  const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+  const signed = JSON.stringify(value, (_, part) => Object.is(part, -0) ? rawJSON("-0") : part)
+  return JSON.parse(signed, (_, part) => Object.is(part, -0) ? rawJSON("-0") : part)
+}
+
+const hasNegativeZero = (value: unknown): boolean =>
+  typeof value === "object" && value !== null ? Object.values(value).some(hasNegativeZero) : Object.is(value, -0)
+
+export const writeCell = (column: Column, value: unknown, safe: boolean): string => {
+  if (typeof value === "object" && value !== null) return jsonText(value)
   const plain = plainText(value)
   if (typeof value === "string") {
     // Text that would be read as another value, or that UTF-8 cannot hold, is written like text in JSON.
@@ -114,6 +146,9 @@ const writeCell = (column: Column, value: unknown, safe: boolean): string => {
   if (value === null && means(column, "null", value)) return "null"
   throw new Misfit(`a value of the column "${column.name}" has no text`)
 }
+
+export const mapFields = (record: object, change: (value: unknown) => unknown): Fields =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 
 export const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce((part, step) => Object.hasOwn(part as Fields, step) ? (part as Fields)[step] : undefined, record)

@@ -158,3 +158,6 @@ export const undeclaredSamples = 100
 
 /** The most characters in the name of a cache. */
 export const longestNameOfCache = 100
+
+/** How long a store may take to count its entries: a million take longer than a read should wait for. */
+export const sizeMillis = 5000

@@ -34,7 +34,7 @@ export const remembered = 10_000
 /** The longest name of an object below the prefix, and how much of a longer one is kept before its hash. */
 export const names = { longest: 600, kept: 400 }
 
-/** How often one of the processes cleans up, if none writes much: each clean-up lists all objects. In milliseconds. */
+/** How often one of the processes cleans up: each clean-up lists all objects. In milliseconds. */
 export const tidyMillis = 86_400_000
 
 /**
@@ -47,13 +47,13 @@ export const settledMillis = 3_600_000
 export const lives = { leastMillis: 60_000, factor: 2 ** 0.25, count: 128 }
 
 /**
- * How many of the entries that were not used for the longest time a clean-up remembers, how many more it puts in order
- * at once, how many of them one step removes, and how many requests it sends at once.
+ * How many of the oldest versions of tags a clean-up remembers and removes, how many more it puts in order at once, and
+ * how many requests it sends at once.
  */
-export const oldest = { known: 5000, added: 500, removed: 256, concurrency: 8 }
+export const oldest = { known: 1000, added: 500, concurrency: 8 }
 
-/** For how long a process collects uses before it writes them, also as it closes, and how many the bucket keeps. */
-export const uses = { tellMillis: 300_000, closeMillis: 1000, kept: 100_000 }
+/** For how long a process that closes gives back its turn to clean up. */
+export const closeMillis = 1000
 
 /** How many requests one listing, or one `clear`, sends at once. */
 export const concurrency = 16

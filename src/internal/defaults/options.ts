@@ -156,3 +156,6 @@ export const http = {
   /** How many digests of credentials are remembered. */
   mostDigests: 1000
 }
+
+/** A law that is broken by a check which was later than this, in milliseconds, is checked again so many times. */
+export const laws = { lateMillis: 100, tries: 10 }

@@ -9,6 +9,9 @@ export const waitingChanges = 20_000
 /** After `timeouts` timeouts in a row, the store is skipped for `firstMillis`. Each failed probe doubles this time. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
+/** Pauses before a pipeline asks a store again that has failed. */
+export const jobs = { firstMillis: 50, longestMillis: 1000 }
+
 /**
  * Pauses before invalidations that did not reach the store are retried. A pass ends after `failures` failed requests in
  * a row. An invalidation that the store refuses again and again is left out of at most `skips` passes.

@@ -318,6 +318,8 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   /** Whether an entry's `constant` denotes this request's lifetime. If so, a hit keeps the entry's deadlines. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
+  /** Whether the lifetime is that of a profile, which limits reads and removes nothing. */
+  readonly isProfiled?: boolean
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   readonly batch?: Batch | undefined
   /** Defined for streams. Called when the stream waits for a flight, with the request that started the flight. */

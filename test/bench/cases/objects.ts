@@ -102,9 +102,9 @@ const program = Effect.gen(function*() {
     return rows
   }).pipe(Effect.provide(cache))
 
-  const store = yield* open({ prefix: "tidy", maxSize: "1 MB" })
+  const store = yield* open({ prefix: "tidy" })
   yield* store.set("n", entry(1, 200))
-  child.send({ name: "tidy/e/n", copies: many })
+  child.send({ name: "/n", copies: many })
   yield* until(() => told.copied === many)
   let turn = 0
   const watching = Effect.gen(function*() {
@@ -116,7 +116,8 @@ const program = Effect.gen(function*() {
     }
   })
   yield* Effect.forkScoped(watching)
-  yield* store.set("trigger", entry(2, 100_000))
+  // All of them are of a former era, which the first clean-up removes, a minute after the store has opened.
+  yield* store.clear
   yield* until(() => told.objects! < many / 5)
   return [...rows, { name: "a clean-up of 100,000 entries: longest turn", value: turn }, { name: "20 ms", value: 20e6 }]
 })

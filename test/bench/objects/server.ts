@@ -5,8 +5,8 @@ const s3 = make()
 const server = await listen(s3)
 
 process.on("message", ({ copies, name }: { readonly copies: number; readonly name: string }) => {
-  const { body } = s3.objects.get(name)!
-  for (let i = 0; i < copies; i++) s3.objects.set(`${name}${i}`, { body, etag: `"${i}"`, at: i + 1 })
+  const [found, { body }] = Array.from(s3.objects).find(([one]) => one.startsWith("tidy/e/") && one.endsWith(name))!
+  for (let i = 0; i < copies; i++) s3.objects.set(`${found}${i}`, { body, etag: `"${i}"`, at: i + 1 })
   process.send!({ copied: copies })
 })
 process.on("disconnect", () => process.exit())

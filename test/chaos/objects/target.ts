@@ -104,7 +104,7 @@ const removeSome = ({ objects }: S3, form: RegExp): void => {
   for (const name of objects.keys()) if (form.test(name)) objects.delete(name)
 }
 
-const removed = [/\/t\//, /\/t\/a$/, /\/e\//, /\/e\/(plain|both)$/, /\/c\/|\/r\//]
+const removed = [/\/t\//, /\/t\/a$/, /\/e\//, /\/e\/(plain|both)$/, /\/c\/|\/r\//, /./]
 
 const damage = ({ objects }: S3, random: (below: number) => number): void => {
   const names = Array.from(objects.keys())
@@ -227,21 +227,6 @@ const attacks: ReadonlyArray<Attack> = [
     name: "random bytes in objects",
     arena: bucket(),
     strike: repeatedly(5, async ({ s3 }, { dice }) => damage(s3, dice.below))
-  }),
-  attack({
-    name: "a bucket that is full all the time, `maxSize` 100 kB",
-    arena: bucket({ maxSize: 100_000, maxValue: 50_000 }),
-    work: { writers: 1, valueBytes: 5000 },
-    strike: calmly
-  }),
-  attack({
-    name: "the same, with processes that are killed while they clean up",
-    arena: bucket({ maxSize: 100_000, maxValue: 50_000 }),
-    work: { writers: 1, valueBytes: 5000 },
-    strike: async (_, { dice, killOne, stopOne }) => {
-      await sleep(200)
-      await (dice.next() < 0.5 ? killOne() : stopOne(500))
-    }
   }),
   attack({
     name: "values above maxValue",

@@ -573,13 +573,6 @@ this.end++`,
     by: "test/cached/constants.test.ts"
   },
   {
-    name: "an answer ends the fallback on one of two values only",
-    in: "endFallback",
-    find: "[writeId, before]",
-    replace: "[writeId]",
-    by: "test/cached/fallback.test.ts"
-  },
-  {
     name: "an answer that was not asked for is as young as the turn that keeps it",
     in: "flightOf",
     find: "own.attempt.endedAt = attempt.endedAt ?? now",

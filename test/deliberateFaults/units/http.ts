@@ -58,20 +58,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
-    name: "a hit of a server obeys no policy",
-    in: "plainHit",
-    find: "policy !== Policy.standard ||",
-    replace: "",
-    by: middleware
-  },
-  {
-    name: "listeners hear of no hit of a server",
-    in: "plainHit",
-    find: "self.hitsHaveEffects ||",
-    replace: "",
-    by: middleware
-  },
-  {
     name: "a body that is cut short counts as complete",
     in: "measured",
     find: "left === 0",

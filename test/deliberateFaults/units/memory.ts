@@ -397,9 +397,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an entry with an earlier deadline stays where it was",
     in: "reorder",
-    find: "if (self.entries.get(entry.id) === entry)",
-    replace: "if (self.entries.get(entry.id) !== entry)",
+    find: "if (self.entries.get(entry.id) !== entry) return",
+    replace: "if (self.entries.get(entry.id) === entry) return",
     by: "test/cached/expiredFirst.test.ts"
+  },
+  {
+    name: "an entry that has ended under a shorter profile leaves memory",
+    in: "expire",
+    find: "if (!(entry.keptUntil > now)) return drop",
+    replace: "if (!(entry.keptUntil > Infinity)) return drop",
+    by: "test/CacheProfiles.test.ts"
   },
   {
     name: "an entry stays in its bucket when the time of that begins",

@@ -51,7 +51,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a removal of nothing leaves no trace for a write that arrives late",
     in: "remove",
-    find: "? !self.doubtful.has(nameOf(\"e\", id))",
+    find: "? !self.doubtful.has(seen.name)",
     replace: "? true",
     by
   },
@@ -78,16 +78,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a clean-up of a bucket deletes what was written since it was listed",
-    in: "deleted",
+    in: "remove",
     find: "bucket.guardsDeletes && etag !== undefined ? { etag } : undefined",
     replace: "undefined",
     by: byRoom
   },
   {
     name: "a young entry of a bucket is deleted, so that a late write brings an older one back",
-    in: "remove",
-    find: "now - modifiedAt > Defaults.settledMillis",
-    replace: "now - modifiedAt >= 0",
+    in: "judge",
+    find: "age > Math.max(lifeOfSize(size), Defaults.settledMillis)",
+    replace: "age > lifeOfSize(size)",
     by: byRoom
   },
   {
@@ -98,17 +98,24 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byRoom
   },
   {
-    name: "reads of a bucket do not count as uses",
-    in: "judge",
-    find: "Math.max(modifiedAt, Uses.usedAt(survey.uses, name))",
-    replace: "modifiedAt",
+    name: "a clean-up takes an era that it trusts for the one of its list",
+    in: "eraNow",
+    find: "self.eras.forget(era.id)",
+    replace: "",
     by: byRoom
   },
   {
-    name: "a process writes a use of an entry again and again",
-    in: "note",
-    find: "now - Math.max(modifiedAt, noted.get(name) ?? 0)",
-    replace: "now - modifiedAt",
+    name: "an era is never asked for again",
+    in: "placeNow",
+    find: "self.eras.read(era.id, readEra(self, operation)),",
+    replace: "KnownVersions.make(Infinity).read(era.id, readEra(self, operation)),",
+    by: byRoom
+  },
+  {
+    name: "a bucket that ignores conditions takes a missing era for the first one",
+    in: "bytesOver",
+    find: "found.status === 404 ? undefined : decode(found.body)?.head.version",
+    replace: "found.status === 404 ? \"0\".repeat(24) : decode(found.body)?.head.version",
     by: byRoom
   },
   {

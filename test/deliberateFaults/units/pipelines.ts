@@ -7,20 +7,27 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a pipeline writes its output in place, where a kill leaves a part of it",
     in: "draft",
-    find: "`${basename(file)}.${process.pid}-${threadId}-${++drafts}.partial`",
-    replace: "basename(file)",
+    find: "`${basename(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
+    replace: "basename(target)",
     by
   },
   {
     name: "the part that a killed pipeline has written stays",
     in: "removeLeftovers",
-    find: "pid === process.pid ? thread === threadId && !written.has(path) : pid > 0 && !isRunning(pid)",
-    replace: "false",
+    find: "if (!isLeft) continue",
+    replace: "continue",
+    by
+  },
+  {
+    name: "a pipeline removes the draft of another container that may be running",
+    in: "removeLeftovers",
+    find: "> dayMillis",
+    replace: "> -1",
     by
   },
   {
     name: "a pipeline removes what another thread of its process writes",
-    in: "removeLeftovers",
+    in: "isLeftHere",
     find: "thread === threadId && !written.has(path)",
     replace: "!written.has(path)",
     by
@@ -42,15 +49,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the failures of a former run stay",
     in: "start",
-    find: "failed === undefined ? Output.remove(failures)",
-    replace: "failed === undefined ? Effect.void",
+    find: "failedTo === undefined ? Drafts.remove(failures)",
+    replace: "failedTo === undefined ? Effect.void",
     by
   },
   {
     name: "a pipeline writes a row twice",
-    in: "start",
-    find: "found.push(output(row, exit.value))",
-    replace: "found.push(output(row, exit.value), output(row, exit.value))",
+    in: "finishing",
+    find: "found.push({ number, row, cells })",
+    replace: "found.push({ number, row, cells }, { number, row, cells })",
     by
   },
   {
@@ -66,5 +73,54 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (other !== undefined)",
     replace: "if (other === null)",
     by
+  },
+  {
+    name: "a file that is replaced loses its mode",
+    in: "publish",
+    find: "if (mode !== undefined)",
+    replace: "if (mode === -1)",
+    by
+  },
+  {
+    name: "a whole number loses digits",
+    in: "isExact",
+    find: "String(value) === text || BigInt(value) === BigInt(text)",
+    replace: "true",
+    by
+  },
+  {
+    name: "a field of the value replaces one of the row",
+    in: "joined",
+    find: "!isSame(row[name], value[name])",
+    replace: "false",
+    by
+  },
+  {
+    name: "a pipeline does not wait for its writes",
+    in: "patiently",
+    find: "!job.isOut && !tier.background.isClosed",
+    replace: "false",
+    by: "test/pipeline/store.test.ts"
+  },
+  {
+    name: "a pipeline waits for a store again that has failed for its whole patience",
+    in: "patiently",
+    find: "job.isOut = monotonicMillis(clock) - since >= job.patienceMillis",
+    replace: "if (monotonicMillis(clock) - since >= job.patienceMillis) return Effect.succeed(answer)",
+    by: "test/pipeline/store.test.ts"
+  },
+  {
+    name: "a result that the store could not keep is not counted",
+    in: "committed",
+    find: "unsaved(flight)",
+    replace: "void 0",
+    by: "test/pipeline/store.test.ts"
+  },
+  {
+    name: "a pipeline counts the reads of its loads as calls",
+    in: "withoutJob",
+    find: "Context.get(context, Job.Current) === undefined",
+    replace: "true",
+    by: "test/pipeline/store.test.ts"
   }
 ]

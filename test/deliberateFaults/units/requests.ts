@@ -95,13 +95,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
-    name: "a read that does not write takes the prolongation from the next",
-    in: "adopt",
-    find: "writes ? constant : entry.constant",
-    replace: "constant",
-    by: "test/cached/constants.test.ts"
-  },
-  {
     name: "all ids are copied before the first of them is listed",
     in: "idsHere",
     find: "InTurns.each(Entries.ids(self.memory.entries))",
@@ -128,20 +121,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "liveEntry(self, entry.id, now) === entry",
     replace: "entry",
     by: "test/cached/ranking.test.ts"
-  },
-  {
-    name: "what is frozen holds what is not",
-    in: "freeze",
-    find: "waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)",
-    replace: "void name",
-    by: "test/cached/copy.test.ts"
-  },
-  {
-    name: "what follows a question has the whole time again",
-    in: "conclude",
-    find: "Math.max(0, leftMillis(self, question))",
-    replace: "self.storeTier!.storeTimeoutMillis",
-    by: "test/cached/sharedQuestions.test.ts"
   },
   {
     name: "what a reader changes as soon as it is answered counts as changed before the answer",
@@ -184,55 +163,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "recordShared(flight.attempt, first.attempt)",
     replace: "",
     by: "test/cached/inherit.test.ts"
-  },
-  {
-    name: "what is to be refused is stored",
-    in: "inherited",
-    find: `if (inherit === "refuse") return "skip"`,
-    replace: "",
-    by: "test/cached/inherit.test.ts"
-  },
-  {
-    name: "a load that is not the newest of its id ends a fallback",
-    in: "endFallback",
-    find: "if (!isNewest(flight)) return",
-    replace: "",
-    by: "test/cached/fallback.test.ts"
-  },
-  {
-    name: "a shorter pause ends a longer one",
-    in: "holdOff",
-    find: "millis > leftOf(self.retryAt.get(id), now)",
-    replace: "millis > 0",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "a load whose result is not stored ends no pause",
-    in: "allowFallback",
-    find: "self.retryAt.delete(flight.id)",
-    replace: "",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "a stale value is served without a load, though there was an answer",
-    in: "standsIn",
-    find: "&& !isAnswered(self, entry)",
-    replace: "",
-    by: "test/cached/fallback.test.ts"
-  },
-  {
-    name: "ids whose load has answered are not bounded",
-    in: "endFallback",
-    find: "if (self.answered.size <= answeredIds) break",
-    replace: "if (self.answered.size < Infinity) break",
-    by: "test/internal/engine/request/answers.test.ts"
-  },
-  {
-    name: "a strict read does not ask what the store was asked in vain to invalidate",
-    in: "afterUnsent",
-    find: "return unsent.length === 0 ? undefined",
-    replace: "return unsent.length < Infinity ? undefined",
-    by: "test/promises/P4.test.ts"
   },
   {
     name: "a strict read of many does not either",
@@ -291,67 +221,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/time/turns.test.ts"
   },
   {
-    name: "a hit does not look at the class of its key",
-    in: "find",
-    find: "if (sameIds.exist) meet(self, key)",
-    replace: "",
-    by: "test/cached/sameIds.test.ts"
-  },
-  {
     name: "limits that are functions of the key are not asked",
     in: "askTimeouts",
     find: "const timeoutMillis = askTimeout(\"timeout\", request, timeout)",
     replace: "const timeoutMillis = undefined",
     by: "test/cached/byFunction.test.ts"
-  },
-  {
-    name: "one cache has the defaults of another",
-    in: "rulesOf",
-    find: "rules !== undefined && rules.defaults === self.readDefaults",
-    replace: "rules !== undefined",
-    by: "test/cached/defaults.test.ts"
-  },
-  {
-    name: "a read waits for a value that is being written",
-    in: "joinOrStart",
-    find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
-    replace: "",
-    by: "test/cached/waitForWrite.test.ts"
-  },
-  {
-    name: "a constant softTtl below zero is taken, and nothing is stored",
-    in: "within",
-    find: "millisOrZero(name, soft as Ttl.Input)",
-    replace: "toMillis(soft as Ttl.Input, name)",
-    by: "test/Strategy.test.ts"
-  },
-  {
-    name: "a longer constant prolongs nothing",
-    in: "adopt",
-    find: "now < expiresAt && softExpiresAt !== -Infinity",
-    replace: "now < -expiresAt && softExpiresAt !== -Infinity",
-    by: "test/cached/constants.test.ts"
-  },
-  {
-    name: "a longer constant prolongs what ends with its parts",
-    in: "adopt",
-    find: "!entry.endsWithParts",
-    replace: "entry.constant !== undefined",
-    by: "test/cached/constants.test.ts"
-  },
-  {
-    name: "a longer constant prolongs what a soft invalidation made stale",
-    in: "adopt",
-    find: "softExpiresAt !== -Infinity",
-    replace: "softExpiresAt !== Infinity",
-    by: "test/cached/constants.test.ts"
-  },
-  {
-    name: "a constant gives back what jitter has taken off",
-    in: "adopt",
-    find: "1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0)",
-    replace: "1",
-    by: "test/cached/constants.test.ts"
   },
   {
     name: "the store is not told of a longer constant",
@@ -368,32 +242,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
-    name: "a sliding read of an entry of the store writes its end each time",
-    in: "adopt",
-    find: "Math.min(expiresAt, createdAt + softTtl, now + ttl)",
-    replace: "moved(expiresAt, Math.min(softTtl, now + ttl - createdAt))",
-    by: "test/cached/constants.test.ts"
-  },
-  {
-    name: "an entry of the store has terms of its own once it is read",
-    in: "adopt",
-    find: "if (end === expiresAt) return",
-    replace: "entry.softExpiresAt = moved(softExpiresAt, softTtl)",
-    by: "test/internal/engine/memory/entry.test.ts"
-  },
-  {
     name: "a bulk refresh that a caller joins before its list is complete waits for a slot",
     in: "offer",
     find: "if (unit.isPromoted) {",
     replace: "if (unit.isPromoted && unit.flights.size === 0) {",
     by: "test/internal/engine/promotedUnits.test.ts"
-  },
-  {
-    name: "a reader whose tag has changed joins no refresh that waits behind a running one",
-    in: "joinable",
-    find: "detachOne(self, flight)",
-    replace: "detach(self, id)",
-    by: "test/cached/queuedLoads.test.ts"
   },
   {
     name: "a bulk call waits for the refreshes of its own values, and they for its end and for one slot",

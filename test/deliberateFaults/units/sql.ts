@@ -6,6 +6,8 @@ const byOrder = "test/servers/postgresOrder.test.ts"
 const byFailover = "test/servers/postgresFailover.test.ts"
 const byClosing = "test/servers/postgresClosing.test.ts"
 const byRoom = "test/servers/postgresRoom.test.ts"
+const byMissing = "test/servers/postgresMissing.test.ts"
+const byPlans = "test/servers/postgresPlans.test.ts"
 
 /** The consistency check between processes finds these too, but not every time. */
 export const ordering: ReadonlyArray<Fault> = [
@@ -17,9 +19,9 @@ export const ordering: ReadonlyArray<Fault> = [
   },
   {
     name: "what commits after a later one is skipped, over PostgreSQL",
-    in: "positions",
-    find: "x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)",
-    replace: "x.xid >= pg_snapshot_xmax($1::pg_snapshot)"
+    in: "since",
+    find: "x.xid = ANY(ARRAY(SELECT pg_snapshot_xip(${snapshot})))",
+    replace: "false"
   },
   {
     name: "changes between two questions are skipped, over PostgreSQL",
@@ -34,13 +36,14 @@ export const ordering: ReadonlyArray<Fault> = [
     replace: "NULL",
     also: [{
       in: "ask",
-      find: "repeated(send(self, statement, params))",
-      replace: `/^(set|commit|remove|touch|invalidateTags|clear)$/.test(operation)
-        ? Effect.andThen(
-          send(self, self.statements.notify, [self.channel, self.origin]),
-          Effect.delay(repeated(send(self, statement, params)), 20)
-        )
-        : repeated(send(self, statement, params))`
+      find: "(ask) => ask(statement, params)",
+      replace: `(ask) =>
+        /^(set|commit|remove|touch|invalidateTags|clear)$/.test(operation)
+          ? Effect.andThen(
+            ask((self as Session).statements.notify, [(self as Session).channel, (self as Session).origin]),
+            Effect.delay(ask(statement, params), 20)
+          )
+          : ask(statement, params)`
     }]
   },
   {
@@ -54,6 +57,41 @@ export const ordering: ReadonlyArray<Fault> = [
 
 export const faults: ReadonlyArray<UnitFault> = [
   ...ordering.map((fault) => ({ ...fault, by: byOrder })),
+  {
+    name: "a question for changes filters all changes since a transaction began",
+    in: "since",
+    find: "x.xid >= pg_snapshot_xmax(${snapshot})",
+    replace: "x.xid >= pg_snapshot_xmin(${snapshot}) AND NOT pg_visible_in_snapshot(x.xid, ${snapshot})",
+    by: byPlans
+  },
+  {
+    name: "a missing number begins no era",
+    in: "basics",
+    find: "IF FOUND THEN PERFORM ${s}.begin_era(''); END IF;",
+    replace: "",
+    by: byMissing
+  },
+  {
+    name: "a table of changes that was emptied is not noticed",
+    in: "historyOf",
+    find: "x.name || '/' || pg_relation_filenode(${literal(`${s}.change`)}::regclass)",
+    replace: "x.name || '/'",
+    by: byMissing
+  },
+  {
+    name: "what is missing is made by each process at the same time",
+    in: "create",
+    find: "yield* ask(\"SELECT pg_advisory_xact_lock(hashtextextended($1::text, 2))\", [channel])",
+    replace: "",
+    by: byMissing
+  },
+  {
+    name: "tokens of locks begin again",
+    in: "script",
+    find: "greatest(last_value, ${micros})",
+    replace: "1",
+    by: byMissing
+  },
   {
     name: "a marker that another process has just made is replaced",
     in: "tags",
@@ -84,7 +122,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "an inspection creates the schema that is missing",
-    in: "migrate",
+    in: "isWhole",
     find: "(yield* OnlyExisting)",
     replace: "false",
     by
@@ -112,9 +150,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a schema of a newer release is used",
-    in: "migrate",
-    find: "if (present === format) return",
-    replace: "if (present >= format) return",
+    in: "isWhole",
+    find: "if (present > format) {",
+    replace: "if (present > 999) {",
     by
   },
   {
@@ -189,7 +227,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "transactions of the store begin like those of the program",
-    in: "atomically",
+    in: "transaction",
     find: "asOwn(run)",
     replace: "run",
     by
@@ -246,7 +284,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a step waits for the end of its transaction until it is answered",
-    in: "atomically",
+    in: "transaction",
     find: "leftAlone(outside(self, repeated(typed(asOwn(run)))))",
     replace: "outside(self, repeated(typed(asOwn(run))))",
     by: byClosing

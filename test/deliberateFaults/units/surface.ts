@@ -10,13 +10,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/named.test.ts"
   },
   {
-    name: "all results of a key class are checked by its schema",
-    in: "misfitOf",
-    find: "count >= checkedResults",
-    replace: "false",
-    by: "test/cached/unfit.test.ts"
-  },
-  {
     name: "a Response in memory is a value like any other",
     in: "readOnce",
     find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",
@@ -742,14 +735,14 @@ try {
   },
   {
     name: "a draft of a killed process that had the same id stays",
-    in: "removeLeftovers",
+    in: "isLeftHere",
     find: "pid === process.pid ? thread === threadId && !written.has(path) : ",
     replace: "",
     by: "test/pipeline/Pipeline.test.ts"
   },
   {
     name: "a pipeline removes the drafts of its own process",
-    in: "removeLeftovers",
+    in: "isLeftHere",
     find: "!written.has(path)",
     replace: "true",
     by: "test/pipeline/Pipeline.test.ts"

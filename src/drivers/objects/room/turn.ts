@@ -2,20 +2,22 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
-import { tidyMillis, uses } from "../../../internal/defaults/objects.ts"
+import { closeMillis, tidyMillis } from "../../../internal/defaults/objects.ts"
 import { turnMillis } from "../../../internal/defaults/room.ts"
 import * as Leases from "../../../internal/store/leases.ts"
-import type { Steps } from "../../shared/room.ts"
 import { changeLease, timed, withLease } from "../store/leases.ts"
 import { change, inLine, type Next, type Objects } from "../store/objects.ts"
 import { none } from "../store/record.ts"
 
 const key = { operation: "tidy", kind: "r", id: "turn" } as const
 
-type Turn = Pick<Steps<StoreError>, "endTurn" | "takeTurn">
+interface Turn {
+  /** Begins or prolongs the turn of this process. Returns `false` if it is another one's turn, or none is due. */
+  readonly takeTurn: Effect.Effect<boolean, StoreError>
+  readonly endTurn: Effect.Effect<unknown, StoreError>
+}
 
 export const make = (self: Objects): Turn => {
-  const { room } = self
   const owner = self.bucket.tokens.next(16)
   /** Until when this process need not prolong its turn, and when it looks whether a clean-up is due. */
   let [heldUntil, looksAt] = [0, 0]
@@ -27,7 +29,7 @@ export const make = (self: Objects): Turn => {
       timed(self, (now, local): Next<boolean> => {
         const ago = now - seen.modifiedAt
         const isDone = seen.body?.head.lease?.owner === Leases.noOwner && ago < tidyMillis
-        if (isDone && !room.isDue) {
+        if (isDone) {
           looksAt = local + tidyMillis - ago
           return { answer: false }
         }
@@ -50,7 +52,7 @@ export const make = (self: Objects): Turn => {
   return {
     takeTurn: Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (heldUntil > now) return Effect.succeed(true)
-      if (heldUntil === 0 && looksAt > now && !room.isDue) return Effect.succeed(false)
+      if (heldUntil === 0 && looksAt > now) return Effect.succeed(false)
       return Effect.tap(heldUntil === 0 ? acquire : prolong, (isTaken) =>
         Effect.sync(() => {
           heldUntil = isTaken ? now + turnMillis / 2 : 0
@@ -61,7 +63,7 @@ export const make = (self: Objects): Turn => {
       heldUntil = 0
       looksAt = now + tidyMillis
       // A process that ends does not wait for a server that is gone.
-      return Effect.timeoutOption(Effect.interruptible(giveBack), uses.closeMillis)
+      return Effect.timeoutOption(Effect.interruptible(giveBack), closeMillis)
     })
   }
 }

@@ -8,13 +8,11 @@ import * as Defaults from "../../../internal/defaults/objects.ts"
 import { holds, isLive, touched } from "../../../internal/store/conditions.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { Scanned, SetCondition, Store } from "../../../ports/store.ts"
-import * as Room from "../../shared/room.ts"
 import { send } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
 import { list } from "../bucket/list.ts"
 import { type Kind, nameOf, startOf } from "../bucket/names.ts"
-import * as Uses from "../room/uses.ts"
-import { change, inLine, type Next, type Objects, read, type Seen } from "./objects.ts"
+import { beginEra, change, inLine, type Next, type Objects, placeNow, read, type Seen } from "./objects.ts"
 import { type Body, decode, entryOf, frameOf, none } from "./record.ts"
 import type { Tags } from "./tags.ts"
 
@@ -24,10 +22,9 @@ const readEntry = (self: Objects, operation: string, id: string): Effect.Effect<
   { readonly entry: Stored | undefined; readonly isDamaged: boolean },
   StoreError
 > =>
-  Effect.flatMap(read(self, operation, "e", id), (seen) => {
+  Effect.map(read(self, operation, "e", id), (seen) => {
     const entry = entryOf(seen.body)
-    const found = { entry, isDamaged: entry === undefined && isUnreadable(seen) }
-    return entry === undefined ? Effect.succeed(found) : Effect.as(Uses.note(self, id, entry.meta, seen), found)
+    return { entry, isDamaged: entry === undefined && isUnreadable(seen) }
   })
 
 /** Whether there is an object without an entry that is neither a removed entry nor a lease alone. */
@@ -62,10 +59,7 @@ export const encoded = (
 ): Effect.Effect<Uint8Array, StoreError> =>
   Effect.suspend(() => {
     const refused = refuseLarge(self, operation, id, entry)
-    if (refused !== undefined) return refused
-    const frame = frameOf(id, entry)
-    Room.noteWrite(self.room, frame.length)
-    return Effect.succeed(frame)
+    return refused ?? Effect.succeed(frameOf(id, entry))
   })
 
 const isHeld = (tags: Tags, entry: Stored | undefined, now: number) =>
@@ -104,7 +98,7 @@ export const remove = (self: Objects, tags: Tags): Store["remove"] => (id) =>
     keyOf(id),
     change(self, { operation: "remove", ...keyOf(id) }, (seen) => {
       const isEmpty = seen.etag === undefined
-        ? !self.doubtful.has(nameOf("e", id))
+        ? !self.doubtful.has(seen.name)
         : seen.body !== undefined && seen.body.frame.length === 0 && seen.body.head.lease === undefined
       if (isEmpty) return { answer: false }
       return Effect.clockWith((clock) =>
@@ -135,18 +129,24 @@ export const touch = (self: Objects, tags: Tags): Store["touch"] => (id, options
 
 /** Lists the objects of a kind, page by page, and reads each of them. */
 export const listed = (
-  { bucket }: Objects,
+  self: Objects,
   operation: string,
   kind: Kind,
   prefix: string
 ): Stream.Stream<Body, StoreError> =>
-  list(bucket, operation, startOf(kind, prefix)).pipe(
+  Stream.unwrap(Effect.map(
+    placeNow(self, operation, kind),
+    (place) => place === undefined ? Stream.empty : listedAt(self, operation, place, prefix)
+  ))
+
+const listedAt = ({ bucket }: Objects, operation: string, place: string, prefix: string) =>
+  list(bucket, operation, startOf(place, prefix)).pipe(
     Stream.mapEffect(
       (name) =>
         Effect.map(send(bucket, { operation, method: "GET", name }, [404]), ({ body, status }) => {
           const found = status === 404 ? undefined : decode(body)
           // An object that was copied to another name is not the one of its id.
-          return found !== undefined && found.head.id.startsWith(prefix) && nameOf(kind, found.head.id) === name
+          return found !== undefined && found.head.id.startsWith(prefix) && nameOf(place, found.head.id) === name
             ? found
             : undefined
         }),
@@ -171,19 +171,5 @@ export const scanLoads = (self: Objects): Store["scanLoads"] => ({ prefix = "" }
     Stream.map(({ head }) => head.id)
   )
 
-/** Removes the objects of all entries and counters. A load under way then finds no lease, so its result is refused. */
-export const clear = (self: Objects): Store["clear"] => {
-  const removeAll = (kind: Kind) =>
-    list(self.bucket, "clear", startOf(kind, "")).pipe(
-      Stream.mapEffect(
-        (name) =>
-          Effect.suspend(() => {
-            self.known.delete(name)
-            return send(self.bucket, { operation: "clear", method: "DELETE", name }, [404])
-          }),
-        { concurrency: Defaults.concurrency }
-      ),
-      Stream.runDrain
-    )
-  return Effect.andThen(removeAll("e"), removeAll("c"))
-}
+/** A load under way then finds no lease, so its result is refused. */
+export const clear = (self: Objects): Store["clear"] => Effect.asVoid(beginEra(self, "clear"))

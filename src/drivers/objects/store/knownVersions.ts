@@ -18,7 +18,7 @@ interface Read {
 
 type Version = Effect.Effect<string | undefined, StoreError>
 
-interface KnownVersions {
+export interface KnownVersions {
   /** The version of a tag, asked for by `ask` unless it is known. */
   readonly read: (tag: string, ask: Version) => Version
   /** Notes the version that this process has read or written, with a request that was sent at this time. */

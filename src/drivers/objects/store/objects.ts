@@ -8,10 +8,11 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import { remember } from "../../../internal/remember.ts"
 import * as Lines from "../../../internal/store/fromStorage/lines.ts"
-import * as Room from "../../shared/room.ts"
+import { newVersion } from "../../../internal/store/markers/markers.ts"
 import { type Bucket, pauseOf, send, serverNow } from "../bucket/client.ts"
 import { refusal } from "../bucket/fault.ts"
-import { type Kind, nameOf } from "../bucket/names.ts"
+import { type Kind, nameOf, placeOf } from "../bucket/names.ts"
+import * as KnownVersions from "./knownVersions.ts"
 import { type Body, decode, encode, type Head, lifeOf, none } from "./record.ts"
 
 export interface Objects {
@@ -22,9 +23,8 @@ export interface Objects {
   readonly known: Map<string, Known>
   /** Objects of which a write may arrive late, since its answer is missing. */
   readonly doubtful: Map<string, true>
-  readonly room: Room.Room
-  /** When this process has last noted a use of an object. */
-  readonly noted: Map<string, number>
+  /** The era, which is trusted for as long as the version of a tag. */
+  readonly eras: KnownVersions.KnownVersions
 }
 
 interface Known {
@@ -35,6 +35,7 @@ interface Known {
 
 /** The state of an object: its ETag if it exists, and its content if this library has written it. */
 export interface Seen {
+  readonly name: string
   readonly etag: string | undefined
   readonly body: Body | undefined
   /** When it was written, by the clock of the server. `NaN` if that is not known. */
@@ -46,26 +47,88 @@ export const make = (bucket: Bucket): Objects => ({
   lines: Lines.make(),
   known: new Map(),
   doubtful: new Map(),
-  room: Room.make(bucket.config.maxSize),
-  noted: new Map()
+  eras: KnownVersions.make(bucket.config.tagMillis)
 })
 
-const absent: Seen = { etag: undefined, body: undefined, modifiedAt: NaN }
+const absent = (name: string): Seen => ({ name, etag: undefined, body: undefined, modifiedAt: NaN })
+
+const readAt = (
+  { bucket }: Objects,
+  operation: string,
+  name: string,
+  id: string
+): Effect.Effect<Seen, StoreError> =>
+  Effect.flatMap(
+    send(bucket, { operation, method: "GET", name }, [404]),
+    ({ body, etag, modifiedAt, status }) => {
+      if (status === 404) return Effect.succeed(absent(name))
+      return etag === undefined
+        ? refusal(operation, "Corrupt", "it gave an object without an ETag")
+        : Effect.succeed({ name, etag, body: decode(body, id), modifiedAt })
+    }
+  )
 
 export const read = (
-  { bucket }: Objects,
+  self: Objects,
   operation: string,
   kind: Kind,
   id: string
 ): Effect.Effect<Seen, StoreError> =>
   Effect.flatMap(
-    send(bucket, { operation, method: "GET", name: nameOf(kind, id) }, [404]),
-    ({ body, etag, modifiedAt, status }) => {
-      if (status === 404) return Effect.succeed(absent)
-      return etag === undefined
-        ? refusal(operation, "Corrupt", "it gave an object without an ETag")
-        : Effect.succeed({ etag, body: decode(body, id), modifiedAt })
-    }
+    placeNow(self, operation, kind),
+    (place) => place === undefined ? Effect.succeed(absent("")) : readAt(self, operation, nameOf(place, id), id)
+  )
+
+const era = { kind: "r", id: "era" } as const
+
+const readEra = (self: Objects, operation: string): Effect.Effect<string | undefined, StoreError> =>
+  Effect.map(read(self, operation, era.kind, era.id), ({ body }) => body?.head.version)
+
+/** The era as it is in the bucket now, whatever this process trusts. */
+export const eraNow = (self: Objects, operation: string): Effect.Effect<string | undefined, StoreError> =>
+  Effect.suspend(() => {
+    self.eras.forget(era.id)
+    return self.eras.read(era.id, readEra(self, operation))
+  })
+
+/** The place of the objects of a kind. `undefined` if there is no era, and so none of them. */
+export const placeNow = (
+  self: Objects,
+  operation: string,
+  kind: Kind
+): Effect.Effect<string | undefined, StoreError> =>
+  kind !== "e" && kind !== "c"
+    ? Effect.succeed(placeOf(kind))
+    : Effect.map(
+      self.eras.read(era.id, readEra(self, operation)),
+      (era) => era === undefined ? undefined : placeOf(kind, era)
+    )
+
+/**
+ * Begins another era with one write: nothing of a former one is found from now on, and a later clean-up removes it. If
+ * only a `missing` one is to begin, that of another process may be found.
+ */
+export const beginEra = (self: Objects, operation: string, missing?: "missing"): Effect.Effect<string, StoreError> =>
+  inLine(
+    self,
+    era,
+    Effect.suspend(() => {
+      self.eras.forget(era.id)
+      const begin = change(
+        self,
+        missing === undefined ? { operation, ...era, knows: "head" } : { operation, ...era },
+        ({ body }): Next<string> => {
+          const found = missing && body?.head.version
+          if (found !== undefined) return { answer: found }
+          const version = newVersion(self.bucket.tokens)
+          return { answer: version, write: { head: { version }, frame: none } }
+        }
+      )
+      return Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) => Effect.tap(begin, (version) => Effect.sync(() => self.eras.set(era.id, version, now)))
+      )
+    })
   )
 
 /** The new state of an object, or `undefined` if it is to stay as it is. */
@@ -93,21 +156,20 @@ export const change = <A>(
   { id, kind, knows, operation }: Change,
   step: (seen: Seen, isRepeated: boolean) => Next<A> | Effect.Effect<Next<A>, StoreError>
 ): Effect.Effect<A, StoreError> => {
-  const name = nameOf(kind, id)
   const stampOf = () => self.bucket.tokens.next(16)
-  const attempt = (tries: number, isRepeated: boolean): Effect.Effect<A, StoreError> => {
+  const attempt = (name: string, tries: number, isRepeated: boolean): Effect.Effect<A, StoreError> => {
     const known = tries === 0 && knows !== undefined ? self.known.get(name) : undefined
     const usable = known !== undefined && known.head.id === id && (knows === "head" || !known.hasFrame)
     const seen = usable
-      ? Effect.succeed<Seen>({ etag: known.etag, body: { head: known.head, frame: none }, modifiedAt: NaN })
-      : read(self, operation, kind, id)
+      ? Effect.succeed<Seen>({ name, etag: known.etag, body: { head: known.head, frame: none }, modifiedAt: NaN })
+      : readAt(self, operation, name, id)
     return Effect.flatMap(seen, (seen) => {
       const stepped = step(seen, isRepeated)
       const next = Effect.isEffect(stepped) ? stepped : Effect.succeed(stepped)
       return Effect.flatMap(next, ({ answer, write }) => {
         if (write === undefined) {
           // A known state may be outdated, and an answer must not depend on it.
-          return usable ? (self.known.delete(name), attempt(1, isRepeated)) : Effect.succeed(answer)
+          return usable ? (self.known.delete(name), attempt(name, 1, isRepeated)) : Effect.succeed(answer)
         }
         const head: Head = { id, stamp: stampOf(), ...write.head }
         return Effect.flatMap(
@@ -121,14 +183,17 @@ export const change = <A>(
             const pause = tries === 0 ? 0 : pauseOf(self.bucket, Math.min(mostMillis, firstMillis * 2 ** tries))
             return Effect.andThen(
               Effect.sleep(pause),
-              Effect.suspend(() => attempt(tries + 1, isRepeated || isWritten === "unknown"))
+              Effect.suspend(() => attempt(name, tries + 1, isRepeated || isWritten === "unknown"))
             )
           }
         )
       })
     })
   }
-  return Effect.suspend(() => attempt(0, false))
+  return Effect.flatMap(placeNow(self, operation, kind), (place) =>
+    place === undefined
+      ? Effect.andThen(beginEra(self, operation, "missing"), change(self, { id, kind, operation }, step))
+      : attempt(nameOf(place, id), 0, false))
 }
 
 /** Writes an object if it is as it was read. `unknown`: it may have been written, and then replaced by a process. */
@@ -179,4 +244,4 @@ export const inLine = <A>(
   { id, kind }: Pick<Change, "id" | "kind">,
   effect: Effect.Effect<A, StoreError>,
   how: "removal" | "write" = "write"
-): Effect.Effect<A, StoreError> => Lines.run(lines, nameOf(kind, id), how, effect)
+): Effect.Effect<A, StoreError> => Lines.run(lines, nameOf(placeOf(kind), id), how, effect)

@@ -39,8 +39,8 @@ const toText = (_: string, value: unknown): unknown =>
     ? String(value)
     : value
 
-/** Encodes an object whose size tells its life. A clean-up that empties an object does not know its id. */
-export const encode = (head: Head | Pick<Head, "stamp">, frame: Uint8Array, lifeMillis = Infinity): Uint8Array => {
+/** Encodes an object whose size tells its life. */
+export const encode = (head: Head, frame: Uint8Array, lifeMillis = Infinity): Uint8Array => {
   const json = encoder.encode(JSON.stringify(head, toText))
   const size = sizeFor(lifeMillis, lengthSize + json.length + frame.length)
   const frameAt = size - frame.length
@@ -59,9 +59,7 @@ export const decode = (bytes: Uint8Array, id?: string): Body | undefined => {
   const at = lengthSize + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   if (at > bytes.length) return undefined
   try {
-    const given = JSON.parse(decoder.decode(bytes.subarray(lengthSize, at)))
-    const isEmptied = given?.id === undefined && at === bytes.length
-    const head = headOf(isEmptied ? { ...given, id: id ?? "" } : given)
+    const head = headOf(JSON.parse(decoder.decode(bytes.subarray(lengthSize, at))))
     return head === undefined || (id !== undefined && head.id !== id) ? undefined : { head, frame: bytes.subarray(at) }
   } catch {
     return undefined

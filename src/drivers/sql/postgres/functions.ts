@@ -6,12 +6,13 @@ import { acquire } from "./functions/acquire.ts"
 import { basics } from "./functions/basics.ts"
 import { changes, writes } from "./functions/entries.ts"
 import { leases } from "./functions/leases.ts"
+import { positions } from "./functions/positions.ts"
 import { type Sources, statementOf } from "./functions/source.ts"
 import { tags } from "./functions/tags.ts"
 import { upkeep } from "./functions/upkeep.ts"
 
-/** The statements that create all functions. `channel` is the name of their notifications. */
-export const functions = (s: string, channel: string): ReadonlyArray<string> => {
+/** The names of all functions, and the statements that create them. `channel` is the name of their notifications. */
+export const functions = (s: string, channel: string): ReadonlyMap<string, string> => {
   const all: Sources = {
     ...basics(s, channel),
     ...writes(s),
@@ -19,7 +20,8 @@ export const functions = (s: string, channel: string): ReadonlyArray<string> => 
     acquire: acquire(s),
     ...leases(s),
     ...tags(s, channel),
-    ...upkeep(s, channel)
+    ...upkeep(s, channel),
+    ...positions(s)
   }
-  return Object.entries(all).map(([name, source]) => statementOf(s, name, source))
+  return new Map(Object.entries(all).map(([name, source]) => [name, statementOf(s, name, source)]))
 }

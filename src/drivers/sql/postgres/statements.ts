@@ -2,6 +2,7 @@
 import { statementMillis } from "../../../internal/defaults/sql.ts"
 import { literal } from "../session/text.ts"
 import { clock } from "./functions/source.ts"
+import { historyOf, isCounted } from "./tables.ts"
 
 /** The last column says how long ago the last noted use was, where uses are noted. */
 const entryOf = (isBounded: boolean): string =>
@@ -40,8 +41,7 @@ const reads = (s: string, isBounded: boolean) => {
         AND ($1::bytea IS NULL OR x.key > $1::bytea)
         AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
       ORDER BY x.key LIMIT $4::integer`,
-    size: `SELECT count(*)::float8 FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL
-      AND NOT (x.key >= '~:p:'::bytea AND x.key < '~:p;'::bytea)`
+    size: `SELECT count(*)::float8 FROM ${s}.entry WHERE era >= ${era} AND ${isCounted}`
   }
 }
 
@@ -71,7 +71,7 @@ const calls = (s: string) => {
     releaseMany: `SELECT ${s}.release(u.key, u.owner, NULL) FROM unnest($1::bytea[], $2::text[]) AS u(key, owner)`,
     invalidate: call("invalidate", "text", "bytea[]", "bytea[]", "text[]", "boolean"),
     markers: call("markers", "bytea[]", "bytea[]", "text[]"),
-    seq: `SELECT value::float8 FROM ${s}.number WHERE name = 'invalidations'`,
+    seq: `SELECT ${s}.number_of('invalidations')::float8`,
     clear: call("clear", "text"),
     tidy: call("tidy", "integer", "integer", "float8"),
     /** The physical size is never smaller, and known at once. */
@@ -79,6 +79,7 @@ const calls = (s: string) => {
       THEN (SELECT sum(x.size)::float8 FROM ${s}.entry x WHERE x.size IS NOT NULL) END`,
     evict: call("evict", "float8"),
     use: call("use", "bytea[]", "text[]::float8[]"),
+    changes: call("changes_since", "text", "text", "integer", "text"),
     hasMoved: call("has_moved", "text", "text"),
     swapGuard: call("swap_guard", "text", "bytea", "text", "text", "float8")
   }
@@ -97,16 +98,9 @@ const positions = (s: string) => ({
    * the former history contain.
    */
   snapshot: `INSERT INTO ${s}.history AS x VALUES (0, $1::text) ON CONFLICT (id) DO UPDATE SET name = x.name
-    RETURNING pg_current_snapshot()::text, x.name`,
+    RETURNING pg_current_snapshot()::text, ${historyOf(s)}`,
   /** A replica that takes the place of its server begins another timeline. */
   timeline: "SELECT substring(pg_walfile_name(pg_current_wal_lsn()) FROM 1 FOR 8)",
-  /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
-  changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
-      (SELECT value FROM ${s}.number WHERE name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint,
-      EXISTS (SELECT 1 FROM ${s}.history x WHERE x.name = $4::text)
-    UNION ALL (SELECT x.kind, x.subject, NULL, NULL, NULL FROM ${s}.change x
-      WHERE x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)
-        AND x.origin <> $2::text LIMIT $3::integer)`,
   notify: "SELECT pg_notify($1::text, $2::text)"
 })
 
@@ -117,7 +111,7 @@ const counters = (s: string) => {
     counter: `SELECT x.value::float8, x.expires_at FROM ${s}.counter x
       WHERE x.key = $1::bytea AND x.era = ${era} AND x.expires_at > $2::float8`,
     increment: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
-      VALUES ($1::bytea, $2::bytea, ${era}, $3::text::bigint, $4::float8,
+      VALUES ($1::bytea, $2::bytea, ${s}.era(), $3::text::bigint, $4::float8,
         ${clock} + ($4::float8 - $5::float8))
       ON CONFLICT (key) DO UPDATE SET era = greatest(x.era, excluded.era),
         value = CASE WHEN ${isLive} THEN x.value + excluded.value ELSE excluded.value END,
@@ -136,11 +130,11 @@ const counters = (s: string) => {
       ORDER BY x.key LIMIT $4::integer`,
     /** Locks counters, even expired ones, and creates missing ones as expired. The last column says which are live. */
     holdCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
-      SELECT u.key, u.whole, ${era}, 0, '-Infinity', '-Infinity' FROM unnest($1::bytea[], $2::bytea[]) AS u(key, whole)
+      SELECT u.key, u.whole, ${s}.era(), 0, '-Infinity', '-Infinity' FROM unnest($1::bytea[], $2::bytea[]) AS u(key, whole)
       ON CONFLICT (key) DO UPDATE SET whole = excluded.whole
       RETURNING x.key, x.whole, x.value::float8, x.expires_at, x.era = ${era} AND x.expires_at > $3::float8`,
     putCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
-      SELECT u.key, u.whole, ${era}, u.value::bigint, u.expires,
+      SELECT u.key, u.whole, ${s}.era(), u.value::bigint, u.expires,
         ${clock} + (u.expires - $5::float8)
       FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[]::float8[]) AS u(key, whole, value, expires)
       ON CONFLICT (key) DO UPDATE SET era = excluded.era, value = excluded.value, expires_at = excluded.expires_at,

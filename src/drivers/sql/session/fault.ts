@@ -23,15 +23,22 @@ interface ServerError {
   readonly fields?: { readonly code?: unknown }
 }
 
-const codeIn = (cause: unknown): string => {
+export const codeIn = (cause: unknown): string => {
   const error = cause as ServerError | null | undefined
   return String(error?.code ?? error?.fields?.code ?? "")
 }
 
-export const codeOf = ({ reason }: SqlError): string => codeIn(reason.cause)
+const codeOf = ({ reason }: SqlError): string => codeIn(reason.cause)
 
 /** Whether the server has answered that it does not carry a statement out. */
 export const isRefused = ({ cause }: StoreError): boolean => /^[0-9A-Z]{5}$/.test(codeIn(cause))
+
+/** Whether a schema, a table or a function is missing. */
+export const isMissing = ({ cause }: StoreError): boolean => ["3F000", "42P01", "42883"].includes(codeIn(cause))
+
+/** Whether a connection was closed without a reason, or by a pooler that lends connections for one statement only. */
+export const isClosed = (error: StoreError): boolean =>
+  error.reason === "Unavailable" && error.cause !== undefined && (!isRefused(error) || codeIn(error.cause) === "08P01")
 
 const reasonOf = (error: unknown): StoreErrorReason =>
   isSqlError(error) ? ofCode[codeOf(error)] ?? ofTag[error.reason._tag] ?? "Unavailable" : "Unavailable"

@@ -4,6 +4,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import { createHash } from "node:crypto"
 import type { StoreError } from "../../../CacheError.ts"
+import { OnlyExisting } from "../../../internal/options/onlyExisting.ts"
 import { refuseUnknown } from "../../../internal/options/options.ts"
 import * as Tokens from "../../../internal/token.ts"
 import * as Recent from "../../shared/recentChanges.ts"
@@ -11,8 +12,8 @@ import * as Room from "../../shared/room.ts"
 import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
 import { refusal } from "./fault.ts"
-import { migrate, openError } from "./migrate.ts"
-import { asOwn, outside, type Session, typed } from "./session.ts"
+import { migrate } from "./migrate.ts"
+import type { Session } from "./session.ts"
 import { quoted } from "./text.ts"
 
 export const open = Effect.fnUntraced(function*(
@@ -28,6 +29,8 @@ export const open = Effect.fnUntraced(function*(
   }
   const tokens = Tokens.make(yield* Tokens.Seed)
   const name = createHash("sha256").update(schema).digest("hex").slice(0, 16)
+  const isOnlyExisting = yield* OnlyExisting
+  const turn = Semaphore.makeUnsafe(1)
   const session: Session = {
     sql,
     statements: Statements.make(quoted(schema), maxSize < Infinity),
@@ -40,12 +43,12 @@ export const open = Effect.fnUntraced(function*(
     guards: new Map(),
     room: Room.make(maxSize),
     recent: Recent.make(),
-    followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) }
+    followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) },
+    repair: Effect.suspend(() =>
+      Effect.provideService(turn.withPermits(1)(migrate(session, schema)), OnlyExisting, isOnlyExisting)
+    )
   }
-  yield* Effect.mapError(
-    outside(session, typed(asOwn(migrate(sql, schema, session.channel)))),
-    (error) => openError(schema, error)
-  )
+  yield* session.repair
   return session
 })
 

@@ -13,7 +13,7 @@ import type { Tokens } from "../../../internal/token.ts"
 import type * as Recent from "../../shared/recentChanges.ts"
 import type { Room } from "../../shared/room.ts"
 import type { Statements } from "../postgres/statements.ts"
-import { isRepeatable, storeError } from "./fault.ts"
+import { isClosed, isMissing, isRepeatable, refusal, storeError } from "./fault.ts"
 
 export type Row = ReadonlyArray<unknown>
 
@@ -31,6 +31,8 @@ export interface Session {
   readonly room: Room
   readonly recent: Recent.Recent
   readonly followed: Followed
+  /** Makes what is missing in the schema: somebody has removed it. */
+  readonly repair: Effect.Effect<void, StoreError>
 }
 
 /** The server whose changes are followed. */
@@ -55,13 +57,14 @@ export const numbers = (all: ReadonlyArray<number>): ReadonlyArray<string> => al
 /** A session, or the store on a database without one. */
 interface Sender {
   readonly sql: SqlClient
+  readonly repair?: Session["repair"]
 }
 
 const send = ({ sql }: Sender, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
   sql.unsafe(statement, params).values
 
 /** Runs an effect as if the program had opened no transaction: the cache's own writes must not wait for it. */
-export const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(
     effect,
     (context: Context.Context<R>) =>
@@ -80,14 +83,28 @@ export const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Ef
     (error) => error instanceof StoreError ? error : storeError(operation, error)
   )
 
-/** Sends one statement, which is one atomic step, and repeats it if the server has undone it. */
+export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
+
+/** Runs statements outside of a transaction, and repeats them if the server has undone one. */
+export const single = <A, E>(
+  self: Sender,
+  operation: string,
+  steps: (ask: Inside) => Effect.Effect<A, E>
+): Effect.Effect<A, StoreError> =>
+  inTime(operation, outside(self, repeated(steps((statement, params) => send(self, statement, params)))))
+
+/** Runs a step once more if something was missing in the schema. */
+const repaired = <A>({ repair }: Sender, step: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+  repair === undefined ? step : Effect.catchIf(step, isMissing, () => Effect.andThen(repair, step))
+
+/** Sends one statement, which is one atomic step. */
 export const ask = (
   self: Sender,
   operation: string,
   statement: string,
   params: Params
 ): Effect.Effect<ReadonlyArray<Row>, StoreError> =>
-  inTime(operation, outside(self, repeated(send(self, statement, params))))
+  repaired(self, single(self, operation, (ask) => ask(statement, params)))
 
 /** Runs operations on an id one after the other, because each may use another connection, and the last has to win. */
 export const inOrder = <A, E>(
@@ -121,17 +138,15 @@ export const inOrder = <A, E>(
     return Effect.ensuring(Effect.andThen(turn, inTurn), endInTurn)
   })
 
-export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
-
 /** Begins transactions of the store's own, whatever the program or the database has set for those of the program. */
-export const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 interface Caused {
   readonly cause?: unknown
 }
 
 /** If a connection is lost in the middle of a transaction, the client turns the failure into a defect. */
-export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.catchDefect(effect, (defect) => {
     const isFailure = defect instanceof StoreError || isSqlError(defect) || isSqlError((defect as Caused | null)?.cause)
     return isFailure ? Effect.fail(defect as E) : Effect.die(defect)
@@ -154,14 +169,36 @@ const leftAlone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   )
 
 /** Runs several statements in one transaction of the store's own. */
+export const transaction = <A>(
+  self: Sender,
+  operation: string,
+  steps: (ask: Inside) => Effect.Effect<A, unknown>
+): Effect.Effect<A, StoreError> => {
+  const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
+  const ran = inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
+  return Effect.catchIf(
+    ran,
+    isClosed,
+    (error) =>
+      Effect.matchEffect(single(self, operation, (ask) => ask("SELECT 1", [])), {
+        onFailure: () => Effect.fail(error),
+        onSuccess: () =>
+          refusal(
+            operation,
+            "Unavailable",
+            "a connection was closed in a transaction, and the next one answers. Probably a pooler lends connections for " +
+              "one statement only (pool_mode = statement of PgBouncer): set its mode to transaction, or connect to the server"
+          )
+      })
+  )
+}
+
+/** The same, once more if something was missing in the schema. */
 export const atomically = <A>(
   self: Session,
   operation: string,
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
-): Effect.Effect<A, StoreError> => {
-  const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
-  return inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
-}
+): Effect.Effect<A, StoreError> => repaired(self, transaction(self, operation, steps))
 
 export const now = (): number => monotonicMillis(machineClock)
 

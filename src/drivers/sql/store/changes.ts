@@ -81,7 +81,11 @@ const poll = Effect.fnUntraced(function*(self: Follower, offer: Waiting.Offer) {
   const rows = yield* ask(self.session, "changes", statements.changes, [self.snapshot, origin, most, self.history])
   const head = rows.find((row) => row[2] !== null)!
   if (head[4] === false) {
-    return yield* refusal("changes", "Unavailable", "the server has crashed or was replaced, so changes may be missing")
+    return yield* refusal(
+      "changes",
+      "Unavailable",
+      "the server has crashed or was replaced, or its table of changes was, so changes may be missing"
+    )
   }
   self.snapshot = String(head[2])
   self.session.followed.at = now()

@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { longCall, waves } from "../../defaults/bounds.ts"
+import type { Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -23,6 +24,7 @@ import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
 import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Ticket, Watch } from "../state.ts"
 import { Elsewhere } from "../storeTier/storeTier.ts"
+import * as Job from "../telemetry/job.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import {
   arrived,
@@ -327,11 +329,13 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       resume(exit)
     }
     settle(self, call, exits, (isLate) => {
-      call.isStoring = self.call === call && self.host !== undefined
-      self.groups.forEach(call.items.entries(), call.turning, resume, () => {
-        if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
-        if (watch !== undefined) keepOthers(self, call, exits, watch)
-        if (isLate) release(first.attempt)
+      if (Exit.isFailure(exits)) call.unasked = []
+      keepOthers(self, call, watch, () => {
+        call.isStoring = self.call === call && self.host !== undefined
+        self.groups.forEach(call.items.entries(), call.turning, resume, () => {
+          if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
+          if (isLate) release(first.attempt)
+        })
       })
     })
   })
@@ -341,7 +345,10 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
   const keys = call.items.map(({ key }) => key)
-  const callAll = inOrder(keys, loadAll, (answers) => void (call.unasked = answers))
+  const callAll = Effect.suspend(() => {
+    Job.called(call.starter.context, keys, firstOf(call).flight.refresh)
+    return inOrder(keys, loadAll, (answers) => void (call.unasked = answers))
+  })
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
       if (flight === undefined) continue
@@ -408,23 +415,12 @@ const storeAll = (self: State, call: Call, ended: ReadonlyArray<Item | Ticket>, 
   Effect.runForkWith(starter.context as Context.Context<any>)(Effect.ensuring(storing, Effect.sync(() => stored(call))))
 }
 
-const keepOthers = (
-  { batch }: State,
-  call: Call,
-  exits: Exit.Exit<BatchAnswers, unknown>,
-  watch: Watch
-): void => {
+const keepOthers = ({ batch }: State, call: Call, watch: Watch | undefined, end: () => void): void => {
+  if (watch === undefined) return end()
   const { starter, unasked } = call
   const { flight } = firstOf(call)
-  if (Exit.isSuccess(exits) && unasked.length > 0) {
-    keepUnasked(flight.engine, unasked, {
-      flight,
-      starter,
-      watch,
-      done: () => Watches.end(flight.engine),
-      requestOf: (key) => batch.options.requestOf!(key, closed)
-    })
-  } else Watches.end(flight.engine)
+  const requestOf = (key: Key) => batch.options.requestOf!(key, closed)
+  keepUnasked(flight.engine, unasked, { flight, starter, watch, end, requestOf })
 }
 
 /** The log annotations of the first flight, without the key, because the call is about all keys. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { problemOf } from "../../options/exits.ts"
+import { listing } from "../lease/unasked.ts"
 import type { BatchAnswers, LoadAll } from "../state.ts"
 import { sortAnswers, type Sorted } from "./unasked.ts"
 
@@ -12,13 +13,17 @@ export const inOrder = (
   loadAll: LoadAll,
   onUnasked: (answers: Sorted["unasked"]) => void = () => {}
 ): Effect.Effect<BatchAnswers, unknown, any> =>
-  Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) =>
-    answers instanceof Map
+  Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) => {
+    const isMap = answers instanceof Map
+    if (isMap) listing.delete(loadAll)
+    else listing.add(loadAll)
+    return isMap
       ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
         onUnasked(unasked)
         return exits
       })
-      : Effect.succeed(answers as BatchAnswers))
+      : Effect.succeed(answers as BatchAnswers)
+  })
 
 const results = {
   item: "key",

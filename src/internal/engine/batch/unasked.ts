@@ -14,7 +14,7 @@ import { recordShared } from "../derived/recorder.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { beginLoading, makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
-import { hasChanged } from "../flight/watches.ts"
+import { end as endWatch, hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { notStored } from "../request/rules.ts"
@@ -73,15 +73,22 @@ interface Call {
   /** The starter's context, kept here because the flight may have cleared its `starter`. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
-  readonly done: () => void
+  /** Continues the call. The writes of a store on this machine are waited for. */
+  readonly end: () => void
   readonly requestOf: (key: Key) => Request
 }
 
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
-  const { done, watch } = call
-  const kept = call.flight.policy.writes ? keepAll(self, answers, call) : []
+  const { end, watch } = call
+  const kept = answers.length > 0 && call.flight.policy.writes ? keepAll(self, answers, call) : []
+  const waits = watch.evidence !== undefined && self.storeTier!.store.getUnsafe !== undefined
+  const done = () => {
+    endWatch(self)
+    if (waits) end()
+  }
   if (watch.evidence === undefined) done()
   else self.storeReads!.storeUnasked(kept, watch, done)
+  if (!waits) end()
 }
 
 /** Puts the answers in memory. Returns the answers that may enter the store, each as the entry of a flight. */

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { aside } from "../request/attempt.ts"
 import type { LoadAll } from "../state.ts"
+import * as Job from "../telemetry/job.ts"
 import { checked, inOrder } from "./inOrder.ts"
 
 export const loadWithoutCache = ({ keys, loadAll }: {
@@ -21,7 +22,7 @@ export const loadWithoutCache = ({ keys, loadAll }: {
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
     // If a load makes this call, the call does not count as part of that load.
-    checked(once, aside(Effect.scoped(inOrder(once, loadAll)))),
+    checked(once, aside(Job.outside(once, Effect.scoped(inOrder(once, loadAll))))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )
 }

@@ -1,5 +1,6 @@
 /** How each caller of a flight waits, times out, is interrupted, and is answered. */
 import { noteCaller } from "#platform/engine/derived/dependencies"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -17,6 +18,7 @@ import { strictly } from "../request/strict.ts"
 import type { Attempt, Caller, Flight, Flights, ReadContext, Request, Resume } from "../state.ts"
 import { type Fault, isFar } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
+import * as Job from "../telemetry/job.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { isAskingStore, isDerivedFromStale } from "./flight.ts"
 import { isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
@@ -224,6 +226,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
   // A private flight's callers wait, because the platform could cancel the write once their request has finished.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
+    Context.get(caller.context.context, Job.Current) === undefined &&
     !(optionOf(self, request, "waitForWrite") ?? waitsByDefault(self, caller)) &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }

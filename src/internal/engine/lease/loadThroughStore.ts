@@ -32,6 +32,7 @@ import { addUnanswered, believe } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
+import { noteUnsaved } from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { orAfterOthers } from "./commitAfter.ts"
@@ -158,7 +159,10 @@ export const endLoad = (
   // Callers share a failure, whatever has changed, unless it is stored and so can be outdated like a value.
   if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isBlind = false
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
-  if (flight.entry !== undefined && !isWritten) believeShortly(self.storeTier!, flight, now)
+  if (flight.entry !== undefined && !isWritten) {
+    unsaved(flight)
+    believeShortly(self.storeTier!, flight, now)
+  }
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
@@ -168,6 +172,11 @@ export const endLoad = (
     answerBehind(self, flight)
   }
   return answer
+}
+
+/** The store could not keep a result that should be stored. */
+const unsaved = ({ starter, storable }: Flight): void => {
+  if (storable) noteUnsaved(starter.context)
 }
 
 /** By key, the store tells only when it is asked for tags known late whether they were invalidated during the load. */
@@ -259,6 +268,7 @@ export const prepare = Effect.fnUntraced(function*(
   const { id, request } = flight
   if (!isStorable(self, flight)) return undefined
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) {
+    unsaved(flight)
     return void believeShortly(tier, flight, flight.endedAt)
   }
   const { dependencies } = flight.attempt
@@ -268,6 +278,7 @@ export const prepare = Effect.fnUntraced(function*(
   }
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) {
+    unsaved(flight)
     believeShortly(tier, flight, flight.endedAt)
     return void failStrict(self, flight, own)
   }
@@ -283,7 +294,10 @@ export const prepare = Effect.fnUntraced(function*(
     return undefined
   }
   const stored = yield* encode(tier, request.key, entry, tags)
-  if (isFault(stored)) return void failStrict(self, flight, stored)
+  if (isFault(stored)) {
+    unsaved(flight)
+    return void failStrict(self, flight, stored)
+  }
   if (stored === undefined || !flight.storable) return undefined
   if (self.listeners.events !== undefined) noteWritten(entry, stored.payload.length)
   addUnanswered(tier, id)
@@ -294,6 +308,7 @@ export const prepare = Effect.fnUntraced(function*(
 export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
   if (isFault(accepted) && !isKeptOut(accepted)) {
+    unsaved(flight)
     unreminded(flight)
     return failStrict(engine, flight, accepted)
   }

@@ -14,7 +14,7 @@ import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
 import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
-import type { Batch, Flight, Flights, StoreReads, Watch } from "../state.ts"
+import type { Batch, Flight, Flights, LoadAll, StoreReads, Watch } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import { encode } from "../storeTier/codec.ts"
@@ -43,12 +43,16 @@ export interface Witness {
   readonly tags: ReadonlyArray<string>
 }
 
+/** Lookups whose last answer was a list, which has none for other keys. Their calls need no evidence. */
+export const listing = new WeakSet<LoadAll>()
+
 export const evidenceOf = (
   self: Flights,
   tier: StoreTier,
   { id, request: { batch } }: Pick<Flight, "id" | "request">
 ): Witness | undefined => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return undefined
+  if (listing.has(batch.options.loadAll)) return undefined
   const tags = witnessOf(self, tier, id)
   if (tags === undefined) return undefined
   batch.asksEvidence = true
@@ -123,7 +127,7 @@ const storePart: (
 })
 
 const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entry, id }: Flight): boolean =>
-  !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !self.closed &&
+  !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) &&
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
   groupOf(id) === groupOf(watch.evidence!.id)
 

@@ -42,9 +42,9 @@ export const make = (time: WallTime): Deadlines => ({
 
 export const isEmpty = ({ size }: Deadlines): boolean => size === 0
 
-export const add = (self: Deadlines, entry: Entry): void => {
+export const add = (self: Deadlines, entry: Entry, at = entry.expiresAt): void => {
   const { setBackMillis } = self.time
-  const expiresAt = entry.expiresAt + setBackMillis
+  const expiresAt = at + setBackMillis
   if (expiresAt === Infinity) return
   if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(entry.createdAt + setBackMillis))
   const { tick } = self

@@ -141,7 +141,14 @@ export class Entry implements Timing, Node, Due {
   }
 
   set expiresAt(expiresAt: number) {
-    this.own().endsAfter = expiresAt - this.createdAt
+    const terms = this.own()
+    terms.endsAfter = expiresAt - this.createdAt
+    terms.keptAfter = Math.max(terms.keptAfter, terms.endsAfter)
+  }
+
+  /** The deadline that no reader has shortened: until then, a reader with a longer constant lifetime may be served. */
+  get keptUntil(): number {
+    return this.createdAt + this.terms.keptAfter
   }
 
   /** Whether both deadlines lie ahead. Computed from the terms, because each hit needs it. */
@@ -186,13 +193,14 @@ export class Entry implements Timing, Node, Due {
   }
 
   /** Sets the deadlines and the constant lifetime behind them. Entries with the same lifetime share their terms. */
-  live(constant: unknown, softExpiresAt: number, expiresAt: number): void {
+  live(constant: unknown, softExpiresAt: number, expiresAt: number, keptUntil = expiresAt): void {
     const { createdAt } = this
     this.share({
       ...this.terms,
       constant,
       softAfter: softExpiresAt - createdAt,
-      endsAfter: expiresAt - createdAt
+      endsAfter: expiresAt - createdAt,
+      keptAfter: Math.max(keptUntil, expiresAt) - createdAt
     })
   }
 
@@ -217,6 +225,7 @@ const termsOf = (options: EntryOptions, madeAt: number): Terms => {
     beganAt: madeAt,
     softAfter: softExpiresAt - createdAt,
     endsAfter: options.expiresAt - createdAt,
+    keptAfter: options.expiresAt - createdAt,
     loadMillis,
     tags,
     checkedAt: bornAt,

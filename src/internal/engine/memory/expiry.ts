@@ -16,7 +16,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
     const beganAt = monotonicMillis(clock)
     for (let steps = 1;; steps++) {
       const entry = Deadlines.firstExpired(memory.deadlines, now)
-      if (entry !== undefined) Memory.expire(memory, entry)
+      if (entry !== undefined) Memory.expire(memory, entry, now)
       else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
       // Reading the clock costs more than most steps, so it is read every few steps, and after a long one (no `entry`).
       if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {

@@ -47,6 +47,8 @@ interface Memory {
   /** Measures the policy for the miss-ratio curve, if the layer has the option `curve`. */
   readonly curve: MeasuredPolicy | undefined
   readonly deadlines: Deadlines.Deadlines
+  /** Entries that have expired for readers with a shorter constant lifetime only. They go first if room is needed. */
+  readonly kept: Set<Entry>
   /** Tags of the ids on which an entry in memory or a running load depends. */
   readonly dependents: DependentTags
   /** The maximum total weight of the entries, or 0 without a memory tier. */
@@ -110,6 +112,7 @@ export const make = (
     policy: curve?.policy ?? policy,
     curve,
     deadlines: Deadlines.make(time),
+    kept: new Set(),
     dependents: Dependents.make(),
     capacity,
     resizes: 0,
@@ -193,7 +196,7 @@ interface Coming {
 /** Removes at most `most` entries, until the rest fits. If the policy names no victim, evicts the newest entry. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
-    const expired = Deadlines.firstExpired(self.deadlines, now)
+    const expired = Deadlines.firstExpired(self.deadlines, now) ?? self.kept.values().next().value
     if (expired !== undefined) drop(self, expired, "expired")
     else {
       const victim = victimOf(self, coming)
@@ -221,7 +224,9 @@ export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): voi
 }
 
 export const reorder = (self: Memory, entry: Entry): void => {
-  if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
+  if (self.entries.get(entry.id) !== entry) return
+  self.kept.delete(entry)
+  Deadlines.changed(self.deadlines, entry)
 }
 
 /** The entry to evict. It is always an entry in memory, so that each eviction makes room. */
@@ -244,7 +249,7 @@ const place = (self: Memory, entry: Entry, now: number): boolean => {
   entries.set(entry.id, entry)
   if (entry.tags.length > 0) Dependents.enter(self.dependents, entry)
   self.weight += weightOf(entry) - (old === undefined ? 0 : weightOf(old))
-  if (old !== undefined) Deadlines.remove(self.deadlines, old)
+  if (old !== undefined) unfile(self, old)
   Deadlines.add(self.deadlines, entry)
   if (old === undefined) {
     policy.added(entry)
@@ -266,7 +271,7 @@ export const remove = (self: Memory, id: string, cause: RemovalCause): boolean =
 const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.entries.delete(entry.id)
   self.weight -= weightOf(entry)
-  Deadlines.remove(self.deadlines, entry)
+  unfile(self, entry)
   self.policy.removed(entry)
   Dependents.leave(self.dependents, entry)
   left(self, entry, cause)
@@ -281,7 +286,18 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 /** How many entries have been removed since memory was made. */
 export const removed = ({ removals }: Memory): number => Object.values(removals).reduce((sum, count) => sum + count)
 
-export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
+/** Removes an entry that has expired. With the time, keeps one that a reader with a longer lifetime may still use. */
+export const expire = (self: Memory, entry: Entry, now = Infinity): void => {
+  if (!(entry.keptUntil > now)) return drop(self, entry, "expired")
+  Deadlines.remove(self.deadlines, entry)
+  Deadlines.add(self.deadlines, entry, entry.keptUntil)
+  self.kept.add(entry)
+}
+
+const unfile = (self: Memory, entry: Entry): void => {
+  Deadlines.remove(self.deadlines, entry)
+  self.kept.delete(entry)
+}
 
 /** Removes all entries without notifying listeners. The entries stay linked, so a reference to one retains all. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
@@ -290,6 +306,7 @@ export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, En
   self.weight = 0
   const left = Entries.empty(entries)
   Deadlines.removeAll(deadlines)
+  self.kept.clear()
   Dependents.leaveAll(dependents)
   if (policy.cleared !== undefined) policy.cleared()
   // A user's policy without `cleared` is notified of each removed entry.

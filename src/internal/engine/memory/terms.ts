@@ -10,6 +10,8 @@ export interface Terms {
   /** The deadlines in milliseconds after an entry's creation. */
   softAfter: number
   endsAfter: number
+  /** Until when memory keeps the entry: later than `endsAfter` after a read by a shorter constant lifetime. */
+  keptAfter: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   checkedAt: number
@@ -49,7 +51,7 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
   known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
-  known.askAt === terms.askAt
+  known.askAt === terms.askAt && known.keptAfter === terms.keptAfter
 
 /** Whether a creation time is exactly `beganAt` plus a small integer. With fractions, the sum may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {

@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
+import { sizeMillis } from "../../defaults/bounds.ts"
 import { hasEnded } from "../../store/conditions.ts"
 import { pageByPage } from "../../store/many.ts"
 import { isInherited } from "../../store/markers/idTags.ts"
@@ -27,14 +28,18 @@ import { IdSet } from "./idSet.ts"
 export const asked = <A>(
   tier: StoreTier,
   operation: string,
-  effect: Effect.Effect<A, StoreError>
+  effect: Effect.Effect<A, StoreError>,
+  leastMillis = 0
 ): Effect.Effect<A, StoreError> =>
-  Effect.flatMap(Policy.Current, (policy) =>
-    Effect.flatMap(
-      ask(tier, budgetOf(tier, policy), operation, effect),
+  Effect.flatMap(Policy.Current, (policy) => {
+    const budget = budgetOf(tier, policy)
+    if (policy.storeTimeoutMillis === undefined) budget.leftMillis = Math.max(budget.leftMillis, leastMillis)
+    return Effect.flatMap(
+      ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A, StoreError> =>
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
-    ))
+    )
+  })
 
 /** Checks that the store answers, by reading an entry that does not exist. A failure has the operation "ping". */
 export const ping = (self: Engine): Effect.Effect<void, StoreError> => {
@@ -55,7 +60,7 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
       })
       return Effect.map(all, () => count)
     })
-    : asked(self.storeTier, "size", self.storeTier.store.size)
+    : asked(self.storeTier, "size", self.storeTier.store.size, sizeMillis)
 
 const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))

@@ -1,6 +1,7 @@
 /**
  * Applies the constant lifetime of a reader's strategy to an entry stored under another constant, for example by an
- * older release. A shorter constant limits the entry. A longer one prolongs it if it is read before it expires.
+ * older release. A shorter constant limits the entry. A longer one prolongs it if it is read before it expires. The
+ * shorter constant of a profile limits reads only: once it is raised, the entry has the lifetime that it had before.
  * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay unchanged.
  */
 import type { Entry } from "../memory/entry.ts"
@@ -18,10 +19,10 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   const { constant, followed, slides, strategy } = request
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
   const { softTtl, ttl } = request.constantLifetime()
-  const { createdAt, expiresAt, softExpiresAt } = entry
+  const { createdAt, expiresAt, keptUntil, softExpiresAt } = entry
   // Softly invalidated entries, entries that expire with the values they derive from, and streams (whose pages expire
   // with the manifest) are not prolonged. A read that must not write leaves the prolonging to a later read.
-  const mayGrow = writes && now < expiresAt && softExpiresAt !== -Infinity && !entry.endsWithParts &&
+  const mayGrow = writes && now < keptUntil && softExpiresAt !== -Infinity && !entry.endsWithParts &&
     followed === undefined
   // A lifetime that jitter alone may have shortened is not prolonged.
   const moved = (from: number, millis: number): number =>
@@ -30,9 +31,14 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
       ? createdAt + millis
       : from
   // Nothing shows when a sliding deadline last moved, so the ttl counts from `now`. Only `slide` extends the deadline.
-  const end = slides ? Math.min(expiresAt, createdAt + softTtl, now + ttl) : moved(expiresAt, ttl)
-  entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end)
+  const end = slides ? Math.min(keptUntil, createdAt + softTtl, now + ttl) : moved(keptUntil, ttl)
+  entry.live(
+    writes ? constant : entry.constant,
+    moved(softExpiresAt, softTtl),
+    end,
+    request.isProfiled === true ? keptUntil : end
+  )
   if (end === expiresAt) return
   Memory.reorder(self.memory, entry)
-  if (end > expiresAt) self.storeTier?.steps.prolong(self.storeTier, entry)
+  if (end > keptUntil) self.storeTier?.steps.prolong(self.storeTier, entry)
 }

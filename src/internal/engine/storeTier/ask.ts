@@ -8,13 +8,16 @@ import * as Fiber from "effect/Fiber"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { slowMillis, waves } from "../../defaults/bounds.ts"
+import { jobs } from "../../defaults/stores.ts"
 import { LineOf } from "../../text/lineOf.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import * as TurnTime from "../../time/turnTime.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
 import { emit } from "../telemetry/events.ts"
+import * as Job from "../telemetry/job.ts"
 import { step } from "../telemetry/steps.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -57,8 +60,45 @@ export const ask = <A>(
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> => {
   const asked = askNow(tier, budget, operation, effect)
-  return tier.turns === undefined || budget.leftMillis <= 0 ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
+  const inTurn = tier.turns === undefined || budget.leftMillis <= 0
+    ? asked
+    : Effect.andThen(TurnTime.pass(tier.turns), asked)
+  return patient.has(operation) ? patiently(tier, budget, operation, inTurn) : inTurn
 }
+
+const patient: ReadonlySet<string> = new Set(["get", "getMany", "markers", "acquire", "commit"])
+
+const passing: ReadonlySet<string> = new Set<StoreError["reason"]>(["Timeout", "Unavailable", "Full"])
+
+/** In a job, repeats an operation until the store answers or the patience ends. Each try has the whole budget. */
+const patiently = <A>(
+  tier: StoreTier,
+  budget: Budget,
+  operation: string,
+  once: Effect.Effect<A | StoreError>
+): Effect.Effect<A | StoreError> =>
+  Effect.withFiber((fiber) => {
+    const job = fiber.getRef(Job.Current)
+    if (job === undefined) return once
+    const clock = fiber.getRef(Clock.Clock)
+    const { leftMillis } = budget
+    const since = monotonicMillis(clock)
+    const attempt = (pauseMillis: number): Effect.Effect<A | StoreError> =>
+      Effect.flatMap(once, (answer) => {
+        if (!isFault(answer)) {
+          if (operation === "commit") job.isOut = false
+        } else if (!job.isOut && !tier.background.isClosed && passing.has(answer.reason)) {
+          job.isOut = monotonicMillis(clock) - since >= job.patienceMillis
+          const again = Effect.suspend(() => {
+            budget.leftMillis = Math.max(leftMillis, tier.storeTimeoutMillis)
+            return attempt(Math.min(pauseMillis * 2, jobs.longestMillis))
+          })
+          if (!job.isOut) return Effect.delay(again, pauseMillis)
+        }
+        return Effect.succeed(answer)
+      })
+    return attempt(jobs.firstMillis)
+  })
 
 const askNow = <A>(
   tier: StoreTier,
@@ -90,7 +130,8 @@ const askNow = <A>(
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
       // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
-      if (operation !== "release" && budget.isLast !== true) {
+      // A job asks too: how long it waits does not depend on the circuit.
+      if (operation !== "release" && budget.isLast !== true && fiber.getRef(Job.Current) === undefined) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) {
           return Effect.succeed(fail("Unavailable", Circuit.refusal(tier.circuit, clock.currentTimeMillisUnsafe())))

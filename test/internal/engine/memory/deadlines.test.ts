@@ -61,7 +61,7 @@ describe("deadlines", () => {
           any().expiresAt += below(spread / 2)
         } else if (what === 7) {
           const other = any()
-          other.expiresAt = random() < 0.1 ? Infinity : now + below(spread / 3)
+          other.live(undefined, Infinity, random() < 0.1 ? Infinity : now + below(spread / 3))
           Deadlines.changed(deadlines, other)
         } else now += below(spread / 16)
         const expired = Deadlines.firstExpired(deadlines, now)

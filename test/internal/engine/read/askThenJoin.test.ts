@@ -11,7 +11,10 @@ const slow = Effect.delay(Effect.succeed("loaded"), "1 second")
 const plain = (options: object = {}) =>
   Cached.ttl(slow, { key: "k", ttl: "1 hour", ...options }) as Effect.Effect<string, unknown, Caching.Caching>
 
-/** What a read gets after 100 ms, and after a second more, if it begins while a value of a day ago is loaded again. */
+/**
+ * The answers to a read after 100 ms, and after a second more, if it begins while a value of a day ago is loaded
+ * again.
+ */
 const beside = (
   read: Effect.Effect<unknown, unknown, Caching.Caching>,
   options: { readonly meanwhile?: Effect.Effect<unknown, unknown, Caching.Caching>; readonly fails?: boolean } = {}
@@ -43,7 +46,7 @@ const beside = (
       yield* TestClock.adjust("1 second")
       yield* settle
       const { stale, storeHits } = yield* Cached.stats
-      return { first, then: seen(), storeHits, stale }
+      return { first, later: seen(), storeHits, stale }
     })
   )
 }
@@ -64,21 +67,21 @@ it.effect("what is due is served without another load", () =>
 it.effect("what the reader's strategy does not want is not served, and the refresh is joined", () =>
   Effect.gen(function*() {
     const failover = Cached.failover(slow, { key: "k", ttl: "3 days" })
-    expect(yield* beside(failover)).toMatchObject({ first: "still waiting", then: joined, storeHits: 0 })
+    expect(yield* beside(failover)).toMatchObject({ first: "still waiting", later: joined, storeHits: 0 })
   }))
 
 it.effect("what may have changed since the store was asked is not served", () =>
   Effect.gen(function*() {
     expect(yield* beside(plain(), { meanwhile: Cached.set("other", 1) })).toMatchObject({
       first: "still waiting",
-      then: joined,
+      later: joined,
       storeHits: 0
     })
   }))
 
 it.effect("a store that fails is a failure of a strict read alone", () =>
   Effect.gen(function*() {
-    expect(yield* beside(plain(), { fails: true })).toMatchObject({ first: "still waiting", then: joined })
+    expect(yield* beside(plain(), { fails: true })).toMatchObject({ first: "still waiting", later: joined })
     const { first } = yield* beside(CachePolicy.strict(plain()), { fails: true })
     expect(Exit.isExit(first) && Exit.isFailure(first)).toBe(true)
   }))
@@ -92,6 +95,6 @@ it.effect("the time of the question counts as time of the read", () =>
     })
     expect(yield* beside(plain({ timeout: "10 seconds", tags: ["t"] }), { meanwhile: Cached.set("other", 1) }))
       .toMatchObject({
-        then: joined
+        later: joined
       })
   }))

@@ -6,7 +6,6 @@ import { guards } from "./guards.ts"
 import { leases } from "./leases.ts"
 import { locks } from "./locks.ts"
 import { many } from "./many.ts"
-import { rights } from "./rights.ts"
 import { compile, type Script, type Source } from "./script.ts"
 import { tags } from "./tags.ts"
 import { transact } from "./transact.ts"
@@ -20,8 +19,7 @@ const sources = (isCluster: boolean) => ({
   ...counters,
   ...transact(isCluster),
   ...locks,
-  ...guards,
-  rights
+  ...guards
 })
 
 export type Name = keyof ReturnType<typeof sources>

@@ -1,8 +1,49 @@
-/** Lua scripts that read the era (the version in key names) and start a new era to clear the store. */
+/** Lua scripts that run when connecting, and those that read the era (the version in key names) or start a new one. */
 import { indented, nowMicros, readSequence } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
+/** The commands with arguments that the server accepts. Answers are ignored: only a refusal of the user counts. */
+const tries = [
+  `"SET", n, "", "PX", "1000"`,
+  `"GET", n`,
+  `"GETRANGE", n, "0", "0"`,
+  `"HSET", n, "f", "v"`,
+  `"HGET", n, "f"`,
+  `"HMGET", n, "f"`,
+  `"HDEL", n, "f"`,
+  `"EXISTS", n`,
+  `"PERSIST", n`,
+  `"PEXPIREAT", n, "1"`,
+  `"PEXPIRE", n, "1000"`,
+  `"PEXPIRETIME", n`,
+  `"PTTL", n`,
+  `"TIME"`,
+  `"UNLINK", n`
+]
+
+/** Lua that recognises a refusal of the user, in the words of several servers. */
+const isRefusal =
+  `string.find(said, "NOPERM") or string.find(said, "ACL failure in script") or string.find(said, "can't run this command")`
+
 export const era = {
+  /**
+   * Tries each command that the scripts of stores and locks use, so that all missing rights are known at once. Guards
+   * use six more, which a user without guards need not have.
+   */
+  rights: {
+    keys: ["n"],
+    args: [],
+    whenFull: true,
+    withoutEra: true,
+    body: `local denied = {}
+local function try(...)
+  local answer = redis.pcall(...)
+  local said = type(answer) == "table" and answer.err
+  if said and (${isRefusal}) then table.insert(denied, string.lower(({...})[1])) end
+end
+${tries.map((args) => `try(${args})\n`).join("")}return denied
+`
+  },
   /** Returns the era and the sequence of invalidations. Recreates either of them if it is missing or damaged. */
   control: {
     keys: ["e", "s"],

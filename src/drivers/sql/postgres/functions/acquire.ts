@@ -8,7 +8,7 @@ const isHit = `(NOT p_blind AND r.frame IS NOT NULL AND ${writeIdOf("r.frame")} 
 /** Creates the lease of an id without a row. Answers waits without a lock, because waiting processes ask repeatedly. */
 const look = (s: string): string =>
   `${quickly}
-    SELECT x.value::float8 INTO o_seq FROM ${s}.number x WHERE x.name = 'invalidations';
+    o_seq := ${s}.number_of('invalidations');
     FOR i IN 1..cardinality(p_keys) LOOP
       n := i;
       o_frame := NULL; o_soft := NULL; o_expires := NULL; o_constant := NULL; o_generation := NULL; o_wait := NULL;

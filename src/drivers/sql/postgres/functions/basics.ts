@@ -1,10 +1,42 @@
 /** Functions that other functions use: the era, reports of changes, and the tags of an entry. */
 import { pagePrefix } from "../../../../internal/store/pageIds.ts"
 import { literal, longest } from "../../session/text.ts"
+import { micros } from "../tables.ts"
 import { clock, nameIn, type Sources } from "./source.ts"
 
 export const basics = (s: string, channel: string): Sources => ({
-  era: { args: "", returns: "bigint", body: `RETURN (SELECT value FROM ${s}.number WHERE name = 'era');` },
+  era: { args: "", returns: "bigint", body: `RETURN ${s}.number_of('era');` },
+
+  number_of: {
+    args: "p_name text",
+    returns: "bigint",
+    declare: "found_value bigint;",
+    body: `LOOP
+      SELECT x.value INTO found_value FROM ${s}.number x WHERE x.name = p_name;
+      EXIT WHEN FOUND;
+      PERFORM ${s}.repair();
+    END LOOP;
+    RETURN found_value;`
+  },
+
+  /** If a number is missing, all that was stored before counts as cleared. Its own process learns of it too. */
+  repair: {
+    args: "",
+    returns: "void",
+    body: `INSERT INTO ${s}.number (name, value)
+      SELECT u.name, CASE WHEN u.is_time THEN ${micros} ELSE 0 END
+      FROM (VALUES ('era', true), ('invalidations', true), ('pruned', false), ('swept', false)) AS u(name, is_time)
+      ON CONFLICT DO NOTHING;
+    IF FOUND THEN PERFORM ${s}.begin_era(''); END IF;`
+  },
+
+  begin_era: {
+    args: "p_origin text",
+    returns: "void",
+    body: `UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'era';
+    DELETE FROM ${s}.marker m WHERE substring(m.tag FROM 1 FOR 2) IN ('~=', '~*');
+    PERFORM ${s}.tell(p_origin, 'A', ARRAY[''::bytea]);`
+  },
 
   /** Reports changes. The row and the notification appear together, when the transaction commits. */
   tell: {

@@ -32,5 +32,5 @@ export const durably = (isDurable: string): string => `IF NOT ${isDurable} THEN 
 
 export const statementOf = (s: string, name: string, { args, body, declare = "", returns }: Source): string => {
   const text = `#variable_conflict use_variable\nDECLARE ${declare}\nBEGIN\n${body}\nEND`
-  return `CREATE FUNCTION ${s}.${name}(${args}) RETURNS ${returns} LANGUAGE plpgsql AS ${literal(text)}`
+  return `CREATE OR REPLACE FUNCTION ${s}.${name}(${args}) RETURNS ${returns} LANGUAGE plpgsql AS ${literal(text)}`
 }

@@ -7,7 +7,8 @@ export const tags = (s: string, channel: string): Sources => ({
     args: "p_origin text, p_tags bytea[], p_wholes bytea[], p_versions text[], p_soft boolean",
     returns: "void",
     declare: "s bigint;",
-    body: `UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'invalidations' RETURNING x.value INTO s;
+    body: `PERFORM ${s}.number_of('invalidations');
+    UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'invalidations' RETURNING x.value INTO s;
     INSERT INTO ${s}.marker AS m (tag, whole, version, seq)
       SELECT u.tag, u.whole, u.version, s FROM unnest(p_tags, p_wholes, p_versions) AS u(tag, whole, version)
       ON CONFLICT (tag) DO UPDATE SET seq = excluded.seq, version = CASE WHEN p_soft
@@ -22,7 +23,7 @@ export const tags = (s: string, channel: string): Sources => ({
     declare: "s bigint;",
     body: `${quickly}
     ${byIndex}
-    SELECT x.value INTO s FROM ${s}.number x WHERE x.name = 'invalidations';
+    s := ${s}.number_of('invalidations');
     WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP
       INSERT INTO ${s}.marker (tag, whole, version, seq)
         SELECT u.tag, u.whole, u.version, s FROM unnest(p_tags, p_wholes, p_versions) AS u(tag, whole, version)
@@ -37,8 +38,7 @@ export const tags = (s: string, channel: string): Sources => ({
     args: "p_origin text",
     returns: "void",
     body: `PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));
-    UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'era';
-    DELETE FROM ${s}.marker m WHERE substring(m.tag FROM 1 FOR 2) IN ('~=', '~*');
-    PERFORM ${s}.tell(p_origin, 'A', ARRAY[''::bytea]);`
+    PERFORM ${s}.repair();
+    PERFORM ${s}.begin_era(p_origin);`
   }
 })

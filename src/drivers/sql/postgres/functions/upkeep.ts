@@ -1,4 +1,4 @@
-/** Functions that remove what has expired, compare positions, and replace the states of guards. */
+/** Functions that remove what has expired, and replace the states of guards. */
 import { literal } from "../../session/text.ts"
 import { byIndex, clock, nameIn, quickly, type Sources } from "./source.ts"
 
@@ -25,6 +25,7 @@ export const upkeep = (s: string, channel: string): Sources => ({
     declare: `e bigint := ${s}.era(); t float8 := ${clock}; top bigint; gone bigint; names bytea[]; has_more boolean;`,
     body: `${quickly}
     IF NOT pg_try_advisory_xact_lock(hashtextextended(${literal(`tidy ${channel}`)}, 0)) THEN RETURN false; END IF;
+    PERFORM ${s}.repair();
     WITH pruned AS (${prune(s, "change", "x.xid < pg_snapshot_xmin(pg_current_snapshot()) AND x.at < t - p_kept")}
       RETURNING xid) SELECT max(xid::text::bigint), count(*) INTO top, gone FROM pruned;
     IF top IS NOT NULL THEN
@@ -74,17 +75,6 @@ export const upkeep = (s: string, channel: string): Sources => ({
     UPDATE ${s}.entry x SET used_at = t FROM (SELECT y.key FROM unnest(p_keys, p_pauses) AS u(key, pause)
       JOIN ${s}.entry y ON y.key = u.key WHERE y.used_at <= t - u.pause ORDER BY y.key FOR UPDATE OF y SKIP LOCKED) d
       WHERE x.key = d.key;`
-  },
-
-  /** Whether anything has changed since a snapshot, other than by the transaction that returned it. */
-  has_moved: {
-    args: "p_snapshot text, p_own text",
-    returns: "boolean",
-    declare: "before pg_snapshot := p_snapshot::pg_snapshot;",
-    body: `RETURN (SELECT x.value FROM ${s}.number x WHERE x.name = 'pruned')
-        >= pg_snapshot_xmin(before)::text::bigint
-      OR EXISTS (SELECT 1 FROM ${s}.change x WHERE x.xid >= pg_snapshot_xmin(before)
-        AND NOT pg_visible_in_snapshot(x.xid, before) AND x.xid::text <> p_own);`
   },
 
   swap_guard: {

@@ -1,6 +1,6 @@
 /** Options, functions and causes of users that are wrong or rare. */
 import { expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
@@ -55,6 +55,39 @@ it.effect("a strategy's retryAfter that is no duration is named", () =>
     const read = (options: object) => Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy, ...options }))
     for (const options of [{}, { minLoad: 0 }]) expect(yield* defectOf(read(options))).toContain("retryAfter")
   }).pipe(inMemory))
+
+it.effect("a decision that is none is named", () =>
+  Effect.gen(function*() {
+    const wrong: ReadonlyArray<readonly [decision: unknown, said: string]> = [["keep", `"keep"`], [
+      1,
+      "a value of type number"
+    ]]
+    for (const [decision, said] of wrong) {
+      const strategy = { ...hour, name: "mine", decide: () => decision as never }
+      const read = Effect.succeed(1).pipe(Cached.withStrategy({ key: said, strategy }))
+      yield* read
+      expect(yield* defectOf(read)).toContain(`The strategy "mine" decided ${said}: decide must return one of`)
+    }
+  }).pipe(inMemory))
+
+it.effect("an end that is no number is named by the cause of the warning", () => {
+  const causes: Array<string> = []
+  const logger = Logger.make(({ cause, logLevel }) => {
+    if (logLevel === "Warn") causes.push((Cause.squash(cause) as Error).message)
+  })
+  return Effect.gen(function*() {
+    const sliding = Strategy.sliding({ idle: "1 hour" })
+    class One extends CacheKey.Class<One>()("One", { payload: {}, success: Schema.Int }) {}
+    class Two extends CacheKey.Class<Two>()("Two", { payload: {}, success: Schema.Int }) {}
+    for (const [key, moved] of [[new One({}), NaN], [new Two({}), "soon" as never]] as const) {
+      const strategy = { ...sliding, name: "mine", touch: () => moved }
+      const read = Effect.succeed(1).pipe(Cached.withStrategy({ key, strategy }))
+      yield* Effect.andThen(read, read)
+      yield* settle
+    }
+    expect(causes).toEqual(["touch returned NaN", "touch returned a value of type string"])
+  }).pipe(Effect.provide(Layer.provide(CacheLayer.memory(), Logger.layer([logger]))))
+})
 
 it.effect("a caller with a wrong maxLoad joins no load", () =>
   Effect.gen(function*() {

@@ -24,5 +24,5 @@ it.effect("a function that copies is called for numbers and for frozen objects t
 it.effect("what holds null is frozen", () =>
   Effect.gen(function*() {
     const value = yield* Effect.succeed({ none: null }).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
-    expect(Object.isFrozen(value)).toBe(true)
+    expect([Object.isFrozen(value), yield* Cached.has("k")]).toEqual([true, true])
   }).pipe(Effect.provide(CacheLayer.memory())))

@@ -7,6 +7,9 @@ import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
 import type { Key } from "../../../../src/internal/key/ofKey.ts"
 import { start } from "../../../support/caches.ts"
+import { firstOfTheirIds } from "../../../support/firstOfTheirIds.ts"
+
+firstOfTheirIds()
 
 const hit = (key: Key, use: (value: unknown) => unknown = (value) => value) =>
   Effect.flatMap(
@@ -48,7 +51,7 @@ describe("hitNow", () => {
     Effect.gen(function*() {
       yield* stored("a")
       yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
-      expect(yield* hit("failed")).toBeUndefined()
+      expect(yield* hit("failed", () => "an answer")).toBeUndefined()
       yield* TestClock.adjust("59 minutes")
       expect(yield* hit("a")).toBe("of a")
       yield* TestClock.adjust("1 minute")

@@ -1,4 +1,4 @@
-/** What a strict boundary lets through. */
+/** The failures that a strict boundary lets through. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { Cached, CachePolicy } from "effect-cached"

@@ -6,6 +6,9 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
 import { counting, settle } from "../../../support/caches.ts"
+import { firstOfTheirIds } from "../../../support/firstOfTheirIds.ts"
+
+firstOfTheirIds()
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 

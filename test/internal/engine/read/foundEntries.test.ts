@@ -11,7 +11,7 @@ const options = { key: "k", timeout: "1 minute" } as const
 const plain = (load: Effect.Effect<string, string> = Effect.succeed("loaded")) =>
   Cached.ttl(load, { ...options, ttl: "1 hour" })
 
-/** What two readers get at once, the first of which starts the flight: its value, or its exit. */
+/** The answers to two readers, the first of which starts the flight: their values, or their exits. */
 const both = (...reads: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Caching>>) =>
   Effect.gen(function*() {
     const readers = yield* Effect.forEach(reads, start)
@@ -19,7 +19,10 @@ const both = (...reads: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Ca
     return readers.map(ended).map((exit) => exit !== "still waiting" && exit._tag === "Success" ? exit.value : exit)
   })
 
-/** Everything takes place without memory, over a store with an entry that was made at the first millisecond of a day. */
+/**
+ * Everything takes place without memory, over a store with an entry that was made at the first millisecond of a
+ * day.
+ */
 const overStore = <A, E>(test: (fake: ReturnType<typeof fakeStore>) => Effect.Effect<A, E, Caching.Caching>) => {
   const fake = fakeStore()
   fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(5) } : {}

@@ -1,6 +1,9 @@
-/** What a result takes over from the values that its load has read, at the borders and late in the day. */
+/**
+ * The properties that a result takes over from the values that its load has read, at the borders and late in the
+ * day.
+ */
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Option, References } from "effect"
+import { type Duration, Effect, Layer, Logger, Option, References } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { counting, fakeStore, over, settle, start } from "../../../support/caches.ts"

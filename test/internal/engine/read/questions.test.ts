@@ -1,4 +1,7 @@
-/** Questions to a store that answers through a callback: who shares one, and what follows each kind of answer. */
+/**
+ * Questions to a store that answers through a callback: the readers that share one, and the consequences of each
+ * kind of answer.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
@@ -261,7 +264,7 @@ describe("an answer", () => {
     }
   )
 
-  it.effect("that comes after the timeout counts no more", () => {
+  it.effect("that comes after the timeout no longer counts", () => {
     const { layer } = asked(undefined, () => 600)
     return Effect.gen(function*() {
       yield* stored()

@@ -1,4 +1,4 @@
-/** What a strategy is asked about entries in special states. */
+/** The questions that a strategy is asked about entries in special states. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
