@@ -171,7 +171,8 @@ const checks: Checks<Options> = {
  *
  * - Handlers say by `Cache-Control` what may be stored, and for how long. `Surrogate-Key`, `Cache-Tag` and `xkey` name
  *   tags, and are removed from the response.
- * - All requests of a resource that run at the same time wait for one run of the handler.
+ * - All requests of a resource that run at the same time wait for one run of the handler. If it fails, its own request
+ *   fails, and the others run the handler themselves.
  * - A response without `ETag` gets one of its body. A request that has the version already gets `304` without a body.
  * - `stale-while-revalidate` and `stale-if-error` are obeyed, the latter also if the handler fails.
  * - Never stored: responses that say nothing, responses with cookies, and event streams.

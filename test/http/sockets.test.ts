@@ -457,6 +457,14 @@ describe("the key", () => {
     expect((await ask({ path: "/p?b=1&a=b%20c" })).body).toBe("run 3")
   })
 
+  it("a comma more is another variant", async () => {
+    const { ask } = await served(({ headers }) => text(`for ${headers["x-tenant"]}`, { ...minute, vary: "X-Tenant" }))
+    for (const tenant of ["a,", ",a", "a", "a,,b", "a,b"]) {
+      expect((await ask({ headers: { "x-tenant": tenant } })).body).toBe(`for ${tenant}`)
+    }
+    expect((await ask({ headers: { "x-tenant": "a, b" } })).body).toBe("for a,b")
+  })
+
   it("a host beside a complete URL, or a second one, is seen nowhere", async () => {
     const { ask } = await served(({ headers, source }, run) => {
       const { headers: own, headersDistinct, rawHeaders } = source as IncomingMessage

@@ -190,6 +190,7 @@ describe("no field makes the rules work for long", () => {
   /** Each exported function, given a text in each place where a client or an origin can send one. */
   const uses: Readonly<Record<string, (text: string) => unknown>> = {
     listOf: fields.listOf,
+    membersOf: fields.membersOf,
     directivesOf: fields.directivesOf,
     secondsOf: fields.secondsOf,
     secondsIn: (text) => fields.secondsIn(fields.directivesOf(`max-age=${text}`), "max-age"),

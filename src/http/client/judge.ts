@@ -30,7 +30,7 @@ export const judged = ({ head, named, request, self }: Call, { response, ...time
   const isWithheld = Storing.withheldFields(mode, control.directives).includes("set-cookie")
   const cookies = isWithheld ? [] : cookiesOf(response)
   const groups = groupsOf(sent["cache-groups"]).map((group) => groupTag(named.url.origin, group))
-  // The former response has said nothing about the fields that an update has for one user.
+  // The former response does not speak for the fields of an update that answers one user.
   const saysSo = isForAll && Storing.isForAll(controlOf(sent, self.targets))
   const why = Storing.whyNotStored(self, head.fields, result, { control, isForAll: saysSo }) ??
     (self.storesImplicitly || Storing.isExplicit(mode, fields, control)

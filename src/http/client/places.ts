@@ -94,7 +94,7 @@ const atFirst = (named: Named, home: Home, by: string | undefined, isAnonymous: 
 const keyAt = ({ href, partition }: Named, home: Home, values: string): Resource =>
   new Resource({ partition: partition + home, url: href, varying: values })
 
-/** Text in the form in which it is remembered, which takes little memory whatever clients send. */
+/** Shortens a text that is remembered, so that it takes little memory whatever clients send. */
 const shortened = (text: string): string =>
   text.length <= http.longestNamed ? text : Base64Url.encode(sha256(new TextEncoder().encode(text)))
 

@@ -16,10 +16,13 @@ export interface ResponseHead {
   readonly fields: Fields
 }
 
-/** The members of a list. A comma inside a quoted string separates nothing. */
-export const listOf = (value: string | undefined): ReadonlyArray<string> => {
-  if (value === undefined || value === "") return []
-  if (!value.includes("\"")) return value.split(",").map(trimmed).filter((member) => member !== "")
+/** The members of a list, without empty ones. */
+export const listOf = (value: string | undefined): ReadonlyArray<string> =>
+  value === undefined ? [] : membersOf(value).filter((member) => member !== "")
+
+/** The members of what may be a list. A comma inside a quoted string separates nothing. */
+export const membersOf = (value: string): ReadonlyArray<string> => {
+  if (!value.includes("\"")) return value.split(",").map(trimmed)
   const members: Array<string> = []
   let start = 0
   let isQuoted = false
@@ -33,7 +36,7 @@ export const listOf = (value: string | undefined): ReadonlyArray<string> => {
     }
   }
   if (start < value.length && isQuoted) members.push(trimmed(value.slice(start)))
-  return members.filter((member) => member !== "")
+  return members
 }
 
 /** Without spaces and tabs around it; other white space is not allowed in a field. */

@@ -1,6 +1,6 @@
 /** Selecting a stored response by the fields that `Vary` names (RFC 9111, section 4.1). */
 import { namesOf } from "./anonymous.ts"
-import { type Fields, listOf } from "./fields.ts"
+import { type Fields, membersOf } from "./fields.ts"
 
 /** The request's value of each field that the response's `Vary` names, or `null` for a field that it did not have. */
 interface Varying {
@@ -13,10 +13,13 @@ export const varyingOf = (vary: string | undefined, request: Fields): Varying =>
   return varying
 }
 
-/** Spaces around members, several lines in place of one, and the case of a language make no difference. */
+/**
+ * Spaces around members, several lines in place of one, and the case of a language make no difference. An empty member
+ * does, because a handler may know no list: it may answer `a,` in another way than `a`.
+ */
 const normalized = (name: string, value: string | null | undefined): string | null => {
   if (value === undefined || value === null) return null
-  const members = listOf(value).join(", ")
+  const members = membersOf(value).join(", ")
   return name === "accept-language" ? members.toLowerCase() : members
 }
 

@@ -38,7 +38,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "{ control, isForAll }) ??",
+    find: "{ control, isForAll: saysSo }) ??",
     replace: "{ control, isForAll: true }) ??",
     by: endpoints
   },
