@@ -420,7 +420,8 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         const before = yield* store.markers(["t"])
         const { era, sequence } = Keys.make(prefix)
         const names = yield* ask("MGET", era, sequence)
-        const blind = yield* RedisStore.make({ url: yield* urlOf("blind", "-get"), prefix, storeTimeout })
+        const blind = yield* RedisStore.make({ url: yield* urlOf("blind"), prefix, storeTimeout })
+        yield* ask("ACL", "SETUSER", "blind", "-get")
         for (
           const run of [blind.markers(["t"]), blind.invalidateTags(["t"]), blind.clear, blind.set("id", entryOf(""))]
         ) {
