@@ -59,121 +59,135 @@ export const ask = <A>(
   operation: string,
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> => {
-  const asked = askNow(tier, budget, operation, effect)
-  const inTurn = tier.turns === undefined || budget.leftMillis <= 0
-    ? asked
-    : Effect.andThen(TurnTime.pass(tier.turns), asked)
-  return patient.has(operation) ? patiently(tier, budget, operation, inTurn) : inTurn
+  const asked = askPatiently(tier, budget, operation, effect)
+  return tier.turns === undefined || budget.leftMillis <= 0 ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
 }
 
 const patient: ReadonlySet<string> = new Set(["get", "getMany", "markers", "acquire", "commit"])
 
 const passing: ReadonlySet<string> = new Set<StoreError["reason"]>(["Timeout", "Unavailable", "Full"])
 
+interface Patience {
+  readonly job: Job.Job
+  readonly clock: Clock.Clock
+}
+
 /** In a job, repeats an operation until the store answers or the patience ends. Each try has the whole budget. */
 const patiently = <A>(
-  tier: StoreTier,
-  budget: Budget,
-  operation: string,
-  once: Effect.Effect<A | StoreError>
-): Effect.Effect<A | StoreError> =>
-  Effect.withFiber((fiber) => {
-    const job = fiber.getRef(Job.Current)
-    if (job === undefined) return once
-    const clock = fiber.getRef(Clock.Clock)
-    const { leftMillis } = budget
-    const since = monotonicMillis(clock)
-    const attempt = (pauseMillis: number): Effect.Effect<A | StoreError> =>
-      Effect.flatMap(once, (answer) => {
-        if (!isFault(answer)) {
-          if (operation === "commit") job.isOut = false
-        } else if (!job.isOut && !tier.background.isClosed && passing.has(answer.reason)) {
-          job.isOut = monotonicMillis(clock) - since >= job.patienceMillis
-          const again = Effect.suspend(() => {
-            budget.leftMillis = Math.max(leftMillis, tier.storeTimeoutMillis)
-            return attempt(Math.min(pauseMillis * 2, jobs.longestMillis))
-          })
-          if (!job.isOut) return Effect.delay(again, pauseMillis)
-        }
-        return Effect.succeed(answer)
-      })
-    return attempt(jobs.firstMillis)
-  })
+  { budget, operation, tier }: Omit<Asked<A>, "effect">,
+  once: Effect.Effect<A | StoreError>,
+  { clock, job }: Patience
+): Effect.Effect<A | StoreError> => {
+  const { leftMillis } = budget
+  const since = monotonicMillis(clock)
+  const attempt = (pauseMillis: number): Effect.Effect<A | StoreError> =>
+    Effect.flatMap(once, (answer) => {
+      if (!isFault(answer)) {
+        if (operation === "commit") job.isOut = false
+      } else if (!job.isOut && !tier.background.isClosed && passing.has(answer.reason)) {
+        job.isOut = monotonicMillis(clock) - since >= job.patienceMillis
+        const again = Effect.suspend(() => {
+          budget.leftMillis = Math.max(leftMillis, tier.storeTimeoutMillis)
+          return attempt(Math.min(pauseMillis * 2, jobs.longestMillis))
+        })
+        if (!job.isOut) return Effect.delay(again, pauseMillis)
+      }
+      return Effect.succeed(answer)
+    })
+  return attempt(jobs.firstMillis)
+}
 
-const askNow = <A>(
+const askPatiently = <A>(
   tier: StoreTier,
   budget: Budget,
   operation: string,
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> =>
   Effect.withFiber((fiber) => {
-    tier.front.tagEpochs.ensureTracking?.()
-    const clock = fiber.getRef(Clock.Clock)
-    const { workedMillis } = tier.store
-    const timeNow = workedMillis ?? (() => programMillis(clock))
-    const startedAt = timeNow()
-    const fail = (reason: StoreError["reason"], cause?: unknown) =>
-      new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
-    const late = (millis: number) =>
-      // Thousands of operations that began together time out together, so their ends are spread over several turns.
-      Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
-    if (budget.leftMillis <= 0) {
-      const fault = fail("Timeout")
-      // The load begins without a lease, perhaps beside another process's, because earlier steps took too long.
-      const isUntold = operation === "acquire" && tier.incident.since === undefined
-      return Effect.succeed(isUntold ? noteFault(tier, operation, fault) : fault)
-    }
-    const end = step(budget.flight?.trace, operation, fiber)
-    const own = tier.front.disguise === undefined
-      ? effect
-      : Effect.provideService(effect, LineOf, Context.get(tier.front.context, LineOf))
-    let permit: Circuit.Permit | undefined
-    const asked = Effect.suspend(() => {
-      // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
-      // A job asks too: how long it waits does not depend on the circuit.
-      if (operation !== "release" && budget.isLast !== true && fiber.getRef(Job.Current) === undefined) {
-        permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
-        if (permit === undefined) {
-          return Effect.succeed(fail("Unavailable", Circuit.refusal(tier.circuit, clock.currentTimeMillisUnsafe())))
-        }
-      }
-      return Effect.map(
-        exitBefore(own, late(budget.leftMillis)),
-        (exit): A | StoreError => {
-          const millis = timeNow() - startedAt
-          budget.leftMillis -= millis
-          if (millis >= slowMillis) emit(tier.front, { _tag: "Slow", operation, millis })
-          const { meter } = tier.front
-          if (exit !== undefined && Exit.isSuccess(exit)) {
-            meter?.asked(operation, "success", millis)
-            end?.("success")
-            if (permit !== undefined) Circuit.answered(tier.circuit)
-            recovered(tier, operation)
-            return exit.value
-          }
-          const fault = exit === undefined
-            ? fail("Timeout")
-            : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
-          meter?.asked(operation, fault.reason, millis)
-          end?.(fault.reason)
-          if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
-          if (permit === undefined) return noteFault(tier, operation, fault)
-          if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
-          else if (fault.reason === "Timeout") {
-            Circuit.timedOut(tier.circuit, permit, clock.currentTimeMillisUnsafe())
-          } else {
-            Circuit.answered(tier.circuit)
-          }
-          return noteFault(tier, operation, fault)
-        }
-      )
-    })
-    // The handler covers all steps, because a probe that is interrupted at any point must not block the circuit.
-    return Effect.onInterrupt(asked, () =>
-      Effect.sync(() => {
-        if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
-      }))
+    const job = patient.has(operation) ? fiber.getRef(Job.Current) : undefined
+    const asked = { tier, budget, operation, effect }
+    if (job === undefined) return askNow(fiber, asked)
+    return patiently(asked, Effect.suspend(() => askNow(fiber, asked)), { job, clock: fiber.getRef(Clock.Clock) })
   })
+
+interface Asked<A> {
+  readonly tier: StoreTier
+  readonly budget: Budget
+  readonly operation: string
+  readonly effect: Effect.Effect<A, StoreError>
+}
+
+const askNow = <A>(
+  fiber: Fiber.Fiber<any, any>,
+  { budget, effect, operation, tier }: Asked<A>
+): Effect.Effect<A | StoreError> => {
+  tier.front.tagEpochs.ensureTracking?.()
+  const clock = fiber.getRef(Clock.Clock)
+  const { workedMillis } = tier.store
+  const timeNow = workedMillis ?? (() => programMillis(clock))
+  const startedAt = timeNow()
+  const fail = (reason: StoreError["reason"], cause?: unknown) =>
+    new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
+  const late = (millis: number) =>
+    // Thousands of operations that began together time out together, so their ends are spread over several turns.
+    Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
+  if (budget.leftMillis <= 0) {
+    const fault = fail("Timeout")
+    // The load begins without a lease, perhaps beside another process's, because earlier steps took too long.
+    const isUntold = operation === "acquire" && tier.incident.since === undefined
+    return Effect.succeed(isUntold ? noteFault(tier, operation, fault) : fault)
+  }
+  const end = step(budget.flight?.trace, operation, fiber)
+  const own = tier.front.disguise === undefined
+    ? effect
+    : Effect.provideService(effect, LineOf, Context.get(tier.front.context, LineOf))
+  let permit: Circuit.Permit | undefined
+  const asked = Effect.suspend(() => {
+    // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
+    // A job asks too: how long it waits does not depend on the circuit.
+    if (operation !== "release" && budget.isLast !== true && fiber.getRef(Job.Current) === undefined) {
+      permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
+      if (permit === undefined) {
+        return Effect.succeed(fail("Unavailable", Circuit.refusal(tier.circuit, clock.currentTimeMillisUnsafe())))
+      }
+    }
+    return Effect.map(
+      exitBefore(own, late(budget.leftMillis)),
+      (exit): A | StoreError => {
+        const millis = timeNow() - startedAt
+        budget.leftMillis -= millis
+        if (millis >= slowMillis) emit(tier.front, { _tag: "Slow", operation, millis })
+        const { meter } = tier.front
+        if (exit !== undefined && Exit.isSuccess(exit)) {
+          meter?.asked(operation, "success", millis)
+          end?.("success")
+          if (permit !== undefined) Circuit.answered(tier.circuit)
+          recovered(tier, operation)
+          return exit.value
+        }
+        const fault = exit === undefined
+          ? fail("Timeout")
+          : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+        meter?.asked(operation, fault.reason, millis)
+        end?.(fault.reason)
+        if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
+        if (permit === undefined) return noteFault(tier, operation, fault)
+        if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
+        else if (fault.reason === "Timeout") {
+          Circuit.timedOut(tier.circuit, permit, clock.currentTimeMillisUnsafe())
+        } else {
+          Circuit.answered(tier.circuit)
+        }
+        return noteFault(tier, operation, fault)
+      }
+    )
+  })
+  // The handler covers all steps, because a probe that is interrupted at any point must not block the circuit.
+  return Effect.onInterrupt(asked, () =>
+    Effect.sync(() => {
+      if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
+    }))
+}
 
 /** An operation on many items: `all` makes one request for all of them, and `one` makes a request for one item. */
 export interface Many<A, B> {
