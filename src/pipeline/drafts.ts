@@ -125,7 +125,9 @@ export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.S
         const replaced = await found(target)
         const mode = replaced && replaced.mode & 0o7777
         written.add(path)
-        return { file, target, mode, path, handle: await open(path, "wx", mode), wasKilled }
+        // The package for Parquet opens the draft again, so it must be writable, even if the file is not to be.
+        const handle = await open(path, "wx", mode === undefined ? undefined : mode & 0o777 | 0o200)
+        return { file, target, mode, path, handle, wasKilled }
       })),
     ({ handle, path }) =>
       Effect.promise(async () => {

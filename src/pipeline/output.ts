@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Csv from "effect/encoding/Csv"
 import * as Stream from "effect/Stream"
-import { jsonText } from "../internal/codec/columns.ts"
+import { at, jsonText } from "../internal/codec/columns.ts"
 import * as Cells from "./cells.ts"
 import { append, attempt, type Draft } from "./drafts.ts"
 import { type Fields, type Format, formatOf, rowsOfGroup } from "./format.ts"
@@ -57,7 +57,7 @@ const csvOf = <E, R>(results: Stream.Stream<Result, E, R>, table: Table, given: 
         const columns = table.columnsOf(cells)
         if (!begun) records.push(columns)
         begun = true
-        records.push(columns.map((name) => cells[name] as string ?? ""))
+        records.push(columns.map((name) => at(cells, [name]) as string ?? ""))
       }
       return records as [ReadonlyArray<string>, ...Array<ReadonlyArray<string>>]
     })
@@ -75,7 +75,9 @@ const typeOf = (value: unknown): Cells.ParquetType => {
 
 /** Without a schema, the type of a column is that of its values in the first group, and text if they have several. */
 const typeIn = (group: ReadonlyArray<Result>, name: string): Cells.ParquetType => {
-  const types = new Set(group.map(({ cells }) => cells[name] ?? null).filter((value) => value !== null).map(typeOf))
+  const types = new Set(
+    group.map(({ cells }) => at(cells, [name]) ?? null).filter((value) => value !== null).map(typeOf)
+  )
   const [type = "STRING"] = types
   return types.size > 1 ? "STRING" : type
 }
@@ -118,7 +120,7 @@ const writeParquet = Effect.fnUntraced(function*<E, R>(
     }
     const fitting: Array<ReadonlyArray<unknown>> = []
     for (const result of group) {
-      const cells = columns.map(({ name, type }) => cellOf(type, result.cells[name] ?? null))
+      const cells = columns.map(({ name, type }) => cellOf(type, at(result.cells, [name]) ?? null))
       const wrong = cells.indexOf(undefined)
       if (wrong < 0) fitting.push(cells)
       else yield* fail(result, `the field "${columns[wrong]!.name}" has another type than before: make it text`)

@@ -259,6 +259,21 @@ describe("files", () => {
     expect(statSync(at("dangling.failures.ndjson")).mode & 0o777).toBe(0o622)
   })
 
+  it.each(["csv", "parquet"])("a file that nobody may write is replaced, and stays so (%s)", async (extension) => {
+    const to = put(`out.${extension}`, "old")
+    chmodSync(to, 0o444)
+    // An administrator may write whatever the mode, so the draft's is looked at too.
+    const modes: Array<number> = []
+    const from = Stream.sync(() => {
+      const draft = readdirSync(folder).find((name) => name.endsWith(".partial"))
+      modes.push(statSync(at(draft!)).mode & 0o777)
+      return { zip: "1" }
+    })
+    await onDisk(Pipeline.run({ from, through: cities, to, overwrite: true }))
+    expect([...modes, statSync(to).mode & 0o777]).toEqual([0o644, 0o444])
+    expect(text(`out.${extension}`)).toContain("City of 1")
+  })
+
   it("no rows: columns give a header, and an empty file of lines is empty", async () => {
     const from = put("in.csv", "zip\n")
     await onDisk(Pipeline.run({ from, through: cities, to: at("a.csv"), columns: ["zip", "city"] }))
@@ -649,6 +664,18 @@ describe("hostile files", () => {
     await onDisk(csv(`zip,${wide.join(",")}\n1,${wide.join(",")}\n`))
     expect(text("out.csv")).toBe(`zip,${wide.join(",")},city,area\r\n1,${wide.join(",")},City of 1,1.5\r\n`)
   })
+
+  it.each(["csv", "parquet"])(
+    "a column with the name of a method is empty where a result lacks it (%s)",
+    async (extension) => {
+      const from = put("in.csv", "zip\n1\n")
+      const to = at(`out.${extension}`)
+      await onDisk(Pipeline.run({ from, through: cities, to, columns: ["zip", "constructor", "toString"] }))
+      const cells = Schema.Record(Schema.String, Schema.NullOr(Schema.String))
+      const rows = await Effect.runPromise(Stream.runCollect(Pipeline.file(to, cells)))
+      expect(rows.map((row) => Object.entries(row))).toEqual([[["zip", "1"]]])
+    }
+  )
 
   it("fields of the name __proto__ are fields", async () => {
     await onDisk(lines(`{"zip":"1","__proto__":{"x":1}}\n`))
