@@ -103,6 +103,30 @@ describe("patience", () => {
       })
   )
 
+  it.effect.each([1, 10])(
+    "a refresh waits for the store too, and so does a row alone (%s in a chunk)",
+    (chunk) =>
+      Effect.gen(function*() {
+        const { later, state } = failing()
+        const { through, seen } = paid(Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }))
+        const job = Effect.gen(function*() {
+          const outcomes: Array<unknown> = []
+          for (const numbers of [rows(...count(20)), rows(...count(20), 20)]) {
+            state.fault = "Unavailable"
+            const running = yield* Effect.forkChild(run(through, numbers, { chunk }))
+            yield* TestClock.adjust("20 seconds")
+            state.fault = undefined
+            yield* TestClock.adjust("1 minute")
+            const { calls, unsaved } = yield* Fiber.join(running)
+            outcomes.push([calls, unsaved])
+            yield* TestClock.adjust("2 hours")
+          }
+          return outcomes
+        })
+        expect([yield* later(job), seen.length]).toEqual([[[20, 0], [21, 0]], 41])
+      })
+  )
+
   it.effect("a store that fails for good: the output has all rows, and the rest is unsaved after one patience", () =>
     Effect.gen(function*() {
       const { later, state } = failing()

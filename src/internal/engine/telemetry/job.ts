@@ -1,6 +1,7 @@
 /** The job of a pipeline: how long its reads wait for the store, and what they cost. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { idOf, type Key } from "../../key/ofKey.ts"
 
 export interface Job {
@@ -27,6 +28,15 @@ export const called = (context: Context.Context<never>, keys: ReadonlyArray<Key>
   job.calls += keys.length
   if (!isRefresh) { for (const key of keys) job.loaded.add(idOf(key)) }
 }
+
+/** The context in which a flight asks the store for a job. Its load is `apart`. */
+export const within = <R>(context: Context.Context<R>, starter: Context.Context<never>): Context.Context<R> => {
+  const job = Context.get(starter, Current)
+  return job === undefined ? context : Context.add(context, Current, job)
+}
+
+export const apart = <A, E, R>(fiber: Fiber.Fiber<unknown, unknown>, load: Effect.Effect<A, E, R>) =>
+  fiber.getRef(Current) === undefined ? load : Effect.provideService(load, Current, undefined)
 
 /** Runs a lookup that has no flight. */
 export const outside = <A, E, R>(
