@@ -259,7 +259,7 @@ describe("files", () => {
     expect(statSync(at("dangling.failures.ndjson")).mode & 0o777).toBe(0o622)
   })
 
-  it.each(["csv", "parquet"])("a file that nobody may write is replaced, and stays so (%s)", async (extension) => {
+  it.each(["csv", "parquet"])("a read-only file is replaced, and stays read-only (%s)", async (extension) => {
     const to = put(`out.${extension}`, "old")
     chmodSync(to, 0o444)
     // An administrator may write whatever the mode, so the draft's is looked at too.

@@ -104,7 +104,7 @@ describe("patience", () => {
   )
 
   it.effect.each([1, 10])(
-    "a refresh waits for the store too, and so does a row alone (%s in a chunk)",
+    "a refresh waits for the store too (%s in a chunk)",
     (chunk) =>
       Effect.gen(function*() {
         const { later, state } = failing()
