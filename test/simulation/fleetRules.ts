@@ -273,6 +273,10 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     // A long list of what a pattern matches takes turns, also for the read that has polled it.
     const isInTurns = write.isByPattern === true && self.config.features.includes("turns")
     if (!isOwn && isInTurns && read.heard < write.done) continue
+    // A set that the store has not acknowledged may be carried out after a removal of what a pattern has matched.
+    const isLate = write.isByPattern === true &&
+      self.writes.some(({ acknowledged, asked }) => asked === origin.n && !acknowledged)
+    if (isLate) continue
     // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
