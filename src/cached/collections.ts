@@ -214,7 +214,7 @@ export const bits = (key: string, options: BitsOptions = {}): CachedBits => {
   const of = "Cached.bits"
   checkKey(of, key)
   checkOptions<BitsOptions>(of, options, bitsChecks)
-  const { size = 1, ttl } = options
+  const { size = bounds.size, ttl } = options
   const most = 2 ** size - 1
   const checkCells = (cells: ReadonlyArray<number>): void => {
     const last = Math.floor(bounds.bytes * 8 / size) - 1

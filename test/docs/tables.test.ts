@@ -183,6 +183,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "CircuitBreakerOptions.open": [guard.openMillis],
   "CircuitBreakerOptions.probeTimeout": [guard.probeMillis],
   "BloomOptions.errorRate": [guard.errorRate],
+  "BitsOptions.size": [BoundsDefaults.cells.size],
   "Options.maxClasses": [OptionsDefaults.metrics.maxClasses],
   "Options.history": [OptionsDefaults.history.slots]
 }

@@ -58,8 +58,8 @@ export const transaction = {
   retries: { times: 5, firstMillis: 10 }
 }
 
-/** The bytes of `Cached.bits`, and the times of `Cached.countInWindow`. */
-export const cells = { bytes: 1_048_576, times: 10_000 }
+/** `Cached.bits`: its bytes, and the bits of a cell. The times of `Cached.countInWindow`. */
+export const cells = { bytes: 1_048_576, size: 1, times: 10_000 }
 
 /** `Cached.update`: attempts and pauses while others write the key, and how long a slow update delays the next. */
 export const update = { tries: 30, firstMillis: 1, mostMillis: 250, turnMillis: 1000 }
