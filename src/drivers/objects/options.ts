@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isWellFormed } from "../../internal/codec/bytes.ts"
 import * as Defaults from "../../internal/defaults/objects.ts"
-import { positiveMillis, refuseUnless } from "../../internal/options/options.ts"
+import { positiveMillis, refuseUndefined, refuseUnless } from "../../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
 import * as Ttl from "../../Ttl.ts"
 
@@ -97,10 +97,7 @@ export const configOf = (what: string, options: BucketOptions, tagMillis: number
     `${what}: "prefix" must be one or more names, of at most 200 bytes, with a slash between them`
   )
   // Otherwise a program whose variable is not set would send its keys to Amazon.
-  refuseUnless(
-    !("endpoint" in options) || options.endpoint !== undefined,
-    `${what}: "endpoint" is there and undefined, as if a variable were not set: set it, or leave "endpoint" out`
-  )
+  refuseUndefined(what, options, "endpoint")
   return {
     bucket,
     url: `${endpointOf(what, options.endpoint ?? `https://s3.${region}.amazonaws.com`)}/${bucket}`,

@@ -3,7 +3,7 @@ import * as Redacted from "effect/Redacted"
 import { CacheConfigError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import * as Limits from "../../internal/defaults/redis.ts"
-import { positiveMillis, requireObject } from "../../internal/options/options.ts"
+import { positiveMillis, refuseUndefined, requireObject } from "../../internal/options/options.ts"
 import { bytesIn, type SizeInput } from "../../internal/options/size.ts"
 import type * as Ttl from "../../Ttl.ts"
 import type { Address, Client, Settings } from "./connection/client.ts"
@@ -160,9 +160,7 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
     }
   }
   if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server: leave \"url\" out")
-  if (url === undefined && "url" in options && client === undefined && sentinel === undefined) {
-    refuse(what, `"url" is there and undefined, as if a variable were not set: set it, or leave "url" out`)
-  }
+  if (client === undefined && sentinel === undefined) refuseUndefined(what, options, "url")
   const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
   const database = databaseOf(what, options.database, server.database)
   const settings = settingsOf(what, options, server, database)

@@ -15,6 +15,13 @@ export const requireObject = (what: string, options: unknown, example = "an obje
   throw mistake(`${what} needs options: pass ${example}`)
 }
 
+/** An option that is there and undefined has the value of a variable that is not set, so its default is not meant. */
+export const refuseUndefined = (what: string, options: object, name: string): void =>
+  refuseUnless(
+    !(name in options) || (options as Record<string, unknown>)[name] !== undefined,
+    `${what}: "${name}" is there and undefined, as if a variable were not set: set it, or leave "${name}" out`
+  )
+
 export const positiveMillis = (name: string, input: Ttl.Input): number => {
   const millis = toMillis(input, name)
   if (millis > 0) return millis

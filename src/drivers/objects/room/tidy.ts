@@ -120,6 +120,6 @@ export const tidying = (self: Objects): Effect.Effect<unknown, never, Scope.Scop
     (isTaken) => isTaken ? Effect.ensuring(cleanUp(self, takeTurn), Effect.ignore(endTurn)) : Effect.void
   )
   return Effect.forkScoped(
-    Effect.forever(Effect.andThen(Effect.sleep(Room.tidyMillis + Room.pauseMillis), Effect.ignore(look)))
+    Effect.forever(Effect.andThen(Effect.sleep(Room.tidyMillis + Room.pauseMillis), Effect.exit(look)))
   )
 }

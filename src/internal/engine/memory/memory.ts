@@ -196,7 +196,8 @@ interface Coming {
 /** Removes at most `most` entries, until the rest fits. If the policy names no victim, evicts the newest entry. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
-    const expired = Deadlines.firstExpired(self.deadlines, now) ?? self.kept.values().next().value
+    const expired = Deadlines.firstExpired(self.deadlines, now) ??
+      (self.kept.size === 0 ? undefined : self.kept.values().next().value)
     if (expired !== undefined) drop(self, expired, "expired")
     else {
       const victim = victimOf(self, coming)
