@@ -4,7 +4,7 @@
  * source nor the test changes.
  *
  *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, far, alone,
+ *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, alone, far,
  *                                                 model
  *     npm run mutants -- read --only "serve.ts"   those with this in their names
  */
@@ -22,7 +22,7 @@ const { positionals: names, values: args } = parseArgs({
   options: { until: { type: "string", default: "schedules" }, only: { type: "string", default: "" } }
 })
 const asked = names.map((name) => ({ name, ...rooms[name] ?? unknownRoom(name) }))
-const until = ["show", "near", "far", "alone", "model", "schedules"].indexOf(args.until)
+const until = ["show", "near", "alone", "far", "model", "schedules"].indexOf(args.until)
 
 function unknownRoom(name: string): never {
   throw new Error(`there is no room "${name}", but ${Object.keys(rooms).join(", ")}`)
@@ -167,8 +167,8 @@ if (until > 0) {
   await meetTests(mutants.flatMap((mutant) => knownOf(mutant).foundLast?.by ?? []), "named", budgetMillis)
   for (const pass of passes) await meetTests(near, pass, budgetMillis)
 }
-if (until > 1) await meetTests(far, "some", budgetMillis)
-if (until > 2) await meetAlone(near)
+if (until > 1) await meetAlone(near)
+if (until > 2) await meetTests(far, "some", budgetMillis)
 if (until > 3) {
   for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
   await meetAlone(model)
