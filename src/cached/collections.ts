@@ -87,8 +87,8 @@ export interface CachedMembers {
 }
 
 /**
- * Makes a handle to a set of texts under a string key. Each operation is one atomic step across all processes that
- * share the store.
+ * Makes a handle to a set of texts under a string key. Each operation is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *
@@ -184,8 +184,8 @@ export interface CachedBits {
 
 /**
  * Makes a handle to many small numbers under one string key: unsigned cells of `size` bits that saturate, so a cell
- * never goes above its largest number or below 0. Each operation is one atomic step across all processes that share the
- * store.
+ * never goes above its largest number or below 0. Each operation is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *
@@ -295,8 +295,8 @@ export interface WindowOptions {
 
 /**
  * Counts this call, and returns how many were counted within the last `window`, this one included. When `limit` were
- * counted, the call is not, and the count is returned as it is. One atomic step across all processes that share the
- * store.
+ * counted, the call is not, and the count is returned as it is. Each call is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *
