@@ -55,9 +55,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a pipeline writes a row twice",
-    in: "finishing",
-    find: "found.push({ number, row, cells })",
-    replace: "found.push({ number, row, cells }, { number, row, cells })",
+    in: "start",
+    find: "Effect.sync(() => cells && found.push(",
+    replace: "Effect.sync(() => cells && found.push({ number: one.number, row: one.row, cells }, ",
     by
   },
   {

@@ -8,8 +8,8 @@ import type { Flight } from "../state.ts"
 import * as Job from "../telemetry/job.ts"
 
 /**
- * Like `Effect.scoped`, for an effect that the current fiber runs next, apart from the job of a pipeline. Allocates as little as possible, because every
- * load has a scope. Calls `onRelease` if the scope has something to release.
+ * Like `Effect.scoped`, for an effect that the current fiber runs next, apart from the job of a pipeline. Allocates as
+ * little as possible, because every load has a scope. Calls `onRelease` if the scope has something to release.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,

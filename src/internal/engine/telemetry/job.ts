@@ -17,6 +17,15 @@ export interface Job {
   readonly loaded: Set<string>
 }
 
+export const make = (patienceMillis: number): Job => ({
+  patienceMillis,
+  isOut: false,
+  calls: 0,
+  refreshes: 0,
+  unsaved: 0,
+  loaded: new Set()
+})
+
 /** Not a part of the policy: reads under the standard policy are the fastest. */
 export const Current = Context.Reference<Job | undefined>("effect-cached/Job", { defaultValue: () => undefined })
 
