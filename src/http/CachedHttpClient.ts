@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
+import { checkOptions, type Checks, isFlag, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -102,7 +102,7 @@ const checks: Checks<Options> = {
   secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
   ...Parts.checks,
   allowCookies: optional((allow, _, beside) => {
-    Parts.flag("allowCookies")(allow, _, beside)
+    isFlag("allowCookies")(allow, _, beside)
     refuseUnless((beside as Options).mode === "shared", "allowCookies is for shared mode: private mode stores cookies")
   })
 }

@@ -23,7 +23,15 @@ import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  isFlag,
+  isListOfText,
+  optional,
+  refuseUnless,
+  within
+} from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -152,8 +160,8 @@ const checks: Checks<Options> = {
   ignoreQuery: optional((names) =>
     refuseUnless(typeof names === "boolean" || isListOfText(names), "ignoreQuery must be true, or a list of names")
   ),
-  sortQuery: Parts.flag("sortQuery"),
-  requestDirectives: Parts.flag("requestDirectives"),
+  sortQuery: isFlag("sortQuery"),
+  requestDirectives: isFlag("requestDirectives"),
   allowReload: optional((allow) =>
     refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
   ),

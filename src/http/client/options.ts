@@ -3,6 +3,7 @@ import { boundBytes, type Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import {
   type Checks,
+  isFlag,
   isListOfText,
   optional,
   positiveCount,
@@ -41,9 +42,6 @@ interface Common {
 
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-export const flag = (name: string) =>
-  optional((value: unknown) => refuseUnless(typeof value === "boolean", `${name} must be true or false`))
-
 export const checks: Checks<Common> = {
   harmless: optional((names) => {
     refuseUnless(
@@ -53,7 +51,7 @@ export const checks: Checks<Common> = {
     const named = names.find((name) => credentials.includes(name.toLowerCase()))
     refuseUnless(named === undefined, `harmless must not contain ${named}, which names a user`)
   }),
-  allowCookies: flag("allowCookies"),
+  allowCookies: isFlag("allowCookies"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
   targets: optional((targets) =>
     refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
