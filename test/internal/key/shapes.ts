@@ -151,7 +151,7 @@ const field = (name: string, draw: Draw, shape: Shape, presences = all): Field =
 
 const all: ReadonlyArray<Field["presence"]> = ["required", "optionalKey", "optional"]
 
-// Another member of a union, such as JSON, may have `{}` without having `{ a: undefined }`, so these are different there.
+// In a union, they can differ: JSON has `{}`, but no `{ a: undefined }`.
 const presences = ({ either }: Allowed) => either === "union" ? all.slice(0, 2) : all
 
 /**
