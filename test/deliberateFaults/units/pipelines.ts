@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a pipeline writes its output in place, where a kill leaves a part of it",
     in: "draft",
-    find: "`${basename(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
+    find: "`${stemOf(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
     replace: "basename(target)",
     by
   },
