@@ -69,9 +69,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a column that the first row lacks is lost",
-    in: "tableOf",
-    find: "if (other !== undefined)",
-    replace: "if (other === null)",
+    in: "columnsIn",
+    find: "if (other === undefined)",
+    replace: "if (other !== null)",
     by
   },
   {
