@@ -24,10 +24,7 @@ import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
 import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
-import type { SizeInput } from "../internal/options/size.ts"
-import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
-import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
@@ -37,11 +34,10 @@ import * as Anonymous from "./rules/anonymous.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
 import { ownField } from "./rules/targeted.ts"
-import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf } from "./server/handled.ts"
+import { asHandled, failedAs, type Handler, originalOf, originOf } from "./server/handled.ts"
 import { normals, purged } from "./server/purge.ts"
 import { toServer } from "./server/response.ts"
 import { shownTo, unsteered } from "./server/shown.ts"
-import { tagsOf } from "./server/tags.ts"
 import { keyed, type Sent, sentOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -51,7 +47,7 @@ type Request = HttpServerRequest.HttpServerRequest
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Parts.CommonOptions {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
    * for anonymous requests, whose responses reach no others, also if it says `public`. A value does not apply to errors
@@ -86,52 +82,10 @@ export interface Options {
    */
   readonly requestDirectives?: boolean | undefined
   /**
-   * Names of fields that cannot name a user, beside those of the list, such as `["X-Client-Version"]`.
-   * @default none
-   */
-  readonly harmless?: ReadonlyArray<string> | undefined
-  /** Whether responses with cookies are stored. @default `false` */
-  readonly allowCookies?: boolean | undefined
-  /**
    * Whether a request with `Clear-Site-Data: "cache"` may make the handler load what it reads again.
    * @default none may
    */
   readonly allowReload?: ((request: Request) => boolean) | undefined
-  /** More tags for a stored response, beside those of its fields. @default none */
-  readonly tags?:
-    | ((request: HttpClientRequest.HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>)
-    | undefined
-  /** Fields that replace `Cache-Control` for this cache, the most specific first (RFC 9213). @default none */
-  readonly targets?: ReadonlyArray<string> | undefined
-  /** The largest body that is stored. Larger ones pass. @default 8 MiB */
-  readonly maxBody?: SizeInput | undefined
-  /**
-   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
-   * recently used go first. Of several that share a cache, the first one sets it.
-   * @default 64 MiB
-   */
-  readonly maxMemory?: SizeInput | undefined
-  /** How many variants of a resource are stored (`Vary`). @default 16 */
-  readonly maxVariants?: number | undefined
-  /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
-  readonly keep?: Ttl.Input | undefined
-  /**
-   * How long a request waits for the run of another one. It then runs the handler itself, and the run starts again once
-   * another request joins it.
-   * @default 5 seconds
-   */
-  readonly wait?: Ttl.Input | undefined
-  /**
-   * How long a `GET` or `HEAD` waits for its status and headers. It then gets 504 or what `stale-if-error` allows. A
-   * handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
-   * @default no limit
-   */
-  readonly timeout?: Ttl.Input | undefined
-  /**
-   * Without `timeout`: after how long without progress a handler runs again. Callers continue to wait.
-   * @default the `maxLoad` of the layer: 1 minute
-   */
-  readonly maxLoad?: Ttl.Input | undefined
 }
 
 const checks: Checks<Options> = {
@@ -226,14 +180,22 @@ export const make = (
   Caching
 > => {
   within("HttpCacheMiddleware", () => checkOptions("it", options, checks))
+  const { allowCookies = false, inherit = false, targets = [] } = options
   const respond = answerWith(options)
-  return Effect.withFiber((fiber) =>
-    Effect.map(Caching, (caching) => {
-      const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
-      Parts.bound(caching, options)
-      normals.set(caching, [...normals.get(caching) ?? [], options])
+  return Effect.map(
+    Parts.clientOf({ ...options, targets: [...targets, ownField] }, {
+      mode: "shared",
+      scope: "server",
+      storesCookies: allowCookies,
+      failedAs,
+      inherit,
+      about: originalOf,
+      keyed: (href) => keyed(href, options)
+    }),
+    (self) => {
+      normals.set(self.caching, [...normals.get(self.caching) ?? [], options])
       return (app) => Effect.withFiber((fiber) => respond(self, app as Handler, fiber))
-    })
+    }
   )
 }
 
@@ -443,30 +405,6 @@ const fieldsOfDocument = {
   "Cache-Status": field("string", "How the cache has answered (RFC 9211)")
 }
 
-const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "caching" | "context"> => {
-  const parts = Parts.parse(options)
-  return {
-    ...parts,
-    tokens,
-    mode: "shared",
-    scope: "server",
-    failedAs,
-    storesImplicitly: false,
-    inherit: options.inherit ?? false,
-    targets: [...parts.targets, ownField],
-    hidesCredentials: false,
-    partition: () => "",
-    isUsual: (response) => originalOf(response)?.isUsual === true,
-    withheldBy: (response) => originalOf(response)?.withheldBy,
-    keyed: (href) => keyed(href, options),
-    tags: (request, response) => [
-      ...tagsOf(response.headers),
-      ...originalOf(response)?.tags ?? [],
-      ...parts.tags(request, response)
-    ]
-  }
-}
-
 type Respond = (
   self: Client,
   handler: Handler,
@@ -498,7 +436,7 @@ const answerWith = (options: Options): Respond => {
     }
     const { context } = fiber
     const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.named.href })
-    const origin = new HandlerOrigin({
+    const origin = originOf({
       handler: reloads ? Cached.invalidateFurther(handling) : handling,
       request,
       sent: resource.sent,

@@ -289,9 +289,9 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
       return body.length === length ? kept({ ...variant, body }) : refuse("length", body)
     })
   }
-  arrive(call, variant, response)
+  const arrival = arrive(call, variant, response)
   return call.isBackground
-    ? Effect.map(Stream.runDrain(bodyStream(call, variant, response)), () => kept(variant))
+    ? Effect.map(Stream.runDrain(bodyStream(call, variant, arrival)), () => kept(variant))
     : Effect.succeed(kept(variant))
 }
 

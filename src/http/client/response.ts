@@ -38,9 +38,10 @@ export class CachedResponse extends OfServer {
   constructor({ cookies, fields, request, status, url }: Parts, content: Content) {
     const headers = Headers.isHeaders(fields) ? fields : Headers.fromRecordUnsafe(fields as { [name: string]: string })
     // The constructors of Effect would copy the fields, which no one else has: each answer has its own.
-    const server: { -readonly [Name in keyof CachedResponse["server"]]: CachedResponse["server"][Name] } = Object.create(
-      shape
-    )
+    const server: { -readonly [Name in keyof CachedResponse["server"]]: CachedResponse["server"][Name] } = Object
+      .create(
+        shape
+      )
     server.status = status
     server.statusText = undefined
     server.cookies = cookies.length === 0 ? Cookies.empty : Cookies.fromSetCookie(cookies)

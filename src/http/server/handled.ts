@@ -22,7 +22,7 @@ import { http } from "../../internal/defaults/options.ts"
 import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
-import type { Origin } from "../client/call.ts"
+import type { About, Origin } from "../client/call.ts"
 import { namesOf, personalBy } from "../rules/anonymous.ts"
 import { renderStatus } from "../rules/cacheStatus.ts"
 import type { Fields } from "../rules/fields.ts"
@@ -30,6 +30,7 @@ import { isHeuristic } from "../rules/storing.ts"
 import { ownField } from "../rules/targeted.ts"
 import { lasting } from "./lasting.ts"
 import { shownTo } from "./shown.ts"
+import { tagsOf } from "./tags.ts"
 import { queryOf, type Sent } from "./url.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -75,25 +76,11 @@ interface Parts {
 }
 
 /** The handler as the origin of one request of the server. */
-export class HandlerOrigin implements Origin {
-  readonly parts: Parts
-
-  constructor(parts: Parts) {
-    this.parts = parts
-  }
-
-  execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return handle(this.parts, asked)
-  }
-
-  within(context: Context.Context<never>): Origin {
-    return new HandlerOrigin({ ...this.parts, context })
-  }
-
-  again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return Effect.provideContext(this.execute(asked), this.parts.context)
-  }
-}
+export const originOf = (parts: Parts): Origin => ({
+  execute: (asked) => handle(parts, asked),
+  again: (asked) => Effect.provideContext(handle(parts, asked), parts.context),
+  within: (context) => originOf({ ...parts, context })
+})
 
 const handle = (
   { context, handler, isInterruptible, request, sent, usual }: Parts,
@@ -117,7 +104,7 @@ const handle = (
       const said = saying(response, headers, { ...usual, annotations })
       return Effect.map(isLoad ? tagged(said.response) : Effect.succeed(response), (response) => {
         const answer = HttpServerResponse.toClientResponse(response, { request: asked })
-        originals.set(answer, { ...said, response, tags: annotations.tags ?? [] })
+        originals.set(answer, { ...said, response, tags: [...tagsOf(response.headers), ...annotations.tags ?? []] })
         return answer
       })
     }),
@@ -168,13 +155,8 @@ const unwrapped = (response: Response): Response => {
   return HttpServerResponse.mergeCookies(named, cookies)
 }
 
-interface Original {
+interface Original extends About {
   readonly response: Response
-  readonly tags: ReadonlyArray<string>
-  /** Whether it does not say itself what its `Cache-Control` says. */
-  readonly isUsual: boolean
-  /** The field of the request for which it was given no `Cache-Control`. */
-  readonly withheldBy: string | undefined
 }
 
 const originals = new WeakMap<object, Original>()
