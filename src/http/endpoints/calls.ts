@@ -76,22 +76,14 @@ export interface Calls {
   readonly stream: (request: object, run: RunStream) => RunStream
 }
 
-interface OfRequest {
-  /** Makes the request as the functions of the annotation get it. */
-  readonly given: (request: any) => unknown
-  /** The tags of all its results. */
-  readonly tags: (request: any) => ReadonlyArray<string>
-}
-
 /** `undefined`: calls pass. */
 export const callsOf = (
   described: Described,
   annotation: Annotation | undefined,
-  side: Side,
-  { given, tags: ownTags }: OfRequest
+  side: Side
 ): Calls | undefined => {
   if (annotation === undefined) return undefined
-  const { isStream, name, obstacle } = described
+  const { given, isStream, name, obstacle, tags: ownTags } = described
   within(`HttpCache.Endpoint of "${name}"`, () => checkOptions("it", annotation, checks))
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {

@@ -116,8 +116,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a stored body is loaded again where a policy says so, although it cannot be",
     in: "bodyStream",
-    find: "response === undefined || arrivals.get(response)!.hasBegun ?",
-    replace: "response !== undefined && arrivals.get(response)!.hasBegun ?",
+    find: "arrival === undefined || arrival.hasBegun ?",
+    replace: "arrival !== undefined && arrival.hasBegun ?",
     by: client
   },
   {
@@ -242,8 +242,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a shared cache takes no notice of the user in a URL",
     in: "fieldsOf",
-    find: `user === ""`,
-    replace: `user !== "?"`,
+    find: `username + password === ""`,
+    replace: `username !== "?"`,
     by: client
   },
   {
@@ -333,7 +333,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: "self.storesImplicitly || Storing.isExplicit(mode, fields, control)",
+    find: `self.scope !== "server" || Storing.isExplicit(mode, fields, control)`,
     replace: "true",
     by: middleware
   },
@@ -389,9 +389,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in a group with a prefix, tags lead nowhere",
     in: "tagOf",
-    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag",
-    replace: "endpoint._tag",
+    find: "namedOf(endpoint)?.name ?? own",
+    replace: "own",
     by: endpointAttacks
+  },
+  {
+    name: "a tag with the name of a group leads nowhere",
+    in: "tagsIn",
+    find: "[undefined, place]",
+    replace: "[undefined]",
+    by: endpoints
   },
   {
     name: "clients of two servers share their results",
