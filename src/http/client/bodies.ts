@@ -11,6 +11,7 @@ import type { StreamCut, StreamLagged } from "../../CacheError.ts"
 import { readingAll } from "../../CachePolicy.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
+import { lagMillis } from "../../internal/options/lagMillis.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { type Arrival, type Call, empty, isRedirected } from "./call.ts"
@@ -232,7 +233,7 @@ export const bodyStream = (
       maxTtl: Infinity,
       maxBytes: self.maxBody,
       // It then loads the resource itself.
-      whenSlow: "failSoon",
+      ...{ [lagMillis]: http.lagMillis },
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,

@@ -564,8 +564,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a reader that has stopped delays others for seconds",
     in: "bodyStream",
-    find: `whenSlow: "failSoon"`,
-    replace: `whenSlow: "fail"`,
+    find: "[lagMillis]: http.lagMillis",
+    replace: "[lagMillis]: 5000",
     by: strangers
   },
   {
