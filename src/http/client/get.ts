@@ -13,7 +13,7 @@ import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, awaited, confirm, reasonOf, refreshed } from "./load.ts"
+import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
 import { found, onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
@@ -187,6 +187,7 @@ const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
     if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
       return Effect.succeed(served(call, call.own!.stored!, met.responseTime, { fwdStatus: 304, ...status }))
     }
+    if (confirmed !== undefined) drop(call)
     if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })
