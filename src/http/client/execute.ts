@@ -13,7 +13,7 @@ import { isSafe } from "../rules/invalidation.ts"
 import { requestDirectives } from "../rules/reuse.ts"
 import { type Answer, type Call, type Client, type Origin, passed } from "./call.ts"
 import { get, renew } from "./get.ts"
-import { head, unsafe } from "./others.ts"
+import { unsafe } from "./others.ts"
 import { type Named, placeOf, resourceAt } from "./places.ts"
 
 /** For whom a request of a client is. Requests with different texts share no responses. */
@@ -84,7 +84,6 @@ export const answer = (call: Call): Answer => {
   const { method } = call.request
   // No key contains a body.
   if (call.request.body._tag !== "Empty" && isSafe(method)) return passed(call, { fwd: "bypass" })
-  if (method === "GET") return get(call)
-  if (method === "HEAD") return call.asksWhole ? get(call) : head(call)
+  if (method === "GET" || method === "HEAD") return get(call)
   return isSafe(method) ? passed(call, { fwd: "method" }) : unsafe(call)
 }

@@ -125,23 +125,25 @@ const reasons = new WeakMap<Stored, "uri-miss" | "vary-miss" | "stale">()
 export const reasonOf = (resource: Stored): "uri-miss" | "vary-miss" | "stale" => reasons.get(resource) ?? "uri-miss"
 
 const validated = (call: Call, stale: Variant | undefined): Loaded =>
-  Effect.flatMap(asked(call, stale, true), ({ confirmed, isConditional, met }) => {
+  Effect.flatMap(asked(call, stale, true), ({ confirmed, met }) => {
     const kept = confirmed && confirm(call, confirmed, met)
     if (kept !== undefined) return Effect.succeed(kept)
-    if (met.response.status !== 304 || !isConditional) return store(call, stale, met)
+    if (met.response.status !== 304) return store(call, stale, met)
     // The origin has confirmed what is not stored, or not for this request.
-    return Effect.flatMap(exchange(call, plain(call.request)), (again) =>
-      Effect.map(store(call, undefined, again), (stored) => {
-        if (confirmed !== undefined && stored.variant === null) drop(call)
-        return stored
-      }))
+    return Effect.flatMap(
+      exchange(call, plain(call.request)),
+      (again) =>
+        Effect.map(store(call, undefined, again), (stored) => {
+          if (confirmed !== undefined && stored.variant === null) drop(call)
+          return stored
+        })
+    )
   })
 
 interface Asked {
   readonly met: Met
   /** The response that a `304` confirms. */
   readonly confirmed: Variant | undefined
-  readonly isConditional: boolean
 }
 
 /** The request for the whole response, whatever its caller has already. */
@@ -162,11 +164,10 @@ export const asked = (
     const current = there ? stale : undefined
     const others = isLoad && current === undefined ? othersOf(call) : none
     const conditions = conditionsOf(current, others.flatMap(({ etag }) => etagOf(etag) ?? []))
-    const isConditional = Object.keys(conditions).length > 0
     return Effect.flatMap(exchange(call, HttpClientRequest.setHeaders(plain(call.request), conditions)), (met) => {
       // After a redirect, another resource has answered.
       if (met.response.status !== 304 || isRedirected(call, met.response)) {
-        return Effect.succeed({ met, confirmed: undefined, isConditional })
+        return Effect.succeed({ met, confirmed: undefined })
       }
       const update = met.response.headers as Fields
       const one = current === undefined
@@ -174,11 +175,7 @@ export const asked = (
         : Effect.succeed(isConfirmed(current, update) ? current : undefined)
       // A body that was arriving has gone if its reader has left meanwhile.
       return Effect.flatMap(one, (confirmed) =>
-        Effect.map(isComplete(call, confirmed), (there) => ({
-          met,
-          confirmed: there ? confirmed : undefined,
-          isConditional
-        })))
+        Effect.map(isComplete(call, confirmed), (there) => ({ met, confirmed: there ? confirmed : undefined })))
     })
   })
 
