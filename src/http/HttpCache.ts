@@ -15,9 +15,10 @@ import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Stream from "effect/Stream"
 import { Caching } from "../Caching.ts"
 import { checkOptions, type Checks, mistake, optional, refuseUnless, within } from "../internal/options/options.ts"
-import type { Strategy } from "../Strategy.ts"
-import { type Annotation, type Calls, callsOf, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
+import { type Calls, callsOf, type EndpointOptions, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
 import { knownPlaceOf, ofEndpoint, ofRpc, TagName, tagOf } from "./endpoints/described.ts"
+
+export type { EndpointOptions } from "./endpoints/calls.ts"
 
 /**
  * The request as the functions of an annotation get it: the parts of a request, or the payload of an `Rpc`.
@@ -41,29 +42,6 @@ export type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
 export type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
   : E extends HttpApiEndpoint.Constraint ? E["~Success"]["Type"]
   : never
-
-/**
- * The options of an annotation.
- * @category options
- * @since 0.1.0
- */
-export interface EndpointOptions<in Req = any, in Val = any> {
-  /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
-  readonly strategy?: Strategy<any, any, any> | undefined
-  /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
-  readonly shared?: boolean | undefined
-  /**
-   * Parts of a request that make no difference to the result: `"params"`, `"query"`, `"headers"` or `"payload"`.
-   * @default none: all that have schemas are in the key
-   */
-  readonly ignore?: ReadonlyArray<"params" | "query" | "headers" | "payload"> | undefined
-  /** Tags of a result, beside those that `HttpCache.tag` gives. @default none */
-  readonly tags?: ((request: Req, value: Val) => ReadonlyArray<string>) | undefined
-  /** For an endpoint that changes something: the tags to invalidate when it has succeeded. @default none */
-  readonly invalidates?: ((request: Req) => ReadonlyArray<string>) | undefined
-  /** A text in every key. Change it when results change in a way that no schema shows. @default none */
-  readonly version?: string | undefined
-}
 
 /**
  * The annotation of endpoints that are cached, or that invalidate others.
@@ -192,8 +170,8 @@ const sideOf = (name: Side["name"], of: string, options: Options<any>): Side => 
 
 type Annotated = { readonly annotations: Context.Context<never> }
 
-const annotationOf = ({ annotations }: Annotated): Annotation | undefined =>
-  annotations.mapUnsafe.get(Endpoint.key) as Annotation | undefined
+const annotationOf = ({ annotations }: Annotated): EndpointOptions | undefined =>
+  annotations.mapUnsafe.get(Endpoint.key) as EndpointOptions | undefined
 
 interface Known {
   readonly name: string

@@ -107,13 +107,12 @@ const againOf = (
   call: Call,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError> => {
-  const { clock, head, origin, renew, self: { caching } } = call
+  const { clock, head, renew, self: { caching } } = call
   const { "if-range": _, range: __, ...fields } = head.fields
   const anew = {
     ...call,
     request,
     head: { ...head, fields },
-    origin: origin.again === undefined ? origin : { execute: origin.again },
     startedAt: clock.currentTimeMillisUnsafe(),
     own: undefined
   }

@@ -86,8 +86,6 @@ export interface Client extends Rules {
 
 /** The next one after the cache: a client, or the handler of a server. */
 export interface Origin extends Pick<HttpClient, "execute"> {
-  /** Like `execute`, for a fiber without the services of the request: the one that sends its response. */
-  readonly again?: HttpClient["execute"]
   /** The same for a load in the background, which outlives the request and reads the body itself. */
   readonly within?: (context: Context.Context<never>) => Origin
 }

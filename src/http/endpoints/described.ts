@@ -132,7 +132,7 @@ export const tagOf = (endpoint: Tagged, of?: unknown, place?: string): string =>
     : [endpoint.identifier, endpoint.params]
   const name = `${namedOf(endpoint)?.name ?? own}${place === undefined ? "" : ` in ${place}`}`
   const base = `http:endpoint:${name}`
-  return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(name, schema))({ of }))}`
+  return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(schema))({ of }))}`
 }
 
 /** The tags of the results. Beside another endpoint that has the same ones, each has some with its place too. */
@@ -150,17 +150,11 @@ export const knownPlaceOf = (endpoint: Tagged): string | undefined => {
   return places.length === 1 ? places[0] : undefined
 }
 
-interface PartClass {
-  new(input: { readonly of: unknown }): CacheKey.Any
-}
+const parts = new WeakMap<Schema.Top, ReturnType<typeof keyClass>>()
 
-const parts = new WeakMap<Schema.Top, Map<string, PartClass>>()
-
-const partOf = (name: string, schema: Schema.Top): PartClass => {
-  const known = parts.get(schema) ?? new Map<string, PartClass>()
-  parts.set(schema, known)
-  const made = known.get(name) ?? keyClass("HttpEndpointPart", { of: schema }, { success: Schema.Void })
-  known.set(name, made)
+const partOf = (schema: Schema.Top): ReturnType<typeof keyClass> => {
+  const made = parts.get(schema) ?? keyClass("HttpEndpointPart", { of: schema }, { success: Schema.Void })
+  parts.set(schema, made)
   return made
 }
 

@@ -2,6 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
@@ -55,15 +56,11 @@ export const Inherits: Context.Reference<boolean> = Context.Reference<boolean>(
 )
 
 /** The failure of a handler, as an origin that cannot be reached. */
-class HandlerFailed {
+class HandlerFailed extends Data.Class<{
   readonly failure: Cause.Cause<unknown>
   /** The status with which it is answered. */
   readonly status: number
-  constructor(failure: Cause.Cause<unknown>, status: number) {
-    this.failure = failure
-    this.status = status
-  }
-}
+}> {}
 
 interface Parts {
   readonly handler: Handler
@@ -77,8 +74,8 @@ interface Parts {
 
 /** The handler as the origin of one request of the server. */
 export const originOf = (parts: Parts): Origin => ({
-  execute: (asked) => handle(parts, asked),
-  again: (asked) => Effect.provideContext(handle(parts, asked), parts.context),
+  // The fiber that sends a response, and asks again for its body, has not the services of the request.
+  execute: (asked) => Effect.updateContext(handle(parts, asked), (own) => Context.merge(parts.context, own)),
   within: (context) => originOf({ ...parts, context })
 })
 
@@ -114,7 +111,10 @@ const handle = (
         : Effect.flatMap(causeResponse(cause), ([{ status }]) =>
           Effect.fail(
             new HttpClientError.HttpClientError({
-              reason: new HttpClientError.TransportError({ request: asked, cause: new HandlerFailed(cause, status) })
+              reason: new HttpClientError.TransportError({
+                request: asked,
+                cause: new HandlerFailed({ failure: cause, status })
+              })
             })
           ))
     )

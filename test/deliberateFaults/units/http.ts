@@ -129,9 +129,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a body that is loaded again is made without the services of its request",
-    in: "againOf",
-    find: "again === undefined ?",
-    replace: "again === again ?",
+    in: "originOf",
+    find: "Context.merge(parts.context, own)",
+    replace: "own",
     by: middleware
   },
   {
@@ -220,7 +220,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "in an outage, a range is not cut out of the stale response",
-    in: "ranged",
+    in: "part",
     find: "insteadOf(call, whole,",
     replace: "insteadOf(call, undefined,",
     by: client
@@ -228,8 +228,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a 304 confirms a response whose body has gone meanwhile",
     in: "asked",
-    find: "confirmed: there ? confirmed : undefined,",
-    replace: "confirmed,",
+    find: "confirmed: there ? confirmed : undefined }",
+    replace: "confirmed }",
     by: client
   },
   {
@@ -451,9 +451,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "confirm",
+    in: "drop",
     find: "inBackground(self, Cached.remove(place.key))",
-    replace: "void place.key",
+    replace: "void [self, place]",
     by: sockets
   },
   {
