@@ -2,23 +2,18 @@
  * A shared cache in front of the handlers of an HTTP server (RFC 9111), and its purge.
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
-import * as HttpBody from "effect/http/HttpBody"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
@@ -412,7 +407,7 @@ type Respond = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
 
 const answerWith = (options: Options): Respond => {
-  const { allowReload, cacheControl, hosts, inherit, requestDirectives = true, strategy } = options
+  const { allowReload, hosts, requestDirectives = true } = options
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
   return (self, handler, fiber) => {
@@ -440,26 +435,20 @@ const answerWith = (options: Options): Respond => {
       handler: reloads ? Cached.invalidateFurther(handling) : handling,
       request,
       sent: resource.sent,
-      usual: { control: cacheControl, strategy, inherits: inherit !== undefined, harmless: self.harmless },
+      usual: options,
+      harmless: self.harmless,
       context,
       isInterruptible: (fiber as { readonly interruptible?: boolean }).interruptible !== false
     })
     const call = callAt(self, {
       origin,
       clock,
-      request: HttpClientRequest.makeWith(
-        method,
-        resource.named.href,
-        UrlParams.empty,
-        noHash,
-        fields,
-        HttpBody.empty
-      ),
+      request: HttpClientRequest.make(method as "GET")(resource.named.href, { headers: fields }),
       fields: fields as Fields,
       asksWhole: method === "GET" || !isOfHead(context)
     }, resource.named)
     // Servers run middleware where nothing interrupts it. The wait may be interrupted; the handler is run as there.
-    const asked = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
+    const asked = Effect.catch(Effect.map(Effect.interruptible(answer(call)), toServer), asHandled)
     // A router does not find by `GET` the route that answers only `HEAD`.
     const given = method !== "HEAD" ?
       asked :
@@ -468,9 +457,7 @@ const answerWith = (options: Options): Respond => {
         isNotFound,
         () => passing(handler, shownTo(request, { headers, method, sent: resource.sent }))
       )
-    return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
-      ? given
-      : Effect.provideService(given, Caching, self.caching)
+    return Effect.provideService(given, Caching, self.caching)
   }
 }
 
@@ -501,18 +488,8 @@ const Handling = Context.Reference<{ readonly caching: Client["caching"]; readon
   { defaultValue: () => undefined }
 )
 
-const answered = {
-  onSuccess: (response: HttpClientResponse) => Effect.succeed(toServer(response)),
-  onFailure: (cause: Cause.Cause<HttpClientError>) => {
-    const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-    return error === undefined ? Effect.failCause(cause) : asHandled(error)
-  }
-}
-
 /** A hit sends no request to the handler, so that all share these. */
 const ofHit = { origin: { execute: () => Effect.die("a hit asks no origin") }, request: HttpClientRequest.get("") }
-
-const noHash = Option.none<string>()
 
 interface Resource {
   readonly named: Named

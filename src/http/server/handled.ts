@@ -40,13 +40,10 @@ export type Handler = Effect.Effect<Response, unknown, any>
 
 /** How to cache responses that say nothing about caching and answer anonymous requests. */
 interface Usual {
-  /** The fields that cannot name a user. */
-  readonly harmless: Set<string>
-  /** Their `Cache-Control`. */
-  readonly control: string | ((response: Response) => string | undefined) | undefined
-  readonly inherits: boolean
+  readonly cacheControl?: string | ((response: Response) => string | undefined) | undefined
   /** Their lifetime in this cache alone. */
-  readonly strategy: Strategy.Strategy<Response, any, any> | undefined
+  readonly strategy?: Strategy.Strategy<Response, any, any> | undefined
+  readonly inherit?: "changes" | undefined
 }
 
 /** Whether a response is removed with the entries that its handler reads. */
@@ -67,6 +64,8 @@ interface Parts {
   readonly request: HttpServerRequest.HttpServerRequest
   readonly sent: Sent
   readonly usual: Usual
+  /** The fields that cannot name a user. */
+  readonly harmless: Set<string>
   readonly context: Context.Context<never>
   /** Whether the handler may be interrupted where it does not say so. */
   readonly isInterruptible: boolean
@@ -80,13 +79,13 @@ export const originOf = (parts: Parts): Origin => ({
 })
 
 const handle = (
-  { context, handler, isInterruptible, request, sent, usual }: Parts,
+  { context, handler, harmless, isInterruptible, request, sent, usual }: Parts,
   asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const { headers, method } = asked
   const isLoad = method === "GET" || method === "HEAD"
   const given = isLoad ? shownTo(request, { headers, method, sent }) : request
-  const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
+  const inheriting = usual.inherit !== undefined ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
   const bounded = isInterruptible ? Effect.interruptible(kept) : Effect.uninterruptible(kept)
@@ -98,7 +97,7 @@ const handle = (
     // The handler annotates also where its response passes.
     Effect.provideService(Outside, { annotations: undefined }),
     Effect.flatMap(([response, annotations]) => {
-      const said = saying(response, headers, { ...usual, annotations })
+      const said = saying(response, headers, { ...usual, harmless, annotations })
       return Effect.map(isLoad ? tagged(said.response) : Effect.succeed(response), (response) => {
         const answer = HttpServerResponse.toClientResponse(response, { request: asked })
         originals.set(answer, { ...said, response, tags: [...tagsOf(response.headers), ...annotations.tags ?? []] })
@@ -202,7 +201,7 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
     ? Effect.sync(() => sha256(bytes))
     : Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))
 
-interface Said extends Omit<Usual, "inherits"> {
+interface Said extends Usual, Pick<Parts, "harmless"> {
   readonly annotations: Cached.Annotations
 }
 
@@ -213,7 +212,7 @@ interface Said extends Omit<Usual, "inherits"> {
 const saying = (
   response: Response,
   asked: Headers.Headers,
-  { annotations, control, harmless, strategy }: Said
+  { annotations, cacheControl: control, harmless, strategy }: Said
 ): Pick<Original, "response" | "isUsual" | "withheldBy"> => {
   const { headers } = response
   const as = (withheldBy?: string) => ({ response, isUsual: false, withheldBy })
