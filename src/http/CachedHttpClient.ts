@@ -11,6 +11,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Caching } from "../Caching.ts"
+import { toHex } from "../internal/codec/bytes.ts"
 import { http } from "../internal/defaults/options.ts"
 import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type * as Token from "../internal/token.ts"
@@ -179,11 +180,9 @@ const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.To
     const credentials = JSON.stringify([personal.map((name) => [name, headers[name]]), username, password])
     const before = known.get(credentials)
     if (before !== undefined) return before
-    const digest = hex(hmac(sha256, key, encoder.encode(credentials)).subarray(0, 16))
+    const digest = toHex(hmac(sha256, key, encoder.encode(credentials)), 0, 16)
     known.set(credentials, digest)
     if (known.size > http.mostDigests) known.delete(known.keys().next().value!)
     return digest
   }
 }
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

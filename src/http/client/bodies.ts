@@ -1,7 +1,7 @@
 /** The bodies of stored responses: beside their fields, or as streams that are stored while they arrive. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { HttpClientError } from "effect/http/HttpClientError"
+import { DecodeError, HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -216,9 +216,10 @@ export const bodyStream = (
   variant: Variant,
   arrival: Arrival | undefined
 ): Response.Body => {
-  const failed = (cause: unknown, description?: string): HttpClientError => {
+  const failed = (cause: unknown, description = "the body cannot be read"): HttpClientError => {
     const parts = { request, url: "", status: variant.status, fields: {}, cookies: [] }
-    return Response.decodeError(arrival?.response ?? Response.make(parts, empty), cause, description)
+    const response = arrival?.response ?? Response.make(parts, empty)
+    return new HttpClientError({ reason: new DecodeError({ request: response.request, response, cause, description }) })
   }
   const origin = arrival === undefined
     ? Stream.suspend(() => Stream.fail(failed(gone, "the stored body is gone")))

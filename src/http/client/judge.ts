@@ -33,11 +33,10 @@ export const judged = ({ head, named, request, self }: Call, { response, ...time
   const groups = groupsOf(sent["cache-groups"]).map((group) => groupTag(named.url.origin, group))
   // The former response does not speak for the fields of an update that answers one user.
   const saysSo = isForAll && Storing.isForAll(controlOf(sent, self.targets))
-  const why = Storing.whyNotStored(self, head.fields, result, { control, isForAll: saysSo }) ??
-    (self.scope !== "server" || Storing.isExplicit(mode, fields, control)
-      ? undefined
-      : about?.withheldBy ?? "implicit") ??
+  const isImplicit = self.scope !== "server"
+  const refusal = Storing.whyNotStored(self, head.fields, result, { control, isForAll: saysSo, isImplicit }) ??
     (self.storesCookies || cookies.length === 0 ? undefined : "set-cookie")
+  const why = refusal === "implicit" ? about?.withheldBy ?? refusal : refusal
   const variant = {
     id: before?.id ?? self.tokens.next(16),
     status: result.status,

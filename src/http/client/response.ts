@@ -2,16 +2,14 @@
 import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"
-import * as HttpClientError from "effect/http/HttpClientError"
+import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type { Fields } from "../rules/fields.ts"
 
-type HttpError = HttpClientError.HttpClientError
-
-export type Body = Stream.Stream<Uint8Array, HttpError>
+export type Body = Stream.Stream<Uint8Array, HttpClientError>
 
 /** The bytes, or a stream of them. */
 export type Content = Uint8Array | Body
@@ -69,16 +67,6 @@ export const make = (parts: Parts, content: Content): HttpClientResponse => new 
 /** The response with other fields; its body and its connection stay. */
 export const withFields = (response: HttpClientResponse, fields: Fields): HttpClientResponse =>
   Object.create(response, { headers: { value: Headers.fromRecordUnsafe(fields as { [name: string]: string }) } })
-
-export const decodeError = (response: HttpClientResponse, cause: unknown, description?: string): HttpError =>
-  new HttpClientError.HttpClientError({
-    reason: new HttpClientError.DecodeError({
-      request: response.request,
-      response,
-      cause,
-      ...description === undefined ? {} : { description }
-    })
-  })
 
 /** The body of a response as a stream: empty where the client says that there is none. */
 export const bodyOf = (response: HttpClientResponse): Body =>

@@ -38,8 +38,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "{ control, isForAll: saysSo }) ??",
-    replace: "{ control, isForAll: true }) ??",
+    find: "isForAll: saysSo,",
+    replace: "isForAll: true,",
     by: endpoints
   },
   {
@@ -333,7 +333,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: `self.scope !== "server" || Storing.isExplicit(mode, fields, control)`,
+    find: `self.scope !== "server"`,
     replace: "true",
     by: middleware
   },
