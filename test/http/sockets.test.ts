@@ -341,6 +341,14 @@ describe("conditions, HEAD and ranges of clients", () => {
     expect((await ask()).body).toBe("run 2")
   })
 
+  it("a 304 that no condition has asked for is passed, and runs the handler once", async () => {
+    const { ask, state } = await served((_, run) =>
+      Effect.succeed(HttpServerResponse.empty({ status: 304, headers: { etag: `"${run}"` } }))
+    )
+    expect([(await ask()).status, (await ask({ headers: { "if-none-match": "\"1\"" } })).status]).toEqual([304, 304])
+    expect(state.runs).toBe(2)
+  })
+
   it("a range of a whole that is personal or too large goes to the handler, which makes no whole of it again", async () => {
     const asked: Array<string | undefined> = []
     const { ask } = await served((request) => {

@@ -125,10 +125,10 @@ const reasons = new WeakMap<Stored, "uri-miss" | "vary-miss" | "stale">()
 export const reasonOf = (resource: Stored): "uri-miss" | "vary-miss" | "stale" => reasons.get(resource) ?? "uri-miss"
 
 const validated = (call: Call, stale: Variant | undefined): Loaded =>
-  Effect.flatMap(asked(call, stale, true), ({ confirmed, met }) => {
+  Effect.flatMap(asked(call, stale, true), ({ confirmed, isConditional, met }) => {
     const kept = confirmed && confirm(call, confirmed, met)
     if (kept !== undefined) return Effect.succeed(kept)
-    if (met.response.status !== 304) return store(call, stale, met)
+    if (met.response.status !== 304 || !isConditional) return store(call, stale, met)
     // The origin has confirmed what is not stored, or not for this request.
     return Effect.flatMap(
       exchange(call, plain(call.request)),
@@ -144,6 +144,7 @@ interface Asked {
   readonly met: Met
   /** The response that a `304` confirms. */
   readonly confirmed: Variant | undefined
+  readonly isConditional: boolean
 }
 
 /** The request for the whole response, whatever its caller has already. */
@@ -164,10 +165,11 @@ export const asked = (
     const current = there ? stale : undefined
     const others = isLoad && current === undefined ? othersOf(call) : none
     const conditions = conditionsOf(current, others.flatMap(({ etag }) => etagOf(etag) ?? []))
+    const isConditional = Object.keys(conditions).length > 0
     return Effect.flatMap(exchange(call, HttpClientRequest.setHeaders(plain(call.request), conditions)), (met) => {
       // After a redirect, another resource has answered.
       if (met.response.status !== 304 || isRedirected(call, met.response)) {
-        return Effect.succeed({ met, confirmed: undefined })
+        return Effect.succeed({ met, confirmed: undefined, isConditional })
       }
       const update = met.response.headers as Fields
       const one = current === undefined
@@ -175,7 +177,11 @@ export const asked = (
         : Effect.succeed(isConfirmed(current, update) ? current : undefined)
       // A body that was arriving has gone if its reader has left meanwhile.
       return Effect.flatMap(one, (confirmed) =>
-        Effect.map(isComplete(call, confirmed), (there) => ({ met, confirmed: there ? confirmed : undefined })))
+        Effect.map(isComplete(call, confirmed), (there) => ({
+          met,
+          confirmed: there ? confirmed : undefined,
+          isConditional
+        })))
     })
   })
 

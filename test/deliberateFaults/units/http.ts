@@ -228,8 +228,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a 304 confirms a response whose body has gone meanwhile",
     in: "asked",
-    find: "confirmed: there ? confirmed : undefined }",
-    replace: "confirmed }",
+    find: "confirmed: there ? confirmed : undefined,",
+    replace: "confirmed,",
     by: client
   },
   {
