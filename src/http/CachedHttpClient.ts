@@ -16,6 +16,7 @@ import { http } from "../internal/defaults/options.ts"
 import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type * as Token from "../internal/token.ts"
 import { execute, type Whom } from "./client/execute.ts"
+import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { isHarmless, personalBy } from "./rules/anonymous.ts"
 
@@ -26,7 +27,7 @@ export type { CommonOptions } from "./client/options.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Parts.CommonOptions {
+export interface Options extends CommonOptions {
   /**
    * `"private"`: reuses the responses of one user, as a browser does. The fields of a request that could name a user
    * (`Authorization`, `Cookie`, `X-Api-Key` …) and the user in its URL are part of its key. `"shared"`: reuses those

@@ -23,6 +23,7 @@ import type { Strategy } from "../Strategy.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
+import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { type Named, resourceAt } from "./client/places.ts"
 import * as Anonymous from "./rules/anonymous.ts"
@@ -42,7 +43,7 @@ type Request = HttpServerRequest.HttpServerRequest
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Parts.CommonOptions {
+export interface Options extends CommonOptions {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
    * for anonymous requests, whose responses reach no others, also if it says `public`. A value does not apply to errors
@@ -130,7 +131,8 @@ const checks: Checks<Options> = {
  *   `Vary` says. Responses to other requests are shared, and other requests are answered from the cache, only if the
  *   response itself says `public` or `s-maxage`, or has one of the `targets`.
  * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it. What is added to a
- *   response inside it, also by `HttpRouter.cors`, compression and other pre-response handlers, is judged and stored.
+ *   response inside it, also by `HttpRouter.cors`, compression and other pre-response handlers, is judged and stored,
+ *   and the answer to a failure lacks it.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers of `GET` and `HEAD` do not see
  *   fields that change what the request is, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around
  *   this one.

@@ -601,6 +601,19 @@ describe("what handlers and middleware inside the cache add just before the resp
     expect(await from("http://b.example")).toEqual(["run 4", "http://b.example"])
     expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
   })
+
+  it("is missing in the answer to a failure, unless it is added around the cache", async () => {
+    const cors = HttpRouter.cors({ allowedOrigins: ["http://a.example", "http://b.example"] })
+    for (const isAround of [false, true]) {
+      const { ask } = await served(
+        () => Effect.fail("down"),
+        {},
+        (cache) => isAround ? Layer.provide(cache, cors as never) : Layer.merge(cache, cors)
+      )
+      const { bytes, status } = await ask({ headers: { Origin: "http://a.example" } })
+      expect([status, /^access-control-allow-origin: http:..a.example/im.test(bytes)]).toEqual([500, isAround])
+    }
+  })
 })
 
 it("a hit has the date of its response, so that Expires and Age count its age once", async () => {
