@@ -106,7 +106,7 @@ export const failed = (call: Call, stale: Variant | undefined, cause: Cause.Caus
  * Answers in place of an origin that failed: with the stale response, if it may be served and its body is there; with
  * an error, if a directive forbids it and the origin did not answer (RFC 9111, section 5.2.2.2); else as `otherwise`.
  */
-export const instead = (
+const instead = (
   call: Call,
   stale: Variant | undefined,
   status: number | undefined,
