@@ -312,6 +312,40 @@ describe("the series", () => {
       }).pipe(Effect.provide(layer(CacheLayer.memory())))
     ))
 
+  it.effect.each([true, false])(
+    "of reads tell what is stale apart from hits, each reader once (memory: %s)",
+    (memory) =>
+      withRegistry((registry, layer) => {
+        const fake = fakeStore()
+        fake.behave = () => ({ before: Effect.sleep(5) })
+        const options = { key: "k", ttl: "1 hour", timeout: "1 minute" } as const
+        const ahead = Cached.refreshAhead(Effect.delay(Effect.succeed(1), "1 second"), {
+          ...options,
+          refreshAfter: "30 minutes"
+        })
+        const down = Cached.failover(Effect.fail("down"), { ...options, retryAfter: "1 hour" })
+        const seen = (read: Effect.Effect<unknown, unknown, Caching.Caching>) =>
+          Effect.gen(function*() {
+            yield* start(read)
+            yield* start(read)
+            for (const millis of [5, 5, 1000, 5]) yield* Effect.andThen(TestClock.adjust(millis), settle)
+            return nonzero(valuesOf(registry, "reads_total"))
+          })
+        return within(
+          layer(over(fake, { memory })),
+          Effect.gen(function*() {
+            yield* seen(ahead)
+            const hit = { " load": 1, " joined": 1, [memory ? " memory" : " store"]: 2 }
+            expect(yield* seen(ahead)).toEqual(hit)
+            yield* TestClock.adjust("40 minutes")
+            expect(yield* seen(ahead)).toEqual({ ...hit, " stale": 2 })
+            expect(yield* seen(down)).toEqual({ ...hit, " stale": 2, " fallback": 2 })
+            expect(yield* seen(down)).toEqual({ ...hit, " stale": 4, " fallback": 2 })
+          })
+        )
+      })
+  )
+
   it.effect("of a store tell its operations, its faults and its state", () =>
     withRegistry((registry, layer) => {
       const fake = fakeStore()
@@ -340,6 +374,38 @@ describe("the series", () => {
           isDown = false
         })
       )
+    }))
+
+  it.effect("of a store that answers through a callback tell the time of each question", () =>
+    withRegistry((registry, layer) => {
+      const inner = MemoryStore.make()
+      let answer = () => {}
+      const store: Store.Store = {
+        ...inner,
+        getUnsafe: undefined,
+        getCallback: (id, tags, done) => void (answer = () => done(Exit.succeed(inner.getUnsafe(id, tags))))
+      }
+      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      return Effect.gen(function*() {
+        const read = (key: string) => start(Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" }))
+        yield* Cached.set("a", 1)
+        yield* Cached.resize(1)
+        yield* Cached.set("c", 1)
+        yield* TestClock.adjust("1 minute")
+        yield* read("a")
+        yield* TestClock.adjust(500)
+        answer()
+        yield* settle
+        expect(valuesOf(registry, "store_operations_total")).toMatchObject({ "get success": 1 })
+        yield* read("b")
+        yield* TestClock.adjust("1 second")
+        expect(valuesOf(registry, "store_operations_total")).toMatchObject({ "get success": 1, "get Timeout": 1 })
+        const context = Context.make(Metric.MetricRegistry, registry)
+        const seconds = Metric.snapshotUnsafe(context).find(({ attributes, id }) =>
+          id === "effect_cached_store_seconds" && attributes?.["operation"] === "get"
+        )!
+        expect(seconds.state).toMatchObject({ count: 2, sum: 1.5 })
+      }).pipe(Effect.provide(layer(cache)))
     }))
 
   it.effect("of a store that refuses connections say so until it answers", () =>

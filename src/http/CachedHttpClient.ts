@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import { Caching } from "../Caching.ts"
 import { toHex } from "../internal/codec/bytes.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
+import { checkOptions, type Checks, isFlag, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type * as Token from "../internal/token.ts"
 import { execute, type Whom } from "./client/execute.ts"
 import type { CommonOptions } from "./client/options.ts"
@@ -58,7 +58,7 @@ const checks: Checks<Options> = {
   secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
   ...Parts.checks,
   allowCookies: optional((allow, _, beside) => {
-    Parts.flag("allowCookies")(allow, _, beside)
+    isFlag("allowCookies")(allow, _, beside)
     refuseUnless((beside as Options).mode === "shared", "allowCookies is for shared mode: private mode stores cookies")
   })
 }

@@ -18,7 +18,15 @@ import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  isFlag,
+  isListOfText,
+  optional,
+  refuseUnless,
+  within
+} from "../internal/options/options.ts"
 import type { Strategy } from "../Strategy.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
@@ -102,8 +110,8 @@ const checks: Checks<Options> = {
   ignoreQuery: optional((names) =>
     refuseUnless(typeof names === "boolean" || isListOfText(names), "ignoreQuery must be true, or a list of names")
   ),
-  sortQuery: Parts.flag("sortQuery"),
-  requestDirectives: Parts.flag("requestDirectives"),
+  sortQuery: isFlag("sortQuery"),
+  requestDirectives: isFlag("requestDirectives"),
   allowReload: optional((allow) =>
     refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
   ),

@@ -1,8 +1,8 @@
 /** The request of `main.ts` to the worker that runs tests, and the answers of the worker, one line each. */
 import { appendFileSync, readFileSync } from "node:fs"
 
-/** Some of the tests of a file: every fifth and then the rest of the quick ones, or the slow ones. */
-export type Pass = "some" | "quick" | "slow"
+/** Some of the tests of a file: those named, every fifth and then the rest of the quick ones, or the slow ones. */
+export type Pass = "named" | "some" | "quick" | "slow"
 
 export interface Asked {
   /** The instrumented sources. */
@@ -12,6 +12,8 @@ export interface Asked {
   /** From the first import on: only this mutant, in every test. */
   readonly active?: string | undefined
   readonly pass: Pass
+  /** The names for the pass `named`. */
+  readonly tests?: ReadonlyArray<string> | undefined
   /** A mutant that has met tests for so long is left alone. */
   readonly budgetMillis: number
 }

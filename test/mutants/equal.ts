@@ -52,6 +52,8 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     reason: "Without the shortcut, the longer way gives the same answer.",
     mutants: [
       "src/internal/engine/read/validate.ts checkCounting: memoryTtlMillis !== undefined => true",
+      "src/internal/engine/read/askStore.ts isCurrent: bornAt === engine.tagEpochs.epoch => false",
+      "src/internal/engine/read/read.ts joinable: flight.bornAt !== self.tagEpochs.epoch => true",
       `src/internal/engine/request/copy.ts copied: copy === "freeze" && Exit.isExit(answer) … r) && frozen.has(answer.value as object) => false`,
       `src/internal/engine/request/copy.ts copied: "freeze" => ""`,
       "src/internal/engine/request/decide.ts nowFor: !entry.hasDeadlines && request.deadlinesOnly => false",
@@ -89,6 +91,22 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     reason: "Names a fiber that never fails.",
     mutants: [
       `src/internal/engine/read/askStore.ts startTimer: "limits the time of questions to the store" => ""`
+    ]
+  },
+  {
+    reason: "The fiber of a reader that has left, or has been answered, has lost its context: it cannot be served.",
+    mutants: [
+      "src/internal/engine/read/askStore.ts conclude: isGone => false",
+      "src/internal/engine/read/askStore.ts received: question.isAnswered => false",
+      "src/internal/engine/read/askStore.ts conclude: true => false",
+      "src/internal/engine/read/askStore.ts endQuestions: !question.isAnswered => true"
+    ]
+  },
+  {
+    reason: "A second timer finds that the first has ended the questions.",
+    mutants: [
+      "src/internal/engine/read/askStore.ts begin: !questions.isTimed => true",
+      "src/internal/engine/read/askStore.ts startTimer: true => false"
     ]
   }
 ]

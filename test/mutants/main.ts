@@ -4,7 +4,7 @@
  * source nor the test changes.
  *
  *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, far, alone,
+ *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, alone, far,
  *                                                 model
  *     npm run mutants -- read --only "serve.ts"   those with this in their names
  */
@@ -22,16 +22,24 @@ const { positionals: names, values: args } = parseArgs({
   options: { until: { type: "string", default: "schedules" }, only: { type: "string", default: "" } }
 })
 const asked = names.map((name) => ({ name, ...rooms[name] ?? unknownRoom(name) }))
-const until = ["show", "near", "far", "alone", "model", "schedules"].indexOf(args.until)
+const until = ["show", "near", "alone", "far", "model", "schedules"].indexOf(args.until)
 
 function unknownRoom(name: string): never {
   throw new Error(`there is no room "${name}", but ${Object.keys(rooms).join(", ")}`)
 }
 
+/** The test that found a mutant, and the digest of its file. */
+interface Found {
+  readonly by: string
+  readonly test: string
+  readonly digest: string
+}
+
 /** The results of a mutant. */
 interface Known {
-  /** The test that found it, and its digest. */
-  found?: { readonly by: string; readonly test: string; readonly digest: string }
+  found?: Found
+  /** The test that found it before the source or that test changed. */
+  foundLast?: Found
   /** The digests of what has let it pass. */
   readonly passed: Array<string>
   spentMillis: number
@@ -65,14 +73,23 @@ const reasons = new Map(equal.flatMap(({ mutants, reason }) => mutants.map((muta
 const keptIn = ".cache/mutants/kept.json"
 const kept: Record<string, Record<string, Known>> = existsSync(keptIn) ? JSON.parse(readFileSync(keptIn, "utf8")) : {}
 const keyOf = (file: string) => `${file} ${digestOf([file])}`
-for (const key of Object.keys(kept)) if (key !== keyOf(key.split(" ")[0]!)) delete kept[key]
 const keys = new Map(files.map((file) => [file, keyOf(file)]))
-
-const knownOf = ({ file, name }: Mutant): Known =>
-  (kept[keys.get(file)!] ??= {})[name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
+const knownIn = (key: string, name: string): Known =>
+  (kept[key] ??= {})[name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
+const knownOf = ({ file, name }: Mutant) => knownIn(keys.get(file)!, name)
+for (const [key, old] of Object.entries(kept)) {
+  const current = keyOf(key.split(" ")[0]!)
+  if (key === current) continue
+  delete kept[key]
+  for (const [name, { found, foundLast = found }] of Object.entries(old)) {
+    if (foundLast !== undefined) knownIn(current, name).foundLast ??= foundLast
+  }
+}
 for (const mutant of mutants) {
   const known = knownOf(mutant)
-  if (known.found !== undefined && known.found.digest !== digestBy(known.found.by)) delete known.found
+  if (known.found === undefined || known.found.digest === digestBy(known.found.by)) continue
+  known.foundLast = known.found
+  delete known.found
 }
 const alive = () => mutants.filter((mutant) => knownOf(mutant).found === undefined && !reasons.has(mutant.name))
 
@@ -90,11 +107,12 @@ const meetTests = async (globs: ReadonlyArray<string>, pass: Pass, budgetMillis:
     const digest = digestBy(file)
     const key = `${digest} ${pass}`
     const meeting = alive().filter((mutant) => {
-      const { passed, spentMillis } = knownOf(mutant)
-      return spentMillis < budgetMillis && !passed.includes(key)
+      const { foundLast, passed, spentMillis } = knownOf(mutant)
+      return spentMillis < budgetMillis && !passed.includes(key) && (pass !== "named" || foundLast?.by === file)
     })
     if (meeting.length === 0) continue
-    const told = await trials.file(file, { mutants: meeting.map(({ id }) => id), pass, budgetMillis })
+    const tests = meeting.map((mutant) => knownOf(mutant).foundLast?.test.replace(/ \(hangs\)$/, "") ?? "")
+    const told = await trials.file(file, { mutants: meeting.map(({ id }) => id), pass, tests, budgetMillis })
     const killed = new Map(told.flatMap((line) => line._tag === "Killed" ? [[line.mutant, line.test]] : []))
     const left = new Set(told.map((line) => line._tag === "Left" && line.mutant))
     const ofImports = new Set(told.flatMap((line) => line._tag === "Static" ? line.mutants : []))
@@ -119,7 +137,7 @@ const meetAlone = async (globs: ReadonlyArray<string>): Promise<void> => {
   for (const mutant of alive()) {
     const known = knownOf(mutant)
     if (known.passed.includes(key) || !(known.leaves || known.isStatic)) continue
-    const test = await trials.alone(tests, mutant.id)
+    const test = await trials.alone(filesOf([known.foundLast?.by ?? "", ...globs]), mutant.id)
     const by = test?.split(" > ")[0]
     if (test === undefined || by === undefined) known.passed.push(key)
     else known.found = { by, test, digest: digestBy(by) }
@@ -146,10 +164,11 @@ const meetSchedules = (): void => {
 const passes = ["some", "quick", "slow"] as const
 if (until > 0) {
   trials = await makeTrials(instrumented, files)
+  await meetTests(mutants.flatMap((mutant) => knownOf(mutant).foundLast?.by ?? []), "named", budgetMillis)
   for (const pass of passes) await meetTests(near, pass, budgetMillis)
 }
-if (until > 1) await meetTests(far, "some", budgetMillis)
-if (until > 2) await meetAlone(near)
+if (until > 1) await meetAlone(near)
+if (until > 2) await meetTests(far, "some", budgetMillis)
 if (until > 3) {
   for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
   await meetAlone(model)

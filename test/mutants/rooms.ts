@@ -49,11 +49,36 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...["test/promises/P4.test.ts", "test/CacheMetrics.test.ts", "test/drivers/clockBeside.test.ts"],
     ...["test/internal/engine/promotedUnits.test.ts", "test/internal/engine/lease/needEachOther.test.ts"]
   ),
-  flight: sampled(engine("flight", ...cached("flights", "patience", "failingLeaders", "loadsThatOutliveCallers"))),
-  lease: sampled(engine("lease", ...cached("waitForOthers", "waitForWrite", "tagReleasesLease", "releases"))),
-  invalidation: sampled(engine("invalidation", ...cached("invalidation", "invalidateMany", "sentAgain", "untracked"))),
-  memory: sampled(engine("memory", "test/Eviction.test.ts", ...cached("weights", "removals", "stats", "fullMemory"))),
-  "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/*.test.ts"] }),
+  flight: sampled(engine(
+    "flight",
+    ...cached("flights", "patience", "privateFlights", "failingLeaders", "loadsThatOutliveCallers", "waitForWrite"),
+    ...cached("farStore", "closedServices", "bulkInStore", "bulk", "unasked", "inherit", "copy", "queuedLoads"),
+    ...cached("toldOfReads", "tracing", "constants", "tickets"),
+    ...["test/promises/P6.test.ts", "test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
+    ...["test/internal/engine/withinOneStep.test.ts", "test/internal/engine/promotedUnits.test.ts"]
+  )),
+  lease: sampled(engine(
+    "lease",
+    ...cached("bulkInStore", "loadsAtOnce", "unaskedInStore", "ticketsInStore", "farStore", "toldOfReads"),
+    ...cached("requestCounts", "laterWaves", "waitForOthers", "waitForWrite", "privateFlights", "reportedLate"),
+    ...cached("tagReleasesLease", "releases", "lostWrites", "renewals", "budgetsOfWaves")
+  )),
+  invalidation: sampled(engine(
+    "invalidation",
+    ...cached("refusedInvalidations", "setMany", "followedStore", "lostWrites", "toldOfReads", "answeredInPart"),
+    ...cached("invalidation", "invalidateMany", "sentAgain", "untracked", "tagReleasesLease", "releases"),
+    ...cached("budgetsOfWaves", "clear", "unasked", "softTags", "patternsOfOthers", "targets"),
+    ...["test/promises/P2.test.ts", "test/promises/P4.test.ts", "test/promises/P7.test.ts"],
+    ...["test/internal/engine/withinOneStep.test.ts"]
+  )),
+  memory: sampled(engine(
+    "memory",
+    ...["test/Eviction.test.ts", "test/layers/withQuotas.test.ts", "test/CacheProfiles.test.ts"],
+    ...cached("weights", "removals", "stats", "fullMemory", "expiry", "curve", "userCode", "derived", "listing"),
+    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect"),
+    ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
+  )),
+  "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/client.test.ts", "test/http/*.test.ts"] }),
   "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
 }
 

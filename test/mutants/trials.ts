@@ -101,7 +101,9 @@ const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): 
     if (told.length > lines) since = Date.now()
     lines = told.length
     const worker = told.find((line) => line._tag === "Pid")
-    if (Date.now() - since > hungMillis && worker !== undefined) kill(worker.pid)
+    // On a busy machine, importing the sources may take as long.
+    const isTrying = asked.active !== undefined || told.at(-1)?._tag === "Trying"
+    if (Date.now() - since > hungMillis && isTrying && worker !== undefined) kill(worker.pid)
   }, 2000)
   const specifications = await vitest.globTestSpecifications(files.map((file) => join(root, file)))
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)

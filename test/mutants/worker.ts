@@ -2,7 +2,7 @@
 import { type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest"
 import { asked, shared, tell } from "./asked.ts"
 
-const { active, budgetMillis, mutants, pass } = asked()
+const { active, budgetMillis, mutants, pass, tests: named } = asked()
 const quickMillis = 100
 const slowMillis = 1000
 let tests = 0
@@ -39,6 +39,9 @@ const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<numbe
   }
 }
 
+const isAsked = ({ fullName }: RunnerTestCase): boolean =>
+  pass === "named" ? named!.includes(fullName) : pass === "slow" || (tests++ % 5 === 0) === (pass === "some")
+
 /** Tries a mutant with a test: the test fails; or it passes, but then fails without the mutant. */
 const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, limitMillis: number) => {
   tell({ _tag: "Trying", mutant, test: test.fullName })
@@ -68,7 +71,7 @@ export default class Mutants extends TestRunner {
       tell({ _tag: "Killed", mutant: active, ...told })
       process.kill(process.pid, "SIGKILL")
     }
-    if (pass !== "slow" && (tests++ % 5 === 0) !== (pass === "some")) return
+    if (!isAsked(test)) return
     shared.currentTestId = "test"
     shared.mutantCoverage!.perTest["test"] = {}
     const first = await attempt(test, 20_000)
@@ -77,7 +80,7 @@ export default class Mutants extends TestRunner {
     // It must pass as often as it runs.
     const millis = first === undefined || test.fails === true ? undefined : await attempt(test, 20_000)
     if (millis === undefined) return tell({ _tag: "Unfit", ...told })
-    if (millis > quickMillis && pass !== "slow") return tell({ _tag: "Slower", ...told })
+    if (millis > quickMillis && (pass === "some" || pass === "quick")) return tell({ _tag: "Slower", ...told })
     // On a busy machine it may have been much slower before.
     if (pass === "slow" && (millis < quickMillis / 10 || millis > slowMillis)) return
     const limitMillis = Math.max(1000, 20 * millis)

@@ -6,6 +6,7 @@ import { boundBytes, Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import {
   type Checks,
+  isFlag,
   isListOfText,
   millisOrZero,
   optional,
@@ -80,9 +81,6 @@ export interface CommonOptions {
 
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-export const flag = (name: string) =>
-  optional((value: unknown) => refuseUnless(typeof value === "boolean", `${name} must be true or false`))
-
 const size = (name: string) => optional((given: SizeInput) => void sizeAboveZero(name, given))
 
 const millis = (name: string, toMillis = positiveMillis) => optional((given: Ttl.Input) => void toMillis(name, given))
@@ -96,7 +94,7 @@ export const checks: Checks<CommonOptions> = {
     const named = names.find((name) => credentials.includes(name.toLowerCase()))
     refuseUnless(named === undefined, `harmless must not contain ${named}, which names a user`)
   }),
-  allowCookies: flag("allowCookies"),
+  allowCookies: isFlag("allowCookies"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
   targets: optional((targets) =>
     refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")

@@ -15,6 +15,7 @@ import type * as CacheKey from "../../CacheKey.ts"
 import {
   checkOptions,
   type Checks,
+  isFlag,
   isListOfText,
   mistake,
   optional,
@@ -53,7 +54,7 @@ const parts = ["params", "query", "headers", "payload"]
 
 const checks: Checks<EndpointOptions> = {
   strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
-  shared: optional((shared) => refuseUnless(typeof shared === "boolean", "shared must be true or false")),
+  shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
   ignore: optional((ignore) =>
     refuseUnless(

@@ -3,13 +3,6 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "what follows an @ in a password is read as options",
-    in: "parse",
-    find: `!path.includes("@") && !query.includes("@")`,
-    replace: "true",
-    by: "test/config/CacheConfig.test.ts"
-  },
-  {
     name: "a password in a URL is not reported",
     in: "readUrl",
     find: `accountIn(url.authority).password !== ""`,

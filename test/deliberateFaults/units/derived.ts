@@ -108,13 +108,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "a read that its options end waits for its marker first",
-    in: "afterCapture",
-    find: "if (Exit.isExit(asked)) return asked",
-    replace: "if (Exit.isExit(asked)) return question",
-    by: "test/cached/derived.test.ts"
-  },
-  {
     name: "a caller that joined a tainted load is answered by it",
     in: "isOlderThanJoining",
     find: "isTainted || TagEpochs",
@@ -231,13 +224,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: " && hasMovedInside(flight)",
     replace: " && false",
     by: "test/cached/derived.test.ts"
-  },
-  {
-    name: "a hit inside a load is not recorded",
-    in: "find",
-    find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
-    replace: "",
-    by: "test/cached/inherit.test.ts"
   },
   {
     name: "what changes while a marker is asked for is missed",

@@ -122,13 +122,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/lease/needEachOther.test.ts"
   },
   {
-    name: "a load that began before memory was cleared never meets itself",
-    in: "isAwaitedBy",
-    find: "around !== undefined && reaches(flight, around)",
-    replace: "around !== undefined && flight.id === undefined",
-    by: "test/internal/engine/lease/needEachOther.test.ts"
-  },
-  {
     name: "the time of loads is not counted",
     in: "tellLoad",
     find: "flight.counters.loadMillis += millis",
@@ -524,13 +517,6 @@ this.end++`,
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
-    name: "thousands of reads at once ask an asynchronous store in one turn",
-    in: "absent",
-    find: "if (!TurnLimit.tryEnter(tier.reads) && canWait)",
-    replace: "if (!isAsked && !TurnLimit.tryEnter(tier.reads) && canWait)",
-    by: "test/cached/sharedQuestions.test.ts"
-  },
-  {
     name: "on a cluster a wave fails as a whole if one server is down",
     in: "askForAll",
     find: "tier.store.capabilities.sharded !== true",
@@ -594,13 +580,6 @@ this.end++`,
     by: "test/cached/operations.test.ts"
   },
   {
-    name: "what hears of a result joins the load that has ended with it",
-    in: "joinable",
-    find: "hasEnded || ",
-    replace: "",
-    by: "test/cached/events.test.ts"
-  },
-  {
     name: "a lease that never ends is believed for as long as ten loads may take",
     in: "joinOf",
     find: "now - heldSince >= longestMillis",
@@ -654,13 +633,6 @@ this.end++`,
     in: "acquireLeases",
     find: "releaseLease(flight)\n      return failStrict(engine, flight, reread)",
     replace: "return failStrict(engine, flight, reread)",
-    by: "test/cached/farStore.test.ts"
-  },
-  {
-    name: "thousands of reads at once ask a far store in one turn",
-    in: "absent",
-    find: "if (!TurnLimit.tryEnter(tier.reads) && canWait)",
-    replace: "if (!isFlight && !TurnLimit.tryEnter(tier.reads) && canWait)",
     by: "test/cached/farStore.test.ts"
   },
   {
@@ -767,12 +739,5 @@ this.end++`,
     find: "if (gaveWay && self.closed)",
     replace: "if (gaveWay && !self.closed)",
     by: "test/cached/patience.test.ts"
-  },
-  {
-    name: "what the store has is served to any strategy",
-    in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {",
-    replace: "if (caller.request === undefined && wantsLoad(self, caller, found.entry, now)) {",
-    by: "test/cached/sharedQuestions.test.ts"
   }
 ]

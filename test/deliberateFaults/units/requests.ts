@@ -102,13 +102,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/time/turns.test.ts"
   },
   {
-    name: "a read that the store answers counts twice for the eviction policy",
-    in: "answerWith",
-    find: "!isFromStore(source)",
-    replace: "true",
-    by: "test/cached/curve.test.ts"
-  },
-  {
     name: "memory never gets back the room that it gave up for the heap",
     in: "pressureOn",
     find: "share < most * relaxedAt",
@@ -254,12 +247,5 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "flight.refresh && self.batch.options.retry === undefined",
     replace: "false",
     by: "test/internal/engine/promotedUnits.test.ts"
-  },
-  {
-    name: "an answer is used that may be older than a change",
-    in: "conclude",
-    find: "const isUnknown = Watches.hasChanged(self, question, id) ||",
-    replace: "const isUnknown =",
-    by: "test/cached/sharedQuestions.test.ts"
   }
 ]

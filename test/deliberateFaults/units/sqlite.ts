@@ -54,20 +54,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byForeignLock
   },
   {
-    name: "all reads of a database begin in one turn",
-    in: "absent",
-    find: "!TurnLimit.tryEnter(tier.reads) && canWait",
-    replace: "false as boolean",
-    by: byForeignLock
-  },
-  {
-    name: "a read in one step waits for a later turn",
-    in: "absent",
-    find: `!engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"`,
-    replace: "true",
-    by: byForeignLock
-  },
-  {
     name: "a process that begins to follow a damaged database fails",
     in: "listen",
     find: "let listening = run(self, () => start(tables(self)))",

@@ -664,13 +664,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/incidents.test.ts"
   },
   {
-    name: "over a store, a read that joins a load while the cache closes asks the store first",
-    in: "askThenJoin",
-    find: "if (engine.closed) return join(reader, { ...joining, readsStore: false })",
-    replace: "",
-    by: "test/cached/sharedQuestions.test.ts"
-  },
-  {
     name: "a cache that closes refuses those who wait for an answer of the store",
     in: "follow",
     find: "endQuestions(engine)",

@@ -559,13 +559,6 @@ try {
     by: "test/cached/update.test.ts"
   },
   {
-    name: "metrics count a stale answer as a fresh hit, too",
-    in: "answerWith",
-    find: "if (!isFresh(source)) engine.meter?.served",
-    replace: "if (source === \"stale\") engine.meter?.served",
-    by: "test/CacheMetrics.test.ts"
-  },
-  {
     name: "metrics count a fallback as the answer of a load",
     in: "respond",
     find: "if (outcome === exit) noteLoaded",
@@ -620,13 +613,6 @@ try {
     find: "series.remove()",
     replace: "",
     by: "test/CacheMetrics.test.ts"
-  },
-  {
-    name: "a value set by hand is served more often than maxHits says",
-    in: "askThenJoin",
-    find: "entry === undefined || entry.writeId === rejected",
-    replace: "entry === undefined",
-    by: "test/cached/maxHits.test.ts"
   },
   {
     name: "an explanation knows nothing of memoryTtl",

@@ -5,7 +5,6 @@ import { CurrentLogAnnotations } from "effect/References"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import type { Flight, ReadContext, SharedContext } from "../state.ts"
-import * as Job from "../telemetry/job.ts"
 import { annotationsOf } from "../telemetry/log.ts"
 
 /**
@@ -13,7 +12,7 @@ import { annotationsOf } from "../telemetry/log.ts"
  * |---|---|
  * | `Within` | this load |
  * | `CachePolicy` | the standard policy, because the result is for all callers, but with the starter's detector |
- * | the job of a pipeline | none: the reads of a load are not its rows |
+ * | the job of a pipeline | none: the reads of a load are not its rows (`inScope`) |
  * | `Effect.Transaction` | none: other callers wait for this load, and one caller's transaction may be rolled back |
  * | log annotations | the annotations of the starter, and those of this key |
  * | `Scope` | its own, closed when the load ends (`inScope`) |
@@ -32,7 +31,7 @@ export const loadContext = ({ attempt, engine, id, request: { key }, starter }: 
 const shared = ({ context }: ReadContext): SharedContext => {
   const { "cache.class": _, "cache.key": __, ...annotations } = Context.get(context, CurrentLogAnnotations)
   return {
-    context: withoutTransaction(withoutJob(withStandardPolicy(context))),
+    context: withoutTransaction(withStandardPolicy(context)),
     annotations: Object.keys(annotations).length === 0 ? undefined : annotations
   }
 }
@@ -47,9 +46,6 @@ const withStandardPolicy = (context: Context.Context<never>): Context.Context<ne
     policy.detector === undefined ? Policy.standard : Policy.detecting(policy)
   )
 }
-
-const withoutJob = (context: Context.Context<never>): Context.Context<never> =>
-  Context.get(context, Job.Current) === undefined ? context : Context.add(context, Job.Current, undefined)
 
 const withoutTransaction = (context: Context.Context<never>): Context.Context<never> =>
   Context.getOrUndefined(context as Context.Context<Effect.Transaction>, Effect.Transaction) === undefined

@@ -18,7 +18,8 @@ it.effect("what it sets is served without a load, as a hit", () =>
   Effect.gen(function*() {
     const { counts, load } = counting()
     const timeout = yield* after(Cached.set("k", 5, { ttl: "1 hour" }))
-    expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))).toBe(5)
+    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+    expect(yield* Cached.detect(read)).toMatchObject([5, [{ source: "memory" }]])
     expect(counts.started).toBe(0)
     expect(yield* Cached.stats).toMatchObject({ hits: 1, misses: 0, stale: 0 })
   }).pipe(inMemory))

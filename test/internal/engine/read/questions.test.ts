@@ -127,6 +127,7 @@ describe("readers share a question", () => {
       expect(new Set(yield* after(100, ...readers))).toEqual(new Set(["stored"]))
       expect(counts.questions).toBe(1)
       expect(counts.flights).toBeGreaterThan(0)
+      expect(yield* Cached.stats).toMatchObject({ storeHits: 257, misses: 0 })
     }).pipe(Effect.provide(layer))
   })
 
@@ -183,6 +184,19 @@ describe("no question is asked", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("while the id is loaded again: a flight asks, and answers with what is stored", () => {
+    const { counts, layer } = asked()
+    return Effect.gen(function*() {
+      yield* stored()
+      yield* start(CachePolicy.refresh(Effect.delay(loaded(), "1 second")))
+      yield* settle
+      const reading = yield* start(loaded())
+      yield* settle
+      expect(yield* after(1000, reading)).toEqual(["stored"])
+      expect(counts.questions).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("about an id whose invalidation the store has not acknowledged", () => {
     const { counts, fails, layer } = asked()
     return Effect.gen(function*() {
@@ -199,6 +213,26 @@ describe("no question is asked", () => {
 })
 
 describe("an answer", () => {
+  it.effect.each([["life", 0], ["changes", 2]] as const)(
+    "is asked for again after any change if the value ends with changes (inherit: %s)",
+    ([inherit, flights]) => {
+      const { counts, layer } = asked()
+      const read = Cached.ttl(loaded(), { key: "outer", ttl: "1 hour", inherit })
+      return Effect.gen(function*() {
+        yield* start(read)
+        for (let i = 0; i < 4; i++) yield* after(10)
+        for (const change of [Effect.void, Cached.set("other", 1)]) {
+          const before = counts.flights
+          const reading = yield* start(read)
+          yield* change
+          yield* after(10)
+          expect(yield* after(10, reading)).toEqual(["loaded"])
+          expect(counts.flights - before).toBe(change === Effect.void ? 0 : flights)
+        }
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
   it.effect("with tags that were not asked about is asked for once more", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
@@ -241,15 +275,21 @@ describe("an answer", () => {
           const reading = yield* start(loaded())
           expect(yield* after(10, reading)).toEqual(["loaded"])
           expect((yield* Cached.stats).storeFailures).toBe(1)
+          yield* after(1000)
         }).pipe(Effect.provide(layer))
       )
       expect(warnings).toEqual([expect.stringContaining(`The entry "k" in the store`)])
     })
   })
 
-  it.effect.each([["a failure", unavailable], ["a defect", Exit.die("broken")]] as const)(
+  it.effect.each(
+    [
+      ["a failure", unavailable, "could not read an entry: it is unavailable."],
+      ["a defect", Exit.die(new Error("broken")), "could not read an entry: it is unavailable (broken)."]
+    ] as const
+  )(
     "that is %s is a fault of the store, whom the load does not ask again",
-    ([, answer]) => {
+    ([, answer, warning]) => {
       const { counts, layer } = asked(() => answer as Answer)
       return Effect.gen(function*() {
         const failures: Array<unknown> = []
@@ -260,9 +300,23 @@ describe("an answer", () => {
         expect(yield* after(10, reading)).toEqual(["loaded"])
         expect(counts).toEqual({ questions: 1, flights: 0 })
         expect(failures).toMatchObject([{ operation: "get", reason: "Unavailable" }])
-      }).pipe(Effect.provide(layer))
+      }).pipe(
+        Effect.provide(layer),
+        warningsOf,
+        Effect.map((warnings) => expect(warnings).toEqual([expect.stringContaining(warning)]))
+      )
     }
   )
+
+  it.effect("that is a failure is not asked for again, though the id has changed meanwhile", () => {
+    const { counts, layer } = asked(() => unavailable)
+    return Effect.gen(function*() {
+      const reading = yield* start(loaded())
+      yield* Cached.remove("k")
+      expect(yield* after(10, reading)).toEqual(["loaded"])
+      expect(counts).toEqual({ questions: 1, flights: 0 })
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("that comes after the timeout no longer counts", () => {
     const { layer } = asked(undefined, () => 600)
@@ -313,6 +367,8 @@ describe("without an answer", () => {
           yield* after(500)
         })
       return Effect.gen(function*() {
+        // A hit alone ends the row as well: nothing is stored after it.
+        yield* Cached.set("c", "stored")
         for (const key of ["a", "b", "c", "d", "e"]) yield* read(key)
         expect(counts.questions).toBe(5)
         yield* read("f")

@@ -1,11 +1,11 @@
 /** Reads of unusual keys, and reads by a strategy or under a policy other than that of the writer. */
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
-import { counting, settle } from "../../../support/caches.ts"
+import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { firstOfTheirIds } from "../../../support/firstOfTheirIds.ts"
 
 firstOfTheirIds()
@@ -77,4 +77,22 @@ it.effect("an origin that is down is not asked again while the stale value stand
     yield* settle
     expect(tries).toBe(1)
     expect((yield* Cached.stats).stale).toBe(2)
+  }).pipe(inMemory))
+
+it.effect("a read that does not write waits for no abandoned load, unlike those that do", () =>
+  Effect.gen(function*() {
+    const { counts, load } = counting()
+    const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+    const abandoned = yield* start(
+      Cached.ttl(Effect.uninterruptible(Effect.sleep("1 minute")), { key: "k", ttl: "1 hour" })
+    )
+    yield* settle
+    yield* start(Fiber.interrupt(abandoned))
+    yield* settle
+    const waiting = yield* start(read)
+    yield* settle
+    expect([ended(waiting), counts.started]).toEqual(["still waiting", 0])
+    expect(yield* CachePolicy.readOnly(read)).toBe(1)
+    yield* TestClock.adjust("1 minute")
+    expect(ended(waiting)).toEqual(Exit.succeed(2))
   }).pipe(inMemory))
