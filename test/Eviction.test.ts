@@ -238,6 +238,48 @@ describe("a full memory tier", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: fifo })))
   })
 
+  it.effect("tells a policy of bounds and of values that are replaced, whatever it answers, until it throws", () => {
+    const told: Array<string> = []
+    const tell = (what: string) => ({ id }: Eviction.Node) => told.push(`${what} ${id}`)
+    const talking: Eviction.Eviction = {
+      name: "talking",
+      make: () =>
+        ({
+          added: tell("added"),
+          read: tell("read"),
+          removed: tell("removed"),
+          resized: (capacity: number) => told.push(`resized ${capacity}`),
+          cleared: () => {
+            throw new Error("cleared")
+          },
+          victim: () => undefined
+        }) as never
+    }
+    return Effect.gen(function*() {
+      yield* get("a")
+      yield* get("a")
+      yield* Cached.set("a", "new")
+      yield* Cached.resize(3)
+      expect(told).toEqual(["added a", "read a", "removed a", "added a", "resized 3"])
+      expect((yield* Cached.stats).callbackFailures).toBe(0)
+      yield* Cached.clear
+      expect(yield* Cached.stats).toMatchObject({ callbackFailures: 1, size: 0 })
+      yield* get("b")
+      expect(told).toHaveLength(5)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: talking })))
+  })
+
+  it.effect("tells the policy of reads, and empties it, although a curve is measured", () =>
+    Effect.gen(function*() {
+      yield* Effect.forEach(["a", "b", "a", "c"], get)
+      expect(yield* Effect.filter(["a", "b", "c"], Cached.has)).toEqual(["a", "c"])
+      yield* Cached.clear
+      yield* Effect.forEach(["d", "e", "d", "f"], get)
+      expect(yield* Effect.filter(["d", "e", "f"], Cached.has)).toEqual(["d", "f"])
+      expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 2, removals: { invalidated: 2 } })
+      expect((yield* Cached.curve).reads).toBe(8)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru, curve: true }))))
+
   it.effect("lives with a policy that evicts the newcomer, or nothing", () => {
     let last: Eviction.Node | undefined
     const stubborn: Eviction.Eviction = {

@@ -52,6 +52,10 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     reason: "Without the shortcut, the longer way gives the same answer.",
     mutants: [
       "src/internal/engine/read/validate.ts checkCounting: memoryTtlMillis !== undefined => true",
+      "src/internal/engine/memory/memory.ts peek: entry.checkedAt === tags.epoch => false",
+      "src/internal/engine/memory/tagEpochs.ts changedSince: bornAt < self.epoch => bornAt <= self.epoch",
+      "src/internal/engine/memory/tagEpochs.ts changedSince: bornAt < self.epoch => true",
+      "src/internal/engine/memory/tagEpochs.ts ownSince: bornAt < self.epoch => true",
       "src/internal/engine/read/askStore.ts isCurrent: bornAt === engine.tagEpochs.epoch => false",
       "src/internal/engine/read/read.ts joinable: flight.bornAt !== self.tagEpochs.epoch => true",
       `src/internal/engine/request/copy.ts copied: copy === "freeze" && Exit.isExit(answer) … r) && frozen.has(answer.value as object) => false`,

@@ -75,7 +75,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     "memory",
     ...["test/Eviction.test.ts", "test/layers/withQuotas.test.ts", "test/CacheProfiles.test.ts"],
     ...cached("weights", "removals", "stats", "fullMemory", "expiry", "curve", "userCode", "derived", "listing"),
-    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect"),
+    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect", "sharedQuestions", "stream"),
+    ...["test/internal/engine/read/meanwhile.test.ts", "test/internal/engine/read/questions.test.ts"],
     ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
   )),
   "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/client.test.ts", "test/http/*.test.ts"] }),
