@@ -215,10 +215,10 @@ describe("a full memory tier", () => {
 
   it.effect("asks the policy it was given", () => {
     const asked: Array<string> = []
+    const nodes = new Set<Eviction.Node>()
     const fifo: Eviction.Eviction = {
       name: "fifo",
       make: ({ capacity }) => {
-        const nodes = new Set<Eviction.Node>()
         asked.push(`make ${capacity}`)
         return {
           added: (node) => void nodes.add(node),
@@ -235,6 +235,9 @@ describe("a full memory tier", () => {
       yield* get("c")
       expect(yield* Cached.has("a")).toBe(false)
       expect(asked).toEqual(["make 2", "read a"])
+      expect(Array.from(nodes, ({ id }) => id)).toEqual(["b", "c"])
+      yield* Cached.clear
+      expect(nodes.size).toBe(0)
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: fifo })))
   })
 

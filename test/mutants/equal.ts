@@ -53,6 +53,12 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     mutants: [
       "src/internal/engine/read/validate.ts checkCounting: memoryTtlMillis !== undefined => true",
       "src/internal/engine/memory/memory.ts peek: entry.checkedAt === tags.epoch => false",
+      "src/internal/engine/memory/dependents.ts during: inherited.length === 0 => false",
+      "src/internal/engine/memory/memory.ts left: self.onRemoval !== undefined => true",
+      "src/internal/engine/memory/entry.ts Entry: at < madeAt + softAfter && at < madeAt + endsAfter => false",
+      "src/internal/engine/memory/entry.ts Entry: this.terms.softAfter !== Infinity || this.terms.endsAfter !== Infinity => true",
+      "src/internal/engine/memory/quotas.ts wrap: byCounters.set(counters, quota) => ;",
+      "src/internal/engine/memory/quotas.ts wrap: cleared !== undefined => false",
       "src/internal/engine/memory/tagEpochs.ts changedSince: bornAt < self.epoch => bornAt <= self.epoch",
       "src/internal/engine/memory/tagEpochs.ts changedSince: bornAt < self.epoch => true",
       "src/internal/engine/memory/tagEpochs.ts ownSince: bornAt < self.epoch => true",
