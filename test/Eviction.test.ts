@@ -1,7 +1,8 @@
 /** Which entry each policy of eviction lets go, by traces of reads and writes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Eviction } from "effect-cached"
+import { TestClock } from "effect/testing"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
 
@@ -179,6 +180,17 @@ describe("a full memory tier", () => {
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 4 })
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4, eviction }))))
 
+  it.effect("a read that may not refresh what is due is a use as well", () =>
+    Effect.gen(function*() {
+      const due = Cached.refreshAhead(Effect.succeed("due"), { key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+      yield* due
+      yield* get("other")
+      yield* TestClock.adjust("2 minutes")
+      yield* CachePolicy.readOnly(due)
+      yield* get("new")
+      expect(yield* Effect.filter(["due", "other"], Cached.has)).toEqual(["due"])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+
   it.effect("reports to a policy that asks for it that a new value has replaced an old one, once", () => {
     const told: Array<string> = []
     const nodes: Array<Eviction.Node> = []
@@ -282,6 +294,11 @@ describe("a full memory tier", () => {
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 2, removals: { invalidated: 2 } })
       // Asking whether an entry is there is a read of it.
       expect((yield* Cached.curve).reads).toBe(8 + 4)
+      // So is storing what would have been a miss.
+      yield* Cached.set("f", 1, { ttl: "1 minute" })
+      yield* TestClock.adjust("1 minute")
+      yield* Cached.set("f", 2)
+      expect((yield* Cached.curve).reads).toBe(8 + 4 + 1)
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru, curve: true }))))
 
   it.effect("lives with a policy that evicts the newcomer, or nothing", () => {

@@ -506,13 +506,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: strangers
   },
   {
-    name: "the bytes of responses are not bounded",
-    in: "boundBytes",
-    find: "memory.capacity === 0 ||",
-    replace: "memory.capacity > 0 ||",
-    by: bytes
-  },
-  {
     name: "a reader that was too slow gets the second half of another version",
     in: "restOf",
     find: "left === 0 && found !== sum ?",
