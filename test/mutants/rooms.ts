@@ -16,6 +16,8 @@ const seed = "60"
 
 const cached = (...names: ReadonlyArray<string>) => names.map((name) => `test/cached/${name}.test.ts`)
 
+const http = (...names: ReadonlyArray<string>) => names.map((name) => `test/http/${name}.test.ts`)
+
 const engine = (name: string, ...near: ReadonlyArray<string>): Room => ({
   sources: `src/internal/engine/${name}/*.ts`,
   near: [`test/internal/engine/${name}/*.test.ts`, ...near]
@@ -79,7 +81,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...["test/internal/engine/read/meanwhile.test.ts", "test/internal/engine/read/questions.test.ts"],
     ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
   )),
-  "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/client.test.ts", "test/http/*.test.ts"] }),
+  "http/rules": sampled({
+    sources: "src/http/rules/*.ts",
+    near: http("rules", "client", "attacks", "middleware", "endpoints", "secondOpinion")
+  }),
   "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
 }
 
