@@ -1,4 +1,4 @@
-/** What the rules of RFC 9110 and RFC 9111 answer for heads of requests and responses, at the borders of each. */
+/** The answers of the rules of RFC 9110 and RFC 9111 for heads of requests and responses, at the borders of each. */
 import { describe, expect, it } from "@effect/vitest"
 import { anonymousFields, harmlessWith, isHarmless, personalBy } from "../../src/http/rules/anonymous.ts"
 import { renderStatus } from "../../src/http/rules/cacheStatus.ts"

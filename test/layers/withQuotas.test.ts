@@ -233,7 +233,7 @@ describe("a quota", () => {
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 100, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
 
-  it.effect("begins anew when memory is emptied, and takes what is just as heavy as it and as memory", () =>
+  it.effect("begins again when memory is emptied, and takes what is just as heavy as it and as memory", () =>
     Effect.gen(function*() {
       for (const id of [1, 2]) {
         yield* Cached.set(new Search({ id }), 10)

@@ -9,7 +9,6 @@ const serverAttacks = "test/http/serverAttacks.test.ts"
 const sockets = "test/http/sockets.test.ts"
 const serverSchedules = "test/http/serverSchedules.test.ts"
 const strangers = "test/http/strangers.test.ts"
-const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
 const endpointAttacks = "test/http/endpointAttacks.test.ts"
 
