@@ -16,16 +16,19 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | `Effect.Transaction` | none: other callers wait for this load, and one caller's transaction may be rolled back |
  * | log annotations | the annotations of the starter, and those of this key |
  * | `Scope` | its own, closed when the load ends (`inScope`) |
+ * | what `Cached.make` has captured | that, in place of what the starter has |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
-export const loadContext = ({ attempt, engine, id, request: { key }, starter }: Flight): Context.Context<never> => {
+export const loadContext = ({ attempt, engine, id, request, starter }: Flight): Context.Context<never> => {
+  const { key, provide } = request
   const { annotations, context } = starter.shared ??= shared(starter)
   const about = annotationsOf(engine, { id, key })
-  return Context.add(
+  const inside = Context.add(
     Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
     Within,
     attempt
   )
+  return provide === undefined ? inside : provide(inside)
 }
 
 const shared = ({ context }: ReadContext): SharedContext => {

@@ -1,0 +1,104 @@
+/** Changes the context in which functions, effects and streams run, for `Cached.withCache` and `Cached.make`. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { AnyClass } from "../CacheKey.ts"
+import { Caching, type Shape } from "../Caching.ts"
+import { cacheOf } from "../internal/engine/boundCache.ts"
+import { CurrentService } from "../internal/sql/sqlTransaction.ts"
+import { type Captured, isMany, markMany, remakers } from "./combine.ts"
+import { cacheAround, noCache } from "./withCaching.ts"
+
+type AnyContext = Context.Context<never>
+
+const cachingIn = <R>(context: Context.Context<R>): Shape | undefined =>
+  Context.getOrUndefined(context as Context.Context<R | Caching>, Caching)
+
+/** The type of an effect, a stream or a function that needs `Self` instead of `Gone`. */
+export type Rewired<T, Gone, Self> = T extends Effect.Effect<infer A, infer E, infer R>
+  ? Effect.Effect<A, E, Exclude<R, Gone> | Self>
+  : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Gone> | Self>
+  : T extends AnyClass ? T
+  : T extends (...args: infer Args) => infer Out
+    ? ((...args: Args) => Rewired<Out, Gone, Self>) & { readonly [Name in keyof T]: Rewired<T[Name], Gone, Self> }
+  : T
+
+export const rewire = (self: unknown, change: (context: AnyContext) => AnyContext): unknown => {
+  if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
+  if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
+  // A key class does not depend on the cache, so it stays as it is.
+  if (typeof self !== "function" || "keyName" in self) return self
+  const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
+  const call = (...args: ReadonlyArray<unknown>) => rewire(self(...args), change)
+  if (isMany(self)) markMany(call)
+  remakers.set(call, (context) => remake(self, change(context)))
+  return Object.assign(call, Object.fromEntries(members))
+}
+
+/** Makes a function again, with the cache and the services of a context. */
+export const remake = (self: Function, context: AnyContext): unknown => {
+  const remaker = remakers.get(self)
+  return remaker === undefined ? rewire(self, capture(self, context).provide) : remaker(context, capture)
+}
+
+/**
+ * The keys of what belongs to a caller, or to the build of a layer, and is never captured: Effect's references, scopes,
+ * spans and transactions, and the cache's own references. A context does not tell references from services.
+ */
+const ofCaller = new RegExp(
+  "^(?:effect-cached/(?!(?:Caching|GuardStore|Lock|Serializer|Store|HttpCache/TagName|testing/RecordingCache)$)|" +
+    `@?effect/(?:${
+      `Clock ConfigProvider Console Effect/ ErrorReporter ExecutionPlan Headers Layer/ Logger Metric Random References
+      Schedule Scope Tracer ai/Tool cli/CliConfig cli/CliOutput cli/Prompt/Theme cli/TerminalCapabilities
+      cluster/ClusterSchema/ cluster/MessageStorage/MemoryTransaction crypto/WebCrypto eventlog/EventLog/CurrentStoreId
+      eventlog/EventLog/HandlerTransaction eventlog/EventLogServer/ChunkedMessageState graphql/ForcePost
+      graphql/ResolvedUrl http-api/OpenApi/ http/FetchHttpClient/Fetch http/FetchHttpClient/StreamBodyFallback
+      http/HttpClient/ http/HttpIncomingMessage/ http/HttpMiddleware/ http/HttpRouter/RouterConfig http/Multipart/
+      http/UrlParams/ platform/HttpMiddleware/ rpc/Rpc/ rpc/RpcClient/CurrentHeaders sql/Current sql/SpanPropagation
+      sql/SqlClient/ workflow/Activity/ workflow/Workflow/`.replace(/\s+/g, "|")
+    }))`
+)
+
+/** Captures a context's cache and services, for a function whose keys `of` identifies: their class, or a function. */
+const capture = (of: object, context: AnyContext): Captured => {
+  const transaction = Context.get(context, CurrentService)
+  const services: AnyContext = Context.makeUnsafe(
+    new Map([...context.mapUnsafe].filter(([key]) => !ofCaller.test(key) && key !== transaction?.key))
+  )
+  const own = cachingIn(services)
+  if (own !== undefined) warnIfMadeTwice(of, own, services, context)
+  return {
+    cacheIn: (fiber) => {
+      if (own === undefined) return noCache()
+      const beside = cacheAround(fiber.context)?.beside
+      return cacheOf(beside === undefined ? own : beside(own))
+    },
+    provide: <R>(caller: Context.Context<R>) => {
+      const merged = Context.merge(caller, services)
+      const around = cachingIn(caller)
+      const used = own && around && cacheOf(around).beside?.(own)
+      return used === undefined ? merged : Context.add(merged, Caching, used) as typeof merged
+    }
+  }
+}
+
+/** For each cache, the services with which its functions were made first, as long as these functions are in use. */
+const firsts = new WeakMap<Shape, WeakMap<object, WeakRef<AnyContext>>>()
+
+const warned: AnyContext = Context.empty()
+
+const warnIfMadeTwice = (of: object, cache: Shape, services: AnyContext, context: AnyContext): void => {
+  const known = firsts.get(cache) ?? new WeakMap<object, WeakRef<AnyContext>>()
+  firsts.set(cache, known)
+  const first = known.get(of)?.deref()?.mapUnsafe
+  const differ = [...services.mapUnsafe].flatMap(([key, service]) =>
+    first === undefined || !first.has(key) || first.get(key) === service ? [] : [`"${key}"`]
+  )
+  if (first === undefined || differ.length > 0) known.set(of, new WeakRef(first === undefined ? services : warned))
+  if (differ.length === 0) return
+  const name = "keyName" in of ? `The cached function of "${of.keyName}"` : "A cached function"
+  Effect.runForkWith(context)(Effect.logWarning(
+    `${name} was made twice over one cache, with different services (${differ.join(", ")}). Both have the same keys, ` +
+      "so the first to load answers for both: make it in one layer, or give each its own cache (logged once)"
+  ))
+}
