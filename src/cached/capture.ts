@@ -11,9 +11,6 @@ import { cacheAround, noCache } from "./withCaching.ts"
 
 type AnyContext = Context.Context<never>
 
-const cachingIn = <R>(context: Context.Context<R>): Shape | undefined =>
-  Context.getOrUndefined(context as Context.Context<R | Caching>, Caching)
-
 /** The type of an effect, a stream or a function that needs `Self` instead of `Gone`. */
 export type Rewired<T, Gone, Self> = T extends Effect.Effect<infer A, infer E, infer R>
   ? Effect.Effect<A, E, Exclude<R, Gone> | Self>
@@ -65,19 +62,15 @@ const capture = (of: object, context: AnyContext): Captured => {
   const services: AnyContext = Context.makeUnsafe(
     new Map([...context.mapUnsafe].filter(([key]) => !ofCaller.test(key) && key !== transaction?.key))
   )
-  const own = cachingIn(services)
+  const own = Context.getOrUndefined(services as Context.Context<Caching>, Caching)
   if (own !== undefined) warnIfMadeTwice(of, own, services, context)
+  const usedIn = (caller: AnyContext) => own && (cacheAround(caller)?.beside?.(own) ?? own)
   return {
-    cacheIn: (fiber) => {
-      if (own === undefined) return noCache()
-      const beside = cacheAround(fiber.context)?.beside
-      return cacheOf(beside === undefined ? own : beside(own))
-    },
-    provide: <R>(caller: Context.Context<R>) => {
+    cacheIn: (fiber) => cacheOf(usedIn(fiber.context) ?? noCache()),
+    provide: (caller) => {
+      const used = usedIn(caller)
       const merged = Context.merge(caller, services)
-      const around = cachingIn(caller)
-      const used = own && around && cacheOf(around).beside?.(own)
-      return used === undefined ? merged : Context.add(merged, Caching, used) as typeof merged
+      return used === undefined ? merged : Context.add(merged, Caching, used)
     }
   }
 }

@@ -65,7 +65,7 @@ export interface Captured {
 
 type Capture = (of: object, context: Context.Context<never>) => Captured
 
-/** How `Cached.make` makes a function again. `capture` is passed, so that only programs with `Cached.make` bundle it. */
+/** How `Cached.make` makes a function again. It passes `capture`, which other programs thereby do not bundle. */
 export const remakers = new WeakMap<object, (context: Context.Context<never>, capture: Capture) => unknown>()
 
 /** The options that a hit needs, in an object of constant shape, which V8 reads faster than the users' objects. */

@@ -17,7 +17,7 @@ import { remake, type Rewired } from "./capture.ts"
 export type Made<T> = Rewired<T, unknown, never>
 
 /**
- * What the effects and streams of a cached function need, and {@link make} captures.
+ * The services that the effects and streams of a cached function need, and that {@link make} captures.
  * @category models
  * @since 0.1.0
  */
@@ -33,18 +33,16 @@ export type Needs<T> = T extends Effect.Effect<any, any, infer R> ? R
  *
  * **When to use**
  *
- * Use for the methods of a service, which callers use without knowing its cache and its services.
+ * Use for the methods of a service, whose callers need not know its cache and its services.
  *
  * **Details**
  *
- * - The function may be one of `Cached.fn`, `recursive` or `many`, one to effects or streams of combinators, or one under
- *   `Cached.withCache`. Its `key`, `invalidate` and `refresh` stay.
- * - Everything but the cache and the services is the caller's: policy, log annotations, span, clock, every
- *   `Context.Reference` of Effect, interruption, the load around it, and a transaction, which stands in for the captured
- *   cache.
- * - A service of the caller does not replace a captured one, because its result would be served to others.
- * - All functions over one cache with the same keys share their results. If one is made twice over one cache, with
- *   different services, a warning says so.
+ * - The function may be one of `Cached.fn`, `recursive` or `many`, one that returns cached effects or streams, or one
+ *   under `Cached.withCache`. It keeps its `key`, `invalidate` and `refresh`.
+ * - Everything else is the caller's: policy, log annotations, span, clock, every `Context.Reference` of Effect,
+ *   interruption, the load around the call, and a transaction, which stands in for the captured cache.
+ * - A service of the caller does not replace a captured one, because the result would be served to others.
+ * - A function that is made twice over one cache still has the same keys. If the services differ, a warning is logged.
  *
  * **Example** (A service with a cached method)
  *
