@@ -38,22 +38,23 @@ export const remake = (self: Function, context: AnyContext): unknown => {
   return remaker === undefined ? rewire(self, capture(self, context).provide) : remaker(context, capture)
 }
 
+const ofEffect = [
+  "Clock|ConfigProvider|Console|Effect/|ErrorReporter|ExecutionPlan|Headers|Layer/|Logger|Metric|Random|References",
+  "Schedule|Scope|Tracer|ai/Tool|cli/(?:CliConfig|CliOutput|Prompt/Theme|TerminalCapabilities)|cluster/ClusterSchema/",
+  "cluster/MessageStorage/MemoryTransaction|crypto/WebCrypto|eventlog/EventLog/(?:CurrentStoreId|HandlerTransaction)",
+  "eventlog/EventLogServer/ChunkedMessageState|graphql/(?:ForcePost|ResolvedUrl)|http-api/OpenApi/",
+  "http/FetchHttpClient/(?:Fetch|StreamBodyFallback)|http/Http(?:Client|IncomingMessage|Middleware)/",
+  "http/HttpRouter/RouterConfig|http/(?:Multipart|UrlParams)/|platform/HttpMiddleware/|rpc/Rpc/",
+  "rpc/RpcClient/CurrentHeaders|sql/(?:Current|SpanPropagation|SqlClient/)|workflow/(?:Activity|Workflow)/"
+]
+
 /**
  * The keys of what belongs to a caller, or to the build of a layer, and is never captured: Effect's references, scopes,
  * spans and transactions, and the cache's own references. A context does not tell references from services.
  */
 const ofCaller = new RegExp(
   "^(?:effect-cached/(?!(?:Caching|GuardStore|Lock|Serializer|Store|HttpCache/TagName|testing/RecordingCache)$)|" +
-    `@?effect/(?:${
-      `Clock ConfigProvider Console Effect/ ErrorReporter ExecutionPlan Headers Layer/ Logger Metric Random References
-      Schedule Scope Tracer ai/Tool cli/CliConfig cli/CliOutput cli/Prompt/Theme cli/TerminalCapabilities
-      cluster/ClusterSchema/ cluster/MessageStorage/MemoryTransaction crypto/WebCrypto eventlog/EventLog/CurrentStoreId
-      eventlog/EventLog/HandlerTransaction eventlog/EventLogServer/ChunkedMessageState graphql/ForcePost
-      graphql/ResolvedUrl http-api/OpenApi/ http/FetchHttpClient/Fetch http/FetchHttpClient/StreamBodyFallback
-      http/HttpClient/ http/HttpIncomingMessage/ http/HttpMiddleware/ http/HttpRouter/RouterConfig http/Multipart/
-      http/UrlParams/ platform/HttpMiddleware/ rpc/Rpc/ rpc/RpcClient/CurrentHeaders sql/Current sql/SpanPropagation
-      sql/SqlClient/ workflow/Activity/ workflow/Workflow/`.replace(/\s+/g, "|")
-    }))`
+    `@?effect/(?:${ofEffect.join("|")}))`
 )
 
 /** Captures a context's cache and services, for a function whose keys `of` identifies: their class, or a function. */
