@@ -38,30 +38,31 @@ export const remake = (self: Function, context: AnyContext): unknown => {
   return remaker === undefined ? rewire(self, capture(self, context).provide) : remaker(context, capture)
 }
 
-const ofEffect = [
-  "Clock|ConfigProvider|Console|Effect/|ErrorReporter|ExecutionPlan|Headers|Layer/|Logger|Metric|Random|References",
-  "Schedule|Scope|Tracer|ai/Tool|cli/(?:CliConfig|CliOutput|Prompt/Theme|TerminalCapabilities)|cluster/ClusterSchema/",
-  "cluster/MessageStorage/MemoryTransaction|crypto/WebCrypto|eventlog/EventLog/(?:CurrentStoreId|HandlerTransaction)",
-  "eventlog/EventLogServer/ChunkedMessageState|graphql/(?:ForcePost|ResolvedUrl)|http-api/OpenApi/",
-  "http/FetchHttpClient/(?:Fetch|StreamBodyFallback)|http/Http(?:Client|IncomingMessage|Middleware)/",
-  "http/HttpRouter/RouterConfig|http/(?:Multipart|UrlParams)/|platform/HttpMiddleware/|rpc/Rpc/",
-  "rpc/RpcClient/CurrentHeaders|sql/(?:Current|SpanPropagation|SqlClient/)|workflow/(?:Activity|Workflow)/"
-]
-
 /**
  * The keys of what belongs to a caller, or to the build of a layer, and is never captured: Effect's references, scopes,
  * spans and transactions, and the cache's own references. A context does not tell references from services.
  */
-const ofCaller = new RegExp(
-  "^(?:effect-cached/(?!(?:Caching|GuardStore|Lock|Serializer|Store|HttpCache/TagName|testing/RecordingCache)$)|" +
-    `@?effect/(?:${ofEffect.join("|")}))`
-)
+const ofCaller = [
+  /^effect-cached\/(?!(Caching|GuardStore|Lock|Serializer|Store|HttpCache\/TagName|testing\/RecordingCache)$)/,
+  /^effect\/(Clock|ConfigProvider|Console|Effect\/|ErrorReporter|ExecutionPlan|Headers|Layer\/|Logger|Metric|Random)/,
+  /^effect\/(References|Schedule|Scope|Tracer|ai\/Tool|cluster\/ClusterSchema\/|crypto\/WebCrypto|http-api\/OpenApi\/)/,
+  /^effect\/cli\/(CliConfig|CliOutput|Prompt\/Theme|TerminalCapabilities)|^effect\/workflow\/(Activity|Workflow)\//,
+  /^effect\/eventlog\/(EventLog\/(CurrentStoreId|HandlerTransaction)|EventLogServer\/ChunkedMessageState)/,
+  /^@?effect\/(http\/Http(Client|IncomingMessage|Middleware)|http\/(Multipart|UrlParams)|platform\/HttpMiddleware)\//,
+  /^effect\/(http\/(FetchHttpClient\/(Fetch|StreamBodyFallback)|HttpRouter\/RouterConfig)|graphql\/[FR])/,
+  /^effect\/(cluster\/MessageStorage\/MemoryTransaction|rpc\/(Rpc\/|RpcClient\/CurrentHeaders))/,
+  /^effect\/sql\/(Current|SpanPropagation|SqlClient\/)/
+]
 
 /** Captures a context's cache and services, for a function whose keys `of` identifies: their class, or a function. */
 const capture = (of: object, context: AnyContext): Captured => {
   const transaction = Context.get(context, CurrentService)
   const services: AnyContext = Context.makeUnsafe(
-    new Map([...context.mapUnsafe].filter(([key]) => !ofCaller.test(key) && key !== transaction?.key))
+    new Map(
+      [...context.mapUnsafe].filter(([key]) =>
+        !ofCaller.some((pattern) => pattern.test(key)) && key !== transaction?.key
+      )
+    )
   )
   const own = Context.getOrUndefined(services as Context.Context<Caching>, Caching)
   if (own !== undefined) warnIfMadeTwice(of, own, services, context)
@@ -77,19 +78,20 @@ const capture = (of: object, context: AnyContext): Captured => {
 }
 
 /** For each cache, the services with which its functions were made first, as long as these functions are in use. */
-const firsts = new WeakMap<Shape, WeakMap<object, WeakRef<AnyContext>>>()
-
-const warned: AnyContext = Context.empty()
+const firsts = new WeakMap<Shape, WeakMap<object, WeakRef<AnyContext> | "warned">>()
 
 const warnIfMadeTwice = (of: object, cache: Shape, services: AnyContext, context: AnyContext): void => {
-  const known = firsts.get(cache) ?? new WeakMap<object, WeakRef<AnyContext>>()
+  const known = firsts.get(cache) ?? new WeakMap<object, WeakRef<AnyContext> | "warned">()
   firsts.set(cache, known)
-  const first = known.get(of)?.deref()?.mapUnsafe
+  const seen = known.get(of)
+  if (seen === "warned") return
+  const first = seen?.deref()?.mapUnsafe
+  if (first === undefined) return void known.set(of, new WeakRef(services))
   const differ = [...services.mapUnsafe].flatMap(([key, service]) =>
-    first === undefined || !first.has(key) || first.get(key) === service ? [] : [`"${key}"`]
+    first.has(key) && first.get(key) !== service ? [`"${key}"`] : []
   )
-  if (first === undefined || differ.length > 0) known.set(of, new WeakRef(first === undefined ? services : warned))
   if (differ.length === 0) return
+  known.set(of, "warned")
   const name = "keyName" in of ? `The cached function of "${of.keyName}"` : "A cached function"
   Effect.runForkWith(context)(Effect.logWarning(
     `${name} was made twice over one cache, with different services (${differ.join(", ")}). Both have the same keys, ` +

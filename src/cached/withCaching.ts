@@ -44,8 +44,7 @@ const look = (context: Context.Context<never>): Cache | undefined => {
   const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
   if (lastContext === undefined) queueMicrotask(forget)
   lastContext = context
-  lastCache = cache && cacheOf(cache)
-  return lastCache
+  return lastCache = cache && cacheOf(cache)
 }
 
 /** Gets the cache from a fiber's context, and throws if there is none. */

@@ -1,6 +1,7 @@
 /** The context of a load: the context of the fiber that started it, except for a few references. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import { CurrentLogAnnotations } from "effect/References"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -19,16 +20,15 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | what `Cached.make` has captured | that, in place of what the starter has |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
-export const loadContext = ({ attempt, engine, id, request, starter }: Flight): Context.Context<never> => {
-  const { key, provide } = request
+export const loadContext = (flight: Flight): Context.Context<never> => {
+  const { attempt, engine, id, request: { key, provide = identity }, starter } = flight
   const { annotations, context } = starter.shared ??= shared(starter)
   const about = annotationsOf(engine, { id, key })
-  const inside = Context.add(
+  return provide(Context.add(
     Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
     Within,
     attempt
-  )
-  return provide === undefined ? inside : provide(inside)
+  ))
 }
 
 const shared = ({ context }: ReadContext): SharedContext => {
