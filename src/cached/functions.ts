@@ -278,7 +278,7 @@ export const fn: {
     } as never)
     const named = (captured?: Combine.Captured): never => {
       const made: object = makeFn("Cached.fn", keyClass as never, rest as never, captured)
-      Combine.remakers.set(made, (context, capture) => named(capture(keyClass, context)))
+      if (captured === undefined) remadeBy(made, keyClass, named)
       return Object.assign(made, { Key: keyClass }) as never
     }
     return named()
@@ -367,7 +367,7 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions, capture
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const callOf = Combine.callsOf(options, captured)
   const call = (payload: unknown) => callOf(keyOf(payload))
-  Combine.remakers.set(call, (context, capture) => makeFn(name, keyClass, options, capture(keyClass, context)))
+  if (captured === undefined) remadeBy(call, keyClass, (captured) => makeFn(name, keyClass, options, captured))
   return Object.assign(call, {
     key: keyOf,
     invalidate: (payload: unknown) => given(captured, invalidate(keyOf(payload))),
@@ -386,13 +386,17 @@ const makeStringFn = (
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
   const callOf = Combine.callsByString(options, captured)
   const call = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
-  Combine.remakers.set(call, (context, capture) => makeStringFn(toKey, lookup, others, capture(toKey, context)))
+  if (captured === undefined) remadeBy(call, toKey, (captured) => makeStringFn(toKey, lookup, others, captured))
   return Object.assign(call, {
     key: keyOf,
     invalidate: (...args: ReadonlyArray<unknown>) => given(captured, invalidate(keyOf(...args))),
     refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(call(...args))
   }) as never
 }
+
+/** Says how `Cached.make` makes a function again. One that is made keeps what it has captured. */
+const remadeBy = (self: object, of: object, remake: (captured: Combine.Captured) => unknown): void =>
+  void Combine.remakers.set(self, (context, capture) => remake(capture(of, context)))
 
 const given = <A, E, R>(captured: Combine.Captured | undefined, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   captured === undefined ? self : Effect.updateContext(self, captured.provide)
