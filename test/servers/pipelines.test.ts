@@ -85,13 +85,15 @@ const canMount = (() => {
 
 describe.skipIf(!canMount)("a disk", { timeout: 120_000 }, () => {
   /** A disk that others have filled, but for less than a cache reserves for its removals: it stores nothing there. */
-  const full = async (use: (cache: () => Layer.Layer<any, any>, free: () => void) => Promise<void>) => {
+  const full = async (
+    use: (cache: () => Layer.Layer<any, any>, free: () => void, fill: () => () => void) => Promise<void>
+  ) => {
     const { directory, end } = smallDisk(16)!
     const others = join(directory, "others")
     const free = fillDisk(others)
     truncateSync(others, statSync(others).size - 1024 ** 2)
     try {
-      await use(() => CacheLayer.disk({ directory: join(directory, "cache") }), free)
+      await use(() => CacheLayer.disk({ directory: join(directory, "cache") }), free, () => fillDisk(others))
     } finally {
       end()
     }
@@ -105,6 +107,16 @@ describe.skipIf(!canMount)("a disk", { timeout: 120_000 }, () => {
       expect(second).toMatchObject({ calls: 0, saved: rows })
       expect([lines, calls()]).toEqual([rows, rows])
       expect(first.millis).toBeGreaterThan(1500)
+    }))
+
+  it("that others fill in the middle is waited for, and what was stored before stays", () =>
+    full(async (cache, free, fill) => {
+      free()
+      const { calls, first, lines, second } = await twice(cache, () => void setTimeout(fill(), 2000))
+      expect(first).toMatchObject({ rows, calls: rows, saved: 0, failed: 0, unsaved: 0 })
+      expect(second).toMatchObject({ calls: 0, saved: rows })
+      expect([lines, calls()]).toEqual([rows, rows])
+      expect(first.millis).toBeGreaterThan(1900)
     }))
 
   it("that stays full: the output has all rows, and what was not stored is counted, and called again", () =>
