@@ -80,6 +80,7 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     // what hangs is found as well, and what is slow on a busy machine passes
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       project("virtual", 0, {
         include: ["test/**/*.test.ts"],

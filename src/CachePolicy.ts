@@ -296,9 +296,9 @@ export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) 
 export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.updateService(self, Policy.Current, Policy.readingAll)
 
-/** How long the reads of a pipeline wait for the store, and what they cost. @internal */
-export type Job = Jobs.Job
+/** Makes the job of a pipeline. @internal */
+export const makeJob = Jobs.make
 
 /** Runs the reads of a pipeline. @internal */
-export const inJob = <A, E, R>(self: Effect.Effect<A, E, R>, job: Job): Effect.Effect<A, E, R> =>
+export const inJob = <A, E, R>(self: Effect.Effect<A, E, R>, job: Jobs.Job): Effect.Effect<A, E, R> =>
   Effect.provideService(self, Jobs.Current, job)

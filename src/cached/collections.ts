@@ -34,26 +34,27 @@ const valueOf = <A>(key: string, is: (value: unknown) => value is A, found: Opti
   throw mistake(`The entry "${key}" holds another kind of value: use another key`)
 }
 
-/** Changes a value under a string key, and gives what `change` found out beside the new value. */
-const changed = <A, B>(
+/** Changes a value under a string key, and gives what `change` found out beside it. An empty value is removed. */
+const changed = <A extends { readonly length: number }, B>(
   key: string,
   is: (value: unknown) => value is A,
   ttl: Ttl.Input | undefined,
-  change: (value: A | undefined, now: number) => readonly [value: A | undefined, answer: B]
+  change: (value: A | undefined, now: number) => readonly [value: A, answer: B]
 ): Changing<B> =>
   Effect.clockWith((clock) => {
     let answer!: B
     const updated = update(key, (found: Option.Option<unknown>) => {
       const [after, said] = change(valueOf(key, is, found), clock.currentTimeMillisUnsafe())
       answer = said
-      return Option.fromUndefinedOr(after)
-    }, ttl === undefined ? {} : { ttl })
+      return after.length === 0 ? Option.none() : Option.some(after)
+    }, { ttl })
     return Effect.map(updated, () => answer)
   })
 
-const checkKey = (of: string, key: string): void => {
-  if (typeof key !== "string") throw mistake(`${of} needs a key: pass a string, not ${kindOf(key)}`)
-}
+const checkKey = (of: string, key: string): void =>
+  refuseUnless(typeof key === "string", `${of} needs a key: pass a string, not ${kindOf(key)}`)
+
+const ttlOf = (of: string) => optional((ttl: Ttl.Input) => void positiveMillis(`ttl of ${of}`, ttl))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // sets
@@ -87,8 +88,8 @@ export interface CachedMembers {
 }
 
 /**
- * Makes a handle to a set of texts under a string key. Each operation is one atomic step across all processes that
- * share the store.
+ * Makes a handle to a set of texts under a string key. Each operation is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *
@@ -121,7 +122,7 @@ export interface CachedMembers {
 export const members = (key: string, options: MembersOptions = {}): CachedMembers => {
   const of = "Cached.members"
   checkKey(of, key)
-  checkOptions<MembersOptions>(of, options, { ttl: optional((ttl) => void positiveMillis(`ttl of ${of}`, ttl)) })
+  checkOptions<MembersOptions>(of, options, { ttl: ttlOf(of) })
   const textsOf = (values: ReadonlyArray<string>) => {
     refuseUnless(isListOfText(values), `${of} of "${key}" holds texts: pass strings`)
     return new Set(values)
@@ -133,22 +134,19 @@ export const members = (key: string, options: MembersOptions = {}): CachedMember
       const more = textsOf(values)
       return changed(key, isListOfText, options.ttl, (before = []) => {
         const after = Array.from(new Set([...before, ...more]))
-        return [after.length === 0 ? undefined : after, after.length - before.length]
+        return [after, after.length - before.length]
       })
     },
     remove: (...values) => {
       const gone = textsOf(values)
       return changed(key, isListOfText, undefined, (before = []) => {
         const after = before.filter((value) => !gone.has(value))
-        return [after.length === 0 ? undefined : after, before.length - after.length]
+        return [after, before.length - after.length]
       })
     },
     pop: (count = 1) => {
       refuseUnless(Number.isSafeInteger(count) && count > 0, `${of}: pop takes a whole number of at least 1`)
-      return changed(key, isListOfText, undefined, (before = []) => {
-        const after = before.slice(count)
-        return [after.length === 0 ? undefined : after, before.slice(0, count)]
-      })
+      return changed(key, isListOfText, undefined, (before = []) => [before.slice(count), before.slice(0, count)])
     }
   }
 }
@@ -184,8 +182,8 @@ export interface CachedBits {
 
 /**
  * Makes a handle to many small numbers under one string key: unsigned cells of `size` bits that saturate, so a cell
- * never goes above its largest number or below 0. Each operation is one atomic step across all processes that share the
- * store.
+ * never goes above its largest number or below 0. Each operation is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *
@@ -254,10 +252,7 @@ export const bits = (key: string, options: BitsOptions = {}): CachedBits => {
             after[at >>> 3] = Math.floor(number / 2 ** i) % 2 === 1 ? after[at >>> 3]! | bit : after[at >>> 3]! & ~bit
           }
         }
-        return [
-          after.length === 0 ? undefined : mark + Base64.encode(after),
-          cells.map((cell) => numberIn(after, cell))
-        ]
+        return [after.length === 0 ? "" : mark + Base64.encode(after), cells.map((cell) => numberIn(after, cell))]
       })
     }
   }
@@ -274,7 +269,7 @@ const bitsChecks: Checks<BitsOptions> = {
   size: optional((size) =>
     refuseUnless(Number.isInteger(size) && size > 0 && size <= 32, `size of Cached.bits is a whole number from 1 to 32`)
   ),
-  ttl: optional((ttl) => void positiveMillis("ttl of Cached.bits", ttl))
+  ttl: ttlOf("Cached.bits")
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -295,8 +290,8 @@ export interface WindowOptions {
 
 /**
  * Counts this call, and returns how many were counted within the last `window`, this one included. When `limit` were
- * counted, the call is not, and the count is returned as it is. One atomic step across all processes that share the
- * store.
+ * counted, the call is not, and the count is returned as it is. Each call is one atomic step, with the limits of
+ * `Cached.update`: over files, Keyv, unstorage and `KeyValueStore`, it is atomic in one process only.
  *
  * **When to use**
  *

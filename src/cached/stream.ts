@@ -11,6 +11,7 @@ import type { Caching } from "../Caching.ts"
 import { streams } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import type { Ended, Streaming } from "../internal/engine/streams/request.ts"
+import { lagMillis } from "../internal/options/lagMillis.ts"
 import {
   checkGiven,
   type Checks,
@@ -73,11 +74,10 @@ export interface StreamOptions<in out E, in K>
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages (of 64 KiB) behind the run if the stream is not stored. `"fail"`: it fails
-   * with `StreamLagged` after delaying others for 5 seconds in total. `"failSoon"`: after a tenth of a second.
-   * `"wait"`: the run and all others wait for it.
+   * with `StreamLagged` after delaying others for 5 seconds in total. `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
-  readonly whenSlow?: "fail" | "failSoon" | "wait" | undefined
+  readonly whenSlow?: "fail" | "wait" | undefined
   /**
    * When the consumer gets elements. `"atOnce"`: as they are emitted. `"whenComplete"`: only once the stream has
    * succeeded, so that until then `softTtl` can fall back on the whole stale stream.
@@ -181,6 +181,7 @@ interface AnyOptions extends StreamOptions<any, any> {
   readonly key: Streaming["key"]
   readonly strategy?: Strategy.Strategy<any, any, any>
   readonly ttl?: unknown
+  readonly [lagMillis]?: number
 }
 
 type Own = Omit<StreamOptions<any, any>, typeof ofReads[number] | keyof FallbackOptions<any>>
@@ -189,7 +190,7 @@ const ownOptions: Checks<Own> = {
   maxBytes: optional((size) => void sizeAboveZero("maxBytes", size)),
   maxRun: optional((given) => void runMillis(given)),
   maxTtl: optional((given) => void positiveMillis("maxTtl", given)),
-  whenSlow: optional((given) => oneOf("whenSlow", given, ["fail", "failSoon", "wait"])),
+  whenSlow: optional((given) => oneOf("whenSlow", given, ["fail", "wait"])),
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
@@ -248,7 +249,7 @@ const parse = (given: unknown): Omit<Streaming, "origin"> => {
       maxBytes: maxBytes === undefined ? undefined : sizeAboveZero("maxBytes", maxBytes),
       maxRunMillis: maxRun === undefined ? streams.maxRunMillis : runMillis(maxRun),
       maxTtlMillis: maxTtl === undefined ? streams.maxTtlMillis : positiveMillis("maxTtl", maxTtl),
-      whenSlow: whenSlow ?? "fail",
+      lagMillis: whenSlow === "wait" ? Infinity : options[lagMillis] ?? streams.lagMillis,
       emit: emit ?? "atOnce"
     }
   })

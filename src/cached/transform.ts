@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Defaults from "../internal/defaults/options.ts"
 import { problemOf } from "../internal/options/exits.ts"
 import { insteadOfEffect } from "../internal/options/given.ts"
-import { checkOptions, type Checks, mistake, optional, positiveCount } from "../internal/options/options.ts"
+import { checkOptions, type Checks, isFlag, mistake, positiveCount } from "../internal/options/options.ts"
 
 /**
  * Options for `Cached.transform`.
@@ -97,7 +97,5 @@ const results = { item: "payload", list: "a list", advice: "return one Exit for 
 const transformOptions: Checks<TransformOptions> = {
   chunk: positiveCount("chunk"),
   concurrency: positiveCount("concurrency"),
-  ordered: optional((given, of) => {
-    if (typeof given !== "boolean") throw mistake(`ordered of ${of} must be true or false`)
-  })
+  ordered: isFlag("ordered")
 }

@@ -8,26 +8,26 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Caching } from "../Caching.ts"
+import { toHex } from "../internal/codec/bytes.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
-import type { SizeInput } from "../internal/options/size.ts"
-import * as Token from "../internal/token.ts"
-import type * as Ttl from "../Ttl.ts"
-import type { Client } from "./client/call.ts"
-import { execute } from "./client/execute.ts"
+import { checkOptions, type Checks, isFlag, optional, refuseUnless, within } from "../internal/options/options.ts"
+import type * as Token from "../internal/token.ts"
+import { execute, type Whom } from "./client/execute.ts"
+import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { isHarmless, personalBy } from "./rules/anonymous.ts"
+
+export type { CommonOptions } from "./client/options.ts"
 
 /**
  * The options of `layer` and `wrap`.
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends CommonOptions {
   /**
    * `"private"`: reuses the responses of one user, as a browser does. The fields of a request that could name a user
    * (`Authorization`, `Cookie`, `X-Api-Key` …) and the user in its URL are part of its key. `"shared"`: reuses those
@@ -44,50 +44,6 @@ export interface Options {
    * @default random bytes
    */
   readonly secret?: Redacted.Redacted<string> | undefined
-  /**
-   * Names of fields that cannot name a user, beside those of the list, such as `["X-Client-Version"]`.
-   * @default none
-   */
-  readonly harmless?: ReadonlyArray<string> | undefined
-  /** Whether responses with cookies are stored. For shared mode: private mode stores them. @default `false` */
-  readonly allowCookies?: boolean | undefined
-  /** Tags for a stored response, for example for `Cached.invalidateTag`. @default none */
-  readonly tags?: ((request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>) | undefined
-  /**
-   * Fields that replace `Cache-Control` for this cache, the most specific first (RFC 9213).
-   * @default none
-   */
-  readonly targets?: ReadonlyArray<string> | undefined
-  /** The largest body that is stored. Larger ones pass. @default 8 MiB */
-  readonly maxBody?: SizeInput | undefined
-  /**
-   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
-   * recently used go first. Of several that share a cache, the first one sets it.
-   * @default 64 MiB
-   */
-  readonly maxMemory?: SizeInput | undefined
-  /** How many variants of a resource are stored (`Vary`). @default 16 */
-  readonly maxVariants?: number | undefined
-  /** How long a stale response is kept, so that it can be validated, or served if the origin is down. @default 1 day */
-  readonly keep?: Ttl.Input | undefined
-  /**
-   * How long a request waits for the load of another one. It then asks the origin itself, and the load runs again once
-   * another request joins it.
-   * @default 5 seconds
-   */
-  readonly wait?: Ttl.Input | undefined
-  /**
-   * How long a request waits for the status and headers of its response. It then gets a stale response, if one may be
-   * served, or fails with a `TransportError` whose cause is `LoadTimeout`. A request or body that has made no progress
-   * for this time is sent again for those that ask for it, because it may hang.
-   * @default no limit
-   */
-  readonly timeout?: Ttl.Input | undefined
-  /**
-   * Without `timeout`: after how long without progress a request is sent again. Callers continue to wait.
-   * @default the `maxLoad` of the layer: 1 minute
-   */
-  readonly maxLoad?: Ttl.Input | undefined
 }
 
 const checks: Checks<Options> = {
@@ -102,12 +58,10 @@ const checks: Checks<Options> = {
   secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
   ...Parts.checks,
   allowCookies: optional((allow, _, beside) => {
-    Parts.flag("allowCookies")(allow, _, beside)
+    isFlag("allowCookies")(allow, _, beside)
     refuseUnless((beside as Options).mode === "shared", "allowCookies is for shared mode: private mode stores cookies")
   })
 }
-
-const name = "CachedHttpClient"
 
 /**
  * Makes a client obey caching headers, over the cache of the context.
@@ -146,18 +100,21 @@ export const wrap: {
   (options: Options): (client: HttpClient.HttpClient) => Effect.Effect<HttpClient.HttpClient, never, Caching>
   (client: HttpClient.HttpClient, options: Options): Effect.Effect<HttpClient.HttpClient, never, Caching>
 } = ((...args: readonly [Options] | readonly [HttpClient.HttpClient, Options]) => {
-  const make = parse(args[args.length - 1] as Options)
+  const options = args[args.length - 1] as Options
+  within("CachedHttpClient", () => checkOptions("it", options, checks))
+  const { allowCookies = false, mode } = options
   const of = (client: HttpClient.HttpClient): Effect.Effect<HttpClient.HttpClient, never, Caching> =>
-    Effect.withFiber((fiber) =>
-      Effect.map(Caching, (caching) => {
-        const parts = make(Token.make(fiber.getRef(Token.Seed)))
-        Parts.bound(caching, args[args.length - 1] as Options)
-        const self: Client = { ...parts, caching, context: fiber.context }
+    Effect.map(
+      Parts.clientOf(options, { ...ofClients, mode, scope: mode, storesCookies: mode === "private" || allowCookies }),
+      (self) => {
+        const whom = whomOf(options, self.tokens)
         return HttpClient.makeWith<never, never, HttpClientError, never>(
-          Effect.flatMap((request) => Effect.provideService(execute(self, client, request), Caching, caching)),
+          Effect.flatMap((request) =>
+            Effect.provideService(execute(self, whom, client, request), Caching, self.caching)
+          ),
           Effect.succeed
         )
-      })
+      }
     )
   return args.length === 2 ? of(args[0]) : of
 }) as never
@@ -201,32 +158,20 @@ export const layer = (
   return Layer.effect(HttpClient.HttpClient, Effect.flatMap(HttpClient.HttpClient, wrapped))
 }
 
-type Make = (tokens: Token.Tokens) => Omit<Client, "caching" | "context">
+const ofClients = {
+  failedAs: () => undefined,
+  inherit: false,
+  about: () => undefined,
+  keyed: (href: string) => href
+} as const
 
-const parse = (options: Options): Make => {
-  within(name, () => checkOptions("it", options, checks))
-  const { mode, partition, secret } = options
-  return (tokens) => ({
-    ...Parts.parse(options),
-    tokens,
-    mode,
-    scope: mode,
-    failedAs: () => undefined,
-    storesImplicitly: true,
-    storesCookies: mode === "private" || options.allowCookies === true,
-    inherit: false,
-    hidesCredentials: mode === "private" && partition === undefined,
-    isUsual: () => false,
-    withheldBy: () => undefined,
-    keyed: (href) => href,
-    partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
-  })
-}
-
-const noPartition = (): string => ""
+const whomOf = ({ mode, partition, secret }: Options, tokens: Token.Tokens): Whom => ({
+  partition: mode === "shared" ? () => "" : partition ?? digests(secret, tokens),
+  hidesCredentials: mode === "private" && partition === undefined
+})
 
 /** A keyed digest of what could name the user of a request, so that no store sees it. */
-const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.Tokens): Client["partition"] => {
+const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.Tokens): Whom["partition"] => {
   const encoder = new TextEncoder()
   const key = encoder.encode(secret === undefined ? tokens.next(32) : Redacted.value(secret))
   const known = new Map<string, string>()
@@ -236,11 +181,9 @@ const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.To
     const credentials = JSON.stringify([personal.map((name) => [name, headers[name]]), username, password])
     const before = known.get(credentials)
     if (before !== undefined) return before
-    const digest = hex(hmac(sha256, key, encoder.encode(credentials)).subarray(0, 16))
+    const digest = toHex(hmac(sha256, key, encoder.encode(credentials)), 0, 16)
     known.set(credentials, digest)
     if (known.size > http.mostDigests) known.delete(known.keys().next().value!)
     return digest
   }
 }
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

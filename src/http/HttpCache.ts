@@ -15,9 +15,10 @@ import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Stream from "effect/Stream"
 import { Caching } from "../Caching.ts"
 import { checkOptions, type Checks, mistake, optional, refuseUnless, within } from "../internal/options/options.ts"
-import type { Strategy } from "../Strategy.ts"
-import { type Annotation, type Calls, callsOf, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
-import { ofEndpoint, ofRpc, TagName, tagOf } from "./endpoints/described.ts"
+import { type Calls, callsOf, type EndpointOptions, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
+import { knownPlaceOf, ofEndpoint, ofRpc, TagName, tagOf } from "./endpoints/described.ts"
+
+export type { EndpointOptions } from "./endpoints/calls.ts"
 
 /**
  * The request as the functions of an annotation get it: the parts of a request, or the payload of an `Rpc`.
@@ -41,29 +42,6 @@ export type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
 export type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
   : E extends HttpApiEndpoint.Constraint ? E["~Success"]["Type"]
   : never
-
-/**
- * The options of an annotation.
- * @category options
- * @since 0.1.0
- */
-export interface EndpointOptions<in Req = any, in Val = any> {
-  /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
-  readonly strategy?: Strategy<any, any, any> | undefined
-  /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
-  readonly shared?: boolean | undefined
-  /**
-   * Parts of a request that make no difference to the result: `"params"`, `"query"`, `"headers"` or `"payload"`.
-   * @default none: all that have schemas are in the key
-   */
-  readonly ignore?: ReadonlyArray<"params" | "query" | "headers" | "payload"> | undefined
-  /** Tags of a result, beside those that `HttpCache.tag` gives. @default none */
-  readonly tags?: ((request: Req, value: Val) => ReadonlyArray<string>) | undefined
-  /** For an endpoint that changes something: the tags to invalidate when it has succeeded. @default none */
-  readonly invalidates?: ((request: Req) => ReadonlyArray<string>) | undefined
-  /** A text in every key. Change it when results change in a way that no schema shows. @default none */
-  readonly version?: string | undefined
-}
 
 /**
  * The annotation of endpoints that are cached, or that invalidate others.
@@ -127,7 +105,8 @@ export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
 (endpoint: E): E => {
   const annotated = (endpoint as any).annotate(Endpoint, options)
   // Endpoints of two groups may have one name, and have different paths.
-  return annotated.annotate(TagName, "_tag" in endpoint ? endpoint._tag : `${annotated.identifier} ${annotated.path}`)
+  const name = "_tag" in endpoint ? endpoint._tag : `${annotated.identifier} ${annotated.path}`
+  return annotated.annotate(TagName, { name, places: new Set() })
 }
 
 /**
@@ -155,7 +134,7 @@ export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
 export const tag = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
   endpoint: E,
   of?: E extends Rpc.Any ? Rpc.Payload<E> : E extends HttpApiEndpoint.ConstraintRequest ? E["~Params"]["Type"] : never
-): string => tagOf(endpoint as any, of)
+): string => tagOf(endpoint as any, of, knownPlaceOf(endpoint as any))
 
 /**
  * The options of `client`, `handlers`, `rpcClient` and `rpcHandlers`.
@@ -189,14 +168,35 @@ const sideOf = (name: Side["name"], of: string, options: Options<any>): Side => 
   return { name, partition: options.partition, server: options.server }
 }
 
-const callsOfEndpoint = (side: Side, api: string, group: string, endpoint: HttpApiEndpoint.Top): Calls | undefined =>
-  callsOf(ofEndpoint(api, group, endpoint), annotationOf(endpoint), side, {
-    given: (request) => request,
-    tags: ({ params }) => [tagOf(endpoint, undefined), ...params === undefined ? [] : [tagOf(endpoint, params)]]
+type Annotated = { readonly annotations: Context.Context<never> }
+
+const annotationOf = ({ annotations }: Annotated): EndpointOptions | undefined =>
+  annotations.mapUnsafe.get(Endpoint.key) as EndpointOptions | undefined
+
+interface Known {
+  readonly name: string
+  readonly calls: Calls
+}
+
+/** Replaces those functions of a record whose calls the cache knows. */
+const replacing = <H extends object, K extends Known>(
+  record: H,
+  known: ReadonlyArray<K>,
+  around: (calls: Calls, given: any, known: K) => unknown
+): Effect.Effect<any, never, Caching> =>
+  Effect.map(Caching, (caching) => {
+    const cached: any = { ...record }
+    for (const one of known) {
+      if (cached[one.name] !== undefined) cached[one.name] = around(over(one.calls, caching), cached[one.name], one)
+    }
+    return cached
   })
 
-const annotationOf = ({ annotations }: { readonly annotations: Context.Context<never> }): Annotation | undefined =>
-  annotations.mapUnsafe.get(Endpoint.key) as Annotation | undefined
+const over = ({ effect, invalidate, stream }: Calls, caching: Caching["Service"]): Calls => ({
+  invalidate,
+  effect: (request, run) => Effect.provideService(effect(request, run), Caching, caching),
+  stream: (request, run) => Stream.provideService(stream(request, run), Caching, caching)
+})
 
 /**
  * Caches the calls of an `HttpApiClient` as the annotations of its endpoints say.
@@ -248,28 +248,34 @@ export const client = <Id extends string, Groups extends HttpApiGroup.Constraint
   const side = sideOf("client", "client", options)
   const groups = Object.values(api.groups) as ReadonlyArray<HttpApiGroup.Top>
   const known = groups.flatMap((group) =>
-    Object.values(group.endpoints as { readonly [name: string]: HttpApiEndpoint.Top }).flatMap((endpoint) => {
-      const calls = callsOfEndpoint(side, api.identifier, group.identifier, endpoint)
+    Object.values(group.endpoints as Endpoints).flatMap((endpoint) => {
+      const calls = callsOf(ofEndpoint(api, group.identifier, endpoint), annotationOf(endpoint), side)
       if (calls === undefined) return []
-      const { identifier } = endpoint
-      if (group.topLevel) requireMethod("client", client, identifier)
-      else requireMethod("client", (client as any)[group.identifier], identifier, `${group.identifier}.${identifier}`)
-      return [{ group, endpoint, calls }]
+      const { identifier: name } = endpoint
+      if (group.topLevel) requireMethod("client", client, name)
+      else requireMethod("client", (client as any)[group.identifier], name, `${group.identifier}.${name}`)
+      return [{ group, name, calls }]
     })
   )
-  return Effect.map(Caching, (caching) => {
-    const cached: any = { ...client }
-    for (const { calls, endpoint: { identifier }, group } of known) {
-      const methods = group.topLevel ? cached : cached[group.identifier] = { ...cached[group.identifier] }
-      const method: (request: any) => Run = methods[identifier]
-      methods[identifier] = (request: any) =>
+  const cachedOf = (methods: object, of: (group: HttpApiGroup.Top) => boolean) =>
+    replacing(
+      methods,
+      known.filter(({ group }) => of(group)),
+      (calls, method) => (request: any) =>
         calls.invalidate || (request?.responseMode ?? "decoded-only") === "decoded-only"
-          ? Effect.provideService(calls.effect(request ?? {}, method(request)), Caching, caching)
+          ? calls.effect(request ?? {}, method(request))
           : method(request)
+    )
+  return Effect.gen(function*() {
+    const cached = yield* cachedOf(client, ({ topLevel }) => topLevel)
+    for (const group of new Set(known.map(({ group }) => group))) {
+      if (!group.topLevel) cached[group.identifier] = yield* cachedOf(cached[group.identifier], (one) => one === group)
     }
     return cached
   })
 }
+
+type Endpoints = { readonly [name: string]: HttpApiEndpoint.Top }
 
 const requireMethod = (of: string, methods: any, name: string, path = name): void => {
   if (typeof methods?.[name] === "function") return
@@ -343,19 +349,13 @@ export const handlers = <
   if (endpoints === undefined) throw mistake(`HttpCache.handlers: the API has no group "${group}"`)
   const known = Object.keys(handlers).flatMap((name) => {
     if (endpoints[name] === undefined) throw mistake(`HttpCache.handlers: the group has no endpoint "${name}"`)
-    const calls = callsOfEndpoint(side, api.identifier, group, endpoints[name]!)
+    const calls = callsOf(ofEndpoint(api, group, endpoints[name]!), annotationOf(endpoints[name]!), side)
     return calls === undefined ? [] : [{ name, calls }]
   })
-  return Effect.map(Caching, (caching) => {
-    const cached: any = { ...handlers }
-    for (const { calls, name } of known) {
-      const given = cached[name]
-      const handler: (request: any) => Run = typeof given === "function" ? given : given.handler
-      const around = (request: any) =>
-        Effect.provideService(calls.effect(request, Effect.suspend(() => handler(request))), Caching, caching)
-      cached[name] = typeof given === "function" ? around : { ...given, handler: around }
-    }
-    return cached
+  return replacing(handlers, known, (calls, given) => {
+    const handler: (request: any) => Run = typeof given === "function" ? given : given.handler
+    const around = (request: any) => calls.effect(request, Effect.suspend(() => handler(request)))
+    return typeof given === "function" ? around : { ...given, handler: around }
   })
 }
 
@@ -377,20 +377,13 @@ type HandlerOf<E extends HttpApiEndpoint.Constraint> = HttpApiEndpoint.Handler<
   any
 >
 
-const callsOfRpc = (side: Side, rpc: Rpc.AnyWithProps): Calls | undefined =>
-  callsOf(ofRpc(rpc), annotationOf(rpc), side, {
-    given: ({ payload }) => payload,
-    tags: ({ payload }) => [tagOf(rpc, undefined), tagOf(rpc, payload)]
+const cachedRpcs = (group: RpcGroup.RpcGroup<any>, side: Side) => {
+  const rpcs = Array.from((group.requests as ReadonlyMap<string, Rpc.AnyWithProps>).values())
+  return rpcs.flatMap((rpc) => {
+    const calls = callsOf(ofRpc(rpcs, rpc), annotationOf(rpc), side)
+    return calls === undefined ? [] : [{ name: rpc._tag, rpc, calls }]
   })
-
-const cachedRpcs = (
-  group: RpcGroup.RpcGroup<any>,
-  side: Side
-): ReadonlyArray<{ readonly rpc: Rpc.AnyWithProps; readonly calls: Calls }> =>
-  Array.from((group.requests as ReadonlyMap<string, Rpc.AnyWithProps>).values()).flatMap((rpc) => {
-    const calls = callsOfRpc(side, rpc)
-    return calls === undefined ? [] : [{ rpc, calls }]
-  })
+}
 
 /**
  * Caches the calls of an `RpcClient` as the annotations of its requests say.
@@ -433,24 +426,15 @@ export const rpcClient = <Rpcs extends Rpc.Any, E>(
   options: Options = {}
 ): Effect.Effect<RpcClient.RpcClient<Rpcs, E>, never, Caching> => {
   const known = cachedRpcs(group, sideOf("client", "rpcClient", options))
-  for (const { rpc: { _tag } } of known) requireMethod("rpcClient", client, _tag)
-  return Effect.map(Caching, (caching) => {
-    const cached: any = { ...client }
-    for (const { calls, rpc } of known) {
-      const method: (input: any, options?: any) => any = cached[rpc._tag]
-      cached[rpc._tag] = (input: any, options?: any) => {
-        if (!calls.invalidate && passing.some((name) => options?.[name] !== undefined)) return method(input, options)
-        const made = rpc.payloadSchema.makeOption(input)
-        // The call itself tells what is wrong with its payload.
-        if (Option.isNone(made) || options?.asQueue === true) return method(input, options)
-        const payload = made.value
-        const run = method(payload, options)
-        return Stream.isStream(run)
-          ? Stream.provideService(calls.stream({ payload }, run as RunStream), Caching, caching)
-          : Effect.provideService(calls.effect({ payload }, run), Caching, caching)
-      }
-    }
-    return cached
+  for (const { name } of known) requireMethod("rpcClient", client, name)
+  return replacing(client, known, (calls, method, { rpc }) => (input: any, options?: any) => {
+    if (!calls.invalidate && passing.some((name) => options?.[name] !== undefined)) return method(input, options)
+    const made = rpc.payloadSchema.makeOption(input)
+    // The call itself tells what is wrong with its payload.
+    if (Option.isNone(made) || options?.asQueue === true) return method(input, options)
+    const payload = made.value
+    const run = method(payload, options)
+    return Stream.isStream(run) ? calls.stream({ payload }, run as RunStream) : calls.effect({ payload }, run)
   })
 }
 
@@ -500,19 +484,13 @@ export const rpcHandlers = <Rpcs extends Rpc.Any, H extends RpcGroup.HandlersFro
   options: Options<PR> = {}
 ): Effect.Effect<CachedHandlers<H, PR>, never, Caching> => {
   const known = cachedRpcs(group, sideOf("server", "rpcHandlers", options))
-  return Effect.map(Caching, (caching) => {
-    const cached: any = { ...handlers }
-    for (const { calls, rpc } of known) {
-      if (cached[rpc._tag] === undefined) continue
-      const handler: (payload: any, options: any) => any = cached[rpc._tag]
-      const isStream = RpcSchema.isStreamSchema(rpc.successSchema)
-      cached[rpc._tag] = (payload: any, options: any) =>
-        Rpc.wrapMap(handler(payload, options), (run: any): object =>
-          isStream
-            ? Stream.provideService(calls.stream({ payload }, streamOf(run)), Caching, caching)
-            : Effect.provideService(calls.effect({ payload }, run), Caching, caching))
-    }
-    return cached
+  return replacing(handlers, known, (calls, handler, { rpc }) => {
+    const isStream = RpcSchema.isStreamSchema(rpc.successSchema)
+    return (payload: any, options: any) =>
+      Rpc.wrapMap(
+        handler(payload, options),
+        (run: any): object => isStream ? calls.stream({ payload }, streamOf(run)) : calls.effect({ payload }, run)
+      )
   })
 }
 

@@ -2,46 +2,46 @@
  * A shared cache in front of the handlers of an HTTP server (RFC 9111), and its purge.
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
-import * as HttpBody from "effect/http/HttpBody"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
-import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
-import type { SizeInput } from "../internal/options/size.ts"
-import * as Token from "../internal/token.ts"
+import {
+  checkOptions,
+  type Checks,
+  isFlag,
+  isListOfText,
+  optional,
+  refuseUnless,
+  within
+} from "../internal/options/options.ts"
 import type { Strategy } from "../Strategy.ts"
-import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
+import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { type Named, resourceAt } from "./client/places.ts"
 import * as Anonymous from "./rules/anonymous.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
 import { ownField } from "./rules/targeted.ts"
-import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf } from "./server/handled.ts"
+import { asHandled, failedAs, type Handler, originalOf, originOf } from "./server/handled.ts"
 import { normals, purged } from "./server/purge.ts"
 import { toServer } from "./server/response.ts"
 import { shownTo, unsteered } from "./server/shown.ts"
-import { tagsOf } from "./server/tags.ts"
 import { keyed, type Sent, sentOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -51,7 +51,7 @@ type Request = HttpServerRequest.HttpServerRequest
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends CommonOptions {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
    * for anonymous requests, whose responses reach no others, also if it says `public`. A value does not apply to errors
@@ -86,52 +86,10 @@ export interface Options {
    */
   readonly requestDirectives?: boolean | undefined
   /**
-   * Names of fields that cannot name a user, beside those of the list, such as `["X-Client-Version"]`.
-   * @default none
-   */
-  readonly harmless?: ReadonlyArray<string> | undefined
-  /** Whether responses with cookies are stored. @default `false` */
-  readonly allowCookies?: boolean | undefined
-  /**
    * Whether a request with `Clear-Site-Data: "cache"` may make the handler load what it reads again.
    * @default none may
    */
   readonly allowReload?: ((request: Request) => boolean) | undefined
-  /** More tags for a stored response, beside those of its fields. @default none */
-  readonly tags?:
-    | ((request: HttpClientRequest.HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>)
-    | undefined
-  /** Fields that replace `Cache-Control` for this cache, the most specific first (RFC 9213). @default none */
-  readonly targets?: ReadonlyArray<string> | undefined
-  /** The largest body that is stored. Larger ones pass. @default 8 MiB */
-  readonly maxBody?: SizeInput | undefined
-  /**
-   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
-   * recently used go first. Of several that share a cache, the first one sets it.
-   * @default 64 MiB
-   */
-  readonly maxMemory?: SizeInput | undefined
-  /** How many variants of a resource are stored (`Vary`). @default 16 */
-  readonly maxVariants?: number | undefined
-  /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
-  readonly keep?: Ttl.Input | undefined
-  /**
-   * How long a request waits for the run of another one. It then runs the handler itself, and the run starts again once
-   * another request joins it.
-   * @default 5 seconds
-   */
-  readonly wait?: Ttl.Input | undefined
-  /**
-   * How long a `GET` or `HEAD` waits for its status and headers. It then gets 504 or what `stale-if-error` allows. A
-   * handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
-   * @default no limit
-   */
-  readonly timeout?: Ttl.Input | undefined
-  /**
-   * Without `timeout`: after how long without progress a handler runs again. Callers continue to wait.
-   * @default the `maxLoad` of the layer: 1 minute
-   */
-  readonly maxLoad?: Ttl.Input | undefined
 }
 
 const checks: Checks<Options> = {
@@ -152,8 +110,8 @@ const checks: Checks<Options> = {
   ignoreQuery: optional((names) =>
     refuseUnless(typeof names === "boolean" || isListOfText(names), "ignoreQuery must be true, or a list of names")
   ),
-  sortQuery: Parts.flag("sortQuery"),
-  requestDirectives: Parts.flag("requestDirectives"),
+  sortQuery: isFlag("sortQuery"),
+  requestDirectives: isFlag("requestDirectives"),
   allowReload: optional((allow) =>
     refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
   ),
@@ -181,7 +139,8 @@ const checks: Checks<Options> = {
  *   `Vary` says. Responses to other requests are shared, and other requests are answered from the cache, only if the
  *   response itself says `public` or `s-maxage`, or has one of the `targets`.
  * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it. What is added to a
- *   response inside it, also by `HttpRouter.cors`, compression and other pre-response handlers, is judged and stored.
+ *   response inside it, also by `HttpRouter.cors`, compression and other pre-response handlers, is judged and stored,
+ *   and the answer to a failure lacks it.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers of `GET` and `HEAD` do not see
  *   fields that change what the request is, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around
  *   this one.
@@ -226,14 +185,22 @@ export const make = (
   Caching
 > => {
   within("HttpCacheMiddleware", () => checkOptions("it", options, checks))
+  const { allowCookies = false, inherit = false, targets = [] } = options
   const respond = answerWith(options)
-  return Effect.withFiber((fiber) =>
-    Effect.map(Caching, (caching) => {
-      const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
-      Parts.bound(caching, options)
-      normals.set(caching, [...normals.get(caching) ?? [], options])
+  return Effect.map(
+    Parts.clientOf({ ...options, targets: [...targets, ownField] }, {
+      mode: "shared",
+      scope: "server",
+      storesCookies: allowCookies,
+      failedAs,
+      inherit,
+      about: originalOf,
+      keyed: (href) => keyed(href, options)
+    }),
+    (self) => {
+      normals.set(self.caching, [...normals.get(self.caching) ?? [], options])
       return (app) => Effect.withFiber((fiber) => respond(self, app as Handler, fiber))
-    })
+    }
   )
 }
 
@@ -443,30 +410,6 @@ const fieldsOfDocument = {
   "Cache-Status": field("string", "How the cache has answered (RFC 9211)")
 }
 
-const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "caching" | "context"> => {
-  const parts = Parts.parse(options)
-  return {
-    ...parts,
-    tokens,
-    mode: "shared",
-    scope: "server",
-    failedAs,
-    storesImplicitly: false,
-    inherit: options.inherit ?? false,
-    targets: [...parts.targets, ownField],
-    hidesCredentials: false,
-    partition: () => "",
-    isUsual: (response) => originalOf(response)?.isUsual === true,
-    withheldBy: (response) => originalOf(response)?.withheldBy,
-    keyed: (href) => keyed(href, options),
-    tags: (request, response) => [
-      ...tagsOf(response.headers),
-      ...originalOf(response)?.tags ?? [],
-      ...parts.tags(request, response)
-    ]
-  }
-}
-
 type Respond = (
   self: Client,
   handler: Handler,
@@ -474,7 +417,7 @@ type Respond = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
 
 const answerWith = (options: Options): Respond => {
-  const { allowReload, cacheControl, hosts, inherit, requestDirectives = true, strategy } = options
+  const { allowReload, hosts, requestDirectives = true } = options
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
   return (self, handler, fiber) => {
@@ -498,30 +441,24 @@ const answerWith = (options: Options): Respond => {
     }
     const { context } = fiber
     const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.named.href })
-    const origin = new HandlerOrigin({
+    const origin = originOf({
       handler: reloads ? Cached.invalidateFurther(handling) : handling,
       request,
       sent: resource.sent,
-      usual: { control: cacheControl, strategy, inherits: inherit !== undefined, harmless: self.harmless },
+      usual: options,
+      harmless: self.harmless,
       context,
       isInterruptible: (fiber as { readonly interruptible?: boolean }).interruptible !== false
     })
     const call = callAt(self, {
       origin,
       clock,
-      request: HttpClientRequest.makeWith(
-        method,
-        resource.named.href,
-        UrlParams.empty,
-        noHash,
-        fields,
-        HttpBody.empty
-      ),
+      request: HttpClientRequest.make(method as "GET")(resource.named.href, { headers: fields }),
       fields: fields as Fields,
       asksWhole: method === "GET" || !isOfHead(context)
     }, resource.named)
     // Servers run middleware where nothing interrupts it. The wait may be interrupted; the handler is run as there.
-    const asked = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
+    const asked = Effect.catch(Effect.map(Effect.interruptible(answer(call)), toServer), asHandled)
     // A router does not find by `GET` the route that answers only `HEAD`.
     const given = method !== "HEAD" ?
       asked :
@@ -530,9 +467,7 @@ const answerWith = (options: Options): Respond => {
         isNotFound,
         () => passing(handler, shownTo(request, { headers, method, sent: resource.sent }))
       )
-    return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
-      ? given
-      : Effect.provideService(given, Caching, self.caching)
+    return Effect.provideService(given, Caching, self.caching)
   }
 }
 
@@ -563,18 +498,8 @@ const Handling = Context.Reference<{ readonly caching: Client["caching"]; readon
   { defaultValue: () => undefined }
 )
 
-const answered = {
-  onSuccess: (response: HttpClientResponse) => Effect.succeed(toServer(response)),
-  onFailure: (cause: Cause.Cause<HttpClientError>) => {
-    const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-    return error === undefined ? Effect.failCause(cause) : asHandled(error)
-  }
-}
-
 /** A hit sends no request to the handler, so that all share these. */
 const ofHit = { origin: { execute: () => Effect.die("a hit asks no origin") }, request: HttpClientRequest.get("") }
-
-const noHash = Option.none<string>()
 
 interface Resource {
   readonly named: Named

@@ -20,17 +20,18 @@ import { transform } from "../internal/defaults/options.ts"
 import {
   checkOptions,
   type Checks,
+  isFlag,
   isListOfText,
   mistake,
   optional,
   positiveCount,
-  positiveMillis
+  positiveMillis,
+  refuseUnless
 } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
-import * as Cells from "./cells.ts"
 import * as Drafts from "./drafts.ts"
-import { type Counts, type Failing, failing, reasonOf, textOf } from "./failures.ts"
-import { type Fields, type Format, formatOf } from "./format.ts"
+import { type Counts, failing, textOf } from "./failures.ts"
+import { type Fields, formatOf } from "./format.ts"
 import { type Read, read, type Source, sourceOf } from "./input.ts"
 import { findLeft, SeenIds } from "./left.ts"
 import * as Output from "./output.ts"
@@ -99,59 +100,59 @@ export interface Options<
 
 const what = "Pipeline.run"
 
-const isFlag = (name: string) =>
-  optional((given: boolean, of) => {
-    if (typeof given !== "boolean") throw mistake(`${name} of ${of} must be true or false`)
-  })
+type AnyOptions = Options<any, any, any, any, any, any>
 
 const isFunction = (name: string) =>
-  optional((given: (...args: ReadonlyArray<any>) => unknown, of) => {
-    if (typeof given !== "function") throw mistake(`${name} of ${of} must be a function`)
-  })
+  optional((given: (...args: ReadonlyArray<any>) => unknown, of) =>
+    refuseUnless(typeof given === "function", `${name} of ${of} must be a function`)
+  )
 
-const checks: Checks<Options<any, any, any, any, any, any>> = {
+const checks: Checks<AnyOptions> = {
   from(given) {
-    if (typeof given === "string") formatOf(given)
-    else if (!Stream.isStream(given)) {
-      throw mistake(`from of ${what} must be a file or a stream of rows: for a list pass Stream.fromIterable(list)`)
-    }
+    if (typeof given === "string") return void formatOf(given)
+    refuseUnless(
+      Stream.isStream(given),
+      `from of ${what} must be a file or a stream of rows: for a list pass Stream.fromIterable(list)`
+    )
   },
-  through(given) {
-    if (typeof given !== "function" || typeof given.key !== "function") {
-      throw mistake(`through of ${what} must be a function that Cached.many has made`)
-    }
-  },
+  through: (given) =>
+    refuseUnless(
+      typeof given === "function" && typeof given.key === "function",
+      `through of ${what} must be a function that Cached.many has made`
+    ),
   to(given) {
-    if (typeof given === "string") formatOf(given)
-    else if (!Sink.isSink(given)) throw mistake(`to of ${what} must be a file or a sink`)
+    if (typeof given === "string") return void formatOf(given)
+    refuseUnless(Sink.isSink(given), `to of ${what} must be a file or a sink`)
   },
   payload: isFunction("payload"),
   output: isFunction("output"),
   otherwise: isFunction("otherwise"),
-  columns: optional((given) => {
-    if (!isListOfText(given) || given.length === 0 || new Set(given).size < given.length) {
-      throw mistake(`columns of ${what} must be a list of different names`)
-    }
-  }),
+  columns: optional((given) =>
+    refuseUnless(
+      isListOfText(given) && given.length > 0 && new Set(given).size === given.length,
+      `columns of ${what} must be a list of different names`
+    )
+  ),
   overwrite: isFlag("overwrite"),
-  failures: optional((given) => {
-    if (given !== false && (typeof given !== "string" || formatOf(given) !== "ndjson")) {
-      throw mistake(`failures of ${what} must be false or a file with the extension .ndjson`)
-    }
-  }),
+  failures: optional((given) =>
+    refuseUnless(
+      given === false || typeof given === "string" && formatOf(given) === "ndjson",
+      `failures of ${what} must be false or a file with the extension .ndjson`
+    )
+  ),
   chunk: positiveCount("chunk"),
   concurrency: positiveCount("concurrency"),
   ordered: isFlag("ordered"),
   patience: optional((given) => void positiveMillis("patience", given)),
-  price: optional((given) => {
-    if (!Number.isFinite(given) || given < 0) throw mistake(`price of ${what} must be a number of at least 0`)
-  }),
-  left: optional((given) => {
-    if (given !== "list" && given !== "remove") throw mistake(`left of ${what} must be "list" or "remove"`)
-  }),
-  total: optional((given) => {
-    if (!Number.isInteger(given) || given < 0) throw mistake(`total of ${what} must be a whole number of at least 0`)
-  }),
+  price: optional((given) =>
+    refuseUnless(Number.isFinite(given) && given >= 0, `price of ${what} must be a number of at least 0`)
+  ),
+  left: optional((given) =>
+    refuseUnless(given === "list" || given === "remove", `left of ${what} must be "list" or "remove"`)
+  ),
+  total: optional((given) =>
+    refuseUnless(Number.isInteger(given) && given >= 0, `total of ${what} must be a whole number of at least 0`)
+  ),
   onProgress: isFunction("onProgress"),
   every: optional((given) => void positiveMillis("every", given))
 }
@@ -255,15 +256,15 @@ export const run = <
   options: Options<Row, K, In, E, E2, R, E3, R3, E4, R4>
 ): Effect.Effect<Summary, PipelineError | StoreError | E2 | E3 | E4, Caching | R | R3 | R4> => {
   checkOptions(what, options, checks as never)
-  checkFailures(options as Options<any, any, any, any, any, any>)
-  return Effect.scoped(start(options as Options<any, any, any, any, any, any>)) as never
+  checkFailures(options as AnyOptions)
+  return Effect.scoped(start(options as AnyOptions)) as never
 }
 
-const failuresOf = ({ failures, to }: Pick<Options<any, any, any, any, any, any>, "failures" | "to">) =>
+const failuresOf = ({ failures, to }: AnyOptions) =>
   failures ?? (typeof to === "string" ? to.replace(/\.[^.]*$/, ".failures.ndjson") : false)
 
 /** The file of failures is replaced or removed at the end, so it must not be one that the pipeline reads or writes. */
-const checkFailures = (options: Options<any, any, any, any, any, any>): void => {
+const checkFailures = (options: AnyOptions): void => {
   const { from, to } = options
   const failures = failuresOf(options)
   if (failures === false) return
@@ -275,10 +276,10 @@ const checkFailures = (options: Options<any, any, any, any, any, any>): void => 
 }
 
 const start = Effect.fnUntraced(function*(
-  options: Options<any, any, any, any, any, any>
+  options: AnyOptions
 ): Effect.fn.Return<Summary, unknown, Caching | Scope.Scope> {
   const { chunk = transform.chunk, concurrency = transform.concurrency } = options
-  const { columns, from, left, ordered, output, overwrite = false, patience, price, to } = options
+  const { columns, from, left, ordered, otherwise, output, overwrite = false, patience, price, to } = options
   const every = options.every === undefined ? 200 : positiveMillis("every", options.every)
   const failures = failuresOf(options)
   if (typeof to === "string") yield* Drafts.refuseExisting(to, overwrite)
@@ -286,14 +287,7 @@ const start = Effect.fnUntraced(function*(
 
   const target = typeof to === "string" ? yield* Drafts.draft(to) : undefined
   const scope = yield* Scope.Scope
-  const job: CachePolicy.Job = {
-    patienceMillis: patience === undefined ? fiveMinutes : positiveMillis("patience", patience),
-    isOut: false,
-    calls: 0,
-    refreshes: 0,
-    unsaved: 0,
-    loaded: new Set()
-  }
+  const job = CachePolicy.makeJob(patience === undefined ? fiveMinutes : positiveMillis("patience", patience))
   // Steps that then still wait for the store try once more.
   yield* Scope.addFinalizer(scope, Effect.sync(() => void (job.isOut = true)))
   const rows: Stream.Stream<any, unknown, any> = typeof from === "string" ? read(from, undefined) : from
@@ -302,10 +296,13 @@ const start = Effect.fnUntraced(function*(
   const startedAt = yield* Clock.currentTimeMillis
   const reading = { rows: 0 }
   const counts: Counts = { rows: 0, saved: 0, failed: 0, skipped: 0 }
+  const failed = failing(failures, counts, scope)
+  const unfit = (result: Numbered | Output.Result, problem: string, file = target?.file) =>
+    failed.unfit(result, file, problem)
   let success: Schema.Constraint | undefined
-  const forms = Results.makeForms(source, () => output === undefined ? success : undefined)
   const format = target && formatOf(target.file)
-  const table = format && Output.tableOf(format, columns, () => output === undefined ? forms.names() : [])
+  const { cellsOf, columnOf, names, own } = Results.make({ format, output, source, success: () => success })
+  const columnsOf = format && Output.columnsIn(format, columns, names)
 
   const now = Effect.gen(function*() {
     return progressOf({
@@ -313,11 +310,10 @@ const start = Effect.fnUntraced(function*(
       calls: job.calls,
       unsaved: job.unsaved,
       millis: (yield* Clock.currentTimeMillis) - startedAt,
-      share: source !== undefined
-        ? shareOf(source.position, { answered: counts.rows, read: reading.rows })
-        : options.total === undefined || options.total === 0
-        ? undefined
-        : Math.min(1, counts.rows / options.total)
+      share: shareOf(source?.position ?? { done: 0, inRows: true, total: options.total ?? 0 }, {
+        answered: counts.rows,
+        read: reading.rows
+      })
     })
   })
 
@@ -330,7 +326,29 @@ const start = Effect.fnUntraced(function*(
     })
   )
 
-  const failed = failing(failures, counts, scope)
+  /** Counts answered rows, and makes their results. A row whose result cannot be written fails alone. */
+  const finish = Effect.fnUntraced(function*(some: ReadonlyArray<readonly [Numbered, Exit.Exit<unknown, unknown>]>) {
+    const found: Array<Output.Result> = []
+    for (const [one, exit] of some) {
+      counts.rows++
+      if (one.problem !== undefined) {
+        yield* unfit(one, one.problem, source!.position.file)
+        continue
+      }
+      const isLoaded = one.id !== undefined && job.loaded.delete(one.id)
+      const isFound = Exit.isSuccess(exit) && exit.value !== skipped
+      if (isFound && !isLoaded) counts.saved++
+      if (Exit.isFailure(exit)) yield* failed.fail(one, textOf(Cause.squash(exit.cause)))
+      else if (!isFound) counts.skipped++
+      const made = isFound ? cellsOf(one, exit.value) : own(() => otherwise?.(one.row))
+      yield* Effect.matchEffect(Effect.tap(made, (cells) => Results.fitting(() => cells && columnsOf?.(cells))), {
+        onFailure: (problem) => unfit(one, problem),
+        onSuccess: (cells) => Effect.sync(() => cells && found.push({ number: one.number, row: one.row, cells }))
+      })
+    }
+    return found as [Output.Result, ...Array<Output.Result>]
+  })
+
   const answer = answering(options, {
     seen,
     meet: (key) => {
@@ -338,20 +356,14 @@ const start = Effect.fnUntraced(function*(
     }
   })
   const inJob = (part: ReadonlyArray<Numbered>) => CachePolicy.inJob(answer(part), job)
-  const finish = finishing(options, { counts, failed, format, forms, job, source, table, target })
-  const results = Cached.transform(numbered(source, rows, reading), inJob, { chunk, concurrency, ordered }).pipe(
+  const finished = Cached.transform(numbered(source, rows, reading), inJob, { chunk, concurrency, ordered }).pipe(
     Stream.mapArrayEffect((some) => Effect.tap(finish(some), tell ?? Effect.void))
   )
   if (target === undefined) {
-    const fields = Stream.map(results, ({ cells }) => cells)
+    const fields = Stream.map(finished, ({ cells }) => cells)
     yield* Stream.run(fields, to as Sink.Sink<unknown, Fields, unknown, unknown>)
   } else {
-    yield* Output.write(results, target, {
-      table: table!,
-      given: columns,
-      columnOf: (name) => output === undefined ? forms.columnOf(name) : undefined,
-      fail: (result, problem) => failed.unfit(result, target.file, problem)
-    })
+    yield* Output.write(finished, target, { columnsOf: columnsOf!, given: columns, columnOf, fail: unfit })
   }
   // They are calls of this run, and their results are stored before it ends.
   while (job.refreshes > 0) yield* Effect.sleep(20)
@@ -372,72 +384,6 @@ const start = Effect.fnUntraced(function*(
   }
 })
 
-interface Finishing {
-  readonly counts: Counts
-  readonly failed: Failing
-  readonly format: Format | undefined
-  readonly forms: Results.Forms
-  readonly job: CachePolicy.Job
-  readonly source: Source | undefined
-  readonly table: Output.Table | undefined
-  readonly target: Drafts.Draft | undefined
-}
-
-/** Makes results of answered rows, and counts the rows. A row whose result cannot be written fails alone. */
-const finishing = (
-  { otherwise, output }: Options<any, any, any, any, any, any>,
-  { counts, failed, format, forms, job, source, table, target }: Finishing
-) => {
-  const own = (fields: Fields): Fields => format === undefined ? fields : Results.plain(format, fields, false)
-  const cellsOf = (read: Read, value: unknown, json: unknown): Fields => {
-    if (output !== undefined) return own(output(read.row, value))
-    return format === undefined
-      ? Results.unwritten(read.row as object, value)
-      : Results.cellsOf(format, forms, { read, source, json })
-  }
-  /** The value in the form of its schema, or the reason why it has none. */
-  const jsonOf = (value: unknown): Effect.Effect<Exit.Exit<unknown, unknown>, never, any> =>
-    output === undefined && format !== undefined
-      ? Effect.exit(forms.ofValue()!.fields.toJson(value))
-      : Effect.succeed(Exit.void)
-  return Effect.fnUntraced(function*(some: ReadonlyArray<readonly [Numbered, Exit.Exit<unknown, unknown>]>) {
-    const found: Array<Output.Result> = []
-    const put = function*({ number, row }: Numbered, make: () => Fields | undefined) {
-      try {
-        const cells = make()
-        if (cells === undefined) return
-        table?.columnsOf(cells)
-        found.push({ number, row, cells })
-      } catch (thrown) {
-        if (!(thrown instanceof Cells.Misfit)) throw thrown
-        yield* failed.unfit({ number, row }, target?.file, thrown.message)
-      }
-    }
-    for (const [one, exit] of some) {
-      counts.rows++
-      if (one.problem !== undefined) {
-        yield* failed.unfit(one, source!.position.file, one.problem)
-        continue
-      }
-      const isLoaded = one.id !== undefined && job.loaded.delete(one.id)
-      if (Exit.isSuccess(exit) && exit.value !== skipped) {
-        if (!isLoaded) counts.saved++
-        const json = yield* jsonOf(exit.value)
-        if (Exit.isSuccess(json)) yield* put(one, () => cellsOf(one, exit.value, json.value))
-        else yield* failed.unfit(one, target?.file, reasonOf(json.cause))
-        continue
-      }
-      if (Exit.isFailure(exit)) yield* failed.fail(one, textOf(Cause.squash(exit.cause)))
-      else counts.skipped++
-      yield* put(one, () => {
-        const instead = otherwise?.(one.row)
-        return instead && own(instead)
-      })
-    }
-    return found as [Output.Result, ...Array<Output.Result>]
-  })
-}
-
 const numbered = (
   source: Source | undefined,
   rows: Stream.Stream<unknown, unknown, any>,
@@ -449,7 +395,7 @@ const numbered = (
 
 /** Makes no call for a row without a valid payload, nor for an id that has failed before. */
 const answering = (
-  { payload, through }: Options<any, any, any, any, any, any>,
+  { payload, through }: AnyOptions,
   { meet, seen }: { readonly seen: SeenIds | undefined; readonly meet: (key: CacheKey.Any) => void }
 ) => {
   const failed = new Map<string, Exit.Exit<unknown, unknown>>()

@@ -155,11 +155,15 @@ const jsonOf = (column: Column, value: unknown, ofSafe: (value: bigint) => unkno
   if (typeof value === "bigint") return isSafe(value) ? ofSafe(value) : String(value)
   if (value instanceof Date) return value.toISOString()
   if (value instanceof Uint8Array) return column.isBytes ? Buffer.from(value).toString("base64") : textOf(value)
-  if (typeof value !== "object" || value === null) return value
-  return Array.isArray(value)
-    ? value.map((part) => jsonOf(column, part, ofSafe))
-    : Columns.mapFields(value, (part) => jsonOf(column, part, ofSafe))
+  return mapParts(value, (part) => jsonOf(column, part, ofSafe))
 }
+
+const mapParts = (value: unknown, change: (part: unknown) => unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(change)
+    : typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+    ? Columns.mapFields(value, change)
+    : value
 
 const isSafe = (value: bigint): boolean => Number.isSafeInteger(Number(value))
 
@@ -176,11 +180,7 @@ const textOf = (bytes: Uint8Array): string | undefined => {
 /** A cell of Parquet without a schema. */
 export const plain = (cell: unknown): unknown => {
   if (typeof cell === "bigint") return isSafe(cell) ? Number(cell) : cell
-  if (cell instanceof Uint8Array) return textOf(cell) ?? cell
-  if (Array.isArray(cell)) return cell.map(plain)
-  return typeof cell === "object" && cell !== null && Object.getPrototypeOf(cell) === Object.prototype
-    ? Columns.mapFields(cell, plain)
-    : cell
+  return cell instanceof Uint8Array ? textOf(cell) ?? cell : mapParts(cell, plain)
 }
 
 const jsonOrDates = {

@@ -1,5 +1,4 @@
 /** The rows that fail: their file, and the texts of their errors. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
@@ -29,13 +28,6 @@ export const failing = (failures: string | false, counts: Counts, scope: Scope.S
   const unfit = (result: Failed, file: string | undefined, problem: string) =>
     fail(result, textOf(new PipelineError({ file: file ?? "output", reason: "Content", row: result.number, problem })))
   return { fail, unfit, draft: () => draft }
-}
-
-export type Failing = ReturnType<typeof failing>
-
-export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return Predicate.hasProperty(error, "reason") ? String(error.reason) : textOf(error)
 }
 
 export const textOf = (error: unknown): string => {

@@ -9,7 +9,7 @@ export interface Position {
 
 /** The share of a file whose rows have been answered. Rows are read ahead: a small file is read at once. */
 export const shareOf = (
-  { done, inRows, total }: Position,
+  { done, inRows, total }: Pick<Position, "done" | "inRows" | "total">,
   { answered, read }: { readonly answered: number; readonly read: number }
 ): number | undefined => {
   if (total === 0) return undefined

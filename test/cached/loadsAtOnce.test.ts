@@ -128,6 +128,11 @@ describe("PW-04 · single loads that begin in one turn", () => {
       // However many load one after another: a program that cannot wait has no waves.
       expect(Effect.runSyncWith(context)(here(readAll(40))).length).toBe(40)
       expect([manyOf(calls, "acquire"), manyOf(calls, "commit")]).toEqual([[], []])
+      // A program that could wait for waves has none either.
+      yield* here(Cached.clear)
+      calls.length = 0
+      expect((yield* here(readAll(alone))).length).toBe(alone)
+      expect([oneOf(calls, "acquire"), oneOf(calls, "commit")]).toEqual([alone, alone])
     }).pipe(Effect.scoped))
 
   it.effect("P2 · store nothing of a key that another process has changed during the load, and all others", () =>

@@ -282,7 +282,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
     const all = yield* Effect.forkChild(
       Effect.all(Array.from({ length: 120 }, () => act), { concurrency: "unbounded" })
     )
-    for (let i = 0; i < 350; i++) {
+    for (let i = 0; i < 350 || (all.pollUnsafe() === undefined && i < 4000); i++) {
       yield* TestClock.adjust("20 millis")
       yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
     }

@@ -507,3 +507,32 @@ it.effect("the tag of an endpoint reaches no other one of the same name in anoth
     expect(HttpCache.tag(get("/as"))).toBe(tags[0])
     yield* Effect.void
   }))
+
+it.effect("the tag of an endpoint of one group reaches none of the same name and path in another group", () =>
+  Effect.gen(function*() {
+    const annotated = () =>
+      HttpApiEndpoint.get("get", "/:id", { params: { id: Schema.String }, success: Schema.String }).pipe(
+        HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+      )
+    const [a, b] = [annotated(), annotated()]
+    const api = HttpApi.make("api")
+      .add(HttpApiGroup.make("as").add(a).prefix("/as"))
+      .add(HttpApiGroup.make("bs").add(b).prefix("/bs"))
+    let runs = 0
+    const get = ({ params }: { readonly params: { readonly id: string } }) =>
+      Effect.sync(() => `run ${++runs} for ${params.id}`)
+    const plain = { as: { get }, bs: { get } }
+    const { as, bs } = yield* HttpCache.client(api, plain)
+    const all = Effect.all([as, bs].flatMap(({ get }) => ["1", "2"].map((id) => get({ params: { id } }))))
+    const invalidated = (...tags: ReadonlyArray<string>) =>
+      Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag)), all)
+    expect(yield* all).toEqual(["run 1 for 1", "run 2 for 2", "run 3 for 1", "run 4 for 2"])
+    expect(yield* invalidated(HttpCache.tag(a, { id: "2" }))).toEqual([
+      ...["run 1 for 1", "run 5 for 2", "run 3 for 1", "run 4 for 2"]
+    ])
+    expect(yield* invalidated(HttpCache.tag(b))).toEqual(["run 1 for 1", "run 5 for 2", "run 6 for 1", "run 7 for 2"])
+    // A process that knows only the endpoint removes the results of both.
+    expect(yield* invalidated(HttpCache.tag(annotated()))).toEqual(
+      [8, 9, 10, 11].map((run, i) => `run ${run} for ${i % 2 + 1}`)
+    )
+  }).pipe(Effect.provide(CacheLayer.memory())))

@@ -104,7 +104,11 @@ describe("a second opinion", () => {
       const control = controlOf(fields, [])
       const result = { status: response.status, fields }
       const why = request.method === "GET"
-        ? whyNotStored({ mode, harmless }, request.headers, result, { control, isForAll: isForAll(control) })
+        ? whyNotStored({ mode, harmless }, request.headers, result, {
+          control,
+          isForAll: isForAll(control),
+          isImplicit: true
+        })
         : "method"
       const times = { requestTime: now, responseTime: now }
       const fresh = { ...freshnessOf(mode, { status: response.status, fields }, control, times), ...times }

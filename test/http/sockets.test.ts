@@ -299,7 +299,9 @@ describe("the answer to a validation, or to HEAD", () => {
     await ask()
     await pass(5)
     await ask({ headers: { cookie: "ann" } })
-    expect((await ask()).bytes).not.toContain("ann")
+    const { bytes, cacheStatus } = await ask()
+    // The handler has made the whole for that user, which is public, and so stored.
+    expect([bytes.includes("ann"), cacheStatus.slice(0, 3), state.runs]).toEqual([false, "hit", 3])
     // The former response speaks for an update that no user could be named by.
     const { runs } = state
     await pass(5)
@@ -337,6 +339,14 @@ describe("conditions, HEAD and ranges of clients", () => {
     expect((await ask()).body).toBe("run 1")
     expect((await ask({ headers: { "if-none-match": "\"old\"", "cache-control": "no-cache" } })).body).toBe("run 2")
     expect((await ask()).body).toBe("run 2")
+  })
+
+  it("a 304 that no condition has asked for is passed, and runs the handler once", async () => {
+    const { ask, state } = await served((_, run) =>
+      Effect.succeed(HttpServerResponse.empty({ status: 304, headers: { etag: `"${run}"` } }))
+    )
+    expect([(await ask()).status, (await ask({ headers: { "if-none-match": "\"1\"" } })).status]).toEqual([304, 304])
+    expect(state.runs).toBe(2)
   })
 
   it("a range of a whole that is personal or too large goes to the handler, which makes no whole of it again", async () => {
@@ -590,6 +600,19 @@ describe("what handlers and middleware inside the cache add just before the resp
     expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
     expect(await from("http://b.example")).toEqual(["run 4", "http://b.example"])
     expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
+  })
+
+  it("is missing in the answer to a failure, unless it is added around the cache", async () => {
+    const cors = HttpRouter.cors({ allowedOrigins: ["http://a.example", "http://b.example"] })
+    for (const isAround of [false, true]) {
+      const { ask } = await served(
+        () => Effect.fail("down"),
+        {},
+        (cache) => isAround ? Layer.provide(cache, cors as never) : Layer.merge(cache, cors)
+      )
+      const { bytes, status } = await ask({ headers: { Origin: "http://a.example" } })
+      expect([status, /^access-control-allow-origin: http:..a.example/im.test(bytes)]).toEqual([500, isAround])
+    }
   })
 })
 

@@ -227,7 +227,8 @@ describe("no field makes the rules work for long", () => {
     whyNotStored: (text) =>
       storing.whyNotStored({ mode: "shared", harmless }, head.fields, { status: 200, fields: of("vary", text) }, {
         control: { ...control, directives: fields.directivesOf(text) },
-        isForAll: false
+        isForAll: false,
+        isImplicit: true
       }),
     isForAll: (text) => storing.isForAll({ ...control, directives: fields.directivesOf(text) }),
     isExplicit: (text) => storing.isExplicit("shared", of("expires", text), control),

@@ -15,7 +15,6 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  symlinkSync,
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
@@ -28,6 +27,7 @@ import { bundlers, measure } from "../size/measure.ts"
 import { compared } from "../size/programs.ts"
 import { seed } from "../support/command.ts"
 import { isMissing, oldestNode } from "../support/needs.ts"
+import { declaredPackages, link, unpackInto } from "../support/packed.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
@@ -58,30 +58,13 @@ const manifestOf = (name: string): Manifest => ({
 /** Packages whose instances users pass to stores. The package itself does not depend on them. */
 const ofUsers = ["keyv", "unstorage"]
 
-/** Links packages from this repository instead of downloading them again. */
-const link = (folder: string, names: ReadonlyArray<string>): void => {
-  for (const name of names) {
-    const path = join(folder, "node_modules", name)
-    mkdirSync(dirname(path), { recursive: true })
-    symlinkSync(join(root, "node_modules", name), path, "junction")
-  }
-}
-
-let declared: ReadonlyArray<string> = []
+const declared = declaredPackages()
 
 beforeAll(() => {
-  const packed = spawnSync("npm", ["pack", "--pack-destination", project], { cwd: root, encoding: "utf8" })
-  if (packed.status !== 0) throw new Error(`npm pack failed\n${packed.stdout}${packed.stderr}`)
-  const [tarball] = globSync("*.tgz", { cwd: project })
-  mkdirSync(unpacked, { recursive: true })
-  execFileSync("tar", ["-xzf", join(project, tarball!), "--strip-components=1", "-C", unpacked])
+  unpackInto(project)
   cpSync(unpacked, join(bare, "node_modules/effect-cached"), { recursive: true })
-  for (const folder of [bare, project]) {
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", private: true }))
-  }
-  const { dependencies, peerDependencies } = manifestOf("effect-cached")
-  declared = Object.keys({ ...dependencies, ...peerDependencies })
-  link(bare, [...Object.keys(dependencies), "effect"])
+  cpSync(join(project, "package.json"), join(bare, "package.json"))
+  link(bare, [...Object.keys(manifestOf("effect-cached").dependencies), "effect"])
   link(project, [...declared, ...ofUsers])
 }, 300_000)
 

@@ -249,8 +249,8 @@ return Exit.die(defect)
     replace: "Effect.succeed(ids.map(() => true))"
   },
   "what is made of a value ends with it": {
-    in: "addLoaded",
-    find: "if (inner !== undefined) addAll(dependencies, inner)",
+    in: "forgetOne",
+    find: "Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)",
     replace: ""
   },
   "what is made of values lives no longer": {

@@ -39,7 +39,7 @@ export interface Options extends BucketOptions {
  *
  * **Details**
  *
- * - A hit is one request (GET), and one more for the era, and for each tag, that is not known. A load is one GET and
+ * - A hit is one request (GET), and one more for the era, and for each tag, that is not known. A load is three GETs and
  *   two writes (PUT): one takes the lease, one stores the result. `clear` is one PUT.
  * - Each write has a condition, so it replaces only the state that was read. At the start, seven requests find out
  *   whether the bucket honours conditions. If it does not, the store is not `shared`: it serves one process at a time.

@@ -38,29 +38,31 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   if (fields["set-cookie"] !== undefined) delete fields["set-cookie"]
   if (asSent === undefined) fields["age"] = String(Math.floor(age))
   fields["cache-status"] = line
-  const parts = { request, url: named.href, status: isSame ? 304 : variant.status, fields, cookies }
+  const answer = (status: number, content: Response.Content, all: Fields = fields) =>
+    Response.make({ request, url: named.href, status, fields: all, cookies }, content)
   if (isSame) {
     if (isOwn) readAlone(call, variant)
-    return Response.make(asSent === undefined ? parts : { ...parts, fields: withoutLength(fields) }, empty)
+    return answer(304, empty, asSent === undefined ? fields : withoutLength(fields))
   }
-  if (method === "HEAD") return Response.make(parts, empty)
+  if (method === "HEAD") return answer(variant.status, empty)
   const content = contentOf(call, variant)
-  if (asked["range"] === undefined || variant.status !== 200) return Response.make(parts, content)
-  const length = variant.body?.length ?? lengthOf(variant.fields)
-  const range = length === undefined || !isOfSameVersion(asked["if-range"], variant.fields)
+  const length = asked["range"] === undefined || variant.status !== 200
     ? undefined
-    : rangeOf(asked["range"], length)
-  if (range === undefined) return Response.make(parts, content)
+    : variant.body?.length ?? lengthOf(variant.fields)
+  const range = length !== undefined && isOfSameVersion(asked["if-range"], variant.fields)
+    ? rangeOf(asked["range"]!, length)
+    : undefined
+  if (range === undefined) return answer(variant.status, content)
   const others = withoutLength(fields)
-  if (range === "unsatisfiable") {
-    others["content-range"] = `bytes */${length}`
-    return Response.make({ ...parts, status: 416, fields: others }, empty)
-  }
+  if (range === "unsatisfiable") return answer(416, empty, { ...others, "content-range": `bytes */${length}` })
   const { end, start } = range
   others["content-range"] = `bytes ${start}-${end - 1}/${length}`
   others["content-length"] = String(end - start)
-  const part = content instanceof Uint8Array ? content.subarray(start, end) : Response.slice(content, start, end)
-  return Response.make({ ...parts, status: 206, fields: others }, part)
+  return answer(
+    206,
+    content instanceof Uint8Array ? content.subarray(start, end) : Response.slice(content, start, end),
+    others
+  )
 }
 
 interface Copy {
@@ -104,7 +106,7 @@ export const failed = (call: Call, stale: Variant | undefined, cause: Cause.Caus
  * Answers in place of an origin that failed: with the stale response, if it may be served and its body is there; with
  * an error, if a directive forbids it and the origin did not answer (RFC 9111, section 5.2.2.2); else as `otherwise`.
  */
-export const instead = (
+const instead = (
   call: Call,
   stale: Variant | undefined,
   status: number | undefined,

@@ -1,7 +1,7 @@
 /** The bodies of stored responses: beside their fields, or as streams that are stored while they arrive. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { HttpClientError } from "effect/http/HttpClientError"
+import { DecodeError, HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -11,19 +11,19 @@ import type { StreamCut, StreamLagged } from "../../CacheError.ts"
 import { readingAll } from "../../CachePolicy.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
+import { lagMillis } from "../../internal/options/lagMillis.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
-import { type Arrival, type Call, type Client, empty, isRedirected } from "./call.ts"
+import { type Arrival, type Call, empty, isRedirected } from "./call.ts"
 import { Body, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
 export const contentOf = (call: Call, variant: Variant): Response.Content => {
   const bytes = bytesOf(call, variant)
   if (bytes !== undefined) return bytes
-  // The response is referred to strongly from here on: its body must arrive, even if its own caller has dropped it.
-  const response = arrivingOf(call.self, variant.id)
-  const body = orAgain(call, variant, bodyStream(call, variant, response))
-  const arrival = response && arrivals.get(response)
+  // The arrival is referred to from here on: its body must arrive, even if its own caller has dropped it.
+  const arrival = call.self.arriving.get(variant.id)
+  const body = orAgain(call, variant, bodyStream(call, variant, arrival))
   return arrival === undefined ? body : held(arrival, body)
 }
 
@@ -107,14 +107,12 @@ const againOf = (
   call: Call,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError> => {
-  const { clock, head, origin, renew, self: { caching } } = call
+  const { clock, head, renew, self: { caching } } = call
   const { "if-range": _, range: __, ...fields } = head.fields
-  const { again } = origin
   const anew = {
     ...call,
     request,
     head: { ...head, fields },
-    origin: again === undefined ? origin : { execute: (request: typeof call.request) => again.call(origin, request) },
     startedAt: clock.currentTimeMillisUnsafe(),
     own: undefined
   }
@@ -140,8 +138,6 @@ export const discard = (
   Effect.runForkWith(context)(Effect.exit(Effect.timeoutOption(Stream.runDrain(first), patience)))
 }
 
-const arrivals = new WeakMap<HttpClientResponse, Arrival>()
-
 const held = (arrival: Arrival, body: Response.Body): Response.Body => {
   let isWaiting = true
   arrival.waiting++
@@ -153,10 +149,8 @@ const held = (arrival: Arrival, body: Response.Body): Response.Body => {
   })
 }
 
-const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | undefined => arriving.get(id)?.response
-
 /** Registers a body that arrives, and forgets those that no caller has begun to read for too long. */
-export const arrive = (call: Call, variant: Variant, response: HttpClientResponse): void => {
+export const arrive = (call: Call, variant: Variant, response: HttpClientResponse): Arrival => {
   const { clock, self: { arriving, context, maxBody, maxLoadMillis, timeoutMillis } } = call
   const patience = timeoutMillis ?? maxLoadMillis ?? http.maxLoadMillis
   const now = clock.currentTimeMillisUnsafe()
@@ -171,7 +165,7 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
       const isWanted = () => left >= 0 && (toEnd || arrival.waiting > 0)
       if (isRead || !isWanted()) return
       isRead = true
-      const rest = Stream.takeWhile(bodyStream(call, variant, response), ({ length }) => {
+      const rest = Stream.takeWhile(bodyStream(call, variant, arrival), ({ length }) => {
         left -= length
         return isRead = isWanted()
       })
@@ -183,7 +177,6 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
       Effect.runForkWith(context)(Effect.raceFirst(Effect.ignore(Stream.runDrain(rest)), hanging))
     }
   }
-  arrivals.set(response, arrival)
   arriving.set(variant.id, arrival)
   // The oldest is first.
   for (const [id, one] of arriving) {
@@ -191,18 +184,18 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
     arriving.delete(id)
     if (!one.hasBegun) discard(call, one.response)
   }
+  return arrival
 }
 
 /** Reads a body whose caller has got a `304` in its place. That of a handler need not be read. */
-export const readAlone = ({ self }: Call, { id }: Variant): void => {
-  const response = arrivingOf(self, id)
-  if (response !== undefined && self.scope !== "server") arrivals.get(response)!.readOn(true)
+export const readAlone = ({ self: { arriving, scope } }: Call, { id }: Variant): void => {
+  if (scope !== "server") arriving.get(id)?.readOn(true)
 }
 
 /** Whether the body of a stored response can be served, if there is one: it lies there, or it is arriving. */
 export const isComplete = (call: Call, variant: Variant | undefined): Effect.Effect<boolean, never, Caching> =>
   variant === undefined || bytesOf(call, variant) !== undefined || call.head.method === "HEAD" ||
-    arrivingOf(call.self, variant.id) !== undefined
+    call.self.arriving.has(variant.id)
     ? complete
     : Effect.map(Effect.exit(Stream.runHead(bodyStream(call, variant, undefined))), (exit) => {
       if (Exit.isFailure(exit)) return false
@@ -221,15 +214,16 @@ export const lengthOf = (fields: Fields): number | undefined =>
 export const bodyStream = (
   { request, self }: Call,
   variant: Variant,
-  response: HttpClientResponse | undefined
+  arrival: Arrival | undefined
 ): Response.Body => {
-  const failed = (cause: unknown, description?: string): HttpClientError => {
+  const failed = (cause: unknown, description = "the body cannot be read"): HttpClientError => {
     const parts = { request, url: "", status: variant.status, fields: {}, cookies: [] }
-    return Response.decodeError(response ?? Response.make(parts, empty), cause, description)
+    const response = arrival?.response ?? Response.make(parts, empty)
+    return new HttpClientError({ reason: new DecodeError({ request: response.request, response, cause, description }) })
   }
-  const origin = response === undefined
+  const origin = arrival === undefined
     ? Stream.suspend(() => Stream.fail(failed(gone, "the stored body is gone")))
-    : measured(once(response, failed), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
+    : measured(once(arrival, failed), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
     Stream.ensuring(origin, ended),
@@ -239,7 +233,7 @@ export const bodyStream = (
       maxTtl: Infinity,
       maxBytes: self.maxBody,
       // It then loads the resource itself.
-      whenSlow: "failSoon",
+      ...{ [lagMillis]: http.lagMillis },
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,
@@ -251,20 +245,19 @@ export const bodyStream = (
     Stream.provideService(Caching, self.caching)
   )
   // A body that cannot be loaded again is read whatever the policy. It never changes.
-  return Stream.suspend(() => response === undefined || arrivals.get(response)!.hasBegun ? readingAll(body) : body)
+  return Stream.suspend(() => arrival === undefined || arrival.hasBegun ? readingAll(body) : body)
 }
 
 /** The body of a response, which can be read only once: a second run would find a part of it, or nothing. */
 const once = (
-  response: HttpClientResponse,
+  arrival: Arrival,
   failed: (cause: unknown, description: string) => HttpClientError
 ): Response.Body =>
   Stream.suspend(() => {
-    const arrival = arrivals.get(response)!
     if (arrival.hasBegun) return Stream.fail(failed(gone, "the reader of the body has left before its end"))
     arrival.hasBegun = true
     arrival.readOn()
-    return Response.bodyOf(response)
+    return Response.bodyOf(arrival.response)
   })
 
 /** Fails unless the stream has the length that was announced. */

@@ -39,6 +39,15 @@ export interface Met {
   readonly responseTime: number
 }
 
+/** The words of a handler about its response, beside the response. */
+export interface About {
+  readonly tags: ReadonlyArray<string>
+  /** Whether the response does not say itself what its `Cache-Control` says. */
+  readonly isUsual: boolean
+  /** The field of its request for which it was given no `Cache-Control`. */
+  readonly withheldBy: string | undefined
+}
+
 /** The options of a caching client as they apply, and its state. */
 export interface Client extends Rules {
   readonly caching: Caching["Service"]
@@ -48,19 +57,11 @@ export interface Client extends Rules {
   readonly failedAs: (error: HttpClientError) => number | undefined
   /** The first part of its keys, so that no response is reused by other rules than those by which it was stored. */
   readonly scope: "private" | "shared" | "server"
-  /** Whether responses are stored that say nothing about it. */
-  readonly storesImplicitly: boolean
   readonly storesCookies: boolean
   /** Whether responses depend on the entries that their handler has read. */
   readonly inherit: "changes" | false
-  /** Whether `partition` stands for the credentials of a request, also where `Vary` names them. */
-  readonly hidesCredentials: boolean
-  readonly partition: (request: HttpClientRequest, url: URL, harmless: Set<string>) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
-  /** Whether a response does not say itself what its `Cache-Control` says. */
-  readonly isUsual: (response: HttpClientResponse) => boolean
-  /** The field of a request for which the options give its response no `Cache-Control`. */
-  readonly withheldBy: (response: HttpClientResponse) => string | undefined
+  readonly about: (response: HttpClientResponse) => About | undefined
   /** The URL as the key has it. */
   readonly keyed: (href: string) => string
   readonly targets: ReadonlyArray<string>
@@ -85,8 +86,6 @@ export interface Client extends Rules {
 
 /** The next one after the cache: a client, or the handler of a server. */
 export interface Origin extends Pick<HttpClient, "execute"> {
-  /** Like `execute`, for a fiber without the services of the request: the one that sends its response. */
-  readonly again?: HttpClient["execute"]
   /** The same for a load in the background, which outlives the request and reads the body itself. */
   readonly within?: (context: Context.Context<never>) => Origin
 }

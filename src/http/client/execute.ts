@@ -13,15 +13,28 @@ import { isSafe } from "../rules/invalidation.ts"
 import { requestDirectives } from "../rules/reuse.ts"
 import { type Answer, type Call, type Client, type Origin, passed } from "./call.ts"
 import { get, renew } from "./get.ts"
-import { head, unsafe } from "./others.ts"
+import { unsafe } from "./others.ts"
 import { type Named, placeOf, resourceAt } from "./places.ts"
 
-export const execute = (self: Client, origin: Origin, request: HttpClientRequest.HttpClientRequest): Answer =>
+/** For whom a request of a client is. Requests with different texts share no responses. */
+export interface Whom {
+  readonly partition: (request: HttpClientRequest.HttpClientRequest, url: URL, harmless: Set<string>) => string
+  /** Whether the text stands for the credentials of a request, also where `Vary` names them. */
+  readonly hidesCredentials: boolean
+}
+
+export const execute = (
+  self: Client,
+  { hidesCredentials, partition: partitionOf }: Whom,
+  origin: Origin,
+  request: HttpClientRequest.HttpClientRequest
+): Answer =>
   Effect.suspend(() => {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol)) return origin.execute(request)
-    const partition = self.partition(request, url, self.harmless)
-    const fields = fieldsOf(self, request, url, partition)
+    const partition = partitionOf(request, url, self.harmless)
+    const sent = fieldsOf(request, url)
+    const fields = hidesCredentials && partition !== "" ? hidden(sent, partition, self.harmless) : sent
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
     return Effect.clockWith((clock) =>
@@ -29,21 +42,14 @@ export const execute = (self: Client, origin: Origin, request: HttpClientRequest
     )
   })
 
-/**
- * The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. What could name a
- * user is replaced by its digest, so that no store sees it where `Vary` names it.
- */
-const fieldsOf = (
-  { harmless, hidesCredentials }: Client,
-  { headers }: HttpClientRequest.HttpClientRequest,
-  { password, username }: URL,
-  partition: string
-): Fields => {
-  const user = username + password
-  const all = user === "" ? headers as Fields : { authorization: `${username}:${password}`, ...headers as Fields }
-  if (!hidesCredentials || partition === "") return all
+/** The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. */
+const fieldsOf = ({ headers }: HttpClientRequest.HttpClientRequest, { password, username }: URL): Fields =>
+  username + password === "" ? headers : { authorization: `${username}:${password}`, ...headers }
+
+/** Replaces the fields that could name a user by their digest, so that no store sees them where `Vary` names one. */
+const hidden = (fields: Fields, digest: string, harmless: Set<string>): Fields => {
   const shown: { [name: string]: string | undefined } = {}
-  for (const name in all) shown[name] = isHarmless(name, harmless) ? all[name] : partition
+  for (const name in fields) shown[name] = isHarmless(name, harmless) ? fields[name] : digest
   return shown
 }
 
@@ -78,7 +84,6 @@ export const answer = (call: Call): Answer => {
   const { method } = call.request
   // No key contains a body.
   if (call.request.body._tag !== "Empty" && isSafe(method)) return passed(call, { fwd: "bypass" })
-  if (method === "GET") return get(call)
-  if (method === "HEAD") return call.asksWhole ? get(call) : head(call)
+  if (method === "GET" || method === "HEAD") return get(call)
   return isSafe(method) ? passed(call, { fwd: "method" }) : unsafe(call)
 }

@@ -1,4 +1,4 @@
-/** `GET`: the stored response that answers it, or a load that others may share. */
+/** `GET` and `HEAD`: the stored response that answers them, or a load that others may share. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -13,8 +13,8 @@ import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, awaited, confirm, reasonOf, refreshed } from "./load.ts"
-import { found, onlyIfCached, ranged } from "./others.ts"
+import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
+import { found, onlyIfCached, part } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
 
@@ -23,7 +23,7 @@ export const get = (call: Call): Answer => {
   if (fields["upgrade"] !== undefined) return passed(call, { fwd: "bypass" })
   if (directives.has("no-store") || isForOrigin(fields)) return inTime(call, passed(call, { fwd: "request" }))
   if (directives.has("only-if-cached")) return onlyIfCached(call)
-  if (fields["range"] !== undefined && !asksWhole) return ranged(call)
+  if (isOfPart(call.head) && !asksWhole) return part(call)
   if (place.by === undefined || self.known.has(named.id)) return placed(call)
   // Another process may know that the last response is for this request too.
   return Effect.flatMap(Cached.getEntry(named.key), (entry) => {
@@ -187,6 +187,7 @@ const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
     if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
       return Effect.succeed(served(call, call.own!.stored!, met.responseTime, { fwdStatus: 304, ...status }))
     }
+    if (confirmed !== undefined) drop(call)
     if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })

@@ -17,6 +17,7 @@ interface Judged {
 /** A new response as it would be stored or, with `before`, a stored response with the fields and times of an update. */
 export const judged = ({ head, named, request, self }: Call, { response, ...times }: Met, before?: Variant): Judged => {
   const { mode } = self
+  const about = self.about(response)
   const sent = response.headers as Fields
   const isSaid = before === undefined ||
     ["cache-control", "expires", ...self.targets].some((name) => sent[name] !== undefined)
@@ -26,17 +27,16 @@ export const judged = ({ head, named, request, self }: Call, { response, ...time
   const fields: Fields = before === undefined ? { ...former, ...sent } : Storing.updatedFields(former, sent)
   const control = controlOf({ ...former, ...sent }, self.targets)
   const result = { status: before?.status ?? response.status, fields }
-  const isForAll = isSaid ? Storing.isForAll(control) && !self.isUsual(response) : before.isForAll
+  const isForAll = isSaid ? Storing.isForAll(control) && about?.isUsual !== true : before.isForAll
   const isWithheld = Storing.withheldFields(mode, control.directives).includes("set-cookie")
   const cookies = isWithheld ? [] : cookiesOf(response)
   const groups = groupsOf(sent["cache-groups"]).map((group) => groupTag(named.url.origin, group))
   // The former response does not speak for the fields of an update that answers one user.
   const saysSo = isForAll && Storing.isForAll(controlOf(sent, self.targets))
-  const why = Storing.whyNotStored(self, head.fields, result, { control, isForAll: saysSo }) ??
-    (self.storesImplicitly || Storing.isExplicit(mode, fields, control)
-      ? undefined
-      : self.withheldBy(response) ?? "implicit") ??
+  const isImplicit = self.scope !== "server"
+  const refusal = Storing.whyNotStored(self, head.fields, result, { control, isForAll: saysSo, isImplicit }) ??
     (self.storesCookies || cookies.length === 0 ? undefined : "set-cookie")
+  const why = refusal === "implicit" ? about?.withheldBy ?? refusal : refusal
   const variant = {
     id: before?.id ?? self.tokens.next(16),
     status: result.status,
@@ -48,7 +48,7 @@ export const judged = ({ head, named, request, self }: Call, { response, ...time
     cookies: isWithheld || cookies.length > 0 ? cookies : before?.cookies ?? [],
     varying: varyingOf(fields["vary"], head.fields),
     isForAll,
-    tags: before?.tags ?? [...groups, ...self.tags(request, response)],
+    tags: before?.tags ?? [...groups, ...about?.tags ?? [], ...self.tags(request, response)],
     body: before?.body ?? null,
     ...times,
     ...freshnessOf(mode, result, control, times)

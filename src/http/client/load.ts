@@ -130,7 +130,14 @@ const validated = (call: Call, stale: Variant | undefined): Loaded =>
     if (kept !== undefined) return Effect.succeed(kept)
     if (met.response.status !== 304 || !isConditional) return store(call, stale, met)
     // The origin has confirmed what is not stored, or not for this request.
-    return Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
+    return Effect.flatMap(
+      exchange(call, plain(call.request)),
+      (again) =>
+        Effect.map(store(call, undefined, again), (stored) => {
+          if (confirmed !== undefined && stored.variant === null) drop(call)
+          return stored
+        })
+    )
   })
 
 interface Asked {
@@ -222,19 +229,23 @@ export const exchange = (
         ))
   )
 
+/** Removes what is stored for this request and may be stored no longer. */
+export const drop = ({ place, self }: Call): void => inBackground(self, Cached.remove(place.key))
+
 /**
  * Updates the response that a `304` confirms. If the update may not be stored, that response is removed, and the update
- * answers this request alone. `undefined`: users may have one entity tag for all, so that it confirms nothing for one.
+ * answers this request alone. `undefined`: users may have one entity tag for all, so that it confirms nothing for one,
+ * and that response must go.
  */
 export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
-  const { head: { fields }, place, self } = call
+  const { head: { fields }, self } = call
   const { variant, why } = judged(call, met, confirmed)
   const isAnonymous = personalBy(fields, Object.keys(variant.varying), self.harmless) === undefined
   if (why !== undefined) {
     outdate(self, confirmed)
     notShared(call, met.responseTime)
-    inBackground(self, Cached.remove(place.key))
     if ("*" in variant.varying || (self.mode === "shared" && !isAnonymous)) return undefined
+    drop(call)
   }
   call.own = { response: met.response, stored: variant, why, content: undefined }
   return why === undefined ? keep(call, variant, met.responseTime) : { variant: null }
@@ -289,9 +300,9 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
       return body.length === length ? kept({ ...variant, body }) : refuse("length", body)
     })
   }
-  arrive(call, variant, response)
+  const arrival = arrive(call, variant, response)
   return call.isBackground
-    ? Effect.map(Stream.runDrain(bodyStream(call, variant, response)), () => kept(variant))
+    ? Effect.map(Stream.runDrain(bodyStream(call, variant, arrival)), () => kept(variant))
     : Effect.succeed(kept(variant))
 }
 

@@ -7,8 +7,8 @@ import type { Caching } from "../../Caching.ts"
 import type { Fields } from "../rules/fields.ts"
 import { groupsOf, invalidatedUrls } from "../rules/invalidation.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
-import { contradicts, hasSameValidator, isForOrigin } from "../rules/validation.ts"
-import { instead, insteadOf, reached, served } from "./answer.ts"
+import { contradicts, hasSameValidator } from "../rules/validation.ts"
+import { insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
 import * as Call from "./call.ts"
 import { judged } from "./judge.ts"
@@ -48,34 +48,23 @@ export const onlyIfCached = (call: Call.Call): Call.Answer =>
       ? Call.timedOut(call, { fwd: "request", detail: "only-if-cached" })
       : served(call, stored.variant, stored.now, {}))
 
-/** A range of a stored response. If the whole response is not stored, the origin answers, and its answer passes. */
-export const ranged = (call: Call.Call): Call.Answer =>
+/**
+ * A range of a stored response, or its fields for `HEAD`. If it is not stored, the origin answers, and its answer
+ * passes.
+ */
+export const part = (call: Call.Call): Call.Answer =>
   Effect.flatMap(found(call), (stored) => {
-    const whole = stored?.variant.status === 200 ? stored.variant : undefined
-    const length = whole?.body?.length ?? lengthOf(whole?.fields ?? {})
-    if (stored?.reuse === "serve" && length !== undefined) return Effect.succeed(served(call, whole!, stored.now, {}))
-    return reached(
-      call,
-      whole,
-      Call.inTime(call, Call.passed(call, { fwd: "partial" })),
-      (response) => insteadOf(call, whole, response, () => response)
-    )
+    const isHead = call.head.method === "HEAD"
+    const whole = isHead || stored?.variant.status === 200 ? stored?.variant : undefined
+    const isKnown = isHead || (whole?.body?.length ?? lengthOf(whole?.fields ?? {})) !== undefined
+    if (stored?.reuse === "serve" && isKnown) return Effect.succeed(served(call, whole!, stored.now, {}))
+    const fwd = !isHead ? "partial" : stored === undefined ? "uri-miss" : "stale"
+    return reached(call, whole, Call.inTime(call, exchange(call, call.request)), (met) =>
+      Effect.tap(
+        insteadOf(call, whole, met.response, () => Call.marked(met.response, { fwd })),
+        () => isHead && stored !== undefined ? afterHead(call, met) : Effect.void
+      ))
   })
-
-export const head = (call: Call.Call): Call.Answer => {
-  if (call.directives.has("no-store") || isForOrigin(call.head.fields)) {
-    return Call.inTime(call, Call.passed(call, { fwd: "request" }))
-  }
-  if (call.directives.has("only-if-cached")) return onlyIfCached(call)
-  return Effect.flatMap(found(call), (stored) => {
-    if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
-    return reached(call, stored?.variant, Call.inTime(call, exchange(call, call.request)), (met) => {
-      const response = Call.marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
-      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
-      return instead(call, stored?.variant, met.response.status, own)
-    })
-  })
-}
 
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
 const afterHead = (call: Call.Call, met: Call.Met): Effect.Effect<void, never, Caching> => {

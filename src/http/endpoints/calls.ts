@@ -15,6 +15,7 @@ import type * as CacheKey from "../../CacheKey.ts"
 import {
   checkOptions,
   type Checks,
+  isFlag,
   isListOfText,
   mistake,
   optional,
@@ -26,21 +27,34 @@ import { strategyLike } from "../client/options.ts"
 import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
-/** An annotation, without the types of its endpoint. */
-export interface Annotation {
+/**
+ * The options of an annotation.
+ * @category options
+ * @since 0.1.0
+ */
+export interface EndpointOptions<in Req = any, in Val = any> {
+  /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
   readonly strategy?: Strategy<any, any, any> | undefined
+  /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
   readonly shared?: boolean | undefined
-  readonly ignore?: ReadonlyArray<string> | undefined
-  readonly tags?: ((request: any, value: any) => ReadonlyArray<string>) | undefined
-  readonly invalidates?: ((request: any) => ReadonlyArray<string>) | undefined
+  /**
+   * Parts of a request that make no difference to the result: `"params"`, `"query"`, `"headers"` or `"payload"`.
+   * @default none: all that have schemas are in the key
+   */
+  readonly ignore?: ReadonlyArray<"params" | "query" | "headers" | "payload"> | undefined
+  /** Tags of a result, beside those that `HttpCache.tag` gives. @default none */
+  readonly tags?: ((request: Req, value: Val) => ReadonlyArray<string>) | undefined
+  /** For an endpoint that changes something: the tags to invalidate when it has succeeded. @default none */
+  readonly invalidates?: ((request: Req) => ReadonlyArray<string>) | undefined
+  /** A text in every key. Change it when results change in a way that no schema shows. @default none */
   readonly version?: string | undefined
 }
 
 const parts = ["params", "query", "headers", "payload"]
 
-const checks: Checks<Annotation> = {
+const checks: Checks<EndpointOptions> = {
   strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
-  shared: optional((shared) => refuseUnless(typeof shared === "boolean", "shared must be true or false")),
+  shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
   ignore: optional((ignore) =>
     refuseUnless(
@@ -51,7 +65,7 @@ const checks: Checks<Annotation> = {
   invalidates: optional((invalidates, _, beside) => {
     refuseUnless(typeof invalidates === "function", "invalidates must be a function from a request to tags")
     refuseUnless(
-      (beside as Annotation).strategy === undefined,
+      (beside as EndpointOptions).strategy === undefined,
       "invalidates belongs to endpoints that change something, and strategy to those that do not"
     )
   }),
@@ -76,22 +90,14 @@ export interface Calls {
   readonly stream: (request: object, run: RunStream) => RunStream
 }
 
-interface OfRequest {
-  /** Makes the request as the functions of the annotation get it. */
-  readonly given: (request: any) => unknown
-  /** The tags of all its results. */
-  readonly tags: (request: any) => ReadonlyArray<string>
-}
-
 /** `undefined`: calls pass. */
 export const callsOf = (
   described: Described,
-  annotation: Annotation | undefined,
-  side: Side,
-  { given, tags: ownTags }: OfRequest
+  annotation: EndpointOptions | undefined,
+  side: Side
 ): Calls | undefined => {
   if (annotation === undefined) return undefined
-  const { isStream, name, obstacle } = described
+  const { given, isStream, name, obstacle, tags: ownTags } = described
   within(`HttpCache.Endpoint of "${name}"`, () => checkOptions("it", annotation, checks))
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {
@@ -180,7 +186,7 @@ type Keyed = (request: object) => Effect.Effect<CacheKey.Any | undefined, never,
 
 const keysOf = (
   { error, fields, name, of, success }: Described,
-  { ignore = [], shared = false, version }: Annotation,
+  { ignore = [], shared = false, version }: EndpointOptions,
   { name: side, partition, server }: Side
 ): Keyed => {
   if (!shared && partition === undefined) {
@@ -190,7 +196,7 @@ const keysOf = (
     )
   }
   const place = JSON.stringify([side, ...of, ...server === undefined ? [] : [server]])
-  const names = Object.keys(fields).filter((part) => !ignore.includes(part))
+  const names = Object.keys(fields).filter((part) => !(ignore as ReadonlyArray<string>).includes(part))
   const Key = keyClass(
     `${side}/${name.replace(/[^\w$./-]/g, "_").slice(0, 80)}`,
     { ...Struct.pick(fields, names), of: Schema.String, partition: Schema.String },

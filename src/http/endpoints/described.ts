@@ -12,7 +12,6 @@ type Fields = { readonly [name: string]: Schema.Top }
 
 export interface Described {
   readonly name: string
-  readonly annotations: Context.Context<never>
   /** The names that distinguish it from others with the same name. */
   readonly of: ReadonlyArray<string>
   /** The parts of a request that identify a result. */
@@ -24,17 +23,29 @@ export interface Described {
   readonly isOfUrl: boolean
   /** Why it cannot be cached. */
   readonly obstacle: string | undefined
+  /** Makes the request as the functions of the annotation get it. */
+  readonly given: (request: any) => unknown
+  /** The tags of a result. */
+  readonly tags: (request: any) => ReadonlyArray<string>
 }
 
-export const ofEndpoint = (api: string, group: string, endpoint: HttpApiEndpoint.Top): Described => {
-  const { annotations, headers, identifier, method, middlewares, params, path, query } = endpoint
+interface Api {
+  readonly identifier: string
+  readonly groups: { readonly [name: string]: any }
+}
+
+export const ofEndpoint = (api: Api, group: string, endpoint: HttpApiEndpoint.Top): Described => {
+  const { headers, identifier, method, middlewares, params, path, query } = endpoint
   const payload = Array.from(endpoint.payload.values())
   const isStreamed = payload.some(({ encoding }) => encoding._tag === "Stream" || encoding._tag === "Multipart")
   const successes = endpoint.success.size === 0 ? [HttpApiSchema.NoContent] : Array.from(endpoint.success)
+  const all: ReadonlyArray<HttpApiEndpoint.Top> = Object.values(api.groups).flatMap(({ endpoints }) =>
+    Object.values(endpoints)
+  )
+  const tags = tagsIn(all, endpoint, `${api.identifier}/${group}`)
   return {
     name: `${group}/${identifier}`,
-    annotations,
-    of: [api, group, identifier, method, path],
+    of: [api.identifier, group, identifier, method, path],
     fields: {
       ...params === undefined ? {} : { params },
       ...query === undefined ? {} : { query },
@@ -51,7 +62,9 @@ export const ofEndpoint = (api: string, group: string, endpoint: HttpApiEndpoint
       ? "its payload is a stream or has parts"
       : successes.some((schema) => unstorable.some((kind) => kind in schema))
       ? "its response is a stream or an upgrade"
-      : undefined
+      : undefined,
+    given: (request) => request,
+    tags: ({ params }) => tags(params)
   }
 }
 
@@ -65,19 +78,21 @@ const withHeaders = ({ headers, schema }: HttpApiSchema.WithHeaders<Schema.Top, 
     headers
   })
 
-export const ofRpc = (rpc: Rpc.AnyWithProps): Described => {
-  const { _tag, annotations, errorSchema, payloadSchema, successSchema } = rpc
+export const ofRpc = (all: ReadonlyArray<Rpc.AnyWithProps>, rpc: Rpc.AnyWithProps): Described => {
+  const { _tag, errorSchema, payloadSchema, successSchema } = rpc
   const isStream = RpcSchema.isStreamSchema(successSchema)
+  const tags = tagsIn(all, rpc, _tag)
   return {
     name: _tag,
-    annotations,
     of: ["rpc", _tag],
     fields: { payload: payloadSchema },
     success: isStream ? successSchema.success : successSchema,
     error: isStream ? unionOf([errorSchema, successSchema.error]) : errorSchema,
     isStream,
     isOfUrl: false,
-    obstacle: undefined
+    obstacle: undefined,
+    given: ({ payload }) => payload,
+    tags: ({ payload }) => tags(payload)
   }
 }
 
@@ -94,32 +109,52 @@ const resultOf = (schemas: ReadonlyArray<Schema.Top>): Schema.Top =>
     })(schema)
   }))
 
+interface Named {
+  readonly name: string
+  /** The places where the cache has found it beside another one of this name. */
+  readonly places: Set<string>
+}
+
 /**
  * The name that an endpoint or `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of
  * annotations remain those of the former name.
  */
-export class TagName extends Context.Service<TagName, string>()("effect-cached/HttpCache/TagName") {}
+export class TagName extends Context.Service<TagName, Named>()("effect-cached/HttpCache/TagName") {}
+
+type Tagged = HttpApiEndpoint.Top | Rpc.AnyWithProps
+
+const namedOf = ({ annotations }: Tagged): Named | undefined => annotations.mapUnsafe.get(TagName.key)
 
 /** A tag of all results of an endpoint or, with `of`, of those for its parameters or payload. */
-export const tagOf = (endpoint: HttpApiEndpoint.Top | Rpc.AnyWithProps, of: unknown): string => {
-  const [name, schema] = "_tag" in endpoint
-    ? [endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag, endpoint.payloadSchema]
-    : [endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint.identifier, endpoint.params]
+export const tagOf = (endpoint: Tagged, of?: unknown, place?: string): string => {
+  const [own, schema] = "_tag" in endpoint
+    ? [endpoint._tag, endpoint.payloadSchema]
+    : [endpoint.identifier, endpoint.params]
+  const name = `${namedOf(endpoint)?.name ?? own}${place === undefined ? "" : ` in ${place}`}`
   const base = `http:endpoint:${name}`
-  return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(name, schema))({ of }))}`
+  return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(schema))({ of }))}`
 }
 
-interface PartClass {
-  new(input: { readonly of: unknown }): CacheKey.Any
+/** The tags of the results. Beside another endpoint that has the same ones, each has some with its place too. */
+const tagsIn = (all: ReadonlyArray<Tagged>, endpoint: Tagged, place: string) => {
+  const isAlone = all.every((one) => one === endpoint || tagOf(one) !== tagOf(endpoint))
+  if (!isAlone) namedOf(endpoint)?.places.add(place)
+  const places = isAlone ? [undefined] : [undefined, place]
+  return (of: unknown): ReadonlyArray<string> =>
+    Array.from(new Set(places.flatMap((place) => [tagOf(endpoint, undefined, place), tagOf(endpoint, of, place)])))
 }
 
-const parts = new WeakMap<Schema.Top, Map<string, PartClass>>()
+/** The place in the tag by which a program names the results. An endpoint that is in several places has none. */
+export const knownPlaceOf = (endpoint: Tagged): string | undefined => {
+  const places = Array.from(namedOf(endpoint)?.places ?? [])
+  return places.length === 1 ? places[0] : undefined
+}
 
-const partOf = (name: string, schema: Schema.Top): PartClass => {
-  const known = parts.get(schema) ?? new Map<string, PartClass>()
-  parts.set(schema, known)
-  const made = known.get(name) ?? keyClass("HttpEndpointPart", { of: schema }, { success: Schema.Void })
-  known.set(name, made)
+const parts = new WeakMap<Schema.Top, ReturnType<typeof keyClass>>()
+
+const partOf = (schema: Schema.Top): ReturnType<typeof keyClass> => {
+  const made = parts.get(schema) ?? keyClass("HttpEndpointPart", { of: schema }, { success: Schema.Void })
+  parts.set(schema, made)
   return made
 }
 

@@ -10,18 +10,10 @@ export const isSafe = (method: string): boolean => safe.has(method)
 export const invalidatedUrls = (url: URL, { fields, status }: ResponseHead): ReadonlyArray<URL> => {
   if (status < 200 || status > 399) return []
   const others = [fields["location"], fields["content-location"]].flatMap((reference) => {
-    const target = reference === undefined ? undefined : resolved(reference, url)
+    const target = reference !== undefined && URL.canParse(reference, url) ? new URL(reference, url) : undefined
     return target?.origin === url.origin ? [target] : []
   })
   return [url, ...others]
-}
-
-const resolved = (reference: string, base: URL): URL | undefined => {
-  try {
-    return new URL(reference, base)
-  } catch {
-    return undefined
-  }
 }
 
 const mostGroups = 128

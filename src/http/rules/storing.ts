@@ -16,6 +16,8 @@ interface Judged {
   readonly control: Control
   /** Whether the response is for all requests, also those that could name a user. */
   readonly isForAll: boolean
+  /** Whether responses are stored that say nothing about it. */
+  readonly isImplicit: boolean
 }
 
 /** Status codes whose responses may be reused without explicit freshness (RFC 9110, section 15.1). */
@@ -34,7 +36,7 @@ export const whyNotStored = (
   { harmless, mode }: Rules,
   request: Fields,
   { fields, status }: ResponseHead,
-  { control, isForAll }: Judged
+  { control, isForAll, isImplicit }: Judged
 ): string | undefined => {
   const { directives } = control
   // A part of a response is passed on, and a `304` that this cache did not ask for belongs to the caller.
@@ -48,7 +50,7 @@ export const whyNotStored = (
     if (by !== undefined) return by
   }
   if (listOf(fields["vary"]).includes("*")) return "vary"
-  return isExplicit(mode, fields, control) || isHeuristic(status) ? undefined : "implicit"
+  return isExplicit(mode, fields, control) || (isImplicit && isHeuristic(status)) ? undefined : "implicit"
 }
 
 /**

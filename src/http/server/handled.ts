@@ -2,6 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
@@ -22,7 +23,7 @@ import { http } from "../../internal/defaults/options.ts"
 import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
-import type { Origin } from "../client/call.ts"
+import type { About, Origin } from "../client/call.ts"
 import { namesOf, personalBy } from "../rules/anonymous.ts"
 import { renderStatus } from "../rules/cacheStatus.ts"
 import type { Fields } from "../rules/fields.ts"
@@ -30,6 +31,7 @@ import { isHeuristic } from "../rules/storing.ts"
 import { ownField } from "../rules/targeted.ts"
 import { lasting } from "./lasting.ts"
 import { shownTo } from "./shown.ts"
+import { tagsOf } from "./tags.ts"
 import { queryOf, type Sent } from "./url.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -38,13 +40,10 @@ export type Handler = Effect.Effect<Response, unknown, any>
 
 /** How to cache responses that say nothing about caching and answer anonymous requests. */
 interface Usual {
-  /** The fields that cannot name a user. */
-  readonly harmless: Set<string>
-  /** Their `Cache-Control`. */
-  readonly control: string | ((response: Response) => string | undefined) | undefined
-  readonly inherits: boolean
+  readonly cacheControl?: string | ((response: Response) => string | undefined) | undefined
   /** Their lifetime in this cache alone. */
-  readonly strategy: Strategy.Strategy<Response, any, any> | undefined
+  readonly strategy?: Strategy.Strategy<Response, any, any> | undefined
+  readonly inherit?: "changes" | undefined
 }
 
 /** Whether a response is removed with the entries that its handler reads. */
@@ -54,55 +53,39 @@ export const Inherits: Context.Reference<boolean> = Context.Reference<boolean>(
 )
 
 /** The failure of a handler, as an origin that cannot be reached. */
-class HandlerFailed {
+class HandlerFailed extends Data.Class<{
   readonly failure: Cause.Cause<unknown>
   /** The status with which it is answered. */
   readonly status: number
-  constructor(failure: Cause.Cause<unknown>, status: number) {
-    this.failure = failure
-    this.status = status
-  }
-}
+}> {}
 
 interface Parts {
   readonly handler: Handler
   readonly request: HttpServerRequest.HttpServerRequest
   readonly sent: Sent
   readonly usual: Usual
+  /** The fields that cannot name a user. */
+  readonly harmless: Set<string>
   readonly context: Context.Context<never>
   /** Whether the handler may be interrupted where it does not say so. */
   readonly isInterruptible: boolean
 }
 
 /** The handler as the origin of one request of the server. */
-export class HandlerOrigin implements Origin {
-  readonly parts: Parts
-
-  constructor(parts: Parts) {
-    this.parts = parts
-  }
-
-  execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return handle(this.parts, asked)
-  }
-
-  within(context: Context.Context<never>): Origin {
-    return new HandlerOrigin({ ...this.parts, context })
-  }
-
-  again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return Effect.provideContext(this.execute(asked), this.parts.context)
-  }
-}
+export const originOf = (parts: Parts): Origin => ({
+  // The fiber that sends a response, and asks again for its body, has not the services of the request.
+  execute: (asked) => Effect.updateContext(handle(parts, asked), (own) => Context.merge(parts.context, own)),
+  within: (context) => originOf({ ...parts, context })
+})
 
 const handle = (
-  { context, handler, isInterruptible, request, sent, usual }: Parts,
+  { context, handler, harmless, isInterruptible, request, sent, usual }: Parts,
   asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const { headers, method } = asked
   const isLoad = method === "GET" || method === "HEAD"
   const given = isLoad ? shownTo(request, { headers, method, sent }) : request
-  const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
+  const inheriting = usual.inherit !== undefined ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
   const bounded = isInterruptible ? Effect.interruptible(kept) : Effect.uninterruptible(kept)
@@ -114,10 +97,10 @@ const handle = (
     // The handler annotates also where its response passes.
     Effect.provideService(Outside, { annotations: undefined }),
     Effect.flatMap(([response, annotations]) => {
-      const said = saying(response, headers, { ...usual, annotations })
+      const said = saying(response, headers, { ...usual, harmless, annotations })
       return Effect.map(isLoad ? tagged(said.response) : Effect.succeed(response), (response) => {
         const answer = HttpServerResponse.toClientResponse(response, { request: asked })
-        originals.set(answer, { ...said, response, tags: annotations.tags ?? [] })
+        originals.set(answer, { ...said, response, tags: [...tagsOf(response.headers), ...annotations.tags ?? []] })
         return answer
       })
     }),
@@ -127,7 +110,10 @@ const handle = (
         : Effect.flatMap(causeResponse(cause), ([{ status }]) =>
           Effect.fail(
             new HttpClientError.HttpClientError({
-              reason: new HttpClientError.TransportError({ request: asked, cause: new HandlerFailed(cause, status) })
+              reason: new HttpClientError.TransportError({
+                request: asked,
+                cause: new HandlerFailed({ failure: cause, status })
+              })
             })
           ))
     )
@@ -168,13 +154,8 @@ const unwrapped = (response: Response): Response => {
   return HttpServerResponse.mergeCookies(named, cookies)
 }
 
-interface Original {
+interface Original extends About {
   readonly response: Response
-  readonly tags: ReadonlyArray<string>
-  /** Whether it does not say itself what its `Cache-Control` says. */
-  readonly isUsual: boolean
-  /** The field of the request for which it was given no `Cache-Control`. */
-  readonly withheldBy: string | undefined
 }
 
 const originals = new WeakMap<object, Original>()
@@ -220,7 +201,7 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
     ? Effect.sync(() => sha256(bytes))
     : Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))
 
-interface Said extends Omit<Usual, "inherits"> {
+interface Said extends Usual, Pick<Parts, "harmless"> {
   readonly annotations: Cached.Annotations
 }
 
@@ -231,7 +212,7 @@ interface Said extends Omit<Usual, "inherits"> {
 const saying = (
   response: Response,
   asked: Headers.Headers,
-  { annotations, control, harmless, strategy }: Said
+  { annotations, cacheControl: control, harmless, strategy }: Said
 ): Pick<Original, "response" | "isUsual" | "withheldBy"> => {
   const { headers } = response
   const as = (withheldBy?: string) => ({ response, isUsual: false, withheldBy })

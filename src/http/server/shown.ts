@@ -94,17 +94,20 @@ const viewOf = (source: object, { host, ...changed }: Changed): object => {
     readonly headersDistinct?: Lists
     readonly rawHeaders?: ReadonlyArray<string>
   }
-  const named = (name: string, of: (host: string) => unknown): Lists =>
-    host !== undefined && headers?.[name] !== undefined ? { [name]: of(host) } : {}
-  const without = (all: Lists = {}) => Object.fromEntries(Object.entries(all).filter(([name]) => !isHidden(name)))
+  const visible = (all: Lists = {}, shown: unknown = host) =>
+    Object.fromEntries(
+      Object.entries(all).filter(([name]) => !isHidden(name)).map((
+        [name, value]
+      ) => [name, host !== undefined && (name === "host" || name === ":authority") ? shown : value])
+    )
   const raw = rawHeaders.flatMap((name, i) => {
     if (i % 2 === 1 || isHidden(name)) return []
     return [name, host !== undefined && name.toLowerCase() === "host" ? host : rawHeaders[i + 1]!]
   })
   const seen: { readonly [name: PropertyKey]: unknown } = {
     ...changed,
-    headers: { ...without(headers), ...named("host", (host) => host), ...named(":authority", (host) => host) },
-    headersDistinct: { ...without(headersDistinct), ...named("host", (host) => [host]) },
+    headers: visible(headers),
+    headersDistinct: visible(headersDistinct, [host]),
     rawHeaders: raw
   }
   return new Proxy(source, {

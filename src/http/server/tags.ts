@@ -1,5 +1,4 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
-import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { ownField } from "../rules/targeted.ts"
 
@@ -12,11 +11,6 @@ const unsent = [...names, ownField]
 export const tagsOf = (headers: { readonly [name: string]: string | undefined }): ReadonlyArray<string> => {
   const tags = names.flatMap((name) => headers[name]?.split(name === "cache-tag" ? "," : /[\s,]+/) ?? [])
   return Array.from(new Set(tags.map((tag) => tag.trim()).filter((tag) => tag !== "")))
-}
-
-export const sentFields = (headers: Headers.Headers): Headers.Headers => {
-  for (const name of unsent) if (headers[name] !== undefined) return Headers.removeMany(headers, unsent)
-  return headers
 }
 
 export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>

@@ -26,22 +26,16 @@ export const sentOf = (request: HttpServerRequest, normal: Normal): Sent | undef
   const { headers, originalUrl, protocol } = request
   const [, scheme = "http", authority = "localhost", rest = originalUrl] = absolute.exec(originalUrl) ?? []
   const host = (headers["host"] ?? authority).toLowerCase()
-  const path = normalized(rest, normal)
+  const path = keyed(rest, normal)
   // Middleware that has rewritten the URL, and not only cut off a prefix, may have done so by anything.
   const shown = request.url
   if (!rest.endsWith(shown) && !(/^\/(\?|$)/.test(shown) && rest.endsWith(shown.slice(1)))) return undefined
-  const url = urlAt(`${protocol ?? scheme.toLowerCase()}://${host}`, path)
-  return url !== undefined && url.pathname + url.search === path && url.host === host
+  const origin = `${protocol ?? scheme.toLowerCase()}://${host}`
+  if (!URL.canParse(`.${path}`, origin)) return undefined
+  const url = new URL(`.${path}`, origin)
+  return url.pathname + url.search === path && url.host === host
     ? { url, host, path, isNormal: path === rest }
     : undefined
-}
-
-const urlAt = (origin: string, path: string): URL | undefined => {
-  try {
-    return new URL(`.${path}`, origin)
-  } catch {
-    return undefined
-  }
 }
 
 /** The query of a URL, read leniently. */
@@ -50,16 +44,10 @@ export const queryOf = (url: string): URLSearchParams => {
   return new URLSearchParams(at < 0 ? "" : url.slice(at))
 }
 
-/** A URL as the key has it. */
-export const keyed = (href: string, normal: Normal): string => normalized(href, normal)
-
-const isPlain = ({ ignoreQuery = false, sortQuery = false }: Normal): boolean => ignoreQuery === false && !sortQuery
-
-/** Removes and sorts query parameters. What remains stays as it was written. */
-const normalized = (path: string, normal: Normal): string => {
+/** A URL or path as the key has it: without what does not count, sorted. What remains stays as it was written. */
+export const keyed = (path: string, { ignoreQuery = false, sortQuery = false }: Normal): string => {
   const at = path.indexOf("?")
-  if (at < 0 || isPlain(normal)) return path
-  const { ignoreQuery = false, sortQuery = false } = normal
+  if (at < 0 || (ignoreQuery === false && !sortQuery)) return path
   if (ignoreQuery === true) return path.slice(0, at)
   const query = path.slice(at + 1)
   const all = query.split("&").map((text) => ({ text, name: nameOf(text) }))

@@ -37,8 +37,6 @@ export const streams = {
   pagesAhead: 2,
   /** How long a consumer that has fallen behind the window may delay the others. */
   lagMillis: 5000,
-  /** The same for one that fails soon. */
-  briefLagMillis: 100,
   /** Up to this size in bytes, the pages of a stream stay in memory with its manifest. */
   decodedBytes: 1_048_576,
   /** How long the pages of a replaced run are kept for its readers. */
@@ -140,6 +138,8 @@ export const http = {
   inlineBytes: 65_536,
   /** How long a larger body in one piece is answered before it is read through the cache again. */
   wholeMillis: 1000,
+  /** How long a reader that has fallen behind a body too large to be stored may delay the others. */
+  lagMillis: 100,
   /** How many bytes of such bodies are remembered. */
   wholeBytes: 16_777_216,
   /** How long a larger body is kept after another one has replaced it, for those who have its fields already. */

@@ -123,6 +123,9 @@ export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of
   if (given !== undefined) check(given, of, beside)
 }
 
+export const isFlag = (name: string): Check<boolean | undefined> =>
+  optional((given, of) => refuseUnless(typeof given === "boolean", `${name} of ${of} must be true or false`))
+
 export const positiveCount = (name: string): Check<number | undefined> =>
   optional((given, of) => {
     if (Number.isInteger(given) && given > 0) return

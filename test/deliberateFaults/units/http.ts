@@ -30,8 +30,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "{ control, isForAll: saysSo }) ??",
-    replace: "{ control, isForAll: true }) ??",
+    find: "isForAll: saysSo,",
+    replace: "isForAll: true,",
     by: endpoints
   },
   {
@@ -108,8 +108,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a stored body is loaded again where a policy says so, although it cannot be",
     in: "bodyStream",
-    find: "response === undefined || arrivals.get(response)!.hasBegun ?",
-    replace: "response !== undefined && arrivals.get(response)!.hasBegun ?",
+    find: "arrival === undefined || arrival.hasBegun ?",
+    replace: "arrival !== undefined && arrival.hasBegun ?",
     by: client
   },
   {
@@ -121,9 +121,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a body that is loaded again is made without the services of its request",
-    in: "againOf",
-    find: "again === undefined ?",
-    replace: "again === again ?",
+    in: "originOf",
+    find: "Context.merge(parts.context, own)",
+    replace: "own",
     by: middleware
   },
   {
@@ -212,7 +212,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "in an outage, a range is not cut out of the stale response",
-    in: "ranged",
+    in: "part",
     find: "insteadOf(call, whole,",
     replace: "insteadOf(call, undefined,",
     by: client
@@ -234,8 +234,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a shared cache takes no notice of the user in a URL",
     in: "fieldsOf",
-    find: `user === ""`,
-    replace: `user !== "?"`,
+    find: `username + password === ""`,
+    replace: `username !== "?"`,
     by: client
   },
   {
@@ -276,7 +276,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: "self.storesImplicitly || Storing.isExplicit(mode, fields, control)",
+    find: `self.scope !== "server"`,
     replace: "true",
     by: middleware
   },
@@ -332,9 +332,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in a group with a prefix, tags lead nowhere",
     in: "tagOf",
-    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag",
-    replace: "endpoint._tag",
+    find: "namedOf(endpoint)?.name ?? own",
+    replace: "own",
     by: endpointAttacks
+  },
+  {
+    name: "a tag with the name of a group leads nowhere",
+    in: "tagsIn",
+    find: "[undefined, place]",
+    replace: "[undefined]",
+    by: endpoints
   },
   {
     name: "clients of two servers share their results",
@@ -387,9 +394,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "confirm",
+    in: "drop",
     find: "inBackground(self, Cached.remove(place.key))",
-    replace: "void place.key",
+    replace: "void [self, place]",
     by: sockets
   },
   {
@@ -486,8 +493,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a reader that has stopped delays others for seconds",
     in: "bodyStream",
-    find: `whenSlow: "failSoon"`,
-    replace: `whenSlow: "fail"`,
+    find: "[lagMillis]: http.lagMillis",
+    replace: "[lagMillis]: 5000",
     by: strangers
   },
   {

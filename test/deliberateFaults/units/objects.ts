@@ -99,9 +99,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a clean-up takes an era that it trusts for the one of its list",
-    in: "eraNow",
-    find: "self.eras.forget(era.id)",
-    replace: "",
+    in: "cleanPage",
+    find: "yield* readEra(self, operation)",
+    replace: "yield* self.eras.read(\"era\", readEra(self, operation))",
     by: byRoom
   },
   {
@@ -124,5 +124,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "name: copyOf(name), etag: etag && copyOf(etag)",
     replace: "name, etag",
     by: "test/processes/largeBucket.test.ts"
+  },
+  {
+    name: "a change is made in an era that another process has ended",
+    in: "change",
+    find: "version !== undefined && placeOf(kind, version) === place",
+    replace: "version !== undefined",
+    by: byRoom
   }
 ]

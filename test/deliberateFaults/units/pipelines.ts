@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a pipeline writes its output in place, where a kill leaves a part of it",
     in: "draft",
-    find: "`${basename(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
+    find: "`${stemOf(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
     replace: "basename(target)",
     by
   },
@@ -55,9 +55,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a pipeline writes a row twice",
-    in: "finishing",
-    find: "found.push({ number, row, cells })",
-    replace: "found.push({ number, row, cells }, { number, row, cells })",
+    in: "start",
+    find: "Effect.sync(() => cells && found.push(",
+    replace: "Effect.sync(() => cells && found.push({ number: one.number, row: one.row, cells }, ",
     by
   },
   {
@@ -69,9 +69,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a column that the first row lacks is lost",
-    in: "tableOf",
-    find: "if (other !== undefined)",
-    replace: "if (other === null)",
+    in: "columnsIn",
+    find: "if (other === undefined)",
+    replace: "if (other !== null)",
     by
   },
   {
@@ -97,14 +97,14 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a pipeline does not wait for its writes",
-    in: "patiently",
+    in: "askPatiently",
     find: "!job.isOut && !tier.background.isClosed",
     replace: "false",
     by: "test/pipeline/store.test.ts"
   },
   {
     name: "a pipeline waits for a store again that has failed for its whole patience",
-    in: "patiently",
+    in: "askPatiently",
     find: "job.isOut = monotonicMillis(clock) - since >= job.patienceMillis",
     replace: "if (monotonicMillis(clock) - since >= job.patienceMillis) return Effect.succeed(answer)",
     by: "test/pipeline/store.test.ts"
@@ -118,8 +118,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a pipeline counts the reads of its loads as calls",
-    in: "withoutJob",
-    find: "Context.get(context, Job.Current) === undefined",
+    in: "apart",
+    find: "Context.get(context, Current) === undefined",
     replace: "true",
     by: "test/pipeline/store.test.ts"
   }

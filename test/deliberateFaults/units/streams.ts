@@ -187,7 +187,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a consumer that is not waited for is cut off beside one that is",
     in: "laggards",
-    find: `behind.every(({ whenSlow }) => whenSlow !== "wait") && `,
+    find: "behind.every(({ lagMillis }) => lagMillis !== Infinity) && ",
     replace: "",
     by: "test/cached/stream.test.ts"
   },

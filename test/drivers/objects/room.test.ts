@@ -259,7 +259,7 @@ describe("an era", () => {
         cleared = undefined
         return Effect.andThen(first, plain.execute(request))
       })
-      const a = yield* openOver(waiting)
+      const a = yield* openOver(waiting, { tagStaleness: "1 hour" })
       const b = yield* open(s3)
       yield* a.set("old", entry(1, 500))
       cleared = Effect.andThen(b.clear, Effect.andThen(b.increment("n", 1), b.set("new", entry(2, 500))))
@@ -306,6 +306,44 @@ describe("an era", () => {
       yield* b.set("id", entry(2, 500))
       yield* b.clear
       expect((yield* b.get("id", [])).entry).toBeUndefined()
+    }))
+
+  it.effect("that another process began is the one of all changes at once, so none of them is lost", () =>
+    Effect.gen(function*() {
+      const { s3 } = yield* bucket()
+      const b = yield* open(s3)
+      const get = (id: string) => Effect.map(b.get(id, []), ({ entry }) => entry)
+      /** Changes something by a process that trusts a former era. */
+      const trusting = <A>(change: (a: Store.Store, generation: string) => Effect.Effect<A, unknown>) =>
+        Effect.gen(function*() {
+          const a = yield* open(s3, { tagStaleness: "1 hour" })
+          yield* b.set("former", entry(1, 500))
+          const acquired = yield* a.acquire("load", asking("a"))
+          yield* b.clear
+          yield* b.set("id", entry(2, 500))
+          yield* b.increment("n", 1)
+          yield* b.acquire("led", asking("b"))
+          expect((yield* a.get("former", [])).entry).toBeDefined()
+          return yield* change(a, acquired._tag === "Granted" ? acquired.generation : "")
+        })
+      const done = [
+        yield* trusting((a) => Effect.flatMap(a.remove("id"), () => get("id"))),
+        yield* trusting((a) => Effect.flatMap(a.set("set", entry(3, 500)), () => get("set"))),
+        yield* trusting((a) => Effect.flatMap(a.set("id", entry(3, 500), { _tag: "IfAbsent" }), () => get("id"))),
+        yield* trusting((a, generation) => a.commit("load", generation, entry(3, 500))),
+        yield* trusting((a) => Effect.map(a.acquire("led", asking("a")), ({ _tag }) => _tag)),
+        yield* trusting((a) => Effect.flatMap(a.increment("n", 1), () => b.counter("n"))),
+        yield* trusting((a) => Effect.flatMap(a.removeCounter("n"), () => b.counter("n")))
+      ]
+      expect(done).toEqual([
+        undefined,
+        entry(3, 500),
+        entry(2, 500),
+        false,
+        "Wait",
+        { value: 2, expiresAt: Infinity },
+        undefined
+      ])
     }))
 
   it.live(
@@ -428,6 +466,24 @@ describe("other servers, troubles and bad input", () => {
       yield* almostADay
       yield* cleanedUp(requests)
       expect(namesIn(s3, "e/")).toEqual([])
+    }))
+
+  it.effect("a defect does not end the clean-up for ever", () =>
+    Effect.gen(function*() {
+      const { requests, s3 } = yield* bucket()
+      const plain = clientOf(s3)
+      let isBroken = false
+      const client = HttpClient.make((request, url) =>
+        isBroken && url.search.includes("list-type") ? Effect.die("a defect of the client") : plain.execute(request)
+      )
+      const store = yield* openOver(client)
+      yield* store.set("short", living(1, 500, minute))
+      yield* cleanedUp(requests)
+      for (isBroken of [true, false]) {
+        yield* almostADay
+        yield* cleanedUp(requests)
+        expect(namesIn(s3, "e/")).toEqual(isBroken ? ["e/short"] : [])
+      }
     }))
 
   it.effect("a turn or an era that is damaged is no obstacle", () =>

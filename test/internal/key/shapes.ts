@@ -117,7 +117,10 @@ const drawShape = (draw: Draw, depth: number, allowed: Allowed): Shape => {
   switch (kind) {
     case "struct":
     case "class":
-      return { kind, fields: fieldNames(draw, allowed.either).map((name) => field(name, draw, inner())) }
+      return {
+        kind,
+        fields: fieldNames(draw, allowed.either).map((name) => field(name, draw, inner(), presences(allowed)))
+      }
     case "tuple":
       return { kind, items: times(draw(4), inner) }
     case "union":
@@ -140,11 +143,16 @@ const drawShape = (draw: Draw, depth: number, allowed: Allowed): Shape => {
 const fieldNames = (draw: Draw, either: "class" | "union"): ReadonlyArray<string> =>
   distinct(times(draw(5), () => pick(draw, names))).filter((name) => either === "union" || !(name in Object.prototype))
 
-const field = (name: string, draw: Draw, shape: Shape): Field => ({
+const field = (name: string, draw: Draw, shape: Shape, presences = all): Field => ({
   name,
-  presence: (["required", "optionalKey", "optional"] as const)[draw(3)]!,
+  presence: presences[draw(presences.length)]!,
   shape
 })
+
+const all: ReadonlyArray<Field["presence"]> = ["required", "optionalKey", "optional"]
+
+// In a union, they can differ: JSON has `{}`, but no `{ a: undefined }`.
+const presences = ({ either }: Allowed) => either === "union" ? all.slice(0, 2) : all
 
 /**
  * A field has classes or unions in it, not both: where there are classes, a key's constructor makes instances of plain

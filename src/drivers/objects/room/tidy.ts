@@ -15,7 +15,7 @@ import { page } from "../bucket/list.ts"
 import { placeOf } from "../bucket/names.ts"
 import type { Listed } from "../bucket/xml.ts"
 import { lifeOfSize } from "../store/life.ts"
-import { eraNow, type Objects } from "../store/objects.ts"
+import { type Objects, readEra } from "../store/objects.ts"
 import { decode } from "../store/record.ts"
 import * as Oldest from "./oldest.ts"
 import * as Turn from "./turn.ts"
@@ -83,7 +83,7 @@ const cleanPage = Effect.fnUntraced(function*(
 ): Effect.fn.Return<string | undefined, StoreError> {
   const { next, objects } = yield* page(self.bucket, operation, "", token)
   // An era that begins later has no object in this page.
-  const era = yield* eraNow(self, operation)
+  const era = yield* readEra(self, operation)
   const now = yield* timeOf(self)
   const steps: Array<Effect.Effect<unknown, StoreError>> = []
   yield* forEach(objects, (object) => {

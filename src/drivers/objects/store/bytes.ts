@@ -4,10 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import { concurrency } from "../../../internal/defaults/objects.ts"
+import { OnlyExisting } from "../../../internal/options/onlyExisting.ts"
 import { newVersion } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type * as Store from "../../../Store.ts"
@@ -24,20 +24,17 @@ export const bytesOver = Effect.fnUntraced(function*(
   bucket: Bucket
 ): Effect.fn.Return<Store.Store, StoreError, Scope.Scope> {
   const scope = yield* Effect.scope
-  const turn = Semaphore.makeUnsafe(1)
   const found = yield* send(bucket, { operation: "open", method: "GET", name: eraName }, [404])
-  let era = found.status === 404 ? undefined : decode(found.body)?.head.version
-  const beginEra = Effect.suspend(() => {
-    const version = newVersion(bucket.tokens)
+  const former = found.status === 404 ? undefined : decode(found.body)?.head.version
+  let era = former ?? newVersion(bucket.tokens)
+  const begin = (operation: string, version: string) => {
     const body = encode({ id: "era", stamp: version, version }, none)
-    return Effect.map(send(bucket, { operation: "clear", method: "PUT", name: eraName, body }), () => {
-      era = version
-      return version
-    })
-  })
-  const nameNow = (key: string) => era === undefined ? undefined : nameOf(placeOf("p", era), key)
-  const read = (name: string | undefined) =>
-    name === undefined ? Effect.undefined : Effect.map(
+    return Effect.map(send(bucket, { operation, method: "PUT", name: eraName, body }), () => void (era = version))
+  }
+  if (former === undefined && !(yield* OnlyExisting)) yield* begin("open", era)
+  const nameNow = (key: string) => nameOf(placeOf("p", era), key)
+  const read = (name: string) =>
+    Effect.map(
       send(bucket, { operation: "get", method: "GET", name }, [404]),
       ({ body, status }) => status === 404 ? undefined : body
     )
@@ -57,23 +54,19 @@ export const bytesOver = Effect.fnUntraced(function*(
         ? Effect.fail(
           tooLarge({ store: storeName, operation: "set", id: key, size: body.length, limit: ["maxValue", maxValue] })
         )
-        : Effect.flatMap(
-          turn.withPermits(1)(Effect.suspend(() => era === undefined ? beginEra : Effect.succeed(era))),
-          (era) => send(bucket, { operation: "set", method: "PUT", name: nameOf(placeOf("p", era), key), body })
-        ),
+        : Effect.suspend(() => send(bucket, { operation: "set", method: "PUT", name: nameNow(key), body })),
     remove: (key) =>
       Effect.suspend(() => {
         const name = nameNow(key)
         return Effect.flatMap(
           read(name),
-          (found) => found === undefined ? Effect.succeed(false) : Effect.as(remove(name!), true)
+          (found) => found === undefined ? Effect.succeed(false) : Effect.as(remove(name), true)
         )
       }),
-    list: Stream.suspend(() =>
-      era === undefined
-        ? Stream.empty
-        : Stream.mapEffect(list(bucket, "scan", placeOf("p", era)), read, { concurrency })
-    ),
-    clear: Effect.andThen(beginEra, Effect.forkIn(Effect.ignore(removeFormer), scope))
+    list: Stream.suspend(() => Stream.mapEffect(list(bucket, "scan", placeOf("p", era)), read, { concurrency })),
+    clear: Effect.andThen(
+      Effect.suspend(() => begin("clear", newVersion(bucket.tokens))),
+      Effect.forkIn(Effect.ignore(removeFormer), scope)
+    )
   })
 })

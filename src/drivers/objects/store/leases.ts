@@ -35,17 +35,21 @@ export const acquire = (self: Objects, tags: Tags): Store["acquire"] => (id, opt
   inLine(
     self,
     keyOf(id),
-    change(self, { operation: "acquire", ...keyOf(id) }, (seen) =>
+    change(self, { operation: "acquire", ...keyOf(id), trusts: "eraUnlessWritten" }, (seen) =>
       timed(self, (now, local): Next<Acquired> => {
         const entry = entryOf(seen.body)
         // An expired entry is never served again, so its bytes need not travel with the lease.
         const isKept = entry !== undefined && entry.meta.expiresAt > local
-        if (isOtherWrite(entry, options.rejectedWriteId)) return { answer: { _tag: "Hit", entry } }
-        const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
+        if (isOtherWrite(entry, options.rejectedWriteId)) {
+          return { answer: { _tag: "Hit", entry } }
+        }
+        const newGeneration = () =>
+          Leases.newGeneration(self.bucket.tokens)
         const [acquired, lease, isChanged] = withLease(
           id,
           seen,
-          (leases) => leases.acquire(id, options, now, newGeneration)
+          (leases) =>
+            leases.acquire(id, options, now, newGeneration)
         )
         const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
         const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
@@ -72,13 +76,13 @@ export const commit = (self: Objects): Store["commit"] => (id, generation, entry
 
 export const changeLease = (
   self: Objects,
-  asked: Omit<Change, "knows">,
+  asked: Pick<Change, "operation" | "kind" | "id">,
   step: (leases: SyncLeases, now: number) => boolean
 ): Effect.Effect<boolean, StoreError> =>
   inLine(
     self,
     asked,
-    change(self, { ...asked, knows: "all" }, (seen) =>
+    change(self, { ...asked, knows: "all", trusts: "era" }, (seen) =>
       timed(self, (now): Next<boolean> => {
         const [answer, lease] = withLease(asked.id, seen, (leases) => step(leases, now))
         return answer

@@ -81,15 +81,11 @@ export const read = (
 
 const era = { kind: "r", id: "era" } as const
 
-const readEra = (self: Objects, operation: string): Effect.Effect<string | undefined, StoreError> =>
-  Effect.map(read(self, operation, era.kind, era.id), ({ body }) => body?.head.version)
+const isOfEra = (kind: Kind): boolean => kind === "e" || kind === "c"
 
 /** The era as it is in the bucket now, whatever this process trusts. */
-export const eraNow = (self: Objects, operation: string): Effect.Effect<string | undefined, StoreError> =>
-  Effect.suspend(() => {
-    self.eras.forget(era.id)
-    return self.eras.read(era.id, readEra(self, operation))
-  })
+export const readEra = (self: Objects, operation: string): Effect.Effect<string | undefined, StoreError> =>
+  Effect.map(read(self, operation, era.kind, era.id), ({ body }) => body?.head.version)
 
 /** The place of the objects of a kind. `undefined` if there is no era, and so none of them. */
 export const placeNow = (
@@ -97,12 +93,12 @@ export const placeNow = (
   operation: string,
   kind: Kind
 ): Effect.Effect<string | undefined, StoreError> =>
-  kind !== "e" && kind !== "c"
-    ? Effect.succeed(placeOf(kind))
-    : Effect.map(
+  isOfEra(kind)
+    ? Effect.map(
       self.eras.read(era.id, readEra(self, operation)),
       (era) => era === undefined ? undefined : placeOf(kind, era)
     )
+    : Effect.succeed(placeOf(kind))
 
 /**
  * Begins another era with one write: nothing of a former one is found from now on, and a later clean-up removes it. If
@@ -144,7 +140,9 @@ export interface Change {
   readonly kind: Kind
   readonly id: string
   /** Whether a known state will do, of which the frame is not known, or only one that has no frame (`all` is known). */
-  readonly knows?: "all" | "head"
+  readonly knows?: "all" | "head" | undefined
+  /** Whether the era that this process trusts will do, as it does for a read: in any case, or if nothing is written. */
+  readonly trusts?: "era" | "eraUnlessWritten"
 }
 
 /**
@@ -153,11 +151,36 @@ export interface Change {
  */
 export const change = <A>(
   self: Objects,
-  { id, kind, knows, operation }: Change,
+  asked: Change,
   step: (seen: Seen, isRepeated: boolean) => Next<A> | Effect.Effect<Next<A>, StoreError>
 ): Effect.Effect<A, StoreError> => {
+  const { id, kind, knows, operation, trusts } = asked
   const stampOf = () => self.bucket.tokens.next(16)
-  const attempt = (name: string, tries: number, isRepeated: boolean): Effect.Effect<A, StoreError> => {
+  const again = Effect.suspend(() => change(self, { ...asked, knows: undefined }, step))
+  /**
+   * Asks for the era beside a step. A removal, an increment or a result in an era that another process has ended would
+   * be lost, so it is made again.
+   */
+  const inEra = <B>(
+    place: string,
+    trusting: boolean,
+    step: Effect.Effect<B, StoreError>,
+    use: (done: B) => Effect.Effect<A, StoreError>
+  ): Effect.Effect<A, StoreError> =>
+    trusting || !isOfEra(kind) || self.bucket.config.tagMillis === 0
+      ? Effect.flatMap(step, use)
+      // If the question fails, the step still ends, so that its outcome is known.
+      : Effect.flatMap(
+        Effect.zip(step, Effect.exit(readEra(self, operation)), { concurrent: true }),
+        ([done, found]) =>
+          Effect.flatMap(found, (version) => {
+            if (version !== undefined && placeOf(kind, version) === place) return use(done)
+            self.eras.forget(era.id)
+            return again
+          })
+      )
+  const attempt = (place: string, tries: number, isRepeated: boolean): Effect.Effect<A, StoreError> => {
+    const name = nameOf(place, id)
     const known = tries === 0 && knows !== undefined ? self.known.get(name) : undefined
     const usable = known !== undefined && known.head.id === id && (knows === "head" || !known.hasFrame)
     const seen = usable
@@ -169,31 +192,31 @@ export const change = <A>(
       return Effect.flatMap(next, ({ answer, write }) => {
         if (write === undefined) {
           // A known state may be outdated, and an answer must not depend on it.
-          return usable ? (self.known.delete(name), attempt(name, 1, isRepeated)) : Effect.succeed(answer)
+          return usable
+            ? (self.known.delete(name), attempt(place, 1, isRepeated))
+            : inEra(place, trusts !== undefined, Effect.succeed(answer), Effect.succeed)
         }
         const head: Head = { id, stamp: stampOf(), ...write.head }
-        return Effect.flatMap(
-          put(self, operation, { name, head, frame: write.frame, etag: seen.etag }),
-          (isWritten) => {
-            if (isWritten === true) return Effect.succeed(answer)
-            if (tries === Defaults.races.times) {
-              return refusal(operation, "Unavailable", "other processes write the same object all the time")
-            }
-            const { firstMillis, mostMillis } = Defaults.races
-            const pause = tries === 0 ? 0 : pauseOf(self.bucket, Math.min(mostMillis, firstMillis * 2 ** tries))
-            return Effect.andThen(
-              Effect.sleep(pause),
-              Effect.suspend(() => attempt(name, tries + 1, isRepeated || isWritten === "unknown"))
-            )
+        const written = put(self, operation, { name, head, frame: write.frame, etag: seen.etag })
+        return inEra(place, trusts === "era", written, (isWritten) => {
+          if (isWritten === true) return Effect.succeed(answer)
+          if (tries === Defaults.races.times) {
+            return refusal(operation, "Unavailable", "other processes write the same object all the time")
           }
-        )
+          const { firstMillis, mostMillis } = Defaults.races
+          const pause = tries === 0 ? 0 : pauseOf(self.bucket, Math.min(mostMillis, firstMillis * 2 ** tries))
+          return Effect.andThen(
+            Effect.sleep(pause),
+            Effect.suspend(() => attempt(place, tries + 1, isRepeated || isWritten === "unknown"))
+          )
+        })
       })
     })
   }
   return Effect.flatMap(placeNow(self, operation, kind), (place) =>
     place === undefined
-      ? Effect.andThen(beginEra(self, operation, "missing"), change(self, { id, kind, operation }, step))
-      : attempt(nameOf(place, id), 0, false))
+      ? Effect.andThen(beginEra(self, operation, "missing"), again)
+      : attempt(place, 0, false))
 }
 
 /** Writes an object if it is as it was read. `unknown`: it may have been written, and then replaced by a process. */

@@ -11,7 +11,7 @@ import * as Policy from "../request/callPolicy.ts"
 import { holdOff, isThrottled } from "../request/throttle.ts"
 import type { Flight, Flights, ReadContext, Request, Unit } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
-import { noteRefresh } from "../telemetry/job.ts"
+import * as Job from "../telemetry/job.ts"
 import { makeFlight } from "./flight.ts"
 import { isKeptAlive, keepAlive } from "./waitUntil.ts"
 import { startLater } from "./work.ts"
@@ -53,7 +53,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
     rejectedWriteId: entry.writeId
   })
   flight.unit = unit
-  noteRefresh(starter.context, 1)
+  Job.note(starter.context, "refreshes", 1)
   unit.flights.add(flight)
   if (!self.isPrivate) self.flights.set(flight)
   flight.counters.refreshes++
@@ -128,7 +128,7 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
   const { unit } = flight
   if (unit === undefined) return
   flight.unit = undefined
-  noteRefresh(flight.starter.context, -1)
+  Job.note(flight.starter.context, "refreshes", -1)
   unit.flights.delete(flight)
   if (unit.flights.size === 0) giveBack(self, unit)
 }

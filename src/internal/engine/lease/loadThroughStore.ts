@@ -32,7 +32,7 @@ import { addUnanswered, believe } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
-import { noteUnsaved } from "../telemetry/job.ts"
+import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { orAfterOthers } from "./commitAfter.ts"
@@ -176,7 +176,7 @@ export const endLoad = (
 
 /** The store could not keep a result that should be stored. */
 const unsaved = ({ starter, storable }: Flight): void => {
-  if (storable) noteUnsaved(starter.context)
+  if (storable) Job.note(starter.context, "unsaved", 1)
 }
 
 /** By key, the store tells only when it is asked for tags known late whether they were invalidated during the load. */

@@ -12,7 +12,6 @@ import { begin, beginLoading, nextAttempt } from "../flight/flight.ts"
 import { isRenewed } from "../flight/result.ts"
 import { moveToCurrent, nextStarter } from "../flight/takeOver.ts"
 import type { Flight, Flights } from "../state.ts"
-import * as Job from "../telemetry/job.ts"
 import { traced } from "../telemetry/spans.ts"
 import { loadContext } from "./loadContext.ts"
 import { inScope } from "./loadScope.ts"
@@ -21,7 +20,7 @@ export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknow
   begin(flight)
   if (!self.isPrivate) self.running.add(flight)
   // The starter's context provides the services that the load needs, but their types are not known here.
-  const inside = Job.within(loadContext(flight), flight.starter.context) as Context.Context<any>
+  const inside = loadContext(flight) as Context.Context<any>
   const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
     : self.throughStore(self, flight, load)
@@ -87,7 +86,7 @@ export const runAgain = (self: Flights, flight: Flight): void => {
   flight.restartedAt = undefined
   flight.fiber = undefined
   const body = counted(flight, load)
-  const inside = Job.within(loadContext(flight), flight.starter.context) as Context.Context<any>
+  const inside = loadContext(flight) as Context.Context<any>
   run(self, flight, inside, conclude === undefined ? body : Effect.flatMap(Effect.exit(body), conclude))
 }
 
@@ -114,7 +113,7 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
       // The load may interrupt itself (`renewed`) before `run` has assigned `flight.fiber`.
       flight.fiber ??= fiber
       beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
-      return inScope(fiber, traced(flight, Job.apart(fiber, load), fiber), warnOfResource, flight)
+      return inScope(fiber, traced(flight, load, fiber), warnOfResource, flight)
     }
   })
 )

@@ -5,10 +5,11 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Flight } from "../state.ts"
+import * as Job from "../telemetry/job.ts"
 
 /**
- * Like `Effect.scoped`, for an effect that the current fiber runs next. Allocates as little as possible, because every
- * load has a scope. Calls `onRelease` if the scope has something to release.
+ * Like `Effect.scoped`, for an effect that the current fiber runs next, apart from the job of a pipeline. Allocates as
+ * little as possible, because every load has a scope. Calls `onRelease` if the scope has something to release.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,
@@ -18,7 +19,7 @@ export const inScope = <A, E, R, F extends Flight | undefined>(
 ): Effect.Effect<A, E, R> => {
   const around = fiber.context
   const scope = Scope.makeUnsafe()
-  fiber.setContext(Context.add(around, Scope.Scope, scope))
+  fiber.setContext(Job.apart(Context.add(around, Scope.Scope, scope)))
   return Effect.onExitPrimitive(load, (exit) => {
     fiber.setContext(around)
     if (scope.state._tag === "Empty") return undefined

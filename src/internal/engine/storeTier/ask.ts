@@ -59,7 +59,7 @@ export const ask = <A>(
   operation: string,
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> => {
-  const asked = askPatiently(tier, budget, operation, effect)
+  const asked = askPatiently({ tier, budget, operation, effect })
   return tier.turns === undefined || budget.leftMillis <= 0 ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
 }
 
@@ -67,55 +67,38 @@ const patient: ReadonlySet<string> = new Set(["get", "getMany", "markers", "acqu
 
 const passing: ReadonlySet<string> = new Set<StoreError["reason"]>(["Timeout", "Unavailable", "Full"])
 
-interface Patience {
-  readonly job: Job.Job
-  readonly clock: Clock.Clock
-}
-
-/** In a job, repeats an operation until the store answers or the patience ends. Each try has the whole budget. */
-const patiently = <A>(
-  { budget, operation, tier }: Omit<Asked<A>, "effect">,
-  once: Effect.Effect<A | StoreError>,
-  { clock, job }: Patience
-): Effect.Effect<A | StoreError> => {
-  const { leftMillis } = budget
-  const since = monotonicMillis(clock)
-  const attempt = (pauseMillis: number): Effect.Effect<A | StoreError> =>
-    Effect.flatMap(once, (answer) => {
-      if (!isFault(answer)) {
-        if (operation === "commit") job.isOut = false
-      } else if (!job.isOut && !tier.background.isClosed && passing.has(answer.reason)) {
-        job.isOut = monotonicMillis(clock) - since >= job.patienceMillis
-        const again = Effect.suspend(() => {
-          budget.leftMillis = Math.max(leftMillis, tier.storeTimeoutMillis)
-          return attempt(Math.min(pauseMillis * 2, jobs.longestMillis))
-        })
-        if (!job.isOut) return Effect.delay(again, pauseMillis)
-      }
-      return Effect.succeed(answer)
-    })
-  return attempt(jobs.firstMillis)
-}
-
-const askPatiently = <A>(
-  tier: StoreTier,
-  budget: Budget,
-  operation: string,
-  effect: Effect.Effect<A, StoreError>
-): Effect.Effect<A | StoreError> =>
-  Effect.withFiber((fiber) => {
-    const job = patient.has(operation) ? fiber.getRef(Job.Current) : undefined
-    const asked = { tier, budget, operation, effect }
-    if (job === undefined) return askNow(fiber, asked)
-    return patiently(asked, Effect.suspend(() => askNow(fiber, asked)), { job, clock: fiber.getRef(Clock.Clock) })
-  })
-
 interface Asked<A> {
   readonly tier: StoreTier
   readonly budget: Budget
   readonly operation: string
   readonly effect: Effect.Effect<A, StoreError>
 }
+
+/** In a job, repeats an operation until the store answers or the patience ends. Each try has the whole budget. */
+const askPatiently = <A>(asked: Asked<A>): Effect.Effect<A | StoreError> =>
+  Effect.withFiber((fiber) => {
+    const { budget, operation, tier } = asked
+    const job = patient.has(operation) ? fiber.getRef(Job.Current) : undefined
+    if (job === undefined) return askNow(fiber, asked)
+    const clock = fiber.getRef(Clock.Clock)
+    const since = monotonicMillis(clock)
+    const leftMillis = Math.max(budget.leftMillis, tier.storeTimeoutMillis)
+    const attempt = (pauseMillis: number): Effect.Effect<A | StoreError> =>
+      Effect.flatMap(Effect.suspend(() => askNow(fiber, asked)), (answer) => {
+        if (!isFault(answer)) {
+          if (operation === "commit") job.isOut = false
+        } else if (!job.isOut && !tier.background.isClosed && passing.has(answer.reason)) {
+          job.isOut = monotonicMillis(clock) - since >= job.patienceMillis
+          const again = Effect.suspend(() => {
+            budget.leftMillis = leftMillis
+            return attempt(Math.min(pauseMillis * 2, jobs.longestMillis))
+          })
+          if (!job.isOut) return Effect.delay(again, pauseMillis)
+        }
+        return Effect.succeed(answer)
+      })
+    return attempt(jobs.firstMillis)
+  })
 
 const askNow = <A>(
   fiber: Fiber.Fiber<any, any>,

@@ -160,12 +160,12 @@ const attach = (self: Consumer, log: RunLog.RunLog): void => {
   leaveChannel(self)
   if (self.log !== undefined) return
   self.log = log
-  const { emit, whenSlow } = self.streaming
+  const { emit, lagMillis } = self.streaming
   self.cursor = {
     page: 0,
     offset: 0,
     wantsAll: emit === "whenComplete" && !self.hasBegun,
-    whenSlow: self.isAside ? "wait" : whenSlow,
+    lagMillis: self.isAside ? Infinity : lagMillis,
     isLagging: false,
     isWaiting: false,
     heldUpMillis: 0,

@@ -18,7 +18,7 @@ import type { Flight, Request } from "../state.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { codecsOver } from "./manifestCodec.ts"
 import { codecsOf } from "./pageFormat.ts"
-import type { RunLog, WhenSlow } from "./runLog.ts"
+import type { RunLog } from "./runLog.ts"
 
 export interface Streaming {
   readonly key: Key
@@ -28,7 +28,8 @@ export interface Streaming {
   readonly maxBytes: number | undefined
   readonly maxRunMillis: number
   readonly maxTtlMillis: number
-  readonly whenSlow: WhenSlow
+  /** How long a consumer that has fallen behind may delay the others. `Infinity`: they wait for it. */
+  readonly lagMillis: number
   readonly emit: "atOnce" | "whenComplete"
 }
 

@@ -15,14 +15,12 @@ interface Page {
   isWritten: boolean
 }
 
-export type WhenSlow = "fail" | "failSoon" | "wait"
-
 export interface Cursor {
   page: number
   offset: number
   /** Whether the consumer waits for the end, in which case the run continues without demand for elements. */
   wantsAll: boolean
-  readonly whenSlow: WhenSlow
+  readonly lagMillis: number
   /** Whether the consumer was so slow that its next element has been dropped. */
   isLagging: boolean
   isWaiting: boolean
@@ -140,7 +138,7 @@ const isFull = (self: RunLog): boolean => {
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)
-  return behind.every(({ whenSlow }) => whenSlow !== "wait") && isWanted(self, behind) ? behind : []
+  return behind.every(({ lagMillis }) => lagMillis !== Infinity) && isWanted(self, behind) ? behind : []
 }
 
 /** Completes when the log has room for another page. Drops consumers that have delayed others for too long. */
@@ -164,8 +162,7 @@ export const hasRoom = (self: RunLog): Effect.Effect<void> =>
   })
 
 /** How much longer others wait for a consumer. */
-const patienceOf = ({ heldUpMillis, whenSlow }: Cursor): number =>
-  (whenSlow === "failSoon" ? streams.briefLagMillis : streams.lagMillis) - heldUpMillis
+const patienceOf = ({ heldUpMillis, lagMillis }: Cursor): number => lagMillis - heldUpMillis
 
 const lag = (self: RunLog, cursor: Cursor): void => {
   cursor.isLagging = true

@@ -1,7 +1,5 @@
 /** The job of a pipeline: how long its reads wait for the store, and what they cost. */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import { idOf, type Key } from "../../key/ofKey.ts"
 
 export interface Job {
@@ -19,8 +17,21 @@ export interface Job {
   readonly loaded: Set<string>
 }
 
-/** Not a part of the policy: reads under the standard policy are the fastest. A load is not a part of the job. */
+export const make = (patienceMillis: number): Job => ({
+  patienceMillis,
+  isOut: false,
+  calls: 0,
+  refreshes: 0,
+  unsaved: 0,
+  loaded: new Set()
+})
+
+/** Not a part of the policy: reads under the standard policy are the fastest. */
 export const Current = Context.Reference<Job | undefined>("effect-cached/Job", { defaultValue: () => undefined })
+
+/** The context of the code of a load: its reads are not rows of the job. */
+export const apart = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.get(context, Current) === undefined ? context : Context.add(context, Current, undefined)
 
 export const called = (context: Context.Context<never>, keys: ReadonlyArray<Key>, isRefresh: boolean): void => {
   const job = Context.get(context, Current)
@@ -29,31 +40,10 @@ export const called = (context: Context.Context<never>, keys: ReadonlyArray<Key>
   if (!isRefresh) { for (const key of keys) job.loaded.add(idOf(key)) }
 }
 
-/** The context in which a flight asks the store for a job. Its load is `apart`. */
-export const within = <R>(context: Context.Context<R>, starter: Context.Context<never>): Context.Context<R> => {
-  const job = Context.get(starter, Current)
-  return job === undefined ? context : Context.add(context, Current, job)
-}
+/** Whether a job that has paid for a result may still wait for the store. */
+export const isWaiting = (context: Context.Context<never>): boolean => Context.get(context, Current)?.isOut === false
 
-export const apart = <A, E, R>(fiber: Fiber.Fiber<unknown, unknown>, load: Effect.Effect<A, E, R>) =>
-  fiber.getRef(Current) === undefined ? load : Effect.provideService(load, Current, undefined)
-
-/** Runs a lookup that has no flight. */
-export const outside = <A, E, R>(
-  keys: ReadonlyArray<Key>,
-  lookup: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.contextWith((context: Context.Context<never>) => {
-    called(context, keys, false)
-    return Effect.provideService(lookup, Current, undefined)
-  })
-
-export const noteRefresh = (context: Context.Context<never>, by: 1 | -1): void => {
+export const note = (context: Context.Context<never>, what: "refreshes" | "unsaved", by: 1 | -1): void => {
   const job = Context.get(context, Current)
-  if (job !== undefined) job.refreshes += by
-}
-
-export const noteUnsaved = (context: Context.Context<never>): void => {
-  const job = Context.get(context, Current)
-  if (job !== undefined) job.unsaved++
+  if (job !== undefined) job[what] += by
 }

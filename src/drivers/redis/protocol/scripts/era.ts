@@ -4,19 +4,13 @@ import type { Sources } from "./script.ts"
 
 /** The commands with arguments that the server accepts. Answers are ignored: only a refusal of the user counts. */
 const tries = [
+  ...["GET", "EXISTS", "PERSIST", "PEXPIRETIME", "PTTL"].map((name) => `"${name}", n`),
+  ...["HGET", "HMGET", "HDEL"].map((name) => `"${name}", n, "f"`),
   `"SET", n, "", "PX", "1000"`,
-  `"GET", n`,
   `"GETRANGE", n, "0", "0"`,
   `"HSET", n, "f", "v"`,
-  `"HGET", n, "f"`,
-  `"HMGET", n, "f"`,
-  `"HDEL", n, "f"`,
-  `"EXISTS", n`,
-  `"PERSIST", n`,
   `"PEXPIREAT", n, "1"`,
   `"PEXPIRE", n, "1000"`,
-  `"PEXPIRETIME", n`,
-  `"PTTL", n`,
   `"TIME"`,
   `"UNLINK", n`
 ]
