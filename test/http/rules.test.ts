@@ -85,7 +85,11 @@ describe("fields", () => {
 describe("a response may be stored", () => {
   const why = (mode: Mode, status: number, cacheControl: string, request: Fields = {}, more: Fields = {}) => {
     const fields = { "cache-control": cacheControl, ...more }
-    const judged = { control: control(cacheControl), isForAll: isForAll(control(cacheControl)), isImplicit: true }
+    const judged = {
+      control: control(cacheControl),
+      isForAll: isForAll(control(cacheControl)),
+      isImplicit: mode === "private" || status !== 404
+    }
     return whyNotStored({ mode, harmless: harmlessWith([]) }, request, { status, fields }, judged)
   }
 
@@ -100,6 +104,8 @@ describe("a response may be stored", () => {
     expect(why("private", 200, "no-store")).toBe("no-store")
     expect(why("private", 200, "no-store, must-understand")).toBeUndefined()
     expect(why("private", 302, "")).toBe("implicit")
+    expect([why("private", 404, ""), why("shared", 404, ""), why("shared", 200, "")])
+      .toEqual([undefined, "implicit", undefined])
     expect(why("private", 302, "private")).toBeUndefined()
     expect(why("shared", 302, "private=\"x-a\"")).toBe("implicit")
     expect(why("shared", 302, "s-maxage=1")).toBeUndefined()
