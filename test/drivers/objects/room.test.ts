@@ -192,7 +192,8 @@ describe("a clean-up", () => {
       yield* TestClock.adjust(look)
       yield* until("a clean-up", () => stopped === 1)
       for (let i = 0; i < 50; i++) yield* realTurn
-      expect(requests.toSorted()).toEqual(["GET r/turn", "GET r/turn", "PUT r/turn"])
+      // Both may have read the turn before one of them wrote it, but only one lists the bucket.
+      expect([stopped, new Set(requests)]).toEqual([1, new Set(["GET r/turn", "PUT r/turn"])])
       // Half a minute later its turn is over.
       expect(turnMillis).toBeLessThan(look)
       yield* cleanedUp(requests)
