@@ -296,7 +296,7 @@ export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) 
 export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.updateService(self, Policy.Current, Policy.readingAll)
 
-/** @internal */
+/** Makes the job of a pipeline. @internal */
 export const makeJob = Jobs.make
 
 /** Runs the reads of a pipeline. @internal */

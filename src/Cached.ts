@@ -26,6 +26,7 @@ export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
 export * from "./cached/logEvents.ts"
+export * from "./cached/make.ts"
 export * from "./cached/matching.ts"
 export type {
   FallbackOptions,

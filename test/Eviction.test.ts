@@ -1,7 +1,8 @@
 /** Which entry each policy of eviction lets go, by traces of reads and writes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Eviction } from "effect-cached"
+import { TestClock } from "effect/testing"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
 
@@ -179,6 +180,17 @@ describe("a full memory tier", () => {
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 4 })
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4, eviction }))))
 
+  it.effect("a read that may not refresh what is due is a use as well", () =>
+    Effect.gen(function*() {
+      const due = Cached.refreshAhead(Effect.succeed("due"), { key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+      yield* due
+      yield* get("other")
+      yield* TestClock.adjust("2 minutes")
+      yield* CachePolicy.readOnly(due)
+      yield* get("new")
+      expect(yield* Effect.filter(["due", "other"], Cached.has)).toEqual(["due"])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+
   it.effect("reports to a policy that asks for it that a new value has replaced an old one, once", () => {
     const told: Array<string> = []
     const nodes: Array<Eviction.Node> = []
@@ -215,10 +227,10 @@ describe("a full memory tier", () => {
 
   it.effect("asks the policy it was given", () => {
     const asked: Array<string> = []
+    const nodes = new Set<Eviction.Node>()
     const fifo: Eviction.Eviction = {
       name: "fifo",
       make: ({ capacity }) => {
-        const nodes = new Set<Eviction.Node>()
         asked.push(`make ${capacity}`)
         return {
           added: (node) => void nodes.add(node),
@@ -235,8 +247,59 @@ describe("a full memory tier", () => {
       yield* get("c")
       expect(yield* Cached.has("a")).toBe(false)
       expect(asked).toEqual(["make 2", "read a"])
+      expect(Array.from(nodes, ({ id }) => id)).toEqual(["b", "c"])
+      yield* Cached.clear
+      expect(nodes.size).toBe(0)
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: fifo })))
   })
+
+  it.effect("tells a policy of bounds and of values that are replaced, whatever it answers, until it throws", () => {
+    const told: Array<string> = []
+    const tell = (what: string) => ({ id }: Eviction.Node) => told.push(`${what} ${id}`)
+    const talking: Eviction.Eviction = {
+      name: "talking",
+      make: () =>
+        ({
+          added: tell("added"),
+          read: tell("read"),
+          removed: tell("removed"),
+          resized: (capacity: number) => told.push(`resized ${capacity}`),
+          cleared: () => {
+            throw new Error("cleared")
+          },
+          victim: () => undefined
+        }) as never
+    }
+    return Effect.gen(function*() {
+      yield* get("a")
+      yield* get("a")
+      yield* Cached.set("a", "new")
+      yield* Cached.resize(3)
+      expect(told).toEqual(["added a", "read a", "removed a", "added a", "resized 3"])
+      expect((yield* Cached.stats).callbackFailures).toBe(0)
+      yield* Cached.clear
+      expect(yield* Cached.stats).toMatchObject({ callbackFailures: 1, size: 0 })
+      yield* get("b")
+      expect(told).toHaveLength(5)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: talking })))
+  })
+
+  it.effect("tells the policy of reads, and empties it, although a curve is measured", () =>
+    Effect.gen(function*() {
+      yield* Effect.forEach(["a", "b", "a", "c"], get)
+      expect(yield* Effect.filter(["a", "b", "c"], Cached.has)).toEqual(["a", "c"])
+      yield* Cached.clear
+      yield* Effect.forEach(["d", "e", "d", "f"], get)
+      expect(yield* Effect.filter(["d", "e", "f"], Cached.has)).toEqual(["d", "f"])
+      expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 2, removals: { invalidated: 2 } })
+      // Asking whether an entry is there is a read of it.
+      expect((yield* Cached.curve).reads).toBe(8 + 4)
+      // So is storing what would have been a miss.
+      yield* Cached.set("f", 1, { ttl: "1 minute" })
+      yield* TestClock.adjust("1 minute")
+      yield* Cached.set("f", 2)
+      expect((yield* Cached.curve).reads).toBe(8 + 4 + 1)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru, curve: true }))))
 
   it.effect("lives with a policy that evicts the newcomer, or nothing", () => {
     let last: Eviction.Node | undefined

@@ -1,6 +1,8 @@
 /** Turns combinators and cached functions into requests to the engine, without the users' types. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import type * as Fiber from "effect/Fiber"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults/bounds.ts"
 import { type Cache, cacheOfKey } from "../internal/engine/boundCache.ts"
@@ -50,7 +52,21 @@ interface Traits {
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
+  readonly captured: Captured | undefined
 }
+
+/** The cache and the services that `Cached.make` has captured. */
+export interface Captured {
+  /** The captured cache, or the view of it that the transaction around the fiber has. */
+  readonly cacheIn: (fiber: Fiber.Fiber<any, any>) => Cache
+  /** Adds what is captured to the context of a caller. */
+  readonly provide: NonNullable<Request["provide"]>
+}
+
+type Capture = (of: object, context: Context.Context<never>) => Captured
+
+/** How `Cached.make` makes a function again. It passes `capture`, which other programs thereby do not bundle. */
+export const remakers = new WeakMap<object, (context: Context.Context<never>, capture: Capture) => unknown>()
 
 /** The options that a hit needs, in an object of constant shape, which V8 reads faster than the users' objects. */
 interface Given {
@@ -105,6 +121,10 @@ class CachedEffect {
 
   get refreshLoad(): Request["refreshLoad"] {
     return this.traits.refreshLoad
+  }
+
+  get provide(): Request["provide"] {
+    return this.traits.captured?.provide
   }
 
   get constant(): unknown {
@@ -173,7 +193,8 @@ Object.setPrototypeOf(
   Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
     label: "Cached",
     evaluate(fiber) {
-      const cache = cacheOfFiber(fiber)
+      const { captured } = this.traits
+      const cache = captured === undefined ? cacheOfFiber(fiber) : captured.cacheIn(fiber)
       return cache.read(fiber, requestOf(cache, this))
     }
   })
@@ -255,7 +276,8 @@ export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): ne
     refreshLoad,
     ofLayer: undefined,
     load: sourceOf,
-    validate: checkerOf(called)
+    validate: checkerOf(called),
+    captured: undefined
   }
   return dual(called, () => traits)
 }
@@ -286,9 +308,9 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
+type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer" | "captured">>
 
-const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({
+const traitsOf = (strategy: AnyStrategy | undefined, { captured, load, ofLayer, validate }: Ways): Traits => ({
   kind: undefined,
   strategy,
   constant: strategy?.[constant],
@@ -299,7 +321,8 @@ const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }
   refreshLoad,
   ofLayer,
   load,
-  validate
+  validate,
+  captured
 })
 
 interface AnyStrategy extends Strategy<any, any, any> {
@@ -349,20 +372,24 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 const unchecked = (): boolean => true
 
 /** Returns a function from a key to the cached effect. Only a load calls `lookup`. */
-export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
+export const callsOf = (
+  options: FnOptions,
+  captured?: Captured
+): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(keyForLoad(key) as never)))
-  const traits = traitsOf(options.strategy, { load, validate: unchecked })
+  const traits = traitsOf(options.strategy, { load, validate: unchecked, captured })
   const { copy } = options
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
 /** Like `callsOf`, for string keys. The arguments of `lookup` are passed too, because the key does not contain them. */
 export const callsByString = (
-  options: StringFnOptions
+  options: StringFnOptions,
+  captured?: Captured
 ): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key, source }: CachedEffect) =>
     Effect.suspend(() => effectOf(key, options.lookup(...source as ReadonlyArray<unknown>)))
-  const traits = traitsOf(options.strategy, { load, validate: unchecked })
+  const traits = traitsOf(options.strategy, { load, validate: unchecked, captured })
   const { copy } = options
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }

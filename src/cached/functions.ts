@@ -2,7 +2,7 @@
  * Cached functions, which declare a key class, its load and its strategy in one place.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
@@ -276,7 +276,12 @@ export const fn: {
       unambiguous,
       version: version === "code" ? codeOf(options.lookup) : version
     } as never)
-    return Object.assign(makeFn("Cached.fn", keyClass as never, rest as never) as object, { Key: keyClass }) as never
+    const named = (captured?: Combine.Captured): never => {
+      const made: object = makeFn("Cached.fn", keyClass as never, rest as never, captured)
+      if (captured === undefined) remadeBy(made, keyClass, named)
+      return Object.assign(made, { Key: keyClass }) as never
+    }
+    return named()
   }
   return isToKey(first) ? makeStringFn(first, options, ofStrings) : makeFn("Cached.fn", first, options as never)
 }
@@ -357,14 +362,15 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
 }
 
 // Untyped, because `fn` and `recursive` declare the types. The key class is only used to construct keys.
-const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
+const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions, captured?: Combine.Captured): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
-  const callOf = Combine.callsOf(options)
+  const callOf = Combine.callsOf(options, captured)
   const call = (payload: unknown) => callOf(keyOf(payload))
+  if (captured === undefined) remadeBy(call, keyClass, (captured) => makeFn(name, keyClass, options, captured))
   return Object.assign(call, {
     key: keyOf,
-    invalidate: (payload: unknown) => invalidate(keyOf(payload)),
+    invalidate: (payload: unknown) => given(captured, invalidate(keyOf(payload))),
     refresh: (payload: unknown) => Combine.refreshing(call(payload))
   }) as never
 }
@@ -372,16 +378,25 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never 
 const makeStringFn = (
   toKey: ToKey,
   lookup: StringFnOptions["lookup"],
-  others: Omit<StringFnOptions, "lookup">
+  others: Omit<StringFnOptions, "lookup">,
+  captured?: Combine.Captured
 ): never => {
   checkStringFn(lookup, others)
   const options: StringFnOptions = { ...others, lookup }
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
-  const callOf = Combine.callsByString(options)
+  const callOf = Combine.callsByString(options, captured)
   const call = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
+  if (captured === undefined) remadeBy(call, toKey, (captured) => makeStringFn(toKey, lookup, others, captured))
   return Object.assign(call, {
     key: keyOf,
-    invalidate: (...args: ReadonlyArray<unknown>) => invalidate(keyOf(...args)),
+    invalidate: (...args: ReadonlyArray<unknown>) => given(captured, invalidate(keyOf(...args))),
     refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(call(...args))
   }) as never
 }
+
+/** Says how `Cached.make` makes a function again. One that is made keeps what it has captured. */
+const remadeBy = (self: object, of: object, remake: (captured: Combine.Captured) => unknown): void =>
+  void Combine.remakers.set(self, (context, capture) => remake(capture(of, context)))
+
+const given = <A, E, R>(captured: Combine.Captured | undefined, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  captured === undefined ? self : Effect.updateContext(self, captured.provide)

@@ -3,26 +3,20 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Stream from "effect/Stream"
-import type { AnyClass } from "../CacheKey.ts"
+import type * as Stream from "effect/Stream"
 import { Caching, type Shape } from "../Caching.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
 import { mistake } from "../internal/options/options.ts"
+import { rewire, type Rewired } from "./capture.ts"
 
 /**
  * The type of an effect, a stream or a function after {@link withCache}. It requires the named cache, not `Caching`.
  * @category models
  * @since 0.1.0
  */
-export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer R>
-  ? Effect.Effect<A, E, Exclude<R, Caching> | Self>
-  : T extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, Exclude<R, Caching> | Self>
-  : T extends AnyClass ? T
-  : T extends (...args: infer Args) => infer Out
-    ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
-  : T
+export type WithCache<T, Self> = Rewired<T, Caching, Self>
 
 type Usable =
   | Effect.Effect<any, any, any>
@@ -85,17 +79,6 @@ export const withCache: {
     )
   })
 })
-
-type Rewire = (context: Context.Context<never>) => Context.Context<never>
-
-const rewire = (self: unknown, change: Rewire): unknown => {
-  if (Effect.isEffect(self)) return Effect.updateContext(self as Effect.Effect<unknown, unknown>, change)
-  if (Stream.isStream(self)) return Stream.updateContext(self as Stream.Stream<unknown, unknown>, change)
-  // A key class does not depend on the cache, so it stays as it is.
-  if (typeof self !== "function" || "keyName" in self) return self
-  const members = Object.entries(self).map(([name, member]) => [name, rewire(member, change)])
-  return Object.assign((...args: ReadonlyArray<unknown>) => rewire(self(...args), change), Object.fromEntries(members))
-}
 
 interface Change {
   readonly from: Context.Context<never>

@@ -33,25 +33,24 @@ const forget = (): void => {
 }
 
 /**
- * Gets the cache from a fiber's context, and throws if there is none. Remembers the cache for the next read, because
- * many reads have the same context, and a lookup takes a tenth of a hit's time. Forgets it in a microtask, so that an
- * idle program does not retain a context.
+ * Gets the cache from a context. Remembers the cache for the next read, because many reads have the same context, and a
+ * lookup takes a tenth of a hit's time. Forgets it in a microtask, so that an idle program does not retain a context.
  */
-export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
-  fiber.context === lastContext ? lastCache! : look(fiber.context)
+export const cacheAround = (context: Context.Context<never>): Cache | undefined =>
+  context === lastContext ? lastCache : look(context)
 
 // A separate function, so that V8 can inline the few instructions of the fast path.
-const look = (context: Context.Context<never>): Cache => {
-  const cache = cacheIn(context)
+const look = (context: Context.Context<never>): Cache | undefined => {
+  const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
   if (lastContext === undefined) queueMicrotask(forget)
   lastContext = context
-  lastCache = cache
-  return cache
+  return lastCache = cache && cacheOf(cache)
 }
 
-const cacheIn = (context: Context.Context<never>): Cache => {
-  const cache = Context.getOrUndefined(context as Context.Context<any>, Caching)
-  if (cache !== undefined) return cacheOf(cache)
+/** Gets the cache from a fiber's context, and throws if there is none. */
+export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache => cacheAround(fiber.context) ?? noCache()
+
+export const noCache = (): never => {
   throw mistake(
     "There is no cache: provide a layer to the whole program, like Effect.provide(CacheLayer.memory()). Others " +
       "are disk, files, redis, postgres, sql, objects, layer (a store of your own), named (Cached.withCache) and disabled"

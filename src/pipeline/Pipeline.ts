@@ -301,8 +301,8 @@ const start = Effect.fnUntraced(function*(
     failed.unfit(result, file, problem)
   let success: Schema.Constraint | undefined
   const format = target && formatOf(target.file)
-  const results = Results.make({ format, output, source, success: () => success })
-  const table = format && Output.tableOf(format, columns, results.names)
+  const { cellsOf, columnOf, names, own } = Results.make({ format, output, source, success: () => success })
+  const columnsOf = format && Output.columnsIn(format, columns, names)
 
   const now = Effect.gen(function*() {
     return progressOf({
@@ -340,8 +340,8 @@ const start = Effect.fnUntraced(function*(
       if (isFound && !isLoaded) counts.saved++
       if (Exit.isFailure(exit)) yield* failed.fail(one, textOf(Cause.squash(exit.cause)))
       else if (!isFound) counts.skipped++
-      const made = isFound ? results.cellsOf(one, exit.value) : results.own(() => otherwise?.(one.row))
-      yield* Effect.matchEffect(Effect.tap(made, (cells) => Results.fitting(() => cells && table?.columnsOf(cells))), {
+      const made = isFound ? cellsOf(one, exit.value) : own(() => otherwise?.(one.row))
+      yield* Effect.matchEffect(Effect.tap(made, (cells) => Results.fitting(() => cells && columnsOf?.(cells))), {
         onFailure: (problem) => unfit(one, problem),
         onSuccess: (cells) => Effect.sync(() => cells && found.push({ number: one.number, row: one.row, cells }))
       })
@@ -363,7 +363,7 @@ const start = Effect.fnUntraced(function*(
     const fields = Stream.map(finished, ({ cells }) => cells)
     yield* Stream.run(fields, to as Sink.Sink<unknown, Fields, unknown, unknown>)
   } else {
-    yield* Output.write(finished, target, { table: table!, given: columns, columnOf: results.columnOf, fail: unfit })
+    yield* Output.write(finished, target, { columnsOf: columnsOf!, given: columns, columnOf, fail: unfit })
   }
   // They are calls of this run, and their results are stored before it ends.
   while (job.refreshes > 0) yield* Effect.sleep(20)

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
 import { readlinkSync } from "node:fs"
 import { type FileHandle, open, readdir, readlink, realpath, rename, rm, stat } from "node:fs/promises"
 import { hostname } from "node:os"
@@ -84,6 +85,14 @@ const isLeftHere = (path: string, pid: number, thread: number): boolean =>
 
 const dayMillis = 86_400_000
 
+/** The beginning of the names of a file's drafts. With all of a long name, theirs would be too long for a file. */
+const stemOf = (file: string): string => {
+  const name = basename(file)
+  return Buffer.byteLength(name) <= longestName ? name : createHash("sha256").update(name).digest("hex")
+}
+
+const longestName = 100
+
 /**
  * Removes the drafts of processes that were killed, and returns whether there were any. In a container, each of these
  * processes may have had the id of this one. What other threads of this process write is left alone, and so is what
@@ -91,7 +100,7 @@ const dayMillis = 86_400_000
  */
 const removeLeftovers = async (file: string, now: number): Promise<boolean> => {
   let wasKilled = false
-  const [folder, name] = [dirname(file), basename(file)]
+  const [folder, name] = [dirname(file), stemOf(file)]
   const own = origin()
   for (const entry of await readdir(folder)) {
     if (!entry.startsWith(`${name}.`)) continue
@@ -120,7 +129,7 @@ export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.S
         })
         const path = join(
           dirname(target),
-          `${basename(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`
+          `${stemOf(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`
         )
         const replaced = await found(target)
         const mode = replaced && replaced.mode & 0o7777

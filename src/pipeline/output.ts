@@ -16,45 +16,34 @@ export interface Result {
   readonly cells: Fields
 }
 
-/** The columns of a table. */
-export interface Table {
-  readonly format: Format
-  /** Throws a `Misfit` for a result with a further column, whose value would be lost. */
-  readonly columnsOf: (cells: Fields) => ReadonlyArray<string>
-}
+/** The columns of a result. Throws a `Misfit` if it has a further one, whose value would be lost. */
+export type ColumnsOf = (cells: Fields) => ReadonlyArray<string>
 
 /** `known`: the columns that a result may have. Without `given` and `known`, they are those of the first result. */
-export const tableOf = (
+export const columnsIn = (
   format: Format,
   given: ReadonlyArray<string> | undefined,
   known: () => ReadonlyArray<string>
-): Table => {
+): ColumnsOf => {
   let columns = given
-  return {
-    format,
-    columnsOf(cells) {
-      const names = Object.keys(cells)
-      if (format === "ndjson") return names
-      columns ??= Array.from(new Set([...names, ...known()]))
-      if (given === undefined && (names.length > columns.length || names.some((name, i) => columns![i] !== name))) {
-        const all = columns
-        const other = names.find((name) => cells[name] !== undefined && !all.includes(name))
-        if (other !== undefined) {
-          throw new Cells.Misfit(`the field "${other}" has no column, as the first result lacks it: set columns`)
-        }
-      }
-      return columns
-    }
+  return (cells) => {
+    const names = Object.keys(cells)
+    if (format === "ndjson") return names
+    const all = columns ??= Array.from(new Set([...names, ...known()]))
+    if (given !== undefined || names.length <= all.length && names.every((name, i) => all[i] === name)) return all
+    const other = names.find((name) => cells[name] !== undefined && !all.includes(name))
+    if (other === undefined) return all
+    throw new Cells.Misfit(`the field "${other}" has no column, as the first result lacks it: set columns`)
   }
 }
 
-const csvOf = <E, R>(results: Stream.Stream<Result, E, R>, table: Table, given: ReadonlyArray<string> | undefined) =>
+const csvOf = <E, R>(results: Stream.Stream<Result, E, R>, { columnsOf, given }: Writing) =>
   Stream.suspend(() => {
     let begun = false
     const records = Stream.mapArray(results, (some) => {
       const records: Array<ReadonlyArray<string>> = []
       for (const { cells } of some) {
-        const columns = table.columnsOf(cells)
+        const columns = columnsOf(cells)
         if (!begun) records.push(columns)
         begun = true
         records.push(columns.map((name) => at(cells, [name]) as string ?? ""))
@@ -84,7 +73,7 @@ const typeIn = (group: ReadonlyArray<Result>, name: string): Cells.ParquetType =
 
 /** The columns of the results that are written. */
 interface Writing {
-  readonly table: Table
+  readonly columnsOf: ColumnsOf
   readonly given: ReadonlyArray<string> | undefined
   readonly columnOf: (name: string) => Cells.Column | undefined
   /** Called with a result that does not fit the column's type, which only the first group of rows decides. */
@@ -94,7 +83,7 @@ interface Writing {
 const writeParquet = Effect.fnUntraced(function*<E, R>(
   results: Stream.Stream<Result, E, R>,
   { file, path }: Draft,
-  { columnOf, fail, table }: Writing
+  { columnOf, columnsOf, fail }: Writing
 ) {
   const [, { ParquetWriter, fileWriter, schemaFromColumnData }] = yield* attempt(file, () => parquetPackages(file))
   const fileOf = fileWriter as (path: string) => ConstructorParameters<typeof ParquetWriter>[0]["writer"]
@@ -108,7 +97,7 @@ const writeParquet = Effect.fnUntraced(function*<E, R>(
   }
   const write = Effect.fnUntraced(function*(group: ReadonlyArray<Result>) {
     if (writer === undefined) {
-      const names = table.columnsOf(group[0]?.cells ?? {})
+      const names = columnsOf(group[0]?.cells ?? {})
       if (names.length === 0) {
         const problem = "the columns of a table without rows are unknown: set columns"
         return yield* Effect.fail(new PipelineError({ file, reason: "Content", problem }))
@@ -153,7 +142,7 @@ export const write = <E, R>(
   const format = formatOf(target.file)
   if (format === "parquet") return writeParquet(results, target, writing) as Effect.Effect<void, E | PipelineError, R>
   const texts = format === "csv"
-    ? csvOf(results, writing.table, writing.given)
+    ? csvOf(results, writing)
     : Stream.map(results, ({ cells }) => `${jsonText(cells)}\n`)
   return Stream.runForEachArray(texts, (texts) => append(target, texts))
 }

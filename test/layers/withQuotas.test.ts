@@ -233,6 +233,19 @@ describe("a quota", () => {
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 100, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
 
+  it.effect("begins again when memory is emptied, and takes what is just as heavy as it and as memory", () =>
+    Effect.gen(function*() {
+      for (const id of [1, 2]) {
+        yield* Cached.set(new Search({ id }), 10)
+        yield* Cached.clear
+      }
+      yield* Cached.set(new Search({ id: 3 }), 5)
+      yield* Cached.set(new Search({ id: 4 }), 5)
+      expect(yield* Cached.stats).toMatchObject({ size: 2, weight: 10, evictions: 0 })
+      yield* Cached.set(new Search({ id: 5 }), 10)
+      expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 10, evictions: 2 })
+    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 10, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
+
   it.effect("holds although a listener writes while entries leave", () =>
     Effect.gen(function*() {
       let id = 1000

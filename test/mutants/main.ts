@@ -38,7 +38,7 @@ interface Found {
 /** The results of a mutant. */
 interface Known {
   found?: Found
-  /** The test that found it before the source or that test changed. */
+  /** The test that found it before the source or the test changed. */
   foundLast?: Found
   /** The digests of what has let it pass. */
   readonly passed: Array<string>

@@ -16,6 +16,8 @@ const seed = "60"
 
 const cached = (...names: ReadonlyArray<string>) => names.map((name) => `test/cached/${name}.test.ts`)
 
+const http = (...names: ReadonlyArray<string>) => names.map((name) => `test/http/${name}.test.ts`)
+
 const engine = (name: string, ...near: ReadonlyArray<string>): Room => ({
   sources: `src/internal/engine/${name}/*.ts`,
   near: [`test/internal/engine/${name}/*.test.ts`, ...near]
@@ -75,10 +77,14 @@ export const rooms: Readonly<Record<string, Room>> = {
     "memory",
     ...["test/Eviction.test.ts", "test/layers/withQuotas.test.ts", "test/CacheProfiles.test.ts"],
     ...cached("weights", "removals", "stats", "fullMemory", "expiry", "curve", "userCode", "derived", "listing"),
-    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect"),
+    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect", "sharedQuestions", "stream"),
+    ...["test/internal/engine/read/meanwhile.test.ts", "test/internal/engine/read/questions.test.ts"],
     ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
   )),
-  "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/client.test.ts", "test/http/*.test.ts"] }),
+  "http/rules": sampled({
+    sources: "src/http/rules/*.ts",
+    near: http("rules", "client", "attacks", "middleware", "endpoints", "secondOpinion")
+  }),
   "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
 }
 

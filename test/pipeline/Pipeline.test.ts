@@ -233,6 +233,22 @@ describe("files", () => {
     expect(readdirSync(folder).sort()).toEqual([...kept, "a.csv", "cache", "in.csv"].sort())
   })
 
+  it("a file may have a name as long as the system allows, and its killed draft is still found", async () => {
+    // The failures' file has the longer name: 252 bytes.
+    const name = `${"ü".repeat(118)}.csv`
+    const run = (rows: string) => onDisk(Pipeline.run({ from: put("in.csv", rows), through: cities, to: at(name) }))
+    const drafts: Array<string> = []
+    const from = Stream.sync(
+      () => (drafts.push(readdirSync(folder).find((one) => one.endsWith(".partial"))!), { zip: "1" })
+    )
+    await onDisk(Pipeline.run({ from, through: cities, to: at(name), overwrite: true, failures: false }))
+    rmSync(at(name))
+    put(drafts[0]!.replace(/\d+-\d+-\d+\.partial$/, "4194305-0-1.partial"), "")
+    expect((await run("zip\nx1\n1\n")).calledAgain).toBe(1)
+    expect(readdirSync(folder).filter((one) => one.endsWith(".partial"))).toEqual([])
+    expect(text(name)).toContain("City of 1")
+  })
+
   it("a file that is replaced keeps its mode, and a symbolic link stays one, also if it leads nowhere", async () => {
     const from = put("in.csv", "zip\nx1\n1\n")
     mkdirSync(at("elsewhere"))

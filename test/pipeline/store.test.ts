@@ -103,27 +103,52 @@ describe("patience", () => {
       })
   )
 
-  it.effect.each([1, 10])(
-    "a refresh waits for the store too (%s in a chunk)",
-    (chunk) =>
+  it.effect.each([[1, undefined], [10, undefined], [1, "commit"], [10, "commit"]] as const)(
+    "a refresh waits for the store too, and with its result beyond its own timeout (%s in a chunk, %s)",
+    ([chunk, only]) =>
       Effect.gen(function*() {
         const { later, state } = failing()
         const { through, seen } = paid(Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }))
+        state.only = only
         const job = Effect.gen(function*() {
           const outcomes: Array<unknown> = []
           for (const numbers of [rows(...count(20)), rows(...count(20), 20)]) {
+            yield* TestClock.adjust("2 hours")
             state.fault = "Unavailable"
             const running = yield* Effect.forkChild(run(through, numbers, { chunk }))
-            yield* TestClock.adjust("20 seconds")
+            yield* TestClock.adjust(only === undefined ? "20 seconds" : "4 minutes")
             state.fault = undefined
             yield* TestClock.adjust("1 minute")
             const { calls, unsaved } = yield* Fiber.join(running)
             outcomes.push([calls, unsaved])
-            yield* TestClock.adjust("2 hours")
           }
           return outcomes
         })
         expect([yield* later(job), seen.length]).toEqual([[[20, 0], [21, 0]], 41])
+        const again = yield* Effect.forkChild(later(run(through, rows(...count(21)))))
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(again)).toMatchObject({ calls: 0, saved: 21 })
+      })
+  )
+
+  it.effect.each([1, 10])(
+    "an interruption tries once more what waits for the store (%s in a chunk)",
+    (chunk) =>
+      Effect.gen(function*() {
+        const { later, state } = failing()
+        const { seen, through } = paid()
+        state.only = "commit"
+        state.fault = "Unavailable"
+        const running = yield* Effect.forkChild(later(run(through, rows(...count(20)), { chunk })))
+        yield* TestClock.adjust("20 seconds")
+        const paidFor = seen.length
+        state.fault = undefined
+        const stopping = yield* Effect.forkChild(Fiber.interrupt(running))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(stopping)
+        const again = yield* Effect.forkChild(later(run(through, rows(...count(20)))))
+        yield* TestClock.adjust("1 minute")
+        expect([(yield* Fiber.join(again)).saved, paidFor]).toEqual([chunk * 2, chunk * 2])
       })
   )
 

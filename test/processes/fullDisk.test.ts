@@ -111,6 +111,31 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     }
   }
 
+  it.live(
+    "keeps its values, and stores no further ones: only an invalidation removes some",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* disk(16)
+        const a = yield* SqliteStore.make({ directory: join(root, "cache"), storeTimeout: 50 })
+        const lease = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+        yield* a.acquire("id", lease)
+        expect(yield* fillCache(a, 20_000, 40)).toBe(40)
+        fill(root)
+        for (let i = 0; i < 5; i++) {
+          expect((yield* Effect.flip(a.set(`new ${i}`, entry(i, 20_000)))).reason).toBe("Full")
+        }
+        yield* Effect.exit(a.release("id", "a"))
+        expect(yield* a.size).toBe(40)
+        // The oldest entries make room for it.
+        yield* a.remove("id 39")
+        expect(read(a, "id 39")).toBeUndefined()
+        rmSync(join(root, "others"))
+        yield* Effect.sleep(200)
+        expect(yield* a.set("again", entry(3, 20_000))).toBe(true)
+      }),
+    60_000
+  )
+
   it.live("also at a start: what is stored is served, and invalidations are taken", () =>
     Effect.gen(function*() {
       const root = yield* disk(4)

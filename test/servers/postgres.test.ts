@@ -9,7 +9,7 @@ import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
@@ -36,7 +36,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
   const storeIn = (schema: string) => PgStore.make({ url: server.url, schema })
-  const quoted = (schema: string) => `"${schema.replaceAll("\"", "\"\"")}"`
 
   let loaded = 0
 

@@ -4,7 +4,7 @@ import { Effect, Layer } from "effect"
 import { Cached, type CacheEntry, CacheLayer, type Caching } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { until } from "../support/until.ts"
 
 const entry: CacheEntry.Stored = {
@@ -25,7 +25,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   afterAll(() => server.end())
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
-  const quoted = (schema: string) => `"${schema.replaceAll("\"", "\"\"")}"`
 
   let loaded = 0
 

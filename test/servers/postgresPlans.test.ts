@@ -2,21 +2,14 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
-import type { CacheEntry, Store } from "effect-cached"
+import type { Store } from "effect-cached"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding } from "../support/postgresClient.ts"
+import { entry } from "../support/stored.ts"
 import { until } from "../support/until.ts"
-
-const entry: CacheEntry.Stored = {
-  meta: {
-    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
-  },
-  payload: new Uint8Array(1000)
-}
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { timeout: 60_000 }, () => {
   let server: Server
@@ -24,8 +17,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
     server = await startPostgres()
   }, 60_000)
   afterAll(() => server.end())
-
-  const quoted = (schema: string) => `"${schema.replaceAll("\"", "\"\"")}"`
 
   /** A store whose last statement of each kind is known, and how many pages of the server one of them reads. */
   const watched = Effect.gen(function*() {
@@ -92,7 +83,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
   it.live("a count of entries reads an index, and not their values", () =>
     Effect.gen(function*() {
       const { client, pages, schema, store } = yield* watched
-      yield* store.set("id", entry)
+      yield* store.set("id", entry(1, 1000))
       yield* client.unsafe(`INSERT INTO ${quoted(schema)}.entry (key, whole, era, frame, expires_at, gone_at)
         SELECT convert_to('x' || g, 'UTF8'), '', era, frame, expires_at, gone_at
         FROM ${quoted(schema)}.entry, generate_series(1, 20000) g`)

@@ -1,18 +1,13 @@
 /** The store on PostgreSQL with a `maxSize`: what is removed, by whom, and what that costs. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import type { CacheEntry } from "effect-cached"
 import { PgStore } from "effect-cached/postgres"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
+import { entry } from "../support/stored.ts"
 import { until } from "../support/until.ts"
 
-const entryOf = (size: number, { createdAt = Date.now(), lifeMillis = Infinity } = {}): CacheEntry.Stored => ({
-  meta: {
-    ...{ createdAt, softExpiresAt: Infinity, expiresAt: createdAt + lifeMillis, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
-  },
-  payload: new Uint8Array(size)
-})
+const entryOf = (size: number, { createdAt = Date.now(), lifeMillis = Infinity } = {}) =>
+  entry(1, size, { createdAt, expiresAt: createdAt + lifeMillis })
 
 describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { timeout: 120_000 }, () => {
   let server: Server
@@ -21,7 +16,6 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
   }, 60_000)
   afterAll(() => server.end())
 
-  const quoted = (schema: string) => `"${schema.replaceAll("\"", "\"\"")}"`
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
   const storeIn = (schema: string, maxSize?: number) => PgStore.make({ url: server.url, schema, maxSize })
   const sizeIn = (schema: string) =>

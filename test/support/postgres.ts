@@ -138,4 +138,6 @@ const startWith = async (
 let schemas = 0
 
 /** A schema that no other test uses. */
+export const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
+
 export const freshSchema = (): string => `laws ${process.pid} "${++schemas}'`

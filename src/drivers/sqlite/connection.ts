@@ -360,8 +360,18 @@ const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => 
 const makeRoom = (self: Connection, opened: Databases.Opened): void => {
   const { entries } = tables(self)
   if (Reserve.freeBytes(self.config.directory) >= self.bound && succeeds(() => Entries.makeRoom(entries))) return
-  // Other programs have filled the disk. If not even entries can be removed, the whole database is removed.
+  // If others have filled the disk, they would take what old entries leave. So only invalidations, which cannot wait
+  // until there is room, remove entries then.
+  const isInvalidation = self.kind.passes && self.kind.isKept
+  if (!isInvalidation && !isOwn(self, opened)) throw noRoom()
+  // If not even entries can be removed, the whole database is removed.
   if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)
+}
+
+/** Whether a full disk is full of this cache: it has at least half of what is used. */
+const isOwn = ({ config, reserve }: Connection, { database, inUse }: Databases.Opened): boolean => {
+  const own = pragma(database, "page_size") * pragma(database, "page_count") + InUse.logBytes(inUse) + reserve.bytes
+  return own * 2 >= Reserve.usedBytes(config.directory)
 }
 
 const succeeds = (steps: () => void): boolean => {

@@ -84,6 +84,6 @@ export const disabled: Cache = {
   [TypeId]: TypeId,
   strategy: nothing,
   copy: undefined,
-  read: (_fiber, request) => Read.bypass(request.load),
+  read: (_fiber, request) => Read.bypass(request),
   perform: (operation, ...args) => operation.without(...args)
 }

@@ -304,6 +304,8 @@ export interface Unit {
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {
   readonly key: CacheKey<unknown, unknown, unknown> | string
   readonly load: Effect.Effect<A, E, any>
+  /** Adds the services that `Cached.make` has captured to the context of a caller. */
+  readonly provide?: (<R>(caller: Context.Context<R>) => Context.Context<R>) | undefined
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
   /** Copied from the options to make hits faster: V8 is slow to read properties of objects with many shapes. */

@@ -8,7 +8,7 @@ import { repeatsOfFiber } from "../defaults/bounds.ts"
 
 type Service = Context.Service<TransactionConnection, TransactionConnection.Service>
 
-const CurrentService = Context.Reference<Service | undefined>("effect/sql/CurrentTransactionService", {
+export const CurrentService = Context.Reference<Service | undefined>("effect/sql/CurrentTransactionService", {
   defaultValue: () => undefined
 })
 

@@ -177,13 +177,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "each removal moves the epoch",
-    in: "idChanged",
-    find: "if (tags.length > 0) TagEpochs",
-    replace: "if (tags.length >= 0) TagEpochs",
-    by: "test/internal/engine/memory/dependents.test.ts"
-  },
-  {
     name: "a marker that gives way is not told",
     in: "countWritten",
     find: "Changes.markersDropped(changes, forget.all(kept).map(({ tag }) => fromColumn(tag)))",

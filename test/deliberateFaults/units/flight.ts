@@ -496,13 +496,6 @@ this.end++`,
     by: "test/promises/P4.test.ts"
   },
   {
-    name: "an older entry of the store replaces a newer one in memory",
-    in: "hasNewer",
-    find: "entry.createdAt < createdAt",
-    replace: "true",
-    by: "test/promises/P4.test.ts"
-  },
-  {
     name: "time in the line counts for single loads",
     in: "sendWave",
     find: "Math.max(most, one.budget.leftMillis)",

@@ -9,7 +9,6 @@ const serverAttacks = "test/http/serverAttacks.test.ts"
 const sockets = "test/http/sockets.test.ts"
 const serverSchedules = "test/http/serverSchedules.test.ts"
 const strangers = "test/http/strangers.test.ts"
-const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
 const endpointAttacks = "test/http/endpointAttacks.test.ts"
 
@@ -26,13 +25,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "digests",
     find: "!isHarmless(name, harmless)",
     replace: "!isHarmless(name, harmless) && name !== \"cookie\"",
-    by: client
-  },
-  {
-    name: "a shared cache stores every answer to Authorization",
-    in: "personalBy",
-    find: `name === "authorization" || name === "proxy-authorization" || !excused.includes(name)`,
-    replace: `name !== "authorization" && !excused.includes(name)`,
     by: client
   },
   {
@@ -247,41 +239,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
-    name: "an unsafe method leaves Location of its origin as it was",
-    in: "invalidatedUrls",
-    find: `[fields["location"], fields["content-location"]]`,
-    replace: `[fields["content-location"]]`,
-    by: client
-  },
-  {
-    name: "an unsafe method that failed makes responses stale",
-    in: "invalidatedUrls",
-    find: "status > 399",
-    replace: "status > 599",
-    by: client
-  },
-  {
-    name: "a 304 with another ETag renews what is stored",
-    in: "isSameEtag",
-    find: "isStrong(etag) ? own === etag : opaqueOf(own) === opaqueOf(etag)",
-    replace: "isStrong(etag) || opaqueOf(own) === opaqueOf(etag)",
-    by: client
-  },
-  {
-    name: "must-revalidate is forgotten once the response is stale",
-    in: "freshnessOf",
-    find: `directives.has("must-revalidate") || `,
-    replace: "",
-    by: client
-  },
-  {
-    name: "stale-if-error never ends",
-    in: "mayServeOnError",
-    find: "age - stored.lifetime <=",
-    replace: "0 <=",
-    by: client
-  },
-  {
     name: "waiters of a response that may not be shared get it",
     in: "mayAnswer",
     find: "matches(varying, fields) &&",
@@ -289,25 +246,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
-    name: "of several lifetimes the largest counts",
-    in: "secondsIn",
-    find: "Math.min(",
-    replace: "Math.max(",
-    by: attacks
-  },
-  {
     name: "what a redirect led to is stored under the first URL",
     in: "isRedirected",
     find: "!== url.href",
     replace: `=== ""`,
     by: attacks
-  },
-  {
-    name: "the names of directives keep their case",
-    in: "directivesOf",
-    find: ".toLowerCase()",
-    replace: "",
-    by: client
   },
   {
     name: "a server stores what a handler says nothing about for requests with cookies",
@@ -504,20 +447,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "kept.isHit = true",
     replace: "kept.isHit = false",
     by: strangers
-  },
-  {
-    name: "white space at the end of a field takes quadratic time",
-    in: "trimmed",
-    find: "return text.slice(start, end)",
-    replace: "return text.slice(start).replace(/[ \\t]+$/, \"\")",
-    by: strangers
-  },
-  {
-    name: "the bytes of responses are not bounded",
-    in: "boundBytes",
-    find: "memory.capacity === 0 ||",
-    replace: "memory.capacity > 0 ||",
-    by: bytes
   },
   {
     name: "a reader that was too slow gets the second half of another version",

@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a pipeline writes its output in place, where a kill leaves a part of it",
     in: "draft",
-    find: "`${basename(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
+    find: "`${stemOf(target)}.${origin()}.${process.pid}-${threadId}-${++drafts}.partial`",
     replace: "basename(target)",
     by
   },
@@ -69,9 +69,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a column that the first row lacks is lost",
-    in: "tableOf",
-    find: "if (other !== undefined)",
-    replace: "if (other === null)",
+    in: "columnsIn",
+    find: "if (other === undefined)",
+    replace: "if (other !== null)",
     by
   },
   {

@@ -416,5 +416,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (++steps % tidyEvery === 0) tables.tidy.run(now)",
     replace: "",
     by: "test/drivers/sqlite/guards.test.ts"
+  },
+  {
+    name: "a disk that others have filled costs all entries",
+    in: "makeRoom",
+    find: "!isInvalidation && !isOwn(self, opened)",
+    replace: "false",
+    by: "test/processes/fullDisk.test.ts"
   }
 ]

@@ -657,13 +657,6 @@ try {
     by: "test/explain/explanation.test.ts"
   },
   {
-    name: "entries that a clear removes are not counted as removals",
-    in: "empty",
-    find: "self.removals[cause] += entries.size",
-    replace: "",
-    by: "test/CacheMetrics.test.ts"
-  },
-  {
     name: "metrics miss the end of loads",
     in: "tellLoad",
     find: "self.meter?.loaded(flight, exit, millis)",
@@ -732,13 +725,6 @@ try {
     find: "!written.has(path)",
     replace: "true",
     by: "test/pipeline/Pipeline.test.ts"
-  },
-  {
-    name: "the warning about a weigher has the id that the layer hides",
-    in: "weighWith",
-    find: "{ other: id, cause: Cause.die(defect) }",
-    replace: "{ cause: Cause.die(defect) }",
-    by: "test/layers/withTelemetry.test.ts"
   },
   {
     name: "a read that is traced twice has several spans",

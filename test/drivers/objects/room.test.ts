@@ -468,6 +468,24 @@ describe("other servers, troubles and bad input", () => {
       expect(namesIn(s3, "e/")).toEqual([])
     }))
 
+  it.effect("a defect does not end the clean-up for ever", () =>
+    Effect.gen(function*() {
+      const { requests, s3 } = yield* bucket()
+      const plain = clientOf(s3)
+      let isBroken = false
+      const client = HttpClient.make((request, url) =>
+        isBroken && url.search.includes("list-type") ? Effect.die("a defect of the client") : plain.execute(request)
+      )
+      const store = yield* openOver(client)
+      yield* store.set("short", living(1, 500, minute))
+      yield* cleanedUp(requests)
+      for (isBroken of [true, false]) {
+        yield* almostADay
+        yield* cleanedUp(requests)
+        expect(namesIn(s3, "e/")).toEqual(isBroken ? ["e/short"] : [])
+      }
+    }))
+
   it.effect("a turn or an era that is damaged is no obstacle", () =>
     Effect.gen(function*() {
       const { requests, s3 } = yield* bucket()

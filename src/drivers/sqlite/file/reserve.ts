@@ -44,10 +44,20 @@ const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: fal
 
 /** The number of free bytes on a directory's disk. `Infinity` if unknown. */
 export const freeBytes = (directory: string): number => {
+  const { bavail, bsize } = statsOf(directory)
+  return bavail * bsize
+}
+
+/** The number of used bytes on a directory's disk. `NaN` if unknown. */
+export const usedBytes = (directory: string): number => {
+  const { bfree, blocks, bsize } = statsOf(directory)
+  return (blocks - bfree) * bsize
+}
+
+const statsOf = (directory: string): Pick<fs.StatsFs, "bavail" | "bfree" | "blocks" | "bsize"> => {
   try {
-    const { bavail, bsize } = fs.statfsSync(directory)
-    return bavail * bsize
+    return fs.statfsSync(directory)
   } catch {
-    return Infinity
+    return { bavail: Infinity, bfree: NaN, blocks: NaN, bsize: 1 }
   }
 }

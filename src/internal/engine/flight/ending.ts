@@ -4,6 +4,7 @@ import type * as Exit from "effect/Exit"
 import { rulesOf } from "../request/rules.ts"
 import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights } from "../state.ts"
+import * as Job from "../telemetry/job.ts"
 import { hasBegun, isToCome } from "./flight.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
@@ -120,6 +121,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
   if (flight.exit !== undefined) return
   flight.limit ??= after(flight, self.refreshing.timeoutMillis, () => {
     flight.limit = undefined
+    if (flight.phase === "Storing" && Job.isWaiting(flight.starter.context)) return limitUnattended(self, flight)
     flight.pinned = false
     leaveUnit(self, flight)
     if (flight.exit !== undefined) return

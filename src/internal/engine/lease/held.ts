@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired } from "../../../ports/store.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
+import { provided } from "../request/context.ts"
 import { maxLoadOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
@@ -42,9 +43,9 @@ export const renewalPauseMillis = (leaseMillis: number, tookMillis: number): num
 export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
   owner,
   renewal,
-  release: ({ id, request: { key }, starter }, failure) => {
+  release: ({ id, request, starter }, failure) => {
     const released = Effect.flatMap(
-      failure === undefined ? Effect.undefined : encode(tier, key, failure),
+      failure === undefined ? Effect.undefined : provided(request, encode(tier, request.key, failure)),
       (note) => release(tier, { id, owner, note })
     )
     // The release runs in the context of the flight's starter, which has the services for encoding the failure.

@@ -1,6 +1,7 @@
 /** The context of a load: the context of the fiber that started it, except for a few references. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import { CurrentLogAnnotations } from "effect/References"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -16,16 +17,18 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | `Effect.Transaction` | none: other callers wait for this load, and one caller's transaction may be rolled back |
  * | log annotations | the annotations of the starter, and those of this key |
  * | `Scope` | its own, closed when the load ends (`inScope`) |
+ * | what `Cached.make` has captured | that, in place of what the starter has |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
-export const loadContext = ({ attempt, engine, id, request: { key }, starter }: Flight): Context.Context<never> => {
+export const loadContext = (flight: Flight): Context.Context<never> => {
+  const { attempt, engine, id, request: { key, provide = identity }, starter } = flight
   const { annotations, context } = starter.shared ??= shared(starter)
   const about = annotationsOf(engine, { id, key })
-  return Context.add(
+  return provide(Context.add(
     Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
     Within,
     attempt
-  )
+  ))
 }
 
 const shared = ({ context }: ReadContext): SharedContext => {

@@ -31,7 +31,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { adopt } from "../request/adopt.ts"
 import { aside } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { nowOf, provided, readContextOf } from "../request/context.ts"
 import { copied } from "../request/copy.ts"
 import {
   decideInMemory,
@@ -190,7 +190,7 @@ const readUnder = <A, E>(
   request: Request<A, E>,
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
-  if (policy.bypass) return bypass(request.load)
+  if (policy.bypass) return bypass(request)
   const id = idOf(ownKey(request.key))
   if (policy.invalidate !== undefined) {
     const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
@@ -208,9 +208,9 @@ const readUnder = <A, E>(
 }
 
 /** Runs a load without the cache, and hides its reads from the surrounding load. */
-export const bypass = <A, E>(load: Effect.Effect<A, E, any>): Effect.Effect<A, E> =>
+export const bypass = <A, E>(request: Request<A, E>): Effect.Effect<A, E> =>
   // The effect gets its own scope, like every load in the cache.
-  aside(Effect.scoped(load) as Effect.Effect<A, E>)
+  aside(Effect.scoped(provided(request, request.load)) as Effect.Effect<A, E>)
 
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))

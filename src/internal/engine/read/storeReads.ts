@@ -13,7 +13,7 @@ import { makeSeats } from "../lease/seats.ts"
 import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, steadyOf } from "../request/context.ts"
+import { nowOf, provided, steadyOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, rulesOf, shortened } from "../request/rules.ts"
@@ -135,11 +135,14 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     const { mutations } = engine
     const { rejectedWriteId: rejected, storeMillis } = joining
     const budget = storeMillis === undefined ? budgetOf(tier, policy) : { leftMillis: storeMillis }
-    const fetched = fetch(tier, budget, {
-      key: request.key,
-      id,
-      tags: declaredTags(engine, request)
-    })
+    const fetched = provided(
+      request,
+      fetch(tier, budget, {
+        key: request.key,
+        id,
+        tags: declaredTags(engine, request)
+      })
+    )
     const since = steadyOf(fiber)
     // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {

@@ -1,11 +1,13 @@
 /** Extracts what a read needs from the context of its fiber. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
-import type { Attempt, Flights, ReadContext } from "../state.ts"
+import type { Attempt, Flights, ReadContext, Request } from "../state.ts"
 import { debug } from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Within } from "./attempt.ts"
@@ -67,3 +69,9 @@ const contextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => 
     shared: undefined
   }
 }
+
+/** Runs a step of a read outside of the flight with the services that its request has captured. */
+export const provided = <A, E, R>(
+  { provide = identity }: Request,
+  step: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.updateContext(step, provide)

@@ -40,6 +40,9 @@ export const called = (context: Context.Context<never>, keys: ReadonlyArray<Key>
   if (!isRefresh) { for (const key of keys) job.loaded.add(idOf(key)) }
 }
 
+/** Whether a job that has paid for a result may still wait for the store. */
+export const isWaiting = (context: Context.Context<never>): boolean => Context.get(context, Current)?.isOut === false
+
 export const note = (context: Context.Context<never>, what: "refreshes" | "unsaved", by: 1 | -1): void => {
   const job = Context.get(context, Current)
   if (job !== undefined) job[what] += by

@@ -19,6 +19,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { holdsInMemory, put } from "../operations/set.ts"
 import * as Policy from "../request/callPolicy.ts"
+import { provided } from "../request/context.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import * as Commits from "../storeTier/commits.ts"
@@ -309,7 +310,7 @@ const loadStep = Effect.fnUntraced(function*(
   const tags = entry.tags.map((tag) => ({ tag, version: markers?.markers[declared.indexOf(tag)]?.version }))
   if (generation === undefined || tags.some(({ version }) => version === undefined)) return []
   const written = copyOf(entry, { bornAt: entry.checkedAt, writeId: tier.front.tokens.next(16) })
-  const stored = yield* encode(tier, request.key, written, tags as ReadonlyArray<TagVersion>)
+  const stored = yield* provided(request, encode(tier, request.key, written, tags as ReadonlyArray<TagVersion>))
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })
 

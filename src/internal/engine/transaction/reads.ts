@@ -13,7 +13,7 @@ import * as Lookup from "../operations/lookup.ts"
 import * as Read from "../read/read.ts"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf } from "../request/context.ts"
+import { nowOf, provided } from "../request/context.ts"
 import type { Request } from "../state.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { cycleOf } from "./loads.ts"
@@ -103,12 +103,12 @@ export const read = <A, E>(
 ): Effect.Effect<A, E> => {
   if (!self.isOpen && self.root.bypasses) return self.root.outer.read(fiber, request)
   return guarded(self, () => {
-    if (self.root.bypasses) return Read.bypass(request.load)
+    if (self.root.bypasses) return Read.bypass(request)
     const policy = fiber.getRef(Policy.Current)
     const rest = Effect.withFiber<A, E>((fiber) =>
       circle(self, fiber, policy, request) ?? self.inside.read(fiber, request)
     )
-    return before(self, policy, [request.key], rest)
+    return provided(request, before(self, policy, [request.key], rest))
   }) as Effect.Effect<A, E>
 }
 
