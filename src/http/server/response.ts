@@ -16,7 +16,7 @@ export const toServer = (response: HttpClientResponse): Response => {
 
 const withLength = (response: Response): Response => {
   const { body, headers } = response
-  return body._tag !== "Uint8Array" || headers["content-length"] === String(body.contentLength)
+  return body._tag !== "Uint8Array" || Number(headers["content-length"]) === body.contentLength
     ? response
     : HttpServerResponse.setHeader(response, "content-length", String(body.contentLength))
 }

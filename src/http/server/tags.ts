@@ -13,8 +13,8 @@ export const tagsOf = (headers: { readonly [name: string]: string | undefined })
   return Array.from(new Set(tags.map((tag) => tag.trim()).filter((tag) => tag !== "")))
 }
 
-export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  unsent.reduce(
-    (left, name) => left.headers[name] === undefined ? left : HttpServerResponse.removeHeader(left, name),
-    response
-  )
+export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  let left = response
+  for (const name of unsent) if (left.headers[name] !== undefined) left = HttpServerResponse.removeHeader(left, name)
+  return left
+}
