@@ -17,7 +17,7 @@ export interface Result {
 }
 
 /** The columns of a result. Throws a `Misfit` if it has a further one, whose value would be lost. */
-export type ColumnsOf = (cells: Fields) => ReadonlyArray<string>
+type ColumnsOf = (cells: Fields) => ReadonlyArray<string>
 
 /** `known`: the columns that a result may have. Without `given` and `known`, they are those of the first result. */
 export const columnsIn = (
