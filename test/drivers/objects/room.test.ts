@@ -261,9 +261,12 @@ describe("an era", () => {
         return Effect.andThen(first, plain.execute(request))
       })
       const a = yield* openOver(waiting, { tagStaleness: "1 hour" })
-      const b = yield* open(s3)
       yield* a.set("old", entry(1, 500))
-      cleared = Effect.andThen(b.clear, Effect.andThen(b.increment("n", 1), b.set("new", entry(2, 500))))
+      // The other process opens when the turn is taken, so it never cleans up.
+      cleared = Effect.flatMap(open(s3), (b) =>
+        Effect.andThen(b.clear, Effect.andThen(b.increment("n", 1), b.set("new", entry(2, 500))))).pipe(
+          Effect.provideService(Scope.Scope, yield* Effect.scope)
+        )
       yield* cleanedUp(requests)
       expect(namesIn(s3)).toEqual(["c/n", "e/new", "r/turn"])
     }))
