@@ -70,5 +70,7 @@ const contextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => 
 }
 
 /** Runs a step of a read outside of the flight with the services that its request has captured. */
-export const provided = <A, E, R>({ provide }: Request, step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  provide === undefined ? step : Effect.updateContext(step, provide)
+export const provided = <A, E, R>(
+  { provide }: Pick<Request, "provide">,
+  step: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => provide === undefined ? step : Effect.updateContext(step, provide)
