@@ -287,8 +287,8 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
   })
 
 /**
- * Moves the clock until what was drawn has ended. Hashes of bodies are made outside of the clock: on a busy machine, the
- * last turns wait for them.
+ * Moves the clock until what was drawn has ended. Hashes of bodies are made outside of the clock: on a busy machine,
+ * the last turns wait for them.
  */
 export const played = <A, E>(all: Fiber.Fiber<A, E>, turns: number, step: (turn: number) => Duration.Input) =>
   Effect.gen(function*() {
