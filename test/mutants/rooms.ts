@@ -85,7 +85,15 @@ export const rooms: Readonly<Record<string, Room>> = {
     sources: "src/http/rules/*.ts",
     near: http("rules", "client", "attacks", "middleware", "endpoints", "secondOpinion")
   }),
-  "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
+  "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] }),
+  all: sampled({
+    sources: "src/**/*.ts",
+    near: [
+      "test/*.test.ts",
+      ...["bridges", "cached", "cli", "config", "drivers", "explain", "guard", "http", "internal", "keys", "laws"],
+      ...["layers", "pipeline", "promises", "serializers", "testing", "transaction"]
+    ].map((name) => name.includes("*") ? name : `test/${name}/**/*.test.ts`)
+  })
 }
 
 /** All tests that meet mutants of the engine, after the nearest. */
