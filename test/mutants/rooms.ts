@@ -112,9 +112,9 @@ export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => 
   ...new Set(globs.flatMap((glob) => globSync(glob).sort()))
 ]
 
-/** Sources of other platforms are not loaded. */
+/** Sources of other platforms, and the program of the command, are not loaded. */
 export const sourcesOf = ({ sources }: Room): ReadonlyArray<string> =>
-  globSync(sources).filter((file) => !file.endsWith("WithoutNode.ts")).sort()
+  globSync(sources).filter((file) => !/WithoutNode\.ts$|noNode\.ts$|cli\/main\.ts$/.test(file)).sort()
 
 /** The same mutants again, unless they have changed. */
 export const drawn = ({ sample }: Room, mutants: ReadonlyArray<Mutant>): ReadonlyArray<Mutant> => {
