@@ -1,8 +1,8 @@
 /** The request of `main.ts` to the worker that runs tests, and the answers of the worker, one line each. */
 import { appendFileSync, readFileSync } from "node:fs"
 
-/** Some of the tests of a file: those named, every fifth and then the rest of the quick ones, or the slow ones. */
-export type Pass = "named" | "some" | "quick" | "slow"
+/** Tests of a file: those named, every fifth and then the rest of the quick ones, the slow ones, or both at once. */
+export type Pass = "named" | "some" | "quick" | "slow" | "whole"
 
 export interface Asked {
   /** The instrumented sources. */

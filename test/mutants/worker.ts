@@ -40,8 +40,10 @@ const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<numbe
   }
 }
 
-const isAsked = ({ fullName }: RunnerTestCase): boolean =>
-  pass === "named" ? named!.includes(fullName) : pass === "slow" || (tests++ % 5 === 0) === (pass === "some")
+const isAsked = ({ fullName }: RunnerTestCase): boolean => {
+  if (pass === "named") return named!.includes(fullName)
+  return pass === "slow" || pass === "whole" || (tests++ % 5 === 0) === (pass === "some")
+}
 
 /** Tries a mutant with a test: the test fails; or it passes, but then fails without the mutant. */
 const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, limitMillis: number) => {
@@ -82,7 +84,8 @@ export default class Mutants extends TestRunner {
     const millis = first === undefined || test.fails === true ? undefined : await attempt(test, 20_000)
     if (millis === undefined) return tell({ _tag: "Unfit", ...told })
     if (millis > quickMillis && (pass === "some" || pass === "quick")) return tell({ _tag: "Slower", ...told })
-    if (pass === "slow" && (millis < quickMillis / 2 || millis > slowMillis)) return
+    if (pass === "slow" && millis < quickMillis / 2) return
+    if ((pass === "slow" || pass === "whole") && millis > slowMillis) return
     const limitMillis = Math.max(1000, 20 * millis)
     for (const [mutant, hits] of reached) await tryMutant(test, mutant, hits, limitMillis)
   }
