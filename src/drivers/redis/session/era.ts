@@ -45,10 +45,10 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
   return era === undefined || seq === undefined ? undefined : { era, seq }
 }
 
-export const begin = (session: Session, done: Done): void => {
-  const { keys: { controlTag, era }, scripts } = session
+export const begin = (session: Session, tells: string, done: Done): void => {
+  const { keys: { changes, controlTag, era }, scripts } = session
   session.ownEra = ""
-  evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
+  evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era, changes, tells], isWrite: true }, (answer) => {
     if (isFault(answer)) return done(answer)
     const fresh = Replies.toText(Array.isArray(answer) ? answer[0] : undefined)
     if (fresh === undefined) return done(noAnswer("clear"))
@@ -101,6 +101,8 @@ export interface ScriptCall {
   readonly ended?: unknown
   readonly late?: Done | undefined
   readonly isWrite?: boolean | undefined
+  /** What the script publishes if it changes anything. */
+  readonly tells?: string | undefined
 }
 
 const none: ReadonlyArray<never> = []
@@ -108,7 +110,7 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late, ofIds }: ScriptCall,
+  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late, ofIds, tells = "" }: ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
@@ -118,7 +120,8 @@ export const run = (
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))
     if (ofIds !== undefined) keys.addAll(all, ofIds.kinds, era, ofIds.ids)
-    const rest = script.checksEra ? [era, ...args] : args
+    const told = script.tells ? [keys.changes, tells, ...args] : args
+    const rest = script.checksEra ? [era, ...told] : told
     evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite, late }, answered)
   }
   inEra(session, { attempt, done, ended, attempts: Limits.clears })

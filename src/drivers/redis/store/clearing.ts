@@ -4,18 +4,14 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
 import { all } from "../session/answers.ts"
 import { begin } from "../session/era.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
+import { messageOf } from "../tracking/changes.ts"
 import { scanKeys } from "./listing.ts"
 import { asking, confirmed, type Operation, type StoreState } from "./state.ts"
 
 export const clear = (self: StoreState): Operation<void> =>
   Effect.flatMap(
-    asking("clear", (done) => begin(self.session, confirmed(self, [{ _tag: "All" }], done)), Number),
-    (era) => {
-      // Otherwise the versions of the new era would count as changes of tags, and remove values set after the clear.
-      MarkerVersions.forgetAll(self.markerVersions)
-      return startSweeping(self, era)
-    }
+    asking("clear", (done) => begin(self.session, messageOf(self.messages, [{ _tag: "All" }]), confirmed(self, [{ _tag: "All" }], done)), Number),
+    (era) => startSweeping(self, era)
   )
 
 /** Removes keys of former eras until the scope closes. Remaining keys expire, or the next `clear` removes them. */

@@ -12,6 +12,7 @@ import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
+import { messageOf } from "../tracking/changes.ts"
 import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
@@ -216,12 +217,13 @@ interface Releasing extends Held {
 }
 
 const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void => {
+  const tells = messageOf(self.messages, [{ _tag: "Load", id }])
   const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
   const released = confirmed(self, [{ _tag: "Load", id }], done)
   const late = (answer: unknown): void => {
     if (answer instanceof Lost) oweRelease(self, { id, owner, note })
   }
-  run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0, late }, released)
+  run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0, late, tells }, released)
 }
 
 const oweRelease = (self: StoreState, releasing: Releasing): void =>

@@ -7,7 +7,7 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
-import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
+import { Fault, isFault, noAnswer, type Scrub, storeError } from "../fault.ts"
 import type { Coherence } from "../options.ts"
 import type { Named } from "../protocol/keys.ts"
 import type { Name } from "../protocol/scripts/all.ts"
@@ -18,10 +18,7 @@ import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import * as Choice from "../tracking/choice.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
-import * as OwnWrites from "../tracking/ownWrites.ts"
-import * as Published from "../tracking/published.ts"
+import { isLost, messageOf, type Messages } from "../tracking/changes.ts"
 
 export interface StateOptions {
   readonly session: Session
@@ -29,7 +26,8 @@ export interface StateOptions {
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
   readonly maxValue: number
-  readonly published: Published.Published
+  readonly messages: Messages
+  readonly scrub: Scrub
   readonly coherence: Coherence
   readonly debts: Debts.Debts
   /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
@@ -37,10 +35,7 @@ export interface StateOptions {
 }
 
 export interface StoreState extends StateOptions {
-  readonly ownWrites: OwnWrites.OwnWrites
-  readonly markerVersions: MarkerVersions.MarkerVersions
   readonly unreadable: Unreadable.Unreadable
-  readonly choice: Choice.Choice
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
@@ -64,14 +59,12 @@ export const make = (options: StateOptions): StoreState => ({
   clock: options.clock,
   scope: options.scope,
   maxValue: options.maxValue,
-  published: options.published,
+  messages: options.messages,
+  scrub: options.scrub,
   coherence: options.coherence,
   debts: options.debts,
   changed: options.changed,
-  ownWrites: OwnWrites.make(),
-  markerVersions: MarkerVersions.make(),
   unreadable: Unreadable.make(options.session),
-  choice: Choice.make(options.coherence, options.published.sender),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,
@@ -113,13 +106,17 @@ interface Write extends Omit<ScriptCall, "isWrite"> {
   readonly changes: ReadonlyArray<Told>
 }
 
-export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
-  run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
+export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void => {
+  const tells = messageOf(self.messages, changes)
+  run(self.session, script, { ...call, isWrite: true, tells }, confirmed(self, changes, (answer) => {
+    if (isFault(answer)) isLost(self.messages, tells)
+    done(answer)
+  }))
+}
 
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
   if (!isFault(answer)) {
     self.changed(changes)
-    Published.publish(self.published, changes)
   }
   done(answer)
 }

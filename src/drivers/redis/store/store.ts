@@ -7,8 +7,7 @@ import * as Tokens from "../../../internal/token.ts"
 import type { Store } from "../../../ports/store.ts"
 import { storeName } from "../fault.ts"
 import type { Opened } from "../open.ts"
-import { changesOf } from "../tracking/changes.ts"
-import * as Published from "../tracking/published.ts"
+import { changesOf, messages } from "../tracking/changes.ts"
 import { clear } from "./clearing.ts"
 import * as Conditions from "./conditions.ts"
 import * as Counters from "./counters.ts"
@@ -25,17 +24,14 @@ export const storeOver = Effect.fnUntraced(function*(
   { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
-  const isTracking = coherence !== "messages" && coherence !== "none"
-  const published = Published.make(session, { sender: tokens.next(8), scrub, isTracking })
-  // This finalizer runs before the connection closes, so the last messages can still be sent.
-  yield* Effect.addFinalizer(() => Published.settle(published))
   const options: State.StateOptions = {
     session,
     tokens,
     clock: yield* Clock.Clock,
     scope: yield* Effect.scope,
     maxValue,
-    published,
+    messages: messages(tokens.next(8)),
+    scrub,
     coherence,
     debts,
     changed: (changes) => Recovery.note(recovery, changes)
@@ -59,7 +55,7 @@ const storeOf = (self: State.StoreState): Store => {
     name: storeName,
     capabilities: {
       shared: true,
-      changes: self.coherence === "keys" ? "reads" : self.coherence !== "none",
+      changes: self.coherence !== "none",
       dependencies: wire.isCluster ? "ids" : true,
       sharded: wire.isCluster
     },
@@ -72,7 +68,7 @@ const storeOf = (self: State.StoreState): Store => {
     set: (id, entry, condition) =>
       condition === undefined ? Writes.set(self, { id, entry }) : Conditions.setIf(self, { id, entry }, condition),
     setMany: (requests) => Writes.setMany(self, requests),
-    remove: (id, options) => Writes.remove(self, id, options),
+    remove: (id) => Writes.remove(self, id),
     removeMany: (ids) => Writes.removeMany(self, ids),
     touch: (id, options) => Conditions.touch(self, id, options),
     acquire: (id, options) => Leases.acquire(self, { id, ...options }),

@@ -7,18 +7,14 @@ import { markerOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
+import { messageOf } from "../tracking/changes.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
 /** Reads the sequence of invalidations first, then reads or creates the markers of tags. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
-    const { markerVersions, session } = self
-    MarkerVersions.asking(markerVersions, tags)
-    const answered: Done = (answer) => {
-      MarkerVersions.answered(markerVersions, tags)
-      done(answer)
-    }
+    const { session } = self
+    const answered = done
     if (!session.wire.isCluster) {
       // Each run returns the sequence, then markers. The first run reads the sequence before it reads any marker.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
@@ -39,14 +35,13 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
         (answers) => answered(isFault(answers) ? answers : [Buffer.from(count), ...list(answers).flatMap(list)])
       )
     })
-  }, (answer) => toMarkers(self, tags, answer))
+  }, toMarkers)
 
-const toMarkers = ({ markerVersions }: StoreState, tags: ReadonlyArray<string>, answer: unknown): Markers | Fault => {
+const toMarkers = (answer: unknown): Markers | Fault => {
   const [count, ...found] = list(answer)
   const seq = Replies.toCount(count)
   const markers = found.map(Replies.toMarker)
   if (seq === undefined || markers.includes(undefined)) return noAnswer("markers")
-  for (let i = 0; i < tags.length; i++) MarkerVersions.note(markerVersions, tags[i]!, markers[i]!.version)
   return { seq, markers: markers as ReadonlyArray<Marker> }
 }
 
@@ -56,9 +51,8 @@ export const invalidateTags = (
   mode: InvalidationMode = "hard"
 ): Operation<void> =>
   asking("invalidateTags", (done) => {
-    const { markerVersions, session: { keys, wire } } = self
+    const { session: { keys, wire } } = self
     if (tags.length === 0) return done([])
-    for (const tag of tags) MarkerVersions.forgetTag(markerVersions, tag)
     const invalidated = confirmed(self, tags.map((tag): Told => ({ _tag: "Tag", tag })), done)
     if (!wire.isCluster) return runForTags(self, "invalidate", { tags, args: [mode], isWrite: true }, invalidated)
     run(self.session, "count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
@@ -78,7 +72,7 @@ interface ForTags {
 
 /** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it once for each tag. */
 const runForTags = (
-  { session, tokens }: StoreState,
+  { messages, session, tokens }: StoreState,
   script: "markers" | "invalidate",
   { args, isWrite, tags }: ForTags,
   done: Done
@@ -87,7 +81,8 @@ const runForTags = (
   const fixed = wire.isCluster ? [] : [keys.sequence]
   const ask = (some: ReadonlyArray<string>, done: Done) => {
     const versions = some.map(() => Replies.toRaw(tokens.next(12)))
-    run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite }, done)
+    const tells = script === "invalidate" ? messageOf(messages, some.map((tag): Told => ({ _tag: "Tag", tag }))) : undefined
+    run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite, tells }, done)
   }
   all(wire.isCluster ? tags.map((tag) => [tag]) : perCommand(tags), ask, done)
 }

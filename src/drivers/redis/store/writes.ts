@@ -7,19 +7,16 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { groupOf, groupTag } from "../../../internal/store/markers/idTags.ts"
 import { noneIsGone } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
-import type { CommitRequest, RemoveOptions, SetRequest } from "../../../ports/store.ts"
+import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, storeName } from "../fault.ts"
 import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protocol/keys.ts"
 import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
-import { foreign } from "../protocol/scripts/script.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
-import * as OwnWrites from "../tracking/ownWrites.ts"
 import { askingMany, packedFor } from "./many.ts"
-import { headSize, versionsFor } from "./reads.ts"
+import { versionsFor } from "./reads.ts"
 import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
 export const refusal = (
@@ -51,10 +48,8 @@ export const checked = <A>(
   })
 
 /** The keys for a removal or an explicit `set`. Both delete the id's markers, whose versions are forgotten here. */
-export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
-  MarkerVersions.forgetId(markerVersions, id)
-  return keysOfWrite(id, session.wire.isCluster)
-}
+export const keysToWrite = ({ session }: StoreState, id: string): ReadonlyArray<Named> =>
+  keysOfWrite(id, session.wire.isCluster)
 
 /** Records a write of this process, and returns the arguments of its script: the encoded entry and the time to live. */
 export const beginWrite = (
@@ -64,7 +59,6 @@ export const beginWrite = (
 ): readonly [Buffer, string] => {
   keepMarkers(self, entry)
   const frame = Replies.toFrame(id, entry, self.session.wire.offset(true), roomFor)
-  OwnWrites.note(self.ownWrites, id, frame, headSize)
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
@@ -89,9 +83,8 @@ interface Tomb {
 
 /** Writes a mark in place of a value that was not stored. Memory keeps the value while the mark exists. */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
-  const { ownWrites, session, tokens } = self
+  const { session, tokens } = self
   const mark = Replies.toMark(tokens.next(16))
-  OwnWrites.note(ownWrites, id, mark)
   write(self, "entomb", {
     keys: keysOfWrite(id, session.wire.isCluster),
     args: [generation, mark, ttlOf(self, expiresAt)],
@@ -123,19 +116,16 @@ const sendSets = (self: StoreState, requests: ReadonlyArray<SetRequest>, done: D
   const packed = packedFor(requests)
   const ttls = requests.map((request) => beginWrite(self, request, packed.roomFor)[1])
   write(self, "setMany", {
-    ...keysToWriteAll(self, requests.map(idOf)),
+    ...keysToWriteAll(requests.map(idOf)),
     args: [String(requests.length), packed.bytes(), ...ttls]
   }, done)
 }
 
-const keysToWriteAll = ({ markerVersions }: StoreState, ids: ReadonlyArray<string>) => {
-  for (const id of ids) MarkerVersions.forgetId(markerVersions, id)
-  return {
-    keys: Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
-    ofIds: { ids, kinds: ["v", "l", "f", "d"] },
-    changes: ids.map((id): Told => ({ _tag: "Entry", id }))
-  } as const
-}
+const keysToWriteAll = (ids: ReadonlyArray<string>) => ({
+  keys: Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
+  ofIds: { ids, kinds: ["v", "l", "f", "d"] },
+  changes: ids.map((id): Told => ({ _tag: "Entry", id }))
+} as const)
 
 const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   const { id } = request
@@ -198,9 +188,9 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
 
 const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
 
-export const remove = (self: StoreState, id: string, options?: RemoveOptions): Operation<boolean> =>
+export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(
-    asking("remove", (done) => removeOne(self, { id, ...options }, done), removedOf),
+    asking("remove", (done) => removeStored(self, id, done), removedOf),
     (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
   )
 
@@ -217,8 +207,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
   )
 
 const sendRemovals = (self: StoreState, ids: ReadonlyArray<string>, done: Done): void => {
-  for (const id of ids) self.ownWrites.delete(id)
-  write(self, "removeMany", { ...keysToWriteAll(self, ids), args: [String(ids.length)] }, done)
+  write(self, "removeMany", { ...keysToWriteAll(ids), args: [String(ids.length)] }, done)
 }
 
 /** Whether an entry was removed or, if it had tags, these tags, which show whether the entry was still valid. */
@@ -239,20 +228,6 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
     }
   )
 
-const removeOne = (
-  self: StoreState,
-  { id, keptUntil: expiresAt }: RemoveOptions & { readonly id: string },
-  done: Done
-): void => {
-  if (expiresAt === undefined) return removeStored(self, id, done)
-  MarkerVersions.forgetId(self.markerVersions, id)
-  entomb(self, { id, expiresAt }, (answer) => {
-    if (answer === foreign) removeStored(self, id, done)
-    else done(isFault(answer) ? answer : 0)
-  })
-}
-
 const removeStored = (self: StoreState, id: string, done: Done): void => {
-  self.ownWrites.delete(id)
   write(self, "remove", { keys: keysToWrite(self, id), changes: [{ _tag: "Entry", id }] }, done)
 }

@@ -1,231 +1,84 @@
-/**
- * Follows changes, expirations and evictions with Redis client-side tracking, in broadcasting mode or by key. It uses
- * one dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault
- * closes the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks.
- * Its answer also proves that all earlier invalidations have arrived.
- */
+/** Follows changes: each script that changes something publishes it in the same step, so none is missed while the
+ * connection to the master that ran the script lasts. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
+import { remember } from "../../../internal/remember.ts"
 import { onMachineClock } from "../../../internal/time/monotonic.ts"
-import type { Change, Held } from "../../../ports/store.ts"
+import type { Change } from "../../../ports/store.ts"
+import type { Told } from "../../shared/recentChanges.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
-import { answerMillis, type Wire } from "../connection/wire.ts"
-import { Fault, storeError } from "../fault.ts"
-import * as Questions from "./answerInTime.ts"
-import * as Choice from "./choice.ts"
-import * as Client from "./client.ts"
-import { asksAgain, type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
-import * as MarkerVersions from "./markerVersions.ts"
-import * as Published from "./published.ts"
-import * as Reader from "./reader.ts"
+import { type Client, destroy } from "../connection/client.ts"
+import { answerMillis, toConnect, type Wire } from "../connection/wire.ts"
+import { Fault, faultOf, isFault, type Scrub, storeError } from "../fault.ts"
+import { hasRole, toText } from "../protocol/replies.ts"
+import { control } from "../session/era.ts"
+import type { Session } from "../session/session.ts"
 
-/** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
-export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
-  Stream.suspend(() => {
-    const current: Current = { invalidations: undefined }
-    const following = (offer: Waiting.Offer) =>
-      tracking.coherence === "messages" ? hear(tracking, offer) : follow(tracking, offer, current)
-    const changes = Waiting.stream((offer) =>
-      Effect.mapError(onMachineClock(following(offer)), (fault) => storeError("listen", fault))
-    )
-    return Stream.filter(
-      changes,
-      (change) => current.invalidations === undefined || !asksAgain(current.invalidations, change)
-    )
-  })
+/** Loads leave the markers of an id alone; other writes end what derives from it. */
+type Message = readonly [
+  sender: string,
+  loads: ReadonlyArray<string>,
+  ids: ReadonlyArray<string>,
+  tags: ReadonlyArray<string>,
+  all: boolean
+]
 
-interface Current {
-  /** `undefined` while the server does not track. */
-  invalidations: Invalidations | undefined
+/** What a process knows of its own messages, and of those that it has received. */
+export interface Messages {
+  readonly sender: string
+  sent: number
+  /** Own messages whose scripts may run late: their answers were lost. */
+  readonly lost: Map<string, true>
+  /** On a cluster, each master delivers a message. */
+  readonly received: Map<string, true>
 }
 
-/** Follows published changes only, because the program has chosen that. */
-const hear = ({ published }: Tracking, offer: Waiting.Offer): Effect.Effect<never, Fault> =>
-  Effect.scoped(Effect.flatMap(Published.subscribe(published, offer), (subscribed) => {
-    offer({ _tag: "Partial" })
-    return subscribed
-  }))
+export const messages = (sender: string): Messages => ({ sender, sent: 0, lost: new Map(), received: new Map() })
 
-/** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
-const follow = Effect.fnUntraced(function*(
-  tracking: Tracking,
-  offer: Waiting.Offer,
-  current: Current
-): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const subscription = yield* Scope.make()
-  const unsubscribe = Scope.close(subscription, Exit.void)
-  let subscribed: Effect.Effect<never, Fault> | undefined
-  let wasTracked = false
-  const began = Effect.andThen(unsubscribe, Effect.sync(() => wasTracked = true))
-  const choice = yield* Choice.claim(tracking.choice)
-  const following: Following = { ...tracking, choice, offer, current, questions: yield* Questions.make }
-  return yield* Effect.ensuring(
-    Effect.gen(function*() {
-      for (;;) {
-        const refused = yield* Effect.scoped(track(following, began)).pipe(
-          // Once tracking has worked, any fault ends the stream at once, so that the cache stops trusting its memory.
-          Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
-        )
-        if (choice.isFree && choice.kind === "keys") {
-          Choice.note(choice, "broadcast")
-          continue
-        }
-        if (subscribed === undefined) {
-          subscribed = yield* Published.subscribe(tracking.published, offer).pipe(
-            Scope.provide(subscription),
-            Effect.mapError(() => refused)
-          )
-          offer({ _tag: "Partial", why: storeError("listen", refused) })
-        }
-        yield* Effect.raceFirst(Effect.sleep(Limits.tracking.refusedMillis), subscribed)
-      }
-    }),
-    unsubscribe
+export const isLost = ({ lost }: Messages, message: string): void =>
+  void remember(lost, message.slice(2, message.indexOf("\"", 2)), true, Limits.tracking.ownWrites)
+
+export const messageOf = (self: Messages, changes: ReadonlyArray<Told>): string => {
+  const idsOf = (tag: "Load" | "Entry") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
+  const tags = changes.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
+  const message: Message = [`${self.sender}.${++self.sent}`, idsOf("Load"), idsOf("Entry"), tags, changes.some(({ _tag }) => _tag === "All")]
+  return JSON.stringify(message)
+}
+
+interface Following {
+  readonly session: Session
+  readonly messages: Messages
+  readonly scrub: Scrub
+}
+
+export const changesOf = (self: Following): Stream.Stream<Change, StoreError> =>
+  Waiting.stream((offer) =>
+    Effect.mapError(onMachineClock(follow(self, offer)), (fault) => storeError("listen", fault))
   )
-})
 
-interface Following extends Tracking {
-  readonly offer: Waiting.Offer
-  readonly current: Current
-  readonly questions: Questions.Questions
-}
-
-const track = Effect.fnUntraced(function*(
+const follow = Effect.fnUntraced(function*(
   self: Following,
-  began: Effect.Effect<void>
+  offer: Waiting.Offer
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { choice, offer } = self
-  const present = yield* begin(self, choice.kind)
-  yield* began
-  const answer = Choice.hold(choice)
-  // The cache must know of a kind that reports less before it trusts its memory.
-  if (choice.isFree && choice.kind === "keys") offer({ _tag: "Reports", of: "reads", answer })
-  offer({ _tag: "Coherent" })
-  if (choice.isFree && choice.kind === "broadcast") offer({ _tag: "Reports", of: "all", answer })
-  return yield* choice.isFree ? alternate(self, present) : present.lost
-})
-
-/** The connections that receive the reports of one kind. */
-interface Listening {
-  readonly asks: ReadonlyArray<Client.Ask>
-  readonly isByKey: boolean
-  readonly lost: Effect.Effect<never, Fault>
-  readonly end: Effect.Effect<void>
-}
-
-/** Changes between the kinds of reports: begins with the other kind, and only then ends the present one. */
-const alternate = Effect.fnUntraced(function*(
-  self: Following,
-  first: Listening
-): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { choice, published, session } = self
-  for (let present = first;;) {
-    yield* Effect.raceFirst(present.lost, Choice.decide(choice, session, present.asks))
-    const kind = Choice.other(choice)
-    const changing = Effect.exit(kind === "keys" ? toKeys(self, present) : toBroadcast(self, present))
-    const next = yield* Effect.raceFirst(present.lost, changing)
-    // If the server refuses the other kind, the present one continues.
-    Choice.note(choice, Exit.isSuccess(next) ? kind : choice.kind)
-    if (Exit.isFailure(next)) continue
-    yield* present.end
-    Published.look(published)
-    present = next.value
-  }
-})
-
-/** Before broadcasting ends, the server is to remember all that memory holds, since only that is reported then. */
-const toKeys = Effect.fnUntraced(function*(
-  self: Following,
-  present: Listening
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const { choice, offer, session } = self
-  const next = yield* begin(self, "keys")
-  const registering = Effect.gen(function*() {
-    if (!next.isByKey) return yield* Effect.fail(taken)
-    const held = yield* Effect.callback<Held>((resume) =>
-      offer({ _tag: "Reports", of: "both", answer: (held) => resume(Effect.succeed(held)) })
-    )
-    yield* Reader.register(session, held)
-    yield* heardAll(present)
-  })
-  yield* Effect.onError(Effect.raceFirst(next.lost, registering), () => {
-    offer({ _tag: "Reports", of: "all" })
-    return next.end
-  })
-  offer({ _tag: "Reports", of: "reads", answer: Choice.hold(choice) })
-  return next
-})
-
-const taken = new Fault("Unsupported", "another cache over the same store uses the connections")
-
-const toBroadcast = Effect.fnUntraced(function*(
-  self: Following,
-  present: Listening
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const next = yield* begin(self, "broadcast")
-  yield* Effect.onError(Effect.raceFirst(next.lost, heardAll(present)), () => next.end)
-  self.offer({ _tag: "Reports", of: "all", answer: Choice.hold(self.choice) })
-  return next
-})
-
-/** Waits for all reports so far. An answer precedes the reports of the same turn, so two answers are needed. */
-const heardAll = ({ asks }: Listening): Effect.Effect<unknown, Fault> => {
-  const heard = Effect.forEach(asks, (ask) => ask("CLIENT", "TRACKINGINFO"), { concurrency: "unbounded" })
-  return Effect.andThen(heard, heard)
-}
-
-const begin = Effect.fnUntraced(function*(
-  self: Following,
-  kind: "broadcast" | "keys"
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const end = Scope.close(scope, Exit.void)
-  const listening = Effect.map(listen(self, kind), (listening) => ({ ...listening, end }))
-  return yield* Effect.onError(Scope.provide(listening, scope), () => end)
-})
-
-const listen = Effect.fnUntraced(function*(
-  { current, ...following }: Following,
-  kind: "broadcast" | "keys"
-): Effect.fn.Return<Omit<Listening, "end">, Fault, Scope.Scope> {
-  const { markerVersions, offer, published, session } = following
-  const { keys, wire } = session
+  const { scrub, session: { wire } } = self
   const lost = Deferred.makeUnsafe<never, Fault>()
   const onLost = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
-  const self: Invalidations = { ...following, asked: [], probes: new Map() }
-  const unsubscribe = [
-    wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters"))),
-    MarkerVersions.subscribe(markerVersions, (tag) => offer({ _tag: "TagChanged", tag })),
-    () => Published.forget(published),
-    () => {
-      if (current.invalidations === self) current.invalidations = undefined
-    }
-  ]
-  yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe.forEach((end) => end())))
+  const unsubscribe = wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters")))
+  yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
   yield* whole(wire)
-  const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
-  current.invalidations = self
-  const isByKey = kind === "keys" && (yield* Reader.claim(session))
-  const listener = {
-    onInvalidate: (key: unknown) => onInvalidate(self, key),
-    onLost,
-    answerMillis: (questions: number) => answerMillis(wire, questions),
-    prefixes: isByKey ? keys.trackedControl : keys.tracked,
-    scrub: published.scrub
-  }
-  const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
-  const beat = isByKey
-    ? yield* Reader.read({ session, asks, onLost, probes: self.probes, sender: published.sender })
-    : Effect.never
-  Published.look(published)
-  const watching = Effect.all([...asks.map(Client.watch), beat], { concurrency: "unbounded" })
-  yield* Effect.forkScoped(Effect.catch(watching, (fault) => Effect.sync(() => onLost(fault))))
-  return { asks, isByKey, lost: Deferred.await(lost) }
+  const clients = yield* wire.makeClients({ RESP: 3 })
+  const hear = (text: unknown) => onMessage(self, text, offer)
+  const listening = { hear, onLost, scrub, wire, channel: self.session.keys.changes }
+  const asks = yield* Effect.forEach(clients, (client) => listen(client, listening), { concurrency: "unbounded" })
+  offer({ _tag: "Coherent" })
+  const watching = Effect.forEach(asks, (ask) => watch(self, ask, offer), { concurrency: "unbounded" })
+  return yield* Effect.raceFirst(Deferred.await(lost), Effect.andThen(watching, Effect.never))
 })
 
 const whole = (wire: Wire): Effect.Effect<void> =>
@@ -234,3 +87,101 @@ const whole = (wire: Wire): Effect.Effect<void> =>
       ? Effect.void
       : Effect.andThen(Effect.sleep(Limits.tracking.lookMillis), whole(wire))
   )
+
+interface Listening {
+  readonly hear: (text: unknown) => void
+  readonly onLost: (why: Fault) => void
+  readonly scrub: Scrub
+  readonly wire: Wire
+  readonly channel: string
+}
+
+type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
+
+const listen = Effect.fnUntraced(function*(
+  client: Client,
+  { channel, hear, onLost, scrub, wire }: Listening
+): Effect.fn.Return<Ask, Fault, Scope.Scope> {
+  let connecting: Promise<unknown> = Promise.resolve()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      destroy(client)
+      // A client that is still connecting may open its socket later.
+      void connecting.then(() => destroy(client), () => {})
+    })
+  )
+  client.on("error", (thrown: unknown) => onLost(faultOf(thrown, scrub)))
+  client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
+  const inTime = <A>(questions: number, run: () => Promise<A>) =>
+    Effect.timeoutOrElse(Effect.tryPromise({ try: run, catch: (thrown) => faultOf(thrown, scrub) }), {
+      duration: answerMillis(wire, questions),
+      orElse: () =>
+        Effect.fail(new Fault("Timeout", "the server does not answer on the connection that reports changes"))
+    })
+  const ask: Ask = (...args) => inTime(1, () => client.sendCommand(args))
+  yield* inTime(toConnect, () => connecting = client.connect())
+  yield* requireMaster(ask)
+  yield* inTime(1, () => client.subscribe(channel, hear))
+  return ask
+})
+
+const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
+  Effect.flatMap(
+    Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
+    (role) =>
+      hasRole(role, "slave")
+        ? Effect.fail(new Fault("Unsupported", "the server is a replica", "REPLICA"))
+        : Effect.void
+  )
+
+/** An answer proves that all earlier messages have arrived; the era, that the server has not lost its keys. */
+const watch = Effect.fnUntraced(function*(
+  { session }: Following,
+  ask: Ask,
+  offer: Waiting.Offer
+): Effect.fn.Return<never, Fault> {
+  const { keys: { controlTag, era }, wire } = session
+  for (let beat = 1;; beat++) {
+    yield* Effect.sleep(Limits.tracking.heartbeatMillis)
+    yield* ask("TIME")
+    if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
+    wire.send(controlTag, ["GET", era], (found) => {
+      if (isFault(found) || session.era === undefined || toText(found) === session.era) return
+      control(session, () => {})
+      offer({ _tag: "AllChanged" })
+    })
+  }
+})
+
+/** The last character says whether the script ended markers of ids. */
+const onMessage = ({ messages, session }: Following, given: unknown, offer: Waiting.Offer): void => {
+  const text = String(given)
+  const message = parse(text.slice(0, -1))
+  // A message in an unknown format may come from another release, so anything may have changed.
+  if (message === undefined) return offer({ _tag: "AllChanged" })
+  const [from, loads, ids, tags, all] = message
+  if (from.startsWith(`${messages.sender}.`) && !messages.lost.has(from) || messages.received.has(from)) return
+  if (session.wire.isCluster) remember(messages.received, from, true, Limits.tracking.ownWrites)
+  for (const id of loads) offer({ _tag: "Changed", id })
+  for (const id of ids) {
+    if (text.endsWith("1")) { for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag }) }
+    offer({ _tag: "Changed", id })
+  }
+  for (const tag of tags) offer({ _tag: "TagChanged", tag })
+  if (!all) return
+  control(session, () => {})
+  offer({ _tag: "AllChanged" })
+}
+
+const parse = (text: string): Message | undefined => {
+  try {
+    const message: unknown = JSON.parse(text)
+    return isMessage(message) ? message : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isMessage = (message: unknown): message is Message =>
+  Array.isArray(message) && typeof message[0] === "string" && typeof message[4] === "boolean" &&
+  message.slice(1, 4).every((part) => Array.isArray(part) && part.every((one) => typeof one === "string"))

@@ -11,10 +11,11 @@ if ttl == "0" then redis.call("UNLINK", ${key}) end
 const write = `${put("v")}redis.call("UNLINK", l, f)
 `
 
-const endMarkers = (isCluster: boolean) => isCluster ? `redis.call("UNLINK", d)\n` : `redis.call("UNLINK", d, g)\n`
+const endMarkers = (isCluster: boolean) => `ended = ended + redis.call("UNLINK", ${isCluster ? "d" : "d, g"})\n`
 
 export const entries = (isCluster: boolean) => ({
   commit: {
+    tells: `answer == 1`,
     keys: ["v", "l", "f"],
     args: ["generation", "frame", "ttl"],
     body: `if ownOf("HGET", l, "g") ~= generation then return 0 end
@@ -22,6 +23,7 @@ ${requireWritable}${write}return 1
 `
   },
   set: {
+    tells: `answer == 1`,
     keys: keysOfWrite(isCluster),
     args: ["frame", "ttl"],
     body: `${requireWritable}${write}${endMarkers(isCluster)}return 1
@@ -32,6 +34,7 @@ ${requireWritable}${write}return 1
    * With a generation, acts like `commit`, but does nothing if no value is stored. Also runs on a full server.
    */
   entomb: {
+    tells: `answer == 1`,
     keys: keysOfWrite(isCluster),
     args: ["generation", "frame", "ttl"],
     whenFull: true,
@@ -43,6 +46,7 @@ return 1
   },
   /** Acts like `set`, if the stored value still begins with `head`. An empty `head` requires that no value exists. */
   setIf: {
+    tells: `answer == 1`,
     keys: keysOfWrite(isCluster),
     args: ["frame", "ttl", "head"],
     body: `${requireWritable}if string.sub(stored or "", 1, #head) ~= head or (head == "" and stored) then return 0 end
@@ -51,6 +55,7 @@ ${write}${endMarkers(isCluster)}return 1
   },
   /** Changes an entry's deadlines if the stored value still begins with `head`. Does not end a load in progress. */
   touch: {
+    tells: `answer == 1`,
     keys: ["v"],
     args: ["frame", "ttl", "head"],
     body: `local stored = redis.pcall("GET", v)
@@ -63,6 +68,7 @@ ${put("v")}return 1
    * another program's value. If the entry has tags, returns its bytes up to the last tag, for a validity check.
    */
   remove: {
+    tells: `true`,
     keys: keysOfWrite(isCluster),
     args: [],
     whenFull: true,

@@ -53,6 +53,7 @@ ${readSequence}return { era, seq }
 `
   },
   clear: {
+    tells: `true`,
     keys: ["e"],
     args: [],
     withoutEra: true,

@@ -35,7 +35,7 @@ end
 
 const answer = "return answers\n"
 
-const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
+const endGroups = `if firstKeyAt > 1 then ended = ended + redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
 `
 
 const one = { ...entries(true), ...leases(false) }
@@ -71,16 +71,19 @@ export const many = {
     body: of(one.renew, { keys: ["l"] }, answer)
   },
   commitMany: {
+    tells: `true`,
     keys: [],
     args: ["count", "packed"],
     body: of(one.commit, { keys: ["v", "l", "f"], value: "frame", args: ["generation", "ttl"] }, answer)
   },
   setMany: {
+    tells: `true`,
     keys: [],
     args: ["count", "packed"],
     body: of(one.set, { keys: withoutGroups, value: "frame", args: ["ttl"] }, endGroups + answer)
   },
   removeMany: {
+    tells: `true`,
     keys: [],
     args: ["count"],
     whenFull: true,

@@ -10,6 +10,7 @@ export interface Script {
   readonly sha: string
   /** Whether the first key is the era's key and the first argument is the expected era. */
   readonly checksEra: boolean
+  readonly tells: boolean
 }
 
 export interface Source {
@@ -19,6 +20,8 @@ export interface Source {
   readonly whenFull?: boolean
   /** Set if the era needs no check: the key names do not contain the era, or the script reads the era itself. */
   readonly withoutEra?: boolean
+  /** A condition on `answer` in Lua: if it holds, the script publishes the message that precedes its arguments. */
+  readonly tells?: string
 }
 
 export type Sources = Readonly<Record<string, Source>>
@@ -54,17 +57,25 @@ end
 `
 
 export const compile = (
-  { args, body, keys, whenFull = false, withoutEra = false }: Source,
+  { args, body, keys, tells, whenFull = false, withoutEra = false }: Source,
   isCluster: boolean
 ): Script => {
   const checksEra = !isCluster && !withoutEra
   const first = checksEra ? 2 : 1
   const names = (from: string, all: ReadonlyArray<string>) =>
-    all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${first + i}]`).join(", ")}\n`
+    all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${from === "ARGV" && tells !== undefined ? first + 2 + i : first + i}]`).join(", ")}\n`
   const source = `#!lua${whenFull ? " flags=allow-oom" : ""}\n` +
     (checksEra || body.includes("textOf(") ? textOf : "") + (body.includes("ownOf(") ? ownOf : "") +
     (body.includes("toCount(") ? toCount : "") +
     (checksEra ? `if textOf(KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
-    names("KEYS", keys) + names("ARGV", args) + body
-  return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra }
+    names("KEYS", keys) + names("ARGV", args) + (tells === undefined ? body : `local ended = 0
+local function step()
+${body}end
+local answer = step()
+if ARGV[${first + 1}] ~= "" and not (type(answer) == "table" and answer.ok) and (${tells}) then
+  redis.call("PUBLISH", ARGV[${first}], ARGV[${first + 1}] .. (ended > 0 and 1 or 0))
+end
+return answer
+`)
+  return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra, tells: tells !== undefined }
 }

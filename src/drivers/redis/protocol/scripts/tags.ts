@@ -45,8 +45,9 @@ return markers
   invalidate: {
     keys: ["s"],
     args: ["mode"],
+    tells: `true`,
     whenFull: true,
-    body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i]) end\nreturn 1\n`
+    body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i + 2]) end\nreturn 1\n`
   }
 }
 
@@ -57,6 +58,7 @@ const onCluster: TagSources = {
   invalidate: {
     keys: ["t"],
     args: ["mode", "seq", "version"],
+    tells: `true`,
     whenFull: true,
     body: `${invalidate}invalidate(t, version)\nreturn 1\n`
   }

@@ -12,7 +12,7 @@ import { invalidate } from "./tags.ts"
 const before = (isCluster: boolean) => isCluster ? 0 : 2
 
 const checks = (isCluster: boolean) => {
-  const first = isCluster ? 1 : 2
+  const first = isCluster ? 3 : 4
   return `local at = ${first + 1}
 local failed = {}
 for c = 1, tonumber(ARGV[${first}]) do
@@ -71,7 +71,9 @@ const stepOfTags = `  elseif step == "I" then
 
 const steps = (isCluster: boolean) => {
   const n = before(isCluster)
-  const beside = keysOfWrite(isCluster).slice(1).map((_, i) => `KEYS[i + ${i + 1}]`).join(", ")
+  const markers = keysOfWrite(isCluster).slice(3).map((_, i) => `KEYS[i + ${i + 3}]`).join(", ")
+  const endAll = `redis.call("UNLINK", KEYS[i + 1], KEYS[i + 2])
+    ended = ended + redis.call("UNLINK", ${markers})`
   return `local function put(k, frame, ttl)
   ${indented(put("k"))}
 end
@@ -81,7 +83,7 @@ for p = at, #ARGV, 5 do
   local k = KEYS[i]
   if step == "S" then
     put(k, a, b)
-    redis.call("UNLINK", ${beside})
+    ${endAll}
   elseif step == "K" then
     commits = commits + 1
     if redis.pcall("HGET", KEYS[i + 1], "g") == c then
@@ -93,7 +95,7 @@ for p = at, #ARGV, 5 do
   elseif step == "T" then
     put(k, a, b)
   elseif step == "R" then
-    redis.call("UNLINK", ${beside})
+    ${endAll}
     local begin = redis.pcall("GETRANGE", k, 0, 1)
     if begin == "" then redis.call("SET", k, "") end
     if begin == "" or begin == "ec" then redis.call("UNLINK", k)
@@ -124,6 +126,7 @@ return { 1, refused }
 export const transact = (isCluster: boolean) => ({
   transact: {
     keys: [],
+    tells: `type(answer) ~= "table" or answer[1] == 1`,
     args: [],
     body: checks(isCluster) + refusals(isCluster) + (isCluster ? "" : invalidations) + steps(isCluster)
   }
