@@ -8,7 +8,7 @@ import type { Name } from "../protocol/scripts/all.ts"
 import { otherEra } from "../protocol/scripts/script.ts"
 import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
-import type { Control, Session } from "./session.ts"
+import { channelOf, type Control, type Session } from "./session.ts"
 
 /** Reads the era and the sequence of invalidations. Calls before the next microtask share one command. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
@@ -45,10 +45,12 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
   return era === undefined || seq === undefined ? undefined : { era, seq }
 }
 
+/** Begins a new era. */
 export const begin = (session: Session, tells: string, done: Done): void => {
-  const { keys: { changes, controlTag, era }, scripts } = session
+  const { keys: { controlTag, era }, scripts } = session
   session.ownEra = ""
-  evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era, changes, tells], isWrite: true }, (answer) => {
+  const rest = ["1", era, channelOf(session, controlTag), tells]
+  evaluate(session, { script: scripts.clear, tag: controlTag, rest, tells, isWrite: true }, (answer) => {
     if (isFault(answer)) return done(answer)
     const fresh = Replies.toText(Array.isArray(answer) ? answer[0] : undefined)
     if (fresh === undefined) return done(noAnswer("clear"))
@@ -120,9 +122,10 @@ export const run = (
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))
     if (ofIds !== undefined) keys.addAll(all, ofIds.kinds, era, ofIds.ids)
-    const told = script.tells ? [keys.changes, tells, ...args] : args
-    const rest = script.checksEra ? [era, ...told] : told
-    evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite, late }, answered)
+    const rest = [String(all.length), ...all]
+    if (script.checksEra) rest.push(era)
+    if (script.tells) rest.push(channelOf(session, tag), tells)
+    evaluate(session, { script, tag, rest: [...rest, ...args], tells, isWrite, late }, answered)
   }
   inEra(session, { attempt, done, ended, attempts: Limits.clears })
 }

@@ -12,9 +12,8 @@ import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import { messageOf } from "../tracking/changes.ts"
 import { askingMany, failed } from "./many.ts"
-import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
+import { allDone, asking, contended, isDone, type Operation, type StoreState, write } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   withRejected(
@@ -216,15 +215,17 @@ interface Releasing extends Held {
   readonly note?: Uint8Array | undefined
 }
 
-const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void => {
-  const tells = messageOf(self.messages, [{ _tag: "Load", id }])
-  const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
-  const released = confirmed(self, [{ _tag: "Load", id }], done)
-  const late = (answer: unknown): void => {
-    if (answer instanceof Lost) oweRelease(self, { id, owner, note })
-  }
-  run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0, late, tells }, released)
-}
+const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void =>
+  write(self, "release", {
+    keys: [["l", id], ["f", id]],
+    args: [owner, ...note === undefined ? ["0", ""] : ["1", Buffer.from(note)]],
+    ended: 0,
+    changes: [{ _tag: "Load", id }],
+    isWrite: false,
+    late(answer) {
+      if (answer instanceof Lost) oweRelease(self, { id, owner, note })
+    }
+  }, done)
 
 const oweRelease = (self: StoreState, releasing: Releasing): void =>
   Debts.owe(self.debts, `${releasing.owner} ${releasing.id}`, (done) => releaseOne(self, releasing, done))

@@ -7,8 +7,7 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
-import { Fault, isFault, noAnswer, type Scrub, storeError } from "../fault.ts"
-import type { Coherence } from "../options.ts"
+import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
 import type { Named } from "../protocol/keys.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
@@ -18,7 +17,7 @@ import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import { isLost, messageOf, type Messages } from "../tracking/changes.ts"
+import * as Published from "../tracking/published.ts"
 
 export interface StateOptions {
   readonly session: Session
@@ -26,9 +25,7 @@ export interface StateOptions {
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
   readonly maxValue: number
-  readonly messages: Messages
-  readonly scrub: Scrub
-  readonly coherence: Coherence
+  readonly published: Published.Published
   readonly debts: Debts.Debts
   /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
@@ -59,9 +56,7 @@ export const make = (options: StateOptions): StoreState => ({
   clock: options.clock,
   scope: options.scope,
   maxValue: options.maxValue,
-  messages: options.messages,
-  scrub: options.scrub,
-  coherence: options.coherence,
+  published: options.published,
   debts: options.debts,
   changed: options.changed,
   unreadable: Unreadable.make(options.session),
@@ -102,22 +97,17 @@ export const askingAll = <A, B>(
   decode: (answers: ReadonlyArray<unknown>) => B | Fault
 ): Operation<B> => asking(operation, (done) => all(items, ask, done), (answers) => decode(list(answers)))
 
-interface Write extends Omit<ScriptCall, "isWrite"> {
+interface Write extends Omit<ScriptCall, "tells"> {
   readonly changes: ReadonlyArray<Told>
 }
 
 export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void => {
-  const tells = messageOf(self.messages, changes)
-  run(self.session, script, { ...call, isWrite: true, tells }, confirmed(self, changes, (answer) => {
-    if (isFault(answer)) isLost(self.messages, tells)
-    done(answer)
-  }))
+  const tells = Published.messageOf(self.published, changes)
+  run(self.session, script, { isWrite: true, ...call, tells }, confirmed(self, changes, done))
 }
 
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
-  if (!isFault(answer)) {
-    self.changed(changes)
-  }
+  if (!isFault(answer)) self.changed(changes)
   done(answer)
 }
 

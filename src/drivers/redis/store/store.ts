@@ -7,7 +7,8 @@ import * as Tokens from "../../../internal/token.ts"
 import type { Store } from "../../../ports/store.ts"
 import { storeName } from "../fault.ts"
 import type { Opened } from "../open.ts"
-import { changesOf, messages } from "../tracking/changes.ts"
+import { changesOf } from "../tracking/changes.ts"
+import * as Published from "../tracking/published.ts"
 import { clear } from "./clearing.ts"
 import * as Conditions from "./conditions.ts"
 import * as Counters from "./counters.ts"
@@ -21,7 +22,7 @@ import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
-  { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
+  { config: { maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
   const options: State.StateOptions = {
@@ -30,9 +31,7 @@ export const storeOver = Effect.fnUntraced(function*(
     clock: yield* Clock.Clock,
     scope: yield* Effect.scope,
     maxValue,
-    messages: messages(tokens.next(8)),
-    scrub,
-    coherence,
+    published: Published.make(tokens.next(8)),
     debts,
     changed: (changes) => Recovery.note(recovery, changes)
   }
@@ -40,7 +39,7 @@ export const storeOver = Effect.fnUntraced(function*(
     session,
     invalidatorOver: (session) => invalidatorOf(State.make({ ...options, session, changed: () => {} }))
   })
-  return storeOf(State.make(options))
+  return storeOf(State.make(options), changesOf({ session, published: options.published, scrub }))
 })
 
 const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
@@ -49,17 +48,17 @@ const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
   removeMany: (ids) => Writes.removeMany(self, ids)
 })
 
-const storeOf = (self: State.StoreState): Store => {
+const storeOf = (self: State.StoreState, changes: Store["changes"]): Store => {
   const { wire } = self.session
   return complete({
     name: storeName,
     capabilities: {
       shared: true,
-      changes: self.coherence !== "none",
+      changes: true,
       dependencies: wire.isCluster ? "ids" : true,
       sharded: wire.isCluster
     },
-    changes: self.coherence === "none" ? undefined : changesOf(self),
+    changes,
     isWhole: wire.isWhole,
     distanceMillis: wire.distanceMillis,
     get: (id, tags) => Reads.get(self, id, tags),

@@ -7,18 +7,17 @@ import { markerOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
-import { messageOf } from "../tracking/changes.ts"
+import { messageOf } from "../tracking/published.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
 /** Reads the sequence of invalidations first, then reads or creates the markers of tags. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { session } = self
-    const answered = done
     if (!session.wire.isCluster) {
       // Each run returns the sequence, then markers. The first run reads the sequence before it reads any marker.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
-        answered(
+        done(
           isFault(answers) ? answers : [
             list(list(answers)[0])[0],
             ...list(answers).flatMap((one) => list(one).slice(1))
@@ -26,13 +25,13 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
         ))
     }
     control(session, (told) => {
-      if (isFault(told)) return answered(told)
+      if (isFault(told)) return done(told)
       const count = String(told.seq)
       runForTags(
         self,
         "markers",
         { tags, args: [count] },
-        (answers) => answered(isFault(answers) ? answers : [Buffer.from(count), ...list(answers).flatMap(list)])
+        (answers) => done(isFault(answers) ? answers : [Buffer.from(count), ...list(answers).flatMap(list)])
       )
     })
   }, toMarkers)
@@ -53,7 +52,7 @@ export const invalidateTags = (
   asking("invalidateTags", (done) => {
     const { session: { keys, wire } } = self
     if (tags.length === 0) return done([])
-    const invalidated = confirmed(self, tags.map((tag): Told => ({ _tag: "Tag", tag })), done)
+    const invalidated = confirmed(self, tags.map(toTold), done)
     if (!wire.isCluster) return runForTags(self, "invalidate", { tags, args: [mode], isWrite: true }, invalidated)
     run(self.session, "count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
       if (isFault(answer)) return invalidated(answer)
@@ -62,6 +61,8 @@ export const invalidateTags = (
       runForTags(self, "invalidate", { tags, args: [mode, String(seq)], isWrite: true }, invalidated)
     })
   }, () => undefined)
+
+const toTold = (tag: string): Told => ({ _tag: "Tag", tag })
 
 interface ForTags {
   readonly tags: ReadonlyArray<string>
@@ -72,16 +73,16 @@ interface ForTags {
 
 /** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it once for each tag. */
 const runForTags = (
-  { messages, session, tokens }: StoreState,
+  { published, session, tokens }: StoreState,
   script: "markers" | "invalidate",
-  { args, isWrite, tags }: ForTags,
+  { args, isWrite = false, tags }: ForTags,
   done: Done
 ): void => {
   const { keys, wire } = session
   const fixed = wire.isCluster ? [] : [keys.sequence]
   const ask = (some: ReadonlyArray<string>, done: Done) => {
     const versions = some.map(() => Replies.toRaw(tokens.next(12)))
-    const tells = script === "invalidate" ? messageOf(messages, some.map((tag): Told => ({ _tag: "Tag", tag }))) : undefined
+    const tells = isWrite ? messageOf(published, some.map(toTold)) : undefined
     run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite, tells }, done)
   }
   all(wire.isCluster ? tags.map((tag) => [tag]) : perCommand(tags), ask, done)

@@ -47,11 +47,11 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys for a removal or an explicit `set`. Both delete the id's markers, whose versions are forgotten here. */
+/** The keys for a removal or an explicit `set`. Both delete the id's markers. */
 export const keysToWrite = ({ session }: StoreState, id: string): ReadonlyArray<Named> =>
   keysOfWrite(id, session.wire.isCluster)
 
-/** Records a write of this process, and returns the arguments of its script: the encoded entry and the time to live. */
+/** Prolongs the markers of the tags, and returns the arguments of a write: the encoded entry and the time to live. */
 export const beginWrite = (
   self: StoreState,
   { entry, id }: SetRequest,
@@ -75,23 +75,14 @@ const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   }
 }
 
-interface Tomb {
-  readonly id: string
-  readonly expiresAt: number
-  readonly generation?: string
-}
-
-/** Writes a mark in place of a value that was not stored. Memory keeps the value while the mark exists. */
-const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
-  const { session, tokens } = self
-  const mark = Replies.toMark(tokens.next(16))
-  write(self, "entomb", {
-    keys: keysOfWrite(id, session.wire.isCluster),
-    args: [generation, mark, ttlOf(self, expiresAt)],
+/** Ends the generation of a load whose result was not stored. */
+const discard = (self: StoreState, { generation, id }: CommitRequest, done: Done): void =>
+  write(self, "discard", {
+    keys: leaseKeys(id),
+    args: [generation],
     ended: 0,
-    changes: [{ _tag: generation === "" ? "Entry" : "Load", id }]
+    changes: [{ _tag: "Load", id }]
   }, done)
-}
 
 export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
   checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
@@ -144,7 +135,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
       // If the load's generation has also ended, the result is `false` instead of the error about the size.
       : Effect.flatMap(
-        asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
+        asking("commit", (done) => discard(self, request, done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
       )
   })
@@ -182,11 +173,9 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
   const args = [generation, ...beginWrite(self, request)]
   write(self, "commit", { keys: leaseKeys(id), args, ended: 0, changes: [{ _tag: "Load", id }] }, (answer) => {
     if (!isFault(answer) || answer.reason !== "Full") return done(answer)
-    entomb(self, tombOf(request), (marked) => done(marked === 0 ? marked : answer))
+    discard(self, request, (discarded) => done(discarded === 0 ? discarded : answer))
   })
 }
-
-const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
 
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(

@@ -1,5 +1,8 @@
-/** Follows changes: each script that changes something publishes it in the same step, so none is missed while the
- * connection to the master that ran the script lasts. */
+/**
+ * Follows changes. Each script publishes what it changes in the same step, so a process misses nothing while its
+ * connections to all masters last. A client that reconnected silently would miss changes, so any fault closes the
+ * connection and ends the stream of changes.
+ */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,78 +10,77 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
-import { remember } from "../../../internal/remember.ts"
 import { onMachineClock } from "../../../internal/time/monotonic.ts"
 import type { Change } from "../../../ports/store.ts"
-import type { Told } from "../../shared/recentChanges.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
 import { type Client, destroy } from "../connection/client.ts"
-import { answerMillis, toConnect, type Wire } from "../connection/wire.ts"
+import { answerMillis, type ClientOfMaster, toConnect, type Wire } from "../connection/wire.ts"
 import { Fault, faultOf, isFault, type Scrub, storeError } from "../fault.ts"
+import { hashTags } from "../protocol/keys.ts"
 import { hasRole, toText } from "../protocol/replies.ts"
 import { control } from "../session/era.ts"
-import type { Session } from "../session/session.ts"
+import { channelOf, type Session } from "../session/session.ts"
+import * as Published from "./published.ts"
 
-/** Loads leave the markers of an id alone; other writes end what derives from it. */
-type Message = readonly [
-  sender: string,
-  loads: ReadonlyArray<string>,
-  ids: ReadonlyArray<string>,
-  tags: ReadonlyArray<string>,
-  all: boolean
-]
-
-/** What a process knows of its own messages, and of those that it has received. */
-export interface Messages {
-  readonly sender: string
-  sent: number
-  /** Own messages whose scripts may run late: their answers were lost. */
-  readonly lost: Map<string, true>
-  /** On a cluster, each master delivers a message. */
-  readonly received: Map<string, true>
-}
-
-export const messages = (sender: string): Messages => ({ sender, sent: 0, lost: new Map(), received: new Map() })
-
-export const isLost = ({ lost }: Messages, message: string): void =>
-  void remember(lost, message.slice(2, message.indexOf("\"", 2)), true, Limits.tracking.ownWrites)
-
-export const messageOf = (self: Messages, changes: ReadonlyArray<Told>): string => {
-  const idsOf = (tag: "Load" | "Entry") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
-  const tags = changes.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
-  const message: Message = [`${self.sender}.${++self.sent}`, idsOf("Load"), idsOf("Entry"), tags, changes.some(({ _tag }) => _tag === "All")]
-  return JSON.stringify(message)
-}
-
-interface Following {
+interface Tracking {
   readonly session: Session
-  readonly messages: Messages
+  readonly published: Published.Published
   readonly scrub: Scrub
 }
 
-export const changesOf = (self: Following): Stream.Stream<Change, StoreError> =>
+/** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
+export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
-    Effect.mapError(onMachineClock(follow(self, offer)), (fault) => storeError("listen", fault))
+    Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
   )
 
-const follow = Effect.fnUntraced(function*(
-  self: Following,
-  offer: Waiting.Offer
+/** Follows changes. If a server refuses to report them, it is asked again at intervals. */
+const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
+  const state = { isFollowed: false }
+  for (;;) {
+    const refused = yield* Effect.scoped(listen(tracking, offer, state)).pipe(
+      // Once changes were followed, any fault ends the stream at once, so that the cache stops trusting its memory.
+      Effect.catch((fault) => isRefusal(fault) && !state.isFollowed ? Effect.succeed(fault) : Effect.fail(fault))
+    )
+    offer({ _tag: "Partial", why: storeError("listen", refused) })
+    yield* Effect.sleep(Limits.tracking.refusedMillis)
+  }
+})
+
+/** Whether waiting does not help. A master that does not own a slot any more (`MOVED`) is found again at once. */
+const isRefusal = ({ code, isLasting }: Fault): boolean => isLasting && code !== "MOVED"
+
+const listen = Effect.fnUntraced(function*(
+  { published, scrub, session }: Tracking,
+  offer: Waiting.Offer,
+  state: { isFollowed: boolean }
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { scrub, session: { wire } } = self
+  const { wire } = session
   const lost = Deferred.makeUnsafe<never, Fault>()
   const onLost = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
   const unsubscribe = wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters")))
   yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
   yield* whole(wire)
+  const era: Era = { session, offer, known: undefined }
+  const hear = (text: unknown): void => {
+    for (const change of Published.changesIn(published, String(text))) {
+      if (change._tag === "AllChanged") adoptEra(era)
+      offer(change)
+    }
+  }
   const clients = yield* wire.makeClients({ RESP: 3 })
-  const hear = (text: unknown) => onMessage(self, text, offer)
-  const listening = { hear, onLost, scrub, wire, channel: self.session.keys.changes }
-  const asks = yield* Effect.forEach(clients, (client) => listen(client, listening), { concurrency: "unbounded" })
+  const asks = yield* Effect.forEach(clients, (client) => subscribe(client, { session, scrub, hear, onLost }), {
+    concurrency: "unbounded"
+  })
+  adoptEra(era)
+  state.isFollowed = true
   offer({ _tag: "Coherent" })
-  const watching = Effect.forEach(asks, (ask) => watch(self, ask, offer), { concurrency: "unbounded" })
-  return yield* Effect.raceFirst(Deferred.await(lost), Effect.andThen(watching, Effect.never))
+  const watching = Effect.forEach(asks, watch, { concurrency: "unbounded", discard: true })
+  const looking = Effect.forever(Effect.andThen(
+    Effect.sleep(Limits.tracking.heartbeatMillis),
+    Effect.sync(() => lookAtEra(era))
+  ))
+  return yield* Effect.raceAllFirst([Deferred.await(lost), Effect.andThen(watching, Effect.never), looking])
 })
 
 const whole = (wire: Wire): Effect.Effect<void> =>
@@ -88,20 +90,48 @@ const whole = (wire: Wire): Effect.Effect<void> =>
       : Effect.andThen(Effect.sleep(Limits.tracking.lookMillis), whole(wire))
   )
 
-interface Listening {
+/** A server whose keys were removed (`FLUSHALL`) publishes nothing, but it has another era afterwards, or none. */
+interface Era {
+  readonly session: Session
+  readonly offer: Waiting.Offer
+  /** The era in which all changes are known. `undefined` while it is being read. */
+  known: string | undefined
+}
+
+const adoptEra = (self: Era): void => {
+  self.known = undefined
+  control(self.session, (told) => {
+    if (!isFault(told)) self.known = told.era
+  })
+}
+
+const lookAtEra = (self: Era): void => {
+  const { keys: { controlTag, era }, wire } = self.session
+  if (self.known === undefined) return adoptEra(self)
+  wire.send(controlTag, ["GET", era], (found) => {
+    const { known, session: { ownEra } } = self
+    // While this process clears the store, the next look decides.
+    if (isFault(found) || known === undefined || toText(found) === known || ownEra === "") return
+    adoptEra(self)
+    if (toText(found) !== ownEra) self.offer({ _tag: "AllChanged" })
+  })
+}
+
+interface Listener {
+  readonly session: Session
+  readonly scrub: Scrub
   readonly hear: (text: unknown) => void
   readonly onLost: (why: Fault) => void
-  readonly scrub: Scrub
-  readonly wire: Wire
-  readonly channel: string
 }
 
 type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
-const listen = Effect.fnUntraced(function*(
-  client: Client,
-  { channel, hear, onLost, scrub, wire }: Listening
+/** Subscribes to the changes of one master. */
+const subscribe = Effect.fnUntraced(function*(
+  { client, owns }: ClientOfMaster,
+  { hear, onLost, scrub, session }: Listener
 ): Effect.fn.Return<Ask, Fault, Scope.Scope> {
+  const { keys: { controlTag }, wire } = session
   let connecting: Promise<unknown> = Promise.resolve()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -112,19 +142,37 @@ const listen = Effect.fnUntraced(function*(
   )
   client.on("error", (thrown: unknown) => onLost(faultOf(thrown, scrub)))
   client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
-  const inTime = <A>(questions: number, run: () => Promise<A>) =>
-    Effect.timeoutOrElse(Effect.tryPromise({ try: run, catch: (thrown) => faultOf(thrown, scrub) }), {
-      duration: answerMillis(wire, questions),
-      orElse: () =>
-        Effect.fail(new Fault("Timeout", "the server does not answer on the connection that reports changes"))
-    })
+  client.on("sharded-channel-moved", () => onLost(new Fault("Unavailable", "a slot of the cluster has moved")))
+  const inTime = <A>(questions: number, run: () => Promise<A>): Effect.Effect<A, Fault> =>
+    withTimeout(
+      Effect.tryPromise({ try: run, catch: (thrown) => faultOf(thrown, scrub) }),
+      answerMillis(wire, questions)
+    )
   const ask: Ask = (...args) => inTime(1, () => client.sendCommand(args))
   yield* inTime(toConnect, () => connecting = client.connect())
   yield* requireMaster(ask)
-  yield* inTime(1, () => client.subscribe(channel, hear))
+  const channels = wire.isCluster ? [controlTag, ...hashTags].filter(owns) : [controlTag]
+  yield* inTime(1, () => Promise.all(channels.map((tag) => subscribeTo(client, channelOf(session, tag), hear, wire))))
   return ask
 })
 
+/** Channels in several slots need a command each. */
+const subscribeTo = (client: Client, channel: string, hear: Listener["hear"], { isCluster }: Wire): Promise<unknown> =>
+  isCluster ? client.sSubscribe(channel, hear) : client.subscribe(channel, hear)
+
+/** Sleeps several times instead of once, so that a busy program can read the answer between two sleeps. */
+const withTimeout = <A>(effect: Effect.Effect<A, Fault>, millis: number): Effect.Effect<A, Fault> =>
+  Effect.raceFirst(
+    effect,
+    Effect.andThen(
+      Effect.forEach(looks, () => Effect.sleep(millis / looks.length), { discard: true }),
+      Effect.fail(new Fault("Timeout", "the server does not answer on the connection that reports changes"))
+    )
+  )
+
+const looks = [1, 2, 3, 4]
+
+/** Fails if the server is a replica. A master that has become a replica publishes late or different changes. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
@@ -134,54 +182,11 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
         : Effect.void
   )
 
-/** An answer proves that all earlier messages have arrived; the era, that the server has not lost its keys. */
-const watch = Effect.fnUntraced(function*(
-  { session }: Following,
-  ask: Ask,
-  offer: Waiting.Offer
-): Effect.fn.Return<never, Fault> {
-  const { keys: { controlTag, era }, wire } = session
+/** Each answer proves that all earlier messages have arrived. */
+const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)
     yield* ask("TIME")
     if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
-    wire.send(controlTag, ["GET", era], (found) => {
-      if (isFault(found) || session.era === undefined || toText(found) === session.era) return
-      control(session, () => {})
-      offer({ _tag: "AllChanged" })
-    })
   }
 })
-
-/** The last character says whether the script ended markers of ids. */
-const onMessage = ({ messages, session }: Following, given: unknown, offer: Waiting.Offer): void => {
-  const text = String(given)
-  const message = parse(text.slice(0, -1))
-  // A message in an unknown format may come from another release, so anything may have changed.
-  if (message === undefined) return offer({ _tag: "AllChanged" })
-  const [from, loads, ids, tags, all] = message
-  if (from.startsWith(`${messages.sender}.`) && !messages.lost.has(from) || messages.received.has(from)) return
-  if (session.wire.isCluster) remember(messages.received, from, true, Limits.tracking.ownWrites)
-  for (const id of loads) offer({ _tag: "Changed", id })
-  for (const id of ids) {
-    if (text.endsWith("1")) { for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag }) }
-    offer({ _tag: "Changed", id })
-  }
-  for (const tag of tags) offer({ _tag: "TagChanged", tag })
-  if (!all) return
-  control(session, () => {})
-  offer({ _tag: "AllChanged" })
-}
-
-const parse = (text: string): Message | undefined => {
-  try {
-    const message: unknown = JSON.parse(text)
-    return isMessage(message) ? message : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isMessage = (message: unknown): message is Message =>
-  Array.isArray(message) && typeof message[0] === "string" && typeof message[4] === "boolean" &&
-  message.slice(1, 4).every((part) => Array.isArray(part) && part.every((one) => typeof one === "string"))

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, type StoreError } from "../../../CacheError.ts"
-import type { RemoveOptions, SetRequest } from "../../../ports/store.ts"
+import type { SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -46,15 +46,8 @@ const runAll = (parts: ReadonlyArray<Effect.Effect<unknown>>, concurrency: numbe
   Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency }), Exit.asVoidAll)
 
 const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
-  const { effect, operation } = sendingOf(tier.store, item.target, keptOf(tier, item))
+  const { effect, operation } = sendingOf(tier.store, item.target)
   return acknowledged<unknown>(tier, [item], { operation, effect, budget })
-}
-
-/** Whether memory keeps a written value that the store cannot take, and until when. */
-const keptOf = ({ front: { memory } }: StoreTier, { write }: Pending.Item): RemoveOptions | undefined => {
-  if (write === undefined) return undefined
-  const { expiresAt, id, writeId } = write.entry
-  return memory.entries.get(id)?.writeId === writeId ? { keptUntil: expiresAt } : undefined
 }
 
 const withBudget = <A>(tier: StoreTier, use: (budget: Budget) => Effect.Effect<A>): Effect.Effect<A> =>

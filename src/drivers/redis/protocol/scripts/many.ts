@@ -35,7 +35,7 @@ end
 
 const answer = "return answers\n"
 
-const endGroups = `if firstKeyAt > 1 then ended = ended + redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
+const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
 `
 
 const one = { ...entries(true), ...leases(false) }

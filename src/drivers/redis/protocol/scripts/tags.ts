@@ -43,9 +43,9 @@ return markers
 `
   },
   invalidate: {
+    tells: `true`,
     keys: ["s"],
     args: ["mode"],
-    tells: `true`,
     whenFull: true,
     body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i + 2]) end\nreturn 1\n`
   }
@@ -56,9 +56,9 @@ const onCluster: TagSources = {
   count,
   markers: { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` },
   invalidate: {
+    tells: `true`,
     keys: ["t"],
     args: ["mode", "seq", "version"],
-    tells: `true`,
     whenFull: true,
     body: `${invalidate}invalidate(t, version)\nreturn 1\n`
   }

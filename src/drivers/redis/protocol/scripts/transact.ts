@@ -5,7 +5,7 @@
  */
 import { counterOf, isOutOfRange, outOfRange } from "./counters.ts"
 import { put } from "./entries.ts"
-import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"
+import { countInvalidation, indented, isForeign, keysOfWrite } from "./lua.ts"
 import { foreign, type Sources } from "./script.ts"
 import { invalidate } from "./tags.ts"
 
@@ -71,9 +71,7 @@ const stepOfTags = `  elseif step == "I" then
 
 const steps = (isCluster: boolean) => {
   const n = before(isCluster)
-  const markers = keysOfWrite(isCluster).slice(3).map((_, i) => `KEYS[i + ${i + 3}]`).join(", ")
-  const endAll = `redis.call("UNLINK", KEYS[i + 1], KEYS[i + 2])
-    ended = ended + redis.call("UNLINK", ${markers})`
+  const beside = keysOfWrite(isCluster).slice(1).map((_, i) => `KEYS[i + ${i + 1}]`).join(", ")
   return `local function put(k, frame, ttl)
   ${indented(put("k"))}
 end
@@ -83,7 +81,7 @@ for p = at, #ARGV, 5 do
   local k = KEYS[i]
   if step == "S" then
     put(k, a, b)
-    ${endAll}
+    redis.call("UNLINK", ${beside})
   elseif step == "K" then
     commits = commits + 1
     if redis.pcall("HGET", KEYS[i + 1], "g") == c then
@@ -95,12 +93,8 @@ for p = at, #ARGV, 5 do
   elseif step == "T" then
     put(k, a, b)
   elseif step == "R" then
-    ${endAll}
-    local begin = redis.pcall("GETRANGE", k, 0, 1)
-    if begin == "" then redis.call("SET", k, "") end
-    if begin == "" or begin == "ec" then redis.call("UNLINK", k)
-    else
-${sendInvalidation("k")}    end
+    redis.call("UNLINK", ${beside})
+    if redis.pcall("GETRANGE", k, 0, 1) == "ec" then redis.call("UNLINK", k) end
 ${isCluster ? "" : stepOfTags}  elseif step == "N" then
     local value = redis.call("GET", k)
     local sum = string.format("%.0f", tonumber(value or "0") + tonumber(a))
@@ -125,8 +119,8 @@ return { 1, refused }
 
 export const transact = (isCluster: boolean) => ({
   transact: {
+    tells: `answer[1] == 1`,
     keys: [],
-    tells: `type(answer) ~= "table" or answer[1] == 1`,
     args: [],
     body: checks(isCluster) + refusals(isCluster) + (isCluster ? "" : invalidations) + steps(isCluster)
   }
