@@ -54,9 +54,10 @@ export interface Capabilities {
   /**
    * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`,
    * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
-   * plus the id up to its first `:`) in the same step, and report deleted markers as `TagChanged`, or with `endsMarkers`
-   * of the id's change. A store of the first kind that evicts such a marker reports that too. `clear` makes the versions of all such markers invalid. `"ids"`: the store deletes
-   * only the markers of ids, because it cannot delete those of groups in the same step.
+   * plus the id up to its first `:`) in the same step. The store reports deleted markers, evicted ones too, as
+   * `TagChanged`, or else all such changes of ids with `endsMarkers`. `clear` makes the versions of all such markers
+   * invalid. `"ids"`: the store deletes only the markers of ids, because it cannot delete those of groups in the same
+   * step.
    */
   readonly dependencies?: boolean | "ids" | undefined
   /** Whether several servers hold the ids, as in a cluster, so that an operation may fail for some of them only. */

@@ -23,8 +23,6 @@ export interface RunOptions {
   readonly processes: number
   /** The place that the processes share: a folder, a server, or a server behind the folders of two machines. */
   readonly store?: "disk" | "objects" | "postgres" | "redis" | "tiers" | undefined
-  /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
-  readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
   readonly folder: string
   /**
@@ -50,8 +48,6 @@ export interface Ran {
   /** How often a server pushed no changes for a while. */
   readonly silences: number
 }
-
-const kinds = ["broadcast", "keys", "auto", "auto", "keys"] as const
 
 const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
@@ -172,8 +168,7 @@ const fill = async (root: string, { below }: Dice): Promise<number> => {
 const diskMegabytes = 16
 
 export const run = async (
-  { coherence = "mixed", folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }:
-    RunOptions
+  { folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }: RunOptions
 ): Promise<Ran> => {
   const program = await programOf(module)
   const thrown = dice(seed)
@@ -202,8 +197,6 @@ export const run = async (
         directory,
         url: server?.url ?? postgres?.url ?? bucket?.endpoint,
         machine: machines[(place >> 1) % 2],
-        // Each kind is used with and without delays.
-        coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
         file,
         seed: seed * 1000 + started,
         delays: place % 2 === 1,

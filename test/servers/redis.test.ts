@@ -396,7 +396,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       () =>
         Effect.gen(function*() {
           const needed = Array.from(
-            era.rights.body.matchAll(/^try\("(\w+)"/gm),
+            era(false).rights.body.matchAll(/^try\("(\w+)"/gm),
             ([, command]) => command!.toLowerCase()
           )
           expect(needed.length).toBeGreaterThan(10)

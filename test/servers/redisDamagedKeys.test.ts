@@ -163,7 +163,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     timeout
   )
 
-  it.live.each(["era", "sequence", "untracked"] as const)(
+  it.live.each(["era", "sequence"] as const)(
     "%s: the next load is stored",
     (key) =>
       each(({ damage, keys, name }) =>

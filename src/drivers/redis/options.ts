@@ -385,5 +385,4 @@ const refuse: (what: string, message: string) => never = (what, message) => {
 }
 
 /** Whether an option concerns the connection. Locks and guards do not accept the options about stored values. */
-export const isOfConnection = (option: string): boolean =>
-  option !== "maxValue" && option !== "replicas"
+export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

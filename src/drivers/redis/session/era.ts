@@ -103,7 +103,7 @@ export interface ScriptCall {
   readonly ended?: unknown
   readonly late?: Done | undefined
   readonly isWrite?: boolean | undefined
-  /** What the script publishes if it changes anything. */
+  /** The message that the script publishes if it changes anything. */
   readonly tells?: string | undefined
 }
 

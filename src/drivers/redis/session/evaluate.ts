@@ -12,7 +12,7 @@ interface Evaluation {
   readonly rest: Args
   readonly isWrite?: boolean
   readonly late?: Done | undefined
-  /** What the script publishes if it changes anything. */
+  /** The message that the script publishes if it changes anything. */
   readonly tells?: string
 }
 

@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { onMachineClock } from "../../../internal/time/monotonic.ts"
@@ -47,7 +47,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
   }
 })
 
-/** Whether waiting does not help. A master that does not own a slot any more (`MOVED`) is found again at once. */
+/** Whether waiting does not help. A master that no longer owns a slot (`MOVED`) is found again at once. */
 const isRefusal = ({ code, isLasting }: Fault): boolean => isLasting && code !== "MOVED"
 
 const listen = Effect.fnUntraced(function*(
@@ -110,10 +110,11 @@ const lookAtEra = (self: Era): void => {
   if (self.known === undefined) return adoptEra(self)
   wire.send(controlTag, ["GET", era], (found) => {
     const { known, session: { ownEra } } = self
+    const present = toText(found)
     // While this process clears the store, the next look decides.
-    if (isFault(found) || known === undefined || toText(found) === known || ownEra === "") return
+    if (isFault(found) || known === undefined || present === known || ownEra === "") return
     adoptEra(self)
-    if (toText(found) !== ownEra) self.offer({ _tag: "AllChanged" })
+    if (present === undefined || present !== ownEra) self.offer({ _tag: "AllChanged" })
   })
 }
 

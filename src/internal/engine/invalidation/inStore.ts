@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
-import { SerializerError, type StoreError } from "../../../CacheError.ts"
+import type { StoreError } from "../../../CacheError.ts"
 import type { SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
@@ -137,26 +137,18 @@ export const replaceAllInStore = <R>(
     const replacing = Effect.tap(values, (stored) => {
       const writes: Array<Write> = []
       const removals: Array<Write> = []
-      const unfit: Array<Write> = []
       stored.forEach((entry, i) => {
         const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
-        if (pending.clears === clears && isUnfit(entry)) unfit.push(write)
-        else if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
+        if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
-      // Removed alone, because only then does the store learn that memory keeps a newer value.
-      const removingUnfit = currentOf(tier, unfit).map(({ item }) => Effect.suspend(() => removal(tier, item)))
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, "unbounded")], "unbounded")
+      return runAll([removing, setInStore(tier, writes)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
-
-/** Whether the store cannot take a value, but may answer other requests. */
-const isUnfit = (entry: Stored | undefined | Fault): boolean =>
-  entry instanceof SerializerError || (isFault(entry) && entry.reason === "Full")
 
 interface Write extends SetRequest {
   readonly item: Pending.Item
