@@ -355,7 +355,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a store does not learn that memory keeps a value that it cannot take",
     in: "keptOf",
-    find: "{ keptUntil: expiresAt }",
+    find: "{ memoryUntil: expiresAt }",
     replace: "undefined",
     by: "test/cached/setMany.test.ts"
   },
@@ -694,7 +694,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that the store never got is lost without an event",
     in: "sendWave",
-    find: "if (write !== undefined && isOpen(pending, part)) OwnWrites.lost(tier, write)",
+    find: "if (write !== undefined && isOpen(pending, part)) Written.lost(tier, write)",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },

@@ -6,15 +6,15 @@ import type { Store } from "../../../ports/store.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
 import { exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
-import * as OwnWrites from "../storeTier/ownWrites.ts"
+import * as Written from "../storeTier/written.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
 import { replay } from "./pass.ts"
 
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
-  OwnWrites.keep(item)
-  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) OwnWrites.lost(tier, write)
+  Written.keep(item)
+  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) Written.lost(tier, write)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",

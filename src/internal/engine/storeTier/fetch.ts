@@ -15,7 +15,7 @@ import * as Circuit from "./circuit.ts"
 import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.ts"
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
-import { ownWrite } from "./ownWrites.ts"
+import { ownWrite } from "./written.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import {
   type Asked,
