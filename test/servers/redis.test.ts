@@ -15,7 +15,7 @@ import {
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
-import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
+import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { era } from "../../src/drivers/redis/protocol/scripts/era.ts"
 import { isMissing } from "../support/needs.ts"
 import {
@@ -809,7 +809,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("a slot that is moving: what is new is asked for where it goes (ASK)", () =>
       Effect.gen(function*() {
         const [from, to] = cluster.servers as [Server, Server]
-        const slot = movedSlots + 1
+        const slot = hashTags.map(slotOf).find((slot) => slot >= movedSlots)!
         const id = Array.from({ length: 200_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) === slot)!
         const store = yield* RedisStore.makeCluster({
           nodes: cluster.nodes,
@@ -880,7 +880,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 const only = (all: ReadonlyArray<string>): string => all[0]!
 
 /** Slots that move: the first of the first master. */
-const movedSlots = 12
+const movedSlots = 64
 
 /** Moves the first slots of one master to another. */
 const moveSlots = async (from: Server, to: Server, { servers }: RedisCluster, count: number): Promise<void> => {

@@ -108,9 +108,10 @@ const adoptEra = (self: Era): void => {
 const lookAtEra = (self: Era): void => {
   const { keys: { controlTag, era }, wire } = self.session
   if (self.known === undefined) return adoptEra(self)
-  wire.send(controlTag, ["GET", era], (found) => {
+  // Unlike `GET`, `MGET` treats a value of another type as missing.
+  wire.send(controlTag, ["MGET", era], (found) => {
     const { known, session: { ownEra } } = self
-    const present = toText(found)
+    const present = toText(Array.isArray(found) ? found[0] : undefined)
     // While this process clears the store, the next look decides.
     if (isFault(found) || known === undefined || present === known || ownEra === "") return
     adoptEra(self)

@@ -8,9 +8,9 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import * as Circuit from "../storeTier/circuit.ts"
 import { isFault } from "../storeTier/faults.ts"
-import * as Written from "../storeTier/written.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import * as Written from "../storeTier/written.ts"
 
 interface Pass {
   readonly tier: StoreTier

@@ -1,0 +1,181 @@
+/** Published changes of a Redis server: to whom they go, with which rights, and while a slot moves. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Option } from "effect"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { processesOn, warned } from "../support/redisProcesses.ts"
+import { until } from "../support/until.ts"
+
+const timeout = 180_000
+
+describe.skipIf(isMissing(program))("Redis · published changes", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const { areInMemory, ask, process, urlOf } = processesOn(() => server)
+
+  const subscribers = (prefix: string) =>
+    Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => Number((told as Array<unknown>)[1]))
+
+  it.live.each([["may not publish", ["-publish"]], ["may not use the channel", ["resetchannels"]]] as const)(
+    "a user who %s is refused, because no process would learn of its changes",
+    ([, rights]) =>
+      Effect.gen(function*() {
+        const url = yield* urlOf("silent", ...rights)
+        const layer = CacheLayer.redis({ url, prefix: freshPrefix() })
+        const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+        expect(exit).toMatchObject({ _tag: "Failure" })
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+        expect(String((error as Error).message)).toContain("publish")
+      }),
+    timeout
+  )
+
+  it.live(
+    "a user who may subscribe after all receives every change from then on",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const url = yield* urlOf("later", "-subscribe")
+          const prefix = freshPrefix()
+          const [a, b] = [yield* process(prefix), yield* process(prefix, { url })]
+          yield* until("the other's subscription", Effect.map(subscribers(prefix), (count) => count === 1))
+          yield* until("the warning", Effect.sync(() => warnings.length > 0))
+          yield* urlOf("later")
+          for (let i = 0; (yield* subscribers(prefix)) < 2; i++) {
+            if (i === 400) throw new Error("it was not tried again")
+            yield* Effect.sleep("100 millis")
+          }
+          yield* until("both memories", areInMemory(a, b))
+          const value = yield* b.read()
+          yield* a.use(Cached.invalidate("k"))
+          yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+          expect(warnings).toHaveLength(1)
+        }))
+      ),
+    timeout
+  )
+
+  it.live(
+    "a layer without memory does not subscribe, and its changes are published",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix, { memory: false }), yield* process(prefix)]
+        const value = yield* b.read()
+        yield* until("its memory", areInMemory(b))
+        expect(yield* subscribers(prefix)).toBe(1)
+        yield* a.use(Cached.invalidate("k"))
+        yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+      })),
+    timeout
+  )
+
+  it.live(
+    "P2 · the result of a load is published, and so is anything that is not understood",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix), yield* process(prefix)]
+        yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        const fresh = yield* CachePolicy.refresh(b.read())
+        yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
+        yield* until("both memories", areInMemory(a, b))
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        yield* ask("UNLINK", ...keys.map(String))
+        expect(yield* a.read()).toBe(fresh)
+        yield* ask("PUBLISH", `${prefix}:m`, "{}")
+        yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
+      })),
+    timeout
+  )
+
+  it.live(
+    "a subscriber that the server cuts off, because it does not read, empties its memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix), yield* process(prefix)]
+        const value = yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
+        const script = `for i = 1, 400 do redis.call("PUBLISH", ARGV[1], string.rep("x", 100000)) end
+        redis.call("PUBLISH", ARGV[1], "[]")`
+        yield* ask("EVAL", script, "0", `${prefix}:m`)
+        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+        yield* until("their subscriptions", Effect.map(subscribers(prefix), (count) => count === 2))
+        yield* a.use(Cached.invalidate("k"))
+        yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+      })),
+    timeout
+  )
+})
+
+describe.skipIf(isMissing(program))("Redis · published changes on a cluster", () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, timeout)
+  afterAll(() => cluster.end())
+
+  const build = (prefix: string) =>
+    Effect.map(
+      Layer.build(CacheLayer.redisCluster({ nodes: cluster.nodes, prefix, maxStaleness: "1 hour" })),
+      (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
+    )
+
+  it.live(
+    "P2 · what changes while its slot moves is seen by the others, before and after it has moved",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const [from, to] = cluster.servers as [Server, Server]
+        const slot = hashTags.map(slotOf)[3]!
+        const id = Array.from({ length: 100_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) === slot)!
+        const ask = (server: Server, ...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+        const prefix = freshPrefix()
+        const [a, b] = [yield* build(prefix), yield* build(prefix)]
+        const ttl = "1 hour"
+        const sees = (value: number) =>
+          Effect.map(b(Cached.getOption(id)), (now) => Option.getOrUndefined(now) === value)
+        yield* a(Cached.set(id, 1, { ttl }))
+        yield* until("the value", sees(1))
+        const storeHits = Effect.map(b(Cached.stats), ({ storeHits }) => storeHits)
+        const isInMemory = Effect.gen(function*() {
+          const before = yield* storeHits
+          yield* b(Cached.getOption(id))
+          return (yield* storeHits) === before
+        })
+        yield* until("its memory", isInMemory)
+        const fromId = String(yield* ask(from, "CLUSTER", "MYID"))
+        const toId = String(yield* ask(to, "CLUSTER", "MYID"))
+        yield* ask(to, "CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId)
+        yield* ask(from, "CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId)
+        const keys = (yield* ask(from, "CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as ReadonlyArray<unknown>
+        expect(keys.length).toBeGreaterThan(0)
+        yield* ask(from, "MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys.map(String))
+        // All keys of the id have moved, so its scripts run at the new owner. The subscribers are at the former one.
+        yield* a(Cached.remove(id))
+        yield* until("the removal", Effect.map(b(Cached.getOption(id)), Option.isNone))
+        for (const server of cluster.servers.slice(0, 3)) {
+          yield* ask(server, "CLUSTER", "SETSLOT", String(slot), "NODE", toId)
+        }
+        yield* a(Cached.set(id, 2, { ttl }))
+        yield* until("the next value", sees(2))
+        yield* Effect.sleep("1 second")
+        yield* until("its memory", isInMemory)
+        yield* a(Cached.set(id, 3, { ttl }))
+        yield* until("the last value", sees(3))
+      })),
+    timeout
+  )
+})
