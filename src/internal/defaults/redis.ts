@@ -46,6 +46,8 @@ export const tracking = {
   heartbeatMillis: 500,
   /** The shortest time limit for an answer on a connection for changes, such as to a heartbeat. Grows with distance. */
   answerMillis: 500,
+  /** How many such time limits in a row may pass while messages arrive before the answer. */
+  answerRounds: 20,
   /** The number of heartbeats after which the server is asked again whether it is a master. */
   beatsPerRole: 10,
   /** How many of its own messages a process remembers, to notice one that comes late. */

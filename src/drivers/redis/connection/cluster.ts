@@ -106,6 +106,7 @@ const wireOf = (self: Cluster): Wire => ({
     self.onMasters.add(listener)
     return () => self.onMasters.delete(listener)
   },
+  lookAgain: () => void self.isOutdated.openUnsafe(),
   offset: (isWrite = false) => {
     const connection = connectionOf(self, self.controlSlot)
     return connection === undefined ? 0 : Connection.offsetOf(connection, isWrite)

@@ -54,6 +54,7 @@ const single = (
     makeClients: (more) => Effect.map(makeClient(more), (client) => [{ client, owns: () => true }]),
     // If another server becomes the master, the connection to the former master fails, so no listener is needed.
     onMasters: () => () => {},
+    lookAgain: () => {},
     offset: (isWrite = false) => Connection.offsetOf(connection, isWrite),
     distanceMillis: () => connection.distanceMillis,
     run: () => connection.run ?? ""

@@ -16,6 +16,8 @@ export interface Wire {
   /** Creates a client for each master. */
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<ClientOfMaster>, Fault>
   readonly onMasters: (listener: () => void) => () => void
+  /** Looks up again, soon, which master owns each slot. */
+  readonly lookAgain: () => void
   readonly offset: (isWrite?: boolean) => number
   readonly distanceMillis: () => number
   readonly run: () => string

@@ -10,7 +10,8 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { onMachineClock } from "../../../internal/time/monotonic.ts"
+import { machineClock, onMachineClock } from "../../../internal/time/monotonic.ts"
+import { afterProgramMillis } from "../../../internal/time/programTime.ts"
 import type { Change } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
 import { type Client, destroy } from "../connection/client.ts"
@@ -40,7 +41,10 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
   for (;;) {
     const refused = yield* Effect.scoped(listen(tracking, offer, state)).pipe(
       // Once changes were followed, any fault ends the stream at once, so that the cache stops trusting its memory.
-      Effect.catch((fault) => isRefusal(fault) && !state.isFollowed ? Effect.succeed(fault) : Effect.fail(fault))
+      Effect.catch((fault) => {
+        if (fault.code === "MOVED") tracking.session.wire.lookAgain()
+        return isRefusal(fault) && !state.isFollowed ? Effect.succeed(fault) : Effect.fail(fault)
+      })
     )
     offer({ _tag: "Partial", why: storeError("listen", refused) })
     yield* Effect.sleep(Limits.tracking.refusedMillis)
@@ -126,6 +130,10 @@ interface Listener {
   readonly onLost: (why: Fault) => void
 }
 
+const moved = new Fault("Unavailable", "a slot of the cluster has moved", "MOVED")
+
+const late = new Fault("Timeout", "the server does not answer on the connection that reports changes")
+
 type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
 /** Subscribes to the changes of one master. */
@@ -144,17 +152,25 @@ const subscribe = Effect.fnUntraced(function*(
   )
   client.on("error", (thrown: unknown) => onLost(faultOf(thrown, scrub)))
   client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
-  client.on("sharded-channel-moved", () => onLost(new Fault("Unavailable", "a slot of the cluster has moved")))
+  client.on("sharded-channel-moved", () => onLost(moved))
+  let heard = 0
+  const listener = (text: unknown): void => {
+    heard++
+    hear(text)
+  }
   const inTime = <A>(questions: number, run: () => Promise<A>): Effect.Effect<A, Fault> =>
-    withTimeout(
+    Effect.raceFirst(
       Effect.tryPromise({ try: run, catch: (thrown) => faultOf(thrown, scrub) }),
-      answerMillis(wire, questions)
+      Effect.andThen(silence(wire, questions, () => heard), Effect.fail(late))
     )
   const ask: Ask = (...args) => inTime(1, () => client.sendCommand(args))
   yield* inTime(toConnect, () => connecting = client.connect())
   yield* requireMaster(ask)
   const channels = wire.isCluster ? [controlTag, ...hashTags].filter(owns) : [controlTag]
-  yield* inTime(1, () => Promise.all(channels.map((tag) => subscribeTo(client, channelOf(session, tag), hear, wire))))
+  yield* inTime(
+    1,
+    () => Promise.all(channels.map((tag) => subscribeTo(client, channelOf(session, tag), listener, wire)))
+  )
   return ask
 })
 
@@ -162,17 +178,17 @@ const subscribe = Effect.fnUntraced(function*(
 const subscribeTo = (client: Client, channel: string, hear: Listener["hear"], { isCluster }: Wire): Promise<unknown> =>
   isCluster ? client.sSubscribe(channel, hear) : client.subscribe(channel, hear)
 
-/** Sleeps several times instead of once, so that a busy program can read the answer between two sleeps. */
-const withTimeout = <A>(effect: Effect.Effect<A, Fault>, millis: number): Effect.Effect<A, Fault> =>
-  Effect.raceFirst(
-    effect,
-    Effect.andThen(
-      Effect.forEach(looks, () => Effect.sleep(millis / looks.length), { discard: true }),
-      Effect.fail(new Fault("Timeout", "the server does not answer on the connection that reports changes"))
-    )
-  )
-
-const looks = [1, 2, 3, 4]
+/**
+ * Ends when nothing has arrived for a while. Only time counts in which this program could have read an answer: many
+ * messages may precede it.
+ */
+const silence = (wire: Wire, questions: number, heard: () => number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    for (let rounds = 0, before = NaN; before !== heard() && rounds < Limits.tracking.answerRounds; rounds++) {
+      before = heard()
+      yield* afterProgramMillis(machineClock, answerMillis(wire, questions))
+    }
+  })
 
 /** Fails if the server is a replica. A master that has become a replica publishes late or different changes. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
