@@ -73,18 +73,13 @@ const listen = Effect.fnUntraced(function*(
     }
   }
   const clients = yield* wire.makeClients({ RESP: 3 })
-  const asks = yield* Effect.forEach(clients, (client) => subscribe(client, { session, scrub, hear, onLost }), {
-    concurrency: "unbounded"
-  })
+  const listener = { session, scrub, hear, onLost }
+  const asks = yield* Effect.forEach(clients, (client) => subscribe(client, listener), { concurrency: "unbounded" })
   adoptEra(era)
   state.isFollowed = true
   offer({ _tag: "Coherent" })
-  const watching = Effect.forEach(asks, watch, { concurrency: "unbounded", discard: true })
-  const looking = Effect.forever(Effect.andThen(
-    Effect.sleep(Limits.tracking.heartbeatMillis),
-    Effect.sync(() => lookAtEra(era))
-  ))
-  return yield* Effect.raceAllFirst([Deferred.await(lost), Effect.andThen(watching, Effect.never), looking])
+  const watching = asks.map((ask, i) => watch(ask, clients[i]!.owns(session.keys.controlTag) ? era : undefined))
+  return yield* Effect.raceAllFirst([Deferred.await(lost), ...watching])
 })
 
 const whole = (wire: Wire): Effect.Effect<void> =>
@@ -109,18 +104,14 @@ const adoptEra = (self: Era): void => {
   })
 }
 
-const lookAtEra = (self: Era): void => {
-  const { keys: { controlTag, era }, wire } = self.session
-  if (self.known === undefined) return adoptEra(self)
-  // Unlike `GET`, `MGET` treats a value of another type as missing.
-  wire.send(controlTag, ["MGET", era], (found) => {
-    const { known, session: { ownEra } } = self
-    const present = toText(Array.isArray(found) ? found[0] : undefined)
-    // While this process clears the store, the next look decides.
-    if (isFault(found) || known === undefined || present === known || ownEra === "") return
-    adoptEra(self)
-    if (present === undefined || present !== ownEra) self.offer({ _tag: "AllChanged" })
-  })
+const lookAtEra = (self: Era, found: unknown): void => {
+  const { known, session: { ownEra } } = self
+  const present = toText(Array.isArray(found) ? found[0] : undefined)
+  // While this process clears the store, the next look decides.
+  if (known === undefined) return adoptEra(self)
+  if (present === known || ownEra === "") return
+  adoptEra(self)
+  if (present === undefined || present !== ownEra) self.offer({ _tag: "AllChanged" })
 }
 
 interface Listener {
@@ -200,11 +191,13 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
         : Effect.void
   )
 
-/** Each answer proves that all earlier messages have arrived. */
-const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
+/** Each answer proves that all earlier messages have arrived. The master that has the era is asked for it. */
+const watch = Effect.fnUntraced(function*(ask: Ask, era: Era | undefined): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)
-    yield* ask("TIME")
+    if (era === undefined) yield* ask("TIME")
+    // Unlike `GET`, `MGET` treats a value of another type as missing.
+    else lookAtEra(era, yield* ask("MGET", era.session.keys.era))
     if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
   }
 })
