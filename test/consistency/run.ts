@@ -83,18 +83,19 @@ const theftsOfRedis: ReadonlyArray<(server: Server, thrown: Dice) => Promise<unk
   (server) => unlink(server, `${prefix}:v:*}plain`),
   (server) => server.ask("SCRIPT", "FLUSH"),
   (server) => hangUp(server),
-  (server, thrown) => hangUpOne(server, thrown),
-  // A server with a small table of the keys that were read reports the keys that it forgets.
-  (server, { below }) => server.ask("CONFIG", "SET", "tracking-table-max-keys", String(below(2) === 0 ? 5 : 1_000_000))
+  (server, thrown) => hangUpOne(server, thrown)
 ]
 
 const hangUpOne = async (server: Server, { pick }: Dice): Promise<void> => {
-  const clients = String(await server.ask("CLIENT", "LIST", "TYPE", "normal")).split("\n")
+  const clients = String(await server.ask("CLIENT", "LIST")).split("\n")
   const one = pick(clients.filter((line) => !line.includes("cmd=client|list")))
   await server.ask("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(one)?.[1] ?? "0")
 }
 
-const hangUp = (server: Server) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+const hangUp = async (server: Server): Promise<unknown> => {
+  await server.ask("CLIENT", "KILL", "TYPE", "pubsub")
+  return server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+}
 
 const robServer = (server: Server, thrown: Dice): Promise<number> =>
   // Another theft may have cut the connection of this one.
@@ -105,10 +106,10 @@ const unlink = async (server: Server, pattern: string): Promise<void> => {
   if (keys.length > 0) await server.ask("UNLINK", ...keys.map(String))
 }
 
-/** For a while the server pushes no changes. */
+/** For a while no process may subscribe to changes. */
 const deafen = async (server: Server, { below }: Dice): Promise<number> => {
   try {
-    await server.ask("ACL", "SETUSER", "default", "-client|tracking")
+    await server.ask("ACL", "SETUSER", "default", "-subscribe")
     await hangUp(server)
     await sleep(200 + below(1000))
     return 1
@@ -121,7 +122,7 @@ const deafen = async (server: Server, { below }: Dice): Promise<number> => {
 }
 
 const giveBack = (server: Server): Promise<unknown> =>
-  server.ask("ACL", "SETUSER", "default", "+client|tracking").catch(() => giveBack(server))
+  server.ask("ACL", "SETUSER", "default", "+subscribe").catch(() => giveBack(server))
 
 /** Removals by clean-up jobs, or by hand. */
 const removals: ReadonlyArray<(directory: string, database: string) => void> = [
