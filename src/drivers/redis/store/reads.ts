@@ -149,7 +149,7 @@ const readInParts = Effect.fnUntraced(function*<A>(
 export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<Stored | undefined>> =>
   readEntries(self, "getMany", ids, (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry)
 
-export const headSize = 51
+const headSize = 51
 
 export interface Present {
   readonly entry: Stored | undefined
