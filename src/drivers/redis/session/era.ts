@@ -117,7 +117,8 @@ export const run = (
 ): void => {
   const { keys, scripts } = session
   const script = scripts[name]
-  const tag = named.length === 0 ? keys.controlTag : hashOf(named[0]![1])
+  const first = named[0]?.[1] ?? ofIds?.ids[0]
+  const tag = first === undefined ? keys.controlTag : hashOf(first)
   const attempt = (era: string, answered: Done): void => {
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))

@@ -6,13 +6,17 @@ import * as Answers from "../session/answers.ts"
 import { begin } from "../session/era.ts"
 import { messageOf } from "../tracking/published.ts"
 import { scanKeys } from "./listing.ts"
+import { sendTurn } from "./many.ts"
 import { asking, confirmed, type Operation, type StoreState } from "./state.ts"
 
 const all = [{ _tag: "All" }] as const
 
 export const clear = (self: StoreState): Operation<void> =>
   Effect.flatMap(
-    asking("clear", (done) => begin(self.session, messageOf(self.published, all), confirmed(self, all, done)), Number),
+    asking("clear", (done) => {
+      sendTurn(self)
+      begin(self.session, messageOf(self.published, all), confirmed(self, all, done))
+    }, Number),
     (era) => startSweeping(self, era)
   )
 

@@ -61,14 +61,19 @@ const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, gr
   return askingMany<AcquireRequest, Acquired>(self, {
     operation: "acquireMany",
     items: requests,
-    areAlike: ({ join, leaseMillis, owner }, other) =>
-      owner === other.owner && leaseMillis === other.leaseMillis && joinOf(join) === joinOf(other.join),
-    send: (part, done) => sendAcquires(self, part, fresh, done),
-    decoderOf: (answers) => {
-      const seq = Replies.toCount(answers[answers.length - 1])
-      return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
+    kind: {
+      idOf: ({ id }) => id,
+      // On a cluster, the sequence that a lease needs is in another slot.
+      areAlike: ({ join, leaseMillis, owner }, other) =>
+        !self.session.wire.isCluster && owner === other.owner && leaseMillis === other.leaseMillis &&
+        joinOf(join) === joinOf(other.join),
+      send: (_, part, done) => sendAcquires(self, part, fresh, done),
+      decoderOf: (answers) => {
+        const seq = Replies.toCount(answers[answers.length - 1])
+        return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
+      },
+      sendOne: (_, request, done) => acquireOne(self, request, (answer) => done(note(request, answer)))
     },
-    sendOne: (request, done) => acquireOne(self, request, (answer) => done(note(request, answer))),
     combine: (answers) => answers as ReadonlyArray<Acquired>
   })
 }
@@ -191,13 +196,16 @@ export const renewMany = (
   askingMany(self, {
     operation: "renewMany",
     items: ids,
-    send: (part, done) =>
-      run(self.session, "renewMany", {
-        ofIds: { ids: part, kinds: ["l"] },
-        args: [owner, ...millisOf(leaseMillis), String(part.length)],
-        ended: part.map(() => 0)
-      }, done),
-    sendOne: (id, done) => renewOne(self, { id, owner }, leaseMillis, done),
+    kind: {
+      idOf: (id) => id,
+      send: (_, part, done) =>
+        run(self.session, "renewMany", {
+          ofIds: { ids: part, kinds: ["l"] },
+          args: [owner, ...millisOf(leaseMillis), String(part.length)],
+          ended: part.map(() => 0)
+        }, done),
+      sendOne: (_, id, done) => renewOne(self, { id, owner }, leaseMillis, done)
+    },
     combine: allDone
   })
 

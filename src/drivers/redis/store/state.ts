@@ -42,6 +42,23 @@ export interface StoreState extends StateOptions {
   valueBytes: number
   /** The keys of all eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
+  /** The items that operations have asked for in this turn of the event loop. */
+  turn: Array<Asked<unknown>>
+}
+
+/** An item that a script handles with others of its kind. */
+export interface Asked<A> {
+  readonly kind: Kind<A>
+  readonly item: A
+  readonly done: Done
+}
+
+export interface Kind<A> {
+  readonly idOf: (item: A) => string
+  readonly areAlike?: (some: A, other: A) => boolean
+  readonly send: (self: StoreState, part: ReadonlyArray<A>, done: Done) => void
+  readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
+  readonly sendOne: (self: StoreState, item: A, done: Done) => void
 }
 
 export interface Tagged {
@@ -64,7 +81,8 @@ export const make = (options: StateOptions): StoreState => ({
   lastAnswer: undefined,
   lastVersion: undefined,
   valueBytes: Limits.valuesAtOnce.first,
-  sweptBefore: undefined
+  sweptBefore: undefined,
+  turn: []
 })
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()

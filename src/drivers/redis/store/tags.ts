@@ -1,14 +1,16 @@
 /** Reads the markers of tags, and invalidates tags. */
+import * as Arr from "effect/Array"
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Args, Done } from "../connection/connection.ts"
 import { type Fault, isFault, noAnswer } from "../fault.ts"
-import { markerOf } from "../protocol/keys.ts"
+import { hashOf, markerOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
 import { messageOf } from "../tracking/published.ts"
-import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
+import { askInTurn } from "./many.ts"
+import { asking, confirmed, type Kind, list, type Operation, type StoreState } from "./state.ts"
 
 /** Reads the sequence of invalidations first, then reads or creates the markers of tags. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
@@ -50,17 +52,36 @@ export const invalidateTags = (
   mode: InvalidationMode = "hard"
 ): Operation<void> =>
   asking("invalidateTags", (done) => {
-    const { session: { keys, wire } } = self
-    if (tags.length === 0) return done([])
-    const invalidated = confirmed(self, tags.map(toTold), done)
-    if (!wire.isCluster) return runForTags(self, "invalidate", { tags, args: [mode], isWrite: true }, invalidated)
-    run(self.session, "count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
-      if (isFault(answer)) return invalidated(answer)
-      const seq = Replies.toCount(list(answer)[0])
-      if (seq === undefined) return invalidated(noAnswer("invalidateTags"))
-      runForTags(self, "invalidate", { tags, args: [mode, String(seq)], isWrite: true }, invalidated)
-    })
+    if (tags.length === 0) done([])
+    else askInTurn(self, { kind: invalidations, item: { tags, mode }, done })
   }, () => undefined)
+
+interface Invalidation {
+  readonly tags: ReadonlyArray<string>
+  readonly mode: InvalidationMode
+}
+
+const invalidate = (self: StoreState, { mode, tags }: Invalidation, done: Done): void => {
+  const { session: { keys, wire } } = self
+  const invalidated = confirmed(self, tags.map(toTold), done)
+  if (!wire.isCluster) return runForTags(self, "invalidate", { tags, args: [mode], isWrite: true }, invalidated)
+  run(self.session, "count", { fixed: [keys.sequence], isWrite: true }, (answer) => {
+    if (isFault(answer)) return invalidated(answer)
+    const seq = Replies.toCount(list(answer)[0])
+    if (seq === undefined) return invalidated(noAnswer("invalidateTags"))
+    runForTags(self, "invalidate", { tags, args: [mode, String(seq)], isWrite: true }, invalidated)
+  })
+}
+
+const invalidations: Kind<Invalidation> = {
+  idOf: () => "",
+  areAlike: ({ mode }, other) => mode === other.mode,
+  send: (self, part, done) => {
+    const tags = Array.from(new Set(part.flatMap(({ tags }) => tags)))
+    invalidate(self, { tags, mode: part[0]!.mode }, (answer) => done(isFault(answer) ? answer : part))
+  },
+  sendOne: invalidate
+}
 
 const toTold = (tag: string): Told => ({ _tag: "Tag", tag })
 
@@ -71,7 +92,7 @@ interface ForTags {
   readonly isWrite?: boolean
 }
 
-/** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it once for each tag. */
+/** Runs a script for many tags at once. On a cluster, invalidates the tags of a slot at once, and reads each alone. */
 const runForTags = (
   { published, session, tokens }: StoreState,
   script: "markers" | "invalidate",
@@ -85,5 +106,10 @@ const runForTags = (
     const tells = isWrite ? messageOf(published, some.map(toTold)) : undefined
     run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite, tells }, done)
   }
-  all(wire.isCluster ? tags.map((tag) => [tag]) : perCommand(tags), ask, done)
+  const slots = !wire.isCluster
+    ? [tags]
+    : isWrite
+    ? Object.values(Arr.groupBy(tags, (tag) => hashOf(markerOf(tag)[1])))
+    : tags.map((tag) => [tag])
+  all(slots.flatMap(perCommand), ask, done)
 }

@@ -15,9 +15,20 @@ import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protoco
 import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import { askingMany, packedFor } from "./many.ts"
+import { askingMany, askInTurn, packedFor } from "./many.ts"
 import { versionsFor } from "./reads.ts"
-import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
+import {
+  allDone,
+  asking,
+  isDone,
+  type Kind,
+  longest,
+  now,
+  type Operation,
+  type StoreState,
+  ttlOf,
+  write
+} from "./state.ts"
 
 export const refusal = (
   self: StoreState,
@@ -85,20 +96,14 @@ const discard = (self: StoreState, { generation, id }: CommitRequest, done: Done
   }, done)
 
 export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
-  checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
+  checked(self, "set", [request], asking("set", (done) => askInTurn(self, { kind: sets, item: request, done }), isDone))
 
 export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<void> =>
   checked(
     self,
     "set",
     requests,
-    Effect.asVoid(askingMany(self, {
-      operation: "setMany",
-      items: requests,
-      send: (part, done) => sendSets(self, part, done),
-      sendOne: (request, done) => setOne(self, request, done),
-      combine: allDone
-    }))
+    Effect.asVoid(askingMany(self, { operation: "setMany", items: requests, kind: sets, combine: allDone }))
   )
 
 const idOf = ({ id }: SetRequest): string => id
@@ -107,13 +112,13 @@ const sendSets = (self: StoreState, requests: ReadonlyArray<SetRequest>, done: D
   const packed = packedFor(requests)
   const ttls = requests.map((request) => beginWrite(self, request, packed.roomFor)[1])
   write(self, "setMany", {
-    ...keysToWriteAll(requests.map(idOf)),
+    ...keysToWriteAll(self, requests.map(idOf)),
     args: [String(requests.length), packed.bytes(), ...ttls]
   }, done)
 }
 
-const keysToWriteAll = (ids: ReadonlyArray<string>) => ({
-  keys: Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
+const keysToWriteAll = ({ session }: StoreState, ids: ReadonlyArray<string>) => ({
+  keys: session.wire.isCluster ? [] : Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
   ofIds: { ids, kinds: ["v", "l", "f", "d"] },
   changes: ids.map((id): Told => ({ _tag: "Entry", id }))
 } as const)
@@ -128,11 +133,13 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   write(self, "set", call, done)
 }
 
+const sets: Kind<SetRequest> = { idOf, send: sendSets, sendOne: setOne }
+
 export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
   Effect.suspend(() => {
     const error = refusal(self, "commit", request)
     return error === undefined
-      ? asking("commit", (done) => commitOne(self, request, done), isDone)
+      ? asking("commit", (done) => askInTurn(self, { kind: commits, item: request, done }), isDone)
       // If the load's generation has also ended, the result is `false` instead of the error about the size.
       : Effect.flatMap(
         asking("commit", (done) => discard(self, request, done), isDone),
@@ -148,13 +155,7 @@ export const commitMany = (
     self,
     "commit",
     requests,
-    askingMany(self, {
-      operation: "commitMany",
-      items: requests,
-      send: (part, done) => sendCommits(self, part, done),
-      sendOne: (request, done) => commitOne(self, request, done),
-      combine: allDone
-    })
+    askingMany(self, { operation: "commitMany", items: requests, kind: commits, combine: allDone })
   )
 
 const sendCommits = (self: StoreState, requests: ReadonlyArray<CommitRequest>, done: Done): void => {
@@ -177,9 +178,11 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
   })
 }
 
+const commits: Kind<CommitRequest> = { idOf, send: sendCommits, sendOne: commitOne }
+
 export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(
-    asking("remove", (done) => removeStored(self, id, done), removedOf),
+    asking("remove", (done) => askInTurn(self, { kind: removals, item: id, done }), removedOf),
     (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
   )
 
@@ -188,15 +191,14 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     askingMany(self, {
       operation: "removeMany",
       items: ids,
-      send: (part, done) => sendRemovals(self, part, done),
-      sendOne: (id, done) => removeStored(self, id, done),
+      kind: removals,
       combine: (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
     }),
     (removed) => areLive(self, removed)
   )
 
 const sendRemovals = (self: StoreState, ids: ReadonlyArray<string>, done: Done): void => {
-  write(self, "removeMany", { ...keysToWriteAll(ids), args: [String(ids.length)] }, done)
+  write(self, "removeMany", { ...keysToWriteAll(self, ids), args: [String(ids.length)] }, done)
 }
 
 /** Whether an entry was removed or, if it had tags, these tags, which show whether the entry was still valid. */
@@ -220,3 +222,5 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
 const removeStored = (self: StoreState, id: string, done: Done): void => {
   write(self, "remove", { keys: keysToWrite(self, id), changes: [{ _tag: "Entry", id }] }, done)
 }
+
+const removals: Kind<string> = { idOf: (id) => id, send: sendRemovals, sendOne: removeStored }

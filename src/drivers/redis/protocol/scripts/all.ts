@@ -14,7 +14,7 @@ const sources = (isCluster: boolean) => ({
   ...era(isCluster),
   ...entries(isCluster),
   ...leases(isCluster),
-  ...isCluster ? {} as typeof many : many,
+  ...many,
   ...tags(isCluster),
   ...counters,
   ...transact(isCluster),

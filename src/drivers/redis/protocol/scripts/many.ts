@@ -1,4 +1,4 @@
-/** Lua scripts that do for many ids what other scripts do for one. Only a single server has all keys of many ids. */
+/** Lua scripts that do for many ids what other scripts do for one. On a cluster, the ids are in one slot. */
 import { entries } from "./entries.ts"
 import { acquire, leases } from "./leases.ts"
 import { indented, readSequence, takeValue } from "./lua.ts"

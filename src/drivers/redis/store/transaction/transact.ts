@@ -9,6 +9,7 @@ import type { SetCondition, Transacted, TransactRequest } from "../../../../port
 import { noAnswer, storeError, storeName } from "../../fault.ts"
 import { tagsOf } from "../conditions.ts"
 import { counters } from "../counters.ts"
+import { sendTurn } from "../many.ts"
 import { present } from "../reads.ts"
 import { asking, contended, isDone, now, type Operation, refusalOf, type StoreState, write } from "../state.ts"
 import { commitOne, refusal } from "../writes.ts"
@@ -104,6 +105,7 @@ interface Answered {
 const runProgram = (self: StoreState, { changes, checks, keys, steps }: Program): Operation<Answered> =>
   asking("transact", (done) => {
     const { session } = self
+    sendTurn(self)
     const fixed = session.wire.isCluster ? [] : [session.keys.sequence]
     write(self, "transact", { fixed, keys, args: [String(checks.length / 3), ...checks, ...steps], changes }, done)
   }, (answer) => {
