@@ -486,8 +486,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
             { startImmediately: true }
           )
           // It is woken by a message, for which it listens.
-          const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMPAT"))
-          for (let i = 0; (yield* listeners) !== 1; i++) {
+          const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMSUB", "shop:k"))
+          for (let i = 0; String(yield* listeners) !== "shop:k,1"; i++) {
             if (i === 500) throw new Error("not ready")
             yield* Effect.sleep("10 millis")
           }

@@ -180,7 +180,7 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
 }
 
 /** The functions that a client must have. Clients of other libraries or of older releases lack some of them. */
-const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
+const functionsOfClient = ["connect", "destroy", "duplicate", "on", "sSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise

@@ -104,8 +104,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a user with the channels of the prefix alone is woken by no lock",
     in: "make",
-    find: "allChannels: `${prefix}:*`",
-    replace: "allChannels: `${prefix}:k:*`",
+    find: "released: `${prefix}:k`",
+    replace: "released: `${prefix} k`",
     by: "test/servers/redis.test.ts"
   },
   {

@@ -8,7 +8,6 @@ export interface Client {
   destroy(): void
   duplicate(overrides?: any): Client
   on(event: string, listener: (...given: Array<any>) => void): unknown
-  pSubscribe(pattern: string, listener: (message: any, channel: any) => unknown): Promise<unknown>
   sSubscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
   subscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
   sendCommand(args: ReadonlyArray<string | Uint8Array>, options?: any): Promise<unknown>

@@ -80,8 +80,8 @@ export interface Keys {
   readonly guard: (kind: string, name: string) => string
   /** The channel of all changes or, on a cluster, of those in the slot of a hash tag. */
   readonly changesOf: (tag: string | undefined) => string
-  /** A pattern for all channels. An ACL must contain the identical pattern to allow the subscription. */
-  readonly allChannels: string
+  /** The channel of releases of locks. */
+  readonly released: string
   readonly allEras: string
 }
 
@@ -130,7 +130,7 @@ export const make = (given: string): Keys => {
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
     changesOf: (tag) => tag === undefined ? `${prefix}:m` : `${prefix}:m:{${tag}}`,
-    allChannels: `${prefix}:*`,
+    released: `${prefix}:k`,
     allEras: `${prefix}:[vlfdtn]:*`
   }
 }
