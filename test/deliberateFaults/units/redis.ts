@@ -330,5 +330,33 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "capabilities.changes && self.memory.capacity > 0",
     replace: "capabilities.changes",
     by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "a value that was set before a removal in the same turn is stored after it",
+    in: "sendTurn",
+    find: "if ((kinds.get(id) ?? kind) !== kind) sendAll()",
+    replace: "",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "each write of a turn is a script of its own",
+    in: "partsOf",
+    find: "last.part.length === ids",
+    replace: "last.part.length < Infinity",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "all writes of a turn have the answer of one of them",
+    in: "sendPart",
+    find: "? answers[i] :",
+    replace: "? answers[0] :",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "invalidations of a turn are messages of their own on a cluster",
+    in: "runForTags",
+    find: ": isWrite",
+    replace: ": isWrite && tags.length < 0",
+    by: "test/servers/redisTurns.test.ts"
   }
 ]

@@ -24,7 +24,7 @@ export const make = (wire: Wire, channel: string): Effect.Effect<Messages, never
     (context): Messages => ({ wire, channel, context, listeners: new Map(), isStarted: false })
   )
 
-/** Calls the listener after each message of this name and each (re)connection. Returns a function that unsubscribes the listener. */
+/** Calls the listener when its name is published, and after each (re)connection. Returns a function that stops this. */
 export const listen = (self: Messages, name: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self
