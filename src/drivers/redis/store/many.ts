@@ -5,7 +5,7 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { SetRequest } from "../../../ports/store.ts"
-import { type Fault, isFault, noAnswer } from "../fault.ts"
+import { Fault, isFault, noAnswer } from "../fault.ts"
 import { hashOf } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import { type Asked, askingAll, type Kind, type Operation, type StoreState } from "./state.ts"
@@ -80,9 +80,15 @@ const partsOf = ({ session: { wire: { isCluster } } }: StoreState, items: Part):
 
 const sendPart = (self: StoreState, part: Part): void => {
   const { decoderOf, send, sendOne } = part[0]!.kind
-  const alone = ({ done, item }: Asked<unknown>): void => sendOne(self, item, done)
+  const alone = ({ done, item }: Asked<unknown>): void => {
+    try {
+      sendOne(self, item, done)
+    } catch (thrown) {
+      done(new Fault("Unsupported", String(thrown)))
+    }
+  }
   if (part.length === 1) return alone(part[0]!)
-  send(self, part.map(({ item }) => item), (given: unknown) => {
+  const answered = (given: unknown): void => {
     // A full server refuses the whole script, but may accept some of the items, or marks in their place.
     if (isFault(given) && given.reason === "Full") return part.forEach(alone)
     const answers = isFault(given) || Array.isArray(given) && given.length >= part.length ? given : noAnswer("a script")
@@ -93,7 +99,13 @@ const sendPart = (self: StoreState, part: Part): void => {
       if (answer === failed) alone(asked)
       else asked.done(answer)
     })
-  })
+  }
+  try {
+    send(self, part.map(({ item }) => item), answered)
+  } catch {
+    // One of the items cannot be encoded.
+    part.forEach(alone)
+  }
 }
 
 const expectedHead = 100
