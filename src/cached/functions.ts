@@ -2,7 +2,7 @@
  * Cached functions, which declare a key class, its load and its strategy in one place.
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
@@ -16,6 +16,7 @@ import {
   type Success
 } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { provided } from "../internal/engine/request/context.ts"
 import { define } from "../internal/key/define.ts"
 import type { NoTag } from "../ports/strategy.ts"
 import type { Strategy } from "../Strategy.ts"
@@ -370,7 +371,7 @@ const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions, capture
   if (captured === undefined) remadeBy(call, keyClass, (captured) => makeFn(name, keyClass, options, captured))
   return Object.assign(call, {
     key: keyOf,
-    invalidate: (payload: unknown) => given(captured, invalidate(keyOf(payload))),
+    invalidate: (payload: unknown) => provided({ provide: captured?.provide }, invalidate(keyOf(payload))),
     refresh: (payload: unknown) => Combine.refreshing(call(payload))
   }) as never
 }
@@ -389,7 +390,8 @@ const makeStringFn = (
   if (captured === undefined) remadeBy(call, toKey, (captured) => makeStringFn(toKey, lookup, others, captured))
   return Object.assign(call, {
     key: keyOf,
-    invalidate: (...args: ReadonlyArray<unknown>) => given(captured, invalidate(keyOf(...args))),
+    invalidate: (...args: ReadonlyArray<unknown>) =>
+      provided({ provide: captured?.provide }, invalidate(keyOf(...args))),
     refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(call(...args))
   }) as never
 }
@@ -397,6 +399,3 @@ const makeStringFn = (
 /** Says how `Cached.make` makes a function again. One that is made keeps what it has captured. */
 const remadeBy = (self: object, of: object, remake: (captured: Combine.Captured) => unknown): void =>
   void Combine.remakers.set(self, (context, capture) => remake(capture(of, context)))
-
-const given = <A, E, R>(captured: Combine.Captured | undefined, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  captured === undefined ? self : Effect.updateContext(self, captured.provide)

@@ -282,10 +282,21 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
     const all = yield* Effect.forkChild(
       Effect.all(Array.from({ length: 120 }, () => act), { concurrency: "unbounded" })
     )
-    for (let i = 0; i < 350 || (all.pollUnsafe() === undefined && i < 4000); i++) {
-      yield* TestClock.adjust("20 millis")
-      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-    }
-    yield* Fiber.join(all)
+    yield* played(all, 350, () => "20 millis")
     return { faults, answers, runs: runs.length }
+  })
+
+/**
+ * Moves the clock until what was drawn has ended. Hashes of bodies are made outside of the clock: on a busy machine,
+ * the last turns wait for them.
+ */
+export const played = <A, E>(all: Fiber.Fiber<A, E>, turns: number, step: (turn: number) => Duration.Input) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < turns || (all.pollUnsafe() === undefined && i < 4000); i++) {
+      yield* TestClock.adjust(step(i))
+      yield* Effect.promise(() =>
+        new Promise<void>((resolve) => i < turns ? setImmediate(resolve) : setTimeout(resolve, 10))
+      )
+    }
+    return yield* Fiber.join(all)
   })

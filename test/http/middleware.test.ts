@@ -235,6 +235,15 @@ describe("HttpCacheMiddleware.route", () => {
     )
     expect(await answersOf(app)).toEqual(["200 run 1", "200 run 1", "200 run 1", "200 run 2"])
   })
+
+  it("under such a layer, its own options do not count", async () => {
+    const silent = Effect.sync(() => HttpServerResponse.text(`run ${++runs}`))
+    const app = Layer.mergeAll(
+      HttpRouter.add("GET", "/", silent).pipe(Layer.provide(cached)),
+      HttpCacheMiddleware.layer()
+    )
+    expect((await answersOf(app)).slice(0, 3)).toEqual(["200 run 1", "200 run 2", "200 run 3"])
+  })
 })
 
 describe("freshness that no field says", () => {

@@ -324,6 +324,7 @@ describe("an unsafe method", () => {
 
 it("Cache-Status says in one line what was done, and why", () => {
   expect(renderStatus("c", { ttl: 5 }, undefined)).toBe("c; hit; ttl=5")
+  expect(renderStatus("d", { ttl: 5 }, undefined)).toBe("d; hit; ttl=5")
   expect(renderStatus("c", { ttl: 5 }, "b; fwd=miss")).toBe("b; fwd=miss, c; hit; ttl=5")
   expect(renderStatus("c", { fwd: "miss", fwdStatus: 200, ttl: 5, stored: true, collapsed: true }, undefined))
     .toBe("c; fwd=miss; fwd-status=200; ttl=5; stored; collapsed")

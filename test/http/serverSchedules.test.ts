@@ -4,14 +4,14 @@
  * sees the answer to another, and no body that broke is served as whole. A model judges the users of `drawn.ts`.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Duration, Effect, Exit, Layer, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { sized } from "../support/everything.ts"
 import { randomOf } from "../support/random.ts"
-import { client, drawn, type Front, middleware, type Mode } from "./drawn.ts"
+import { client, drawn, type Front, middleware, type Mode, played } from "./drawn.ts"
 
 const pages = ["/a", "/b?c", "/me"]
 const users = ["ann", "bob", ""]
@@ -125,12 +125,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
       else yield* Effect.timeoutOption(read, "5 seconds")
     })
     const all = yield* Effect.forkChild(Effect.all(Array.from({ length: 60 }, () => act), { concurrency: "unbounded" }))
-    // A busy machine needs more turns for what happens outside of the clock.
-    for (let i = 0; i < 400 || (all.pollUnsafe() === undefined && i < 4000); i++) {
-      yield* TestClock.adjust(i < 300 ? "10 millis" : "100 millis")
-      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-    }
-    yield* Fiber.join(all)
+    yield* played(all, 400, (turn) => turn < 300 ? "10 millis" : "100 millis")
     return faults
   })
 

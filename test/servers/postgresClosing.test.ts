@@ -107,7 +107,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
       const store = yield* Scope.provide(PgStore.make({ url, schema: freshSchema() }), scope)
       void proxy.swallowAt("COMMIT")
       const step = store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry(2) }] })
-      expect((yield* Effect.flip(step)).reason).toBe("Timeout")
+      // A step that hangs would otherwise hang the test.
+      const failed = yield* Effect.forkDetach(Effect.flip(step))
+      yield* until("the failure of the step", Effect.sync(() => failed.pollUnsafe() !== undefined))
+      expect((yield* Fiber.join(failed)).reason).toBe("Timeout")
       yield* closing(scope)
       yield* until("the end of all connections", Effect.sync(() => proxy.connections() === 0))
     }))

@@ -1,6 +1,6 @@
 /** Tables, functions and numbers that somebody has removed from a schema are made again, and bring nothing back. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, type Caching } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
@@ -94,6 +94,24 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
         expect([name, found]).toEqual([name, [[1]]])
       })
   )
+
+  it.live("a process that follows changes learns that their table was emptied", () =>
+    Effect.gen(function*() {
+      const schema = freshSchema()
+      const options = { url: server.url, schema }
+      const [store, other] = [yield* PgStore.make(options), yield* PgStore.make(options)]
+      let isCoherent = false
+      const follow = Stream.runForEach(store.changes!, ({ _tag }) =>
+        Effect.sync(() => {
+          isCoherent ||= _tag === "Coherent"
+        }))
+      const following = yield* Effect.forkScoped(Effect.flip(follow))
+      yield* until("coherence", Effect.sync(() => isCoherent))
+      yield* asked(`TRUNCATE ${quoted(schema)}.change`)
+      yield* other.set("id", entry)
+      yield* until("the end", Effect.sync(() => following.pollUnsafe() !== undefined))
+      expect((yield* Fiber.join(following)).reason).toBe("Unavailable")
+    }))
 
   it.live("a thousand calls at once, in two programs, make the schema once, and fail for no caller", () =>
     Effect.gen(function*() {

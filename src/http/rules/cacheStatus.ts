@@ -14,12 +14,15 @@ export interface CacheStatus {
 
 const token = /^[a-z*][\w!#$%&'*+.^`|~-]*$/i
 
-/** The lines of plain hits by their `ttl`: most hits of a second have the same. */
+/** The lines of plain hits by their `ttl`, all with the last name: most hits of a second have the same. */
 const hits = new Map<number, string>()
+let named = ""
 
 export const renderStatus = (name: string, status: CacheStatus, before: string | undefined): string => {
   const { collapsed, detail, fwd, ttl } = status
   const isPlain = ttl !== undefined && fwd === undefined && detail === undefined && collapsed !== true
+  if (name !== named) hits.clear()
+  named = name
   let line = isPlain ? hits.get(ttl) : undefined
   if (line === undefined) {
     line = rendered(name, status)

@@ -73,7 +73,7 @@ interface Parts {
 
 /** The handler as the origin of one request of the server. */
 export const originOf = (parts: Parts): Origin => ({
-  // The fiber that sends a response, and asks again for its body, has not the services of the request.
+  // The fiber that sends a response, and asks again for its body, lacks the services of the request.
   execute: (asked) => Effect.updateContext(handle(parts, asked), (own) => Context.merge(parts.context, own)),
   within: (context) => originOf({ ...parts, context })
 })

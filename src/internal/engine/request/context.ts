@@ -3,7 +3,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { identity } from "effect/Function"
 import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
@@ -72,6 +71,6 @@ const contextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => 
 
 /** Runs a step of a read outside of the flight with the services that its request has captured. */
 export const provided = <A, E, R>(
-  { provide = identity }: Request,
+  { provide }: Pick<Request, "provide">,
   step: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.updateContext(step, provide)
+): Effect.Effect<A, E, R> => provide === undefined ? step : Effect.updateContext(step, provide)
