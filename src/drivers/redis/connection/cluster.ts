@@ -244,7 +244,8 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)
-  const isPassing = fault.code === "TRYAGAIN" || fault.code === "CLUSTERDOWN" || fault.code === "LOADING"
+  const isPassing = fault.code === "TRYAGAIN" && sending.isDivisible !== true || fault.code === "CLUSTERDOWN" ||
+    fault.code === "LOADING"
   const isOver = ++sending.redirections > Limits.cluster.redirections ||
     monotonicMillis(machineClock) - sending.startedAt > options.commandMillis
   if (isOver || redirection === undefined && !isPassing) return sending.done(fault)

@@ -28,6 +28,8 @@ export interface More {
   readonly late?: Done | undefined
   /** A command for the owner of the slot, if another node (`ASK`) has carried out the first one in its place. */
   readonly toOwner?: Args | undefined
+  /** While the slot moves, the command is refused at once, because its keys can be sent one by one. */
+  readonly isDivisible?: boolean | undefined
 }
 
 export interface ClientOfMaster {

@@ -105,6 +105,7 @@ export interface ScriptCall {
   readonly isWrite?: boolean | undefined
   /** The message that the script publishes if it changes anything. */
   readonly tells?: string | undefined
+  readonly isDivisible?: boolean | undefined
 }
 
 const none: ReadonlyArray<never> = []
@@ -112,7 +113,8 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late, ofIds, tells = "" }: ScriptCall,
+  { args = none, ended, fixed = none, isDivisible, isWrite = false, keys: named = none, late, ofIds, tells = "" }:
+    ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
@@ -126,7 +128,7 @@ export const run = (
     const rest = [String(all.length), ...all]
     if (script.checksEra) rest.push(era)
     if (script.tells) rest.push(channelOf(session, tag), tells)
-    evaluate(session, { script, tag, rest: [...rest, ...args], tells, isWrite, late }, answered)
+    evaluate(session, { script, tag, rest: [...rest, ...args], tells, isWrite, isDivisible, late }, answered)
   }
   inEra(session, { attempt, done, ended, attempts: Limits.clears })
 }

@@ -14,6 +14,7 @@ interface Evaluation {
   readonly late?: Done | undefined
   /** The message that the script publishes if it changes anything. */
   readonly tells?: string
+  readonly isDivisible?: boolean | undefined
 }
 
 export const evaluate = (session: Session, evaluation: Evaluation, done: Done): void => {
@@ -26,14 +27,14 @@ export const evaluate = (session: Session, evaluation: Evaluation, done: Done): 
 
 const send = (
   session: Session,
-  { isWrite = false, late, tag, tells = "" }: Evaluation,
+  { isDivisible, isWrite = false, late, tag, tells = "" }: Evaluation,
   args: Args,
   done: Done
 ): void => {
   const { replicas, waitMillis, wire } = session
   // While a slot moves, its subscribers are still at its owner.
   const toOwner = tells === "" ? undefined : [publish(wire.isCluster), channelOf(session, tag), tells]
-  if (!isWrite || replicas === 0) return wire.send(tag, args, done, { late, toOwner })
+  if (!isWrite || replicas === 0) return wire.send(tag, args, done, { late, toOwner, isDivisible })
   const [onAnswer, onReplicas] = both((answer, count) => {
     if (isFault(answer) || !isFault(count) && Number(count) >= replicas) return done(answer)
     done(
@@ -42,7 +43,7 @@ const send = (
         : new Fault("Unavailable", `${Number(count)} of ${replicas} replicas acknowledged the write`)
     )
   })
-  wire.send(tag, args, onAnswer, { toOwner })
+  wire.send(tag, args, onAnswer, { toOwner, isDivisible })
   // `WAIT` covers only writes that were sent earlier on the same connection.
   wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
 }

@@ -104,7 +104,13 @@ const runForTags = (
   const ask = (some: ReadonlyArray<string>, done: Done) => {
     const versions = some.map(() => Replies.toRaw(tokens.next(12)))
     const tells = isWrite ? messageOf(published, some.map(toTold)) : undefined
-    run(session, script, { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite, tells }, done)
+    const isDivisible = some.length > 1
+    const call = { fixed, keys: some.map(markerOf), args: [...args, ...versions], isWrite, isDivisible, tells }
+    run(session, script, call, (answer) => {
+      // Some of the markers are at the new owner of their slot already, or do not exist yet.
+      if (isDivisible && isFault(answer) && answer.code === "TRYAGAIN") all(some.map((tag) => [tag]), ask, done)
+      else done(answer)
+    })
   }
   const slots = !wire.isCluster
     ? [tags]
