@@ -356,6 +356,7 @@ const over = (self: Self): Store => {
   const { ask } = trust
   return {
     ...last,
+    capabilities: { ...last.capabilities, copies: true },
     // A copy may be near although the last tier is far, so an entry and its lease are asked for separately.
     distanceMillis: undefined,
     workedMillis: undefined,

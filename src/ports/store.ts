@@ -62,6 +62,8 @@ export interface Capabilities {
   readonly dependencies?: boolean | "ids" | undefined
   /** Whether several servers hold the ids, as in a cluster, so that an operation may fail for some of them only. */
   readonly sharded?: boolean | undefined
+  /** Whether the store keeps copies that its own `changes` end, so that a cache without memory follows them too. */
+  readonly copies?: boolean | undefined
   /** Whether `getMany` sends a request for each id. `Store.complete` and `Store.make` set it if they derive it. */
   readonly separate?: boolean | undefined
 }

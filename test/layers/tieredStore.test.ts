@@ -1,7 +1,7 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Schema, Stream } from "effect"
-import type { CacheError, Store } from "effect-cached"
+import { Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Cached, type CacheError, CacheLayer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import * as Compressed from "effect-cached/serializers/Compressed"
@@ -107,6 +107,31 @@ const told = Effect.fnUntraced(function*(getMillis: number) {
   yield* tell({ _tag: "Coherent" })
   return { answered, ask, last, middle, set, tell, tiered, writeIdOf: Effect.flatMap(ask, answered) }
 })
+
+it.effect("a cache without memory follows the changes too, so copies are served", () =>
+  Effect.gen(function*() {
+    const last = MemoryStore.make()
+    let asked = 0
+    const tiered = yield* over({
+      ...last,
+      capabilities: { ...last.capabilities, shared: true, changes: true },
+      changes: Stream.concat(Stream.succeed<Store.Change>({ _tag: "Coherent" }), Stream.never),
+      changesUnsafe: undefined,
+      getUnsafe: undefined,
+      get: (...given) => Effect.suspend(() => (asked++, last.get(...given)))
+    }, MemoryStore.make())
+    const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, tiered)))
+    const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    yield* Effect.gen(function*() {
+      yield* settle
+      yield* TestClock.adjust(1)
+      yield* read
+      yield* TestClock.adjust(1)
+      const before = asked
+      yield* read
+      expect([before > 0, asked]).toEqual([true, before])
+    }).pipe(Effect.provide(layer))
+  }))
 
 it.effect.each(["acquire", "acquireMany"] as const)(
   "a copy that is older than what %s shows is not read",

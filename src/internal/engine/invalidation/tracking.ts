@@ -45,8 +45,8 @@ export const track = (self: Flights): void => {
   const { storeTier: tier } = self
   if (tier === undefined) return
   const { capabilities, changesUnsafe } = tier.store
-  // Without memory, only running loads could be outdated, and they may be joined for `maxStaleness` at most.
-  const follows = capabilities.changes && self.memory.capacity > 0
+  // Without any copies, only running loads could be outdated, and they may be joined for `maxStaleness` at most.
+  const follows = capabilities.changes && (self.memory.capacity > 0 || capabilities.copies === true)
   if (!capabilities.shared && !capabilities.changes) return
   // A change that another process made before the `clear` may be reported after it, and is then ignored.
   tier.onCleared = () => void forgetAll(self)
