@@ -289,7 +289,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "changesIn",
     find: "const isOwn = sender === self.sender",
     replace: "const isOwn = false",
-    by: "test/servers/redisLostSets.test.ts"
+    by: "test/drivers/redis/published.test.ts"
   },
   {
     name: "an own script that runs late leaves a value in memory that the server no longer has",
