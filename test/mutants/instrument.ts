@@ -24,11 +24,21 @@ const silent: any = new Proxy({}, {
   get: (_, name) => String(name).startsWith("is") ? () => false : () => undefined
 })
 
+interface Path {
+  readonly key: unknown
+  readonly isTSType: () => boolean
+}
+
+/** Literals in types and quoted names of members are no expressions. */
+const noExpressions = {
+  shouldIgnore: (path: Path) => path.key === "key" ? "a name" : path.isTSType() ? "a type" : undefined
+}
+
 export const instrument = async (files: ReadonlyArray<string>): Promise<Instrumented> => {
   const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]))
   const instrumented = await new Instrumenter(silent).instrument(
     Array.from(texts, ([name, content]) => ({ name, mutate: true, content })),
-    { plugins: null, excludedMutations: [], ignorers: [] }
+    { plugins: null, excludedMutations: [], ignorers: [noExpressions] }
   )
   const names = new Map<string, number>()
   return {

@@ -85,7 +85,15 @@ export const rooms: Readonly<Record<string, Room>> = {
     sources: "src/http/rules/*.ts",
     near: http("rules", "client", "attacks", "middleware", "endpoints", "secondOpinion")
   }),
-  "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
+  "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] }),
+  all: sampled({
+    sources: "src/**/*.ts",
+    near: [
+      "test/*.test.ts",
+      ...["bridges", "cached", "cli", "config", "drivers", "explain", "guard", "http", "internal", "keys", "laws"],
+      ...["layers", "pipeline", "promises", "serializers", "testing", "transaction"]
+    ].map((name) => name.includes("*") ? name : `test/${name}/**/*.test.ts`)
+  })
 }
 
 /** All tests that meet mutants of the engine, after the nearest. */
@@ -104,9 +112,9 @@ export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => 
   ...new Set(globs.flatMap((glob) => globSync(glob).sort()))
 ]
 
-/** Sources of other platforms are not loaded. */
+/** Sources of other platforms, and the program of the command, are not loaded. */
 export const sourcesOf = ({ sources }: Room): ReadonlyArray<string> =>
-  globSync(sources).filter((file) => !file.endsWith("WithoutNode.ts")).sort()
+  globSync(sources).filter((file) => !/WithoutNode\.ts$|noNode\.ts$|cli\/main\.ts$/.test(file)).sort()
 
 /** The same mutants again, unless they have changed. */
 export const drawn = ({ sample }: Room, mutants: ReadonlyArray<Mutant>): ReadonlyArray<Mutant> => {
