@@ -141,8 +141,6 @@ export interface Events {
     readonly mode: "hard" | "soft"
     readonly all: boolean
   }
-  /** A store now reports the changes by other processes of `all` ids, or of those that this process has read. */
-  readonly Reports: { readonly of: "all" | "reads" }
   /** A store operation failed, or a value could not be encoded or decoded (operations `encode` and `decode`). */
   readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }
   /** The store is not asked any longer, because it timed out (`open`), or is asked again (`closed`). */

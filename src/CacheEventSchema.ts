@@ -47,7 +47,6 @@ const all = Schema.Union([
     mode: Schema.Literals(["hard", "soft"]),
     all: Schema.Boolean
   }),
-  event("Reports", { of: Schema.Literals(["all", "reads"]) }),
   event("StoreFailure", { operation: Schema.String, reason: StoreErrorReason }),
   event("Circuit", { state: Schema.Literals(["open", "closed"]) }),
   event("Tracking", { state: Schema.Literals(["tracked", "untracked"]) }),

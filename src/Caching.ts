@@ -37,11 +37,6 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly size: number
   /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number
-  /**
-   * Which changes by other processes the store reports at present: all (`"broadcast"`), or those of what this process
-   * has asked for (`"keys"`). `"none"`: not all, so memory is trusted for at most `maxStaleness`; or there is no store.
-   */
-  readonly coherence: "broadcast" | "keys" | "none"
   /** The same counters for each key class. Operations on string keys, or without a key, count only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }

@@ -37,7 +37,6 @@ const events: {
   Invalidate: [{ ids: ["a"], tags: [], mode: "hard", all: false }, { ids: [], tags: ["t"], mode: "soft", all: true }],
   StoreFailure: [{ operation: "get", reason: "Timeout" }],
   Circuit: [{ state: "open" }, { state: "closed" }],
-  Reports: [{ of: "all" }, { of: "reads" }],
   Tracking: [{ state: "tracked" }, { state: "untracked" }],
   Slow: [{ operation: "get", millis: 120 }],
   Lost: [{ count: 3 }]

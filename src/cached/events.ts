@@ -106,7 +106,6 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
   Removed: true,
   Waited: true,
   Invalidate: true,
-  Reports: true,
   StoreFailure: true,
   Circuit: true,
   Tracking: true,

@@ -120,7 +120,6 @@ const options = (url: string): Record<string, unknown> => {
     ...(/^(?:disk|files):/.test(url) ? { maxSize: "1 TiB" } : {}),
     maxValue: maxValueFor(url),
     connect: "required",
-    coherence: "none",
     ...Object.fromEntries(given),
     ...ofSentinels === undefined || !url.includes("sentinel:") ? {} : { sentinel: { password: ofSentinels } }
   }

@@ -188,8 +188,7 @@ const redisCommon: Readings<Omit<CacheLayer.RedisClusterOptions, "nodes"> & Form
   tls: flag,
   connect: names("eventually", "required"),
   maxValue: size("1MiB"),
-  replicas: whole,
-  coherence: names("auto", "broadcast", "keys", "messages", "none")
+  replicas: whole
 }
 
 // The servers are the hosts of the URL, and the scheme says whether they are Sentinels.

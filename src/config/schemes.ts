@@ -50,7 +50,6 @@ const redisStore = [
   "connect",
   "maxValue",
   "replicas",
-  "coherence",
   "database",
   "sentinel",
   "storeTimeout"

@@ -165,7 +165,7 @@ export const make = (engine: Engine, count: number): History => {
   const nowOf = (): number =>
     (Fiber.getCurrent()?.getRef(Clock.Clock) ?? Context.get(engine.context, Clock.Clock)).currentTimeMillisUnsafe()
   const byNow = (): By => bys[Number(engine.storeTier?.isElsewhere === true)]!
-  /** Redis, for one, also reports to this process the tags that it has invalidated itself. */
+  /** A store may also report to this process the tags that it has invalidated itself. */
   const isEcho = (change: TagChange | undefined, at: number): boolean =>
     byNow() === "another process" && change?.by === "this process" && at - change.at < defaults.echoMillis
   const note = (id: string, cause: PastCause, at = nowOf(), endsAt = Infinity): void => {

@@ -29,8 +29,8 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * - While the server cannot be reached, the cache serves from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
  *   that cannot be reached also fails the layer.
- * - Redis reports changes by other processes at once (client-side caching). While these reports are interrupted,
- *   entries in memory are trusted for at most `maxStaleness` (10 seconds by default).
+ * - Redis publishes each change to the other processes at once. While a process cannot receive these messages, it
+ *   trusts entries in memory for at most `maxStaleness` (10 seconds by default).
  * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix. A
  *   `Lock` or `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *

@@ -325,7 +325,6 @@ const added = (a: Stats, b: Stats): Stats => {
     evictedWeight: a.evictedWeight + b.evictedWeight,
     size: a.size + b.size,
     weight: a.weight + b.weight,
-    coherence: a.coherence === "none" ? b.coherence : a.coherence,
     removals: Object.fromEntries(
       causes.map((cause) => [cause, a.removals[cause] + b.removals[cause]])
     ) as unknown as Stats["removals"],

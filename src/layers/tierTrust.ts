@@ -1,6 +1,7 @@
 /** Which copies a middle tier may serve, according to what the last tier reports. */
 import { changesKept, middleTiers } from "../internal/defaults/stores.ts"
 import { remember } from "../internal/remember.ts"
+import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { reported } from "../internal/store/patterns.ts"
 import type { Change, Store } from "../ports/store.ts"
 
@@ -8,12 +9,6 @@ import type { Change, Store } from "../ports/store.ts"
 interface Known {
   readonly version: string
   readonly at: number
-}
-
-/** When the last tier was first asked for an id, if it had an entry, and when it had answered. */
-interface Asked {
-  readonly at: number | undefined
-  readonly answeredAt: number
 }
 
 export interface Trust {
@@ -31,11 +26,8 @@ export interface Trust {
   /** Changes before this time may have been missed, so only what was read later is trusted. */
   since: number
   isPartial: boolean
-  readsOnly: boolean
-  /** While only changes of ids that were asked for are reported: these ids. */
-  readonly asked: Map<string, Asked>
   readonly versions: Map<string, Known>
-  /** The number of changes so far, and which of them was the last one of a tag or an id. */
+  /** The number of changes so far, and which of them was the last one of a tag. */
   step: number
   readonly changedAt: Map<string, number>
   /** The last change of which it is not known what has changed. */
@@ -60,8 +52,6 @@ export const make = (
     // Alone, nothing in the same millisecond can have been missed.
     since: how === "alone" ? now() - 1 : now(),
     isPartial: false,
-    readsOnly: changes === "reads",
-    asked: new Map(),
     versions: new Map(),
     step: 0,
     changedAt: new Map(),
@@ -110,7 +100,7 @@ const none: ReadonlyArray<Change> = []
 export const apply = (self: Trust, change: Change): void => {
   switch (change._tag) {
     case "Changed":
-      forgetIds(self, [change.id])
+      if (change.endsMarkers === true) forgetTags(self, tagsOfId(change.id))
       break
     case "TagChanged":
       forgetTags(self, [change.tag])
@@ -126,11 +116,6 @@ export const apply = (self: Trust, change: Change): void => {
     case "Coherent":
       if (self.isPartial) doubt(self)
       self.isPartial = false
-      break
-    case "Reports":
-      // The store remembers what is in memory, but not ids and tags that are only in a middle tier, or on their way.
-      self.readsOnly = change.of !== "all"
-      doubt(self)
       break
   }
   self.onChange(change)
@@ -148,7 +133,6 @@ export const doubt = (self: Trust): void => {
 export const forgetAll = (self: Trust): void => {
   self.floor = ++self.step
   self.changedAt.clear()
-  self.asked.clear()
   self.versions.clear()
 }
 
@@ -161,19 +145,8 @@ export const forgetTags = (self: Trust, tags: ReadonlyArray<string>): void => {
   }
 }
 
-const forgetIds = (self: Trust, ids: ReadonlyArray<string>): void => {
-  if (!self.readsOnly) return
-  for (const id of ids) {
-    self.asked.delete(id)
-    noteChange(self, ofId(id))
-  }
-}
-
-/** Keeps ids apart from tags. */
-const ofId = (id: string): string => `\0${id}`
-
-const noteChange = (self: Trust, what: string): void => {
-  self.changedAt.set(what, ++self.step)
+const noteChange = (self: Trust, tag: string): void => {
+  self.changedAt.set(tag, ++self.step)
   if (self.changedAt.size <= middleTiers.tagsKnown) return
   self.changedAt.clear()
   self.floor = self.step
@@ -193,32 +166,15 @@ export const question = (self: Trust): Question => {
 export const learn = (
   self: Trust,
   { at, step }: Question,
-  { entries = [], ids = [], tags = [], versions = [] }: {
-    readonly ids?: ReadonlyArray<string>
-    readonly entries?: ReadonlyArray<unknown>
-    readonly tags?: ReadonlyArray<string>
-    readonly versions?: ReadonlyArray<string | undefined>
-  }
+  tags: ReadonlyArray<string>,
+  versions: ReadonlyArray<string | undefined>
 ): void => {
-  const isCurrent = (what: string): boolean => step >= self.floor && step >= (self.changedAt.get(what) ?? 0)
+  const isCurrent = (tag: string): boolean => step >= self.floor && step >= (self.changedAt.get(tag) ?? 0)
   tags.forEach((tag, i) => {
     const version = versions[i]
     self.versions.delete(tag)
     if (version !== undefined && isCurrent(tag)) remember(self.versions, tag, { version, at }, middleTiers.tagsKnown)
   })
-  if (!self.readsOnly) return
-  ids.forEach((id, i) => {
-    if (!isCurrent(ofId(id))) return
-    const asked = self.asked.get(id) ?? { at: entries[i] === undefined ? undefined : at, answeredAt: latestOf(self) }
-    remember(self.asked, id, asked, middleTiers.idsAsked)
-  })
-}
-
-/** Whether changes since a copy was read are reported. Those before this process has asked for the id are not. */
-export const isFollowed = ({ asked, coherent, readsOnly }: Trust, id: string, readAt: number): boolean => {
-  if (coherent === 0 || !readsOnly) return true
-  const { answeredAt, at } = asked.get(id) ?? {}
-  return readAt === at || readAt > (answeredAt ?? Infinity)
 }
 
 /** Whether what was read from the last tier at a time is still trusted. */

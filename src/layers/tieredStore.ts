@@ -88,12 +88,12 @@ type Found = { readonly answer: Answer; readonly readAt: number }
 const fromCopy = (
   { trust }: Self,
   middle: Middle.Middle,
-  { entry: stored, id, tags }: { readonly id: string; readonly entry: Stored; readonly tags: ReadonlyArray<string> }
+  { entry: stored, tags }: { readonly entry: Stored; readonly tags: ReadonlyArray<string> }
 ): Found | undefined => {
   const readAt = Middle.readAtOf(middle, stored)
   const { maxStalenessMillis } = middle
   // `NaN` is never trusted.
-  if (!Trust.isTrusted(trust, readAt, maxStalenessMillis) || !Trust.isFollowed(trust, id, readAt)) return undefined
+  if (!Trust.isTrusted(trust, readAt, maxStalenessMillis)) return undefined
   const own = stored.meta.tags
   for (let i = Middle.firstTag; i < own.length; i++) {
     if (Trust.versionOf(trust, own[i]!.tag, maxStalenessMillis) !== own[i]!.version) return undefined
@@ -130,7 +130,7 @@ const get = Effect.fnUntraced(function*(
     for (const middle of middles) {
       const entry = yield* Middle.get(middle, id)
       const atOnce = answersAtOnce(self)
-      const found = entry === undefined || isPending(self, id) ? undefined : fromCopy(self, middle, { id, entry, tags })
+      const found = entry === undefined || isPending(self, id) ? undefined : fromCopy(self, middle, { entry, tags })
       if (found !== undefined && atOnce) {
         copyInto(self, missed, [{ id, entry: found.answer.entry!, readAt: found.readAt }])
         return found.answer
@@ -142,7 +142,7 @@ const get = Effect.fnUntraced(function*(
   const question = Trust.question(trust)
   const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)
   if (answer === standIn) return answer
-  Trust.learn(trust, question, { ids: [id], entries: [answer.entry], tags, versions: answer.versions })
+  Trust.learn(trust, question, tags, answer.versions)
   if (answer.entry !== undefined) copyInto(self, missed, [{ id, entry: answer.entry, readAt: question.at }])
   return answer
 })
@@ -177,7 +177,7 @@ const getNow = (self: Self, id: string, tags: ReadonlyArray<string>): Answer | u
   // The changes so far are known only after `answersAtOnce`.
   if (!answersAtOnce(self) || isPending(self, id)) return undefined
   const entry = Middle.getNow(nearest, id)
-  return entry === undefined || entry === null ? undefined : fromCopy(self, nearest, { id, entry, tags })?.answer
+  return entry === undefined || entry === null ? undefined : fromCopy(self, nearest, { entry, tags })?.answer
 }
 
 const getMany = Effect.fnUntraced(function*(
@@ -197,7 +197,7 @@ const getMany = Effect.fnUntraced(function*(
     left.forEach((id, i) => {
       const entry = entries[i]
       if (entry === undefined) return
-      const copied = atOnce && !isPending(self, id) ? fromCopy(self, middle, { id, entry, tags: [] }) : undefined
+      const copied = atOnce && !isPending(self, id) ? fromCopy(self, middle, { entry, tags: [] }) : undefined
       if (copied === undefined) return void rejected.set(id, entry.meta.writeId)
       found.set(id, copied.answer.entry!)
       copying.push({ id, entry: copied.answer.entry!, readAt: copied.readAt })
@@ -210,7 +210,6 @@ const getMany = Effect.fnUntraced(function*(
   if (asked.length === 0) return ids.map((id) => found.get(id))
   const question = Trust.question(trust)
   const entries = yield* last.getMany(asked)
-  Trust.learn(trust, question, { ids: asked, entries })
   const copying: Array<Middle.Copying> = []
   asked.forEach((id, i) => {
     const entry = entries[i]
@@ -357,6 +356,7 @@ const over = (self: Self): Store => {
   const { ask } = trust
   return {
     ...last,
+    capabilities: { ...last.capabilities, copies: true },
     // A copy may be near although the last tier is far, so an entry and its lease are asked for separately.
     distanceMillis: undefined,
     workedMillis: undefined,
@@ -381,7 +381,7 @@ const over = (self: Self): Store => {
       Effect.tap(last.acquireMany(requests), (answers) => noteHits(self, requests.map(({ id }) => id), answers)),
     set: (id, entry, condition) => writing(self, [{ id, entry }], last.set(id, entry, condition), (isSet) => isSet),
     setMany: (requests) => writing(self, requests, last.setMany(requests), () => true),
-    remove: (id, options) => removing(self, [id], last.remove(id, options)),
+    remove: (id) => removing(self, [id], last.remove(id)),
     removeMany: (ids) => removing(self, ids, last.removeMany(ids)),
     touch: (id, options) => removing(self, [id], last.touch(id, options)),
     commit: (id, generation, entry) =>
@@ -391,7 +391,7 @@ const over = (self: Self): Store => {
       Effect.suspend(() => {
         const question = Trust.question(trust)
         return Effect.map(last.markers(tags), (answer) => {
-          Trust.learn(trust, question, { tags, versions: answer.markers.map(({ version }) => version) })
+          Trust.learn(trust, question, tags, answer.markers.map(({ version }) => version))
           return answer
         })
       }),

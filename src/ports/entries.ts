@@ -28,19 +28,6 @@ export interface SetRequest {
 }
 
 /**
- * The options of `Store.remove`.
- * @category models
- * @since 0.1.0
- */
-export interface RemoveOptions {
-  /**
-   * If given, this process keeps a newer value of the id in memory until then, in epoch milliseconds, because the store
-   * cannot take it. A store whose `changes` may include this process's own changes must not report this removal to it.
-   */
-  readonly keptUntil?: number | undefined
-}
-
-/**
  * A condition of `Store.set`, checked in the same atomic step as the write. An entry that has expired, or that a hard
  * invalidation of a tag has removed, counts as absent. A stale entry counts as present.
  * @category models

@@ -9,7 +9,7 @@ import type * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 import type { Change } from "./changes.ts"
-import type { Answer, RemoveOptions, Scanned, ScanOptions, SetCondition, SetRequest, TouchOptions } from "./entries.ts"
+import type { Answer, Scanned, ScanOptions, SetCondition, SetRequest, TouchOptions } from "./entries.ts"
 import type { Acquired, AcquireOptions, AcquireRequest, CommitRequest } from "./leases.ts"
 import type { InvalidationMode, Markers } from "./markers.ts"
 import type { Transacted, TransactRequest } from "./transact.ts"
@@ -49,21 +49,21 @@ export interface NamedCounter extends Counter {
 export interface Capabilities {
   /** Whether other processes may use the same storage. If so, a load first acquires the lease of its id. */
   readonly shared: boolean
-  /**
-   * Whether `Store.changes` reports the changes by other processes. `"reads"`: only of ids and tags that this process
-   * has asked the store for. Values that are loaded without the store stay in memory for at most `maxStaleness`.
-   */
-  readonly changes: boolean | "reads"
+  /** Whether `Store.changes` reports the changes by other processes. */
+  readonly changes: boolean
   /**
    * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`,
    * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
-   * plus the id up to its first `:`) in the same step, and report deleted markers as `TagChanged`. A store that evicts
-   * such a marker reports that too. `clear` makes the versions of all such markers invalid. `"ids"`: the store deletes
-   * only the markers of ids, because it cannot delete those of groups in the same step.
+   * plus the id up to its first `:`) in the same step. The store reports deleted markers, evicted ones too, as
+   * `TagChanged`, or else all such changes of ids with `endsMarkers`. `clear` makes the versions of all such markers
+   * invalid. `"ids"`: the store deletes only the markers of ids, because it cannot delete those of groups in the same
+   * step.
    */
   readonly dependencies?: boolean | "ids" | undefined
   /** Whether several servers hold the ids, as in a cluster, so that an operation may fail for some of them only. */
   readonly sharded?: boolean | undefined
+  /** Whether the store keeps copies that its own `changes` end, so that a cache without memory follows them too. */
+  readonly copies?: boolean | undefined
   /** Whether `getMany` sends a request for each id. `Store.complete` and `Store.make` set it if they derive it. */
   readonly separate?: boolean | undefined
 }
@@ -143,7 +143,7 @@ export interface Store {
    * Removes an entry and ends the generation of its id. Returns whether the entry was live: neither expired nor removed
    * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
    */
-  readonly remove: (id: string, options?: RemoveOptions) => Effect.Effect<boolean, StoreError>
+  readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** Like `remove`, with results in the order of `ids`. If it fails, some entries may already have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**

@@ -280,8 +280,6 @@ describe.each(caches)("over $name", (cache) => {
         lostInvalidations: 0,
         told: 0,
         toldInVain: 0,
-        toldUnchanged: 0,
-        coherence: (yield* Cached.stats).coherence,
         hitRatio: 1 / (1 + (yield* Cached.stats).misses),
         meanLoadMillis: 400,
         evictions: 0,

@@ -1,7 +1,7 @@
 /** `Cached.setMany` over a store: waves, values that the store refuses, and other operations on the same keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer, Option } from "effect"
-import { Cached, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CachePolicy, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -104,47 +104,6 @@ describe("AI-03 · Cached.setMany over a store", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect.each<[string, (value: unknown) => Effect.Effect<unknown, never, Caching.Caching>]>([
-    ["Cached.set", (value: unknown) => Cached.set("row:0", value, { ttl: "1 hour" })],
-    ["Cached.setMany", (value: unknown) => Cached.setMany([["row:0", value], ["row:1", 1]], { ttl: "1 hour" })]
-  ])("%s tells the store until when memory keeps a value that it cannot take", ([, set]) => {
-    const fake = fakeStore()
-    const asked: Array<Store.RemoveOptions | undefined> = []
-    const refuses = { TooLarge: false }
-    const store: Store.Store = {
-      ...fake.store,
-      set: (...given) =>
-        refuses.TooLarge && given[0] === "row:0"
-          ? Effect.fail(new StoreError({ store: "fake", operation: "set", reason: "TooLarge" }))
-          : fake.store.set(...given),
-      setMany: (requests) =>
-        refuses.TooLarge
-          ? Effect.fail(new StoreError({ store: "fake", operation: "set", reason: "TooLarge" }))
-          : fake.store.setMany(requests),
-      remove: (id, options) => {
-        asked.push(options)
-        return fake.store.remove(id)
-      }
-    }
-    const setBoth = Effect.gen(function*() {
-      yield* set(() => {})
-      refuses.TooLarge = true
-      yield* set(1)
-      refuses.TooLarge = false
-      yield* set(1)
-      yield* Cached.remove("row:0")
-    })
-    const tests = (memory: boolean) =>
-      Effect.provide(setBoth, over({ layer: Layer.succeed(Store.Store, store) }, { memory }))
-    return Effect.gen(function*() {
-      yield* tests(true)
-      expect(asked).toEqual([{ keptUntil: 3_600_000 }, { keptUntil: 3_600_000 }, undefined])
-      asked.length = 0
-      yield* tests(false)
-      expect(asked).toEqual([undefined, undefined, undefined])
-    })
-  })
-
   it.effect("under strict, a wave of removals that fails keeps no other from the store", () => {
     const fake = fakeStore()
     const asked: Array<number> = []
@@ -210,19 +169,18 @@ describe("over a full store, Cached.setMany ends like a Cached.set for each key"
   const endOf = Effect.fnUntraced(function*(fails: string, all: boolean) {
     const { store: inner } = fakeStore()
     const state = { isFull: false }
-    const removals = { kept: 0, plain: 0 }
+    let removals = 0
     const full = (operation: string, is: boolean) =>
       state.isFull && is ? Effect.fail(new StoreError({ store: "fake", operation, reason: "Full" })) : undefined
     const isRefused = (id: string) => fails === "all values" || (fails === "some values" && id.endsWith("3"))
-    const noted = (kind: keyof typeof removals, count: number) => Effect.sync(() => void (removals[kind] += count))
+    const noted = (count: number) => Effect.sync(() => void (removals += count))
     const store: Store.Store = {
       ...inner,
       set: (id, ...rest) => full("set", isRefused(id)) ?? inner.set(id, ...rest),
       setMany: (requests) => full("set", requests.some(({ id }) => isRefused(id))) ?? inner.setMany(requests),
       markers: (tags) => full("markers", fails === "tags") ?? inner.markers(tags),
-      remove: (id, options) =>
-        Effect.andThen(noted(options === undefined ? "plain" : "kept", 1), inner.remove(id, options)),
-      removeMany: (some) => Effect.andThen(noted("plain", some.length), inner.removeMany(some))
+      remove: (id) => Effect.andThen(noted(1), inner.remove(id)),
+      removeMany: (some) => Effect.andThen(noted(some.length), inner.removeMany(some))
     }
     const layer = Layer.succeed(Store.Store, store)
     const pairs = (value: number) => ids.map((id) => [id, value] as const)
@@ -248,7 +206,7 @@ describe("over a full store, Cached.setMany ends like a Cached.set for each key"
   it.effect.each(["all values", "some values", "tags"])("that refuses %s", (fails) =>
     Effect.gen(function*() {
       const one = yield* endOf(fails, false)
-      expect(one.removals.kept).toBeGreaterThan(0)
+      expect(one.removals).toBeGreaterThan(0)
       expect(one.warnings).toHaveLength(1)
       expect(yield* endOf(fails, true)).toEqual(one)
     }))

@@ -101,7 +101,6 @@ describe.each(caches)("stats over $name", (cache) => {
         lostInvalidations: 0,
         told: 0,
         toldInVain: 0,
-        toldUnchanged: 0,
         hitRatio: 3 / 9,
         meanLoadMillis: 20
       })

@@ -24,8 +24,6 @@ export interface Outcome {
   readonly staleMillis: number
   /** Reads that gave what was invalidated while their process was stopped, and how many stops there were. */
   readonly staleAfterStop: number
-  /** Late reads of values that the store does not have. */
-  readonly trusted: number
   readonly stops: number
   readonly kills: number
   /** The longest that a caller has waited, less the time in which its process could not run. */
@@ -219,7 +217,7 @@ const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
 
 const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attack" | "bytes"> => {
   const of = (what: string) => lines.filter((line) => line.what === what)
-  const { latestMillis, reads, staleAfterStop, trusted, violations } = check(lines, true, attack.unheardMillis)
+  const { latestMillis, reads, staleAfterStop, violations } = check(lines, true, attack.unheardMillis)
   const stops = of("stopped")
   const turns = of("turn").filter((turn) =>
     !stops.some((stop) => stop.process === turn.process && stop.at < turn.until && stop.until > turn.at)
@@ -242,7 +240,6 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
     doubled: doubled(lines),
     staleMillis: latestMillis,
     staleAfterStop,
-    trusted,
     stops: stops.length,
     kills: of("killed").length,
     slowestMillis: answered.reduce(

@@ -20,11 +20,9 @@ const { below, next, pick } = thrown
 const state = { isEnding: false }
 let made = 0
 
-const { besides, followsBy, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
+const { besides, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
   /** The steps of mixed work beside reads, one of each kind. Present if the store has locks and transactions. */
   readonly besides?: (parts: Parts) => Effect.Effect<ReadonlyArray<Effect.Effect<unknown>>, never, Scope.Scope>
-  /** Present if the store has several ways to follow changes. */
-  readonly followsBy?: (name: string) => string
   readonly storeOf: (where: unknown, name: string) => Effect.Effect<Store.Store, never, never>
   /** Present if the store involves more than this process. */
   readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
@@ -45,10 +43,6 @@ const layer = Layer.provide(
     )
   )
 )
-
-// Shows the judge which values are trusted for a while, because the store never received them.
-const by = followsBy?.(name)
-if (by !== undefined) write("follows", { by })
 
 const block = (millis: number): void => {
   const end = clock() + millis

@@ -34,8 +34,6 @@ export interface Verdict {
    * violation.
    */
   readonly staleAfterStop: number
-  /** Late reads of values that the store does not have. */
-  readonly trusted: number
 }
 
 /** Clocks are read before and after what they time, and the store's counts in whole milliseconds. */
@@ -83,8 +81,7 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
     looked: of("looked").length,
     faults: lines.filter((line) => line["fault"] === true).length,
     latestMillis: reads.latestMillis,
-    staleAfterStop: reads.staleAfterStop,
-    trusted: reads.trusted
+    staleAfterStop: reads.staleAfterStop
   }
 }
 
@@ -233,60 +230,12 @@ const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
   })
 }
 
-/** How long memory trusts what it cannot follow, by default. */
-const maxStalenessMillis = 10_000
-
-/** For as long an operation that has failed, and has not succeeded since, counts as failing. */
-const failingMillis = 10_000
-
 /** The store names the keys of the class otherwise than its readers. */
 const idOf = ({ id }: Line): string | undefined => id?.replace(/^~bulk@[^:]*:\d+:/, "bulk:")
 
-/**
- * Whether a process read its own value, which the store does not have because a request failed, or was not made while
- * the store failed. Changes of such a value are not reported by key, so the process trusts it for a while.
- */
-const trustedShortly = (of: Of) => {
-  const byKey = new Set(of("follows").filter((line) => line["by"] !== "broadcast").map(({ process }) => process))
-  const place = (line: Line) => `${line.process} ${idOf(line)}`
-  const linesOf = (what: string) => groupBy(of(what), place)
-  const [values, ends, acquires, commits, changes] = [
-    linesOf("value"),
-    linesOf("loaded"),
-    linesOf("acquire"),
-    linesOf("commit"),
-    linesOf("changed")
-  ]
-  const faults = groupBy(requests.flatMap(of).filter(hasFailed), ({ process }) => process)
-  const hasLease = (made: Line): boolean => {
-    const before = values.get(place(made))!.findLast(({ at }) => at < made.at)?.at ?? -Infinity
-    return acquires.get(place(made))?.some(({ answer, at, until }) =>
-      answer === "Granted" && until <= made.at && at > before
-    ) === true
-  }
-  const isFailing = ({ process, until }: Line, from: number): boolean =>
-    faults.get(process)?.some((fault) => fault.at <= until && fault.until >= from - failingMillis) === true
-  return (read: Line): boolean => {
-    if (!byKey.has(read.process)) return false
-    const isOwn = (line: Line) => line["value"] === read["value"]
-    const made = values.get(place(read))?.find(isOwn)
-    if (made === undefined) return false
-    const failed = [
-      ...commits.get(place(read))?.filter((line) => line.at >= made.at && hasFailed(line)) ?? [],
-      ...changes.get(place(read))?.filter((line) => isOwn(line) && line["reached"] === false) ?? [],
-      ...hasLease(made) ? [] : ends.get(place(read))?.filter((line) => isOwn(line) && isFailing(line, made.at)) ?? []
-    ]
-    return failed.some((line) => read.at > line.at && read.at <= line.until + maxStalenessMillis)
-  }
-}
-
-const hasFailed = (line: Line): boolean => line["fault"] === true
-
-const requests = ["acquire", "commit", "set", "remove", "release"]
-
 /** The last request of each kind by the reader for the id, and when it last could not track changes. */
 const lastRequests = (of: Of, read: Line): string =>
-  ["follows", "acquire", "commit", "set", "remove", "changed", "tracked", "untracked"].flatMap((what) => {
+  ["acquire", "commit", "set", "remove", "changed", "tracked", "untracked"].flatMap((what) => {
     const last = of(what).findLast((line) =>
       line.process === read.process && (line.id === undefined || idOf(line) === read.id) && line.at < read.at
     )
@@ -295,7 +244,6 @@ const lastRequests = (of: Of, read: Line): string =>
 
 const checkReads = (of: Of, withinMillis: number) => {
   const bornAt = birthsOf(of)
-  const isTrustedShortly = trustedShortly(of)
   const missed = during([...of("lag"), ...neverTracked(of)])
   const lateness = latenessOf(of, missed)
   const stops = groupBy(of("stopped"), (line) => line.process)
@@ -307,7 +255,6 @@ const checkReads = (of: Of, withinMillis: number) => {
   const violations: Array<string> = []
   let latestMillis = 0
   let staleAfterStop = 0
-  let trusted = 0
   for (const [id, reads] of groupBy(of("read"), (line) => line.id!)) {
     const changes = of("changed").filter((line) => concerns(line, id))
     const own = new Map(
@@ -333,10 +280,6 @@ const checkReads = (of: Of, withinMillis: number) => {
         if (change.at <= born) continue
         if (isAfterStop(read, change)) staleAfterStop++
         const late = read.at - change.until - missed(read.process, change.until, read.at)
-        if (late > withinMillis && isTrustedShortly(read)) {
-          trusted++
-          break
-        }
         latestMillis = Math.max(latestMillis, late)
         if (late <= withinMillis + lateness(read.process, change.until, read.at)) continue
         violations.push(
@@ -348,7 +291,7 @@ const checkReads = (of: Of, withinMillis: number) => {
       }
     }
   }
-  return { violations, latestMillis, staleAfterStop, trusted }
+  return { violations, latestMillis, staleAfterStop }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -103,73 +103,18 @@ describe("the checker", () => {
       line("lag", 1, 40, { untracked: true }),
       read(500)
     ]],
-    ...(["broadcast", "keys"] as const).flatMap((by): typeof cases => {
-      const late = by === "keys" ? undefined : /of another process/
-      const follows = line("follows", 0, 0, { by })
-      const others = changed(20, 21, { process: "p2" })
-      return [
-        [`a value that could not be set, late, ${by}`, late, [
-          follows,
-          value(1),
-          changed(1, 3, { value: "p1 1", reached: false }),
-          others,
-          read(500)
-        ]],
-        [`a value that could not be stored, late, ${by}`, late, [
-          follows,
-          value(1),
-          commit(3, { fault: true, answer: undefined }),
-          others,
-          read(500)
-        ]],
-        [`a value that was loaded without a lease, late, ${by}`, late, [
-          follows,
-          line("acquire", 0.1, 0.5, { fault: true }),
-          value(1),
-          line("loaded", 2, 2, { value: "p1 1" }),
-          others,
-          read(500)
-        ]],
-        [`a value that was loaded past a store that failed, late, ${by}`, late, [
-          follows,
-          line("remove", 0.1, 0.2, { id: "other", fault: true }),
-          value(2),
-          line("loaded", 4, 4, { value: "p1 1" }),
-          others,
-          read(500)
-        ]],
-        [`a value that was loaded with a lease from a store that failed, late, ${by}`, /of another process/, [
-          follows,
-          line("remove", 0.1, 0.2, { id: "other", fault: true }),
-          granted(0.5),
-          value(2),
-          line("loaded", 4, 4, { value: "p1 1" }),
-          others,
-          read(500)
-        ]],
-        [`a value that was loaded past a store in order, late, ${by}`, /of another process/, [
-          follows,
-          value(2),
-          line("loaded", 4, 4, { value: "p1 1" }),
-          others,
-          read(500)
-        ]],
-        [`a value that could not be stored, much too late, ${by}`, /of another process/, [
-          follows,
-          value(1),
-          commit(3, { fault: true, answer: undefined }),
-          others,
-          read(10_100)
-        ]],
-        [`a value that was stored, late, ${by}`, /of another process/, [
-          follows,
-          value(1),
-          commit(3),
-          others,
-          read(500)
-        ]]
-      ]
-    }),
+    ["a value that could not be set, late", /of another process/, [
+      value(1),
+      changed(1, 3, { value: "p1 1", reached: false }),
+      changed(20, 21, { process: "p2" }),
+      read(500)
+    ]],
+    ["a value that could not be stored, late", /of another process/, [
+      value(1),
+      commit(3, { fault: true, answer: undefined }),
+      changed(20, 21, { process: "p2" }),
+      read(500)
+    ]],
     ["another's invalidation that has not reached the store", undefined, [
       value(1),
       changed(2, 3, { process: "p2", reached: false }),

@@ -9,7 +9,6 @@
  *     npm run consistency -- --store postgres    on a PostgreSQL server of its own
  *     npm run consistency -- --store tiers       on two machines: a folder of each, before one Redis server
  *     npm run consistency -- --store objects     on a bucket of a server of its own
- *     npm run consistency -- --store redis --coherence keys   one kind of reports (also auto), in place of all mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
@@ -34,7 +33,6 @@ const { values: args } = parseArgs({
     processes: { type: "string", default: "4" },
     stop: { type: "boolean", default: false },
     store: { type: "string", default: "disk" },
-    coherence: { type: "string", default: "mixed" },
     removes: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
@@ -68,7 +66,6 @@ const round = async (seed: number, seconds: number) => {
       seconds,
       processes: Number(args.processes),
       store: stores.find((store) => store === args.store) ?? "disk",
-      coherence: args.coherence as "broadcast" | "keys" | "auto" | "mixed",
       removes: args.removes,
       folder,
       isEnough
@@ -76,7 +73,7 @@ const round = async (seed: number, seconds: number) => {
     const lines = linesOf(file)
     const verdict = judge(lines)
     keep ||= verdict.violations.length > 0 && !args.stop
-    return { seed, kinds: lines.filter(({ what }) => what === "kind").length, ...ran, ...verdict }
+    return { seed, ...ran, ...verdict }
   } finally {
     if (keep) console.error(`kept: ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
@@ -94,7 +91,7 @@ const all = async (seconds: number): Promise<void> => {
           `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
           `${numbers.moved} transactions and ${numbers.looked} look-ups beside them; ` +
           `${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind, ${numbers.trusted} late reads of what the store does not have; ${numbers.fromCopies} reads of copies in tiers, at most ${
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking; ${numbers.fromCopies} reads of copies in tiers, at most ${
             numbers.oldestMillis.toFixed(0)
           } ms old; seen within ${numbers.latestMillis.toFixed(0)} ms; ` +
           `${violations.length} violations`

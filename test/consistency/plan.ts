@@ -60,8 +60,6 @@ export interface Plan {
   readonly url: string | undefined
   /** The folder of the machine, which is a tier before the server. `undefined`: there is one tier. */
   readonly machine: string | undefined
-  /** `"auto"`: the kind of reports changes about twice a second. */
-  readonly coherence: "broadcast" | "keys" | "auto"
   readonly file: string
   readonly seed: number
   /** The store answers late: otherwise it answers at once. */

@@ -23,8 +23,6 @@ export interface RunOptions {
   readonly processes: number
   /** The place that the processes share: a folder, a server, or a server behind the folders of two machines. */
   readonly store?: "disk" | "objects" | "postgres" | "redis" | "tiers" | undefined
-  /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
-  readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
   readonly folder: string
   /**
@@ -50,8 +48,6 @@ export interface Ran {
   /** How often a server pushed no changes for a while. */
   readonly silences: number
 }
-
-const kinds = ["broadcast", "keys", "auto", "auto", "keys"] as const
 
 const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
@@ -87,18 +83,19 @@ const theftsOfRedis: ReadonlyArray<(server: Server, thrown: Dice) => Promise<unk
   (server) => unlink(server, `${prefix}:v:*}plain`),
   (server) => server.ask("SCRIPT", "FLUSH"),
   (server) => hangUp(server),
-  (server, thrown) => hangUpOne(server, thrown),
-  // A server with a small table of the keys that were read reports the keys that it forgets.
-  (server, { below }) => server.ask("CONFIG", "SET", "tracking-table-max-keys", String(below(2) === 0 ? 5 : 1_000_000))
+  (server, thrown) => hangUpOne(server, thrown)
 ]
 
 const hangUpOne = async (server: Server, { pick }: Dice): Promise<void> => {
-  const clients = String(await server.ask("CLIENT", "LIST", "TYPE", "normal")).split("\n")
+  const clients = String(await server.ask("CLIENT", "LIST")).split("\n")
   const one = pick(clients.filter((line) => !line.includes("cmd=client|list")))
   await server.ask("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(one)?.[1] ?? "0")
 }
 
-const hangUp = (server: Server) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+const hangUp = async (server: Server): Promise<unknown> => {
+  await server.ask("CLIENT", "KILL", "TYPE", "pubsub")
+  return server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+}
 
 const robServer = (server: Server, thrown: Dice): Promise<number> =>
   // Another theft may have cut the connection of this one.
@@ -109,10 +106,10 @@ const unlink = async (server: Server, pattern: string): Promise<void> => {
   if (keys.length > 0) await server.ask("UNLINK", ...keys.map(String))
 }
 
-/** For a while the server pushes no changes. */
+/** For a while no process may subscribe to changes. */
 const deafen = async (server: Server, { below }: Dice): Promise<number> => {
   try {
-    await server.ask("ACL", "SETUSER", "default", "-client|tracking")
+    await server.ask("ACL", "SETUSER", "default", "-subscribe")
     await hangUp(server)
     await sleep(200 + below(1000))
     return 1
@@ -125,7 +122,7 @@ const deafen = async (server: Server, { below }: Dice): Promise<number> => {
 }
 
 const giveBack = (server: Server): Promise<unknown> =>
-  server.ask("ACL", "SETUSER", "default", "+client|tracking").catch(() => giveBack(server))
+  server.ask("ACL", "SETUSER", "default", "+subscribe").catch(() => giveBack(server))
 
 /** Removals by clean-up jobs, or by hand. */
 const removals: ReadonlyArray<(directory: string, database: string) => void> = [
@@ -172,8 +169,7 @@ const fill = async (root: string, { below }: Dice): Promise<number> => {
 const diskMegabytes = 16
 
 export const run = async (
-  { coherence = "mixed", folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }:
-    RunOptions
+  { folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }: RunOptions
 ): Promise<Ran> => {
   const program = await programOf(module)
   const thrown = dice(seed)
@@ -202,8 +198,6 @@ export const run = async (
         directory,
         url: server?.url ?? postgres?.url ?? bucket?.endpoint,
         machine: machines[(place >> 1) % 2],
-        // Each kind is used with and without delays.
-        coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
         file,
         seed: seed * 1000 + started,
         delays: place % 2 === 1,

@@ -1,5 +1,5 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
-import { Cause, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { Cause, Effect, Layer, Redacted, Schedule } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { ObjectStore } from "effect-cached/objects"
@@ -9,7 +9,6 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { FetchHttpClient } from "effect/http"
 import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
-import { choice } from "../../src/internal/defaults/redis.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { postgresWitness } from "../support/postgresWitness.ts"
 import { key as keyOfBucket } from "../support/s3.ts"
@@ -31,7 +30,7 @@ import {
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
-const { coherence, delays, directory, file, machine, name, seed, url } = plan
+const { delays, directory, file, machine, name, seed, url } = plan
 /** The id of a key class begins with the version of its schemas, which the check does not know. */
 const shortId = (id: unknown): unknown => typeof id === "string" ? id.replace(/^~bulk@.*(\w)\W*$/, "bulk:$1") : id
 
@@ -45,14 +44,6 @@ const { below, next, pick } = thrown
 
 const state = { isEnding: false }
 let made = 0
-
-// The kind of reports changes as often as changes arrive.
-if (coherence === "auto") {
-  Object.assign(choice, {
-    ...{ lookMillis: 50, countMillis: 400, restMillis: 0 },
-    ...{ below: Infinity, above: -1, least: 1, leastSampled: 1, sampleSize: 0 }
-  })
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the store
@@ -100,7 +91,6 @@ const isPostgres = url?.startsWith("postgres:")
 /** A bucket has neither locks nor transactions: those are in the folder. */
 const isBucket = url?.startsWith("http:") === true
 const places: Plan = isBucket ? { ...plan, url: undefined } : plan
-if (url !== undefined && !isPostgres && !isBucket) write("follows", { by: coherence })
 
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
@@ -115,7 +105,7 @@ const shared = url === undefined
     secretAccessKey: Redacted.make(keyOfBucket.secret),
     tagStaleness: objectsStalenessMillis / 2
   }).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
-  : RedisStore.make({ url, prefix, coherence })
+  : RedisStore.make({ url, prefix })
 
 const store = Effect.map(shared, (store) => {
   const told = isBucket ? recorded(store, recording) : tracked(recorded(store, recording), recording)
@@ -127,7 +117,7 @@ const bankStore = Effect.map(
     ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
     : isPostgres
     ? Effect.retry(PgStore.make({ url, schema: bankPrefix }), { times: 5 })
-    : RedisStore.make({ url, prefix: bankPrefix, coherence }),
+    : RedisStore.make({ url, prefix: bankPrefix }),
   (store) => delays ? delayed(store) : store
 )
 
@@ -325,12 +315,6 @@ await Effect.runPromise(
         yield* Effect.sleep(below(8))
       }
     })
-    if (coherence === "auto") {
-      yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) =>
-        Effect.sync(() => {
-          if (event._tag === "Reports") write("kind", { of: event.of })
-        })))
-    }
     // Those over a delayed store wait most of the time.
     const banking = Array.from({ length: delays ? 6 : 2 }, () => bankSteps)
     yield* Effect.all([...readers, guardedSteps, guardedSteps, ...banking], { concurrency: "unbounded" })

@@ -113,9 +113,9 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "of many ids of a group a change here is missed",
-    in: "idChanged",
-    find: "[idTag(id), groupTag(groupOf(id))]",
-    replace: "[idTag(id)]"
+    in: "tagsOf",
+    find: "tagsOfId(id).filter",
+    replace: "tagsOfId(id).slice(0, 1).filter"
   },
   {
     name: "a removal here leaves what was made of the entry",

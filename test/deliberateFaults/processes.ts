@@ -106,9 +106,10 @@ export const faults: ReadonlyArray<ProcessFault> = [
   {
     name: "reports of a server are ignored",
     store: "redis",
-    in: "onInvalidate",
-    find: `if (kind === "v" || kind === "f") return onEntry`,
-    replace: `if (kind === "f") return onEntry`
+    in: "listen",
+    find: "for (const change of Published.changesIn(published, String(text)))",
+    replace:
+      `for (const change of Published.changesIn(published, String(text)).filter(({ _tag }) => _tag !== "Changed"))`
   },
   overRedis(noSecondDrop),
   overRedis(versionsAfterLoad),
@@ -144,8 +145,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
   overRedis({
     name: "no generation guard",
     in: "entries",
-    find: `if ownOf("HGET", l, "g") ~= generation then return 0 end`,
-    replace: ""
+    find: `if ownOf("HGET", l, "g") ~= generation then return 0 end \${requireWritable}\${write}`,
+    replace: "${requireWritable}${write}"
   }),
   ...ordering.map((fault) => ({ ...fault, sought: "by hand", store: "postgres" }) as const),
   {

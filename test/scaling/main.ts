@@ -76,89 +76,14 @@ const measure = async (
 /** Clients that receive every change, as each process does, and do nothing else. */
 const listeners = async (server: Server, count: number) => {
   const clients = await Promise.all(Array.from({ length: count }, async () => {
-    const client = createClient({ url: server.url, RESP: 3, emitInvalidate: true })
-    client.on("error", () => {}).on("invalidate", () => {})
+    const client = createClient({ url: server.url, RESP: 3 })
+    client.on("error", () => {})
     await client.connect()
-    await client.sendCommand(["CLIENT", "TRACKING", "OFF"])
-    await client.sendCommand(["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", `${prefix}:v:`])
+    await client.subscribe(`${prefix}:m`, () => {})
     return client
   }))
   return () => clients.forEach((client) => client.destroy())
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// what a change costs, by kind of reports
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** Processes that each have read their share of the keys. */
-const fleet = { processes: 400, keys: 100_000, share: 0.01, writes: 2000 } as const
-
-const keyOf = (i: number): string => `${prefix}:v:${i % fleet.keys}`
-
-type Reports = "none" | "broadcast" | "keys"
-
-interface Change {
-  readonly micros: number
-  readonly pushes: number
-  readonly bytes: number
-}
-
-/** Measures the writes of one key each, while all processes receive the reports of this kind. */
-const changeCosts = async (reports: Reports): Promise<Readonly<Record<keyof typeof atOnce, Change>>> => {
-  const server = await startServer()
-  let pushes = 0
-  const writer = await createClient({ url: server.url }).connect()
-  const count = reports === "none" ? 0 : fleet.processes
-  const processes = await Promise.all(Array.from({ length: count }, async (_, n) => {
-    const client = createClient({ url: server.url, RESP: 3, emitInvalidate: true })
-    client.on("error", () => {}).on("invalidate", () => pushes++)
-    await client.connect()
-    await client.sendCommand(["CLIENT", "TRACKING", "OFF"])
-    const more = reports === "broadcast" ? ["BCAST", "PREFIX", `${prefix}:v:`] : []
-    await client.sendCommand(["CLIENT", "TRACKING", "ON", ...more])
-    const held = fleet.keys * fleet.share
-    // Each process begins elsewhere, so that each key has the same number of holders.
-    const from = n * held
-    for (let i = 0; i < held; i += 200) {
-      await client.sendCommand(["MGET", ...Array.from({ length: 200 }, (_, k) => keyOf(from + i + k))])
-    }
-    return client
-  }))
-  const write = async (from: number, concurrency: number): Promise<Change> => {
-    pushes = 0
-    const before = await usedBy(server)
-    for (let i = 0; i < fleet.writes; i += concurrency) {
-      await Promise.all(Array.from({ length: concurrency }, (_, k) =>
-        // Keys that no earlier write has changed, from all parts of the fleet.
-        writer.set(keyOf((from + i + k) * 17), record.text)))
-    }
-    await Promise.all(processes.map((client) => client.sendCommand(["PING"])))
-    const { micros, sent } = each(before, await usedBy(server), fleet.writes)
-    return { micros, bytes: sent, pushes: pushes / fleet.writes }
-  }
-  try {
-    return { alone: await write(0, atOnce.alone), together: await write(fleet.writes, atOnce.together) }
-  } finally {
-    for (const client of [writer, ...processes]) client.destroy()
-    await server.end()
-  }
-}
-
-const reportsTable = (costs: Readonly<Record<Reports, Awaited<ReturnType<typeof changeCosts>>>>): string =>
-  tableOf([
-    ["reports", "alone: processor time", "pushed keys", "bytes sent", "50 at once: processor time", "bytes sent"],
-    ...(["none", "broadcast", "keys"] as const).map((reports) => {
-      const { alone, together } = costs[reports]
-      return [
-        reports === "none" ? "none" : `\`"${reports}"\``,
-        `${alone.micros.toFixed(0)} µs`,
-        alone.pushes.toFixed(1),
-        alone.bytes.toFixed(0),
-        `${together.micros.toFixed(0)} µs`,
-        together.bytes.toFixed(0)
-      ]
-    })
-  ])
 
 const read = (key: string) =>
   Cached.ttl(Effect.succeed(record), { key, ttl: "1 hour" }) as Effect.Effect<unknown, never, Caching.Caching>
@@ -198,12 +123,12 @@ interface Kind {
   readonly onServer: number
   /** Invalidations and sets of each process, a second. */
   readonly writes: number
-  readonly memory: "off" | "broadcast" | "keys"
+  readonly memory: "on" | "off"
 }
 
 const kinds: ReadonlyArray<Kind> = [10, 100, 1000, 10_000].flatMap((processes): ReadonlyArray<Kind> =>
   ([[0.99, 0.9, 0.1], [0.9, 0.9, 1]] as const).flatMap(([inMemory, onServer, writes]) =>
-    (["broadcast", "keys", "off"] as const).map((memory): Kind => ({
+    (["on", "off"] as const).map((memory): Kind => ({
       processes,
       reads: 200,
       inMemory,
@@ -219,9 +144,7 @@ const loadOf = (costs: Costs, { inMemory, memory, onServer, processes, reads, wr
   // A key that memory lacks is as often missing on the server with memory as without.
   const loads = processes * reads * (1 - inMemory) * (1 - onServer)
   const changes = processes * writes
-  // By key, the process that writes and the processes with a copy receive the report.
-  const told = { off: 0, broadcast: processes, keys: 1 + fleet.share * processes }
-  const pushes = (loads + changes) * told[memory]
+  const pushes = (loads + changes) * (memory === "off" ? 0 : processes)
   const sum = (of: (used: Used) => number) =>
     (asked - loads) * of(costs.hit) + loads * of(costs.load) + changes * of(costs.removal) + pushes * of(costs.push)
   return {
@@ -280,7 +203,7 @@ const fleetsTable = (alone: Costs, together: Costs): string =>
         String(kind.processes),
         `${kind.inMemory * 100} %`,
         `${kind.writes}/s`,
-        kind.memory === "off" ? "off" : `\`"${kind.memory}"\``,
+        kind.memory,
         round(commands),
         round(pushes),
         (bytes / 1e6).toFixed(1),
@@ -290,32 +213,25 @@ const fleetsTable = (alone: Costs, together: Costs): string =>
   ])
 
 /** A thousand processes take minutes. */
-const schedules = [
-  ...[1, 2, 3].flatMap((seed) => [{ seed, processes: 100, byKey: false }, { seed, processes: 100, byKey: true }]),
-  { seed: 3, processes: 1000, byKey: false },
-  { seed: 1, processes: 1000, byKey: true }
-] as const
+const schedules = [...[1, 2, 3].map((seed) => ({ seed, processes: 100 })), { seed: 3, processes: 1000 }]
 
 const schedulesTable = (): string =>
   tableOf([
     [
       "processes",
       "seed",
-      "reports",
       "reads",
       "loads",
       "pushes",
       "lost connections",
-      "changes of kind",
       "promises broken"
     ],
-    ...schedules.map(({ byKey, processes, seed }) => {
-      const { counts, violations } = simulateFleet({ seed, processes, with: byKey ? ["pushes", "byKey"] : ["pushes"] })
+    ...schedules.map(({ processes, seed }) => {
+      const { counts, violations } = simulateFleet({ seed, processes, with: ["pushes"] })
       if (violations.length > 0) process.exitCode = 1
       for (const violation of violations.slice(0, 3)) console.log(`seed ${seed}: ${violation}`)
-      const { kinds, loads, lostConnections, pushes, reads } = counts
-      const reports = byKey ? "by key, changing" : kinds > 0 ? "changing" : "of all"
-      return [processes, seed, reports, reads, loads, pushes, lostConnections, kinds, violations.length].map(String)
+      const { loads, lostConnections, pushes, reads } = counts
+      return [processes, seed, reads, loads, pushes, lostConnections, violations.length].map(String)
     })
   ])
 
@@ -333,15 +249,9 @@ const machine =
   `Measured with Redis ${alone.version} and its clients on one machine of ${availableParallelism()} cores, with ${
     loadavg()[0]!.toFixed(0)
   } runnable processes on average. An idle machine needs less.`
-const reports = {
-  none: await changeCosts("none"),
-  broadcast: await changeCosts("broadcast"),
-  keys: await changeCosts("keys")
-}
 const ofSchedules = schedulesTable()
 const tables = {
   "unit costs": `${machine}\n\n${costsTable(alone, together)}`,
-  "reports": reportsTable(reports),
   "fleets": fleetsTable(alone, together),
   schedules: ofSchedules
 }

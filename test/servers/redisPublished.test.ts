@@ -1,13 +1,16 @@
-/** If a Redis server reports no changes to a user, processes publish them to each other. */
+/** Published changes of a Redis server: to whom they go, with which rights, and while a slot moves. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { Cached, CachePolicy, Transaction } from "effect-cached"
+import { Cause, Effect, Exit, Layer } from "effect"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
 import { until } from "../support/until.ts"
 
 const timeout = 180_000
+const together = { concurrency: "unbounded" } as const
 
 describe.skipIf(isMissing(program))("Redis · published changes", () => {
   let server: Server
@@ -18,186 +21,169 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
 
   const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
-  it.live.each([["messages", "1 hour"], ["none", "1 second"]] as const)(
-    "P2 · coherence %s is chosen without a warning: a change arrives by itself, or after maxStaleness",
-    ([coherence, maxStaleness]) =>
+  const subscribers = (prefix: string) =>
+    Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => Number((told as Array<unknown>)[1]))
+
+  it.live.each([["may not publish", ["-publish"]], ["may not use the channel", ["resetchannels"]]] as const)(
+    "a user who %s is refused, because no process would learn of its changes",
+    ([, rights]) =>
+      Effect.gen(function*() {
+        const url = yield* urlOf("silent", ...rights)
+        const layer = CacheLayer.redis({ url, prefix: freshPrefix() })
+        const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+        expect(exit).toMatchObject({ _tag: "Failure" })
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+        expect(String((error as Error).message)).toContain("publish")
+      }),
+    timeout
+  )
+
+  it.live(
+    "a user who may subscribe after all receives every change from then on",
+    () =>
       warned((warnings) =>
         Effect.scoped(Effect.gen(function*() {
+          const url = yield* urlOf("later", "-subscribe")
           const prefix = freshPrefix()
-          const [a, b, c] = [
-            yield* process(prefix),
-            yield* process(prefix, { coherence: "keys" }),
-            yield* process(prefix, { coherence, maxStaleness })
-          ]
-          const listeners = Effect.map(
-            ask("PUBSUB", "NUMSUB", `${prefix}:m`),
-            (told) => (told as Array<unknown>)[1] === (coherence === "messages" ? 1 : 0)
-          )
-          yield* until("the listener", listeners)
-          yield* a.read()
-          for (const [i, one] of [a, b, c].entries()) {
-            yield* until("c's memory", Effect.andThen(c.read(), c.isInMemory))
-            yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
-            for (const other of [a, b, c]) {
-              yield* until("the change", Effect.map(other.read(), (value) => value === -i - 1))
-            }
+          const [a, b] = [yield* process(prefix), yield* process(prefix, { url })]
+          yield* until("the other's subscription", Effect.map(subscribers(prefix), (count) => count === 1))
+          yield* until("the warning", Effect.sync(() => warnings.length > 0))
+          yield* urlOf("later")
+          for (let i = 0; (yield* subscribers(prefix)) < 2; i++) {
+            if (i === 400) throw new Error("it was not tried again")
+            yield* Effect.sleep("100 millis")
           }
-          expect((yield* c.use(Cached.stats)).coherence).toBe("none")
-          expect(warnings).toEqual([])
+          yield* until("both memories", areInMemory(a, b))
+          const value = yield* b.read()
+          yield* a.use(Cached.invalidate("k"))
+          yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+          expect(warnings).toHaveLength(1)
         }))
       ),
     timeout
   )
 
-  it.live.each(["-client|tracking", "-client|trackinginfo"])(
-    "P2 · where the server reports no changes to a user (%s), those that others publish arrive",
-    (right) =>
-      warned((warnings) =>
-        Effect.scoped(Effect.gen(function*() {
-          const url = yield* urlOf("deaf", right)
-          const prefix = freshPrefix()
-          const [a, b, c] = [
-            yield* process(prefix),
-            yield* process(prefix, { url }),
-            yield* process(prefix, { url })
-          ]
-          const areDeaf = Effect.map(
-            ask("PUBSUB", "NUMSUB", `${prefix}:m`),
-            (told) => (told as Array<unknown>)[1] === 2
-          )
-          yield* until("the listeners", areDeaf)
-          const all = [a, b, c]
-          yield* a.read()
-          let last = 0
-          const everywhere = (what: string, done: (value: number) => boolean) =>
-            Effect.gen(function*() {
-              for (const one of all) {
-                yield* until(what, Effect.map(one.read(), (value) => done(value)))
-                last = yield* one.read()
-              }
-              yield* until("all memories", areInMemory(...all))
-            })
-          yield* everywhere("the first value", () => true)
-          for (const [i, one] of all.entries()) {
-            yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour", tags: ["t"] }))
-            yield* everywhere("what was set", (value) => value === -i - 1)
-            // The process that sets it comes last, and a tracking process comes after an untracked one: entries that
-            // they derive again are published too.
-            for (const other of all.toSpliced(i, 1).toReversed().concat(one)) {
-              yield* until(
-                "what derives",
-                Effect.map(other.derived, (value) => value === -i - 1)
-              )
-            }
-          }
-          for (const one of all) {
-            const before = last
-            yield* one.use(Cached.invalidateTag("t"))
-            yield* everywhere("another load", (value) => value !== before)
-          }
-          for (const one of all) {
-            const before = last
-            yield* one.use(Cached.invalidate("k"))
-            yield* everywhere("another load", (value) => value !== before)
-          }
-          for (const one of all) {
-            const before = last
-            yield* one.use(Cached.clear)
-            yield* everywhere("another load", (value) => value !== before)
-          }
-          for (const [i, one] of all.entries()) {
-            yield* one.use(Transaction.run(Cached.set("k", 10 + i, { ttl: "1 hour" })))
-            yield* everywhere("the transaction", (value) => value === 10 + i)
-          }
-          expect(warnings.filter((warning) => warning.includes("cannot all be followed"))).toHaveLength(2)
-          expect(warnings.filter((warning) => warning.includes("The changes of"))).toHaveLength(2)
-        }))
-      ),
-    timeout
-  )
-
-  it.live.each([["that tracks", []], ["that is deaf", ["-client|tracking"]]] as const)(
-    "P2 · what %s changes as soon as it has started, and last before it ends, is published",
-    ([name, rights]) =>
+  it.live(
+    "a layer without memory does not subscribe, and its changes are published",
+    () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        const a = yield* process(prefix, { url: yield* urlOf("deaf", "-client|tracking") })
-        yield* until(
-          "the listener",
-          Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 1)
-        )
-        const url = yield* urlOf(name.replaceAll(" ", ""), ...rights)
-        for (const pause of ["0 millis", "500 millis"] as const) {
-          for (const change of [Cached.invalidate("k"), Cached.invalidateTag("t"), Cached.clear]) {
-            const before = yield* a.read()
-            yield* Effect.scoped(Effect.gen(function*() {
-              const b = yield* process(prefix, { url })
-              yield* Effect.sleep(pause)
-              yield* b.use(change)
-            }))
-            yield* until("another load", Effect.map(a.read(), (value) => value !== before))
-          }
-        }
+        const [a, b] = [yield* process(prefix, { memory: false }), yield* process(prefix)]
+        const value = yield* b.read()
+        yield* until("its memory", areInMemory(b))
+        expect(yield* subscribers(prefix)).toBe(1)
+        yield* a.use(Cached.invalidate("k"))
+        yield* until("the change", Effect.map(b.read(), (now) => now !== value))
       })),
     timeout
   )
 
   it.live(
-    "P2 · while every process tracks nothing is published, and one that may track after all receives every change",
+    "P2 · the result of a load is published, and so is anything that is not understood",
     () =>
       Effect.scoped(Effect.gen(function*() {
-        const url = yield* urlOf("later", "-client|tracking")
         const prefix = freshPrefix()
-        const published = Effect.map(ask("INFO", "commandstats"), (text) =>
-          /cmdstat_publish:calls=(\d+)/.exec(String(text))?.[1])
-        const a = yield* process(prefix)
-        const before = yield* published
-        yield* a.use(Cached.set("k", 1, { ttl: "1 hour" }))
-        yield* a.use(Cached.invalidateTag("t"))
-        expect(yield* published).toBe(before)
-        const b = yield* process(prefix, { url })
-        yield* until(
-          "the listener",
-          Effect.map(ask("EXISTS", `${prefix}:m:{${prefix}}`), (is) =>
-            is === 1)
-        )
-        yield* urlOf("later")
-        const listens = Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 1)
-        for (let i = 0; yield* listens; i++) {
-          if (i === 400) throw new Error("it was not tried again")
-          yield* Effect.sleep("100 millis")
-        }
+        const [a, b] = [yield* process(prefix), yield* process(prefix)]
+        yield* a.read()
+        yield* b.read()
         yield* until("both memories", areInMemory(a, b))
-        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        yield* ask("UNLINK", ...keys.map(String))
-        yield* until("another load", Effect.map(b.read(), (value) => value !== 1))
-      })),
-    timeout
-  )
-
-  it.live(
-    "P2 · the result of a load is published, too",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const url = yield* urlOf("loading", "-client|tracking")
-        const prefix = freshPrefix()
-        const [a, b] = [yield* process(prefix, { url }), yield* process(prefix, { url })]
-        const areDeaf = Effect.map(ask("PUBSUB", "NUMSUB", `${prefix}:m`), (told) => (told as Array<unknown>)[1] === 2)
-        yield* until("the listeners", areDeaf)
-        const value = yield* a.read()
-        yield* until("both memories", areInMemory(a, b))
-        // Neither process receives that change.
-        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        yield* ask("UNLINK", ...keys.map(String))
-        expect([yield* a.read(), yield* b.read()]).toEqual([value, value])
         const fresh = yield* CachePolicy.refresh(b.read())
-        expect(fresh).not.toBe(value)
         yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
-        // A message of another release is not understood: everything may have changed.
         yield* until("both memories", areInMemory(a, b))
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
         yield* ask("UNLINK", ...keys.map(String))
+        expect(yield* a.read()).toBe(fresh)
         yield* ask("PUBLISH", `${prefix}:m`, "{}")
         yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
+      })),
+    timeout
+  )
+
+  it.live(
+    "a subscriber that the server cuts off, because it does not read, empties its memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix), yield* process(prefix)]
+        const value = yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
+        const script = `for i = 1, 400 do redis.call("PUBLISH", ARGV[1], string.rep("x", 100000)) end
+        redis.call("PUBLISH", ARGV[1], "[]")`
+        yield* ask("EVAL", script, "0", `${prefix}:m`)
+        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+        yield* until("their subscriptions", Effect.map(subscribers(prefix), (count) => count === 2))
+        yield* a.use(Cached.invalidate("k"))
+        yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+      })),
+    timeout
+  )
+})
+
+describe.skipIf(isMissing(program))("Redis · published changes on a cluster", () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, timeout)
+  afterAll(() => cluster.end())
+
+  const build = (prefix: string) =>
+    Effect.map(
+      Layer.build(CacheLayer.redisCluster({ nodes: cluster.nodes, prefix, maxStaleness: "1 hour" })),
+      (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
+    )
+
+  it.live.each([1, 2])(
+    "P2 · tags that are invalidated while their slot moves are seen by the others, and what follows too (%i at once)",
+    (count) =>
+      Effect.scoped(Effect.gen(function*() {
+        const [from, to] = cluster.servers as [Server, Server]
+        const slot = hashTags.map(slotOf)[2 + count]!
+        const tags = Array.from({ length: 100_000 }, (_, i) => `tag ${i}`)
+          .filter((tag) => slotOf(hashOf(tag)) === slot).slice(0, count)
+        const ask = (server: Server, ...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+        const prefix = freshPrefix()
+        const [a, b] = [yield* build(prefix), yield* build(prefix)]
+        let loads = 0
+        const load = Effect.sync(() => ++loads)
+        const readAll = Effect.forEach(
+          tags,
+          (tag) => b(load.pipe(Cached.ttl({ key: `of ${tag}`, ttl: "1 hour", tags: [tag] })))
+        )
+        const storeHits = Effect.map(b(Cached.stats), ({ storeHits }) => storeHits)
+        const areInMemory = Effect.gen(function*() {
+          const before = [loads, yield* storeHits]
+          yield* readAll
+          return `${[loads, yield* storeHits]}` === `${before}`
+        })
+        const areSeen = (when: string) =>
+          Effect.gen(function*() {
+            yield* until("both memories", areInMemory)
+            const before = yield* readAll
+            yield* a(CachePolicy.strict(Effect.all(tags.map((tag) => Cached.invalidateTag(tag)), together)))
+            const areNewer = Effect.map(readAll, (now) => now.every((value, i) => value > before[i]!))
+            yield* until(`the invalidations ${when}`, areNewer)
+          })
+        yield* areSeen("before")
+        const fromId = String(yield* ask(from, "CLUSTER", "MYID"))
+        const toId = String(yield* ask(to, "CLUSTER", "MYID"))
+        yield* ask(to, "CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId)
+        yield* ask(from, "CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId)
+        const keys = (yield* ask(from, "CLUSTER", "GETKEYSINSLOT", String(slot), "100")) as ReadonlyArray<unknown>
+        expect(keys).toHaveLength(count)
+        const migrate = (key: unknown) => ask(from, "MIGRATE", "127.0.0.1", String(to.port), String(key), "0", "5000")
+        // The script of an invalidation runs at the new owner, and the subscribers are at the former one.
+        for (const key of keys) {
+          yield* migrate(key)
+          yield* areSeen("meanwhile")
+        }
+        for (const server of cluster.servers.slice(0, 3)) {
+          yield* ask(server, "CLUSTER", "SETSLOT", String(slot), "NODE", toId)
+        }
+        yield* Effect.sleep("1 second")
+        yield* areSeen("afterwards")
       })),
     timeout
   )

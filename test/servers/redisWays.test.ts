@@ -108,9 +108,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
       await settle()
       await runtime.runPromise(here as Effect.Effect<unknown>)
       await settle()
-      const until = proxy.roundTrips("TRACKING")
+      const until = proxy.roundTrips("subscribe")
       await runtime.runPromise(run as Effect.Effect<unknown>)
-      return proxy.roundTrips("TRACKING") - until
+      return proxy.roundTrips("subscribe") - until
     }
     for (const make of Object.values(operations)) {
       const seen = new Map<number, number>()

@@ -107,8 +107,6 @@ export const drawn = {
   explains: false,
   /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
   pushes: true,
-  /** Several processes whose store pushes changes: to some only of what they have read, to others in changing ways. */
-  byKey: true,
   /** Several processes: some values are set by transactions, which may fail. */
   transactions: true,
   /** Several processes: they look up stored entries, and set and remove several ids in one call. */
@@ -160,7 +158,6 @@ const later = {
   layers: 0x59f1_11f1,
   classes: 0x923f_82a4,
   pushes: 0x6a09_e667,
-  byKey: 0x2748_774c,
   transactions: 0xbb67_ae85,
   tiers: 0x243f_6a88,
   patterns: 0x8ca2_5e61,

@@ -102,8 +102,6 @@ export interface Counts {
   /** Reads by another cache of the same process. */
   ofOtherLayers: number
   pushes: number
-  /** How often a process has changed to reports of what it has read. */
-  kinds: number
   lostConnections: number
   /** Invalidations by pattern. */
   patterns: number
@@ -127,7 +125,6 @@ export const noCounts = (): Counts => ({
   lookups: 0,
   ofOtherLayers: 0,
   pushes: 0,
-  kinds: 0,
   lostConnections: 0,
   patterns: 0,
   afterSetBack: 0
@@ -230,23 +227,16 @@ export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOri
   kind === "id" && origin.isUnasked && process === origin.process &&
   layer !== origin.layer
 
-/**
- * Changes of a value that the store does not have are not reported by key, so its process trusts it for a while. It
- * reads its own unacknowledged value for as long, whatever it has missed.
- */
+/** A process reads its own unacknowledged value for a while, whatever it has missed. */
 const isTrustedShortly = (
-  { config: { features, maxStaleness }, writes }: Fleet,
+  { config: { maxStaleness }, writes }: Fleet,
   { begunAt, process }: FleetRead,
   origin: FleetOrigin
-): boolean => {
-  if (origin.process !== process) return false
-  if (origin._tag === "Load") {
-    return features.includes("byKey") && origin.owner === undefined && begunAt <= origin.endedAt + maxStaleness
-  }
-  return writes.some(({ acknowledged, asked, doneAt }) =>
+): boolean =>
+  origin.process === process &&
+  writes.some(({ acknowledged, asked, doneAt }) =>
     asked === origin.n && !acknowledged && begunAt <= doneAt + maxStaleness
   )
-}
 
 /** How often a process asks what others did. */
 const pollMillis = 50

@@ -65,10 +65,6 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     self.applied.set(`${from} ${kind} ${target}`, at)
     if (kind === "id") self.endedAt.set(target, at)
   }
-  /** The server remembers that a process has read this. */
-  const remember = (process: number, read: string): void => {
-    for (const follower of followers) if (follower.process === process) follower.remembered?.add(read)
-  }
   const tell = (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>): void => {
     log.push({ from, change })
     for (const follower of followers) follower.tell(from, change)
@@ -113,7 +109,6 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
   const remove = (from: number, fullId: string) => {
     const id = nameOf(fullId)
-    remember(from, fullId)
     self.say(() => `[${from}] removes ${id}`)
     apply(from, "id", id)
     tell(from, { _tag: "Changed", id: fullId })
@@ -241,12 +236,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   })
 
   const tagsOf = (process: number): Store.SyncTags => ({
-    version: (tag) => {
-      remember(process, `tag ${tag}`)
-      return forgotten.has(tag) ? undefined : markers.version(tag)
-    },
+    version: (tag) => forgotten.has(tag) ? undefined : markers.version(tag),
     markers: (tags, newVersion) => {
-      for (const tag of tags) remember(process, `tag ${tag}`)
       const lost = tags.filter((tag) => forgotten.delete(tag))
       if (lost.length > 0) markers.invalidate(lost, newVersion)
       return markers.markers(tags, newVersion)
@@ -310,19 +301,10 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         }
         const follower: Follower = {
           process,
-          kind: isByKey(process) ? "reads" : "all",
-          remembered: isByKey(process) ? new Set() : undefined,
           tell: (from, change) => {
             // A process knows what it has written itself; it does not know what it has removed.
             const isOwn = from === process && (change._tag === "TagChanged" || entries.has(nameOf(change.id)))
-            const read = change._tag === "TagChanged" ? `tag ${change.tag}` : change.id
-            // It reads its own write to recognize it, so the server remembers that.
-            if (isOwn) follower.remembered?.add(read)
-            // It reads the marker of a tag again to recognize its version.
-            const isRead = isOwn || follower.remembered?.has(read) === true
-            if (!isOwn && change._tag === "Changed") follower.remembered?.delete(read)
             if (isLost || isOwn || !self.processes[process]!.isAlive()) return
-            if (follower.kind === "reads" && !isRead) return
             if (fails(config.gaps / 10)) return lose()
             const callOff = self.after(thrown.pick([0, 1, thrown.below(10), thrown.below(latestPushMillis)]), () => {
               onTheWay.delete(callOff)
@@ -342,60 +324,14 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         followers.add(follower)
         // The answer of the server takes its time.
         yield* Effect.sleep(thrown.below(10))
-        // The server answers in order, on one connection: what it was asked before is answered by then.
-        if (isByKey(process)) yield* Effect.sleep(latestAnswerMillis)
         if (!isLost) {
           for (const deaf of self.deaf[process]!) deaf.until = Math.min(deaf.until, self.now())
           self.say(() => `[${process}] hears from now on`)
           Queue.offerUnsafe(queue, { _tag: "Coherent" })
         }
-        if (extras.features.has("byKey") && !isByKey(process)) {
-          Queue.offerUnsafe(queue, { _tag: "Reports", of: "all" })
-          yield* Effect.forkScoped(changeKinds(process, queue, follower))
-        }
         yield* Deferred.await(lost)
       })
     )
-  }
-
-  /** A third of the processes receives reports of what it has read only; the others change between the kinds. */
-  const isByKey = (process: number): boolean => extras.features.has("byKey") && process % 3 === 0
-
-  const changeKinds = (
-    process: number,
-    queue: Queue.Enqueue<Store.Change, CacheError.StoreError>,
-    follower: Follower
-  ): Effect.Effect<void> => {
-    const thrown = extras.diceOf("byKey")
-    const some = (millis: number) => Effect.sleep(thrown.below(millis))
-    const offer = (change: Store.Change) => void Queue.offerUnsafe(queue, change)
-    return Effect.gen(function*() {
-      // A schedule ends when no timer is left.
-      for (let left = 5; left > 0 && !self.healthy; left--) {
-        yield* some(150)
-        follower.remembered = new Set()
-        yield* some(5)
-        const held = yield* Effect.callback<Store.Held>((resume) =>
-          offer({ _tag: "Reports", of: "both", answer: (held) => resume(Effect.succeed(held)) })
-        )
-        for (const { id, tags } of held.entries()) {
-          yield* some(3)
-          follower.remembered.add(id)
-          for (const tag of tags) follower.remembered.add(`tag ${tag}`)
-        }
-        follower.kind = "reads"
-        self.counts.kinds++
-        self.say(() => `[${process}] receives what it has read`)
-        offer({ _tag: "Reports", of: "reads" })
-        yield* some(150)
-        // Half of them end with the reports of what they have read.
-        if (left === 1 && process % 3 === 1) return
-        follower.kind = "all"
-        follower.remembered = undefined
-        self.say(() => `[${process}] receives all`)
-        offer({ _tag: "Reports", of: "all" })
-      }
-    })
   }
 
   const isPushing = extras.features.has("pushes")
@@ -433,11 +369,9 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       name: "shared",
       capabilities: { shared: true },
       get: (id) => {
-        remember(process, id)
         return entries.get(nameOf(id))
       },
       set: (id, entry) => {
-        remember(process, id)
         set(process, id, entry)
       },
       remove: (id) => remove(process, id),
@@ -487,7 +421,6 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         ...store,
         acquire,
         acquireMany,
-        capabilities: isPushing && isByKey(process) ? { ...store.capabilities, changes: "reads" } : store.capabilities,
         getUnsafe: undefined,
         ...distanceOf(extras),
         ...isPushing ? { changesUnsafe: undefined, changes: follow(process) } : {}
@@ -507,14 +440,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
 /** A subscriber to changes. */
 interface Follower {
   readonly process: number
-  kind: "all" | "reads"
-  /** The ids and tags that it has read. `undefined` if the server does not remember that. */
-  remembered: Set<string> | undefined
   readonly tell: (from: number, change: Extract<Store.Change, { readonly _tag: "Changed" | "TagChanged" }>) => void
 }
-
-/** How late the server answers a command, as long as nothing goes wrong. */
-const latestAnswerMillis = 45
 
 const unavailable = (operation: string) =>
   new CacheError.StoreError({ store: "shared", operation, reason: "Unavailable" })

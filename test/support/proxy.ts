@@ -23,8 +23,6 @@ export interface Proxy {
   readonly swallowAt: (text: string) => Promise<void>
   /** Sends to another server from now on, and cuts every connection. */
   readonly redirect: (port: number) => void
-  /** Sends bytes to the server in the name of every client that has sent a text, as if they had come from it. */
-  readonly inject: (bytes: string, clients: string) => void
   /** Cuts every connection now. */
   readonly cut: () => void
   readonly end: () => Promise<void>
@@ -130,11 +128,6 @@ export const startProxy = (to: number): Promise<Proxy> =>
         redirect: (port) => {
           goal = port
           cut()
-        },
-        inject: (bytes, clients) => {
-          for (const [client, server] of pairs) {
-            if (begun.get(client)?.includes(clients) === true) server.write(bytes)
-          }
         },
         cut,
         end: () => {

@@ -19,14 +19,14 @@ import * as Config from "./options.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas" | "coherence"> {}
+export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
  * How to connect: the options of `RedisStore.makeCluster`, without those about stored values.
  * @category options
  * @since 0.1.0
  */
-export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas" | "coherence"> {}
+export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
  * Opens a guard store on a Redis server until the scope closes. Processes with the same server and prefix share limits.

@@ -31,7 +31,7 @@ export const lockOver = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Lock.Lock, never, Scope.Scope> {
   const { keys, wire } = session
   const self: Locks = { debts, session, tokens: Tokens.make(yield* Tokens.Seed), isUsed: false }
-  const messages = yield* Messages.make(wire, keys.allChannels)
+  const messages = yield* Messages.make(wire, keys.released)
   const sweep = Effect.suspend(() => self.isUsed ? sweepLocks(session) : Effect.void)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(Limits.lockSweepMillis), sweep)))
   return Lock.make({

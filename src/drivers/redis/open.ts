@@ -11,6 +11,7 @@ import { control } from "./session/era.ts"
 import { evaluate } from "./session/evaluate.ts"
 import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
+import { silence } from "./tracking/published.ts"
 
 export interface Opened {
   readonly session: Session.Session
@@ -34,7 +35,9 @@ export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Retur
   const session = Session.make({ keys, scripts, wire, replicas, waitMillis })
   const [rights, era] = yield* Effect.all([
     Effect.callback<unknown>((resume) => {
-      const call = { script: scripts.rights, tag: keys.controlTag, rest: ["1", `${keys.era}:rights`] }
+      const channel = Session.channelOf(session, keys.controlTag)
+      const rest = ["1", `${keys.era}:rights`, channel, silence]
+      const call = { script: scripts.rights, tag: keys.controlTag, rest }
       evaluate(session, call, (answer) => resume(Effect.succeed(answer)))
     }),
     Effect.callback<unknown>((resume) => control(session, (answer) => resume(Effect.succeed(answer))))

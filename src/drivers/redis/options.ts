@@ -46,17 +46,7 @@ interface CommonOptions {
    * @default 0
    */
   readonly replicas?: number | undefined
-  /**
-   * How memory learns of changes by other processes. `"broadcast"`: the server reports every change to every process.
-   * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"auto"`: whichever
-   * of the two suits this process. `"messages"`: processes notify each other. `"none"`: not at all. With the last two,
-   * memory is trusted for `maxStaleness`.
-   * @default `"auto"`
-   */
-  readonly coherence?: Coherence | undefined
 }
-
-export type Coherence = "auto" | "broadcast" | "keys" | "messages" | "none"
 
 export interface ServerOptions extends CommonOptions {
   /**
@@ -123,11 +113,10 @@ export interface Config {
   readonly maxValue: number
   readonly replicas: number
   readonly commandMillis: number
-  readonly coherence: Coherence
   readonly scrub: Scrub
 }
 
-const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas", "coherence"] as const
+const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas"] as const
 
 export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
 
@@ -191,7 +180,7 @@ const databaseOf = (what: string, given: number | undefined, ofUrl: number | und
 }
 
 /** The functions that a client must have. Clients of other libraries or of older releases lack some of them. */
-const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe", "sendCommand", "subscribe"] as const
+const functionsOfClient = ["connect", "destroy", "duplicate", "on", "sSubscribe", "sendCommand", "subscribe"] as const
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise
@@ -232,22 +221,18 @@ export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): 
 }
 
 const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray<Settings | undefined>) => {
-  const { coherence, connect, prefix, replicas } = options
+  const { connect, prefix, replicas } = options
   if (connect !== undefined && connect !== "required" && connect !== "eventually") {
     refuse(what, "\"connect\" must be \"required\" or \"eventually\"")
   }
   if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0)) {
     refuse(what, "\"replicas\" must be a whole number from 0")
   }
-  if (coherence !== undefined && !coherences.has(coherence)) {
-    refuse(what, "\"coherence\" must be \"auto\", \"broadcast\", \"keys\", \"messages\" or \"none\"")
-  }
   return {
     prefix: prefixOf(what, prefix),
     isRequired: (connect ?? Limits.connect) === "required",
     maxValue: bytesOf(what, options.maxValue),
     replicas: replicas ?? Limits.replicas,
-    coherence: coherence ?? Limits.coherence,
     commandMillis: Math.min(
       longestMillis,
       positiveMillis(`storeTimeout of ${what}`, options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis)
@@ -255,8 +240,6 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
     scrub: scrubbing(all.flatMap((settings) => settings?.password === undefined ? [] : secretsOf(settings.password)))
   }
 }
-
-const coherences: ReadonlySet<Coherence> = new Set(["auto", "broadcast", "keys", "messages", "none"] as const)
 
 const longestMillis = 2 ** 30
 
@@ -402,5 +385,4 @@ const refuse: (what: string, message: string) => never = (what, message) => {
 }
 
 /** Whether an option concerns the connection. Locks and guards do not accept the options about stored values. */
-export const isOfConnection = (option: string): boolean =>
-  option !== "maxValue" && option !== "replicas" && option !== "coherence"
+export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"

@@ -14,7 +14,7 @@ export const stream = <E, R>(
   listen: (offer: Offer) => Effect.Effect<unknown, E, R | Scope.Scope>
 ): Stream.Stream<Change, E, Exclude<R, Scope.Scope>> =>
   Stream.suspend(() => {
-    const waiting: Waiting = { ids: new Set(), tags: new Set(), others: [], bits: undefined }
+    const waiting: Waiting = { ids: new Map(), tags: new Set(), others: [], bits: undefined }
     const signals = Stream.callback<void, E, R>((queue) =>
       listen((change) => {
         if (isEmpty(waiting)) Queue.offerUnsafe(queue, undefined)
@@ -25,7 +25,8 @@ export const stream = <E, R>(
   })
 
 interface Waiting {
-  ids: Set<string>
+  /** The changed ids, and whether their markers are deleted. */
+  ids: Map<string, boolean>
   tags: Set<string>
   /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */
   others: ReadonlyArray<Change>
@@ -35,7 +36,7 @@ interface Waiting {
 
 /** Adds a change. Equal changes are merged, because it suffices to apply one of them after all have arrived. */
 const keep = (self: Waiting, change: Change): void => {
-  if (change._tag === "Changed") keepId(self, change.id)
+  if (change._tag === "Changed") keepId(self, change.id, change.endsMarkers === true)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
   else {
     const other = change._tag === "TagChanged" ? { _tag: "Gap" } as const : change
@@ -46,24 +47,26 @@ const keep = (self: Waiting, change: Change): void => {
 const isEmpty = ({ bits, ids, others, tags }: Waiting): boolean =>
   ids.size === 0 && tags.size === 0 && others.length === 0 && bits === undefined
 
-const keepId = (self: Waiting, id: string): void => {
+const keepId = (self: Waiting, id: string, endsMarkers: boolean): void => {
   if (self.bits !== undefined) return mark(self.bits, id)
-  self.ids.add(id)
+  self.ids.set(id, endsMarkers || self.ids.get(id) === true)
   if (self.ids.size <= waitingChanges) return
   self.bits = new Uint8Array(1 << 20)
-  for (const one of self.ids) mark(self.bits, one)
-  self.ids = new Set()
+  for (const one of self.ids.keys()) mark(self.bits, one)
+  self.ids = new Map()
 }
 
 const take = (self: Waiting): ReadonlyArray<Change> => {
   const { bits, ids, others, tags } = self
-  self.ids = new Set()
+  self.ids = new Map()
   self.tags = new Set()
   self.others = []
   self.bits = undefined
   const changes = [...others]
   if (bits !== undefined) changes.push({ _tag: "ManyChanged", mayBe: (id) => isMarked(bits, id) })
-  for (const id of ids) changes.push({ _tag: "Changed", id })
+  for (const [id, endsMarkers] of ids) {
+    changes.push(endsMarkers ? { _tag: "Changed", id, endsMarkers } : { _tag: "Changed", id })
+  }
   for (const tag of tags) changes.push({ _tag: "TagChanged", tag })
   return changes
 }

@@ -26,9 +26,6 @@ export const knownDurations = 10_000
 /** From this many keys on, the lookup of a bulk call begins in a turn of its own. */
 export const longCall = 4096
 
-/** The entries that are remembered because a change of them was reported, to count those that had not changed. */
-export const toldIds = 1000
-
 /** The maximum number of remembered ids for which a failed load has ruled out falling back to the stale value. */
 export const answeredIds = 10_000
 

@@ -12,9 +12,6 @@ export const replicas = 0
 /** By default, a layer starts even if the server is unreachable, and uses the server once it is reachable. */
 export const connect = "eventually" as const
 
-/** By default, the server first reports every change to a process, and less if little of that concerns the process. */
-export const coherence = "auto" as const
-
 export const connection = {
   connectMillis: 1000,
   /** The pause before the first attempt to reconnect. Each later pause is twice as long. */
@@ -45,49 +42,18 @@ export const cluster = {
 export const tracking = {
   /** How often a process checks whether a missing server is back. */
   lookMillis: 50,
-  /** How often a process asks the server whether it still tracks changes for a connection. */
+  /** How often a process asks whether all changes have arrived, and reads the era. */
   heartbeatMillis: 500,
-  /** The shortest time limit for an answer on the tracking connection, such as to a heartbeat. Grows with distance. */
+  /** The shortest time limit for an answer on a connection for changes, such as to a heartbeat. Grows with distance. */
   answerMillis: 500,
+  /** How many such time limits in a row may pass while messages arrive before the answer. */
+  answerRounds: 20,
   /** The number of heartbeats after which the server is asked again whether it is a master. */
   beatsPerRole: 10,
-  /** The number of heartbeats after which a process checks whether the server's table of read keys is full. */
-  beatsPerTable: 60,
-  /** The number of reports to be answered by a read after which it checks that at the next heartbeat. */
-  askedPerTable: 1000,
-  /** The server's default limit for this table, and up to which multiple of it a table counts as full. */
-  tableKeys: 1_000_000,
-  tableTolerance: 1.01,
-  /** A table that was full has room again below this share of its limit. */
-  tableRoom: 0.95,
-  /** How many of its own writes a process remembers, with the first bytes of their entries. */
-  ownWrites: 10_000,
-  /** How many tags are remembered with their versions. */
-  tagVersions: 100_000,
-  /** If an invalidation is not matched to this process's writes within this time, it counts as another process's. */
-  ownWriteMillis: 50,
-  /** How many checks are made while `ownWriteMillis` passes. */
-  ownWriteLooks: 2,
-  /** How often a process that is not permitted to track changes announces this to other processes. */
-  announceMillis: 5000,
-  /** How often a process that is not permitted to track changes tries again. */
+  /** How many of its own messages a process remembers, to notice one that comes late. */
+  ownMessages: 10_000,
+  /** How often a process that may not subscribe to changes tries again. */
   refusedMillis: 30_000
-}
-
-/** When a process with `coherence: "auto"` changes to the other kind of reports. */
-export const choice = {
-  lookMillis: 1000,
-  /** For how long the reports are counted before they decide, and the time between two changes. */
-  countMillis: 60_000,
-  restMillis: 600_000,
-  /** The process asks for reports by key below the first share of changes that concern it, for all above the second. */
-  below: 0.2,
-  above: 0.8,
-  /** How many changes must have been counted: of all, or of the entries whose changes are counted under "keys". */
-  least: 100,
-  /** Under "keys", the changes of one in 64 ** 2 entries are counted. */
-  sampleSize: 2,
-  leastSampled: 20
 }
 
 /** How often a process tries again to acquire a lock, in addition to the attempts that messages trigger. */

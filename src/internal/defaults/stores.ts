@@ -67,7 +67,6 @@ export const byteStorages = { keyLength: 180, concurrency: 16, longestMillis: 2_
  */
 export const middleTiers = {
   tagsKnown: 10_000,
-  idsAsked: 50_000,
   leaseMillis: 10_000,
   removedAtOnce: 256,
   copiesAtOnce: 256,

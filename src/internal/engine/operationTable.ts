@@ -201,7 +201,6 @@ const counted = (engine: Engine) => ({
   removals: { ...engine.memory.removals },
   size: engine.memory.entries.size,
   weight: engine.memory.weight,
-  coherence: engine.storeTier?.steps.coherence(engine.storeTier) ?? "none" as const,
   classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, withRatios(counters)]))
 })
 
@@ -215,7 +214,6 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
       removals: { ...noRemovals },
       size: 0,
       weight: 0,
-      coherence: "none" as const,
       classes: {}
     }))
 }

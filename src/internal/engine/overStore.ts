@@ -8,7 +8,7 @@ import { type Cache, type Operation, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore, markUnsent } from "./invalidation/replay.ts"
-import { coherence, track } from "./invalidation/tracking.ts"
+import { track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { endQuestions } from "./read/askStore.ts"
 import { storeReads } from "./read/storeReads.ts"
@@ -26,7 +26,6 @@ const steps: StoreSteps = {
   remove: removeInStore,
   send: sendToStore,
   removeLater: (tier, id) => markUnsent(tier, Pending.add(tier.pending, { _tag: "Id", id })),
-  coherence,
   close: closeStore
 }
 

@@ -113,8 +113,8 @@ export interface Flight {
 
   /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** Whether the store may not have reported what has changed since the load began. Callers that join read again. */
-  isBlind: boolean
+  /** Whether changes since the load began may not be known. Callers that join read again. */
+  isOutdated: boolean
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined
   /** The `expiresAt` of a good stored value that this load replaces. Until then, no failure may overwrite the value. */

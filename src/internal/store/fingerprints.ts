@@ -116,7 +116,7 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
         ? removingOthers([id], store.set(id, entry))
         : Effect.tap(store.set(id, entry, condition), (isSet) => removeAlso(isSet ? [id] : [], Effect.void)),
     setMany: (requests) => removingOthers(requests.map(({ id }) => id), store.setMany(requests)),
-    remove: (id, options) => removeAlso([id], store.remove(id, options)),
+    remove: (id) => removeAlso([id], store.remove(id)),
     removeMany: (ids) => removeAlso(ids, store.removeMany(ids)),
     // Not in the same step, because a cluster has the others in other slots.
     transact: store.transact && (({ checks, steps }) => {

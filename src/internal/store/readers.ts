@@ -79,9 +79,6 @@ export const isChange = (change: Change | null | undefined): boolean => {
     case "Gap":
     case "Coherent":
       return true
-    case "Reports":
-      return (change.of === "all" || change.of === "both" || change.of === "reads") &&
-        (change.answer === undefined || typeof change.answer === "function")
     case "Partial":
       return change.why === undefined || change.why instanceof StoreError
     default:

@@ -17,7 +17,6 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       size,
       limit: size > maxBytes ? ["maxSize", maxBytes] : ["minSize", minBytes]
     }))
-  const remove = ({ entry, id }: SetRequest) => store.remove(id, { keptUntil: entry.meta.expiresAt })
   const { transact } = store
   return {
     ...store,
@@ -25,14 +24,14 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       if (fits({ entry })) return store.set(id, entry, condition, ...rest)
       // The old entry must not remain, because the caller meant to replace it.
       const refused = refuse("set", { id, entry })
-      return condition === undefined ? Effect.andThen(remove({ id, entry }), refused) : refused
+      return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
     // Sets the entries that fit, removes the old entries of the other ids, and then fails.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)
       return store.setMany(requests.filter(fits)).pipe(
-        Effect.andThen(Effect.forEach(others, remove, { concurrency: "unbounded", discard: true })),
+        Effect.andThen(store.removeMany(others.map(({ id }) => id))),
         Effect.andThen(refuse("set", others[0]!))
       )
     },

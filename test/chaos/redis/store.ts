@@ -16,15 +16,8 @@ export interface Where {
   readonly prefix: string
 }
 
-/** Every second process receives only the changes of what it has read. */
-export const followsBy = (name: string) => Number(/\d+/.exec(name)) % 2 === 1 ? "keys" : "auto"
-
-export const storeOf = ({ isCluster, witness: _, ...where }: Where, name: string) => {
-  const options = { ...where, coherence: followsBy(name) } as const
-  return Effect.orDie(
-    isCluster === true ? RedisStore.makeCluster(options as RedisStore.ClusterOptions) : RedisStore.make(options)
-  )
-}
+export const storeOf = ({ isCluster, witness: _, ...where }: Where) =>
+  Effect.orDie(isCluster === true ? RedisStore.makeCluster(where as RedisStore.ClusterOptions) : RedisStore.make(where))
 
 /** Writes down how late the machine itself is. */
 export const watchLateness = ({ prefix, witness: url }: Where, name: string, recorder: Recorder): void =>

@@ -334,14 +334,10 @@ const attacks: ReadonlyArray<Attack> = [
     strike: repeatedly<Single>(100, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
   }),
   attack({
-    name: "tracking switched off by hand",
-    arena: proxied(),
+    name: "connections for changes killed",
+    arena: single(),
     unheardMillis,
-    // The first line silences the answer to the second.
-    strike: repeatedly<Single>(
-      700,
-      async ({ proxy }) => proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", "BCAST")
-    )
+    strike: repeatedly<Single>(700, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "pubsub"))
   }),
   attack({
     name: "markers, leases, counts and entries evicted",

@@ -3,85 +3,6 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "a full tracking table is noticed only every half minute",
-    in: "beat",
-    find: "|| tables.get(session)!.asked >= Limits.tracking.askedPerTable",
-    replace: "",
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "the kind of reports changes with a gap: the server never learns what memory holds",
-    in: "toKeys",
-    find: "yield* Reader.register(session, held)",
-    replace: "void held",
-    by: "test/servers/redisAuto.test.ts"
-  },
-  {
-    name: "when the kind of reports changes, the markers of tags in memory are not tracked",
-    in: "register",
-    find: "named.push(markerOf(tag))",
-    replace: "void markerOf(tag)",
-    by: "test/servers/redisAuto.test.ts"
-  },
-  {
-    name: "a value that was under way while the kind of reports changed stays in memory",
-    in: "noteReports",
-    find: `if (of === "both") outdateAll(self)`,
-    replace: `if (of === "both") void self`,
-    by: "test/servers/redisAuto.test.ts"
-  },
-  {
-    name: "a slot that has moved goes unnoticed, with the keys that were read in it",
-    in: "adopt",
-    find: "if (haveMoved)",
-    replace: "if (haveMoved && owners.length === 0)",
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "two caches over one store take the reports of what they have read from each other",
-    in: "claim",
-    find: "readers.has(session)",
-    replace: "readers.has({} as never)",
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "a lost connection for reads goes unnoticed",
-    in: "use",
-    find: "Connection.isDown(self, why)",
-    replace: "",
-    // The next heartbeat would notice it, too.
-    also: [{ in: "look", find: "if (!isOn)", replace: "if (isOn === undefined)" }],
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "a redirect that has died goes unnoticed",
-    in: "look",
-    find: "if (!isOn)",
-    replace: "if (isOn === undefined)",
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "a process receives the changes of keys that it has not read",
-    in: "listen",
-    find: "isByKey ? keys.trackedControl : keys.tracked",
-    replace: "keys.tracked",
-    by: "test/servers/redisKeys.test.ts"
-  },
-  {
-    name: "markers and entries of one master only are remembered",
-    in: "read",
-    find: "Effect.forEach(asks, (ask, i)",
-    replace: "Effect.forEach(asks.slice(0, 1), (ask, i)",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "an own write is not read again after its report",
-    in: "onEntry",
-    find: "if (self.session.wire.isCluster) return askWhetherOwn(self.session, [{ key, id, head, answer }])",
-    replace: "if (answer !== undefined) return answer(true)",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
     name: "a value that the server cannot send costs a connection at each read",
     in: "judge",
     find: "isSendable(self, size)",
@@ -153,20 +74,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/timed/redisLaws.test.ts"
   },
   {
-    name: "a server that is slow to say whose a write was keeps what others have changed in memory",
-    in: "look",
-    find: "question.answer(false)",
-    replace: "void question.answer",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "what another process writes among many own writes stays in memory as it was",
-    in: "askWhetherOwn",
-    find: "places?.has(i + 1) === false",
-    replace: "places !== undefined",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
     name: "a clock that is set between two heartbeats moves the deadlines of what is stored",
     in: "offsetOf",
     find: "Number.isNaN(jump) ||",
@@ -174,59 +81,18 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisClock.test.ts"
   },
   {
-    // F25
-    name: "a server is asked only once to report changes, and not asked whether it does",
-    in: "listen",
-    find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...prefixes.flatMap((prefix) => ["PREFIX", prefix]))`,
-    replace: `const told: Set<unknown> = (globalThis as any).told ??= new Set()
-  if (told.has(prefixes)) return ask
-  told.add(prefixes)
-  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...prefixes.flatMap((prefix) => ["PREFIX", prefix]))`,
-    also: [{ in: "watch", find: `.includes("bcast")`, replace: `.includes("flags")` }],
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    // F26
-    name: "a server does not report the removal of what it does not have",
-    in: "entries",
-    find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
-    replace: "return 0",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "the first marker of a tag counts as an invalidation of what is loaded with it",
-    in: "onInvalidate",
-    find: "isInherited(tag) || MarkerVersions.isKnown(markerVersions, tag)",
-    replace: "isInherited(tag)",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "a process that may track does not notify those that may not",
-    in: "publish",
-    find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
-    replace: "if (!self.isUntracked) return",
-    by: "test/servers/redisPublished.test.ts"
-  },
-  {
-    name: "every process publishes what it changes, though no process listens",
-    in: "publish",
-    find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
-    replace: "",
-    by: "test/servers/redisPublished.test.ts"
-  },
-  {
     name: "the results of loads are not published",
     in: "commitOne",
     find: `{ _tag: "Load", id }`,
     replace: `{ _tag: "Load", id: "~" }`,
-    by: "test/servers/redisPublished.test.ts"
+    by: "test/servers/redisTracking.test.ts"
   },
   {
     name: "a process notified of a set does not end what derives from it",
-    in: "onMessage",
-    find: `for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })`,
-    replace: "",
-    by: "test/servers/redisPublished.test.ts"
+    in: "changesIn",
+    find: "endsMarkers: true",
+    replace: "endsMarkers: false",
+    by: "test/servers/redisDerived.test.ts"
   },
   {
     name: "a process that was refused once never tries to track again",
@@ -238,23 +104,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a user with the channels of the prefix alone is woken by no lock",
     in: "make",
-    find: "allChannels: `${prefix}:*`",
-    replace: "allChannels: `${prefix}:k:*`",
+    find: "released: `${prefix}:k`",
+    replace: "released: `${prefix} k`",
     by: "test/servers/redis.test.ts"
-  },
-  {
-    name: "a server does not report the removal of what another program has put there",
-    in: "entries",
-    find: `\${sendInvalidation("v")}`,
-    replace: "",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "a server does not report that a transaction removes what another program has put there",
-    in: "steps",
-    find: `\${sendInvalidation("k")}`,
-    replace: "",
-    by: "test/servers/redisTracking.test.ts"
   },
   {
     name: "what begins with the same in braces is in several slots of a cluster",
@@ -412,27 +264,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redis.test.ts"
   },
   {
-    name: "a clear by the process itself removes what it has set since",
-    in: "onEra",
-    find: "session.ownEra === undefined",
-    replace: "true",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "a change that waits removes what its process has written since",
-    in: "asksAgain",
-    find: "!self.ownWrites.has(change.id)",
-    replace: "self.ownWrites !== undefined",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
-    name: "after a clear, tags count as changed by others",
-    in: "clear",
-    find: "MarkerVersions.forgetAll(self.markerVersions)",
-    replace: "",
-    by: "test/servers/redisTracking.test.ts"
-  },
-  {
     name: "changes of a server that is far away are never followed",
     in: "answerMillis",
     find: "Math.max(Limits.tracking.answerMillis, 3 * questions * distanceMillis())",
@@ -452,5 +283,87 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "Number.isNaN(rested) || rested >= tookMillis / 2",
     replace: "Number.isNaN(rested + tookMillis)",
     by: "test/servers/redisDistance.test.ts"
+  },
+  {
+    name: "an own message counts as a change by another process",
+    in: "changesIn",
+    find: "const isOwn = sender === self.sender",
+    replace: "const isOwn = false",
+    by: "test/drivers/redis/published.test.ts"
+  },
+  {
+    name: "an own script that runs late leaves a value in memory that the server no longer has",
+    in: "isOvertaken",
+    find: "if (serial < (arrived.get(id) ?? forgotten)) return true",
+    replace: "",
+    by: "test/drivers/redis/published.test.ts"
+  },
+  {
+    name: "a server whose keys were removed goes unnoticed",
+    in: "lookAtEra",
+    find: `if (present === undefined || present !== ownEra) self.offer({ _tag: "AllChanged" })`,
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a script that runs elsewhere while its slot moves reaches no subscriber",
+    in: "tellOwner",
+    find: "toOwner === undefined ||",
+    replace: "",
+    also: [{
+      in: "tellOwner",
+      find: "else Connection.send(owner, toOwner, () => done(answer))",
+      replace: "else done(answer)"
+    }],
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "several tags cannot be invalidated while their slot moves",
+    in: "runForTags",
+    find: `isDivisible && isFault(answer) && answer.code === "TRYAGAIN"`,
+    replace: "false",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "a user who may not publish changes values, and no process learns of it",
+    in: "era",
+    find: `try("\${publish(isCluster)}", channel, silence)`,
+    replace: "",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "a layer without memory subscribes",
+    in: "track",
+    find: "(self.memory.capacity > 0 || capabilities.copies === true)",
+    replace: "true",
+    by: "test/servers/redisPublished.test.ts"
+  },
+  {
+    name: "a value that was set before a removal in the same turn is stored after it",
+    in: "sendTurn",
+    find: "if ((kinds.get(id) ?? kind) !== kind) sendAll()",
+    replace: "",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "each write of a turn is a script of its own",
+    in: "partsOf",
+    find: "last.part.length === ids",
+    replace: "last.part.length < Infinity",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "all writes of a turn have the answer of one of them",
+    in: "sendPart",
+    find: "? answers[i] :",
+    replace: "? answers[0] :",
+    by: "test/servers/redisTurns.test.ts"
+  },
+  {
+    name: "invalidations of a turn are messages of their own on a cluster",
+    in: "runForTags",
+    find: ": isWrite",
+    replace: ": isWrite && tags.length < 0",
+    by: "test/servers/redisTurns.test.ts"
   }
 ]

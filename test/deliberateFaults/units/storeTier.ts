@@ -31,109 +31,18 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/followedStore.test.ts"
   },
   {
-    name: "a value that was loaded while its invalidation was pending is kept, where no change reaches it",
-    in: "believeShortly",
-    find: "flight.changedWhileAsked = true",
-    replace: "flight.changedWhileAsked = false",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a value that was loaded without the store is believed as if its changes were reported",
-    in: "believeShortly",
-    find: `reports === "all"`,
-    replace: "maxStalenessMillis > 0",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a value that was loaded while the store failed is believed after that",
-    in: "recovered",
-    find: "believeNoLonger(tier)",
-    replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a value that could not be stored is believed, though its id changed before its load began",
-    in: "unreminded",
-    find: "if (flight.isBlind)",
-    replace: "if (flight.exit === null)",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a caller that joins gets the result of a load during which the store reports no changes",
+    name: "a caller that joins gets the result of a load that began before any change was received",
     in: "isOlder",
-    find: "flight.isBlind ||",
+    find: "flight.isOutdated ||",
     replace: "",
-    by: "test/cached/toldOfReads.test.ts"
+    by: "test/cached/followedStore.test.ts"
   },
   {
-    name: "a load's later callers are taken for its first ones, where only changes of reads are reported",
-    in: "noteJoining",
-    find: "if (reports !== \"all\" && flight.bornAt === self.tagEpochs.epoch) self.tagEpochs.epoch++",
-    replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a consumer joins a run of a stream whose tags may have been invalidated by key",
-    in: "noteJoining",
-    find: `flight.isBlind || (reports !== "all" && hasLateTags(flight))`,
-    replace: "flight.isBlind",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "the tags that a load has determined are believed by key, although one was invalidated meanwhile",
-    in: "prepare",
-    find: `if (tier.reports !== "all") flight.isBlind = true`,
-    replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a stored failure is believed, though the store may not report the changes of its tags",
-    in: "endLoad",
-    find: "if (flight.entry === undefined && Exit.isFailure(outcome))",
-    replace: "if (Exit.isFailure(outcome))",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "callers of a load that determines its tags are answered by key before the store has been asked for them",
-    in: "endLoad",
-    find: "if (mayBeOlder(self, flight, flight.entry)) return answer",
-    replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a value enters memory that was on its way when the store began to report all changes",
-    in: "noteReports",
-    find: `if (of === "all") outdateAll(self)`,
-    replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "the tags of a value are believed that were read before the store forgot what was read",
-    in: "outdateAll",
-    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all")`,
-    replace: "if (hasBegun(flight))",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "the tags of many keys are believed that were read before the store forgot what was read",
+    name: "results of a call that began before any change was received enter memory",
     in: "board",
-    find: `flight.isBlind = self.isBlind`,
+    find: "flight.isOutdated = self.isOutdated",
     replace: "",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "a value that was set and is not in the store is believed as if its changes were reported",
-    in: "keep",
-    find: `reports !== "all" &&`,
-    replace: "reports === undefined &&",
-    by: "test/cached/toldOfReads.test.ts"
-  },
-  {
-    name: "an answer for a key that the store was not asked for enters memory, where no change reaches it",
-    in: "keepAll",
-    find: "if (!isBlind && left-- > 0)",
-    replace: "if (isBlind !== undefined && left-- > 0)",
-    by: "test/cached/toldOfReads.test.ts"
+    by: "test/cached/ticketsInStore.test.ts"
   },
   {
     name: "an entry that may be newer than a reported invalidation is replaced by a load",
@@ -204,13 +113,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "Stream.mapEffect(orLater),",
     replace: "Stream.mapEffect(batch),",
     by: "test/cached/invalidateMany.test.ts"
-  },
-  {
-    name: "a full store does not learn that memory keeps the values of Cached.setMany",
-    in: "isUnfit",
-    find: `entry.reason === "Full"`,
-    replace: `entry.reason === "OutOfRange"`,
-    by: "test/cached/setMany.test.ts"
   },
   {
     name: "an invalidation that hangs holds up its wave for ever",
@@ -350,13 +252,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "runAll",
     find: "Effect.exit,",
     replace: "Effect.map((part) => Exit.succeed(part)),",
-    by: "test/cached/setMany.test.ts"
-  },
-  {
-    name: "a store does not learn that memory keeps a value that it cannot take",
-    in: "keptOf",
-    find: "{ keptUntil: expiresAt }",
-    replace: "undefined",
     by: "test/cached/setMany.test.ts"
   },
   {
@@ -544,7 +439,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the changes that waited before there were too many are lost",
     in: "keepId",
-    find: "for (const one of self.ids) mark(self.bits, one)",
+    find: "for (const one of self.ids.keys()) mark(self.bits, one)",
     replace: "",
     by: "test/drivers/waitingChanges.test.ts"
   },
@@ -694,7 +589,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that the store never got is lost without an event",
     in: "sendWave",
-    find: "if (write !== undefined && isOpen(pending, part)) OwnWrites.lost(tier, write)",
+    find: "if (write !== undefined && isOpen(pending, part)) Written.lost(tier, write)",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },
@@ -769,13 +664,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/incidents.test.ts"
   },
   {
-    name: "a copy by another process is trusted that is from before this process has asked for the id",
-    in: "isFollowed",
-    find: "readAt > (answeredAt ?? Infinity)",
-    replace: "answeredAt !== undefined",
-    by: "test/layers/tieredStore.test.ts"
-  },
-  {
     name: "a copy is read that is older than the entry shown with the lease",
     in: "noteHits",
     find: "if (outdated.length > 0) Middle.removeLater(middle, outdated)",
@@ -790,18 +678,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/reportedLate.test.ts"
   },
   {
-    name: "a copy is trusted that was asked for before the last tier forgot what was read",
-    in: "apply",
-    find: "self.readsOnly = change.of !== \"all\" doubt(self)",
-    replace: "self.readsOnly = change.of !== \"all\"; if (!self.readsOnly) doubt(self)",
-    by: "test/layers/tieredStore.test.ts"
-  },
-  {
     // One schedule of 18,000 finds it.
     name: "loads are joined that began before any change was received",
     in: "outdateAll",
-    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all")`,
-    replace: `if (self.storeTier!.reports !== "all")`,
+    find: "if (hasBegun(flight)) flight.isOutdated = true",
+    replace: "",
     by: "test/cached/followedStore.test.ts"
   },
   {
@@ -829,7 +710,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "loads that began before changes were received are not stored",
     in: "outdateAll",
-    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all") flight.isBlind = true`,
+    find: "if (hasBegun(flight)) flight.isOutdated = true",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
     by: "test/cached/followedStore.test.ts"
   },
@@ -846,13 +727,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "tier.front.tagEpochs.ensureTracking?.()",
     replace: "",
     by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "copies of a middle tier are trusted from before a time in which some changes were not reported",
-    in: "apply",
-    find: "self.readsOnly = change.of !== \"all\" doubt(self)",
-    replace: "self.readsOnly = change.of !== \"all\"; forgetAll(self)",
-    by: "test/layers/tieredStore.test.ts"
   },
   {
     name: "a read prolongs a stored entry by the layer's clock",

@@ -340,7 +340,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "results that changes may have been missed for enter memory",
     in: "makeIndex",
-    find: `if (hasBegun || call.engine.storeTier!.reports !== "all") call.isBlind = true`,
+    find: "else call.isOutdated = true",
     replace: "",
     by: "test/cached/ticketsInStore.test.ts"
   },
@@ -375,8 +375,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value of a wave that cannot be encoded leaves its older one in the store",
     in: "replaceAllInStore",
-    find: "unfit.push(write)",
-    replace: "void unfit",
+    find: "removals.push(write)",
+    replace: "void removals",
     by: "test/cached/setMany.test.ts"
   },
   {

@@ -90,7 +90,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inStore",
     find: "base.mutations === mutations",
     replace: "mutations === mutations",
-    by: "test/cached/toldOfReads.test.ts"
+    by: "test/cached/missedChanges.test.ts"
   },
   {
     name: "a look-up in memory does not wait for the commit of what it looks for",

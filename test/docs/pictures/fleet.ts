@@ -4,9 +4,6 @@ import { colors } from "./colors.ts"
 const [width, height, left, right, top, bottom] = [760, 330, 84, 550, 44, 270]
 
 const sizes = [10, 100, 1000, 10_000] as const
-/** The share of the processes that hold a key, as in the table of fleets. */
-const share = 0.01
-
 /** The microseconds of one operation alone, in the table of unit costs. */
 const microsOf = (page: string, operation: string): number =>
   Number(new RegExp(`^\\| ${operation} \\| ([\\d.]+) µs`, "m").exec(page)![1])
@@ -25,9 +22,7 @@ export const drawFleet = (page: string): string => {
   const write = microsOf(page, "an invalidated id, or a value set by hand")
   const report = microsOf(page, "one change reported to one process")
   const lines = [
-    { look: "bad", name: "broadcast", micros: (size: number) => write + report * size },
-    // The process that writes and the processes with a copy receive the report.
-    { look: "good", name: "keys, held by 1 %", micros: (size: number) => write + report * (1 + share * size) },
+    { look: "bad", name: "with memory tier", micros: (size: number) => write + report * size },
     { look: "other", name: "no memory tier", micros: () => write }
   ]
   const powers = Array.from({ length: lastPower }, (_, i) => i + 1)
@@ -50,7 +45,7 @@ export const drawFleet = (page: string): string => {
       ]
     })
   ]
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="Processor time of the server for one change, by the number of processes and the kind of reports">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="Processor time of the server for one change, by the number of processes, with and without a memory tier">
 <style>${colors}</style>
 <rect class="page" width="${width}" height="${height}"/>
 <text x="${left}" y="22">processor time of the server for one change (less is better)</text>

@@ -17,11 +17,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
   afterAll(() => server.end())
 
-  const processes = { broadcast: processesOn(() => server), keys: processesOn(() => server, { coherence: "keys" }) }
+  const processes = processesOn(() => server)
 
-  it.live.each(["broadcast", "keys"] as const)(
-    "20,000 loads at once are all stored, without a warning, with %s",
-    (coherence) =>
+  it.live(
+    "20,000 loads at once are all stored, without a warning",
+    () =>
       warned((warnings) =>
         Effect.gen(function*() {
           const ids = Array.from({ length: 20_000 }, (_, i) => `${i}`)
@@ -39,16 +39,16 @@ describe.skipIf(isMissing(program))("Redis", () => {
             times: 200
           })
           expect(yield* Cached.size).toBe(ids.length)
-        }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), capacity: 10, coherence })))
+        }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), capacity: 10 })))
       ),
     timeout
   )
 
-  it.live.each(["broadcast", "keys"] as const)(
-    "more changes of other entries than can be kept apart leave memory as it is, with %s",
-    (kind) =>
+  it.live(
+    "more changes of other entries than can be kept apart leave memory as it is",
+    () =>
       Effect.scoped(Effect.gen(function*() {
-        const { a, b, value } = yield* processes[kind].two
+        const { a, b, prefix, value } = yield* processes.two
         const client = yield* Effect.acquireRelease(
           Effect.promise(() => createClient({ url: server.url }).connect()),
           (client) => Effect.sync(() => client.destroy())
@@ -57,14 +57,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
         yield* b.use(Effect.forEach(others, (id) => Cached.set(id, 1, { ttl: "1 hour" }), { concurrency: "unbounded" }))
         const size = () => Effect.map(b.use(Cached.stats), ({ size }) => size)
         const before = yield* size()
-        if (kind === "keys") {
-          // The server reports only changes of what has been read.
-          const missing = Array.from({ length: 30_000 }, (_, i) => `other 499 and ${i + 1}`)
-          yield* b.use(Cached.getMany(missing))
-        }
-        const keys = (yield* Effect.promise(() => client.keys("*:v:*other 499"))).map(String)
-        const script = "for i = 1, 30000 do redis.call('SET', KEYS[1] .. ' and ' .. i, 'x') end"
-        const flood = client.eval(script, { keys })
+        const script = `for i = 1, 30000 do
+          redis.call("PUBLISH", ARGV[1], '["them",' .. i .. ',[],["their ' .. i .. '"],[],false]')
+        end`
+        const flood = client.eval(script, { arguments: [`${prefix}:m`] })
         // The changes come while nothing here has a turn.
         for (const end = performance.now() + 500; performance.now() < end;);
         yield* Effect.promise(() => flood)

@@ -8,7 +8,7 @@ export interface Client {
   destroy(): void
   duplicate(overrides?: any): Client
   on(event: string, listener: (...given: Array<any>) => void): unknown
-  pSubscribe(pattern: string, listener: (message: any, channel: any) => unknown): Promise<unknown>
+  sSubscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
   subscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
   sendCommand(args: ReadonlyArray<string | Uint8Array>, options?: any): Promise<unknown>
 }
@@ -29,7 +29,6 @@ export type MakeClient = (address: Address | undefined, settings: Settings, more
 
 export interface ClientOptions {
   readonly RESP?: 3
-  readonly emitInvalidate?: boolean
 }
 
 /** The RESP type of bulk strings (`$`). The client returns them as bytes, because stored values are not text. */

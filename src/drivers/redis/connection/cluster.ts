@@ -17,7 +17,7 @@ import * as Replies from "../protocol/replies.ts"
 import type { Address } from "./client.ts"
 import * as Connection from "./connection.ts"
 import * as Reconnect from "./reconnect.ts"
-import type { Wire } from "./wire.ts"
+import type { More, Wire } from "./wire.ts"
 
 interface Options extends Omit<Connection.ConnectionOptions, "name" | "locate" | "onLost"> {
   readonly addresses: ReadonlyArray<Address>
@@ -43,7 +43,6 @@ interface Cluster {
   /** Open while the owners of the slots must be looked up again. */
   readonly isOutdated: Latch.Latch
   readonly onMasters: Set<() => void>
-  readonly onSlots: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
   down: Fault
@@ -62,7 +61,6 @@ export const open = Effect.fnUntraced(function*(
     opening: new Map(),
     isOutdated: Latch.makeUnsafe(),
     onMasters: new Set(),
-    onSlots: new Set(),
     owners: [],
     masters: "",
     down: new Fault("Unavailable", `${options.name} is not connected`)
@@ -78,11 +76,12 @@ export const open = Effect.fnUntraced(function*(
 
 const wireOf = (self: Cluster): Wire => ({
   isCluster: true,
-  send: (tag, args, done, late) => {
+  send: (tag, args, done, more) => {
     const slot = slotOf(tag)
     const connection = connectionOf(self, slot)
     if (connection !== undefined && !Connection.isUp(connection)) self.isOutdated.openUnsafe()
-    sendTo(self, connection, { slot, args, done, late, startedAt: monotonicMillis(machineClock), redirections: 0 })
+    const startedAt = monotonicMillis(machineClock)
+    sendTo(self, connection, { ...more, slot, args, done, startedAt, redirections: 0 })
   },
   isWhole: () => isWhole(self),
   masters: () => mastersOf(self).flatMap((node) => node === undefined ? [] : [node.connection]),
@@ -96,15 +95,16 @@ const wireOf = (self: Cluster): Wire => ({
       const masters = mastersOf(self)
       return masters.length === 0 || masters.includes(undefined)
         ? Effect.fail(self.down)
-        : Effect.sync(() => masters.map((node) => makeClient(self, node!, more)))
+        : Effect.sync(() =>
+          masters.map((node) => ({
+            client: makeClient(self, node!, more),
+            owns: (tag) => connectionOf(self, slotOf(tag)) === node!.connection
+          }))
+        )
     }),
   onMasters: (listener) => {
     self.onMasters.add(listener)
     return () => self.onMasters.delete(listener)
-  },
-  onSlots: (listener) => {
-    self.onSlots.add(listener)
-    return () => self.onSlots.delete(listener)
   },
   lookAgain: () => void self.isOutdated.openUnsafe(),
   offset: (isWrite = false) => {
@@ -206,9 +206,7 @@ const adopt = Effect.fnUntraced(function*(
   })
   const owners = new Array<string | undefined>(slotCount)
   for (const { address, from, to } of ranges) owners.fill(nameOf(address), from, to + 1)
-  const haveMoved = owners.some((owner, slot) => owner !== self.owners[slot])
   self.owners = owners
-  if (haveMoved) { for (const listener of self.onSlots) listener() }
   const masters = Array.from(byName.keys()).toSorted().join()
   if (self.masters !== masters) {
     self.masters = masters
@@ -223,11 +221,10 @@ const adopt = Effect.fnUntraced(function*(
   return opened.map(([, fault]) => fault).find((fault) => fault !== undefined)
 })
 
-interface Sending {
+interface Sending extends More {
   readonly slot: number
   readonly args: Connection.Args
   readonly done: Connection.Done
-  readonly late: Connection.Done | undefined
   readonly startedAt: number
   redirections: number
 }
@@ -247,7 +244,8 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)
-  const isPassing = fault.code === "TRYAGAIN" || fault.code === "CLUSTERDOWN" || fault.code === "LOADING"
+  const isPassing = fault.code === "TRYAGAIN" && sending.isDivisible !== true || fault.code === "CLUSTERDOWN" ||
+    fault.code === "LOADING"
   const isOver = ++sending.redirections > Limits.cluster.redirections ||
     monotonicMillis(machineClock) - sending.startedAt > options.commandMillis
   if (isOver || redirection === undefined && !isPassing) return sending.done(fault)
@@ -262,10 +260,17 @@ const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   if (kind === "MOVED") self.isOutdated.openUnsafe()
   if (host === "") return sending.done(fault)
   const sendOn = ({ connection }: Node) => {
-    if (kind === "ASK") Connection.send(connection, ["ASKING"], () => {})
-    sendTo(self, connection, sending)
+    if (kind === "MOVED") return sendTo(self, connection, sending)
+    Connection.send(connection, ["ASKING"], () => {})
+    sendTo(self, connection, { ...sending, done: (answer) => tellOwner(self, sending, answer) })
   }
   const known = nodes.get(nameOf(redirection))
   if (known !== undefined) return sendOn(known)
   run(Effect.map(nodeAt(self, redirection), ([node]) => sendOn(node)))
+}
+
+const tellOwner = (self: Cluster, { done, slot, toOwner }: Sending, answer: unknown): void => {
+  const owner = connectionOf(self, slot)
+  if (toOwner === undefined || owner === undefined) done(answer)
+  else Connection.send(owner, toOwner, () => done(answer))
 }

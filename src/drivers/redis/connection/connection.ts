@@ -56,8 +56,6 @@ export interface Connection {
   /** The program's clock, from which entries get their times. The connection's own timers use the machine's clock. */
   readonly clock: Clock.Clock
   readonly isBusy: Latch.Latch
-  /** Called when the connection is lost, or an answer is late: the server may not have run the command. */
-  readonly onDown: Set<(why: Fault) => void>
   client: Client | undefined
   lose: ((why: Fault) => void) | undefined
   down: Fault
@@ -82,7 +80,6 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
   options,
   clock,
   isBusy: Latch.makeUnsafe(),
-  onDown: new Set(),
   client: undefined,
   lose: undefined,
   down: new Fault("Unavailable", `${options.name} is not connected`),
@@ -176,10 +173,6 @@ export const failAll = (self: Connection, why: Fault): void => {
   for (const command of commands) complete(command, fault)
 }
 
-export const isDown = ({ onDown }: Connection, why: Fault): void => {
-  for (const listener of onDown) listener(why)
-}
-
 /** Fails commands whose answer is late, and drops the connection if the server has stopped answering. */
 export const look = (self: Connection): void => {
   const { answered, commands, options: { commandMillis, name } } = self
@@ -187,9 +180,7 @@ export const look = (self: Connection): void => {
   for (let i = answered; i < commands.length; i++) {
     const command = commands[i]!
     if (now - command.sentAt < commandMillis) break
-    const late = new Fault("Timeout", `${name} did not answer within ${commandMillis} ms`)
-    complete(command, late)
-    isDown(self, late)
+    complete(command, new Fault("Timeout", `${name} did not answer within ${commandMillis} ms`))
   }
   const oldest = self.commands[self.answered]
   if (oldest === undefined) self.isBusy.closeUnsafe()

@@ -126,7 +126,6 @@ const use = (
     if (self.client === client) {
       self.client = undefined
       self.lostAt = monotonicMillis(machineClock)
-      Connection.isDown(self, why)
     }
     Deferred.doneUnsafe(ended, Exit.succeed(why))
   }

@@ -47,14 +47,13 @@ const single = (
       }))
   return Effect.map(Reconnect.open({ ...options, name, locate }), ([connection, fault]) => [{
     isCluster: false,
-    send: (_, args, done, late) => Connection.send(connection, args, done, late),
+    send: (_, args, done, more) => Connection.send(connection, args, done, more?.late),
     isWhole: () => Connection.isUp(connection),
     masters: () => [connection],
     makeClient,
-    makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
+    makeClients: (more) => Effect.map(makeClient(more), (client) => [{ client, owns: () => true }]),
     // If another server becomes the master, the connection to the former master fails, so no listener is needed.
     onMasters: () => () => {},
-    onSlots: () => () => {},
     lookAgain: () => {},
     offset: (isWrite = false) => Connection.offsetOf(connection, isWrite),
     distanceMillis: () => connection.distanceMillis,

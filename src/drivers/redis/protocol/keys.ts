@@ -27,23 +27,16 @@ const special = /[%:{}*?[\]\\]/g
 const encodePrefix = (prefix: string): string =>
   prefix.replace(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
 /** The part of a text that determines its slot: a leading part in braces, as in `{cart:7}:items`, or the whole text. */
 const placeOf = (text: string): string => {
   const end = text.startsWith("{") ? text.indexOf("}") : 0
   return end > 1 ? text.slice(1, end) : text
 }
 
-const pairs = Array.from({ length: 64 * 64 }, (_, i) => letters[i & 63]! + letters[i >>> 6]!)
+/** Returns one of 1,024 hash tags. The text itself is not used, because it may be empty or contain a `}`. */
+export const hashOf = (text: string): string => hashTags[crc32(placeOf(text)) & (hashTags.length - 1)]!
 
-/** Returns a hash tag of six characters. The text itself is not used, because it may be empty or contain a `}`. */
-export const hashOf = (text: string): string => {
-  const sum = crc32(placeOf(text))
-  return pairs[sum & 4095]! + pairs[sum >>> 12 & 4095]! + pairs[sum >>> 24]!
-}
-
-const hashSize = 6
+const hashSize = 2
 
 const unusual = /[\0\ud800-\udfff]/
 const escaped = /\0|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g
@@ -85,19 +78,10 @@ export interface Keys {
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
-  /** The prefixes of the keys whose changes concern memory. */
-  readonly tracked: ReadonlyArray<string>
-  /** The prefixes of the keys that concern the whole store: `era` and `untracked`. */
-  readonly trackedControl: ReadonlyArray<string>
-  /** The prefix of one in 64 ** `size` entries, which `name` chooses. */
-  readonly sample: (era: string, name: string, size: number) => string
-  /** A key that a process reads and writes, to find out whether the server reports changes of keys that it has read. */
-  readonly probe: (name: string) => string
-  /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
-  readonly untracked: string
-  readonly changes: string
-  /** A pattern for all channels. An ACL must contain the identical pattern to allow the subscription. */
-  readonly allChannels: string
+  /** The channel of all changes or, on a cluster, of those in the slot of a hash tag. */
+  readonly changesOf: (tag: string | undefined) => string
+  /** The channel of releases of locks. */
+  readonly released: string
   readonly allEras: string
 }
 
@@ -135,7 +119,7 @@ export const make = (given: string): Keys => {
     },
     pattern: (kind, era, text) =>
       // A lone surrogate at the end of `text` may be half of a character in an id, so the pattern omits such a `text`.
-      `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
+      `${headOf(kind, era)}${"?".repeat(hashSize)}}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)
       if (found === null) return undefined
@@ -145,13 +129,8 @@ export const make = (given: string): Keys => {
     lock: (name) => `${prefix}:k:{${hashOf(name)}}${escape(name)}`,
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
-    tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
-    trackedControl: ["e", "m"].map((kind) => `${prefix}:${kind}:`),
-    sample: (era, name, size) => headOf("v", era) + hashOf(name).slice(0, size),
-    probe: (name) => `${prefix}:p:{${prefix}}${name}`,
-    untracked: `${prefix}:m:{${prefix}}`,
-    changes: `${prefix}:m`,
-    allChannels: `${prefix}:*`,
+    changesOf: (tag) => tag === undefined ? `${prefix}:m` : `${prefix}:m:{${tag}}`,
+    released: `${prefix}:k`,
     allEras: `${prefix}:[vlfdtn]:*`
   }
 }
@@ -171,5 +150,12 @@ const sumOf = (bytes: Uint8Array): number => {
 }
 
 export const slotOf = (tag: string): number => sumOf(Buffer.from(tag)) % slotCount
+
+const letters = Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+/** One hash tag for each 16 slots, so that the masters of a cluster have equal shares of them. */
+export const hashTags: ReadonlyArray<string> = Array.from(
+  new Map(letters.flatMap((a) => letters.map((b) => [slotOf(a + b) >> 4, a + b] as const))).entries()
+).toSorted(([a], [b]) => a - b).map(([, tag]) => tag)
 
 export const slotOfKey = ([, text]: Named): number => slotOf(hashOf(text))

@@ -36,16 +36,6 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
   return { entry: offset === 0 ? entry : shifted(entry, -offset), isDamaged: false }
 }
 
-/**
- * Encodes a mark, which takes the place of a value that could not be stored. All processes read a mark as a miss. The
- * mark's text is unique, so the process that wrote the mark can find out whether another write has followed.
- */
-export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
-
-const beginOfMark = "ec\0"
-
-export const isMark = (begin: unknown): boolean => toText(begin) === beginOfMark
-
 const isOurs = (frame: Buffer): boolean => frame[0] === 0x65 && frame[1] === 0x63 && frame[2] === Frame.format
 
 /** The bytes of the `writeId` in an encoded entry, even if the entry is damaged. */

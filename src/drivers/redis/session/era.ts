@@ -8,7 +8,7 @@ import type { Name } from "../protocol/scripts/all.ts"
 import { otherEra } from "../protocol/scripts/script.ts"
 import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
-import type { Control, Session } from "./session.ts"
+import { channelOf, type Control, type Session } from "./session.ts"
 
 /** Reads the era and the sequence of invalidations. Calls before the next microtask share one command. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
@@ -45,10 +45,12 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
   return era === undefined || seq === undefined ? undefined : { era, seq }
 }
 
-export const begin = (session: Session, done: Done): void => {
+/** Begins a new era. */
+export const begin = (session: Session, tells: string, done: Done): void => {
   const { keys: { controlTag, era }, scripts } = session
   session.ownEra = ""
-  evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
+  const rest = ["1", era, channelOf(session, controlTag), tells]
+  evaluate(session, { script: scripts.clear, tag: controlTag, rest, tells, isWrite: true }, (answer) => {
     if (isFault(answer)) return done(answer)
     const fresh = Replies.toText(Array.isArray(answer) ? answer[0] : undefined)
     if (fresh === undefined) return done(noAnswer("clear"))
@@ -101,6 +103,9 @@ export interface ScriptCall {
   readonly ended?: unknown
   readonly late?: Done | undefined
   readonly isWrite?: boolean | undefined
+  /** The message that the script publishes if it changes anything. */
+  readonly tells?: string | undefined
+  readonly isDivisible?: boolean | undefined
 }
 
 const none: ReadonlyArray<never> = []
@@ -108,18 +113,22 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late, ofIds }: ScriptCall,
+  { args = none, ended, fixed = none, isDivisible, isWrite = false, keys: named = none, late, ofIds, tells = "" }:
+    ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
   const script = scripts[name]
-  const tag = named.length === 0 ? keys.controlTag : hashOf(named[0]![1])
+  const first = named[0]?.[1] ?? ofIds?.ids[0]
+  const tag = first === undefined ? keys.controlTag : hashOf(first)
   const attempt = (era: string, answered: Done): void => {
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))
     if (ofIds !== undefined) keys.addAll(all, ofIds.kinds, era, ofIds.ids)
-    const rest = script.checksEra ? [era, ...args] : args
-    evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite, late }, answered)
+    const rest = [String(all.length), ...all]
+    if (script.checksEra) rest.push(era)
+    if (script.tells) rest.push(channelOf(session, tag), tells)
+    evaluate(session, { script, tag, rest: [...rest, ...args], tells, isWrite, isDivisible, late }, answered)
   }
   inEra(session, { attempt, done, ended, attempts: Limits.clears })
 }

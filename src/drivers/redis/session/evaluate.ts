@@ -2,9 +2,9 @@
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault } from "../fault.ts"
 import type { Name } from "../protocol/scripts/all.ts"
-import type { Script } from "../protocol/scripts/script.ts"
+import { publish, type Script } from "../protocol/scripts/script.ts"
 import { both } from "./answers.ts"
-import type { Session } from "./session.ts"
+import { channelOf, type Session } from "./session.ts"
 
 interface Evaluation {
   readonly script: Script
@@ -12,6 +12,9 @@ interface Evaluation {
   readonly rest: Args
   readonly isWrite?: boolean
   readonly late?: Done | undefined
+  /** The message that the script publishes if it changes anything. */
+  readonly tells?: string
+  readonly isDivisible?: boolean | undefined
 }
 
 export const evaluate = (session: Session, evaluation: Evaluation, done: Done): void => {
@@ -23,12 +26,15 @@ export const evaluate = (session: Session, evaluation: Evaluation, done: Done): 
 }
 
 const send = (
-  { replicas, waitMillis, wire }: Session,
-  { isWrite = false, late, tag }: Evaluation,
+  session: Session,
+  { isDivisible, isWrite = false, late, tag, tells = "" }: Evaluation,
   args: Args,
   done: Done
 ): void => {
-  if (!isWrite || replicas === 0) return wire.send(tag, args, done, late)
+  const { replicas, waitMillis, wire } = session
+  // While a slot moves, its subscribers are still at its owner.
+  const toOwner = tells === "" ? undefined : [publish(wire.isCluster), channelOf(session, tag), tells]
+  if (!isWrite || replicas === 0) return wire.send(tag, args, done, { late, toOwner, isDivisible })
   const [onAnswer, onReplicas] = both((answer, count) => {
     if (isFault(answer) || !isFault(count) && Number(count) >= replicas) return done(answer)
     done(
@@ -37,7 +43,7 @@ const send = (
         : new Fault("Unavailable", `${Number(count)} of ${replicas} replicas acknowledged the write`)
     )
   })
-  wire.send(tag, args, onAnswer)
+  wire.send(tag, args, onAnswer, { toOwner, isDivisible })
   // `WAIT` covers only writes that were sent earlier on the same connection.
   wire.send(tag, ["WAIT", String(replicas), String(waitMillis)], onReplicas)
 }

@@ -63,3 +63,7 @@ export const make = ({ keys, replicas, scripts, waitMillis, wire }: SessionOptio
   lastMarkers: undefined,
   lastPlaces: []
 })
+
+/** The channel on which a script publishes its changes, which on a cluster has to be in the slot of its keys. */
+export const channelOf = ({ keys, wire }: Session, tag: string): string =>
+  keys.changesOf(wire.isCluster ? tag : undefined)

@@ -2,20 +2,22 @@
 import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
-import { all } from "../session/answers.ts"
+import * as Answers from "../session/answers.ts"
 import { begin } from "../session/era.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
+import { messageOf } from "../tracking/published.ts"
 import { scanKeys } from "./listing.ts"
+import { sendTurn } from "./many.ts"
 import { asking, confirmed, type Operation, type StoreState } from "./state.ts"
+
+const all = [{ _tag: "All" }] as const
 
 export const clear = (self: StoreState): Operation<void> =>
   Effect.flatMap(
-    asking("clear", (done) => begin(self.session, confirmed(self, [{ _tag: "All" }], done)), Number),
-    (era) => {
-      // Otherwise the versions of the new era would count as changes of tags, and remove values set after the clear.
-      MarkerVersions.forgetAll(self.markerVersions)
-      return startSweeping(self, era)
-    }
+    asking("clear", (done) => {
+      sendTurn(self)
+      begin(self.session, messageOf(self.published, all), confirmed(self, all, done))
+    }, Number),
+    (era) => startSweeping(self, era)
   )
 
 /** Removes keys of former eras until the scope closes. Remaining keys expire, or the next `clear` removes them. */
@@ -48,7 +50,7 @@ const sweep = Effect.fnUntraced(function*(self: StoreState, master: Connection.C
     yield* asking("clear", (done) => {
       if (old.length === 0) return done([])
       if (!wire.isCluster) return Connection.send(master, ["UNLINK", ...old], done)
-      all(old, (key, done) => Connection.send(master, ["UNLINK", key], done), done)
+      Answers.all(old, (key, done) => Connection.send(master, ["UNLINK", key], done), done)
     }, () => undefined)
     yield* Effect.yieldNow
   } while (cursor !== "0")

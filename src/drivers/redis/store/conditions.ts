@@ -43,10 +43,7 @@ const attempt = Effect.fnUntraced(function*(
     if (entry === undefined) return false
     const isWritten = yield* asking(operation, (done) => {
       const keys = isSet ? keysToWrite(self, id) : [["v", id] as const]
-      const isOwn = isSet || self.ownWrites.get(id) === found!.head.toString("latin1")
       const args = [...beginWrite(self, { id, entry }), found!.head]
-      // Memory may hold an older value than the one that is touched, so the change must be reported to this process.
-      if (!isOwn) self.ownWrites.delete(id)
       write(self, script, { keys, args, ended: 0, changes: [{ _tag: isSet ? "Entry" : "Load", id }] }, done)
     }, isDone)
     if (isWritten) return true

@@ -13,7 +13,7 @@ import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
 import { askingMany, failed } from "./many.ts"
-import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
+import { allDone, asking, contended, isDone, type Operation, type StoreState, write } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   withRejected(
@@ -61,14 +61,19 @@ const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, gr
   return askingMany<AcquireRequest, Acquired>(self, {
     operation: "acquireMany",
     items: requests,
-    areAlike: ({ join, leaseMillis, owner }, other) =>
-      owner === other.owner && leaseMillis === other.leaseMillis && joinOf(join) === joinOf(other.join),
-    send: (part, done) => sendAcquires(self, part, fresh, done),
-    decoderOf: (answers) => {
-      const seq = Replies.toCount(answers[answers.length - 1])
-      return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
+    kind: {
+      idOf: ({ id }) => id,
+      // On a cluster, the sequence that a lease needs is in another slot.
+      areAlike: ({ join, leaseMillis, owner }, other) =>
+        !self.session.wire.isCluster && owner === other.owner && leaseMillis === other.leaseMillis &&
+        joinOf(join) === joinOf(other.join),
+      send: (_, part, done) => sendAcquires(self, part, fresh, done),
+      decoderOf: (answers) => {
+        const seq = Replies.toCount(answers[answers.length - 1])
+        return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
+      },
+      sendOne: (_, request, done) => acquireOne(self, request, (answer) => done(note(request, answer)))
     },
-    sendOne: (request, done) => acquireOne(self, request, (answer) => done(note(request, answer))),
     combine: (answers) => answers as ReadonlyArray<Acquired>
   })
 }
@@ -191,13 +196,16 @@ export const renewMany = (
   askingMany(self, {
     operation: "renewMany",
     items: ids,
-    send: (part, done) =>
-      run(self.session, "renewMany", {
-        ofIds: { ids: part, kinds: ["l"] },
-        args: [owner, ...millisOf(leaseMillis), String(part.length)],
-        ended: part.map(() => 0)
-      }, done),
-    sendOne: (id, done) => renewOne(self, { id, owner }, leaseMillis, done),
+    kind: {
+      idOf: (id) => id,
+      send: (_, part, done) =>
+        run(self.session, "renewMany", {
+          ofIds: { ids: part, kinds: ["l"] },
+          args: [owner, ...millisOf(leaseMillis), String(part.length)],
+          ended: part.map(() => 0)
+        }, done),
+      sendOne: (_, id, done) => renewOne(self, { id, owner }, leaseMillis, done)
+    },
     combine: allDone
   })
 
@@ -215,14 +223,17 @@ interface Releasing extends Held {
   readonly note?: Uint8Array | undefined
 }
 
-const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void => {
-  const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
-  const released = confirmed(self, [{ _tag: "Load", id }], done)
-  const late = (answer: unknown): void => {
-    if (answer instanceof Lost) oweRelease(self, { id, owner, note })
-  }
-  run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0, late }, released)
-}
+const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void =>
+  write(self, "release", {
+    keys: [["l", id], ["f", id]],
+    args: [owner, ...note === undefined ? ["0", ""] : ["1", Buffer.from(note)]],
+    ended: 0,
+    changes: [{ _tag: "Load", id }],
+    isWrite: false,
+    late(answer) {
+      if (answer instanceof Lost) oweRelease(self, { id, owner, note })
+    }
+  }, done)
 
 const oweRelease = (self: StoreState, releasing: Releasing): void =>
   Debts.owe(self.debts, `${releasing.owner} ${releasing.id}`, (done) => releaseOne(self, releasing, done))

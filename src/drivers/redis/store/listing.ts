@@ -9,13 +9,13 @@ import * as Turns from "../../../internal/time/turns.ts"
 import type { NamedCounter, Scanned } from "../../../ports/store.ts"
 import * as Connection from "../connection/connection.ts"
 import { noAnswer } from "../fault.ts"
-import { hashOf, type KeyKind } from "../protocol/keys.ts"
+import type { KeyKind } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { control } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import { counters } from "./counters.ts"
 import { getMany } from "./reads.ts"
-import { asking, askingAll, type Operation, type StoreState } from "./state.ts"
+import { asking, type Operation, type StoreState } from "./state.ts"
 
 export const scan = (self: StoreState, prefix: string): Stream.Stream<Scanned, StoreError> =>
   listing<Scanned>(self, {
@@ -45,23 +45,14 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts entries, without pages of streams. Reads the first bytes of values, to exclude marks of refused values. */
+/** Counts entries, without pages of streams. */
 export const size = (self: StoreState): Operation<number> =>
-  Effect.suspend(() => {
-    const { keys, wire } = self.session
-    return Stream.runCount(listing<unknown>(self, {
-      operation: "size",
-      kind: "v",
-      prefix: "",
-      read: (ids, era) =>
-        askingAll(
-          "size",
-          ids.filter((id) => !isPage(id)),
-          (id, done) => wire.send(hashOf(id), ["GETRANGE", keys.of("v", era, id), "0", "2"], done),
-          (begins) => begins.filter((begin) => !Replies.isMark(begin))
-        )
-    }))
-  })
+  Stream.runCount(listing<unknown>(self, {
+    operation: "size",
+    kind: "v",
+    prefix: "",
+    read: (ids) => Effect.succeed(ids.filter((id) => !isPage(id)))
+  }))
 
 interface Listing<A> {
   readonly operation: string

@@ -1,12 +1,14 @@
-/** Runs requests for many ids. A script handles many ids, except on a cluster, where the ids are in several slots. */
+/**
+ * Runs requests for many ids. What operations ask for in one turn of the event loop is sent together: a script handles
+ * many ids, on a cluster those in one slot. Each id has its own answer.
+ */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { SetRequest } from "../../../ports/store.ts"
-import type { Done } from "../connection/connection.ts"
-import { type Fault, isFault, noAnswer } from "../fault.ts"
+import { Fault, isFault, noAnswer } from "../fault.ts"
+import { hashOf } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
-import { all } from "../session/answers.ts"
-import { asking, askingAll, list, type Operation, type StoreState } from "./state.ts"
+import { type Asked, askingAll, type Kind, type Operation, type StoreState } from "./state.ts"
 
 /** Replaces the answer for an item that must be sent again, alone. */
 export const failed = Symbol()
@@ -14,55 +16,96 @@ export const failed = Symbol()
 interface Many<A, B> {
   readonly operation: string
   readonly items: ReadonlyArray<A>
-  readonly areAlike?: (some: A, other: A) => boolean
-  readonly send: (part: ReadonlyArray<A>, done: Done) => void
-  readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
-  readonly sendOne: (item: A, done: Done) => void
+  readonly kind: Kind<A>
   readonly combine: (answers: ReadonlyArray<unknown>) => ReadonlyArray<B> | Fault
 }
 
-export const askingMany = <A, B>(self: StoreState, many: Many<A, B>): Operation<ReadonlyArray<B>> => {
-  const { combine, items, operation, sendOne } = many
-  if (self.session.wire.isCluster) return askingAll(operation, items, sendOne, combine)
-  const ask = (part: ReadonlyArray<A>, done: Done): void => askPart(many, part, done)
-  return Turns.inParts(
+export const askingMany = <A, B>(
+  self: StoreState,
+  { combine, items, kind, operation }: Many<A, B>
+): Operation<ReadonlyArray<B>> =>
+  Turns.inParts(
     items,
-    (some) =>
-      asking(operation, (done) => all(partsOf(many, some), ask, done), (answers) => combine(list(answers).flat()))
+    (some) => askingAll(operation, some, (item, done) => askInTurn(self, { kind, item, done }), combine)
   )
+
+export const askInTurn = <A>(self: StoreState, asked: Asked<A>): void => {
+  if (self.turn.push(asked as Asked<unknown>) === 1) queueMicrotask(() => sendTurn(self))
 }
 
-const partsOf = <A>({ areAlike }: Many<A, unknown>, items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+/** Sends all that is waiting, by kind. Requests for one id stay in their order. */
+export const sendTurn = (self: StoreState): void => {
+  const { turn } = self
+  self.turn = []
+  const byKind = new Map<Kind<unknown>, Array<Asked<unknown>>>()
+  const kinds = new Map<string, Kind<unknown>>()
+  const sendAll = (): void => {
+    for (const some of byKind.values()) for (const part of partsOf(self, some)) sendPart(self, part)
+    byKind.clear()
+    kinds.clear()
+  }
+  for (const asked of turn) {
+    const { item, kind } = asked
+    const id = kind.idOf(item)
+    if ((kinds.get(id) ?? kind) !== kind) sendAll()
+    kinds.set(id, kind)
+    const some = byKind.get(kind)
+    if (some === undefined) byKind.set(kind, [asked])
+    else some.push(asked)
+  }
+  sendAll()
+}
+
+type Part = ReadonlyArray<Asked<unknown>>
+
+const partsOf = ({ session: { wire: { isCluster } } }: StoreState, items: Part): ReadonlyArray<Part> => {
   const { bytes, ids } = Limits.script
-  const parts: Array<Array<A>> = []
-  let last: Array<A> = []
-  let size = 0
-  for (const item of items) {
+  const parts: Array<Part> = []
+  const lasts = new Map<string, { readonly part: Array<Asked<unknown>>; size: number }>()
+  for (const asked of items) {
+    const { item, kind: { areAlike, idOf } } = asked
     const added = (item as Partial<SetRequest>).entry?.payload.length ?? 0
-    if (last.length === 0 || last.length === ids || size + added > bytes || areAlike?.(last[0]!, item) === false) {
-      parts.push(last = [])
-      size = 0
+    const slot = isCluster ? hashOf(idOf(item)) : ""
+    let last = lasts.get(slot)
+    const isFull = last === undefined || last.part.length === ids || last.size + added > bytes
+    if (isFull || areAlike?.(last!.part[0]!.item, item) === false) {
+      lasts.set(slot, last = { part: [], size: 0 })
+      parts.push(last.part)
     }
-    last.push(item)
-    size += added
+    last!.part.push(asked)
+    last!.size += added
   }
   return parts
 }
 
-const askPart = <A>({ decoderOf, send, sendOne }: Many<A, unknown>, part: ReadonlyArray<A>, done: Done): void => {
-  if (part.length === 1) return sendOne(part[0]!, (answer) => done(isFault(answer) ? answer : [answer]))
-  const takeAll = (answers: ReadonlyArray<unknown>): void => {
-    if (!answers.includes(failed)) return done(answers.find(isFault) ?? answers)
-    const take = (i: number, done: Done) => answers[i] === failed ? sendOne(part[i]!, done) : done(answers[i])
-    all(Array.from(part.keys()), take, done)
+const sendPart = (self: StoreState, part: Part): void => {
+  const { decoderOf, send, sendOne } = part[0]!.kind
+  const alone = ({ done, item }: Asked<unknown>): void => {
+    try {
+      sendOne(self, item, done)
+    } catch (thrown) {
+      done(new Fault("Unsupported", String(thrown)))
+    }
   }
-  send(part, (given: unknown) => {
+  if (part.length === 1) return alone(part[0]!)
+  const answered = (given: unknown): void => {
     // A full server refuses the whole script, but may accept some of the items, or marks in their place.
-    if (isFault(given)) return given.reason === "Full" ? takeAll(part.map(() => failed)) : done(given)
-    if (!Array.isArray(given) || given.length < part.length) return done(noAnswer("a script"))
-    const decode = decoderOf?.(given)
-    takeAll(decode === undefined ? given : part.map((item, i) => decode(given[i], item)))
-  })
+    if (isFault(given) && given.reason === "Full") return part.forEach(alone)
+    const answers = isFault(given) || Array.isArray(given) && given.length >= part.length ? given : noAnswer("a script")
+    if (isFault(answers)) return part.forEach(({ done }) => done(answers))
+    const decode = decoderOf?.(answers)
+    part.forEach((asked, i) => {
+      const answer = decode === undefined ? answers[i] : decode(answers[i], asked.item)
+      if (answer === failed) alone(asked)
+      else asked.done(answer)
+    })
+  }
+  try {
+    send(self, part.map(({ item }) => item), answered)
+  } catch {
+    // One of the items cannot be encoded.
+    part.forEach(alone)
+  }
 }
 
 const expectedHead = 100

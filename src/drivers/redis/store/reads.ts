@@ -14,7 +14,6 @@ import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { read } from "../session/reads.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, list, type Operation, type StoreState, type Tagged } from "./state.ts"
 
 export const getCallback = (
@@ -45,7 +44,6 @@ const getTagged = (
     const answers = list(answer)
     const { entry, isDamaged } = Replies.toEntry(id, answers[0], self.session.wire.offset())
     const versions = tags.map((_, i) => versionOf(self, answers[i + 1]))
-    for (let i = 0; i < tags.length; i++) MarkerVersions.note(self.markerVersions, tags[i]!, versions[i])
     done(Exit.succeed(isDamaged ? { entry, versions, isDamaged } : { entry, versions }))
   })
 }
@@ -151,7 +149,7 @@ const readInParts = Effect.fnUntraced(function*<A>(
 export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<Stored | undefined>> =>
   readEntries(self, "getMany", ids, (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry)
 
-export const headSize = 51
+const headSize = 51
 
 export interface Present {
   readonly entry: Stored | undefined

@@ -8,7 +8,6 @@ import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
-import type { Coherence } from "../options.ts"
 import type { Named } from "../protocol/keys.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
@@ -18,9 +17,6 @@ import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import * as Choice from "../tracking/choice.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
-import * as OwnWrites from "../tracking/ownWrites.ts"
 import * as Published from "../tracking/published.ts"
 
 export interface StateOptions {
@@ -30,17 +26,13 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   readonly maxValue: number
   readonly published: Published.Published
-  readonly coherence: Coherence
   readonly debts: Debts.Debts
   /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
 
 export interface StoreState extends StateOptions {
-  readonly ownWrites: OwnWrites.OwnWrites
-  readonly markerVersions: MarkerVersions.MarkerVersions
   readonly unreadable: Unreadable.Unreadable
-  readonly choice: Choice.Choice
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
@@ -50,6 +42,23 @@ export interface StoreState extends StateOptions {
   valueBytes: number
   /** The keys of all eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
+  /** The items that operations have asked for in this turn of the event loop. */
+  turn: Array<Asked<unknown>>
+}
+
+/** An item that a script handles with others of its kind. */
+export interface Asked<A> {
+  readonly kind: Kind<A>
+  readonly item: A
+  readonly done: Done
+}
+
+export interface Kind<A> {
+  readonly idOf: (item: A) => string
+  readonly areAlike?: (some: A, other: A) => boolean
+  readonly send: (self: StoreState, part: ReadonlyArray<A>, done: Done) => void
+  readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
+  readonly sendOne: (self: StoreState, item: A, done: Done) => void
 }
 
 export interface Tagged {
@@ -65,18 +74,15 @@ export const make = (options: StateOptions): StoreState => ({
   scope: options.scope,
   maxValue: options.maxValue,
   published: options.published,
-  coherence: options.coherence,
   debts: options.debts,
   changed: options.changed,
-  ownWrites: OwnWrites.make(),
-  markerVersions: MarkerVersions.make(),
   unreadable: Unreadable.make(options.session),
-  choice: Choice.make(options.coherence, options.published.sender),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,
   valueBytes: Limits.valuesAtOnce.first,
-  sweptBefore: undefined
+  sweptBefore: undefined,
+  turn: []
 })
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
@@ -109,18 +115,17 @@ export const askingAll = <A, B>(
   decode: (answers: ReadonlyArray<unknown>) => B | Fault
 ): Operation<B> => asking(operation, (done) => all(items, ask, done), (answers) => decode(list(answers)))
 
-interface Write extends Omit<ScriptCall, "isWrite"> {
+interface Write extends Omit<ScriptCall, "tells"> {
   readonly changes: ReadonlyArray<Told>
 }
 
-export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void =>
-  run(self.session, script, { ...call, isWrite: true }, confirmed(self, changes, done))
+export const write = (self: StoreState, script: Name, { changes, ...call }: Write, done: Done): void => {
+  const tells = Published.messageOf(self.published, changes)
+  run(self.session, script, { isWrite: true, ...call, tells }, confirmed(self, changes, done))
+}
 
 export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: Done): Done => (answer) => {
-  if (!isFault(answer)) {
-    self.changed(changes)
-    Published.publish(self.published, changes)
-  }
+  if (!isFault(answer)) self.changed(changes)
   done(answer)
 }
 

@@ -22,21 +22,16 @@ import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
-  { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
+  { config: { maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
-  const isTracking = coherence !== "messages" && coherence !== "none"
-  const published = Published.make(session, { sender: tokens.next(8), scrub, isTracking })
-  // This finalizer runs before the connection closes, so the last messages can still be sent.
-  yield* Effect.addFinalizer(() => Published.settle(published))
   const options: State.StateOptions = {
     session,
     tokens,
     clock: yield* Clock.Clock,
     scope: yield* Effect.scope,
     maxValue,
-    published,
-    coherence,
+    published: Published.make(tokens.next(8)),
     debts,
     changed: (changes) => Recovery.note(recovery, changes)
   }
@@ -44,7 +39,7 @@ export const storeOver = Effect.fnUntraced(function*(
     session,
     invalidatorOver: (session) => invalidatorOf(State.make({ ...options, session, changed: () => {} }))
   })
-  return storeOf(State.make(options))
+  return storeOf(State.make(options), changesOf({ session, published: options.published, scrub }))
 })
 
 const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
@@ -53,17 +48,17 @@ const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
   removeMany: (ids) => Writes.removeMany(self, ids)
 })
 
-const storeOf = (self: State.StoreState): Store => {
+const storeOf = (self: State.StoreState, changes: Store["changes"]): Store => {
   const { wire } = self.session
   return complete({
     name: storeName,
     capabilities: {
       shared: true,
-      changes: self.coherence === "keys" ? "reads" : self.coherence !== "none",
+      changes: true,
       dependencies: wire.isCluster ? "ids" : true,
       sharded: wire.isCluster
     },
-    changes: self.coherence === "none" ? undefined : changesOf(self),
+    changes,
     isWhole: wire.isWhole,
     distanceMillis: wire.distanceMillis,
     get: (id, tags) => Reads.get(self, id, tags),
@@ -72,7 +67,7 @@ const storeOf = (self: State.StoreState): Store => {
     set: (id, entry, condition) =>
       condition === undefined ? Writes.set(self, { id, entry }) : Conditions.setIf(self, { id, entry }, condition),
     setMany: (requests) => Writes.setMany(self, requests),
-    remove: (id, options) => Writes.remove(self, id, options),
+    remove: (id) => Writes.remove(self, id),
     removeMany: (ids) => Writes.removeMany(self, ids),
     touch: (id, options) => Conditions.touch(self, id, options),
     acquire: (id, options) => Leases.acquire(self, { id, ...options }),

@@ -7,20 +7,28 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { groupOf, groupTag } from "../../../internal/store/markers/idTags.ts"
 import { noneIsGone } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
-import type { CommitRequest, RemoveOptions, SetRequest } from "../../../ports/store.ts"
+import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, storeName } from "../fault.ts"
 import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protocol/keys.ts"
 import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
-import { foreign } from "../protocol/scripts/script.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import * as MarkerVersions from "../tracking/markerVersions.ts"
-import * as OwnWrites from "../tracking/ownWrites.ts"
-import { askingMany, packedFor } from "./many.ts"
-import { headSize, versionsFor } from "./reads.ts"
-import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
+import { askingMany, askInTurn, packedFor } from "./many.ts"
+import { versionsFor } from "./reads.ts"
+import {
+  allDone,
+  asking,
+  isDone,
+  type Kind,
+  longest,
+  now,
+  type Operation,
+  type StoreState,
+  ttlOf,
+  write
+} from "./state.ts"
 
 export const refusal = (
   self: StoreState,
@@ -50,13 +58,11 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys for a removal or an explicit `set`. Both delete the id's markers, whose versions are forgotten here. */
-export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
-  MarkerVersions.forgetId(markerVersions, id)
-  return keysOfWrite(id, session.wire.isCluster)
-}
+/** The keys for a removal or an explicit `set`. Both delete the id's markers. */
+export const keysToWrite = ({ session }: StoreState, id: string): ReadonlyArray<Named> =>
+  keysOfWrite(id, session.wire.isCluster)
 
-/** Records a write of this process, and returns the arguments of its script: the encoded entry and the time to live. */
+/** Prolongs the markers of the tags, and returns the arguments of a write: the encoded entry and the time to live. */
 export const beginWrite = (
   self: StoreState,
   { entry, id }: SetRequest,
@@ -64,7 +70,6 @@ export const beginWrite = (
 ): readonly [Buffer, string] => {
   keepMarkers(self, entry)
   const frame = Replies.toFrame(id, entry, self.session.wire.offset(true), roomFor)
-  OwnWrites.note(self.ownWrites, id, frame, headSize)
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
@@ -81,40 +86,24 @@ const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   }
 }
 
-interface Tomb {
-  readonly id: string
-  readonly expiresAt: number
-  readonly generation?: string
-}
-
-/** Writes a mark in place of a value that was not stored. Memory keeps the value while the mark exists. */
-const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
-  const { ownWrites, session, tokens } = self
-  const mark = Replies.toMark(tokens.next(16))
-  OwnWrites.note(ownWrites, id, mark)
-  write(self, "entomb", {
-    keys: keysOfWrite(id, session.wire.isCluster),
-    args: [generation, mark, ttlOf(self, expiresAt)],
+/** Ends the generation of a load whose result was not stored. */
+const discard = (self: StoreState, { generation, id }: CommitRequest, done: Done): void =>
+  write(self, "discard", {
+    keys: leaseKeys(id),
+    args: [generation],
     ended: 0,
-    changes: [{ _tag: generation === "" ? "Entry" : "Load", id }]
+    changes: [{ _tag: "Load", id }]
   }, done)
-}
 
 export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
-  checked(self, "set", [request], asking("set", (done) => setOne(self, request, done), isDone))
+  checked(self, "set", [request], asking("set", (done) => askInTurn(self, { kind: sets, item: request, done }), isDone))
 
 export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<void> =>
   checked(
     self,
     "set",
     requests,
-    Effect.asVoid(askingMany(self, {
-      operation: "setMany",
-      items: requests,
-      send: (part, done) => sendSets(self, part, done),
-      sendOne: (request, done) => setOne(self, request, done),
-      combine: allDone
-    }))
+    Effect.asVoid(askingMany(self, { operation: "setMany", items: requests, kind: sets, combine: allDone }))
   )
 
 const idOf = ({ id }: SetRequest): string => id
@@ -128,14 +117,11 @@ const sendSets = (self: StoreState, requests: ReadonlyArray<SetRequest>, done: D
   }, done)
 }
 
-const keysToWriteAll = ({ markerVersions }: StoreState, ids: ReadonlyArray<string>) => {
-  for (const id of ids) MarkerVersions.forgetId(markerVersions, id)
-  return {
-    keys: Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
-    ofIds: { ids, kinds: ["v", "l", "f", "d"] },
-    changes: ids.map((id): Told => ({ _tag: "Entry", id }))
-  } as const
-}
+const keysToWriteAll = ({ session }: StoreState, ids: ReadonlyArray<string>) => ({
+  keys: session.wire.isCluster ? [] : Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
+  ofIds: { ids, kinds: ["v", "l", "f", "d"] },
+  changes: ids.map((id): Told => ({ _tag: "Entry", id }))
+} as const)
 
 const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   const { id } = request
@@ -147,14 +133,16 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   write(self, "set", call, done)
 }
 
+const sets: Kind<SetRequest> = { idOf, send: sendSets, sendOne: setOne }
+
 export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
   Effect.suspend(() => {
     const error = refusal(self, "commit", request)
     return error === undefined
-      ? asking("commit", (done) => commitOne(self, request, done), isDone)
+      ? asking("commit", (done) => askInTurn(self, { kind: commits, item: request, done }), isDone)
       // If the load's generation has also ended, the result is `false` instead of the error about the size.
       : Effect.flatMap(
-        asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
+        asking("commit", (done) => discard(self, request, done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
       )
   })
@@ -167,13 +155,7 @@ export const commitMany = (
     self,
     "commit",
     requests,
-    askingMany(self, {
-      operation: "commitMany",
-      items: requests,
-      send: (part, done) => sendCommits(self, part, done),
-      sendOne: (request, done) => commitOne(self, request, done),
-      combine: allDone
-    })
+    askingMany(self, { operation: "commitMany", items: requests, kind: commits, combine: allDone })
   )
 
 const sendCommits = (self: StoreState, requests: ReadonlyArray<CommitRequest>, done: Done): void => {
@@ -192,15 +174,15 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
   const args = [generation, ...beginWrite(self, request)]
   write(self, "commit", { keys: leaseKeys(id), args, ended: 0, changes: [{ _tag: "Load", id }] }, (answer) => {
     if (!isFault(answer) || answer.reason !== "Full") return done(answer)
-    entomb(self, tombOf(request), (marked) => done(marked === 0 ? marked : answer))
+    discard(self, request, (discarded) => done(discarded === 0 ? discarded : answer))
   })
 }
 
-const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
+const commits: Kind<CommitRequest> = { idOf, send: sendCommits, sendOne: commitOne }
 
-export const remove = (self: StoreState, id: string, options?: RemoveOptions): Operation<boolean> =>
+export const remove = (self: StoreState, id: string): Operation<boolean> =>
   Effect.flatMap(
-    asking("remove", (done) => removeOne(self, { id, ...options }, done), removedOf),
+    asking("remove", (done) => askInTurn(self, { kind: removals, item: id, done }), removedOf),
     (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
   )
 
@@ -209,15 +191,13 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     askingMany(self, {
       operation: "removeMany",
       items: ids,
-      send: (part, done) => sendRemovals(self, part, done),
-      sendOne: (id, done) => removeStored(self, id, done),
+      kind: removals,
       combine: (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
     }),
     (removed) => areLive(self, removed)
   )
 
 const sendRemovals = (self: StoreState, ids: ReadonlyArray<string>, done: Done): void => {
-  for (const id of ids) self.ownWrites.delete(id)
   write(self, "removeMany", { ...keysToWriteAll(self, ids), args: [String(ids.length)] }, done)
 }
 
@@ -239,20 +219,8 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
     }
   )
 
-const removeOne = (
-  self: StoreState,
-  { id, keptUntil: expiresAt }: RemoveOptions & { readonly id: string },
-  done: Done
-): void => {
-  if (expiresAt === undefined) return removeStored(self, id, done)
-  MarkerVersions.forgetId(self.markerVersions, id)
-  entomb(self, { id, expiresAt }, (answer) => {
-    if (answer === foreign) removeStored(self, id, done)
-    else done(isFault(answer) ? answer : 0)
-  })
-}
-
 const removeStored = (self: StoreState, id: string, done: Done): void => {
-  self.ownWrites.delete(id)
   write(self, "remove", { keys: keysToWrite(self, id), changes: [{ _tag: "Entry", id }] }, done)
 }
+
+const removals: Kind<string> = { idOf: (id) => id, send: sendRemovals, sendOne: removeStored }

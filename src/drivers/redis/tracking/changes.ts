@@ -1,231 +1,85 @@
 /**
- * Follows changes, expirations and evictions with Redis client-side tracking, in broadcasting mode or by key. It uses
- * one dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault
- * closes the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks.
- * Its answer also proves that all earlier invalidations have arrived.
+ * Follows changes. Each script publishes what it changes in the same step, so a process misses nothing while its
+ * connections to all masters last. A client that reconnected silently would miss changes, so any fault closes the
+ * connection and ends the stream of changes.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { onMachineClock } from "../../../internal/time/monotonic.ts"
-import type { Change, Held } from "../../../ports/store.ts"
+import { machineClock, onMachineClock } from "../../../internal/time/monotonic.ts"
+import { afterProgramMillis } from "../../../internal/time/programTime.ts"
+import type { Change } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
-import { answerMillis, type Wire } from "../connection/wire.ts"
-import { Fault, storeError } from "../fault.ts"
-import * as Questions from "./answerInTime.ts"
-import * as Choice from "./choice.ts"
-import * as Client from "./client.ts"
-import { asksAgain, type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
-import * as MarkerVersions from "./markerVersions.ts"
+import { type Client, destroy } from "../connection/client.ts"
+import { answerMillis, type ClientOfMaster, toConnect, type Wire } from "../connection/wire.ts"
+import { Fault, faultOf, isFault, type Scrub, storeError } from "../fault.ts"
+import { hashTags } from "../protocol/keys.ts"
+import { hasRole, toText } from "../protocol/replies.ts"
+import { control } from "../session/era.ts"
+import { channelOf, type Session } from "../session/session.ts"
 import * as Published from "./published.ts"
-import * as Reader from "./reader.ts"
+
+interface Tracking {
+  readonly session: Session
+  readonly published: Published.Published
+  readonly scrub: Scrub
+}
 
 /** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
-  Stream.suspend(() => {
-    const current: Current = { invalidations: undefined }
-    const following = (offer: Waiting.Offer) =>
-      tracking.coherence === "messages" ? hear(tracking, offer) : follow(tracking, offer, current)
-    const changes = Waiting.stream((offer) =>
-      Effect.mapError(onMachineClock(following(offer)), (fault) => storeError("listen", fault))
-    )
-    return Stream.filter(
-      changes,
-      (change) => current.invalidations === undefined || !asksAgain(current.invalidations, change)
-    )
-  })
-
-interface Current {
-  /** `undefined` while the server does not track. */
-  invalidations: Invalidations | undefined
-}
-
-/** Follows published changes only, because the program has chosen that. */
-const hear = ({ published }: Tracking, offer: Waiting.Offer): Effect.Effect<never, Fault> =>
-  Effect.scoped(Effect.flatMap(Published.subscribe(published, offer), (subscribed) => {
-    offer({ _tag: "Partial" })
-    return subscribed
-  }))
-
-/** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
-const follow = Effect.fnUntraced(function*(
-  tracking: Tracking,
-  offer: Waiting.Offer,
-  current: Current
-): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const subscription = yield* Scope.make()
-  const unsubscribe = Scope.close(subscription, Exit.void)
-  let subscribed: Effect.Effect<never, Fault> | undefined
-  let wasTracked = false
-  const began = Effect.andThen(unsubscribe, Effect.sync(() => wasTracked = true))
-  const choice = yield* Choice.claim(tracking.choice)
-  const following: Following = { ...tracking, choice, offer, current, questions: yield* Questions.make }
-  return yield* Effect.ensuring(
-    Effect.gen(function*() {
-      for (;;) {
-        const refused = yield* Effect.scoped(track(following, began)).pipe(
-          // Once tracking has worked, any fault ends the stream at once, so that the cache stops trusting its memory.
-          Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
-        )
-        if (choice.isFree && choice.kind === "keys") {
-          Choice.note(choice, "broadcast")
-          continue
-        }
-        if (subscribed === undefined) {
-          subscribed = yield* Published.subscribe(tracking.published, offer).pipe(
-            Scope.provide(subscription),
-            Effect.mapError(() => refused)
-          )
-          offer({ _tag: "Partial", why: storeError("listen", refused) })
-        }
-        yield* Effect.raceFirst(Effect.sleep(Limits.tracking.refusedMillis), subscribed)
-      }
-    }),
-    unsubscribe
+  Waiting.stream((offer) =>
+    Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
   )
-})
 
-interface Following extends Tracking {
-  readonly offer: Waiting.Offer
-  readonly current: Current
-  readonly questions: Questions.Questions
-}
-
-const track = Effect.fnUntraced(function*(
-  self: Following,
-  began: Effect.Effect<void>
-): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { choice, offer } = self
-  const present = yield* begin(self, choice.kind)
-  yield* began
-  const answer = Choice.hold(choice)
-  // The cache must know of a kind that reports less before it trusts its memory.
-  if (choice.isFree && choice.kind === "keys") offer({ _tag: "Reports", of: "reads", answer })
-  offer({ _tag: "Coherent" })
-  if (choice.isFree && choice.kind === "broadcast") offer({ _tag: "Reports", of: "all", answer })
-  return yield* choice.isFree ? alternate(self, present) : present.lost
-})
-
-/** The connections that receive the reports of one kind. */
-interface Listening {
-  readonly asks: ReadonlyArray<Client.Ask>
-  readonly isByKey: boolean
-  readonly lost: Effect.Effect<never, Fault>
-  readonly end: Effect.Effect<void>
-}
-
-/** Changes between the kinds of reports: begins with the other kind, and only then ends the present one. */
-const alternate = Effect.fnUntraced(function*(
-  self: Following,
-  first: Listening
-): Effect.fn.Return<never, Fault, Scope.Scope> {
-  const { choice, published, session } = self
-  for (let present = first;;) {
-    yield* Effect.raceFirst(present.lost, Choice.decide(choice, session, present.asks))
-    const kind = Choice.other(choice)
-    const changing = Effect.exit(kind === "keys" ? toKeys(self, present) : toBroadcast(self, present))
-    const next = yield* Effect.raceFirst(present.lost, changing)
-    // If the server refuses the other kind, the present one continues.
-    Choice.note(choice, Exit.isSuccess(next) ? kind : choice.kind)
-    if (Exit.isFailure(next)) continue
-    yield* present.end
-    Published.look(published)
-    present = next.value
+/** Follows changes. If a server refuses to report them, it is asked again at intervals. */
+const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
+  const state = { isFollowed: false }
+  for (;;) {
+    const refused = yield* Effect.scoped(listen(tracking, offer, state)).pipe(
+      // Once changes were followed, any fault ends the stream at once, so that the cache stops trusting its memory.
+      Effect.catch((fault) => {
+        if (fault.code === "MOVED") tracking.session.wire.lookAgain()
+        return isRefusal(fault) && !state.isFollowed ? Effect.succeed(fault) : Effect.fail(fault)
+      })
+    )
+    offer({ _tag: "Partial", why: storeError("listen", refused) })
+    yield* Effect.sleep(Limits.tracking.refusedMillis)
   }
 })
 
-/** Before broadcasting ends, the server is to remember all that memory holds, since only that is reported then. */
-const toKeys = Effect.fnUntraced(function*(
-  self: Following,
-  present: Listening
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const { choice, offer, session } = self
-  const next = yield* begin(self, "keys")
-  const registering = Effect.gen(function*() {
-    if (!next.isByKey) return yield* Effect.fail(taken)
-    const held = yield* Effect.callback<Held>((resume) =>
-      offer({ _tag: "Reports", of: "both", answer: (held) => resume(Effect.succeed(held)) })
-    )
-    yield* Reader.register(session, held)
-    yield* heardAll(present)
-  })
-  yield* Effect.onError(Effect.raceFirst(next.lost, registering), () => {
-    offer({ _tag: "Reports", of: "all" })
-    return next.end
-  })
-  offer({ _tag: "Reports", of: "reads", answer: Choice.hold(choice) })
-  return next
-})
-
-const taken = new Fault("Unsupported", "another cache over the same store uses the connections")
-
-const toBroadcast = Effect.fnUntraced(function*(
-  self: Following,
-  present: Listening
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const next = yield* begin(self, "broadcast")
-  yield* Effect.onError(Effect.raceFirst(next.lost, heardAll(present)), () => next.end)
-  self.offer({ _tag: "Reports", of: "all", answer: Choice.hold(self.choice) })
-  return next
-})
-
-/** Waits for all reports so far. An answer precedes the reports of the same turn, so two answers are needed. */
-const heardAll = ({ asks }: Listening): Effect.Effect<unknown, Fault> => {
-  const heard = Effect.forEach(asks, (ask) => ask("CLIENT", "TRACKINGINFO"), { concurrency: "unbounded" })
-  return Effect.andThen(heard, heard)
-}
-
-const begin = Effect.fnUntraced(function*(
-  self: Following,
-  kind: "broadcast" | "keys"
-): Effect.fn.Return<Listening, Fault, Scope.Scope> {
-  const scope = yield* Scope.fork(yield* Effect.scope)
-  const end = Scope.close(scope, Exit.void)
-  const listening = Effect.map(listen(self, kind), (listening) => ({ ...listening, end }))
-  return yield* Effect.onError(Scope.provide(listening, scope), () => end)
-})
+/** Whether waiting does not help. A master that no longer owns a slot (`MOVED`) is found again at once. */
+const isRefusal = ({ code, isLasting }: Fault): boolean => isLasting && code !== "MOVED"
 
 const listen = Effect.fnUntraced(function*(
-  { current, ...following }: Following,
-  kind: "broadcast" | "keys"
-): Effect.fn.Return<Omit<Listening, "end">, Fault, Scope.Scope> {
-  const { markerVersions, offer, published, session } = following
-  const { keys, wire } = session
+  { published, scrub, session }: Tracking,
+  offer: Waiting.Offer,
+  state: { isFollowed: boolean }
+): Effect.fn.Return<never, Fault, Scope.Scope> {
+  const { wire } = session
   const lost = Deferred.makeUnsafe<never, Fault>()
   const onLost = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
-  const self: Invalidations = { ...following, asked: [], probes: new Map() }
-  const unsubscribe = [
-    wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters"))),
-    MarkerVersions.subscribe(markerVersions, (tag) => offer({ _tag: "TagChanged", tag })),
-    () => Published.forget(published),
-    () => {
-      if (current.invalidations === self) current.invalidations = undefined
-    }
-  ]
-  yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe.forEach((end) => end())))
+  const unsubscribe = wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters")))
+  yield* Effect.addFinalizer(() => Effect.sync(unsubscribe))
   yield* whole(wire)
-  const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
-  current.invalidations = self
-  const isByKey = kind === "keys" && (yield* Reader.claim(session))
-  const listener = {
-    onInvalidate: (key: unknown) => onInvalidate(self, key),
-    onLost,
-    answerMillis: (questions: number) => answerMillis(wire, questions),
-    prefixes: isByKey ? keys.trackedControl : keys.tracked,
-    scrub: published.scrub
+  const era: Era = { session, offer, known: undefined }
+  const hear = (text: unknown): void => {
+    for (const change of Published.changesIn(published, String(text))) {
+      if (change._tag === "AllChanged") adoptEra(era)
+      offer(change)
+    }
   }
-  const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
-  const beat = isByKey
-    ? yield* Reader.read({ session, asks, onLost, probes: self.probes, sender: published.sender })
-    : Effect.never
-  Published.look(published)
-  const watching = Effect.all([...asks.map(Client.watch), beat], { concurrency: "unbounded" })
-  yield* Effect.forkScoped(Effect.catch(watching, (fault) => Effect.sync(() => onLost(fault))))
-  return { asks, isByKey, lost: Deferred.await(lost) }
+  const clients = yield* wire.makeClients({ RESP: 3 })
+  const listener = { session, scrub, hear, onLost }
+  const asks = yield* Effect.forEach(clients, (client) => subscribe(client, listener), { concurrency: "unbounded" })
+  adoptEra(era)
+  state.isFollowed = true
+  offer({ _tag: "Coherent" })
+  const watching = asks.map((ask, i) => watch(ask, clients[i]!.owns(session.keys.controlTag) ? era : undefined))
+  return yield* Effect.raceAllFirst([Deferred.await(lost), ...watching])
 })
 
 const whole = (wire: Wire): Effect.Effect<void> =>
@@ -234,3 +88,116 @@ const whole = (wire: Wire): Effect.Effect<void> =>
       ? Effect.void
       : Effect.andThen(Effect.sleep(Limits.tracking.lookMillis), whole(wire))
   )
+
+/** A server whose keys were removed (`FLUSHALL`) publishes nothing, but it has another era afterwards, or none. */
+interface Era {
+  readonly session: Session
+  readonly offer: Waiting.Offer
+  /** The era in which all changes are known. `undefined` while it is being read. */
+  known: string | undefined
+}
+
+const adoptEra = (self: Era): void => {
+  self.known = undefined
+  control(self.session, (told) => {
+    if (!isFault(told)) self.known = told.era
+  })
+}
+
+const lookAtEra = (self: Era, found: unknown): void => {
+  const { known, session: { ownEra } } = self
+  const present = toText(Array.isArray(found) ? found[0] : undefined)
+  // While this process clears the store, the next look decides.
+  if (known === undefined) return adoptEra(self)
+  if (present === known || ownEra === "") return
+  adoptEra(self)
+  if (present === undefined || present !== ownEra) self.offer({ _tag: "AllChanged" })
+}
+
+interface Listener {
+  readonly session: Session
+  readonly scrub: Scrub
+  readonly hear: (text: unknown) => void
+  readonly onLost: (why: Fault) => void
+}
+
+const moved = new Fault("Unavailable", "a slot of the cluster has moved", "MOVED")
+
+const late = new Fault("Timeout", "the server does not answer on the connection that reports changes")
+
+type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
+
+/** Subscribes to the changes of one master. */
+const subscribe = Effect.fnUntraced(function*(
+  { client, owns }: ClientOfMaster,
+  { hear, onLost, scrub, session }: Listener
+): Effect.fn.Return<Ask, Fault, Scope.Scope> {
+  const { keys: { controlTag }, wire } = session
+  let connecting: Promise<unknown> = Promise.resolve()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      destroy(client)
+      // A client that is still connecting may open its socket later.
+      void connecting.then(() => destroy(client), () => {})
+    })
+  )
+  client.on("error", (thrown: unknown) => onLost(faultOf(thrown, scrub)))
+  client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
+  client.on("sharded-channel-moved", () => onLost(moved))
+  let heard = 0
+  const listener = (text: unknown): void => {
+    heard++
+    hear(text)
+  }
+  const inTime = <A>(questions: number, run: () => Promise<A>): Effect.Effect<A, Fault> =>
+    Effect.raceFirst(
+      Effect.tryPromise({ try: run, catch: (thrown) => faultOf(thrown, scrub) }),
+      Effect.andThen(silence(wire, questions, () => heard), Effect.fail(late))
+    )
+  const ask: Ask = (...args) => inTime(1, () => client.sendCommand(args))
+  yield* inTime(toConnect, () => connecting = client.connect())
+  yield* requireMaster(ask)
+  const channels = wire.isCluster ? [controlTag, ...hashTags].filter(owns) : [controlTag]
+  yield* inTime(
+    1,
+    () => Promise.all(channels.map((tag) => subscribeTo(client, channelOf(session, tag), listener, wire)))
+  )
+  return ask
+})
+
+/** Channels in several slots need a command each. */
+const subscribeTo = (client: Client, channel: string, hear: Listener["hear"], { isCluster }: Wire): Promise<unknown> =>
+  isCluster ? client.sSubscribe(channel, hear) : client.subscribe(channel, hear)
+
+/**
+ * Ends when nothing has arrived for a while. Only time counts in which this program could have read an answer: many
+ * messages may precede it.
+ */
+const silence = (wire: Wire, questions: number, heard: () => number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    for (let rounds = 0, before = NaN; before !== heard() && rounds < Limits.tracking.answerRounds; rounds++) {
+      before = heard()
+      yield* afterProgramMillis(machineClock, answerMillis(wire, questions))
+    }
+  })
+
+/** Fails if the server is a replica. A master that has become a replica publishes late or different changes. */
+const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
+  Effect.flatMap(
+    Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
+    (role) =>
+      hasRole(role, "slave")
+        ? Effect.fail(new Fault("Unsupported", "the server is a replica", "REPLICA"))
+        : Effect.void
+  )
+
+/** Each answer proves that all earlier messages have arrived. The master that has the era is asked for it. */
+const watch = Effect.fnUntraced(function*(ask: Ask, era: Era | undefined): Effect.fn.Return<never, Fault> {
+  for (let beat = 1;; beat++) {
+    yield* Effect.sleep(Limits.tracking.heartbeatMillis)
+    if (era === undefined) yield* ask("TIME")
+    // Unlike `GET`, `MGET` treats a value of another type as missing.
+    else lookAtEra(era, yield* ask("MGET", era.session.keys.era))
+    if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
+  }
+})

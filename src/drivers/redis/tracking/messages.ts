@@ -1,4 +1,4 @@
-/** Receives published messages on a dedicated connection, which is opened for the first listener. */
+/** Receives the names that are published on a channel, on a connection that is opened for the first listener. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,28 +11,28 @@ import { Fault } from "../fault.ts"
 
 interface Messages {
   readonly wire: Wire
-  readonly pattern: string
+  readonly channel: string
   readonly context: Context.Context<Scope.Scope>
   readonly listeners: Map<string, Set<() => void>>
   isStarted: boolean
 }
 
-/** Creates a subscriber to a pattern. It reconnects after a pause, and misses messages while it is not connected. */
-export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never, Scope.Scope> =>
+/** Creates a subscriber to a channel. It reconnects after a pause, and misses messages while it is not connected. */
+export const make = (wire: Wire, channel: string): Effect.Effect<Messages, never, Scope.Scope> =>
   Effect.map(
     Effect.context<Scope.Scope>(),
-    (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
+    (context): Messages => ({ wire, channel, context, listeners: new Map(), isStarted: false })
   )
 
-/** Calls the listener after each message and each (re)connection. Returns a function that unsubscribes the listener. */
-export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
+/** Calls the listener when its name is published, and after each (re)connection. Returns a function that stops this. */
+export const listen = (self: Messages, name: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self
-  const some = listeners.get(channel) ?? new Set()
-  listeners.set(channel, some.add(listener))
+  const some = listeners.get(name) ?? new Set()
+  listeners.set(name, some.add(listener))
   return () => {
     some.delete(listener)
-    if (some.size === 0 && listeners.get(channel) === some) listeners.delete(channel)
+    if (some.size === 0 && listeners.get(name) === some) listeners.delete(name)
   }
 }
 
@@ -56,17 +56,17 @@ const receive = (self: Messages): Effect.Effect<void, unknown> =>
       const subscribed = Effect.tryPromise({
         try: async () => {
           await client.connect()
-          await client.pSubscribe(self.pattern, (_, channel) => wake(self, String(channel)))
+          await client.subscribe(self.channel, (name) => wake(self, String(name)))
         },
         catch: () => new Fault("Unavailable", "the subscription failed")
       })
       yield* Effect.timeout(subscribed, Limits.connection.connectMillis)
-      for (const channel of self.listeners.keys()) wake(self, channel)
+      for (const name of self.listeners.keys()) wake(self, name)
       yield* Deferred.await(ended)
     }),
     (client) => Effect.sync(() => destroy(client))
   )
 
-const wake = ({ listeners }: Messages, channel: string): void => {
-  for (const listener of [...listeners.get(channel) ?? []]) listener()
+const wake = ({ listeners }: Messages, name: string): void => {
+  for (const listener of [...listeners.get(name) ?? []]) listener()
 }

@@ -25,7 +25,7 @@ export const acquire = (self: Session): Store["acquire"] => (id, options) =>
 const acquireOnce = (
   self: Session,
   requests: ReadonlyArray<AcquireRequest>,
-  isBlind: boolean
+  skipsEntries: boolean
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> => {
   const all = placed(requests, idOf)
   const items = all.map(({ item }) => item)
@@ -38,7 +38,7 @@ const acquireOnce = (
     items.map(rejectedOf),
     items.map(({ join }) => joinOf(join)),
     items.map(() => newGeneration(self.tokens)),
-    isBlind
+    skipsEntries
   ]
   const asked = Effect.flatMap(reading(self, ask(self, "acquire", self.statements.acquire, params)), (rows) => {
     const answers = new Array<Acquired>(requests.length)
@@ -47,7 +47,7 @@ const acquireOnce = (
       const { index, item } = all[Number(row[0]) - 1]!
       const answer = acquiredOf(item.id, row)
       if (answer === undefined) damaged.push(index)
-      else answers[index] = isBlind && answer._tag === "Granted" ? { ...answer, isDamaged: true } : answer
+      else answers[index] = skipsEntries && answer._tag === "Granted" ? { ...answer, isDamaged: true } : answer
     }
     if (damaged.length === 0) return Effect.succeed(answers)
     return Effect.map(acquireOnce(self, damaged.map((i) => requests[i]!), true), (again) => {
@@ -60,7 +60,7 @@ const acquireOnce = (
     exit._tag === "Success"
       ? Effect.void
       : Effect.asVoid(Effect.forkDetach(giveBack(self, requests), { startImmediately: true })))
-  return isBlind ? kept : inOrder(self.acquires, requests.map(idOf), kept)
+  return skipsEntries ? kept : inOrder(self.acquires, requests.map(idOf), kept)
 }
 
 /** Releases leases before the next `acquire` of the same ids, which may ask for the same owner. */

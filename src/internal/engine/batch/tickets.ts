@@ -34,7 +34,7 @@ interface Tickets extends Office {
   /** Whether changes of the store may have been missed before the call began. */
   changedWhileAsked: boolean
   /** Whether they may have been missed since then, or the store may not report the next ones. */
-  isBlind: boolean
+  isOutdated: boolean
   /** The number of tickets that `boardWaiting` has made flights. */
   shown: number
   readonly engine: Flights
@@ -70,7 +70,7 @@ export const make = (
     tickets: missing,
     isDetached: false,
     changedWhileAsked: false,
-    isBlind: false,
+    isOutdated: false,
     shown: 0,
     pilot: undefined,
     requestOf: ({ key, tags }) => {
@@ -115,7 +115,7 @@ const makeIndex = (): Index => {
       for (const call of calls) {
         const hasBegun = call.batch.doing() !== undefined
         if (!hasBegun) call.changedWhileAsked = true
-        if (hasBegun || call.engine.storeTier!.reports !== "all") call.isBlind = true
+        else call.isOutdated = true
       }
     },
     boardWaiting: (limit) => {
@@ -185,7 +185,7 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   ticket.flight = flight
   ticket.isOpen = false
   flight.changedWhileAsked = self.changedWhileAsked
-  flight.isBlind = self.isBlind
+  flight.isOutdated = self.isOutdated
   if (self.isDetached) flight.storable = false
   else engine.flights.set(flight)
   self.join(ticket, request, flight)

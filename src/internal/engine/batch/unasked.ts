@@ -99,15 +99,13 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
   self.tagEpochs.ensureTracking?.()
   // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.
   let left = Math.ceil(self.memory.capacity / 10)
-  const isBlind = self.storeTier !== undefined && self.storeTier.reports !== "all"
   const kept: Array<Flight> = []
   for (const answer of answers) {
     if (left <= 0 && call.watch.evidence === undefined || self.closed) break
     try {
       const own = keep(self, answer, call, now)
       if (own === undefined) continue
-      // Changes of these ids are not reported: the store was not asked for them.
-      if (!isBlind && left-- > 0) putInMemory(self, own.request, own.entry!, now)
+      if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
       // An entry that derives from other entries is not stored: their markers would have been needed before the call.
       if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {

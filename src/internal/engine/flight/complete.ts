@@ -65,8 +65,8 @@ const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void =>
 export const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
-  // The stored entry has changed since the store was asked, so this copy may be outdated.
-  if (flight.changedWhileAsked) return
+  // The stored entry has changed, or may have, since the store was asked, so this copy may be outdated.
+  if (flight.changedWhileAsked || flight.isOutdated) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return

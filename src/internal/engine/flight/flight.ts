@@ -53,7 +53,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     patient: undefined,
     ranTooLong: false,
     changedWhileAsked: false,
-    isBlind: false,
+    isOutdated: false,
     rejectedWriteId,
     protectedUntil: options.protectedUntil ?? -Infinity,
     stale,
@@ -130,7 +130,6 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   countFrom(flight, now)
   if (storeTier !== undefined) {
-    flight.isBlind ||= flight.changedWhileAsked && storeTier.reports !== "all"
     flight.attempt.clears = storeTier.clears
     flight.asOf = storeTier.captures
   }

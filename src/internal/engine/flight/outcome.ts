@@ -54,8 +54,7 @@ export const retryRead = ({ context, flight, request, since }: Caller): Request 
 /** Whether a late joiner must read again: a dependency, or a tag known only after the load, may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
-  // The store may not have reported what has changed since the load began.
-  if (flight.isBlind || dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) {
+  if (flight.isOutdated || dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) {
     return true
   }
   return dependencies === undefined || flight.entry === undefined ? hasLateTagsMoved(self, flight) : false

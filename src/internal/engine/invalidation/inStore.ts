@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
-import { SerializerError, type StoreError } from "../../../CacheError.ts"
-import type { RemoveOptions, SetRequest } from "../../../ports/store.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import type { SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -46,15 +46,8 @@ const runAll = (parts: ReadonlyArray<Effect.Effect<unknown>>, concurrency: numbe
   Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency }), Exit.asVoidAll)
 
 const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
-  const { effect, operation } = sendingOf(tier.store, item.target, keptOf(tier, item))
+  const { effect, operation } = sendingOf(tier.store, item.target)
   return acknowledged<unknown>(tier, [item], { operation, effect, budget })
-}
-
-/** Whether memory keeps a written value that the store cannot take, and until when. */
-const keptOf = ({ front: { memory } }: StoreTier, { write }: Pending.Item): RemoveOptions | undefined => {
-  if (write === undefined) return undefined
-  const { expiresAt, id, writeId } = write.entry
-  return memory.entries.get(id)?.writeId === writeId ? { keptUntil: expiresAt } : undefined
 }
 
 const withBudget = <A>(tier: StoreTier, use: (budget: Budget) => Effect.Effect<A>): Effect.Effect<A> =>
@@ -144,26 +137,18 @@ export const replaceAllInStore = <R>(
     const replacing = Effect.tap(values, (stored) => {
       const writes: Array<Write> = []
       const removals: Array<Write> = []
-      const unfit: Array<Write> = []
       stored.forEach((entry, i) => {
         const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
-        if (pending.clears === clears && isUnfit(entry)) unfit.push(write)
-        else if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
+        if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
-      // Removed alone, because only then does the store learn that memory keeps a newer value.
-      const removingUnfit = currentOf(tier, unfit).map(({ item }) => Effect.suspend(() => removal(tier, item)))
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, "unbounded")], "unbounded")
+      return runAll([removing, setInStore(tier, writes)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
-
-/** Whether the store cannot take a value, but may answer other requests. */
-const isUnfit = (entry: Stored | undefined | Fault): boolean =>
-  entry instanceof SerializerError || (isFault(entry) && entry.reason === "Full")
 
 interface Write extends SetRequest {
   readonly item: Pending.Item

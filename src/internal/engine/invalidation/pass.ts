@@ -8,9 +8,9 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import * as Circuit from "../storeTier/circuit.ts"
 import { isFault } from "../storeTier/faults.ts"
-import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import * as Written from "../storeTier/written.ts"
 
 interface Pass {
   readonly tier: StoreTier
@@ -121,7 +121,7 @@ const sendWave: (pass: Pass, wave: Wave) => Effect.Effect<void> = Effect.fnUntra
       return
     }
     const write = writes[i]
-    if (write !== undefined && isOpen(pending, part)) OwnWrites.lost(tier, write)
+    if (write !== undefined && isOpen(pending, part)) Written.lost(tier, write)
     carriedOut.push(part)
   })
   acknowledge(tier, carriedOut)

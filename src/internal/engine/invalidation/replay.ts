@@ -2,19 +2,19 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
-import type { RemoveOptions, Store } from "../../../ports/store.ts"
+import type { Store } from "../../../ports/store.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
 import { exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
-import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import * as Written from "../storeTier/written.ts"
 import * as Log from "../telemetry/log.ts"
 import { replay } from "./pass.ts"
 
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
-  OwnWrites.keep(tier, item)
-  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) OwnWrites.lost(tier, write)
+  Written.keep(item)
+  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) Written.lost(tier, write)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
@@ -50,12 +50,11 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
 
 export const sendingOf = (
   store: Store,
-  target: Pending.Item["target"],
-  options?: RemoveOptions
+  target: Pending.Item["target"]
 ): { readonly operation: string; readonly effect: Effect.Effect<unknown, StoreError> } => {
   switch (target._tag) {
     case "Id":
-      return { operation: "remove", effect: store.remove(target.id, options) }
+      return { operation: "remove", effect: store.remove(target.id) }
     case "Tags":
       return { operation: "invalidateTags", effect: store.invalidateTags(target.tags, target.mode) }
     case "All":

@@ -1,4 +1,5 @@
 /** Follows the changes that other processes make in the store. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,24 +15,21 @@ import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
-import { hasBegun, hasLateTags } from "../flight/flight.ts"
+import { hasBegun } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
-import { ids } from "../memory/entries.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "../state.ts"
-
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreSteps, StoreTier } from "../storeTier/storeTier.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
-import { noteTold } from "../telemetry/told.ts"
 import { apart, known } from "./apart.ts"
 import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { releaseReported } from "./outdated.ts"
@@ -47,22 +45,24 @@ export const track = (self: Flights): void => {
   const { storeTier: tier } = self
   if (tier === undefined) return
   const { capabilities, changesUnsafe } = tier.store
+  // Without any copies, only running loads could be outdated, and they may be joined for `maxStaleness` at most.
+  const follows = capabilities.changes && (self.memory.capacity > 0 || capabilities.copies === true)
   if (!capabilities.shared && !capabilities.changes) return
   // A change that another process made before the `clear` may be reported after it, and is then ignored.
   tier.onCleared = () => void forgetAll(self)
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
-  tier.untrackable = !isAsked && !capabilities.changes
+  tier.untrackable = !isAsked && !follows
   const timer: Timer = isAsked
     ? polled(self, tier)
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = (joining) => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
-    if (joining !== undefined) noteJoining(self, tier, joining)
+    if (joining !== undefined) noteJoining(self, joining)
   }
   // The first poll skips the changes made before the start, because they do not concern this process.
   timer.look()
-  if (!capabilities.changes || isAsked) return
+  if (!follows || isAsked) return
   // This state outlives restarts of the worker, because changes may have been missed before a restart.
   const state = { wasTracked: false }
   supervise(tier.background, {
@@ -177,24 +177,15 @@ const outdateAll = (self: Flights): void => {
   self.flights.tickets?.outdateAll()
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
-    // The tags that it has read may not be remembered, even if the entry is asked for again.
-    if (hasBegun(flight) || self.storeTier!.reports !== "all") flight.isBlind = true
+    if (hasBegun(flight)) flight.isOutdated = true
   }
   self.tagEpochs.epoch++
 }
 
-/**
- * A caller that joins a running load reads again at its end, if the store may not have reported what has changed since
- * the load began. The epoch tells such callers from those before.
- */
-const noteJoining = (self: Flights, { reports }: StoreTier, id: string): void => {
+/** A caller that joins an outdated load reads again at its end. A consumer of a stream needs a run of its own. */
+const noteJoining = (self: Flights, id: string): void => {
   const flight = self.flights.get(id)
-  if (flight === undefined || !hasBegun(flight)) return
-  // A consumer of a stream cannot start over, so it needs a run of its own.
-  if (flight.request.followed !== undefined) {
-    return flight.isBlind || (reports !== "all" && hasLateTags(flight)) ? detach(self, id) : undefined
-  }
-  if (reports !== "all" && flight.bornAt === self.tagEpochs.epoch) self.tagEpochs.epoch++
+  if (flight?.request.followed !== undefined && flight.isOutdated) detach(self, id)
 }
 
 const warnUntracked = (
@@ -374,35 +365,8 @@ const applyPattern = (self: Flights, tier: StoreTier, matches: (id: string) => b
   spawn(tier.background, self.context, forEach(known(self, tier, matches), (change) => applyChange(self, tier, change)))
 }
 
-export const coherence: StoreSteps["coherence"] = ({ reports, store: { capabilities: { changes } }, untracked }) =>
-  untracked || changes === false ? "none" : reports === "reads" ? "keys" : "broadcast"
-
 const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
   self.memory.entries.has(id) || self.flights.has(id) || pending.ids.has(id)
-
-/** Notes which changes the store reports from now on, and tells the store what this process holds in memory. */
-const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Change, { _tag: "Reports" }>): void => {
-  const before = tier.reports
-  tier.reports = of
-  // The store may not remember what was read for values that are still on their way.
-  if (of === "both") outdateAll(self)
-  else if (of === "reads" ? before === "both" : before === "reads") {
-    // Nor may it have remembered that before it reported all changes.
-    if (of === "all") outdateAll(self)
-    const what = of === "reads" ? "changes of what this process has read" : "all changes"
-    Log.info(self, `The store "${tier.store.name}" now reports ${what}`)
-    emit(self, { _tag: "Reports", of })
-  }
-  answer?.({
-    has: (id) => isHeld(self, tier, id),
-    *entries() {
-      for (const id of ids(self.memory.entries)) {
-        const entry = self.memory.entries.get(id)
-        if (entry !== undefined) yield entry
-      }
-    }
-  })
-}
 
 /** Applies a change by another process. A load of the id becomes unjoinable, but its callers still get its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
@@ -414,10 +378,9 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     case "Changed": {
       self.stats.told++
       if (!isHeld(self, tier, change.id)) self.stats.toldInVain++
+      if (change.endsMarkers === true) Dependents.reported(self.memory.dependents, self.tagEpochs, change.id)
       noteChange(self, change.id)
       if (!Pending.isUnasked(tier.pending, change.id)) {
-        const entry = tier.reports === "reads" ? self.memory.entries.get(change.id) : undefined
-        if (entry !== undefined) noteTold(tier.told, entry)
         Pending.giveUp(tier.pending, change.id)
         Memory.remove(self.memory, change.id, "invalidated")
       }
@@ -442,9 +405,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     }
     case "ManyChanged":
       noteAll(self)
-      break
-    case "Reports":
-      noteReports(self, tier, change)
+      Dependents.allReported(self.memory.dependents, self.tagEpochs)
       break
     case "AllChanged":
     case "Gap":

@@ -28,9 +28,9 @@ import { ask, type Asking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
-import { addUnanswered, believe } from "../storeTier/makeStoreTier.ts"
+import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
@@ -75,17 +75,6 @@ export const throughStore = Effect.fnUntraced(function*(
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
-
-/**
- * Limits how long memory keeps a value that was loaded without the store, if only changes of reads are reported. If the
- * store is in order, and was not asked because of a pending invalidation, memory does not keep the value at all.
- */
-const believeShortly = (tier: StoreTier, flight: Flight, now: number): void => {
-  const { incident, reports, untracked } = tier
-  if (reports === "all") return
-  believe(tier, flight.entry!, now)
-  if (!untracked && incident.failing.size === 0) flight.changedWhileAsked = true
-}
 
 interface Reading extends Asking {
   readonly clock: Clock.Clock
@@ -157,17 +146,13 @@ export const endLoad = (
   const now = self.time.now(clock)
   flight.entry = toEntry(self, flight, outcome, now)
   // Callers share a failure, whatever has changed, unless it is stored and so can be outdated like a value.
-  if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isBlind = false
+  if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isOutdated = false
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
-  if (flight.entry !== undefined && !isWritten) {
-    unsaved(flight)
-    believeShortly(self.storeTier!, flight, now)
-  }
+  if (flight.entry !== undefined && !isWritten) unsaved(flight)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
     flight.endedAt = now
-    if (mayBeOlder(self, flight, flight.entry)) return answer
     flight.loaded = answer
     answerBehind(self, flight)
   }
@@ -177,13 +162,6 @@ export const endLoad = (
 /** The store could not keep a result that should be stored. */
 const unsaved = ({ starter, storable }: Flight): void => {
   if (storable) Job.note(starter.context, "unsaved", 1)
-}
-
-/** By key, the store tells only when it is asked for tags known late whether they were invalidated during the load. */
-const mayBeOlder = (self: Flights, { request }: Flight, { tags }: Entry): boolean => {
-  if (self.storeTier!.reports === "all") return false
-  const declared = declaredTags(self, request)
-  return tags.some((tag) => !declared.includes(tag))
 }
 
 /** Serves the stale value and starts no load for a moment, so that the process with the lease can store a new one. */
@@ -236,7 +214,7 @@ const write = Effect.fnUntraced(function*(
   asking: Writing
 ): Effect.fn.Return<void, never, any> {
   const prepared = yield* prepare(self, flight, entry, asking)
-  if (prepared === undefined) return unreminded(flight)
+  if (prepared === undefined) return
   const { budget, tier } = asking
   const { entry: stored, generation, id } = prepared
   const accepted = yield* asking.isOfWave === true
@@ -245,11 +223,6 @@ const write = Effect.fnUntraced(function*(
   const final = self.isPrivate ? yield* orAfterOthers(asking, { ...prepared, flight }, accepted) : accepted
   committed(flight, prepared, final)
 })
-
-/** Changes may not be reported. A write reminds the store that this process has the entry, but not of its tags. */
-export const unreminded = (flight: Flight): void => {
-  if (flight.isBlind) flight.changedWhileAsked = true
-}
 
 export interface Prepared extends CommitRequest {
   readonly tags: ReadonlyArray<TagVersion>
@@ -269,24 +242,17 @@ export const prepare = Effect.fnUntraced(function*(
   if (!isStorable(self, flight)) return undefined
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) {
     unsaved(flight)
-    return void believeShortly(tier, flight, flight.endedAt)
+    return undefined
   }
   const { dependencies } = flight.attempt
   // The entry may still enter memory, which checks the tags by their epochs.
-  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) {
-    return void believeShortly(tier, flight, flight.endedAt)
-  }
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) {
     unsaved(flight)
-    believeShortly(tier, flight, flight.endedAt)
     return void failStrict(self, flight, own)
   }
-  if (own === undefined) {
-    // By key, changes of tags that were read only now were not reported.
-    if (tier.reports !== "all") flight.isBlind = true
-    return undefined
-  }
+  if (own === undefined) return undefined
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
     // One value that the load has read is older than a change, and another value is newer.
@@ -309,7 +275,6 @@ export const committed = (flight: Flight, { captures, id, tags }: Prepared, acce
   const { engine } = flight
   if (isFault(accepted) && !isKeptOut(accepted)) {
     unsaved(flight)
-    unreminded(flight)
     return failStrict(engine, flight, accepted)
   }
   engine.storeTier!.unanswered.delete(id)
@@ -319,7 +284,6 @@ export const committed = (flight: Flight, { captures, id, tags }: Prepared, acce
     flight.storable = false
     return
   }
-  if (tags.length > 0) unreminded(flight)
   flight.versions = tags
   flight.asOf = captures
   if (flight.lease !== undefined) flight.lease.isStored = true

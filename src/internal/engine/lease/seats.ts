@@ -9,7 +9,7 @@ import { isFault } from "../storeTier/faults.ts"
 import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
 import { takeAnswer } from "./held.ts"
-import { committed, endLoad, prepare, type Prepared, unreminded } from "./loadThroughStore.ts"
+import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
 import { pickerOf } from "./markersOfWave.ts"
 import { acquire, askWave, board, budgetOf, commitAll, giveBack, makeWave, type Seat, type Wave } from "./wave.ts"
 
@@ -48,7 +48,6 @@ const store = Effect.fnUntraced(function*(
     ({ entry, flight, grant }) =>
       Effect.map(prepare(engine, flight, entry, { ...grant, ...asking }), (prepared) => {
         if (prepared !== undefined) commits.push({ ...prepared, flight })
-        else unreminded(flight)
       })
   )
   const open = commits.filter(({ flight }) => flight.exit === undefined)

@@ -164,8 +164,8 @@ const commitAll = Effect.fnUntraced(function*(
   })
   // Applies the changes made before the grants. While changes are untracked, nothing is committed.
   self.tagEpochs.look?.()
-  const isBlind = self.tagEpochs.look !== undefined && tier.untracked
-  const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
+  const isUntracked = self.tagEpochs.look !== undefined && tier.untracked
+  const commits = isUntracked ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
   if (commits.length === 0) return
   for (const { id } of commits) addUnanswered(tier, id)
   const accepted = yield* ask(tier, budget, "commit", tier.store.commitMany(commits))

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
-import { groupOf, groupTag, idTag, isInherited } from "../../store/markers/idTags.ts"
+import { isInherited, tagsOfId } from "../../store/markers/idTags.ts"
 import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
@@ -90,7 +90,22 @@ export const leaveAll = (self: Dependents): void => {
 }
 
 export const idChanged = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
-  if (self.entries.size === 0 && self.ofLoads === 0) return
-  const tags = [idTag(id), groupTag(groupOf(id))].filter((tag) => has(self, tag))
+  const tags = tagsOf(self, id)
   if (tags.length > 0) TagEpochs.invalidate(epochs, tags)
 }
+
+/** Like `idChanged`, for a change that the store reports. */
+export const reported = (self: Dependents, epochs: TagEpochs.TagEpochs, id: string): void => {
+  const tags = tagsOf(self, id)
+  if (tags.length > 0) TagEpochs.noteReported(epochs, tags)
+}
+
+/** Like `reported`, if any id may have changed. */
+export const allReported = ({ entries, loads }: Dependents, epochs: TagEpochs.TagEpochs): void => {
+  if (entries.size + loads.size > 0) TagEpochs.noteReported(epochs, [...entries.keys(), ...loads.keys()])
+}
+
+const tagsOf = (self: Dependents, id: string): ReadonlyArray<string> =>
+  self.entries.size === 0 && self.ofLoads === 0 ? none : tagsOfId(id).filter((tag) => has(self, tag))
+
+const none: ReadonlyArray<string> = []

@@ -8,3 +8,5 @@ export const enter: typeof Dependents.enter = () => {}
 export const leave: typeof Dependents.leave = () => {}
 export const leaveAll: typeof Dependents.leaveAll = () => {}
 export const idChanged: typeof Dependents.idChanged = () => {}
+export const reported: typeof Dependents.reported = () => {}
+export const allReported: typeof Dependents.allReported = () => {}

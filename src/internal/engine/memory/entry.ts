@@ -147,7 +147,7 @@ export class Entry implements Timing, Node, Due {
   }
 
   /** The deadline that no reader has shortened: until then, a reader with a longer constant lifetime may be served. */
-  get keptUntil(): number {
+  get memoryUntil(): number {
     return this.createdAt + this.terms.keptAfter
   }
 
@@ -193,14 +193,14 @@ export class Entry implements Timing, Node, Due {
   }
 
   /** Sets the deadlines and the constant lifetime behind them. Entries with the same lifetime share their terms. */
-  live(constant: unknown, softExpiresAt: number, expiresAt: number, keptUntil = expiresAt): void {
+  live(constant: unknown, softExpiresAt: number, expiresAt: number, memoryUntil = expiresAt): void {
     const { createdAt } = this
     this.share({
       ...this.terms,
       constant,
       softAfter: softExpiresAt - createdAt,
       endsAfter: expiresAt - createdAt,
-      keptAfter: Math.max(keptUntil, expiresAt) - createdAt
+      keptAfter: Math.max(memoryUntil, expiresAt) - createdAt
     })
   }
 

@@ -289,9 +289,9 @@ export const removed = ({ removals }: Memory): number => Object.values(removals)
 
 /** Removes an entry that has expired. With the time, keeps one that a reader with a longer lifetime may still use. */
 export const expire = (self: Memory, entry: Entry, now = Infinity): void => {
-  if (!(entry.keptUntil > now)) return drop(self, entry, "expired")
+  if (!(entry.memoryUntil > now)) return drop(self, entry, "expired")
   Deadlines.remove(self.deadlines, entry)
-  Deadlines.add(self.deadlines, entry, entry.keptUntil)
+  Deadlines.add(self.deadlines, entry, entry.memoryUntil)
   self.kept.add(entry)
 }
 

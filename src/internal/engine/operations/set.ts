@@ -26,10 +26,10 @@ import { strictly } from "../request/strict.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
-import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
+import * as Written from "../storeTier/written.ts"
 import { emitValue } from "../telemetry/events.ts"
 import { countersOf } from "../telemetry/stats.ts"
 import { lookupUnrecorded } from "./lookup.ts"
@@ -108,12 +108,12 @@ export const set = Effect.fnUntraced(function*(
     return true
   }
   const asking = { tier, budget: budgetOf(tier, policy) }
-  const write = OwnWrites.make(tier, key, entry)
+  const write = Written.make(tier, key, entry)
   const replacing = replaceInStore(tier, write, setHere, toStored(asking, key, entry))
   const replaced = Effect.ensuring(replacing, afterWrite(self, [entry]))
   const stored = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
   // An earlier invalidation of a tag may have been acknowledged only now, which has removed the new value.
-  if (stored === undefined && unsent.length > 0) OwnWrites.lost(tier, write)
+  if (stored === undefined && unsent.length > 0) Written.lost(tier, write)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   if (isUndone && policy.strict) yield* strictly(unacknowledged(tier, "set"))
   return true
@@ -182,7 +182,7 @@ const setWave = Effect.fnUntraced(function*(
     })
   if (tier === undefined) return setHere()
   const keys = wave.map(([key]) => key)
-  const writes = entries.map((entry, i) => OwnWrites.make(tier, keys[i]!, entry))
+  const writes = entries.map((entry, i) => Written.make(tier, keys[i]!, entry))
   const encoded = allToStored({ tier, budget: { ...budgetOf(tier, policy), inTurn } }, keys, entries)
   const stored = yield* Effect.ensuring(
     replaceAllInStore(tier, writes, setHere, encoded),

@@ -19,10 +19,10 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   const { constant, followed, slides, strategy } = request
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
   const { softTtl, ttl } = request.constantLifetime()
-  const { createdAt, expiresAt, keptUntil, softExpiresAt } = entry
+  const { createdAt, expiresAt, memoryUntil, softExpiresAt } = entry
   // Softly invalidated entries, entries that expire with the values they derive from, and streams (whose pages expire
   // with the manifest) are not prolonged. A read that must not write leaves the prolonging to a later read.
-  const mayGrow = writes && now < keptUntil && softExpiresAt !== -Infinity && !entry.endsWithParts &&
+  const mayGrow = writes && now < memoryUntil && softExpiresAt !== -Infinity && !entry.endsWithParts &&
     followed === undefined
   // A lifetime that jitter alone may have shortened is not prolonged.
   const moved = (from: number, millis: number): number =>
@@ -31,14 +31,14 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
       ? createdAt + millis
       : from
   // Nothing shows when a sliding deadline last moved, so the ttl counts from `now`. Only `slide` extends the deadline.
-  const end = slides ? Math.min(keptUntil, createdAt + softTtl, now + ttl) : moved(keptUntil, ttl)
+  const end = slides ? Math.min(memoryUntil, createdAt + softTtl, now + ttl) : moved(memoryUntil, ttl)
   entry.live(
     writes ? constant : entry.constant,
     moved(softExpiresAt, softTtl),
     end,
-    request.isProfiled === true ? keptUntil : end
+    request.isProfiled === true ? memoryUntil : end
   )
   if (end === expiresAt) return
   Memory.reorder(self.memory, entry)
-  if (end > keptUntil) self.storeTier?.steps.prolong(self.storeTier, entry)
+  if (end > memoryUntil) self.storeTier?.steps.prolong(self.storeTier, entry)
 }

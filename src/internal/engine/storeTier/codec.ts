@@ -14,7 +14,6 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
 import * as Log from "../telemetry/log.ts"
 import { countersOf } from "../telemetry/stats.ts"
-import { isUnchanged } from "../telemetry/told.ts"
 import { noteMisfit, noteRefused } from "./faults.ts"
 import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
@@ -100,7 +99,6 @@ export const revive = (
     time
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
-  if (tier.told.size > 0 && isUnchanged(tier.told, entry)) tier.front.stats.toldUnchanged++
   // If memory holds an entry from the same write, the count of its reads continues.
   const inMemory = tier.front.memory.entries.get(id)
   if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads

@@ -14,7 +14,6 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
-import { believeNoLonger } from "./makeStoreTier.ts"
 import { distanceOf, type Fault, type Fetched, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
@@ -94,7 +93,6 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
   const length = Incident.answered(incident, operation, nowOf(tier))
-  if (incident.failing.size === 0) believeNoLonger(tier)
   if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }
 

@@ -15,7 +15,6 @@ import * as Circuit from "./circuit.ts"
 import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.ts"
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
-import { ownWrite } from "./ownWrites.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import {
   type Asked,
@@ -27,6 +26,7 @@ import {
   type StoreTier,
   type TagsRead
 } from "./storeTier.ts"
+import { ownWrite } from "./written.ts"
 
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!

@@ -9,9 +9,9 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask } from "./ask.ts"
 import { isFault } from "./faults.ts"
 import { reviveNow, reviveUnsafe } from "./fetch.ts"
-import { ownWrite } from "./ownWrites.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
+import { ownWrite } from "./written.ts"
 
 export const noEntryId = "~"
 

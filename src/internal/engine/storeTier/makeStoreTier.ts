@@ -10,7 +10,6 @@ import { acrossFingerprints, type Recorded } from "../../store/fingerprints.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import * as TurnTime from "../../time/turnTime.ts"
-import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
@@ -42,7 +41,6 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     pending: Pending.make(),
     commits: { current: undefined, lookups: new Set() },
     unanswered: new Set(),
-    believed: new Set(),
     circuit: Circuit.make((state) => emit(front, { _tag: "Circuit", state })),
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
@@ -55,9 +53,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     untrackable: false,
     readerClock: undefined,
     isElsewhere: false,
-    reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,
-    told: new Map(),
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
@@ -69,26 +65,6 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
 
 /** Notes an id before its commit is sent, in case the commit is interrupted. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => addBounded(unanswered, id)
-
-/** Memory keeps an entry that the store does not know until a failing store answers, for `maxStaleness` at most. */
-export const believe = (
-  { believed, incident, maxStalenessMillis }: StoreTier,
-  entry: Entry,
-  now: number
-): void => {
-  entry.memoryExpiresAt = now + maxStalenessMillis
-  if (incident.failing.size > 0) addBounded(believed, entry.id)
-}
-
-/** Now that the store answers, reads of these ids ask it again. */
-export const believeNoLonger = ({ believed, front: { memory } }: StoreTier): void => {
-  for (const id of believed) {
-    const entry = memory.entries.get(id)
-    // The past of any clock, even of one that is set before 1970.
-    if (Number.isFinite(entry?.memoryExpiresAt)) entry!.memoryExpiresAt = -Number.MAX_VALUE
-  }
-  believed.clear()
-}
 
 /** Above the limit, drops the oldest element. */
 const addBounded = <A>(set: Set<A>, element: A): void => {

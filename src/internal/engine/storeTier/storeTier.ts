@@ -14,7 +14,6 @@ import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Incident from "../telemetry/incident.ts"
 import type { Trace } from "../telemetry/spans.ts"
-import type { Told } from "../telemetry/told.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
@@ -112,8 +111,6 @@ export interface StoreSteps {
   ) => Effect.Effect<unknown>
   /** Makes an id pending, and sends its invalidation in the background. */
   readonly removeLater: (tier: StoreTier, id: string) => void
-  /** How memory learns of changes by other processes: of all, of what this process has read, or not (reliably). */
-  readonly coherence: (tier: StoreTier) => "broadcast" | "keys" | "none"
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
@@ -144,8 +141,6 @@ export interface StoreTier extends StoreTierOptions {
   readonly commits: Commits
   /** Ids whose commit was sent but not answered. Patterns include these, because the store may still commit them. */
   readonly unanswered: Set<string>
-  /** Ids in memory whose changes the store does not report, because it was failing when they were loaded. */
-  readonly believed: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
@@ -166,9 +161,6 @@ export interface StoreTier extends StoreTierOptions {
   readerClock: Clock | undefined
   /** Whether a change by another process is being applied. */
   isElsewhere: boolean
-  /** Which changes the store reports: of all, the next one of what this process has read, or both for a moment. */
-  reports: "all" | "both" | "reads"
-  readonly told: Told
   readonly knownTagVersions: KnownTagVersions
   /** How often loads have captured markers of ids. A value read before a capture may be older than those markers. */
   captures: number

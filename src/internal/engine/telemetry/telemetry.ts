@@ -47,9 +47,7 @@ export const noCounters = {
   /** Changes of ids and tags by other processes that the store has reported. */
   told: 0,
   /** The changes in `told` of ids that were neither in memory nor being loaded. */
-  toldInVain: 0,
-  /** The changes in `told` of entries in memory that had not changed: the server had forgotten that they were read. */
-  toldUnchanged: 0
+  toldInVain: 0
 }
 
 /** Plain numbers, counted since the layer was built. */

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Answer, Change, Held, Store } from "../../../ports/store.ts"
+import type { Answer, Change, Store } from "../../../ports/store.ts"
 import { leasesRemembered } from "../../defaults/stores.ts"
 
 export interface Part {
@@ -84,24 +84,13 @@ export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => 
   const isMine = (text: string): boolean => text.startsWith(self.before)
   switch (change._tag) {
     case "Changed":
-      return isMine(change.id) ? [{ _tag: "Changed", id: strip(self, change.id) }] : []
+      return isMine(change.id) ? [{ ...change, id: strip(self, change.id) }] : []
     case "ManyChanged":
       return [{ _tag: "ManyChanged", mayBe: (id) => change.mayBe(self.before + id) }]
     case "TagChanged":
       if (change.tag === self.everything) return [{ _tag: "AllChanged" }]
       return isMine(change.tag) ? [{ _tag: "TagChanged", tag: strip(self, change.tag) }] : []
-    case "Reports": {
-      const { answer } = change
-      return [answer === undefined ? change : { ...change, answer: (held) => answer(heldIn(self, held)) }]
-    }
     default:
       return [change]
   }
 }
-
-const heldIn = (self: Part, held: Held): Held => ({
-  has: (id) => id.startsWith(self.before) && held.has(strip(self, id)),
-  *entries() {
-    for (const { id, tags } of held.entries()) yield { id: self.before + id, tags: asked(self, tags) }
-  }
-})

@@ -11,10 +11,10 @@ import { tags } from "./tags.ts"
 import { transact } from "./transact.ts"
 
 const sources = (isCluster: boolean) => ({
-  ...era,
+  ...era(isCluster),
   ...entries(isCluster),
   ...leases(isCluster),
-  ...isCluster ? {} as typeof many : many,
+  ...many,
   ...tags(isCluster),
   ...counters,
   ...transact(isCluster),

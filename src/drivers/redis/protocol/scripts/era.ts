@@ -1,6 +1,6 @@
 /** Lua scripts that run when connecting, and those that read the era (the version in key names) or start a new one. */
 import { indented, nowMicros, readSequence } from "./lua.ts"
-import type { Sources } from "./script.ts"
+import { publish, type Sources } from "./script.ts"
 
 /** The commands with arguments that the server accepts. Answers are ignored: only a refusal of the user counts. */
 const tries = [
@@ -16,17 +16,17 @@ const tries = [
 ]
 
 /** Lua that recognises a refusal of the user, in the words of several servers. */
-const isRefusal =
-  `string.find(said, "NOPERM") or string.find(said, "ACL failure in script") or string.find(said, "can't run this command")`
+const isRefusal = ["NOPERM", "ACL failure in script", "can't run this command", "can't publish to the channel"]
+  .map((words) => `string.find(said, "${words}")`).join(" or ")
 
-export const era = {
+export const era = (isCluster: boolean) => ({
   /**
    * Tries each command that the scripts of stores and locks use, so that all missing rights are known at once. Guards
    * use six more, which a user without guards need not have.
    */
   rights: {
     keys: ["n"],
-    args: [],
+    args: ["channel", "silence"],
     whenFull: true,
     withoutEra: true,
     body: `local denied = {}
@@ -35,6 +35,7 @@ local function try(...)
   local said = type(answer) == "table" and answer.err
   if said and (${isRefusal}) then table.insert(denied, string.lower(({...})[1])) end
 end
+try("${publish(isCluster)}", channel, silence)
 ${tries.map((args) => `try(${args})\n`).join("")}return denied
 `
   },
@@ -53,6 +54,7 @@ ${readSequence}return { era, seq }
 `
   },
   clear: {
+    tells: `true`,
     keys: ["e"],
     args: [],
     withoutEra: true,
@@ -63,4 +65,4 @@ redis.call("SET", e, fresh)
 return { fresh }
 `
   }
-} satisfies Sources
+} satisfies Sources)

@@ -70,6 +70,7 @@ return 1
 `
   },
   release: {
+    tells: `answer == 1`,
     keys: ["l", "f"],
     args: ["owner", "hasNote", "note"],
     whenFull: true,

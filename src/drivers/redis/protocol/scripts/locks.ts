@@ -55,7 +55,7 @@ return 1
     body: `${readLock}if not token or token ~= held and owner ~= by then return 0 end
 redis.call("UNLINK", k)
 if forgets == "1" then redis.call("UNLINK", i) end
-redis.pcall("PUBLISH", k, "")
+redis.pcall("PUBLISH", string.match(k, "^[^:]*:k"), k)
 return 1
 `
   },

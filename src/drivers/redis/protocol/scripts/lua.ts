@@ -22,16 +22,6 @@ if stored and (${isForeign("stored")}) then
 end
 `
 
-/** Makes the server send an invalidation without changing the value, so that processes drop older copies in memory. */
-export const sendInvalidation = (v: string): string =>
-  `  local deadline = redis.call("PEXPIRETIME", ${v})
-  if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)
-  else
-    redis.call("PEXPIRE", ${v}, 60000)
-    redis.call("PERSIST", ${v})
-  end
-`
-
 export const keysOfWrite = (
   isCluster: boolean
 ): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]

@@ -1,4 +1,4 @@
-/** Lua scripts that do for many ids what other scripts do for one. Only a single server has all keys of many ids. */
+/** Lua scripts that do for many ids what other scripts do for one. On a cluster, the ids are in one slot. */
 import { entries } from "./entries.ts"
 import { acquire, leases } from "./leases.ts"
 import { indented, readSequence, takeValue } from "./lua.ts"
@@ -71,16 +71,19 @@ export const many = {
     body: of(one.renew, { keys: ["l"] }, answer)
   },
   commitMany: {
+    tells: `true`,
     keys: [],
     args: ["count", "packed"],
     body: of(one.commit, { keys: ["v", "l", "f"], value: "frame", args: ["generation", "ttl"] }, answer)
   },
   setMany: {
+    tells: `true`,
     keys: [],
     args: ["count", "packed"],
     body: of(one.set, { keys: withoutGroups, value: "frame", args: ["ttl"] }, endGroups + answer)
   },
   removeMany: {
+    tells: `true`,
     keys: [],
     args: ["count"],
     whenFull: true,

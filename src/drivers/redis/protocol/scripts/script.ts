@@ -10,6 +10,8 @@ export interface Script {
   readonly sha: string
   /** Whether the first key is the era's key and the first argument is the expected era. */
   readonly checksEra: boolean
+  /** Whether a channel and a message precede the script's own arguments. */
+  readonly tells: boolean
 }
 
 export interface Source {
@@ -19,6 +21,11 @@ export interface Source {
   readonly whenFull?: boolean
   /** Set if the era needs no check: the key names do not contain the era, or the script reads the era itself. */
   readonly withoutEra?: boolean
+  /**
+   * A condition on `answer` in Lua, for scripts that change something. If it holds, the script publishes, in the same
+   * step, the second of its arguments on the channel that the first one names. They precede `args`.
+   */
+  readonly tells?: string
 }
 
 export type Sources = Readonly<Record<string, Source>>
@@ -53,18 +60,38 @@ const toCount = `local function toCount(text)
 end
 `
 
+export const publish = (isCluster: boolean): string => isCluster ? "SPUBLISH" : "PUBLISH"
+
 export const compile = (
-  { args, body, keys, whenFull = false, withoutEra = false }: Source,
+  { args, body, keys, tells, whenFull = false, withoutEra = false }: Source,
   isCluster: boolean
 ): Script => {
   const checksEra = !isCluster && !withoutEra
   const first = checksEra ? 2 : 1
-  const names = (from: string, all: ReadonlyArray<string>) =>
+  const names = (from: string, first: number, all: ReadonlyArray<string>) =>
     all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${first + i}]`).join(", ")}\n`
   const source = `#!lua${whenFull ? " flags=allow-oom" : ""}\n` +
     (checksEra || body.includes("textOf(") ? textOf : "") + (body.includes("ownOf(") ? ownOf : "") +
     (body.includes("toCount(") ? toCount : "") +
     (checksEra ? `if textOf(KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
-    names("KEYS", keys) + names("ARGV", args) + body
-  return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra }
+    names("KEYS", first, keys) + names("ARGV", tells === undefined ? first : first + 2, args) +
+    (tells === undefined ? body : telling(body, { tells, first, command: publish(isCluster) }))
+  return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra, tells: tells !== undefined }
 }
+
+interface Telling {
+  readonly tells: string
+  readonly first: number
+  readonly command: string
+}
+
+/** Lua that publishes what the body has changed. A body that refuses something answers with a status. */
+const telling = (body: string, { command, first, tells }: Telling): string =>
+  `local function change()
+${body}end
+local answer = change()
+if ARGV[${first + 1}] ~= "" and not (type(answer) == "table" and answer.ok) and ${tells} then
+  redis.call("${command}", ARGV[${first}], ARGV[${first + 1}])
+end
+return answer
+`

@@ -43,22 +43,24 @@ return markers
 `
   },
   invalidate: {
+    tells: `true`,
     keys: ["s"],
     args: ["mode"],
     whenFull: true,
-    body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i]) end\nreturn 1\n`
+    body: `${countInvalidation}${invalidate}for i = 3, #KEYS do invalidate(KEYS[i], ARGV[i + 2]) end\nreturn 1\n`
   }
 }
 
-/** On a cluster, tags are in different slots. A script runs once for each tag, with the sequence as an argument. */
+/** On a cluster, tags are in different slots. A script gets the sequence as an argument. */
 const onCluster: TagSources = {
   count,
   markers: { keys: ["t"], args: ["seq", "version"], body: `${marker}return { marker(t, version) }\n` },
   invalidate: {
-    keys: ["t"],
-    args: ["mode", "seq", "version"],
+    tells: `true`,
+    keys: [],
+    args: ["mode", "seq"],
     whenFull: true,
-    body: `${invalidate}invalidate(t, version)\nreturn 1\n`
+    body: `${invalidate}for i = 1, #KEYS do invalidate(KEYS[i], ARGV[i + 4]) end\nreturn 1\n`
   }
 }
 

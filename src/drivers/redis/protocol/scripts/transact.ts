@@ -5,14 +5,14 @@
  */
 import { counterOf, isOutOfRange, outOfRange } from "./counters.ts"
 import { put } from "./entries.ts"
-import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"
+import { countInvalidation, indented, isForeign, keysOfWrite } from "./lua.ts"
 import { foreign, type Sources } from "./script.ts"
 import { invalidate } from "./tags.ts"
 
 const before = (isCluster: boolean) => isCluster ? 0 : 2
 
 const checks = (isCluster: boolean) => {
-  const first = isCluster ? 1 : 2
+  const first = isCluster ? 3 : 4
   return `local at = ${first + 1}
 local failed = {}
 for c = 1, tonumber(ARGV[${first}]) do
@@ -94,11 +94,7 @@ for p = at, #ARGV, 5 do
     put(k, a, b)
   elseif step == "R" then
     redis.call("UNLINK", ${beside})
-    local begin = redis.pcall("GETRANGE", k, 0, 1)
-    if begin == "" then redis.call("SET", k, "") end
-    if begin == "" or begin == "ec" then redis.call("UNLINK", k)
-    else
-${sendInvalidation("k")}    end
+    if redis.pcall("GETRANGE", k, 0, 1) == "ec" then redis.call("UNLINK", k) end
 ${isCluster ? "" : stepOfTags}  elseif step == "N" then
     local value = redis.call("GET", k)
     local sum = string.format("%.0f", tonumber(value or "0") + tonumber(a))
@@ -123,6 +119,7 @@ return { 1, refused }
 
 export const transact = (isCluster: boolean) => ({
   transact: {
+    tells: `answer[1] == 1`,
     keys: [],
     args: [],
     body: checks(isCluster) + refusals(isCluster) + (isCluster ? "" : invalidations) + steps(isCluster)

@@ -7,9 +7,9 @@ import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Transact from "../../../../internal/store/transact.ts"
 import type { SetCondition, Transacted, TransactRequest } from "../../../../ports/store.ts"
 import { noAnswer, storeError, storeName } from "../../fault.ts"
-import * as MarkerVersions from "../../tracking/markerVersions.ts"
 import { tagsOf } from "../conditions.ts"
 import { counters } from "../counters.ts"
+import { sendTurn } from "../many.ts"
 import { present } from "../reads.ts"
 import { asking, contended, isDone, now, type Operation, refusalOf, type StoreState, write } from "../state.ts"
 import { commitOne, refusal } from "../writes.ts"
@@ -104,11 +104,8 @@ interface Answered {
 
 const runProgram = (self: StoreState, { changes, checks, keys, steps }: Program): Operation<Answered> =>
   asking("transact", (done) => {
-    const { markerVersions, session } = self
-    for (const change of changes) {
-      if (change._tag === "Entry") MarkerVersions.forgetId(markerVersions, change.id)
-      else if (change._tag === "Tag") MarkerVersions.forgetTag(markerVersions, change.tag)
-    }
+    const { session } = self
+    sendTurn(self)
     const fixed = session.wire.isCluster ? [] : [session.keys.sequence]
     write(self, "transact", { fixed, keys, args: [String(checks.length / 3), ...checks, ...steps], changes }, done)
   }, (answer) => {

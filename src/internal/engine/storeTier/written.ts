@@ -56,13 +56,8 @@ const copyOf = (entry: Entry): Entry => {
 }
 
 /** Replaces the written entry by a copy: the original may leave memory, and would keep entries linked to it alive. */
-export const keep = ({ front: { memory }, reports }: StoreTier, item: Item): void => {
-  const { write } = item
-  if (write === undefined) return
-  item.write = { ...write, entry: copyOf(write.entry) }
-  const { id, writeId } = write.entry
-  // By key, no change by others of an entry that the store does not have is reported, so only `ownWrite` serves it.
-  if (reports !== "all" && memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
+export const keep = (item: Item): void => {
+  if (item.write !== undefined) item.write = { ...item.write, entry: copyOf(item.write.entry) }
 }
 
 /** Reports a written value that the store does not have, unless memory keeps it, as it may over an unshared store. */
