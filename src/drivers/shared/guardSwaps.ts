@@ -20,12 +20,12 @@ export interface Held {
   readonly now: number
 }
 
-export interface Place {
+interface Place {
   readonly kind: string
   readonly name: string
 }
 
-export type Next = Pick<Step<unknown, unknown>, "state" | "expiresAt">
+type Next = Pick<Step<unknown, unknown>, "state" | "expiresAt">
 
 export interface Swaps {
   readonly held: (place: Place) => Effect.Effect<Held, StoreError>
@@ -88,9 +88,9 @@ const storing = (
       const other = yield* swap(place, before, next)
       if (other === undefined) return answers
       before = other
-      // Processes that try again at the same time would only refuse each other.
-      const most = Math.min(2 ** attempt, Defaults.guards.longestPause)
-      yield* onMachineClock(Effect.sleep(Math.random() * most))
+      // Processes that try again and again at the same time would only refuse each other.
+      const most = Math.min(2 ** attempt - 2, Defaults.guards.longestPause)
+      if (most > 0) yield* onMachineClock(Effect.sleep(Math.random() * most))
     }
     return yield* unavailable(place.kind, "other processes changed the state again and again")
   })

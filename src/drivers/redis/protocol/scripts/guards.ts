@@ -3,7 +3,8 @@ import type { Sources } from "./script.ts"
 
 /**
  * Replaces a state that still has the version `before`; a version ends before the first blank. Otherwise, or if `sent`
- * is too far from the server's time, answers what is there. In tests, `at` is the time, and no state expires.
+ * is too far from the server's time, answers what is there. In tests, `at` is the time, and no state expires. The
+ * server removes a key after the millisecond that it is told.
  */
 const swapGuard = `local now = tonumber(at)
 if not now then
@@ -15,7 +16,7 @@ if string.match(stored, "^[^ ]*") ~= before or math.abs(now - tonumber(sent)) > 
   return { string.format("%.0f", now), stored }
 end
 if after == "" then redis.call("UNLINK", g)
-elseif at == "" then redis.call("SET", g, after, "PXAT", expires)
+elseif at == "" then redis.call("SET", g, after, "PXAT", string.format("%.0f", expires - 1))
 else redis.call("SET", g, after) end
 return { string.format("%.0f", now) }
 `
