@@ -202,9 +202,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the state of a guard that is damaged stays",
-    in: "healing",
-    find: `redis.call("UNLINK", g)`,
-    replace: "g = g",
+    in: "swapGuard",
+    find: `ownOf("GET", g)`,
+    replace: `redis.call("GET", g)`,
     by: "test/servers/redisDamagedKeys.test.ts"
   },
   {

@@ -40,7 +40,6 @@ export const open = Effect.fnUntraced(function*(
     tokens,
     writes: new Map(),
     acquires: new Map(),
-    guards: new Map(),
     room: Room.make(maxSize),
     recent: Recent.make(),
     followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) },
