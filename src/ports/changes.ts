@@ -10,6 +10,7 @@ import type { StoreError } from "../CacheError.ts"
  * - `Changed`: the entry of an id was written, touched or removed, or the removal of a missing entry was requested.
  *   `endsMarkers`: the markers of the id are deleted, as by `remove` and `set`. A store that says so here need not
  *   report them as `TagChanged`
+ * - `LoadEnded`: a load of an id has ended without a new entry. The loads that wait for its lease ask at once
  * - `ManyChanged`: more entries changed than can be listed. `mayBe` checks whether an id may be among them. Their
  *   markers may be deleted
  * - `TagChanged`: a tag was invalidated, hard or soft
@@ -24,6 +25,7 @@ import type { StoreError } from "../CacheError.ts"
  */
 export type Change =
   | { readonly _tag: "Changed"; readonly id: string; readonly endsMarkers?: boolean | undefined }
+  | { readonly _tag: "LoadEnded"; readonly id: string }
   | { readonly _tag: "ManyChanged"; readonly mayBe: (id: string) => boolean }
   | { readonly _tag: "TagChanged"; readonly tag: string }
   | { readonly _tag: "AllChanged" }

@@ -80,6 +80,18 @@ describe("a store that pushes changes is followed", () => {
     { _tag: "Gap" }
   ]
 
+  it.effect("LoadEnded: the copy in memory stays", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const within = yield* storage.build()
+      const { origin, read } = counting()
+      yield* storage.push(coherent)
+      expect(yield* within(read)).toBe(1)
+      origin.value = 2
+      yield* elsewhere(storage, { _tag: "LoadEnded", id: "k" })
+      expect(yield* within(read)).toBe(1)
+    }))
+
   it.effect.each(changes)("$_tag: the copy in memory is no longer served", (change) =>
     Effect.gen(function*() {
       const storage = pushing()

@@ -1,6 +1,6 @@
 /** Published changes of a Redis server: to whom they go, with which rights, and while a slot moves. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
@@ -96,6 +96,34 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         expect(yield* a.read()).toBe(fresh)
         yield* ask("PUBLISH", `${prefix}:m`, "{}")
         yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
+      })),
+    timeout
+  )
+
+  it.live(
+    "P6 · a load that fails elsewhere removes no value from memory, and those that wait for its lease learn of its end",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix), yield* process(prefix)]
+        const value = yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        const down = Effect.fail("down").pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+        expect(yield* Effect.flip(CachePolicy.refresh(b.use(down)))).toBe("down")
+        yield* Effect.sleep("200 millis")
+        yield* ask("UNLINK", ...((yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>).map(String))
+        expect(yield* a.read()).toBe(value)
+
+        const gate = yield* Deferred.make<never, string>()
+        const failing = Deferred.await(gate).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+        const leading = yield* Effect.forkChild(Effect.flip(b.use(failing)))
+        yield* Effect.sleep("3 seconds")
+        const waiting = yield* Effect.forkChild(a.read("other"))
+        yield* Effect.sleep("100 millis")
+        yield* Deferred.fail(gate, "down")
+        yield* Fiber.join(leading)
+        expect(yield* Fiber.join(waiting)).toBeGreaterThan(value)
       })),
     timeout
   )

@@ -9,8 +9,14 @@ export type Changed =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
-/** A change to report to other processes. `Load` (a change by a load or a touch) never needs to be repeated. */
-export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
+/**
+ * A change to report to other processes. `Load` (a change by a load or a touch) and `End` (a load that changes nothing)
+ * never need to be repeated.
+ */
+export type Told = Changed | { readonly _tag: "Load"; readonly id: string } | {
+  readonly _tag: "End"
+  readonly id: string
+}
 
 export interface Recent {
   readonly note: (changed: Changed) => void

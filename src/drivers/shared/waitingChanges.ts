@@ -24,9 +24,11 @@ export const stream = <E, R>(
     return Stream.mapArray(signals, () => take(waiting) as [Change, ...ReadonlyArray<Change>])
   })
 
+const happened = { ended: 0, changed: 1, endedMarkers: 2 }
+
 interface Waiting {
-  /** The changed ids, and whether their markers are deleted. */
-  ids: Map<string, boolean>
+  /** What has happened to ids. If an id has several changes, the last in this order includes the others. */
+  ids: Map<string, number>
   tags: Set<string>
   /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */
   others: ReadonlyArray<Change>
@@ -36,8 +38,10 @@ interface Waiting {
 
 /** Adds a change. Equal changes are merged, because it suffices to apply one of them after all have arrived. */
 const keep = (self: Waiting, change: Change): void => {
-  if (change._tag === "Changed") keepId(self, change.id, change.endsMarkers === true)
-  else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
+  if (change._tag === "LoadEnded") keepId(self, change.id, happened.ended)
+  else if (change._tag === "Changed") {
+    keepId(self, change.id, change.endsMarkers === true ? happened.endedMarkers : happened.changed)
+  } else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
   else {
     const other = change._tag === "TagChanged" ? { _tag: "Gap" } as const : change
     self.others = [...self.others.filter(({ _tag }) => _tag !== other._tag), other]
@@ -47,9 +51,9 @@ const keep = (self: Waiting, change: Change): void => {
 const isEmpty = ({ bits, ids, others, tags }: Waiting): boolean =>
   ids.size === 0 && tags.size === 0 && others.length === 0 && bits === undefined
 
-const keepId = (self: Waiting, id: string, endsMarkers: boolean): void => {
+const keepId = (self: Waiting, id: string, what: number): void => {
   if (self.bits !== undefined) return mark(self.bits, id)
-  self.ids.set(id, endsMarkers || self.ids.get(id) === true)
+  self.ids.set(id, Math.max(what, self.ids.get(id) ?? happened.ended))
   if (self.ids.size <= waitingChanges) return
   self.bits = new Uint8Array(1 << 20)
   for (const one of self.ids.keys()) mark(self.bits, one)
@@ -64,8 +68,9 @@ const take = (self: Waiting): ReadonlyArray<Change> => {
   self.bits = undefined
   const changes = [...others]
   if (bits !== undefined) changes.push({ _tag: "ManyChanged", mayBe: (id) => isMarked(bits, id) })
-  for (const [id, endsMarkers] of ids) {
-    changes.push(endsMarkers ? { _tag: "Changed", id, endsMarkers } : { _tag: "Changed", id })
+  for (const [id, what] of ids) {
+    if (what === happened.ended) changes.push({ _tag: "LoadEnded", id })
+    else changes.push(what === happened.changed ? { _tag: "Changed", id } : { _tag: "Changed", id, endsMarkers: true })
   }
   for (const tag of tags) changes.push({ _tag: "TagChanged", tag })
   return changes

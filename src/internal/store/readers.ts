@@ -70,6 +70,7 @@ const isChanges = (answer: ReadonlyArray<Change>): boolean => Array.isArray(answ
 export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":
+    case "LoadEnded":
       return typeof change.id === "string"
     case "ManyChanged":
       return typeof change.mayBe === "function"

@@ -5,6 +5,7 @@ import { tracking } from "../../../src/internal/defaults/redis.ts"
 
 const entry = (id: string) => ({ _tag: "Entry", id }) as const
 const load = (id: string) => ({ _tag: "Load", id }) as const
+const end = (id: string) => ({ _tag: "End", id }) as const
 
 describe("published messages", () => {
   it("report to others what was changed, and whether it ends what depends on it", () => {
@@ -15,6 +16,13 @@ describe("published messages", () => {
       { _tag: "Changed", id: "set \u0000\ud800", endsMarkers: true }
     ])
     expect(changesIn(make("b"), messageOf(make("a"), [{ _tag: "All" }]))).toEqual([{ _tag: "AllChanged" }])
+  })
+
+  it("report the end of a load that has stored nothing to others alone", () => {
+    const self = make("a")
+    const message = messageOf(self, [end("k")])
+    expect(changesIn(make("b"), message)).toEqual([{ _tag: "LoadEnded", id: "k" }])
+    expect(changesIn(self, message)).toEqual([])
   })
 
   it("report nothing to the process that has written them, however late they arrive", () => {
@@ -44,7 +52,16 @@ describe("published messages", () => {
     expect(changesIn(self, first)).toEqual([{ _tag: "Changed", id: "k", endsMarkers: true }])
   })
 
-  it.each(["", "{}", "[]", "null", `["a",1,[],[],[]]`, `["a",1,[1],[],[],false]`, `["a","1",[],[],[],false]`])(
+  it.each([
+    "",
+    "{}",
+    "[]",
+    "null",
+    `["a",1,[],[],[]]`,
+    `["a",1,[],[],[],false]`,
+    `["a",1,[1],[],[],false,[]]`,
+    `["a","1",[],[],[],false,[]]`
+  ])(
     "of another release may report anything: %s",
     (text) => expect(changesIn(make("a"), text)).toEqual([{ _tag: "AllChanged" }])
   )

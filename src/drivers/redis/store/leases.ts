@@ -228,7 +228,7 @@ const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done
     keys: [["l", id], ["f", id]],
     args: [owner, ...note === undefined ? ["0", ""] : ["1", Buffer.from(note)]],
     ended: 0,
-    changes: [{ _tag: "Load", id }],
+    changes: [{ _tag: "End", id }],
     isWrite: false,
     late(answer) {
       if (answer instanceof Lost) oweRelease(self, { id, owner, note })

@@ -52,7 +52,7 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
 
 /** Records changes that the server has confirmed, except those of type `Load`, which need not be repeated. */
 export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
-  for (const change of changes) if (change._tag !== "Load") recent.note(change)
+  for (const change of changes) if (change._tag !== "Load" && change._tag !== "End") recent.note(change)
   recent.ended(monotonicMillis(machineClock))
 }
 

@@ -3,14 +3,18 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 
-/** Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, and whether all was cleared. */
+/**
+ * Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, whether all was cleared, and ids of
+ * type `End`.
+ */
 type Message = readonly [
   sender: string,
   serial: number,
   loads: ReadonlyArray<string>,
   ids: ReadonlyArray<string>,
   tags: ReadonlyArray<string>,
-  all: boolean
+  all: boolean,
+  ends: ReadonlyArray<string>
 ]
 
 export interface Published {
@@ -28,15 +32,15 @@ export const make = (sender: string): Published => ({ sender, sent: 0, arrived: 
 /** Returns the message for a script that makes these changes, or the empty string if there are none. */
 export const messageOf = (self: Published, changes: ReadonlyArray<Told>): string => {
   if (changes.length === 0) return ""
-  const idsOf = (tag: "Load" | "Entry") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
+  const idsOf = (tag: "Load" | "Entry" | "End") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
   const tags = changes.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
   const all = changes.some(({ _tag }) => _tag === "All")
-  const message: Message = [self.sender, ++self.sent, idsOf("Load"), idsOf("Entry"), tags, all]
+  const message: Message = [self.sender, ++self.sent, idsOf("Load"), idsOf("Entry"), tags, all, idsOf("End")]
   return JSON.stringify(message)
 }
 
 /** A message that reports nothing. */
-export const silence: string = JSON.stringify(["", 0, [], [], [], false] satisfies Message)
+export const silence: string = JSON.stringify(["", 0, [], [], [], false, []] satisfies Message)
 
 /**
  * Returns what a message reports. An own message reports only the ids of which a newer message has arrived already: its
@@ -45,10 +49,11 @@ export const silence: string = JSON.stringify(["", 0, [], [], [], false] satisfi
 export const changesIn = (self: Published, text: string): ReadonlyArray<Change> => {
   const message = parse(text)
   if (message === undefined) return [{ _tag: "AllChanged" }]
-  const [sender, serial, loads, ids, tags, all] = message
+  const [sender, serial, loads, ids, tags, all, ends] = message
   const isOwn = sender === self.sender
   const isNews = (id: string): boolean => !isOwn || isOvertaken(self, id, serial)
   return [
+    ...isOwn ? [] : ends.map((id): Change => ({ _tag: "LoadEnded", id })),
     ...isOwn ? [] : tags.map((tag): Change => ({ _tag: "TagChanged", tag })),
     ...loads.filter(isNews).map((id): Change => ({ _tag: "Changed", id })),
     ...ids.filter(isNews).map((id): Change => ({ _tag: "Changed", id, endsMarkers: true })),
@@ -80,4 +85,6 @@ const parse = (text: string): Message | undefined => {
 const isMessage = (message: unknown): message is Message =>
   Array.isArray(message) && typeof message[0] === "string" && typeof message[1] === "number" &&
   typeof message[5] === "boolean" &&
-  message.slice(2, 5).every((part) => Array.isArray(part) && part.every((one) => typeof one === "string"))
+  [message[2], message[3], message[4], message[6]].every((part) =>
+    Array.isArray(part) && part.every((one) => typeof one === "string")
+  )

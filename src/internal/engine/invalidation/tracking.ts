@@ -395,6 +395,9 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       wake(self, tier, change.id)
       break
     }
+    case "LoadEnded":
+      wake(self, tier, change.id)
+      break
     case "TagChanged": {
       self.stats.told++
       self.history?.invalidated([], [change.tag], "hard")

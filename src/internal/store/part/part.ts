@@ -84,6 +84,7 @@ export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => 
   const isMine = (text: string): boolean => text.startsWith(self.before)
   switch (change._tag) {
     case "Changed":
+    case "LoadEnded":
       return isMine(change.id) ? [{ ...change, id: strip(self, change.id) }] : []
     case "ManyChanged":
       return [{ _tag: "ManyChanged", mayBe: (id) => change.mayBe(self.before + id) }]
