@@ -116,9 +116,8 @@ const load = (call: Call): Loaded =>
 
 const loaded = (call: Call): Loaded =>
   Effect.flatMap(Cached.previous(Resource), (previous) => {
-    const { head: { fields }, place, self: { loading } } = call
+    const { head: { fields }, place } = call
     call.hasBegun = true
-    loading.add(place.id)
     const before = Option.isSome(previous) ? variantOf(previous.value) : undefined
     const stale = before !== undefined && mayAnswer(call.self, place, before, fields) ? before : undefined
     const why = stale !== undefined
@@ -129,7 +128,7 @@ const loaded = (call: Call): Loaded =>
     return Effect.map(validated(call, stale), (resource) => {
       reasons.set(resource, why)
       return resource
-    }).pipe(Effect.ensuring(Effect.sync(() => loading.delete(place.id))))
+    })
   })
 
 /** Why a load ran, by its result, for all that waited for it. */
@@ -267,8 +266,8 @@ export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | unde
 
 const keep = (call: Call, variant: Variant, now: number): Stored => {
   const { named, place, self } = call
-  if (reuseOf(variant, noDirectives, now) === "serve") self.unshared.delete(place.id)
-  else notShared(call, now)
+  if (reuseOf(variant, noDirectives, now) === "validate") notShared(call, now)
+  else self.unshared.delete(place.id)
   const dropped = learn(self, named, place, variant)
   if (dropped !== undefined) inBackground(self, Cached.remove(dropped))
   return { variant }
