@@ -116,7 +116,7 @@ export const dateOf = (text: string | undefined, nowMillis: number): number | un
 /** The time is written again and compared, because parsers accept the 31st of June. */
 const timeOf = (groups: { readonly [name: string]: string }, nowMillis: number): number | undefined => {
   const { day, month, time, year } = groups
-  const text = `${day!.replace(" ", "0")} ${month} ${yearOf(year!, nowMillis)} ${time} GMT`
+  const text = [day!.replace(" ", "0"), month, yearOf(year!, nowMillis), time, "GMT"].join(" ")
   const millis = Date.parse(text)
   return new Date(millis).toUTCString().slice(5).toLowerCase() === text.toLowerCase() ? millis : undefined
 }
