@@ -390,6 +390,40 @@ describe("a server whose client leaves or stays", () => {
       expect([yield* Fiber.join(first), yield* Fiber.join(third), state.started]).toEqual(["ok", "ok", 3])
     }).pipe(inMemory))
 
+  it.effect("a handler that always hangs for one client hangs for no other: the load runs again with the newest one", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const { ask } = yield* serving(
+        ({ headers }) => {
+          runs++
+          if (headers["user-agent"] === "evil") return Effect.interruptible(Effect.never)
+          return headers["user-agent"] === "wrong" ? Effect.fail("for one alone") : Effect.succeed(page)
+        },
+        undefined,
+        Effect.uninterruptible
+      )
+      const of = (agent: string) => start(ask("/", { headers: { "user-agent": agent } }))
+      const evil = yield* of("evil")
+      yield* TestClock.adjust("5 seconds")
+      const wrong = yield* of("wrong")
+      yield* settle
+      expect(wrong.pollUnsafe()?._tag).toBe("Failure")
+      // A failure answers its own client alone: that of the first one has begun to run again, by itself.
+      expect([evil.pollUnsafe(), runs]).toEqual([undefined, 3])
+      const second = yield* of("evil")
+      yield* TestClock.adjust("4900 millis")
+      const third = yield* of("good")
+      yield* TestClock.adjust("5100 millis")
+      expect([(yield* Fiber.join(third)).text, runs]).toEqual(["ok", 5])
+      expect([(yield* Fiber.join(yield* of("good"))).text, (yield* Fiber.join(second)).text, runs]).toEqual([
+        "ok",
+        "ok",
+        6
+      ])
+      expect((yield* Fiber.join(yield* of("good"))).cacheStatus?.slice(0, 3)).toBe("hit")
+      yield* Fiber.interrupt(evil)
+    }).pipe(inMemory))
+
   it.effect("a handler that takes longer than `wait` is not run twice for its only client", () =>
     Effect.gen(function*() {
       let runs = 0

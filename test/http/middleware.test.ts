@@ -87,6 +87,21 @@ describe("freshness", () => {
       expect((yield* ask()).text).toBe(`run ${state.runs}`)
     }).pipe(inMemory))
 
+  it.effect("a response that is stale at once is served to all while one run refreshes it", () =>
+    Effect.gen(function*() {
+      const control = "max-age=0, stale-while-revalidate=60"
+      const { ask, state } = yield* serving((request, run) => Effect.delay(text(control)(request, run), "1 second"))
+      const first = yield* start(ask())
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(first)).text).toBe("run 1")
+      for (let i = 0; i < 20; i++) {
+        const one = yield* start(ask())
+        yield* settle
+        expect(one.pollUnsafe()?._tag).toBe("Success")
+      }
+      expect(state.runs).toBe(2)
+    }).pipe(inMemory))
+
   it.effect("a handler that cannot reach the server that it asks is like an origin that cannot be reached", () =>
     Effect.gen(function*() {
       let isDown = false

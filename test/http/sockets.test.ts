@@ -477,14 +477,15 @@ describe("the key", () => {
 
   it("a host beside a complete URL, or a second one, is seen nowhere", async () => {
     const { ask } = await served(({ headers, source }, run) => {
-      const { headers: own, headersDistinct, rawHeaders } = source as IncomingMessage
-      return text(JSON.stringify([run, headers, own, headersDistinct, rawHeaders]))
+      const { headers: own, headersDistinct, rawHeaders, url } = source as IncomingMessage
+      return text(`${url} ${JSON.stringify([run, headers, own, headersDistinct, rawHeaders])}`)
     })
     await ask({ path: "http://good.example/whole", headers: { Host: "evil.example" } })
+    await ask({ path: "http://good.example/same" })
     await ask({ path: "/two", headers: { Host: "good.example\r\nHost: evil.example" } })
-    for (const path of ["/whole", "/two"]) {
+    for (const path of ["/whole", "/same", "/two"]) {
       const { body, cacheStatus } = await ask({ path })
-      expect([cacheStatus.slice(0, 3), body.includes("evil")]).toEqual(["hit", false])
+      expect([cacheStatus.slice(0, 3), body.includes("evil"), body.split(" ")[0]]).toEqual(["hit", false, path])
     }
   })
 

@@ -81,7 +81,8 @@ export interface Client extends Rules {
   readonly known: Map<string, Known>
   /** Places whose last response could not be shared, until a time; the oldest are first. */
   readonly unshared: Map<string, number>
-  readonly loading: Set<string>
+  /** The newest call that waits for a load, by its place. */
+  readonly waiting: Map<string, Call>
 }
 
 /** The next one after the cache: a client, or the handler of a server. */

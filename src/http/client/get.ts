@@ -44,7 +44,7 @@ const placed = (call: Call): Answer => {
     return looked(call)
   }
   // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
-  const isAlone = self.loading.has(id) || (asksWhole && isOfPart(head))
+  const isAlone = self.waiting.has(id) || (asksWhole && isOfPart(head))
   return isAlone || isConditional(head.fields)
     ? Effect.flatMap(
       stored(call),

@@ -48,7 +48,7 @@ const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Stra
 /** Reads the response through the cache. */
 const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
-    Cached.withStrategy(Effect.suspend(() => load(call)), {
+    Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), {
       key: call.place.key,
       strategy: strategyOf(way, call.self),
       tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
@@ -61,17 +61,31 @@ const read = (call: Call, way: Way): Loaded =>
   )
 
 /**
+ * The call whose load runs. A load that hangs runs again with the newest call that waits: the request of the first one
+ * may be why it hangs. That one then waits like the others.
+ */
+const nextOf = (call: Call): Call => {
+  const next = call.hasBegun ? call.self.waiting.get(call.place.id) ?? call : call
+  call.hasBegun = next === call
+  return next
+}
+
+/**
  * Reads, but waits no longer than `wait` for a load that another request has begun, and does not end as the handler has
  * ended for that one: it may have answered its user so.
  */
 export const awaited = (call: Call, way: Way): Loaded =>
-  Effect.raceFirst(
-    Effect.catchCause(
-      read(call, way),
-      (cause) => !call.hasBegun && isOfRun(call, cause) ? givenUp(call) : Effect.failCause(cause)
-    ),
-    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : givenUp(call))
-  )
+  Effect.suspend(() => {
+    const { place: { id }, self: { waiting, waitMillis } } = call
+    waiting.set(id, call)
+    return Effect.raceFirst(
+      Effect.catchCause(
+        read(call, way),
+        (cause) => !call.hasBegun && isOfRun(call, cause) ? givenUp(call) : Effect.failCause(cause)
+      ),
+      Effect.flatMap(Effect.sleep(waitMillis), () => call.hasBegun ? Effect.never : givenUp(call))
+    ).pipe(Effect.ensuring(Effect.sync(() => waiting.get(id) === call && waiting.delete(id))))
+  })
 
 const isOfRun = ({ self: { scope } }: Call, cause: Cause.Cause<HttpClientError>): boolean =>
   scope === "server" &&
@@ -102,9 +116,8 @@ const load = (call: Call): Loaded =>
 
 const loaded = (call: Call): Loaded =>
   Effect.flatMap(Cached.previous(Resource), (previous) => {
-    const { head: { fields }, place, self: { loading } } = call
+    const { head: { fields }, place } = call
     call.hasBegun = true
-    loading.add(place.id)
     const before = Option.isSome(previous) ? variantOf(previous.value) : undefined
     const stale = before !== undefined && mayAnswer(call.self, place, before, fields) ? before : undefined
     const why = stale !== undefined
@@ -115,7 +128,7 @@ const loaded = (call: Call): Loaded =>
     return Effect.map(validated(call, stale), (resource) => {
       reasons.set(resource, why)
       return resource
-    }).pipe(Effect.ensuring(Effect.sync(() => loading.delete(place.id))))
+    })
   })
 
 /** Why a load ran, by its result, for all that waited for it. */
@@ -253,8 +266,8 @@ export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | unde
 
 const keep = (call: Call, variant: Variant, now: number): Stored => {
   const { named, place, self } = call
-  if (reuseOf(variant, noDirectives, now) === "serve") self.unshared.delete(place.id)
-  else notShared(call, now)
+  if (reuseOf(variant, noDirectives, now) === "validate") notShared(call, now)
+  else self.unshared.delete(place.id)
   const dropped = learn(self, named, place, variant)
   if (dropped !== undefined) inBackground(self, Cached.remove(dropped))
   return { variant }

@@ -137,7 +137,7 @@ export const clientOf = (
         wholes: new Map(),
         known: new Map(),
         unshared: new Map(),
-        loading: new Set()
+        waiting: new Map()
       }
     })
   )

@@ -94,8 +94,6 @@ export const namesIn = (directives: Directives, name: string): ReadonlyArray<str
   return all.includes(undefined) || names.length === 0 ? undefined : names
 }
 
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
 const formats = [
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\d\d) (?<month>[a-z]{3}) (?<year>\d{4}) (?<time>[\d:]{8}) GMT$/i,
   /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\d\d)-(?<month>[a-z]{3})-(?<year>\d\d) (?<time>[\d:]{8}) GMT$/i,
@@ -115,20 +113,17 @@ export const dateOf = (text: string | undefined, nowMillis: number): number | un
   return undefined
 }
 
+/** The time is written again and compared, because parsers accept the 31st of June. */
 const timeOf = (groups: { readonly [name: string]: string }, nowMillis: number): number | undefined => {
-  const month = months.findIndex((name) => name.toLowerCase() === groups["month"]!.toLowerCase())
-  const [, ...parts] = /^(\d\d):(\d\d):(\d\d)$/.exec(groups["time"]!) ?? []
-  const [h, m, s] = parts.map(Number)
-  if (month < 0 || h === undefined || h > 23 || m! > 59 || s! > 60) return undefined
-  const day = Number(groups["day"])
-  const date = new Date(0)
-  date.setUTCFullYear(yearOf(groups["year"]!, nowMillis), month, day)
-  return date.getUTCDate() === day && date.getUTCMonth() === month ? date.setUTCHours(h, m!, s!) : undefined
+  const { day, month, time, year } = groups
+  const text = [day!.replace(" ", "0"), month, yearOf(year!, nowMillis), time, "GMT"].join(" ")
+  const millis = Date.parse(text)
+  return new Date(millis).toUTCString().slice(5).toLowerCase() === text.toLowerCase() ? millis : undefined
 }
 
 /** Two digits that seem to be more than 50 years in the future are in the past. */
-const yearOf = (digits: string, nowMillis: number): number => {
-  if (digits.length === 4) return Number(digits)
+const yearOf = (digits: string, nowMillis: number): number | string => {
+  if (digits.length === 4) return digits
   const current = new Date(nowMillis).getUTCFullYear()
   const year = current - current % 100 + Number(digits)
   return year > current + 50 ? year - 100 : year

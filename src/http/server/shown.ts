@@ -44,7 +44,8 @@ export const shownTo = (request: HttpServerRequest, { headers, method, sent }: S
   const given = host === undefined || visible["host"] === undefined ? visible : Headers.set(visible, "host", host)
   const end = sent === undefined ? originalUrl : sent.path
   const isSame = (originalUrl === end || (host !== undefined && originalUrl.endsWith(`//${host}${end}`))) &&
-    method === request.method && !Object.keys(request.headers).some(isHidden) && isOfHost(source, host)
+    method === request.method && !Object.keys(request.headers).some(isHidden) &&
+    (sent === undefined || isOfSource(source, sent))
   if (isSame) return request.modify({ headers: given })
   const url = sent === undefined ? request.url : cut(request, sent.path)
   const seen = source instanceof Request
@@ -67,11 +68,12 @@ const cut = ({ url }: HttpServerRequest, path: string): string => {
   return shown + query
 }
 
-/** Whether the source says the same host. Its `Host` does not count beside a complete URL, or `:authority`. */
-const isOfHost = (source: object, host: string | undefined): boolean =>
-  host === undefined || ((source as { readonly rawHeaders?: ReadonlyArray<string> }).rawHeaders ?? []).every(
-    (name, i, all) => i % 2 === 1 || name.toLowerCase() !== "host" || all[i + 1] === host
-  )
+/** Whether the source of Node says the same. Its `Host` does not count beside a complete URL, or `:authority`. */
+const isOfSource = (source: object, { host, path }: Sent): boolean => {
+  const { rawHeaders, url } = source as { readonly rawHeaders?: ReadonlyArray<string>; readonly url?: string }
+  return rawHeaders === undefined || (url === path &&
+    rawHeaders.every((name, i) => i % 2 === 1 || name.toLowerCase() !== "host" || rawHeaders[i + 1] === host))
+}
 
 const requestWithout = (source: Request, url: string, method: string): Request => {
   const made = new Request(url, method === source.method ? source : new Request(source, { method }))

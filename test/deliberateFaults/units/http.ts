@@ -379,6 +379,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: hangs
   },
   {
+    name: "a load that hangs for its first request runs again with that one",
+    in: "nextOf",
+    find: "call.self.waiting.get(call.place.id) ??",
+    replace: "",
+    by: hangs
+  },
+  {
     name: "a client that leaves does not end its run",
     in: "answerWith",
     find: "Effect.interruptible(answer(call))",
