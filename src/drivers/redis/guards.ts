@@ -101,7 +101,7 @@ const swapsOver = (session: Session, at: (() => number) | undefined): GuardSwaps
   }
 }
 
-/** What is there: a version, a blank, and when the state expires with the state. Anything else is replaced. */
+/** Parses a version, a blank, and the end of the state with the state. Anything else is replaced. */
 const heldOf = (stored: string, now: number): GuardSwaps.Held => {
   const mark = stored.split(" ", 1)[0]!
   const none = { state: undefined, mark, now }

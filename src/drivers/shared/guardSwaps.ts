@@ -5,6 +5,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
 import type { StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/guards.ts"
 import { onMachineClock } from "../../internal/time/monotonic.ts"
@@ -14,7 +15,7 @@ import type { GuardStore, Kind, Step } from "../../ports/guardStore.ts"
 export interface Held {
   /** `undefined`: there is none, or it has expired. */
   readonly state: unknown
-  /** What the store compares to learn whether the state is still there. */
+  /** The text that the store compares, to see whether the state is still there. */
   readonly mark: string
   /** The store's time in milliseconds. */
   readonly now: number
@@ -90,7 +91,7 @@ const storing = (
       before = other
       // Processes that try again and again at the same time would only refuse each other.
       const most = Math.min(2 ** attempt - 2, Defaults.guards.longestPause)
-      if (most > 0) yield* onMachineClock(Effect.sleep(Math.random() * most))
+      if (most > 0) yield* onMachineClock(Effect.sleep(most * (yield* Random.next)))
     }
     return yield* unavailable(place.kind, "other processes changed the state again and again")
   })

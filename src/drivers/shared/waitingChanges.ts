@@ -27,7 +27,7 @@ export const stream = <E, R>(
 const happened = { ended: 0, changed: 1, endedMarkers: 2 }
 
 interface Waiting {
-  /** What has happened to ids. If an id has several changes, the last in this order includes the others. */
+  /** The changes of ids, as in `happened`. If an id has several, the last in its order includes the others. */
   ids: Map<string, number>
   tags: Set<string>
   /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */

@@ -4,8 +4,8 @@ import type { Change } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 
 /**
- * Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, whether all was cleared, and ids of
- * type `End`.
+ * Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, whether all was cleared, and ids
+ * of type `End`.
  */
 type Message = readonly [
   sender: string,

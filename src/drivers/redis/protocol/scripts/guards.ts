@@ -4,7 +4,7 @@ import type { Sources } from "./script.ts"
 /**
  * Replaces a state that still has the version `before`; a version ends before the first blank. Otherwise, or if `sent`
  * is too far from the server's time, answers what is there. In tests, `at` is the time, and no state expires. The
- * server removes a key after the millisecond that it is told.
+ * server removes a key after the given millisecond.
  */
 const swapGuard = `local now = tonumber(at)
 if not now then
