@@ -169,7 +169,8 @@ const isSafe = (value: bigint): boolean => Number.isSafeInteger(Number(value))
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const textOf = (bytes: Uint8Array): string | undefined => {
+/** The text of bytes. `undefined` if they are not UTF-8. */
+export const textOf = (bytes: Uint8Array): string | undefined => {
   try {
     return utf8.decode(bytes)
   } catch {

@@ -4,6 +4,7 @@ import type { FileMetaData, RowGroup, SchemaTree } from "hyparquet"
 import { open } from "node:fs/promises"
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { byteAt, type Cursor, struct, take, varint } from "../internal/codec/thrift.ts"
+import { textOf } from "./cells.ts"
 import type { Fields } from "./format.ts"
 import { parquetPackages } from "./parquetPackages.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
@@ -42,7 +43,7 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
         const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
         const read = async () => {
           await checkGroup(group, tree, { slice: source.slice, uncompress })
-          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd, compressors, utf8: false })
+          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd, compressors, utf8: false, parsers })
         }
         const rows = await read().catch((cause) =>
           invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`)(cause)
@@ -73,6 +74,9 @@ const compressors = {
   ZSTD: limited(zstdDecompressSync),
   BROTLI: limited(brotliDecompressSync)
 }
+
+/** The package's own parser loses a byte order mark, and replaces what is not UTF-8. */
+const parsers = { stringFromBytes: (bytes: Uint8Array | undefined): any => bytes && (textOf(bytes) ?? bytes) }
 
 const readable: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
 
