@@ -247,7 +247,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
     const loading = yield* Deferred.make<void>()
     const reading = yield* start(here(read(count, Deferred.await(loading))))
     yield* settle
-    // What another process does now is not reported.
+    // Another process removes one, and this is not reported.
     yield* store.remove(idOf(7))
     yield* Queue.offer(changes, { _tag: "Gap" })
     yield* settle
