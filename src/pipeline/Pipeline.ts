@@ -296,9 +296,7 @@ const start = Effect.fnUntraced(function*(
   const startedAt = yield* Clock.currentTimeMillis
   const reading = { rows: 0 }
   const counts: Counts = { rows: 0, saved: 0, failed: 0, skipped: 0 }
-  const failed = failing(failures, counts, scope)
-  const unfit = (result: Numbered | Output.Result, problem: string, file = target?.file) =>
-    failed.unfit(result, file, problem)
+  const failed = failing(failures, counts, scope, target?.file)
   let success: Schema.Constraint | undefined
   const format = target && formatOf(target.file)
   const { cellsOf, columnOf, names, own } = Results.make({ format, output, source, success: () => success })
@@ -332,7 +330,7 @@ const start = Effect.fnUntraced(function*(
     for (const [one, exit] of some) {
       counts.rows++
       if (one.problem !== undefined) {
-        yield* unfit(one, one.problem, source!.position.file)
+        yield* failed.unfit(one, one.problem, source!.position.file)
         continue
       }
       const isLoaded = one.id !== undefined && job.loaded.delete(one.id)
@@ -342,7 +340,7 @@ const start = Effect.fnUntraced(function*(
       else if (!isFound) counts.skipped++
       const made = isFound ? cellsOf(one, exit.value) : own(() => otherwise?.(one.row))
       yield* Effect.matchEffect(Effect.tap(made, (cells) => Results.fitting(() => cells && columnsOf?.(cells))), {
-        onFailure: (problem) => unfit(one, problem),
+        onFailure: (problem) => failed.unfit(one, problem),
         onSuccess: (cells) => Effect.sync(() => cells && found.push({ number: one.number, row: one.row, cells }))
       })
     }
@@ -363,7 +361,7 @@ const start = Effect.fnUntraced(function*(
     const fields = Stream.map(finished, ({ cells }) => cells)
     yield* Stream.run(fields, to as Sink.Sink<unknown, Fields, unknown, unknown>)
   } else {
-    yield* Output.write(finished, target, { columnsOf: columnsOf!, given: columns, columnOf, fail: unfit })
+    yield* Output.write(finished, target, { columnsOf: columnsOf!, given: columns, columnOf, fail: failed.unfit })
   }
   // They are calls of this run, and their results are stored before it ends.
   while (job.refreshes > 0) yield* Effect.sleep(20)

@@ -1,5 +1,7 @@
 /** How the fields of rows become cells of a file, and back: by the JSON form of their schema, if they have one. */
-import type * as Effect from "effect/Effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
@@ -34,6 +36,13 @@ export interface Form {
   readonly columnOf: (name: string) => Column | undefined
   readonly toJson: (value: unknown) => Effect.Effect<unknown, SerializerError, any>
   readonly fromJson: (json: unknown) => Effect.Effect<unknown, SerializerError, any>
+}
+
+/** Runs a step of a form. Throws a `Misfit` if the value does not fit. */
+export const converted = (step: Effect.Effect<unknown, SerializerError, any>): unknown => {
+  const exit = Effect.runSyncExit(step as Effect.Effect<unknown, SerializerError>)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw new Misfit((Cause.squash(exit.cause) as SerializerError).reason)
 }
 
 const forms = new WeakMap<object, Form>()
@@ -169,7 +178,8 @@ const isSafe = (value: bigint): boolean => Number.isSafeInteger(Number(value))
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const textOf = (bytes: Uint8Array): string | undefined => {
+/** The text of bytes. `undefined` if they are not UTF-8. */
+export const textOf = (bytes: Uint8Array): string | undefined => {
   try {
     return utf8.decode(bytes)
   } catch {

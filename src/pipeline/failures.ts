@@ -17,7 +17,7 @@ export interface Counts {
 type Failed = Pick<Output.Result, "number" | "row">
 
 /** Counts failed rows, and writes them to the file of failures, which begins with the first one. */
-export const failing = (failures: string | false, counts: Counts, scope: Scope.Scope) => {
+export const failing = (failures: string | false, counts: Counts, scope: Scope.Scope, output = "output") => {
   let draft: Drafts.Draft | undefined
   const fail = Effect.fnUntraced(function*({ number, row }: Failed, error: string) {
     counts.failed++
@@ -25,8 +25,8 @@ export const failing = (failures: string | false, counts: Counts, scope: Scope.S
     draft ??= yield* Scope.provide(Drafts.draft(failures), scope)
     yield* Drafts.append(draft, [lineOf({ row: number, error, input: row })])
   })
-  const unfit = (result: Failed, file: string | undefined, problem: string) =>
-    fail(result, textOf(new PipelineError({ file: file ?? "output", reason: "Content", row: result.number, problem })))
+  const unfit = (result: Failed, problem: string, file = output) =>
+    fail(result, textOf(new PipelineError({ file, reason: "Content", row: result.number, problem })))
   return { fail, unfit, draft: () => draft }
 }
 

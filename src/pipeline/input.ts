@@ -1,12 +1,9 @@
 /** Reads rows from files, in bounded memory. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Csv from "effect/encoding/Csv"
-import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createReadStream, statSync } from "node:fs"
-import type { SerializerError } from "../CacheError.ts"
 import { isExact } from "../internal/codec/columns.ts"
 import { mistake } from "../internal/options/options.ts"
 import * as Lines from "../internal/text/lines.ts"
@@ -54,19 +51,18 @@ const streamed = <A>(file: string, make: () => AsyncGenerator<A>): Stream.Stream
 const textOf = (file: string, position: Position): Stream.Stream<string, PipelineError> =>
   streamed(file, async function*() {
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-    for await (const bytes of bytesOf(file, position)) {
-      yield decoded(file, () => decoder.decode(bytes, { stream: true }))
+    const decoded = (bytes?: Uint8Array): string => {
+      try {
+        return decoder.decode(bytes, { stream: bytes !== undefined })
+      } catch {
+        throw content(file, notText)
+      }
     }
-    yield decoded(file, () => decoder.decode())
+    for await (const bytes of bytesOf(file, position)) yield decoded(bytes)
+    yield decoded()
   })
 
-const decoded = (file: string, decode: () => string, row?: number): string => {
-  try {
-    return decode()
-  } catch {
-    throw content(file, "it is not UTF-8 text", row === undefined ? {} : { row })
-  }
-}
+const notText = "it is not UTF-8 text"
 
 const csvOf = (file: string, position: Position): Stream.Stream<Read, PipelineError> =>
   textOf(file, position).pipe(
@@ -81,13 +77,13 @@ const csvOf = (file: string, position: Position): Stream.Stream<Read, PipelineEr
 
 const linesOf = (file: string, position: Position): Stream.Stream<Read, PipelineError> => {
   const rows = async function*(): AsyncGenerator<ReadonlyArray<Read>> {
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
     let row = 0
     try {
       for await (const { lines } of Lines.linesOf(bytesOf(file, position), longestRow)) {
         const found: Array<Read> = []
         for (const line of lines) {
-          const text = decoded(file, () => decoder.decode(line), row + 1)
+          const text = Cells.textOf(line)
+          if (text === undefined) throw content(file, notText, { row: row + 1 })
           if (text.trim() === "") continue
           row++
           found.push(rowOf(text, (problem) => content(file, problem, { row })))
@@ -147,11 +143,7 @@ const decoderOf = (form: Cells.Form, format: Format) => ({ problem, raw, row }: 
       const value = column && Cells.read(format, column, raw[name])
       if (value !== undefined) fields.push([name, value])
     }
-    const exit = Effect.runSyncExit(
-      form.fromJson(Object.fromEntries(fields)) as Effect.Effect<unknown, SerializerError>
-    )
-    if (Exit.isSuccess(exit)) return { row: exit.value, raw }
-    return { row: raw, raw, problem: (Cause.squash(exit.cause) as SerializerError).reason }
+    return { row: Cells.converted(form.fromJson(Object.fromEntries(fields))), raw }
   } catch (thrown) {
     if (thrown instanceof Cells.Misfit) return { row: raw, raw, problem: thrown.message }
     throw thrown

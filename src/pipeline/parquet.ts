@@ -4,6 +4,7 @@ import type { FileMetaData, RowGroup, SchemaTree } from "hyparquet"
 import { open } from "node:fs/promises"
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { byteAt, type Cursor, struct, take, varint } from "../internal/codec/thrift.ts"
+import { textOf } from "./cells.ts"
 import type { Fields } from "./format.ts"
 import { parquetPackages } from "./parquetPackages.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
@@ -24,15 +25,15 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
           return bytes.buffer
         }
       }
-      const invalid = (problem: string) => (cause: unknown) => {
+      const invalid = (problem: string, cause?: unknown): never => {
         throw new PipelineError({ file, reason: "Content", problem, cause })
       }
-      const metadata: FileMetaData = await parquetMetadataAsync(source).catch(invalid("it is not a Parquet file"))
+      const metadata: FileMetaData = await parquetMetadataAsync(source).catch((cause) =>
+        invalid("it is not a Parquet file", cause)
+      )
       for (const { meta_data } of metadata.row_groups.flatMap(({ columns }) => columns)) {
         if (meta_data !== undefined && !readable.has(meta_data.codec)) {
-          invalid(`its columns are compressed as ${meta_data.codec}, which is not read: write it as ZSTD or SNAPPY`)(
-            undefined
-          )
+          invalid(`its columns are compressed as ${meta_data.codec}, which is not read: write it as ZSTD or SNAPPY`)
         }
       }
       const tree = parquetSchema(metadata)
@@ -42,17 +43,17 @@ export const parquetRows = (file: string, position: Position): Stream.Stream<Fie
         const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
         const read = async () => {
           await checkGroup(group, tree, { slice: source.slice, uncompress })
-          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd, compressors, utf8: false })
+          return parquetReadObjects({ file: source, metadata, rowStart, rowEnd, compressors, utf8: false, parsers })
         }
         const rows = await read().catch((cause) =>
-          invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`)(cause)
+          invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause)
         )
-        if (rows.length !== Number(group.num_rows)) invalid("a group has fewer rows than it claims")(undefined)
+        if (rows.length !== Number(group.num_rows)) invalid("a group has fewer rows than it claims")
         yield* rows
         position.done = rowEnd
       }
       if (position.done !== position.total) {
-        invalid("its groups do not have the number of rows that it claims")(undefined)
+        invalid("its groups do not have the number of rows that it claims")
       }
     } finally {
       await handle.close()
@@ -73,6 +74,9 @@ const compressors = {
   ZSTD: limited(zstdDecompressSync),
   BROTLI: limited(brotliDecompressSync)
 }
+
+/** The package's own parser loses a byte order mark, and replaces what is not UTF-8. */
+const parsers = { stringFromBytes: (bytes: Uint8Array | undefined): any => bytes && (textOf(bytes) ?? bytes) }
 
 const readable: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)])
 

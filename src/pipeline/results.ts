@@ -1,11 +1,8 @@
 /** Makes the cells of a result from a row and its value. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { SerializerError } from "../CacheError.ts"
 import { jsonText } from "../internal/codec/columns.ts"
 import * as Cells from "./cells.ts"
 import type { Fields, Format } from "./format.ts"
@@ -64,9 +61,7 @@ const ofRow = (format: Format, source: Source | undefined, { raw, row }: Read): 
   if (source!.format === format && format !== "parquet") {
     return Object.fromEntries(Object.entries(raw!).filter(([name]) => form.columnOf(name) !== undefined))
   }
-  const exit = Effect.runSyncExit(form.toJson(row) as Effect.Effect<unknown, SerializerError>)
-  if (Exit.isFailure(exit)) throw new Cells.Misfit((Cause.squash(exit.cause) as SerializerError).reason)
-  return ofJson(format, form, exit.value as Fields)
+  return ofJson(format, form, Cells.converted(form.toJson(row)) as Fields)
 }
 
 interface Making {

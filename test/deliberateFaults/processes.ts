@@ -123,7 +123,7 @@ export const faults: ReadonlyArray<ProcessFault> = [
   overRedis({
     name: "memory keeps what may have changed without a report",
     in: "markTracked",
-    find: "if (wasTracked) return void forgetAll(self)",
+    find: "if (wasTracked) return unverifyAll(self, tier)",
     replace: "if (wasTracked) return"
   }),
   overRedis({

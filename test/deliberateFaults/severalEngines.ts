@@ -101,7 +101,7 @@ export const faults: ReadonlyArray<Fault> = [
     name: "memory keeps what may have changed without a report",
     draws: ["pushes"],
     in: "markTracked",
-    find: "if (wasTracked) return void forgetAll(self)",
+    find: "if (wasTracked) return unverifyAll(self, tier)",
     replace: "if (wasTracked) return"
   },
   {

@@ -85,6 +85,13 @@ const restored = (schema: AnySchema, value: unknown): unknown => {
   return Exit.isSuccess(exit) ? exit.value : exit
 }
 
+it.each(formats)("text in %s keeps a byte order mark", async (format) => {
+  const values = ["\uFEFFa", "\uFEFF", "a\uFEFF", ""].map((text) => ({ text }))
+  const { to } = await written(format, Schema.Struct({ text: Schema.String }), values)
+  const rows = await read(to, Schema.Struct({ row: Schema.Int, text: Schema.String }))
+  expect(rows).toEqual(Exit.succeed(values.map((value, row) => ({ row, ...value }))))
+})
+
 describe("generated schemas", () => {
   it.each(formats)(
     "300 schemas in %s: each row is read as it was, or is refused with its number and field",

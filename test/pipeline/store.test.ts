@@ -1,6 +1,6 @@
 /** Pipelines over a store that fails, and their numbers: no call is made twice, and all are counted. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema, Sink, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, References, Schema, Sink, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -101,6 +101,38 @@ describe("patience", () => {
         expect(yield* later(run(through, rows(...count(100))))).toMatchObject({ calls: 0, saved: 100 })
         expect(seen).toHaveLength(100)
       })
+  )
+
+  it.effect.each([1, 10])(
+    "loads that run while a connection is lost are stored (%s in a chunk)",
+    (chunk) =>
+      Effect.gen(function*() {
+        const inMemory = MemoryStore.make()
+        let followed = 0
+        const store: Store.Store = {
+          ...inMemory,
+          capabilities: { shared: true, changes: true },
+          changesUnsafe: undefined,
+          getUnsafe: undefined,
+          // The first two connections end after a while.
+          changes: Stream.concat(
+            Stream.make<[Store.Change]>({ _tag: "Coherent" }),
+            Stream.fromEffectDrain(Effect.suspend(() => ++followed > 2 ? Effect.never : Effect.sleep("50 millis")))
+          )
+        }
+        const layer = () => Layer.fresh(over({ layer: Layer.succeed(Store.Store, store) }))
+        const { through, seen } = paid()
+        const once = () =>
+          Effect.forkChild(Effect.provide(run(through, rows(...count(100 * chunk)), { chunk }), layer()))
+        const first = yield* once()
+        yield* TestClock.adjust("1 minute")
+        expect(followed).toBe(3)
+        expect(yield* Fiber.join(first)).toMatchObject({ calls: 100 * chunk, unsaved: 0 })
+        const second = yield* once()
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(second)).toMatchObject({ calls: 0, saved: 100 * chunk })
+        expect(seen).toHaveLength(100 * chunk)
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 
   it.effect.each([[1, undefined], [10, undefined], [1, "commit"], [10, "commit"]] as const)(

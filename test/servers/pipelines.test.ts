@@ -50,19 +50,28 @@ const twice = async (
 }
 
 describe.skipIf(isMissing(program))("a Redis server", { timeout: 120_000 }, () => {
-  it("that stands still for a while is waited for", async () => {
-    const server = await startServer()
-    const goAway = () => {
-      server.signal("SIGSTOP")
-      setTimeout(() => server.signal("SIGCONT"), 3000)
+  const always = ["--appendonly", "yes", "--appendfsync", "always"]
+
+  it.each(["stands still", "is killed, and starts again with what it has saved"])("%s for a while", async (how) => {
+    const server = await startServer({ args: always })
+    let back: Promise<void> | undefined
+    const goAway = async () => {
+      server.signal(how === "stands still" ? "SIGSTOP" : "SIGKILL")
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      if (how === "stands still") server.signal("SIGCONT")
+      else await server.restart()
     }
     try {
-      const { calls, first, lines, second } = await twice(() => CacheLayer.redis({ url: server.url }), goAway)
+      const { calls, first, lines, second } = await twice(
+        () => CacheLayer.redis({ url: server.url }),
+        () => void (back = goAway())
+      )
       expect(first).toMatchObject({ rows, calls: rows, saved: 0, failed: 0, unsaved: 0 })
       expect(second).toMatchObject({ calls: 0, saved: rows })
       expect([lines, calls()]).toEqual([rows, rows])
       expect(first.millis).toBeGreaterThan(2500)
     } finally {
+      await back
       await server.end()
     }
   })

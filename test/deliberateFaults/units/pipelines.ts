@@ -110,6 +110,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/pipeline/store.test.ts"
   },
   {
+    name: "results of loads that run while a connection is lost are not stored",
+    in: "unverifyAll",
+    find: "!capabilities.shared || transact === undefined",
+    replace: "true",
+    by: "test/pipeline/store.test.ts"
+  },
+  {
+    name: "a store that may not refuse them gets results of loads during which changes were lost",
+    in: "unverifyAll",
+    find: " || transact === undefined",
+    replace: "",
+    by: "test/internal/engine/storeTier/background.test.ts"
+  },
+  {
     name: "a result that the store could not keep is not counted",
     in: "committed",
     find: "unsaved(flight)",

@@ -703,7 +703,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     // F22
     name: "memory keeps what was changed on a server while the connection was lost",
     in: "markTracked",
-    find: "if (wasTracked) return void forgetAll(self)",
+    find: "if (wasTracked) return unverifyAll(self, tier)",
     replace: "if (wasTracked) return",
     by: "test/servers/redisTracking.test.ts"
   },

@@ -159,13 +159,24 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   }
 })
 
-/**
- * Starts tracking. Earlier changes may have been missed, so memory is cleared, and running flights are outdated. At
- * the first start, the results of these flights are still stored, so that a program's first reads share their loads.
- */
+/** Starts tracking. Earlier changes may have been missed. A program's first reads share their loads all the same. */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   setUntracked(self, tier, false)
-  if (wasTracked) return void forgetAll(self)
+  if (wasTracked) return unverifyAll(self, tier)
+  outdateLoads(self)
+}
+
+/**
+ * Changes by other processes may have been missed. Running loads are paid for, so their results are still stored if the
+ * steps of the store are atomic for all processes: it then refuses that of an id which another one has changed.
+ */
+const unverifyAll = (self: Flights, { store: { capabilities, transact } }: StoreTier): void => {
+  if (!capabilities.shared || transact === undefined) return void forgetAll(self)
+  self.retryAt.clear()
+  outdateLoads(self)
+}
+
+const outdateLoads = (self: Flights): void => {
   self.mutations++
   outdateAll(self)
   emptyMemory(self, "unverified")
@@ -349,7 +360,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
         }
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
-        forgetAll(self)
+        unverifyAll(self, tier)
       } else for (const one of apart(self, tier, [change])) applyChange(self, tier, one)
     }
   })
@@ -413,7 +424,8 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     case "AllChanged":
     case "Gap":
       Pending.giveUpAll(tier.pending)
-      forgetAll(self)
+      if (change._tag === "Gap") unverifyAll(self, tier)
+      else forgetAll(self)
       wake(self, tier)
   }
   tier.isElsewhere = isElsewhere

@@ -256,6 +256,8 @@ it.effect("a follower that dies is followed by another, which empties memory", (
   const store: Store.Store = {
     ...memory,
     capabilities: { shared: true, changes: true },
+    // It might store what another process has changed.
+    transact: undefined,
     getUnsafe: undefined,
     // The first one ends after a second, and the program's `Random` throws where the follower draws its pause.
     changes: Stream.concat(
