@@ -15,7 +15,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     in: "beginCall",
     find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
     replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!",
-    beside: ["only failures that are to be stored are"]
+    beside: ["only failures that are to be stored are", "a failure is that of a load of the reader"]
   },
   "an id has one load": {
     in: "enqueue",

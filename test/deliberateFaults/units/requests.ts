@@ -179,13 +179,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/request/attempt.test.ts"
   },
   {
-    name: "changes are looked for when a value that was set enters memory",
-    in: "set",
-    find: "self.tagEpochs.ensureTracking?.()",
-    replace: "",
-    by: "test/internal/engine/withinOneStep.test.ts"
-  },
-  {
     name: "the call of a batch begins within an invalidation",
     in: "drop",
     find: "dispatcher.scheduleTask(() => fireIfComplete(self), 0)",
