@@ -18,7 +18,7 @@ import { program } from "../support/redis.ts"
 import { removeCopies } from "./copies.ts"
 import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
-import { sixth, soughtOf } from "./fault.ts"
+import { sixth, soughtOf, type UnitFault } from "./fault.ts"
 import { allTimeoutMillis, failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
 import * as processes from "./processes.ts"
 import { endRunners } from "./runners.ts"
@@ -78,7 +78,10 @@ if (isEverything) {
 
 describe.concurrent("the tests of a unit", () => {
   const needsServer = ({ by }: { readonly by: string }) => by.startsWith("test/servers/")
-  const faults = soughtOf(units.faults).filter((fault) => !needsServer(fault) || !isMissing(program))
+  // Those of tests without servers and processes are what mutants are for: `ALL_FAULTS=1` looks for them, too.
+  const isOfRooms = ({ by, sought }: UnitFault) => sought === undefined && !/^test\/(servers|processes)\//.test(by)
+  const asked = process.env["ALL_FAULTS"] === "1" ? units.faults : units.faults.filter((fault) => !isOfRooms(fault))
+  const faults = soughtOf(asked).filter((fault) => !needsServer(fault) || !isMissing(program))
 
   // They also run in the sources, so a third of them is enough here: another one for another sixth of the faults.
   const isTried = (_: string, i: number) => sixth === undefined || i % 3 === Number(sixth) % 3
