@@ -58,7 +58,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const size = () => Effect.map(b.use(Cached.stats), ({ size }) => size)
         const before = yield* size()
         const script = `for i = 1, 30000 do
-          redis.call("PUBLISH", ARGV[1], '["them",' .. i .. ',[],["their ' .. i .. '"],[],false]')
+          redis.call("PUBLISH", ARGV[1], '["them",' .. i .. ',[],["their ' .. i .. '"],[],false,[]]')
         end`
         const flood = client.eval(script, { arguments: [`${prefix}:m`] })
         // The changes come while nothing here has a turn.
