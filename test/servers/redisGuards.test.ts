@@ -1,9 +1,9 @@
 /**
- * Guards on Redis: states pass through the server unchanged, and a limit holds for all clients of the server. Time is
- * the server's.
+ * Guards on Redis: the scripts are the pure functions, and a limit holds for all clients of the server. Time is the
+ * server's.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Random } from "effect"
+import { Effect, Random } from "effect"
 import { CacheLayer, Guard, GuardStore } from "effect-cached"
 import { RedisGuardStore } from "effect-cached/redis"
 import { guardsOver } from "../../src/drivers/redis/guards.ts"
@@ -106,15 +106,14 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
   })
   afterAll(() => server.end())
 
-  describe.each(kinds)("two processes with $kind.name", ({ inputs, kind }) => {
+  describe.each(kinds)("the script of $kind.name", ({ inputs, kind }) => {
     it.live(
-      "answer as the pure function, on random inputs at random times, forwards and back",
+      "answers as the pure function, on random inputs at random times, forwards and back",
       () =>
         Effect.gen(function*() {
           const config = configOf("test", { url, prefix: freshPrefix(), connect: "required" })
           let now = 0
-          const opened = yield* Effect.orDie(Open.open(config))
-          const processes = [guardsOver(opened, () => now), guardsOver(opened, () => now)]
+          const redis = guardsOver(yield* Effect.orDie(Open.open(config)), () => now)
           for (let run = 0; run < 20; run++) {
             const pure = memory.make()
             const draw = yield* inputs
@@ -125,7 +124,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
               now += jump === 0 ? -(yield* below(3000)) : jump < 5 ? yield* below(1500) : yield* below(90)
               const input = yield* draw(generation)
               const expected = pure.runUnsafe(kind, `name ${run}`, input, now)
-              const answer = yield* processes[yield* below(2)]!.run(kind, `name ${run}`, input)
+              const answer = yield* redis.run(kind, `name ${run}`, input)
               expect({ run, step, input, answer }).toEqual({ run, step, input, answer: expected })
               // Mostly a generation that counts, now and then one of before.
               if (expected.isAdmitted === true && (yield* below(5)) > 0) generation = expected.generation
@@ -174,48 +173,6 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
         const left = Number(yield* Effect.promise(() => server.ask("PTTL", name)))
         expect(left).toBeGreaterThan(0)
         expect(left).toBeLessThanOrEqual(3_660_000)
-      }
-    }).pipe(Effect.scoped), timeout)
-
-  it.live(
-    "a step that throws fails for its caller alone, and one that is interrupted while it waits is not taken",
-    () =>
-      Effect.gen(function*() {
-        const store = yield* RedisGuardStore.make({ url, prefix: freshPrefix(), connect: "required" })
-        const kind: GuardStore.Kind<number, string, number> = {
-          name: "count",
-          step: (before = 0, now, input) => {
-            if (input === "throws") throw new Error("broken step")
-            return { state: before + 1, expiresAt: now + 60_000, answer: before + 1 }
-          }
-        }
-        const run = (input: string) => store.run(kind, "name", input)
-        const calls = ["a", "b", "throws", "c", "left", "d"].map((input) => Effect.forkChild(run(input)))
-        const fibers = yield* Effect.all(calls)
-        yield* Fiber.interrupt(fibers[4]!)
-        const exits = yield* Effect.forEach(fibers, Fiber.await)
-        expect(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.hasDies(exit.cause) ? "dies" : "left"))
-          .toEqual([1, 2, "dies", 3, "left", 4])
-        expect(yield* run("e")).toBe(5)
-      }).pipe(Effect.scoped),
-    timeout
-  )
-
-  it.live("what another program has written to a key of a guard is replaced", () =>
-    Effect.gen(function*() {
-      const prefix = freshPrefix()
-      const provided = yield* inRedis(() => ({ url, prefix }))
-      const call = Effect.void.pipe(
-        Guard.rateLimit({ key: "api", limit: 1, window: "1 minute", onStoreError: "fail" }),
-        provided
-      )
-      yield* call
-      const [key] = (yield* Effect.promise(() => server.ask("KEYS", `${prefix}:g:*`))) as [string]
-      for (const command of [["SET", key, "text"], ["SET", key, " { }"], ["LPUSH", key, "a"]]) {
-        yield* Effect.promise(() => server.ask("DEL", key))
-        yield* Effect.promise(() => server.ask(...command as [string]))
-        yield* call
-        expect(yield* Effect.flip(call)).toMatchObject({ _tag: "RateLimitExceeded" })
       }
     }).pipe(Effect.scoped), timeout)
 

@@ -1,14 +1,12 @@
 /** Implements the guard store on Redis. Keys of guards do not contain the era, so `clear` does not affect them. */
 import * as Effect from "effect/Effect"
-import { randomBytes } from "node:crypto"
-import type { StoreError } from "../../CacheError.ts"
-import { guards as Defaults } from "../../internal/defaults/guards.ts"
-import { remember } from "../../internal/remember.ts"
-import { machineClock, monotonicMillis } from "../../internal/time/monotonic.ts"
-import type { GuardStore } from "../../ports/guardStore.ts"
-import * as GuardSwaps from "../shared/guardSwaps.ts"
+import { StoreError } from "../../CacheError.ts"
+import type { Admission } from "../../internal/guard/admission.ts"
+import type * as Bucket from "../../internal/guard/bucket.ts"
+import type * as Circuit from "../../internal/guard/circuit.ts"
+import type { GuardStore, Kind } from "../../ports/guardStore.ts"
 import type { Args } from "./connection/connection.ts"
-import { Fault, noAnswer, storeError, storeName } from "./fault.ts"
+import { type Fault, noAnswer, storeError, storeName } from "./fault.ts"
 import type { Opened } from "./open.ts"
 import { hashOf } from "./protocol/keys.ts"
 import { toText } from "./protocol/replies.ts"
@@ -17,14 +15,85 @@ import { asEffect } from "./session/answers.ts"
 import { runOutsideEras } from "./session/evaluate.ts"
 import type { Session } from "./session/session.ts"
 
+interface Coded {
+  readonly encode: (input: any) => ReadonlyArray<string>
+  readonly decode: (answer: ReadonlyArray<string>) => unknown
+}
+
+const flag = (is: boolean): string => is ? "1" : "0"
+
+const toAdmission = ([isAdmitted, remaining, retryAfter]: ReadonlyArray<string>): Admission => ({
+  isAdmitted: isAdmitted === "1",
+  remaining: Number(remaining),
+  retryAfterMillis: Number(retryAfter)
+})
+
+const ofWindow: Coded = {
+  encode: ({ limit, windowMillis }) => [String(limit), String(windowMillis)],
+  decode: toAdmission
+}
+
+const kinds = {
+  fixedWindow: {
+    encode: ({ banMillis, renewsBan, ...input }) => [
+      ...ofWindow.encode(input),
+      String(banMillis),
+      flag(renewsBan)
+    ],
+    decode: toAdmission
+  },
+  slidingLog: ofWindow,
+  slidingCounter: ofWindow,
+  bucket: {
+    encode: ({ allowsDebt, limit, refillMillis, tokens }: Bucket.Input) => [
+      String(tokens),
+      String(limit),
+      String(refillMillis),
+      flag(allowsDebt)
+    ],
+    decode: ([remaining, elapsed]): Bucket.Taken => ({ remaining: Number(remaining), elapsedMillis: Number(elapsed) })
+  },
+  circuit: {
+    encode: (input: Circuit.Input) => {
+      const openTime = input._tag === "Read" ? undefined : input.openTime
+      const record = input._tag === "Record" ? input : undefined
+      return [
+        input._tag,
+        ...[
+          input._tag === "Admit" ? input.probeMillis : 0,
+          openTime?.millis ?? 0,
+          openTime?.longestMillis ?? 0,
+          input.idleMillis,
+          record?.generation ?? 0,
+          record?.outcome ?? "",
+          record?.trip.failures ?? 0,
+          record?.trip.rate ?? 0,
+          record?.trip.minimumCalls ?? 0,
+          record?.trip.windowMillis ?? 0,
+          record?.trip.windowCalls ?? 0
+        ].map(String)
+      ]
+    },
+    decode: ([phase, from, isAdmitted, generation, openings, left]): Circuit.Answer => ({
+      phase: phase as Circuit.Answer["phase"],
+      from: from as Circuit.Answer["phase"],
+      isAdmitted: isAdmitted === "1",
+      isProbe: isAdmitted === "1" && phase === "HalfOpen",
+      generation: Number(generation),
+      openings: Number(openings),
+      leftMillis: Number(left)
+    })
+  }
+} satisfies Partial<Record<keyof typeof guards, Coded>>
+
 /** Creates the guard store over open connections. In tests, `at` replaces the server's clock. */
 export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore => ({
   name: storeName,
-  run: GuardSwaps.make(swapsOver(session, at)),
+  run: (kind, name, input) => run(session, { kind, name, args: [at === undefined ? "" : String(at()), input] }),
   readBits: (filter, numbers) =>
     ask(
       session,
-      { script: "readBits", name: filter, keys: [bitsOf(session, filter)], args: numbers.map(String) },
+      { operation: "readBits", name: filter, keys: [bitsOf(session, filter)], args: numbers.map(String) },
       (answer) =>
         Array.isArray(answer) && answer.length === numbers.length
           ? answer.map((one) => Buffer.isBuffer(one) ? Uint8Array.from(one) : undefined)
@@ -35,7 +104,7 @@ export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore =
     const args = blocks.flatMap(({ bytes, number }) => [String(number), Buffer.from(bytes)])
     return ask(
       session,
-      { script: "mergeBits", name: filter, keys: [key, `${key}:a`, `${key}:b`], args },
+      { operation: "mergeBits", name: filter, keys: [key, `${key}:a`, `${key}:b`], args },
       (answer) =>
         Array.isArray(answer) && answer.length === blocks.length && answer.every((one) => Buffer.isBuffer(one))
           ? answer.map((one) => Uint8Array.from(one as Buffer))
@@ -45,82 +114,39 @@ export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore =
   removeBits: (filter) =>
     ask(
       session,
-      { script: "removeBits", name: filter, keys: [bitsOf(session, filter)], args: [] },
+      { operation: "removeBits", name: filter, keys: [bitsOf(session, filter)], args: [] },
       () => undefined
     )
 })
 
 const bitsOf = ({ keys }: Session, filter: string): string => keys.guard("filter", filter)
 
-interface Seen extends GuardSwaps.Held {
-  readonly expiresAt: number
+interface Step<State, Input, Answer> {
+  readonly kind: Kind<State, Input, Answer>
+  readonly name: string
+  readonly args: readonly [at: string, input: Input]
 }
 
-/**
- * A swap begins with the state that this process has seen last, or with none, and with the server's time, as far as its
- * last answer tells. If that was wrong, the script answers what is there.
- */
-const swapsOver = (session: Session, at: (() => number) | undefined): GuardSwaps.Swaps => {
-  const seen = new Map<string, Seen>()
-  const version = randomBytes(6).toString("base64url")
-  let swapped = 0
-  /** How far the server's clock is ahead of this process's, and how long its last answer took. */
-  let [ahead, took] = [-Infinity, 0]
-  return {
-    held: ({ kind, name }) =>
-      Effect.sync(() => {
-        const last = seen.get(session.keys.guard(kind, name))
-        const now = at?.() ?? Math.max(0, Math.floor(monotonicMillis(machineClock) + ahead))
-        return last === undefined || last.expiresAt <= now ? { state: undefined, mark: "", now } : { ...last, now }
-      }),
-    swap: ({ kind, name }, { mark, now }, { expiresAt, state }) =>
-      Effect.suspend(() => {
-        const key = session.keys.guard(kind, name)
-        const next = `${version}${(++swapped).toString(36)}`
-        const expires = Math.ceil(Math.min(expiresAt, Defaults.longestMillis * 1000))
-        const text = state === undefined ? "" : `${next} ${JSON.stringify([expires, state])}`
-        const tolerance = Math.max(Defaults.tolerance, 2 * took)
-        const args = [at === undefined ? "" : String(at()), mark, String(now), String(tolerance), text, String(expires)]
-        const began = monotonicMillis(machineClock)
-        seen.delete(key)
-        return Effect.map(
-          ask(session, { script: "swapGuard", operation: kind, name, keys: [key], args }, textsOf),
-          ([time, stored]) => {
-            const ended = monotonicMillis(machineClock)
-            took = ended - began
-            ahead = Number(time) - (began + ended) / 2
-            if (stored !== undefined) return heldOf(stored, Number(time))
-            if (text !== "" && text.length <= Defaults.rememberedSize) {
-              remember(seen, key, { state, mark: next, now, expiresAt }, Defaults.remembered)
-            }
-            return undefined
-          }
-        )
-      }),
-    unavailable: (kind, message) => Effect.fail(storeError(kind, new Fault("Unavailable", message)))
+const run = <State, Input, Answer>(
+  session: Session,
+  { args: [at, input], kind, name }: Step<State, Input, Answer>
+): Effect.Effect<Answer, StoreError> => {
+  const coded = Object.hasOwn(kinds, kind.name) ? kinds[kind.name as keyof typeof kinds] : undefined
+  if (coded === undefined) {
+    return Effect.fail(new StoreError({ store: storeName, operation: kind.name, reason: "Unsupported" }))
   }
-}
-
-/** Parses a version, a blank, and the end of the state with the state. Anything else is replaced. */
-const heldOf = (stored: string, now: number): GuardSwaps.Held => {
-  const mark = stored.split(" ", 1)[0]!
-  const none = { state: undefined, mark, now }
-  try {
-    const [expiresAt, state] = JSON.parse(stored.slice(mark.length))
-    return expiresAt > now ? { ...none, state } : none
-  } catch {
-    return none
-  }
-}
-
-const textsOf = (answer: unknown): ReadonlyArray<string> | Fault => {
-  const texts = Array.isArray(answer) ? answer.map(toText) : []
-  return texts.length > 0 && texts.every((text) => text !== undefined) ? texts : noAnswer("swapGuard")
+  const operation = kind.name as keyof typeof kinds
+  const keys = [session.keys.guard(operation, name)]
+  return ask(session, { operation, name, keys, args: [at, ...coded.encode(input)] }, (answer) => {
+    const texts = Array.isArray(answer) ? answer.map(toText) : []
+    return texts.length > 0 && texts.every((text) => text !== undefined)
+      ? coded.decode(texts as ReadonlyArray<string>) as Answer
+      : noAnswer(operation)
+  })
 }
 
 interface Question {
-  readonly script: keyof typeof guards
-  readonly operation?: string
+  readonly operation: keyof typeof guards
   readonly name: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args
@@ -128,11 +154,11 @@ interface Question {
 
 const ask = <A>(
   session: Session,
-  { args, keys, name, script, operation = script }: Question,
+  { args, keys, name, operation }: Question,
   decode: (answer: unknown) => A | Fault
 ): Effect.Effect<A, StoreError> =>
   asEffect(
-    (done) => runOutsideEras(session, script, { args, keys, tag: hashOf(name) }, done),
+    (done) => runOutsideEras(session, operation, { args, keys, tag: hashOf(name) }, done),
     decode,
     (fault) => storeError(operation, fault)
   )

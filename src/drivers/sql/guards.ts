@@ -1,10 +1,11 @@
-/** Implements the guard store on SQL databases. */
+/** Implements the guard store. A step runs in the process, and replaces only a state that has not changed since. */
 import * as Effect from "effect/Effect"
+import type { StoreError } from "../../CacheError.ts"
+import * as Defaults from "../../internal/defaults/sql.ts"
 import { merge } from "../../internal/guard/memory.ts"
-import type { GuardStore } from "../../ports/guardStore.ts"
-import * as GuardSwaps from "../shared/guardSwaps.ts"
+import type { GuardStore, Kind } from "../../ports/guardStore.ts"
 import { refusal, storeName } from "./session/fault.ts"
-import { ask, atomically, numbers, type Row, type Session } from "./session/session.ts"
+import { ask, atomically, inOrder, numbers, type Row, type Session } from "./session/session.ts"
 import { keyOf } from "./session/text.ts"
 
 const bitsIn = (rows: ReadonlyArray<Row>): ReadonlyMap<number, Uint8Array> =>
@@ -14,7 +15,8 @@ export const guardsOver = (self: Session): GuardStore => {
   const { statements } = self
   return {
     name: storeName,
-    run: GuardSwaps.make(swapsOver(self)),
+    // Steps of one process would only make each other repeat.
+    run: (kind, name, input) => inOrder(self.guards, [`${kind.name} ${name}`], run(self, kind, name, input)),
     readBits: (filter, wanted) =>
       Effect.map(ask(self, "readBits", statements.readBits, [keyOf(filter), numbers(wanted)]), (rows) => {
         const found = bitsIn(rows)
@@ -36,26 +38,29 @@ export const guardsOver = (self: Session): GuardStore => {
   }
 }
 
-const swapsOver = (self: Session): GuardSwaps.Swaps => {
-  const { statements } = self
-  return {
-    held: ({ kind, name }) =>
-      Effect.map(ask(self, kind, statements.guard, [kind, keyOf(name)]), ([row]) => heldOf(row![0], row![1])),
-    swap: ({ kind, name }, { mark, now }, { expiresAt, state }) =>
-      Effect.suspend(() => {
-        const after = state === undefined ? null : JSON.stringify(state)
-        if (after === null && mark === "") return Effect.undefined
-        const params = [kind, keyOf(name), mark === "" ? null : mark, after, String(after === null ? now : expiresAt)]
-        return Effect.map(
-          ask(self, kind, statements.swapGuard, params),
-          ([row]) => row![0] === true ? undefined : heldOf(row![1], row![2])
-        )
-      }),
-    unavailable: (kind, message) => refusal(kind, "Unavailable", message)
-  }
-}
+const textOf = (state: unknown): string | null => state === null || state === undefined ? null : String(state)
 
-const heldOf = (text: unknown, now: unknown): GuardSwaps.Held => {
-  const mark = text === null || text === undefined ? "" : String(text)
-  return { state: mark === "" ? undefined : JSON.parse(mark), mark, now: Number(now) }
-}
+const run = Effect.fnUntraced(function*<State, Input, Answer>(
+  self: Session,
+  kind: Kind<State, Input, Answer>,
+  name: string,
+  input: Input
+): Effect.fn.Return<Answer, StoreError> {
+  const { statements } = self
+  const key = keyOf(name)
+  let [row] = yield* ask(self, kind.name, statements.guard, [kind.name, key])
+  let present = textOf(row![0])
+  let now = Number(row![1])
+  for (let attempt = 0; attempt < Defaults.guardAttempts; attempt++) {
+    const before = present === null ? undefined : JSON.parse(present) as State
+    const { answer, expiresAt, state } = kind.step(before, now, input)
+    const after = state === undefined ? null : JSON.stringify(state)
+    if (after === null && present === null) return answer
+    const params = [kind.name, key, present, after, String(state === undefined ? now : expiresAt)]
+    row = (yield* ask(self, kind.name, statements.swapGuard, params))[0]
+    if (row![0] === true) return answer
+    present = textOf(row![1])
+    now = Number(row![2])
+  }
+  return yield* refusal(kind.name, "Unavailable", "other processes changed the state again and again")
+})

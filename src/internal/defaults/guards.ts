@@ -14,10 +14,6 @@ export const guard = {
 /**
  * Memory keeps up to `states` states per kind of guard. Each new state triggers `looksOfNew` checks for expired ones.
  * An unused circuit is forgotten after `idleMillis`, and a failed store is asked again after `restMillis`.
- *
- * A store that several processes share takes up to `stepsAtOnce` waiting steps of a state in one swap, and tries
- * `attempts` times, with pauses of up to `longestPause`. A process remembers `remembered` states of up to
- * `rememberedSize` characters, and the store refuses a swap for a time further than `tolerance` from its own.
  */
 export const guards = {
   states: 100_000,
@@ -25,12 +21,6 @@ export const guards = {
   longestLog: 10_000,
   idleMillis: 3_600_000,
   restMillis: 1000,
-  stepsAtOnce: 256,
-  attempts: 200,
-  longestPause: 20,
-  remembered: 1000,
-  rememberedSize: 20_000,
-  tolerance: 1000,
   longestMillis: 3_155_760_000_000
 }
 

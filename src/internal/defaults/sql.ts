@@ -43,6 +43,9 @@ export const following = {
 /** How long changes are kept for processes that do not ask. */
 export const changesMillis = 60_000
 
+/** How often the state of a guard is compared and replaced before the step fails. */
+export const guardAttempts = 200
+
 /** How long a client that closes, or a transaction that is interrupted, may take to end. */
 export const endMillis = 1000
 

@@ -202,9 +202,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the state of a guard that is damaged stays",
-    in: "swapGuard",
-    find: `ownOf("GET", g)`,
-    replace: `redis.call("GET", g)`,
+    in: "healing",
+    find: `redis.call("UNLINK", g)`,
+    replace: "g = g",
     by: "test/servers/redisDamagedKeys.test.ts"
   },
   {

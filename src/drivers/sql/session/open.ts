@@ -40,6 +40,7 @@ export const open = Effect.fnUntraced(function*(
     tokens,
     writes: new Map(),
     acquires: new Map(),
+    guards: new Map(),
     room: Room.make(maxSize),
     recent: Recent.make(),
     followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) },

@@ -27,6 +27,7 @@ export interface Session {
   readonly tokens: Tokens
   readonly writes: Order
   readonly acquires: Order
+  readonly guards: Order
   readonly room: Room
   readonly recent: Recent.Recent
   readonly followed: Followed

@@ -21,8 +21,8 @@ const isRefusal = ["NOPERM", "ACL failure in script", "can't run this command", 
 
 export const era = (isCluster: boolean) => ({
   /**
-   * Tries each command that the scripts use, so that all missing rights are known at once, but `BITOP`, which only
-   * filters need.
+   * Tries each command that the scripts of stores and locks use, so that all missing rights are known at once. Guards
+   * use six more, which a user without guards need not have.
    */
   rights: {
     keys: ["n"],

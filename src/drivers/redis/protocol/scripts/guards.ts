@@ -1,24 +1,204 @@
-/** Lua scripts of guards. */
+/**
+ * Lua scripts of guards. They do the same as `src/internal/guard/`, and a test compares both on random inputs.
+ * In tests, the first argument is the current time. Otherwise it is empty, and the script uses the server's clock and
+ * lets the state expire. Scripts return numbers as text, to keep all digits.
+ */
+import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/**
- * Replaces a state that still has the version `before`; a version ends before the first blank. Otherwise, or if `sent`
- * is too far from the server's time, answers what is there. In tests, `at` is the time, and no state expires. The
- * server removes a key after the given millisecond.
- */
-const swapGuard = `local now = tonumber(at)
+/** Lua helpers. `expire` makes the server delete a guard's state once it can no longer have any effect. */
+const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local stored = ownOf("GET", g) or ""
-if string.match(stored, "^[^ ]*") ~= before or math.abs(now - tonumber(sent)) > tonumber(tolerance) then
-  return { string.format("%.0f", now), stored }
+local function text(number) return string.format("%.17g", number) end
+local function texts(numbers)
+  for i = 1, #numbers do numbers[i] = text(numbers[i]) end
+  return numbers
 end
-if after == "" then redis.call("UNLINK", g)
-elseif at == "" then redis.call("SET", g, after, "PXAT", string.format("%.0f", expires - 1))
-else redis.call("SET", g, after) end
-return { string.format("%.0f", now) }
+local function expire(millis)
+  if at == "" then redis.call("PEXPIRE", g, text(math.min(math.max(1, math.ceil(millis)), 2 ^ 50))) end
+end
+`
+
+const fixedWindow = `limit, window, ban = tonumber(limit), tonumber(window), tonumber(ban)
+local held = redis.call("HMGET", g, "c", "u", "b")
+local count, untilTime, isBan = tonumber(held[1] or "0"), tonumber(held[2] or "0"), held[3] == "1"
+local function keep()
+  redis.call("HSET", g, "c", text(count), "u", text(untilTime), "b", isBan and "1" or "0")
+  expire(untilTime - now)
+end
+local function refuse()
+  keep()
+  return texts({ 0, 0, untilTime - now })
+end
+if not held[1] or untilTime <= now then
+  count, untilTime, isBan = 1, now + window, false
+  keep()
+  return texts({ 1, limit - count, 0 })
+end
+untilTime = math.min(untilTime, now + (isBan and ban or window))
+if isBan then
+  if renews == "1" then untilTime = now + ban end
+  return refuse()
+end
+if count < limit then
+  count = count + 1
+  keep()
+  return texts({ 1, limit - count, 0 })
+end
+if ban > 0 then untilTime, isBan = now + ban, true end
+return refuse()
+`
+
+const slidingLog = `limit, window = tonumber(limit), tonumber(window)
+local first = redis.call("LINDEX", g, 0)
+while first and tonumber(first) <= now - window do
+  redis.call("LPOP", g)
+  first = redis.call("LINDEX", g, 0)
+end
+local length = redis.call("LLEN", g)
+for i = length - 1, 0, -1 do
+  if tonumber(redis.call("LINDEX", g, i)) <= now then break end
+  redis.call("LSET", g, i, text(now))
+end
+if length >= limit then
+  expire(tonumber(redis.call("LINDEX", g, -1)) + window - now)
+  return texts({ 0, 0, tonumber(redis.call("LINDEX", g, length - limit)) + window - now })
+end
+redis.call("RPUSH", g, text(now))
+expire(window)
+return texts({ 1, limit - length - 1, 0 })
+`
+
+const slidingCounter = `limit, window = tonumber(limit), tonumber(window)
+local held = redis.call("HMGET", g, "t", "b", "c")
+local started, before, count = tonumber(held[1] or "0"), tonumber(held[2] or "0"), tonumber(held[3] or "0")
+if not held[1] or now >= started + 2 * window then started, before, count = now, 0, 0
+elseif now < started then started = now
+elseif now >= started + window then started, before, count = started + window, count, 0 end
+local elapsed = now - started
+local sum = before * (1 - elapsed / window) + count
+local answer
+if sum + 1 > limit + 1e-9 then
+  local wait
+  if count + 1 <= limit then wait = window * (1 - (limit - 1 - count) / before)
+  else wait = window * (2 - (limit - 1) / count) end
+  answer = { 0, 0, math.max(1, math.ceil(wait - elapsed)) }
+else
+  count = count + 1
+  answer = { 1, math.max(0, math.floor(limit - sum - 1)), 0 }
+end
+redis.call("HSET", g, "t", text(started), "b", text(before), "c", text(count))
+expire(started + 2 * window - now)
+return texts(answer)
+`
+
+const bucket = `tokens, limit, refill = tonumber(tokens), tonumber(limit), tonumber(refill)
+local held = redis.call("HMGET", g, "n", "t")
+local available = tonumber(held[1] or limit)
+local refilledAt = math.min(tonumber(held[2] or now), now)
+local refilled = math.floor((now - refilledAt) / refill)
+if refilled > 0 then
+  available = math.min(limit, available + refilled)
+  refilledAt = refilledAt + refilled * refill
+end
+if available >= limit then refilledAt = now end
+local remaining = available - tokens
+local kept = (remaining >= 0 or debt == "1") and remaining or available
+local elapsed = math.max(0, now - refilledAt)
+redis.call("HSET", g, "n", text(kept), "t", text(refilledAt))
+expire(math.ceil(math.ceil(limit - kept) * refill - elapsed))
+return texts({ remaining, elapsed })
+`
+
+const circuit = `probe, open, longest, idle = tonumber(probe), tonumber(open), tonumber(longest), tonumber(idle)
+local names = { "g", "s", "t", "u", "o", "om", "pm", "r", "x" }
+local held = redis.call("HMGET", g, "p", "l", "w", unpack(names))
+local exists = held[1] and tonumber(held[#held]) > now
+local function nextGeneration(generation) return math.max(generation + 1, now * 1000) end
+local v = {}
+for i, name in ipairs(names) do v[name] = exists and tonumber(held[i + 3]) or 0 end
+local phase, last = exists and held[1] or "Closed", exists and held[2] or ""
+local slots = exists and held[3] or ""
+if not exists then v.g = nextGeneration(0) end
+local from = phase
+local function forget()
+  last, slots, v.s, v.t = "", "", 0, 0
+end
+local function opened(since)
+  v.om = math.min(open * 2 ^ v.o, longest)
+  v.g = math.max(v.g + 1, since * 1000)
+  phase, v.u, v.o, v.pm, v.r = "Open", since + v.om, v.o + 1, 0, 0
+  forget()
+end
+local function answer(admitted)
+  return { phase, from, admitted and "1" or "0", text(v.g), text(v.o), text(math.max(0, v.u - now)) }
+end
+local function keep(admitted)
+  v.x = math.max(now, v.u, v.r) + idle
+  local fields = { "p", phase, "l", last, "w", slots }
+  for _, name in ipairs(names) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = text(v[name])
+  end
+  redis.call("HSET", g, unpack(fields))
+  expire(v.x - now)
+  return answer(admitted)
+end
+if op == "Read" then return answer(false) end
+if op == "Admit" then
+  local most = phase == "Open" and v.om or v.pm
+  if v.u > now + most then v.u = now + most end
+  if phase == "Closed" then
+    if v.o > 0 and now >= v.r then v.o = 0 end
+    return keep(true)
+  end
+  if phase == "HalfOpen" and v.u > 0 and now >= v.u and longest > 0 then opened(v.u) end
+  if now < v.u then return keep(false) end
+  phase, v.g, v.u, v.pm = "HalfOpen", nextGeneration(v.g), now + probe, probe
+  return keep(true)
+end
+generation, failures, rate, minimum = tonumber(generation), tonumber(failures), tonumber(rate), tonumber(minimum)
+window, calls = tonumber(window), tonumber(calls)
+if v.g ~= generation or phase == "Open" then return keep(false) end
+if phase == "HalfOpen" then
+  if outcome == "Failure" then opened(now)
+  elseif outcome == "Ignored" then v.g, v.u = nextGeneration(generation), 0
+  else
+    phase, v.g, v.u, v.pm, v.r = "Closed", nextGeneration(generation), 0, 0, now + v.om
+    forget()
+  end
+  return keep(false)
+end
+if outcome == "Ignored" then return keep(false) end
+local failed = outcome == "Failure" and 1 or 0
+v.s = failed == 1 and v.s + 1 or 0
+last = calls == 0 and "" or string.sub(last .. failed, -calls)
+if window > 0 then
+  local slot = math.floor(now / (window / ${slotsOfWindow}))
+  local list = {}
+  for i = 1, math.min(${slotsOfWindow}, math.max(0, slot - v.t)) do list[i] = { 0, 0 } end
+  for c, f in string.gmatch(slots, "(%d+)/(%d+)") do list[#list + 1] = { tonumber(c), tonumber(f) } end
+  if not list[1] then list[1] = { 0, 0 } end
+  list[1] = { list[1][1] + 1, list[1][2] + failed }
+  slots, v.t, v.c, v.f = "", slot, 0, 0
+  for i = 1, math.min(#list, ${slotsOfWindow}) do
+    slots = slots .. text(list[i][1]) .. "/" .. text(list[i][2]) .. " "
+    v.c, v.f = v.c + list[i][1], v.f + list[i][2]
+  end
+end
+local function above(all, bad) return all >= minimum and bad > 0 and bad / all >= rate end
+local trips = failures > 0 and v.s >= failures
+if not trips and calls > 0 then
+  local _, bad = string.gsub(last, "1", "")
+  trips = above(#last, bad)
+elseif not trips and window > 0 then
+  trips = above(v.c, v.f)
+end
+if trips then opened(now) end
+return keep(false)
 `
 
 const mergeBits = `local merged = {}
@@ -33,13 +213,46 @@ redis.call("UNLINK", a, b)
 return merged
 `
 
+/** If a script fails because the guard's state has a wrong type or malformed numbers, retries it without the state. */
+const healing = (body: string): string =>
+  `local function attempt()
+${body}end
+local isDone, answer = pcall(attempt)
+if isDone then return answer end
+if type(answer) == "table" and not string.find(answer.err, "WRONGTYPE") then error(answer) end
+redis.call("UNLINK", g)
+return attempt()
+`
+
+const ofKind = (args: ReadonlyArray<string>, body: string) => ({
+  keys: ["g"],
+  args: ["at", ...args],
+  withoutEra: true,
+  body: prelude + healing(body)
+})
+
 export const guards = {
-  swapGuard: {
-    keys: ["g"],
-    args: ["at", "before", "sent", "tolerance", "after", "expires"],
-    withoutEra: true,
-    body: swapGuard
-  },
+  fixedWindow: ofKind(["limit", "window", "ban", "renews"], fixedWindow),
+  slidingLog: ofKind(["limit", "window"], slidingLog),
+  slidingCounter: ofKind(["limit", "window"], slidingCounter),
+  bucket: ofKind(["tokens", "limit", "refill", "debt"], bucket),
+  circuit: ofKind(
+    [
+      "op",
+      "probe",
+      "open",
+      "longest",
+      "idle",
+      "generation",
+      "outcome",
+      "failures",
+      "rate",
+      "minimum",
+      "window",
+      "calls"
+    ],
+    circuit
+  ),
   readBits: { keys: ["g"], args: [], withoutEra: true, body: `return ownOf("HMGET", g, unpack(ARGV))\n` },
   mergeBits: { keys: ["g", "a", "b"], args: [], withoutEra: true, body: mergeBits },
   removeBits: { keys: ["g"], args: [], withoutEra: true, whenFull: true, body: `return redis.call("UNLINK", g)\n` }
