@@ -101,7 +101,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
   )
 
   it.live(
-    "P6 · a load that fails elsewhere removes no value from memory, and those that wait for its lease learn of its end",
+    "P6 · a load that fails elsewhere removes no value from memory, and those that wait for its lease load then",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()

@@ -50,7 +50,7 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
     (clock) => ({ ...options, clock, recent: Recent.make(), inUse: undefined, written: undefined })
   )
 
-/** Records changes that the server has confirmed, except those of type `Load`, which need not be repeated. */
+/** Records changes that the server has confirmed, except `Load` and `End`, which need not be repeated. */
 export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
   for (const change of changes) if (change._tag !== "Load" && change._tag !== "End") recent.note(change)
   recent.ended(monotonicMillis(machineClock))
