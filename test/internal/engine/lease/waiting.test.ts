@@ -121,6 +121,16 @@ describe("loads that wait for leases of another process", () => {
       expect(loads()).toBe(keys.length)
     }))
 
+  it.effect("ask at once for an id whose load has ended elsewhere without an entry", () =>
+    Effect.gen(function*() {
+      const { asked, news } = yield* twoProcesses
+      yield* TestClock.adjust("9 seconds")
+      asked.length = 0
+      yield* Queue.offer(news, { _tag: "LoadEnded", id: "k7" })
+      yield* settle
+      expect(asked.map(({ ids }) => ids)).toEqual([["k7"]])
+    }))
+
   it.effect("take the entry that the answer about the lease has, and ask nothing more", () =>
     Effect.gen(function*() {
       const { other, read, readers } = yield* twoProcesses
