@@ -7,7 +7,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -30,7 +30,7 @@ const lookup = (keys: ReadonlyArray<Address>) =>
     return keys.map(({ zip }) => Exit.succeed({ city: `City of ${zip}`, country: "Utopia", area: zip % 1000 / 10 }))
   })
 
-const addresses = Cached.many(Address, { lookup, strategy: Strategy.ttl({ ttl: "30 days" }) })
+const addresses = Cached.many(Address, lookup, { ttl: "30 days" })
 
 const enrich = Effect.fn(function*(name: string) {
   const startedAt = yield* Clock.currentTimeMillis

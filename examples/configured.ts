@@ -5,7 +5,7 @@
  * is kept over the restart, and what is kept at all, is said by the URL alone.
  */
 import { ConfigProvider, Console, Duration, Effect, Option, References, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
@@ -18,7 +18,7 @@ const weather = (city: string) =>
   Effect.sync(() => {
     loads++
     return { city, celsius: city.length + 15 }
-  }).pipe(Cached.ttl({ key: `weather:${city}`, ttl: "10 minutes" }))
+  }).pipe(Cached.ttl(`weather:${city}`, { ttl: "10 minutes" }))
 
 const cities = ["Berlin", "Oslo", "Lima"]
 
@@ -47,10 +47,7 @@ class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
   success: Schema.Number
 }) {}
 
-const forecast = Cached.fn(Forecast, {
-  lookup: ({ city }) => Effect.succeed(city.length + 15),
-  strategy: Strategy.ttl({ ttl: "1 day" })
-})
+const forecast = Cached.fn(Forecast, ({ city }) => Effect.succeed(city.length + 15), { ttl: "1 day" })
 
 /** The operator also says how long forecasts are kept, and changes it while the program runs. */
 const profiled = Effect.gen(function*() {

@@ -35,7 +35,7 @@ const weather = Effect.sync(() => {
     { city: "São Paulo", celsius: 27, measuredAt, note: "rain, then sun" },
     { city: "Null Island", celsius: null, measuredAt, note: "" }
   ]
-}).pipe(Cached.ttl({ key: new Weather({ year: 2026 }), ttl: "1 hour" }))
+}).pipe(Cached.ttl(new Weather({ year: 2026 }), { ttl: "1 hour" }))
 
 const key = Redacted.make(crypto.getRandomValues(new Uint8Array(32)))
 

@@ -8,7 +8,7 @@
  * again, until its tag is invalidated. Keyv has no counters, so these are those of the cache.
  */
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { KeyvStore } from "effect-cached/keyv"
 import { Keyv } from "keyv"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -44,14 +44,11 @@ class Price extends CacheKey.Class<Price>()("Price", {
 }) {}
 
 let loads = 0
-const price = Cached.fn(Price, {
-  lookup: ({ article }) =>
-    Effect.sync(() => {
-      loads++
-      return { article, cents: article.length * 100 }
-    }),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const price = Cached.fn(Price, ({ article }) =>
+  Effect.sync(() => {
+    loads++
+    return { article, cents: article.length * 100 }
+  }), { ttl: "1 hour" })
 
 const program = (name: string) =>
   Effect.gen(function*() {

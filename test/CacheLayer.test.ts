@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { counting, ended, fakeStore, over, settle, start } from "./support/caches.ts"
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 describe("bad options throw a CacheConfigError at once", () => {
   const wrong: ReadonlyArray<readonly [string, object]> = [
@@ -222,7 +222,7 @@ describe("disabled", () => {
 })
 
 describe("refresh options", () => {
-  const ahead = (key: string) => Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+  const ahead = (key: string) => Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" })
 
   it.effect("retry says when a failed refresh is tried again; by default twice", () =>
     Effect.gen(function*() {

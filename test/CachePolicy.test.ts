@@ -47,7 +47,7 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
-const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, under, writes }) => {
   it.effect(`reads memory: ${readsMemory}`, () =>
@@ -134,7 +134,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
     it.effect("does not reach into its load", () =>
       Effect.gen(function*() {
         yield* Cached.set("inner", "cached")
-        const inner = Effect.succeed("loaded").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
+        const inner = Effect.succeed("loaded").pipe(Cached.ttl("inner", { ttl: "1 hour" }))
         const bypassed = name === "bypass"
         expect(yield* under(ttl(inner))).toBe(bypassed ? "loaded" : "cached")
       }).pipe(Effect.provide(cache.layer())))

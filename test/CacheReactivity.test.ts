@@ -19,7 +19,7 @@ const source = (tags: ReadonlyArray<string>, key = "value") => {
     cached: Effect.sync(() => {
       loads++
       return value
-    }).pipe(Cached.ttl({ key, ttl: "1 hour", tags }))
+    }).pipe(Cached.ttl(key, { ttl: "1 hour", tags }))
   }
 }
 

@@ -149,7 +149,7 @@ describe.each(models)("$eviction.name against a list", ({ eviction, moves }) => 
 })
 
 describe("a full memory tier", () => {
-  const get = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+  const get = (key: string) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
   it.effect("drops the least recently used: reads, lookups and writes are uses", () =>
     Effect.gen(function*() {
@@ -182,7 +182,7 @@ describe("a full memory tier", () => {
 
   it.effect("a read that may not refresh what is due is a use as well", () =>
     Effect.gen(function*() {
-      const due = Cached.refreshAhead(Effect.succeed("due"), { key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+      const due = Cached.refreshAhead(Effect.succeed("due"), "due", { ttl: "1 hour", refreshAfter: "1 minute" })
       yield* due
       yield* get("other")
       yield* TestClock.adjust("2 minutes")

@@ -44,14 +44,14 @@ export const makeShop = Effect.gen(function*() {
     )
   const product = (id: number) =>
     ask({ id, price: 100 }).pipe(
-      Cached.softTtl({ key: new Product({ id }), ttl: "30 seconds", softTtl: "1 second", retryAfter: "500 millis" })
+      Cached.softTtl(new Product({ id }), { ttl: "30 seconds", softTtl: "1 second", retryAfter: "500 millis" })
     )
 
   /** The page is refreshed in the background, so that no reader waits for it. */
-  const page = ask("welcome").pipe(Cached.refreshAhead({ key: "page", ttl: "1 minute", refreshAfter: "300 millis" }))
+  const page = ask("welcome").pipe(Cached.refreshAhead("page", { ttl: "1 minute", refreshAfter: "300 millis" }))
 
   /** The catalogue for partners, stored in pages. */
-  const catalogue = Stream.range(1, products).pipe(Cached.stream({ key: "catalogue", ttl: "500 millis" }))
+  const catalogue = Stream.range(1, products).pipe(Cached.stream("catalogue", { ttl: "500 millis" }))
 
   /** Popular products are read more often than others. */
   const visit = Effect.flatMap(Random.next, (share) => product(Math.floor(products * share ** 3))).pipe(

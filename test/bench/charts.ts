@@ -26,7 +26,7 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   const lru = yield* simulate(trace.accesses, [Eviction.lru], { capacities })
   const { points } = yield* Effect.forEach(
     trace.accesses,
-    (id) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" }),
+    (id) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" }),
     { discard: true }
   ).pipe(
     Effect.andThen(Cached.curve),

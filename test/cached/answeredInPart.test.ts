@@ -128,8 +128,8 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
   it.effect("P8 · leaves no entry that derives from an id of that part in memory", () =>
     Effect.gen(function*() {
       let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
-      const read = Cached.ttl(source, { key: "k", ttl: "1 day", inherit: "changes" })
+      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
+      const read = Cached.ttl(source, "k", { ttl: "1 day", inherit: "changes" })
       const ids = ["source", ...Array.from({ length: 599 }, (_, i) => `${i}`)]
       const invalidation = Effect.suspend(() => {
         version = 2
@@ -160,9 +160,9 @@ describe("P8 · an entry read while its source waits to be sent again", () => {
         }
       })
       let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
+      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
       const page = Effect.map(source, (version) => `page of ${version}`).pipe(
-        Cached.ttl({ key: "page", ttl: "1 day", inherit: "changes" })
+        Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
       )
       yield* Effect.provide(page, overStore(inner))
       yield* Effect.gen(function*() {
@@ -198,9 +198,9 @@ describe("P8 · an entry read while the store refuses the new value of its sourc
         remove: (id) => Effect.andThen(Deferred.await(mayRemove), store.remove(id))
       })
       let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
+      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
       const page = Effect.map(source, (version) => `page of ${version}`).pipe(
-        Cached.ttl({ key: "page", ttl: "1 day", inherit: "changes" })
+        Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
       )
       yield* Effect.provide(page, overStore(inner))
       version = 2

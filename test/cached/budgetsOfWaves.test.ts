@@ -1,7 +1,7 @@
 /** A call for many keys asks the store in waves. Each wave has the store's whole time, until one has exceeded it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -19,14 +19,11 @@ const keys = Array.from({ length: count }, (_, id) => new User({ id }))
 const pairs = keys.map((key) => [key, `user ${key.id}`] as const)
 
 const loaded: Array<number> = []
-const users = Cached.many(User, {
-  lookup: (keys) =>
-    Effect.sync(() => {
-      loaded.push(keys.length)
-      return keys.map(({ id }) => Exit.succeed(`user ${id}`))
-    }),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const users = Cached.many(User, (keys) =>
+  Effect.sync(() => {
+    loaded.push(keys.length)
+    return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+  }), { ttl: "1 hour" })
 
 /** A store that takes a tenth of a millisecond for each id, or hangs. */
 const makeStore = (storeTimeout = "500 millis" as const) => {

@@ -12,8 +12,7 @@ import { warningsOf } from "../support/logged.ts"
 const ways = [{}, { timeout: "1 hour" }] as const
 
 const usersWith = (options: (typeof ways)[number], gate: Effect.Effect<unknown> = Effect.void) =>
-  Cached.many(User, {
-    lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))),
+  Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))), {
     strategy: hour,
     ...options
   })
@@ -69,14 +68,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const here = yield* process(over(layer))
       expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.length)
-            return keys.map(({ id }) => Exit.succeed(`old ${id}`))
-          }),
-        strategy: hour
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+        }), { strategy: hour })
       const reading = yield* start(here(users(payloads(10))))
       yield* settle
       expect(calls).toEqual([9])
@@ -280,10 +276,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       }) {}
       const { layer } = sharedStore()
       let loads = 0
-      const named = Cached.many(Named, {
-        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
-        strategy: hour
-      })
+      const named = Cached.many(
+        Named,
+        (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+        { strategy: hour }
+      )
       const here = yield* process(over(layer, { memory: false }))
       yield* here(named(payloads(4)))
       yield* here(named(payloads(4)))
@@ -296,10 +293,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       let asked = 0
       const { layer } = sharedStore(({ markers }) => ({ markers: (tags) => (asked++, markers(tags)) }))
       let loads = 0
-      const late = Cached.many(Late, {
-        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+      const late = Cached.many(Late, (keys) =>
+        Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))), {
         strategy: hour,
-        tags: (exit) => Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
+        tags: (exit) =>
+          Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
       })
       const here = yield* process(over(layer, { memory: false }))
       yield* here(late(payloads(200)))
@@ -318,8 +316,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       class Odd extends CacheKey.Class<Odd>()("Odd", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const odd = Cached.many(
         Odd,
+        (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
         {
-          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
           strategy: hour,
           tags: (_: unknown, { id }: Odd) => {
             if (id === 3) throw new Error("no tags")
@@ -373,7 +371,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
     Effect.gen(function*() {
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))
-      const users = Cached.many(User, { lookup: () => Effect.fail("down"), strategy: hour })
+      const users = Cached.many(User, () => Effect.fail("down"), { strategy: hour })
       const exit = yield* Effect.exit(here(users(payloads(300))))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
       yield* settle

@@ -18,7 +18,7 @@ const make = (workedMillis?: () => number) => {
     commit: (id, generation, entry) => Effect.andThen(Deferred.await(turn), inner.commit(id, generation, entry)),
     workedMillis
   })
-  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
   const over = Effect.provide(
     CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
@@ -96,7 +96,7 @@ it.effect("a store that was too slow to grant a lease is an event and a line: an
   const layer = CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store))
   )
-  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     const events: Array<string> = []
     const warnings = yield* warningsOf(Effect.provide(

@@ -119,7 +119,7 @@ describe("a load that runs when memory is emptied", () => {
         const gate = yield* Deferred.make<number>()
         yield* Cached.set("before", 1)
         const read = (load: Effect.Effect<number>) =>
-          Cached.softTtl(load, { key: "loads", softTtl: "1 second", ttl: "1 hour" })
+          Cached.softTtl(load, "loads", { softTtl: "1 second", ttl: "1 hour" })
         yield* read(Effect.succeed(1))
         yield* Cached.set("after", 1)
         yield* TestClock.adjust("2 seconds")

@@ -1,7 +1,7 @@
 /** P3: a load uses the services of the reader that started it, and readers that wait do not inherit their end. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Data, Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, start } from "../support/caches.ts"
 
@@ -34,7 +34,7 @@ const request = <A, E, R>(read: Effect.Effect<A, E, R>) =>
     (connection) => Effect.sync(() => void (connection.isOpen = false))
   )
 
-const ttl = Cached.ttl({ key: "k", ttl: "1 hour" })
+const ttl = Cached.ttl("k", { ttl: "1 hour" })
 
 describe.each(caches)("over $name", (cache) => {
   const layer = cache.layer()
@@ -101,7 +101,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.suspend(() => connection.isOpen ? Effect.succeed(n) : Effect.never)
         )
       })
-      const read = request(Cached.ttl(query, { key: "k", ttl: "1 hour", timeout: 500 }))
+      const read = request(Cached.ttl(query, "k", { ttl: "1 hour", timeout: 500 }))
       yield* start(Effect.timeout(read, 50))
       const readers: Array<Fiber.Fiber<number, unknown>> = []
       for (let i = 0; i < 10; i++) {
@@ -115,7 +115,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a refresh without a stale value for its readers runs once more, for a reader that has joined", () =>
     Effect.gen(function*() {
       const { counts, load } = sourceOf()
-      const read = request(load.pipe(Cached.refreshAhead({ key: "k", ttl: 5000, refreshAfter: 1000 })))
+      const read = request(load.pipe(Cached.refreshAhead("k", { ttl: 5000, refreshAfter: 1000 })))
       const first = yield* start(read)
       yield* TestClock.adjust(1000)
       expect(yield* Fiber.join(first)).toBe(1)
@@ -131,7 +131,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const { counts, load } = sourceOf()
       const inner = ttl(load)
-      const outer = Cached.ttl(inner, { key: "outer", ttl: "1 hour" })
+      const outer = Cached.ttl(inner, "outer", { ttl: "1 hour" })
       const first = yield* start(request(outer))
       yield* TestClock.adjust(500)
       const ofOuter = yield* start(request(outer))
@@ -147,7 +147,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.delay(Effect.fail("down"), 300))
-      const read = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 1000, softTimeout: 100 }))
+      const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 1000, softTimeout: 100 }))
       expect(yield* read).toBe(1)
       yield* TestClock.adjust(1000)
       for (let i = 0; i < 40; i++) {
@@ -161,7 +161,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a failure that would be stored is not, and is no answer of the origin", () =>
     Effect.gen(function*() {
       const { counts, load } = sourceOf()
-      const stores = Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["Closed"] })
+      const stores = Cached.ttl("k", { ttl: "1 hour", storeFailures: ["Closed"] })
       const first = yield* start(request(stores(load)))
       const second = yield* start(request(stores(load)))
       yield* TestClock.adjust(900)
@@ -201,17 +201,14 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Number }) {}
       const calls: Array<ReadonlyArray<number>> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.flatMap(Connection, (connection) => {
-            calls.push(keys.map(({ id }) => id))
-            return Effect.flatMap(
-              Effect.sleep(1000),
-              () => connection.isOpen ? Effect.succeed(keys.map(({ id }) => Exit.succeed(id))) : Effect.fail("closed")
-            )
-          }),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.flatMap(Connection, (connection) => {
+          calls.push(keys.map(({ id }) => id))
+          return Effect.flatMap(
+            Effect.sleep(1000),
+            () => connection.isOpen ? Effect.succeed(keys.map(({ id }) => Exit.succeed(id))) : Effect.fail("closed")
+          )
+        }), { ttl: "1 hour" })
       const first = yield* start(request(users([{ id: 1 }, { id: 2 }])))
       const second = yield* start(request(users([{ id: 2 }])))
       yield* TestClock.adjust(500)

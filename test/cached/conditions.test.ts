@@ -77,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("AI-20 · ifUnchanged fails after a set, a load and an invalidation, not after a touch", () =>
     Effect.gen(function*() {
-      const get = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      const get = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })
       const changes: ReadonlyArray<readonly [Effect.Effect<unknown>, boolean]> = [
         [Cached.set("k", 2), false],
         [Cached.invalidate("k"), false],
@@ -115,7 +115,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("P2 · a load that runs does not overwrite what was set, and is not disturbed by what was not", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+      const get = Cached.ttl(load, "k", { ttl: "1 hour" })
       const reader = yield* start(get)
       yield* settle
       expect(yield* Cached.set("k", 5, { ifPresent: true })).toBe(false)
@@ -123,7 +123,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(reader)).toBe(1)
       expect(yield* get).toBe(5)
-      const other = yield* start(Cached.ttl(load, { key: "l", ttl: "1 hour" }))
+      const other = yield* start(Cached.ttl(load, "l", { ttl: "1 hour" }))
       yield* settle
       expect(yield* Cached.set("l", 5, { ifPresent: true })).toBe(false)
       yield* TestClock.adjust("1 second")
@@ -134,7 +134,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a stored failure is something: ifAbsent keeps it", () =>
     Effect.gen(function*() {
       const key = new Report({ city: "Berlin" })
-      yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key, ttl: "1 hour", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 hour", when: () => true }))
       expect(yield* Cached.set(key, 1, { ifAbsent: true })).toBe(false)
       expect(yield* Cached.set(key, 1, { ifPresent: true })).toBe(true)
       expect(yield* Cached.getOption(key)).toEqual(Option.some(1))

@@ -8,7 +8,7 @@ import { caches } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
 import { lruRatios, ratioAt } from "../support/stackDistances.ts"
 
-const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
 
 type Options = NonNullable<Parameters<typeof CacheLayer.memory>[0]>
 

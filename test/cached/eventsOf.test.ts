@@ -17,7 +17,7 @@ const watch = (kinds: ReadonlyArray<Kind>) =>
     return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
   })
 
-const read = (key: string) => Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
 
 describe("Cached.eventsOf", () => {
   it.effect("has the named kinds, and a hit emits nothing unless it is among them", () =>
@@ -87,10 +87,10 @@ describe("Cached.eventsOf", () => {
       over(fakeStore()),
       Effect.gen(function*() {
         const told = yield* watch(["Load", "Stale", "Removed"])
-        const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true } as const
-        yield* Cached.softTtl(Effect.succeed("four"), soft)
+        const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true } as const
+        yield* Cached.softTtl(Effect.succeed("four"), "k", soft)
         yield* TestClock.adjust("2 minutes")
-        yield* Cached.softTtl(Effect.die("down"), soft)
+        yield* Cached.softTtl(Effect.die("down"), "k", soft)
         yield* Cached.invalidate("k")
         const [first, failed, stale, removed] = yield* told
         expect(first).toMatchObject({ _tag: "Load", bytes: expect.any(Number) })
@@ -129,7 +129,7 @@ describe("Cached.eventsOf", () => {
           yield* read("k")
           yield* Cached.invalidate("k")
           expect(yield* by).toEqual(["this process"])
-          const tagged = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour", tags: ["t"] })
+          const tagged = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour", tags: ["t"] })
           yield* tagged
           yield* Cached.invalidateTag("t")
           yield* tagged
@@ -163,7 +163,7 @@ describe("Cached.eventsOf", () => {
       const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
       const [first, second] = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))]
       yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
-      const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const waited = yield* Effect.provide(watch(["Waited"]), second)
       yield* start(Effect.provide(slow, first))
       yield* settle

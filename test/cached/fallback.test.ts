@@ -37,26 +37,26 @@ const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
 const ways = [
   {
     name: "softTtl with fallbackOn",
-    cached: (load: Outcome, key: string) => Cached.softTtl(load, { key, ...times, fallbackOn: ["Down"] })
+    cached: (load: Outcome, key: string) => Cached.softTtl(load, key, { ...times, fallbackOn: ["Down"] })
   },
   {
     name: "softTtl with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      Cached.softTtl(load, { key, ...times, when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
+      Cached.softTtl(load, key, { ...times, when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
   },
   {
     name: "failover with fallbackOn",
-    cached: (load: Outcome, key: string) => Cached.failover(load, { key, ttl: "10 minutes", fallbackOn: ["Down"] })
+    cached: (load: Outcome, key: string) => Cached.failover(load, key, { ttl: "10 minutes", fallbackOn: ["Down"] })
   },
   {
     name: "failover with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.failover({ key, ttl: "10 minutes", when: (exit) => Exit.isSuccess(exit) || isGone(exit) }))
+      load.pipe(Cached.failover(key, { ttl: "10 minutes", when: (exit) => Exit.isSuccess(exit) || isGone(exit) }))
   },
   {
     name: "a strategy with fallbackOn",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.withStrategy({ key, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
+      load.pipe(Cached.withStrategy(key, { strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
   }
 ] as const
 
@@ -105,7 +105,7 @@ describe.each(caches)("over $name", (cache) => {
         state.answer = down
         expect(yield* read).toBe("good")
         const impatient = load.pipe(
-          Cached.failover({ key: "k", ttl: "10 minutes", retryAfter: 0, fallbackOn: ["Down"] })
+          Cached.failover("k", { ttl: "10 minutes", retryAfter: 0, fallbackOn: ["Down"] })
         )
         state.answer = gone
         expect(yield* Effect.exit(impatient)).toEqual(gone)
@@ -122,7 +122,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.exit(read)).toEqual(gone)
         yield* Cached.set("k", "set", { ttl: "10 minutes" })
         state.answer = down
-        const soft = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes", fallbackOn: ["Down"] }))
+        const soft = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: ["Down"] }))
         expect(yield* soft).toBe("set")
       }).pipe(Effect.provide(cache.layer())))
 
@@ -133,7 +133,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes" }))
         const both = [yield* start(read), yield* start(others)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -149,7 +149,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes" }))
         const both = [yield* start(others), yield* start(read)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -164,7 +164,7 @@ describe.each(caches)("over $name", (cache) => {
         const { load, state } = origin()
         const read = cached(load, "k")
         const impatient = load.pipe(
-          Cached.failover({ key: "k", ttl: "10 minutes", softTimeout: "1 second", fallbackOn: ["Down"] })
+          Cached.failover("k", { ttl: "10 minutes", softTimeout: "1 second", fallbackOn: ["Down"] })
         )
         yield* read
         yield* TestClock.adjust("8 minutes")
@@ -217,21 +217,21 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(old)).toEqual(gone)
         state.answer = down
-        expect(yield* load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))).toBe("set")
+        expect(yield* load.pipe(Cached.failover("k", { ttl: "10 minutes" }))).toBe("set")
       }).pipe(Effect.provide(cache.layer())))
   })
 
   it.effect("a load that succeeds makes the value a fallback again, though its own is not stored", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const options = { key: "k", ...times, fallbackOn: ["Down"] } as const
-      const read = load.pipe(Cached.softTtl(options))
+      const options = { ...times, fallbackOn: ["Down"] } as const
+      const read = load.pipe(Cached.softTtl("k", options))
       yield* read
       yield* TestClock.adjust("8 minutes")
       state.answer = gone
       expect(yield* Effect.exit(read)).toEqual(gone)
       state.answer = Effect.succeed("not stored")
-      expect(yield* load.pipe(Cached.softTtl({ ...options, when: () => false }))).toBe("not stored")
+      expect(yield* load.pipe(Cached.softTtl("k", { ...options, when: () => false }))).toBe("not stored")
       state.answer = down
       expect(yield* read).toBe("good")
     }).pipe(Effect.provide(cache.layer())))
@@ -239,9 +239,9 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("in a read of many each key has its own", () =>
     Effect.gen(function*() {
       let answers: ReadonlyArray<Exit.Exit<string, Down | Gone>> = [Exit.succeed("one"), Exit.succeed("two")]
-      const rows = Cached.many(Row, {
-        lookup: (keys) => Effect.sync(() => keys.map(({ id }) => answers[id - 1]!)),
-        strategy: Strategy.failover({ ttl: "10 minutes" }),
+      const rows = Cached.many(Row, (keys) => Effect.sync(() => keys.map(({ id }) => answers[id - 1]!)), {
+        strategy: "failover",
+        ttl: "10 minutes",
         fallbackOn: ["Down"]
       })
       const both = rows([{ id: 1 }, { id: 2 }])
@@ -257,7 +257,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
   it.effect("an answer behind a value that softTimeout has served ends the fallback", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const read = Cached.softTtl(load, { key: "k", ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
+      const read = Cached.softTtl(load, "k", { ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
       yield* read
       yield* TestClock.adjust("8 minutes")
       state.answer = Effect.andThen(Effect.sleep("5 seconds"), gone)
@@ -279,11 +279,11 @@ describe.each(caches)("in the background, over $name", (cache) => {
   it.effect("so does the answer of a refresh in the background, and that of keepFresh", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const soft = (id: number) => load.pipe(Cached.softTtl({ key: new Row({ id }), ...times, fallbackOn: ["Down"] }))
+      const soft = (id: number) => load.pipe(Cached.softTtl(new Row({ id }), { ...times, fallbackOn: ["Down"] }))
       const ahead = load.pipe(
-        Cached.refreshAhead({ key: new Row({ id: 1 }), ttl: "10 minutes", refreshAfter: "7 minutes" })
+        Cached.refreshAhead(new Row({ id: 1 }), { ttl: "10 minutes", refreshAfter: "7 minutes" })
       )
-      const fn = Cached.fn(Row, { lookup: () => load, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] })
+      const fn = Cached.fn(Row, () => load, { strategy: "softTtl", ...times, fallbackOn: ["Down"] })
       yield* ahead
       yield* Cached.keepFresh(fn, { id: 2 }, Schedule.spaced("8 minutes"))
       yield* settle
@@ -292,8 +292,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
       state.answer = gone
       expect(
         yield* load.pipe(
-          Cached.withStrategy({
-            key: new Row({ id: 1 }),
+          Cached.withStrategy(new Row({ id: 1 }), {
             strategy: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
             fallbackOn: ["Down"]
           })
@@ -313,7 +312,7 @@ describe("fallbackOn", () => {
   const after = <E>(outcome: Effect.Effect<string, E>, options: object) =>
     Effect.gen(function*() {
       yield* Cached.set("k", "stale")
-      return yield* Effect.exit(outcome.pipe(Cached.failover({ key: "k", ttl: "1 hour", ...options })))
+      return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", ...options })))
     })
   const both = Cause.combine(Cause.fail(new Down()), Cause.fail(new Gone()))
 
@@ -329,7 +328,7 @@ describe("fallbackOn", () => {
     Effect.gen(function*() {
       const options = { fallbackOn: ["Down"] }
       expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.die("bug"))
-      expect(yield* Effect.fail(new Down()).pipe(Cached.failover({ key: "k", ttl: 1, fallbackOn: ["Down"] }))).toBe(
+      expect(yield* Effect.fail(new Down()).pipe(Cached.failover("k", { ttl: 1, fallbackOn: ["Down"] }))).toBe(
         "stale"
       )
     }).pipe(provided))
@@ -345,10 +344,10 @@ describe("fallbackOn", () => {
 
   it.effect("a timeout always falls back, the caller's and one inside the load", () =>
     Effect.gen(function*() {
-      const options = { key: "k", ttl: "1 hour", fallbackOn: [], when: () => true } as const
+      const options = { ttl: "1 hour", fallbackOn: [], when: () => true } as const
       yield* Cached.set("k", "stale")
       const reader = yield* start(
-        (Effect.never as Effect.Effect<string>).pipe(Cached.failover({ ...options, timeout: 100 }))
+        (Effect.never as Effect.Effect<string>).pipe(Cached.failover("k", { ...options, timeout: 100 }))
       )
       yield* TestClock.adjust(100)
       expect(yield* Fiber.join(reader)).toBe("stale")
@@ -358,8 +357,8 @@ describe("fallbackOn", () => {
 
   it.effect("a cause that fallbackWhen refuses is the caller's, and no answer", () =>
     Effect.gen(function*() {
-      expect(yield* after(gone, { fallbackWhen: () => false })).toEqual(gone)
-      expect(yield* Effect.fail("down").pipe(Cached.failover({ key: "k", ttl: 1 }))).toBe("stale")
+      expect(yield* after(gone, { fallbackOn: () => false })).toEqual(gone)
+      expect(yield* Effect.fail("down").pipe(Cached.failover("k", { ttl: 1 }))).toBe("stale")
     }).pipe(provided))
 
   it.effect("a `when` that throws makes no answer", () =>
@@ -376,7 +375,7 @@ describe("fallbackOn", () => {
       const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
       yield* Effect.gen(function*() {
         const { load, state } = origin()
-        const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+        const read = load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] }))
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = gone
@@ -402,7 +401,7 @@ describe("fallbackOn", () => {
   it.effect("another process learns of an answer by its own load", () => {
     const fake = fakeStore()
     const { load, state } = origin()
-    const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+    const read = load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] }))
     const inOne = Effect.gen(function*() {
       yield* read
       yield* TestClock.adjust("8 minutes")
@@ -425,7 +424,7 @@ describe("where memory and the store have two values", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       const { load, state } = origin()
-      const read = Cached.failover(load, { key: "k", ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
+      const read = Cached.failover(load, "k", { ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
       yield* Effect.gen(function*() {
         state.answer = Effect.succeed("older")
         yield* read
@@ -437,7 +436,7 @@ describe("where memory and the store have two values", () => {
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
         // The newer one leaves memory, and the store still has the older one.
-        yield* Cached.ttl(Effect.succeed("other"), { key: "other", ttl: "1 hour" })
+        yield* Cached.ttl(Effect.succeed("other"), "other", { ttl: "1 hour" })
         state.answer = down
         expect(yield* Effect.exit(read)).toEqual(down)
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))

@@ -76,7 +76,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("while a load runs: what it brings has its own lifetime", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const reader = yield* start(Cached.ttl(load, { key: "k", ttl: "1 hour" }))
+        const reader = yield* start(Cached.ttl(load, "k", { ttl: "1 hour" }))
         yield* settle
         expect(yield* Cached.touch("k", "9 hours")).toBe(false)
         yield* TestClock.adjust("1 second")
@@ -213,7 +213,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 hour")
         const load = Effect.delay(Effect.succeed(1), "1 second")
         const reader = yield* start(
-          Cached.softTtl(load, { key: berlin, ttl: "1 hour", softTtl: "30 minutes", tags: ["t"] })
+          Cached.softTtl(load, berlin, { ttl: "1 hour", softTtl: "30 minutes", tags: ["t"] })
         )
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(reader)
@@ -238,7 +238,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("reads are those that memory has served", () =>
       Effect.gen(function*() {
         if (!cache.memory) return
-        const get = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+        const get = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })
         yield* get
         for (let i = 0; i < 3; i++) yield* get
         expect((yield* entryOf("k"))?.reads).toBe(3)
@@ -247,7 +247,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a stored failure is listed as one; getEntry finds no value", () =>
       Effect.gen(function*() {
-        yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key: berlin, ttl: "1 hour", when: () => true }))
+        yield* Effect.exit(Cached.ttl(Effect.fail("down"), berlin, { ttl: "1 hour", when: () => true }))
         expect((yield* entryOf(CacheKey.id(berlin)))?.outcome).toBe("failure")
         expect(yield* Cached.getEntry(berlin)).toEqual(Option.none())
       }).pipe(provided))
@@ -299,7 +299,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("k", 2)
       yield* TestClock.adjust("2 hours")
       expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      const soft = Cached.softTtl({ key: "l", ttl: "1 hour", softTtl: "10 minutes" })
+      const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes" })
       yield* soft(Effect.succeed(1))
       yield* TestClock.adjust("30 minutes")
       yield* Cached.set("l", 2, { keepTtl: true })

@@ -1,7 +1,7 @@
 /** Many ids are invalidated in few questions to the store, and none of them is forgotten when it does not answer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -83,7 +83,7 @@ describe("P2 · under strict, of ids and tags and patterns", () => {
     let loads = 0
     const read = (key: string) =>
       Effect.sync(() => `${key} ${++loads}`).pipe(
-        Cached.ttl({ key, ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
+        Cached.ttl(key, { ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
       )
     return Effect.gen(function*() {
       const many = ids(600)
@@ -138,10 +138,7 @@ describe("others get their turns", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("while a list is warmed whose loads end at once", () => {
-    const loads = Cached.fn(Num, {
-      lookup: ({ n }) => Effect.succeed(n),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const loads = Cached.fn(Num, ({ n }) => Effect.succeed(n), { ttl: "1 hour" })
     const payloads = Array.from({ length: 5120 }, (_, n) => ({ n }))
     return Effect.gen(function*() {
       expect(yield* turnsDuring(Stream.runDrain(Cached.warm(loads, payloads)))).toBeGreaterThan(40)

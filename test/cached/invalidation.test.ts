@@ -1,7 +1,7 @@
 /** Invalidation by id, tag, class and pattern, here and in other processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -46,8 +46,8 @@ const left = Effect.filter(all, (key) => Cached.has(key))
 /** Fills the cache in three ways. */
 const fill = Effect.gen(function*() {
   yield* Cached.set(berlin, 1)
-  yield* Cached.ttl(Effect.succeed(1), { key: berlinLong, ttl: "1 hour", tags: [] })
-  yield* Cached.ttl(Effect.succeed(1), { key: paris, ttl: "1 hour", tags: () => ["own"] })
+  yield* Cached.ttl(Effect.succeed(1), berlinLong, { ttl: "1 hour", tags: [] })
+  yield* Cached.ttl(Effect.succeed(1), paris, { ttl: "1 hour", tags: () => ["own"] })
 })
 
 describe.each(caches)("over $name", (cache) => {
@@ -76,7 +76,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: berlinLong, ttl: "1 hour", tags: ["own"] }))
+        const get = load.pipe(Cached.ttl(berlinLong, { ttl: "1 hour", tags: ["own"] }))
         const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
         yield* run
@@ -143,7 +143,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("P2 · loads that run are stored nowhere, those of other ids are", () =>
       Effect.gen(function*() {
-        const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), { key, ttl: "1 hour" })
+        const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), key, { ttl: "1 hour" })
         const readers = yield* Effect.forEach(["user:1", "user:2", "page:1"], (key) => start(get(key)))
         yield* TestClock.adjust("500 millis")
         yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
@@ -197,7 +197,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("CA-51 · invalidateFurther", () => {
-    const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, { key, ttl: "1 hour" })
+    const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, key, { ttl: "1 hour" })
 
     it.effect("each read forgets first, and loads again, for others too", () =>
       Effect.gen(function*() {
@@ -211,7 +211,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("where the load fails nothing older is served, nor left", () =>
       Effect.gen(function*() {
-        const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes" })
+        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes" })
         yield* soft(Effect.succeed(1))
         expect(yield* Effect.exit(Cached.invalidateFurther(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
         expect(yield* Cached.has("k")).toBe(false)
@@ -293,14 +293,11 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("many: each of them is loaded again, those asked twice once", () =>
       Effect.gen(function*() {
         const asked: Array<number> = []
-        const many = Cached.many(Forecast, {
-          lookup: (keys) =>
-            Effect.sync(() => {
-              asked.push(keys.length)
-              return keys.map(() => Exit.succeed(asked.length))
-            }),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const many = Cached.many(Forecast, (keys) =>
+          Effect.sync(() => {
+            asked.push(keys.length)
+            return keys.map(() => Exit.succeed(asked.length))
+          }), { ttl: "1 hour" })
         const payloads = [{ city: "Berlin", days: 3 }, { city: "Paris", days: 3 }, { city: "Berlin", days: 3 }]
         yield* many(payloads)
         const exits = yield* Cached.invalidateFurther(many(payloads))
@@ -458,7 +455,7 @@ describe("invalidateMatching and the store", () => {
         const invalidating = yield* start(Stream.runDrain(Cached.invalidateMatching("user:*")))
         yield* Deferred.await(began)
         yield* Cached.set("user:1", 1)
-        const loading = yield* start(Cached.ttl(Effect.never, { key: "user:2", ttl: "1 hour" }))
+        const loading = yield* start(Cached.ttl(Effect.never, "user:2", { ttl: "1 hour" }))
         yield* Deferred.succeed(goOn, undefined)
         yield* Fiber.join(invalidating)
         expect(yield* Cached.has("user:1")).toBe(false)
@@ -511,7 +508,7 @@ describe("across engines on one folder", () => {
       const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
       const [one, other] = [yield* engine, yield* engine]
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: berlin, ttl: "1 hour", tags: [] }))
+      const get = load.pipe(Cached.ttl(berlin, { ttl: "1 hour", tags: [] }))
       const loading = yield* start(get.pipe(Effect.provide(other)))
       yield* TestClock.adjust("500 millis")
       yield* Cached.invalidateAll(Forecast).pipe(Effect.provide(one))

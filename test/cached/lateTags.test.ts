@@ -52,14 +52,14 @@ for (const cache of caches) {
         inCache(Effect.gen(function*() {
           for (const [n, [ttl, expires, softly]] of lifetimes[name]!.entries()) {
             const page = new Page({ n })
-            yield* Cached.withStrategy(saying({ ttl }).load, { key: page, strategy })
+            yield* Cached.withStrategy(saying({ ttl }).load, page, { strategy })
             const label = `${name}, ${String(ttl)}`
             expect([label, (yield* entryOf(page))?.expiresAt]).toEqual([label, expires * minute])
             expect([label, (yield* entryOf(page))?.softExpiresAt]).toEqual([label, softly * minute])
           }
           for (const ttl of [0, -1, "0 seconds", Duration.zero, "-1 minute"] as Array<Duration.Input>) {
             const { load } = saying({ ttl })
-            const cached = Cached.withStrategy(load, { key: new Page({ n: -1 }), strategy })
+            const cached = Cached.withStrategy(load, new Page({ n: -1 }), { strategy })
             expect(yield* cached).toBe("value 1")
             expect(yield* cached).toBe("value 2")
           }
@@ -68,12 +68,12 @@ for (const cache of caches) {
 
     it.effect("a value that lives longer than its strategy says is as fresh as any", () =>
       inCache(Effect.gen(function*() {
-        const inner = Cached.ttl(saying({ ttl: "1 hour" }).load, { key, ttl: "1 minute" })
+        const inner = Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 minute" })
         yield* inner
         yield* TestClock.adjust("2 minutes")
         const [, [detected]] = yield* Cached.detect(inner)
         expect(detected?.source).toMatch(/memory|store/)
-        const outer = Cached.ttl(inner, { key: new Page({ n: 2 }), ttl: "1 hour" })
+        const outer = Cached.ttl(inner, new Page({ n: 2 }), { ttl: "1 hour" })
         yield* outer
         expect(yield* Cached.has(new Page({ n: 2 }))).toBe(true)
       })))
@@ -81,7 +81,7 @@ for (const cache of caches) {
     it.effect("reads move a sliding entry up to the annotated end, not past it", () =>
       inCache(Effect.gen(function*() {
         const said = saying({ ttl: "7 minutes" })
-        const page = Cached.sliding(said.load, { key, idle: "5 minutes" })
+        const page = Cached.sliding(said.load, key, { idle: "5 minutes" })
         yield* page
         yield* TestClock.adjust("4 minutes")
         expect(yield* page).toBe("value 1")
@@ -100,7 +100,7 @@ for (const cache of caches) {
           yield* Cached.annotate({})
           return "value"
         })
-        yield* Cached.ttl(load, { key, ttl: "1 hour", tags: [] })
+        yield* Cached.ttl(load, key, { ttl: "1 hour", tags: [] })
         const entry = yield* entryOf(key)
         expect(entry).toMatchObject({ etag: "1", expiresAt: 120_000 })
         expect(entry?.tags.filter((tag) => !tag.startsWith("~"))).toEqual(["c"])
@@ -113,7 +113,7 @@ for (const cache of caches) {
           Cached.annotate({ ttl: "1 minute", tags: ["t"] }),
           Effect.suspend(() => Effect.fail(`down ${++loads}`))
         )
-        const page = Effect.flip(Cached.ttl(load, { key: "k", ttl: "1 hour", when: () => true }))
+        const page = Effect.flip(Cached.ttl(load, "k", { ttl: "1 hour", when: () => true }))
         expect(yield* page).toBe("down 1")
         yield* TestClock.adjust("59 seconds")
         if (cache.memory) expect(yield* page).toBe("down 1")
@@ -132,7 +132,7 @@ for (const cache of caches) {
             ? Effect.andThen(Cached.annotate({ ttl: "1 second", etag: "no", tags: ["no"] }), Effect.fail("down"))
             : Effect.succeed(`value ${loads}`)
         )
-        const page = Cached.refreshAhead(load, { key, ttl: "1 hour", refreshAfter: "1 minute", tags: [] })
+        const page = Cached.refreshAhead(load, key, { ttl: "1 hour", refreshAfter: "1 minute", tags: [] })
         yield* page
         yield* TestClock.adjust("1 minute")
         yield* page
@@ -147,7 +147,7 @@ for (const cache of caches) {
 
     it.effect("a strategy that does not store an outcome does not store it whatever the load says", () =>
       inCache(Effect.gen(function*() {
-        yield* Cached.ttl(saying({ ttl: "1 hour" }).load, { key, ttl: "1 hour", when: () => false })
+        yield* Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 hour", when: () => false })
         expect(yield* Cached.has(key)).toBe(false)
       })))
   })
@@ -156,7 +156,7 @@ for (const cache of caches) {
     it.effect("are beside those of the key: invalidating either removes the value", () =>
       inCache(Effect.gen(function*() {
         const said = saying({ tags: ["late", "later"] })
-        const page = Cached.ttl(said.load, { key, ttl: "1 hour", tags: ["own"] })
+        const page = Cached.ttl(said.load, key, { ttl: "1 hour", tags: ["own"] })
         let n = 0
         for (const tag of ["late", "own", "later"]) {
           expect(yield* page).toBe(`value ${++n}`)
@@ -172,7 +172,7 @@ for (const cache of caches) {
     it.effect("a soft invalidation of one makes the value stale", () =>
       inCache(Effect.gen(function*() {
         const said = saying({ tags: ["late"] })
-        const page = Cached.softTtl(said.load, { key, ttl: "1 hour", softTtl: () => "1 hour" })
+        const page = Cached.softTtl(said.load, key, { ttl: "1 hour", softTtl: () => "1 hour" })
         yield* page
         yield* Cached.invalidateTag("late", { mode: "soft" })
         const [value, detected] = yield* Cached.detect(page)
@@ -182,7 +182,7 @@ for (const cache of caches) {
     const during = (tag: string, known: boolean) =>
       Effect.gen(function*() {
         if (known) {
-          const other = Cached.ttl(saying({ tags: ["late"] }).load, { key: new Page({ n: 2 }), ttl: "1 hour" })
+          const other = Cached.ttl(saying({ tags: ["late"] }).load, new Page({ n: 2 }), { ttl: "1 hour" })
           yield* other
         }
         const gate = yield* Deferred.make<void>()
@@ -194,7 +194,7 @@ for (const cache of caches) {
             Effect.as(Cached.annotate({ tags: ["late"] }), `value ${n}`)
           )
         })
-        const page = Cached.ttl(load, { key, ttl: "1 hour" })
+        const page = Cached.ttl(load, key, { ttl: "1 hour" })
         const before = yield* start(page)
         yield* settle
         yield* Cached.invalidateTag(tag)
@@ -243,7 +243,7 @@ for (const cache of caches) {
           yield* Cached.annotate({ tags: ["late"], ttl: 0 })
           return n
         })
-        const page = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+        const page = Cached.ttl(load, "k", { ttl: "1 hour" })
         const before = yield* start(page)
         yield* settle
         yield* Cached.invalidateTag("late")
@@ -257,8 +257,7 @@ for (const cache of caches) {
     it.effect("tags of a function are late too", () =>
       inCache(Effect.gen(function*() {
         let loads = 0
-        const page = Cached.ttl(Effect.sync(() => ++loads), {
-          key: "k",
+        const page = Cached.ttl(Effect.sync(() => ++loads), "k", {
           ttl: "1 hour",
           tags: (exit) => [`n${Exit.isSuccess(exit) ? exit.value : ""}`]
         })
@@ -316,10 +315,10 @@ describe("tags known after the load, and a store that cannot answer markers", ()
     const fake = fakeStore()
     const { layer } = mute(fake)
     return Effect.gen(function*() {
-      const plain = Cached.ttl(saying({}).load, { key: "plain", ttl: "1 hour" })
+      const plain = Cached.ttl(saying({}).load, "plain", { ttl: "1 hour" })
       yield* CachePolicy.strict(plain)
       expect(Array.from(fake.entries.keys())).toEqual(["plain"])
-      const tagged = Cached.ttl(saying({ tags: ["late"] }).load, { key: "tagged", ttl: "1 hour" })
+      const tagged = Cached.ttl(saying({ tags: ["late"] }).load, "tagged", { ttl: "1 hour" })
       expect([yield* tagged, yield* tagged]).toEqual(["value 1", "value 1"])
       yield* Cached.invalidateTag("late")
       expect(yield* tagged).toBe("value 2")
@@ -336,11 +335,11 @@ describe("tags known after the load, and a store that cannot answer markers", ()
         Effect.andThen(Effect.sync(() => asked.push(tags)), fake.store.markers(tags))
     })
     return Effect.gen(function*() {
-      yield* Cached.ttl(saying({}).load, { key: "plain", ttl: "1 hour" })
+      yield* Cached.ttl(saying({}).load, "plain", { ttl: "1 hour" })
       expect(asked).toEqual([])
-      yield* Cached.ttl(saying({ tags: ["late"] }).load, { key: "late", ttl: "1 hour", tags: ["own"] })
+      yield* Cached.ttl(saying({ tags: ["late"] }).load, "late", { ttl: "1 hour", tags: ["own"] })
       expect(asked).toEqual([["own"], ["late"]])
-      yield* Cached.ttl(saying({ tags: ["own"] }).load, { key: "both", ttl: "1 hour", tags: ["own"] })
+      yield* Cached.ttl(saying({ tags: ["own"] }).load, "both", { ttl: "1 hour", tags: ["own"] })
       expect(asked.slice(2)).toEqual([["own"]])
     }).pipe(Effect.provide(over({ layer })))
   })
@@ -350,7 +349,7 @@ it.effect("P2 · a reader that joins while the entry is decoded, after an invali
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
     const serializer = ownSerializer({ decode: (bytes) => Effect.as(Deferred.await(gate), parsed(bytes)) })
-    const page = Cached.ttl(saying({ tags: ["late"] }).load, { key: "page", ttl: "1 hour" })
+    const page = Cached.ttl(saying({ tags: ["late"] }).load, "page", { ttl: "1 hour" })
     const program = Effect.gen(function*() {
       yield* page
       const before = yield* start(page)
@@ -383,7 +382,7 @@ describe("on one folder", () => {
     Effect.gen(function*() {
       const { polled, inA, inB } = yield* two
       const said = saying({ tags: ["late"] })
-      const page = Cached.ttl(said.load, { key, ttl: "1 hour" })
+      const page = Cached.ttl(said.load, key, { ttl: "1 hour" })
       expect(yield* inA(page)).toBe("value 1")
       expect(yield* inB(page)).toBe("value 1")
       yield* inB(Cached.invalidateTag("late"))
@@ -400,7 +399,7 @@ describe("on one folder", () => {
       const { polled, inA, inB } = yield* two
       const gate = yield* Deferred.make<void>()
       const said = saying({ tags: ["late"] })
-      const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), { key, ttl: "1 hour" })
+      const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), key, { ttl: "1 hour" })
       const reader = yield* start(inA(page))
       yield* settle
       yield* inB(Cached.invalidateTag("late"))
@@ -422,7 +421,7 @@ describe("on one folder", () => {
       if (Option.isSome(previous)) return yield* Cached.notModified
       yield* Cached.annotate({ etag: "e", tags: ["late"] })
       return "old"
-    }).pipe(Cached.softTtl({ key, ttl: "1 hour", softTtl: "10 minutes" }))
+    }).pipe(Cached.softTtl(key, { ttl: "1 hour", softTtl: "10 minutes" }))
     return { page, told }
   }
 
@@ -501,8 +500,8 @@ it.effect("P7 · a bulk call that is interrupted as a load ends that it has join
     let loads = 0
     const load = Effect.suspend(() => ++loads === 1 ? Deferred.await(loading) : Effect.void)
     const options = { tags: () => ["late"], strategy: Strategy.ttl({ ttl: "1 hour" }) }
-    const page = Cached.fn(Page, { lookup: () => Effect.as(load, "value"), ...options })
-    const pages = Cached.many(Page, { lookup: (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), ...options })
+    const page = Cached.fn(Page, () => Effect.as(load, "value"), options)
+    const pages = Cached.many(Page, (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), options)
     const first = yield* start(page({ n: 1 }))
     yield* settle
     yield* Cached.invalidateTag("late")

@@ -1,7 +1,7 @@
 /** Single loads that begin in one turn: their leases and results go to the store in waves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Semaphore, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -57,7 +57,7 @@ const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
 
 /** A function of one user, whose loads wait for the gate. */
 const userOf = (gate: Effect.Effect<unknown> = Effect.void) =>
-  Cached.fn(User, { lookup: ({ id }) => Effect.as(gate, `old ${id}`), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+  Cached.fn(User, ({ id }) => Effect.as(gate, `old ${id}`), { ttl: "1 hour" })
 
 const readAll = (count: number, gate?: Effect.Effect<unknown>) => {
   const user = userOf(gate)
@@ -320,9 +320,8 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))
-      const user = Cached.fn(User, {
-        lookup: ({ id }) => id === 20 ? Effect.die("broken") : Effect.succeed(`old ${id}`),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const user = Cached.fn(User, ({ id }) => id === 20 ? Effect.die("broken") : Effect.succeed(`old ${id}`), {
+        ttl: "1 hour"
       })
       const exits = yield* here(
         Effect.forEach(ids(30), (id) => Effect.exit(user({ id })), { concurrency: "unbounded" })
@@ -355,10 +354,9 @@ describe("a store whose ids are on several servers, one of which is down", () =>
   const expected = ids(60)
   type Read = (gate: Effect.Effect<unknown>) => Effect.Effect<unknown, never, Caching.Caching>
   const many: Read = (gate) =>
-    Cached.many(User, {
-      lookup: (users) => Effect.as(gate, users.map(({ id }) => Exit.succeed(`old ${id}`))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })(expected.map((id) => ({ id })))
+    Cached.many(User, (users) => Effect.as(gate, users.map(({ id }) => Exit.succeed(`old ${id}`))), { ttl: "1 hour" })(
+      expected.map((id) => ({ id }))
+    )
 
   it.effect.each<[string, Read]>([
     ["single loads that begin in one turn", (gate) => readAll(60, gate)],

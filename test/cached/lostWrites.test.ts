@@ -197,7 +197,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
         yield* TestClock.adjust(100)
       }
       expect(yield* value).toBe(true)
-      expect(yield* within(Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" }))).toBe("new")
+      expect(yield* within(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" }))).toBe("new")
       expect(lost).toEqual([])
     }))
 
@@ -233,7 +233,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
       yield* cut("request")
       yield* TestClock.adjust("9900 millis")
       yield* within(set("new"))
-      const read = Cached.ttl(Effect.fail("loaded"), { key: "k", ttl: "1 hour" })
+      const read = Cached.ttl(Effect.fail("loaded"), "k", { ttl: "1 hour" })
       for (let i = 0; i < 99; i++) {
         expect(yield* within(get)).toBe("new")
         expect(yield* within(Cached.getMany(["k"]))).toEqual([Option.some("new")])
@@ -268,7 +268,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
     ["clear", Cached.clear, undefined],
     ["an invalidation by pattern", Effect.exit(Stream.runDrain(Cached.invalidateMatching("*"))), undefined],
     ["a later set", set("later"), "later"],
-    ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })), undefined],
+    ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })), undefined],
     ["touch", Cached.touch("k", 0), undefined]
   ])("%s of this process is not hidden", ([, run, expected]) =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** Reading and removing the entries of all keys that match a pattern. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -33,7 +33,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("gone", 1, { ttl: "1 minute" })
       yield* Cached.set("kept", 2)
       yield* Cached.set(new User({ id: 1 }), "Ada")
-      yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("no"), "failed", { ttl: "1 hour", when: () => true }))
       yield* TestClock.adjust("1 minute")
       expect(yield* matching("*")).toEqual([["kept", 2]])
     }).pipe(provided))
@@ -96,9 +96,9 @@ it.effect("P2 · invalidateMatching also concerns what a bulk call has just read
     const fake = fakeStore()
     const user = new User({ id: 1 })
     const gate = yield* Deferred.make<void>()
-    const failover = Cached.many(User, {
-      strategy: Strategy.failover({ ttl: "1 hour" }),
-      lookup: () => Effect.as(Deferred.await(gate), [Exit.succeed("new")])
+    const failover = Cached.many(User, () => Effect.as(Deferred.await(gate), [Exit.succeed("new")]), {
+      strategy: "failover",
+      ttl: "1 hour"
     })
     yield* Effect.gen(function*() {
       yield* Cached.set(user, "old")
@@ -111,7 +111,7 @@ it.effect("P2 · invalidateMatching also concerns what a bulk call has just read
       yield* Stream.runDrain(Cached.invalidateMatching("*"))
       yield* Deferred.succeed(late, undefined)
       yield* settle
-      const reading = yield* start(Effect.exit(Cached.untilInvalidated(Effect.never, { key: user, timeout: 5 })))
+      const reading = yield* start(Effect.exit(Cached.untilInvalidated(Effect.never, user, { timeout: 5 })))
       yield* settle
       yield* TestClock.adjust(10)
       yield* Deferred.succeed(gate, undefined)

@@ -89,8 +89,8 @@ describe("soft times that are not shorter than hard ones", () => {
   const lookup = () => any(Effect.succeed("x"))
 
   it("are refused where a function, a bulk load or a strategy is made", () => {
-    expect(() => Cached.fn(User, { lookup, strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
-    expect(() => Cached.many(User, { lookup, strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
+    expect(() => Cached.fn(User, lookup, { strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
+    expect(() => Cached.many(User, lookup, { strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
     expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
     expect(() => Strategy.softTtl({ ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
     expect(() => Strategy.refreshAhead({ ttl: 5, refreshAfter: 5 })).toThrow(
@@ -100,8 +100,7 @@ describe("soft times that are not shorter than hard ones", () => {
 
   it.effect("are taken where one of them is a function, is endless, or is the layer's", () =>
     Effect.gen(function*() {
-      const read = (given: object) =>
-        one.pipe(Cached.failover({ key: "a", ttl: 5, ...given })) as Effect.Effect<unknown>
+      const read = (given: object) => one.pipe(Cached.failover("a", { ttl: 5, ...given })) as Effect.Effect<unknown>
       yield* read({ softTimeout: () => 2000, timeout: 1 })
       yield* read({ softTimeout: 2000, timeout: () => 1 })
       yield* read({ softTimeout: "Infinity", timeout: 1 })
@@ -125,22 +124,22 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a softTtl beyond ttl",
-      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 10 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 10 }),
       `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
       "a softTtl of the ttl",
-      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 5 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 5 }),
       `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
       "a refreshAfter of the ttl",
-      () => Cached.refreshAhead({ key: "a", ttl: 5, refreshAfter: 5 }),
+      () => Cached.refreshAhead("a", { ttl: 5, refreshAfter: 5 }),
       `Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`
     ],
     [
       "a softTimeout of the timeout",
-      () => Cached.failover({ key: "a", ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
+      () => Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
       `Cached.failover (key "a"): ${lateSoftTimeout}`
     ],
     [
@@ -191,12 +190,12 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a beta of zero",
-      () => Cached.probabilistic({ key: "a", ttl: 5, beta: 0 }),
+      () => Cached.probabilistic("a", { ttl: 5, beta: 0 }),
       `Cached.probabilistic (key "a"): beta must be a number above 0, not 0`
     ],
     [
       "a refreshAfter beyond hits",
-      () => Cached.maxHits({ key: "a", ttl: 5, hits: 2, refreshAfter: 3 }),
+      () => Cached.maxHits("a", { ttl: 5, hits: 2, refreshAfter: 3 }),
       `Cached.maxHits (key "a"): refreshAfter must be a number of reads from 1 to hits (2), not 3`
     ],
     [
@@ -251,8 +250,8 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("a ttl of zero is the mistake where an entry is stored, too", () =>
     Effect.gen(function*() {
-      const stored = one.pipe(Cached.ttl({ key: "a", ttl: 5 }))
-      const get = one.pipe(Cached.softTtl({ key: "a", ttl: 0, softTtl: 0 }))
+      const stored = one.pipe(Cached.ttl("a", { ttl: 5 }))
+      const get = one.pipe(Cached.softTtl("a", { ttl: 0, softTtl: 0 }))
       expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
     }))
 
@@ -269,7 +268,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("an effect is expected", () =>
     Effect.gen(function*() {
-      const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
+      const cache = (self: unknown) => defect(any(Cached.ttl("a", { ttl: 5 }))(self))
       expect(yield* cache(Promise.resolve(1)))
         .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
       expect(yield* cache(() => 1))
@@ -384,15 +383,14 @@ describe("a cached function", () => {
 
   it.effect("whose lookup answers no effect", () =>
     Effect.gen(function*() {
-      const user = (lookup: () => unknown) =>
-        defect(Cached.fn(User, { lookup: any(lookup), strategy: hour })({ id: 1 }))
+      const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), { strategy: hour })({ id: 1 }))
       expect(yield* user(() => Promise.resolve("Ada")))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
         )
       expect(yield* user(() => undefined))
         .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
-      const users = Cached.many(User, { lookup: any(() => Promise.resolve([])), strategy: hour })
+      const users = Cached.many(User, any(() => Promise.resolve([])), { strategy: hour })
       expect(yield* defect(users([{ id: 1 }])))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
@@ -432,9 +430,9 @@ describe("a strategy", () => {
 
   it.effect("that never falls back, with a softTimeout: a warning, once", () =>
     Effect.gen(function*() {
-      const get = one.pipe(Cached.ttl({ key: "a", ttl: "1 hour", softTimeout: "1 second" }))
+      const get = one.pipe(Cached.ttl("a", { ttl: "1 hour", softTimeout: "1 second" }))
       expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
-      const user = Cached.fn(User, { lookup: () => one, strategy: hour, softTimeout: "1 second" })
+      const user = Cached.fn(User, () => one, { strategy: hour, softTimeout: "1 second" })
       expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
     }))
 
@@ -443,9 +441,9 @@ describe("a strategy", () => {
       const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
       const own = { ...Strategy.softTtl(softTtl), name: "own" }
       const reads = Effect.all([
-        one.pipe(Cached.softTtl({ key: "a", ...softTtl, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy({ key: "b", strategy: own, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy({ key: "c", strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
+        one.pipe(Cached.softTtl("a", { ...softTtl, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy("b", { strategy: own, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy("c", { strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
       ])
       expect(yield* logged(reads)).toEqual([])
     }))
@@ -458,8 +456,8 @@ describe("a layer", () => {
       const message = "There is no cache: provide a layer to the whole program, like " +
         "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
         "(Cached.withCache) and disabled"
-      const user = Cached.many(User, { lookup: () => Effect.succeed([]), strategy: hour })
-      for (const effect of [one.pipe(Cached.ttl({ key: "a", ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
+      const user = Cached.many(User, () => Effect.succeed([]), { strategy: hour })
+      for (const effect of [one.pipe(Cached.ttl("a", { ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
         expect(yield* defect(effect, none)).toBe(message)
       }
     }))
@@ -467,7 +465,7 @@ describe("a layer", () => {
   it.effect("of a named cache that is missing", () =>
     Effect.gen(function*() {
       class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
-      expect(yield* defect(one.pipe(Cached.ttl({ key: "a", ttl: 5 }), Cached.withCache(Pages)))).toBe(
+      expect(yield* defect(one.pipe(Cached.ttl("a", { ttl: 5 }), Cached.withCache(Pages)))).toBe(
         `There is no cache "Pages": provide one to the whole program, like ` +
           "Effect.provide(CacheLayer.named(Pages, CacheLayer.memory()))"
       )
@@ -510,7 +508,7 @@ describe("values that a store cannot take", () => {
     `The value of "${id}" stays in memory and is not stored. The serializer "${serializer}" could not encode a ` +
     `value: ${reason} (logged once a key class or cause)`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
-    Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
+    Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl(key, { ttl: 5 })))
 
   it.effect.each(kinds)("%s", ([, value, reason]) =>
     Effect.gen(function*() {
@@ -647,7 +645,7 @@ describe("values that a store cannot take", () => {
       class Down extends Schema.TaggedError<Down>()("Down", {}) {}
       class Row extends CacheKey.Class<Row>()("Row", { payload: {}, success: Schema.String, error: NotFound }) {}
       const key = new Row()
-      const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
+      const get = Effect.fail(new Down()).pipe(Cached.ttl(key, { ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
         `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
         `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
@@ -702,7 +700,7 @@ describe("a failure of the store", () => {
 
   it.effect("an incident is logged in one line that names its cause once", () =>
     Effect.gen(function*() {
-      const read = one.pipe(Cached.ttl({ key: "k", ttl: 5 }))
+      const read = one.pipe(Cached.ttl("k", { ttl: 5 }))
       expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
         `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
       ])
@@ -747,7 +745,7 @@ describe("an operation names itself", () => {
     ],
     [
       "a timeout by function that is none",
-      () => one.pipe(Cached.ttl({ key: "a", ttl: 5, timeout: () => any("soon") })),
+      () => one.pipe(Cached.ttl("a", { ttl: 5, timeout: () => any("soon") })),
       `timeout of "a" is not a duration: "soon". ${advice}`
     ],
     [
@@ -801,7 +799,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ],
     [
       "a warming without payloads",
-      () => any(Cached.warm)(Cached.fn(User, { lookup: () => one, strategy: hour })),
+      () => any(Cached.warm)(Cached.fn(User, () => one, { strategy: hour })),
       "Cached.warm needs a list: for one payload pass [payload]"
     ],
     [
@@ -990,11 +988,11 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       Effect.gen(function*() {
         const causes: Array<string> = []
         const logger = Logger.make(({ cause }) => void causes.push(Cause.pretty(cause)))
-        const read = one.pipe(Cached.ttl({ key: "a", ttl: 5, tags: any(() => given) }))
+        const read = one.pipe(Cached.ttl("a", { ttl: 5, tags: any(() => given) }))
         yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
         expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
         class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
-        expect(yield* defect(one.pipe(Cached.ttl({ key: new Team(), ttl: 5 })))).toBe(
+        expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(
           `A tags function of Team${noTags}`
         )
       })

@@ -16,7 +16,7 @@ describe.each(names)("%s", (name) => {
     it.effect("is a string key, and a tag", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: name, ttl: "1 hour", tags: [name] }))
+        const get = load.pipe(Cached.ttl(name, { ttl: "1 hour", tags: [name] }))
         expect([yield* get, yield* get]).toEqual([1, 1])
         yield* Cached.invalidateTag(name)
         expect(yield* get).toBe(2)
@@ -33,10 +33,7 @@ describe.each(names)("%s", (name) => {
           payload: { id: Schema.Int },
           success: Schema.Int
         }) {}
-        const get = Cached.fn(Named, {
-          lookup: ({ id }) => Effect.succeed(id),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const get = Cached.fn(Named, ({ id }) => Effect.succeed(id), { ttl: "1 hour" })
         expect([yield* get({ id: 1 }), yield* get({ id: 1 }), yield* get({ id: 2 })]).toEqual([1, 1, 2])
         const { classes, loads } = yield* Cached.stats
         expect(loads).toBe(2)
@@ -90,7 +87,7 @@ describe.each(names)("%s", (name) => {
 
 it.effect("a property that a program has added to every object is no option", () =>
   Effect.gen(function*() {
-    const get = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const get = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     Reflect.defineProperty(Object.prototype, "polluted", { value: 1, enumerable: true, configurable: true })
     const exit = yield* Effect.exit(get)
     Reflect.deleteProperty(Object.prototype, "polluted")

@@ -26,21 +26,19 @@ const readAll = (
   warningsOf(everywhere(Effect.forEach(ids, (key) => Effect.exit(read(key)), { discard: true }))) as never
 
 const mistakes: Record<string, (key: string) => Effect.Effect<unknown, unknown, any>> = {
-  "a value that cannot be stored": (key) => Effect.succeed(new Row()).pipe(Cached.ttl({ key, ttl })),
+  "a value that cannot be stored": (key) => Effect.succeed(new Row()).pipe(Cached.ttl(key, { ttl })),
   "a part of a value that cannot be stored": (key) =>
-    Effect.succeed({ [key]: new Row(), [`x${key}`]: [new Row()] }).pipe(Cached.ttl({ key, ttl })),
+    Effect.succeed({ [key]: new Row(), [`x${key}`]: [new Row()] }).pipe(Cached.ttl(key, { ttl })),
   "a tags function that throws": (key) =>
-    Effect.succeed(1).pipe(Cached.ttl({
-      key,
+    Effect.succeed(1).pipe(Cached.ttl(key, {
       ttl,
       tags: () => {
         throw new Error(`no tags for ${key} of "${key}"\n12:30 ${key}`)
       }
     })),
-  "a ttl that is none": (key) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: () => key as never })),
+  "a ttl that is none": (key) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: () => key as never })),
   "a touch that throws": (key) => {
-    const read = Effect.succeed(1).pipe(Cached.withStrategy({
-      key,
+    const read = Effect.succeed(1).pipe(Cached.withStrategy(key, {
       strategy: {
         ...Strategy.ttl({ ttl }),
         touch: () => {
@@ -51,10 +49,10 @@ const mistakes: Record<string, (key: string) => Effect.Effect<unknown, unknown, 
     return Effect.andThen(read, read)
   },
   "a softTimeout that does nothing": (key) =>
-    Effect.succeed(1).pipe(Cached.ttl({ key, ttl, softTimeout: "1 second" } as never)),
+    Effect.succeed(1).pipe(Cached.ttl(key, { ttl, softTimeout: "1 second" } as never)),
   "a resource": (key) =>
     Effect.acquireRelease(Effect.succeed(() => key), () => Effect.void).pipe(
-      Cached.ttl({ key, ttl, when: () => false })
+      Cached.ttl(key, { ttl, when: () => false })
     )
 }
 
@@ -83,7 +81,7 @@ describe("one warning for 300 string keys with", () => {
         remove: () => true
       })
       const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
-      const read = Effect.forEach(ids, (key) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl })))
+      const read = Effect.forEach(ids, (key) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl })))
       expect(yield* warningsOf(Effect.provide(read, cache))).toHaveLength(1)
     }))
 })
@@ -91,8 +89,7 @@ describe("one warning for 300 string keys with", () => {
 it.effect("two causes are two warnings", () =>
   Effect.gen(function*() {
     const other = (key: string) =>
-      Effect.succeed(1).pipe(Cached.ttl({
-        key,
+      Effect.succeed(1).pipe(Cached.ttl(key, {
         ttl,
         tags: () => {
           throw new Error("another line")
@@ -103,7 +100,7 @@ it.effect("two causes are two warnings", () =>
         Effect.all([mistakes["a tags function that throws"]!(key), other(`other ${key}`)]),
         Effect.forEach(
           [new Row(), new Page()],
-          (value) => Effect.succeed(value).pipe(Cached.ttl({ key: `${value.constructor.name} ${key}`, ttl }))
+          (value) => Effect.succeed(value).pipe(Cached.ttl(`${value.constructor.name} ${key}`, { ttl }))
         )
       )
     const all = yield* readAll(both)

@@ -16,7 +16,7 @@ const berlin = new Report({ city: "Berlin" })
 
 const hours = (n: number) => Option.some(Duration.hours(n))
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
@@ -57,14 +57,14 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
     Effect.gen(function*() {
-      yield* Effect.succeed("v").pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+      yield* Effect.succeed("v").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
       yield* TestClock.adjust("30 minutes")
       expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
       const reader = yield* start(get(Effect.never, "running"))
       expect(yield* Cached.getOption("running")).toEqual(Option.none())
       expect(reader.pollUnsafe()).toBe(undefined)
       yield* Fiber.interrupt(reader)
-      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: berlin, ttl: "1 hour", when: () => true })))
+      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl(berlin, { ttl: "1 hour", when: () => true })))
       expect(yield* Cached.getOption(berlin)).toEqual(Option.none())
       expect(yield* Cached.has(berlin)).toBe(true)
     }).pipe(provided))
@@ -140,7 +140,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
     Effect.gen(function*() {
-      const failover = Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 hour" })
+      const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour" })
       yield* Effect.succeed(1).pipe(failover)
       expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
       expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
@@ -247,7 +247,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("stats count what happened", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 })
+      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 })
       const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
       yield* TestClock.adjust("1 second")
       for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
@@ -255,7 +255,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("2 minutes")
       expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
       yield* Effect.exit(get(Effect.fail("down"), "l"))
-      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "m", ttl: () => NaN }))
+      yield* Effect.succeed(1).pipe(Cached.ttl("m", { ttl: () => NaN }))
       const late = yield* start(get(load, "n"))
       yield* Cached.invalidate("n")
       yield* TestClock.adjust("1 second")
@@ -329,16 +329,15 @@ it.effect("strategies and operations meet: what is set is what a strategy decide
   Effect.gen(function*() {
     yield* Cached.set("k", "set", { ttl: "1 hour" })
     const failing = Effect.fail("down")
-    expect(yield* failing.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))).toBe("set")
+    expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))).toBe("set")
     yield* TestClock.adjust("59 minutes")
-    expect(yield* failing.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
+    expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
     yield* TestClock.adjust("1 minute")
-    expect(yield* Effect.flip(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))).toBe("down")
+    expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour" })))).toBe("down")
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 describe("a set beside a refresh of the same id", () => {
-  const loading = (millis: number) =>
-    Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const loading = (millis: number) => Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
   it.effect.each([5, 20, 45, 60])(
     "memory has what the store has, with a load of %i ms beside a write of 50",

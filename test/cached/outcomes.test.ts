@@ -89,7 +89,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
         for (const one of cases.filter((one) => one.outcome === outcome)) {
           const end = yield* Deferred.make<string, string>()
           const read = Deferred.await(end).pipe(
-            Cached.ttl({ key, ttl: lifetimes[one.lifetime], when: conditions[one.condition] })
+            Cached.ttl(key, { ttl: lifetimes[one.lifetime], when: conditions[one.condition] })
           )
           const results = yield* Effect.gen(function*() {
             const callers = yield* Effect.forEach([1, 2, 3], () => start(Effect.exit(read)))
@@ -115,7 +115,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     Effect.gen(function*() {
       let outcome: Exit.Exit<string, string> = outcomes.value
       const read = Effect.suspend(() => outcome).pipe(
-        Cached.softTtl({ key, softTtl: "1 minute", ttl: "1 hour", when: () => true, retryAfter: 0 })
+        Cached.softTtl(key, { softTtl: "1 minute", ttl: "1 hour", when: () => true, retryAfter: 0 })
       )
       yield* read
       outcome = outcomes.failure
@@ -134,17 +134,17 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect("an outcome to which a strategy of one's own gives no lifetime replaces no entry", () =>
     Effect.gen(function*() {
       yield* Cached.set("other", 1, { ttl: "1 hour" })
-      yield* Effect.succeed("sunny").pipe(Cached.withStrategy({ key, strategy: lasting(0) }))
+      yield* Effect.succeed("sunny").pipe(Cached.withStrategy(key, { strategy: lasting(0) }))
       expect((yield* Cached.stats).evictions).toBe(0)
     }).pipe(Effect.provide(cache.layer({ capacity: 1 }))))
 
   it.effect("an outcome that is refused, or has an invalid lifetime, is counted", () =>
     Effect.gen(function*() {
       yield* Effect.as(Cached.invalidateTag("late"), "sunny").pipe(
-        Cached.ttl({ key, ttl: "1 hour", tags: () => ["late"] })
+        Cached.ttl(key, { ttl: "1 hour", tags: () => ["late"] })
       )
       expect(yield* Cached.stats).toMatchObject({ refused: 1, notStored: 0 })
-      yield* Effect.succeed("sunny").pipe(Cached.withStrategy({ key: "k", strategy: lasting(NaN) }))
+      yield* Effect.succeed("sunny").pipe(Cached.withStrategy("k", { strategy: lasting(NaN) }))
       expect(yield* Cached.stats).toMatchObject({ refused: 1, notStored: 1 })
     }).pipe(Effect.provide(cache.layer()), Effect.provideService(References.MinimumLogLevel, "None")))
 })

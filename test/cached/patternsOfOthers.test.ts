@@ -57,7 +57,7 @@ const ways: ReadonlyArray<{ readonly name: string; readonly run: Effect.Effect<u
 ]
 
 const value = (text: string, load: Effect.Effect<unknown> = Effect.void, options: { readonly lease?: boolean } = {}) =>
-  Effect.as(load, text).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+  Effect.as(load, text).pipe(Cached.ttl("k", { ttl: "1 hour", ...options }))
 
 /** Reads in both processes, after the load of the first has ended. */
 const expectNew = Effect.fnUntraced(function*([a, b]: readonly [Process, Process]) {
@@ -126,7 +126,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const numbers = (first: number, load: Effect.Effect<unknown> = Effect.void) =>
         Stream.runCollect(
           Stream.concat(Stream.make(first), Stream.drain(Stream.fromEffect(load))).pipe(
-            Cached.stream({ key: "kept", strategy: hour })
+            Cached.stream("kept", { strategy: hour })
           )
         )
       const before = yield* start(a(numbers(1, Deferred.await(loading))))
@@ -143,7 +143,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const [a, b] = yield* two
       const loading = yield* gate
       const other = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
-        Effect.as(load, text).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+        Effect.as(load, text).pipe(Cached.ttl("other", { ttl: "1 hour" }))
       const loads = yield* start(
         a(Effect.all([value("old", Deferred.await(loading)), other("first", Deferred.await(loading))], {
           concurrency: 2
@@ -183,7 +183,7 @@ describe("over a folder", () => {
       // Without an error schema, a stored failure stays in memory.
       const failing = (name: string) =>
         Effect.fail({ _tag: "Missing" as const, name }).pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["Missing"] }),
+          Cached.ttl("k", { ttl: "1 hour", storeFailures: ["Missing"] }),
           Effect.flip,
           Effect.map((failure) => (failure as { readonly name: string }).name)
         )
@@ -201,14 +201,11 @@ describe("over a folder", () => {
       const [a, b] = yield* onDisk
       const loading = yield* gate
       const plain = Effect.map(Cached.getOption(new Plain({ id: 2 })), Option.getOrUndefined)
-      const users = Cached.many(Plain, {
-        lookup: () =>
-          Effect.as(
-            Deferred.await(loading),
-            new Map([1, 2, 3].map((id) => [new Plain({ id }), Exit.succeed(`old ${id}`)]))
-          ),
-        strategy: hour
-      })
+      const users = Cached.many(Plain, () =>
+        Effect.as(
+          Deferred.await(loading),
+          new Map([1, 2, 3].map((id) => [new Plain({ id }), Exit.succeed(`old ${id}`)]))
+        ), { strategy: hour })
       const before = yield* start(a(users([{ id: 1 }])))
       yield* pass(1000)
       if (pattern !== undefined) yield* b(Cached.removeMatching(pattern))
@@ -226,7 +223,7 @@ describe("over a folder", () => {
       const loading = yield* gate
       const outer = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
         Effect.map(value(text, load), (inner) => `made of ${inner}`).pipe(
-          Cached.ttl({ key: "outer", ttl: "1 hour", inherit: "changes" })
+          Cached.ttl("outer", { ttl: "1 hour", inherit: "changes" })
         )
       const before = yield* start(a(outer("old", Deferred.await(loading))))
       yield* pass(1000)

@@ -9,7 +9,7 @@ import { caches } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
 
 const read = (key: string, ttl: "1 hour" | "1 minute" = "1 hour") =>
-  Cached.ttl(Effect.succeed(key), { key, ttl, tags: [`tag of ${key}`] })
+  Cached.ttl(Effect.succeed(key), key, { ttl, tags: [`tag of ${key}`] })
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect("are the first of all entries by reads, and then by age", () =>
@@ -88,7 +88,7 @@ it.effect("other fibers have their turns, and what leaves or comes meanwhile is 
 it.effect("pages of streams are no entries of a user", () =>
   Effect.gen(function*() {
     const rows = Stream.fromIterable(Array.from({ length: 300 }, () => "x".repeat(1000)))
-    const stream = rows.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+    const stream = rows.pipe(Cached.stream("rows", { ttl: "1 hour" }))
     yield* Stream.runDrain(stream)
     yield* Stream.runDrain(stream)
     expect((yield* Cached.coldest()).map(({ id }) => id)).toEqual(["rows"])

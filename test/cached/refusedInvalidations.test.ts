@@ -334,7 +334,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
 it.effect("P2 · a clear that is sent again empties memory, because changes of others before it are no longer reported", () => {
   const { layer, state } = refusing({}, { shared: true, changes: true })
   let version = 1
-  const value = Effect.sync(() => version).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const value = Effect.sync(() => version).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     state.refuses = isDown
     yield* Cached.clear
@@ -352,7 +352,7 @@ it.effect("P2 · a value that the store has not acknowledged is gone when anothe
   return within(
     layer,
     Effect.gen(function*() {
-      const get = Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })
+      const get = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })
       state.refuses = (operation) => operation === "set" || operation === "remove"
       yield* Cached.set("k", "written", { ttl: "1 hour" })
       expect(yield* get).toBe("written")
@@ -380,7 +380,7 @@ it.effect("P2 · a written value behind an invalidation that the store refuses d
 it.effect("P2 · a clear that the store carries out late empties memory, although a newer clear was acknowledged", () => {
   const { layer, state } = refusing({ storeTimeout: "5 seconds" }, { shared: true, changes: true })
   let version = 1
-  const value = Effect.sync(() => version).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const value = Effect.sync(() => version).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     state.refuses = (operation) => operation !== "set"
     yield* Cached.clear

@@ -26,7 +26,7 @@ class NextUser extends CacheKey.Class<NextUser>()("User", { payload, success: Sc
 
 type Key = CacheKey.CacheKey<number>
 
-const read = (key: Key, value: number) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 week" })
+const read = (key: Key, value: number) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 week" })
 
 const found = (key: Key) => Effect.map(Cached.getOption(key), Option.getOrUndefined)
 
@@ -95,7 +95,7 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
     Effect.gen(function*() {
       const { load } = counting(1000)
       const old = new OldUser({ id: 1 })
-      const reader = yield* start(Cached.ttl(load, { key: old, ttl: "1 hour" }))
+      const reader = yield* start(Cached.ttl(load, old, { ttl: "1 hour" }))
       yield* settle
       yield* Cached.invalidate(new NewUser({ id: 1 }))
       yield* TestClock.adjust("1 second")
@@ -115,7 +115,7 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
   it.effect("a stream", () =>
     Effect.gen(function*() {
       const of = (key: Key, value: number) =>
-        Stream.runCollect(Cached.stream(Stream.make(value), { key, ttl: "1 hour" }))
+        Stream.runCollect(Cached.stream(Stream.make(value), key, { ttl: "1 hour" }))
       yield* of(new OldUser({ id: 1 }), 1)
       yield* of(new OldUser({ id: 2 }), 1)
       yield* Cached.invalidate(new NewUser({ id: 1 }))
@@ -143,15 +143,11 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
 
 const ttl = Strategy.ttl({ ttl: "1 hour" })
 
-const slowly = Cached.many(OldUser, {
-  lookup: (keys) => Effect.as(Effect.sleep("1 second"), keys.map(() => Exit.succeed(1))),
+const slowly = Cached.many(OldUser, (keys) => Effect.as(Effect.sleep("1 second"), keys.map(() => Exit.succeed(1))), {
   strategy: ttl
 })
 
-const atOnce = Cached.many(OldUser, {
-  lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))),
-  strategy: ttl
-})
+const atOnce = Cached.many(OldUser, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy: ttl })
 
 describe("two processes on one store", () => {
   const folder = Effect.gen(function*() {
@@ -181,7 +177,7 @@ describe("two processes on one store", () => {
       const [older, newer] = yield* folder
       const { load } = counting(1000)
       const old = new OldUser({ id: 1 })
-      const loading = yield* start(older(Cached.ttl(load, { key: old, ttl: "1 hour" })))
+      const loading = yield* start(older(Cached.ttl(load, old, { ttl: "1 hour" })))
       const many = yield* start(older(slowly([{ id: 2 }, { id: 3 }])))
       yield* settle
       yield* newer(Cached.invalidateMany([1, 2].map((id) => new NewUser({ id }))))
@@ -478,7 +474,7 @@ describe("the record", () => {
       const cache = yield* build(over({ layer }))
       yield* cache(read(new OldUser({ id: 1 }), 1))
       yield* TestClock.adjust("2 hours")
-      const numbers = Cached.stream(Stream.make(1), { key: "numbers", ttl: "1 minute" })
+      const numbers = Cached.stream(Stream.make(1), "numbers", { ttl: "1 minute" })
       yield* cache(Stream.runDrain(numbers))
       yield* TestClock.adjust("2 hours")
       yield* cache(Stream.runDrain(numbers))

@@ -24,7 +24,7 @@ const watch = Effect.gen(function*() {
   )
 })
 
-const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 minute", tags: ["t"] })
+const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 minute", tags: ["t"] })
 
 describe.each(caches.filter(({ memory }) => memory))("a removal from memory is reported, over $name:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 3 }))
@@ -74,7 +74,7 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
       const gone: Array<CacheEvent.Removal> = []
       yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
       const key = new User({ id: 1 })
-      yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key, ttl: "1 minute", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 minute", when: () => true }))
       yield* Cached.invalidate(key)
       yield* Cached.set("a", 1)
       yield* Cached.invalidate("a")

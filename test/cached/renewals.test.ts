@@ -1,17 +1,18 @@
 /** Bulk calls with so many leases over a distant store that renewing one wave after the other takes too long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, settle, start } from "../support/caches.ts"
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
-const rows = Cached.many(Row, {
-  lookup: (keys) => Effect.delay(Effect.succeed(keys.map(({ n }) => Exit.succeed(n))), "15 seconds"),
-  strategy: Strategy.ttl({ ttl: "1 day" })
-})
+const rows = Cached.many(
+  Row,
+  (keys) => Effect.delay(Effect.succeed(keys.map(({ n }) => Exit.succeed(n))), "15 seconds"),
+  { ttl: "1 day" }
+)
 
 /** Counts the leases that ended before they were renewed, over a store that takes its time. */
 const renewals = Effect.fnUntraced(

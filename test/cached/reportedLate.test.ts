@@ -18,14 +18,11 @@ const key = new User({ id: 1 })
 type Reading = (load: Effect.Effect<string>) => Effect.Effect<string, never, Caching.Caching>
 
 const reads: ReadonlyArray<readonly [string, Reading]> = [
-  ["a single read", (load) => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))],
+  ["a single read", (load) => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))],
   [
     "a bulk read",
     (load) => {
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.forEach(keys, () => Effect.exit(load)),
-        strategy: hour
-      })
+      const users = Cached.many(User, (keys) => Effect.forEach(keys, () => Effect.exit(load)), { strategy: hour })
       return Effect.flatMap(users([{ id: 1 }]), ([exit]) => Effect.orDie(exit!))
     }
   ]
@@ -146,7 +143,7 @@ it.effect("a refresh does not ask again and again if the store reads an older en
   return Effect.gen(function*() {
     let loads = 0
     const load = Effect.sync(() => ++loads)
-    const read = load.pipe(Cached.refreshAhead({ key: "k", refreshAfter: "1 minute", ttl: "1 hour", tags: ["t"] }))
+    const read = load.pipe(Cached.refreshAhead("k", { refreshAfter: "1 minute", ttl: "1 hour", tags: ["t"] }))
     yield* settle
     expect(yield* read).toBe(1)
     copy = yield* store.get("k", ["t"])

@@ -130,7 +130,7 @@ describe("Cached.resolver", () => {
         const { batches, behaviour, resolver } = origin()
         behaviour.delay = 1000
         const users = Cached.resolver(resolver, { strategy: hour })
-        const user = Cached.fn(GetUser, { lookup: ({ id }) => Effect.succeed(`single ${id}`), strategy: hour })
+        const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), { strategy: hour })
         const requested = yield* start(Effect.request(key(1), users))
         yield* settle
         const joined = yield* start(user({ id: 1 }))
@@ -250,7 +250,7 @@ describe("Cached.resolver", () => {
       const page = (id: number) =>
         Effect.request(key(id), users).pipe(
           Effect.tap(() => Effect.sync(() => pages.loads++)),
-          Cached.ttl({ key: `page:${id}`, ttl: "1 hour" })
+          Cached.ttl(`page:${id}`, { ttl: "1 hour" })
         )
       yield* Effect.forEach([1, 2], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
       behaviour.down = true

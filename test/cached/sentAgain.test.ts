@@ -59,7 +59,7 @@ describe.each([
     ["Cached.setMany", Cached.setMany([["a", 2]], { tags })],
     ["Cached.update", Cached.update("a", () => Option.some(2), { tags })],
     ["a transaction", Transaction.run(Cached.set("a", 2, { tags }), { isolation: "fast" })],
-    ["a strict load", CachePolicy.strict(Cached.ttl(Effect.succeed(2), { key: "a", ttl: "1 hour", tags }))]
+    ["a strict load", CachePolicy.strict(Cached.ttl(Effect.succeed(2), "a", { ttl: "1 hour", tags }))]
   ])("written by %s", ([, write]) => {
     const store = fallible()
     return Effect.gen(function*() {

@@ -72,14 +72,11 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
       class Down extends CacheKey.Class<Down>()("Down", { payload: { n: Schema.Int }, success: Schema.Int }) {}
-      const countdown = Cached.recursive(Down, {
-        lookup: ({ n }, self) =>
-          Effect.gen(function*() {
-            if (n < -1) return yield* new Negative({ n })
-            return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
-          }),
-        strategy
-      })
+      const countdown = Cached.recursive(Down, ({ n }, self) =>
+        Effect.gen(function*() {
+          if (n < -1) return yield* new Negative({ n })
+          return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
+        }), { strategy })
       expect(yield* countdown({ n: 3 })).toBe(3)
       expect(yield* Effect.flip(countdown({ n: -1 }))).toEqual(new Negative({ n: -2 }))
       expect(yield* Cached.has(new Down({ n: -1 }))).toBe(false)
@@ -136,7 +133,7 @@ it.effect("invalid arguments are refused at once", () =>
     expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
     expect(() => Cached.fn(key, undefined as never, { strategy })).toThrow(refused)
     expect(() => Cached.fn(key, lookup, { strategy, tll: 1 } as never)).toThrow(refused)
-    expect(() => Cached.fn(Plain as never, { lookup, strategy } as never)).toThrow(refused)
+    expect(() => Cached.fn(Plain as never, lookup, { strategy } as never)).toThrow(refused)
     expect(() => Cached.fn((() => 1) as never, lookup, { strategy })(...[] as never)).toThrow(refused)
     const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)

@@ -11,7 +11,7 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 const idle = 10_000
 
 const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration.Input } = {}) =>
-  load.pipe(Cached.sliding({ key: "k", idle, ...options }))
+  load.pipe(Cached.sliding("k", { idle, ...options }))
 
 /**
  * Caches whose reads are exact: without memory a read sees the end that the store has, which may be late by a tenth of
@@ -60,8 +60,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
   it.effect("ttl may be a function of the outcome, and be less than idle", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({
-        key: "k",
+      const get = load.pipe(Cached.sliding("k", {
         idle,
         ttl: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) && exit.value === 1 ? idle / 2 : 2 * idle
       }))
@@ -81,7 +80,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
   it.effect("a ttl that answers zero: not stored", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({ key: "k", idle, ttl: () => 0 }))
+      const get = load.pipe(Cached.sliding("k", { idle, ttl: () => 0 }))
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(provided))
 
@@ -131,18 +130,12 @@ describe.each(caches)("sliding, over $name", (cache) => {
     Effect.gen(function*() {
       class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
       let loads = 0
-      const items = Cached.many(Item, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            loads++
-            return keys.map(({ n }) => Exit.succeed(n))
-          }),
-        strategy: Strategy.sliding({ idle })
-      })
-      const item = Cached.fn(Item, {
-        lookup: ({ n }) => Effect.sync(() => ++loads && n),
-        strategy: Strategy.sliding({ idle })
-      })
+      const items = Cached.many(Item, (keys) =>
+        Effect.sync(() => {
+          loads++
+          return keys.map(({ n }) => Exit.succeed(n))
+        }), { strategy: "sliding", idle })
+      const item = Cached.fn(Item, ({ n }) => Effect.sync(() => ++loads && n), { strategy: "sliding", idle })
       yield* items([{ n: 1 }, { n: 2 }])
       for (let i = 0; i < 3; i++) {
         yield* TestClock.adjust(0.6 * idle)
@@ -202,7 +195,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
   it.effect("a soft invalidation ends it for all readers, and no read prolongs it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({ key: "k", idle, tags: ["t"] }))
+      const get = load.pipe(Cached.sliding("k", { idle, tags: ["t"] }))
       yield* get
       yield* Cached.invalidateTag("t", { mode: "soft" })
       expect(yield* get).toBe(2)
@@ -270,7 +263,7 @@ describe("the store's view of reads", () => {
         touch: (_, now) => now + idle
       }
       const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-        Cached.withStrategy({ key: "k", strategy: eager, tags: ["t"] })
+        Cached.withStrategy("k", { strategy: eager, tags: ["t"] })
       )
       yield* Effect.gen(function*() {
         yield* get
@@ -402,7 +395,7 @@ describe("invalid options of sliding", () => {
         expect(() => Strategy.sliding(options)).toThrow(message)
         const { counts, load } = counting()
         const exit = yield* Effect.exit(
-          load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number }))
+          load.pipe(Cached.sliding("k", options as { key: string; idle: number }))
         )
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)

@@ -18,10 +18,10 @@ const berlin = new Report({ city: "Berlin" })
 const soften = Cached.invalidateTag("t", { mode: "soft" })
 const harden = Cached.invalidateTag("t")
 
-const options = { key: "k", ttl: "1 hour", tags: ["t"] } as const
-const softTtl = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: 0 })
-const refreshAhead = Cached.refreshAhead({ ...options, refreshAfter: "30 minutes" })
-const failover = Cached.failover(options)
+const options = { ttl: "1 hour", tags: ["t"] } as const
+const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0 })
+const refreshAhead = Cached.refreshAhead("k", { ...options, refreshAfter: "30 minutes" })
+const failover = Cached.failover("k", options)
 const down = Effect.fail("down")
 
 /** Strategies that serve nothing stale. */
@@ -59,7 +59,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
 
   it.effect("after a failed load the stale value is served without another try for a while", () =>
     Effect.gen(function*() {
-      const patient = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: "5 seconds" })
+      const patient = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: "5 seconds" })
       yield* patient(Effect.succeed(1))
       yield* soften
       expect(yield* patient(down)).toBe(1)
@@ -97,7 +97,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     ([, strategy]) =>
       Effect.gen(function*() {
         const get = <E>(load: Effect.Effect<number, E>) =>
-          load.pipe(Cached.withStrategy({ key: "k", tags: ["t"], strategy }))
+          load.pipe(Cached.withStrategy("k", { tags: ["t"], strategy }))
         // It costs something, for the dice.
         const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
         yield* TestClock.adjust("1 second")
@@ -165,7 +165,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       yield* Cached.set("a", 1, { tags: ["t", "u"] })
       yield* Cached.set("b", 1, { tags: ["u"] })
       yield* soften
-      const get = (key: string) => Cached.ttl(Effect.succeed(2), { key, ttl: 1000 })
+      const get = (key: string) => Cached.ttl(Effect.succeed(2), key, { ttl: 1000 })
       expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
     }).pipe(provided))
 
@@ -188,7 +188,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
   it.effect("a whole class, and an index of it", () =>
     Effect.gen(function*() {
       const get = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl({ key: berlin, ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0 }))
+        load.pipe(Cached.softTtl(berlin, { ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0 }))
       for (
         const invalidate of [
           Cached.invalidateAll(Report, { mode: "soft" }),
@@ -206,18 +206,14 @@ describe.each(caches)("soft tags over $name", (cache) => {
     Effect.gen(function*() {
       const asked: Array<ReadonlyArray<string>> = []
       const fails = yield* Ref.make(false)
-      const many = Cached.many(Report, {
-        lookup: (keys) =>
-          Effect.suspend(() => {
-            asked.push(keys.map(({ city }) => city))
-            return Effect.map(
-              Ref.get(fails),
-              (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
-            )
-          }),
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: () => "1 hour" }),
-        retryAfter: 0
-      })
+      const many = Cached.many(Report, (keys) =>
+        Effect.suspend(() => {
+          asked.push(keys.map(({ city }) => city))
+          return Effect.map(
+            Ref.get(fails),
+            (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
+          )
+        }), { strategy: "softTtl", ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0 })
       const cities = [{ city: "Berlin" }, { city: "Paris" }]
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
       yield* Cached.invalidateWhere(Report, { city: "Paris" }, { mode: "soft" })
@@ -245,7 +241,7 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
       decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.ServeAndRefresh,
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
-    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), { key: "k", tags: ["t"], strategy: always })
+    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), "k", { tags: ["t"], strategy: always })
     expect(yield* get(1)).toBe(1)
     yield* soften
     expect(yield* get(2)).toBe(2)
@@ -405,6 +401,6 @@ describe("soft tags across engines on one folder", () => {
       yield* run(softTtl(Effect.succeed(1)))
       yield* run(soften)
       expect(yield* run(softTtl(down))).toBe(1)
-      expect(yield* run(Cached.ttl(Effect.succeed(2), options))).toBe(2)
+      expect(yield* run(Cached.ttl(Effect.succeed(2), "k", options))).toBe(2)
     }))
 })

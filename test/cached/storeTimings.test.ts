@@ -59,7 +59,7 @@ describe("AI-21 · storeTimings", () => {
     Effect.gen(function*() {
       const [one, other] = [Cached.storeTimings(), Cached.storeTimings()]
       const before = yield* one.read
-      const program = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const program = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* program.pipe(Effect.provide(over(MemoryStore.layer, one)))
       expect(before).toEqual({})
       expect(Object.keys(yield* one.read).toSorted()).toEqual(["acquire", "commit", "get"])
@@ -79,7 +79,7 @@ it.effect("CA-21 · keys in lower case: a field's transformation gives one key, 
     const user = (email: string) =>
       Effect.flatMap(
         User.decode({ email }),
-        (key) => Effect.sync(() => `${key.email}#${++loads}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        (key) => Effect.sync(() => `${key.email}#${++loads}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       )
     expect([yield* user("Ada@Example.org"), yield* user("ada@example.org")])
       .toEqual(["ada@example.org#1", "ada@example.org#1"])

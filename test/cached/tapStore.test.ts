@@ -320,7 +320,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const calls: Array<string> = []
       const layer = MemoryStore.layer.pipe(tallied, Layer.provide(Layer.succeed(Tally, { calls })))
       yield* Effect.gen(function*() {
-        const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", tags: ["t"] }))
+        const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour", tags: ["t"] }))
         yield* answer
         yield* answer
         yield* Cached.invalidate("answer")
@@ -424,7 +424,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
         })
       ]
       for (const refused of refusals) {
-        const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+        const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
         expect(yield* program.pipe(Effect.provide(cache(MemoryStore.layer.pipe(refused))))).toBe(42)
         const strict = yield* program.pipe(
           CachePolicy.strict,
@@ -488,7 +488,7 @@ describe("payloads out of range (CA-21)", () => {
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       let loads = 0
-      const large = Effect.sync(() => `${++loads}`.repeat(100)).pipe(Cached.ttl({ key: "large", ttl: "1 hour" }))
+      const large = Effect.sync(() => `${++loads}`.repeat(100)).pipe(Cached.ttl("large", { ttl: "1 hour" }))
       const program = Effect.all([large, large])
       const layer = cache(sized(Layer.succeed(Store.Store, inner)))
       expect(yield* program.pipe(Effect.provide(layer))).toEqual(["1".repeat(100), "1".repeat(100)])
@@ -514,7 +514,7 @@ describe("a rule that keeps payloads out is no failure", () => {
             Effect.gen(function*() {
               yield* events(seen)
               let loads = 0
-              const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "loaded", ttl: "1 hour" }))
+              const read = Effect.sync(() => ++loads).pipe(Cached.ttl("loaded", { ttl: "1 hour" }))
               for (let i = 0; i < 10; i++) {
                 expect(yield* CachePolicy.strict(Cached.set("set", i))).toBe(true)
                 yield* CachePolicy.strict(read)
@@ -559,7 +559,7 @@ describe("two caches on one store", () => {
       )
       const [one, two] = [yield* process, yield* process]
       let loads = 0
-      const n = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour", tags: ["t"] }))
+      const n = Effect.sync(() => ++loads).pipe(Cached.ttl("n", { ttl: "1 hour", tags: ["t"] }))
       const ways = [Cached.clear, Cached.invalidateTag("t"), Cached.invalidate("n")]
       for (const [i, way] of ways.entries()) {
         expect([yield* one(n), yield* two(n)]).toEqual([i + 1, i + 1])
@@ -574,7 +574,7 @@ describe("two caches on one store", () => {
       const store = Layer.succeed(Store.Store, MemoryStore.make())
       const counter = () => {
         let loads = 0
-        return Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour" }))
+        return Effect.sync(() => ++loads).pipe(Cached.ttl("n", { ttl: "1 hour" }))
       }
       const [a, b] = [counter(), counter()]
       const withA = Effect.provide(cache(store.pipe(Cached.tapStore({ prefix: "a" }))))

@@ -79,7 +79,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
         const loading = yield* Deferred.make<number>()
-        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl({ key: second, ttl: "1 hour" })))
+        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl(second, { ttl: "1 hour" })))
         yield* settle
         yield* Effect.void.pipe(Cached.invalidateAfter(target))
         yield* Deferred.succeed(loading, 1)

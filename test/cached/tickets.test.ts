@@ -9,7 +9,7 @@ import { start } from "../support/caches.ts"
 
 /** The engine of the cache in use. */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-  Cached.ttl({ key: "the engine", ttl: 1 })
+  Cached.ttl("the engine", { ttl: 1 })
 )
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -22,19 +22,15 @@ const make = (options: { readonly tags?: ReadonlyArray<string>; readonly isHeld?
   const calls: Array<number> = []
   const interrupted: Array<number> = []
   const strategy = Strategy.ttl({ ttl: "1 hour" })
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.suspend(() => {
-        const call = calls.push(keys.length)
-        const load = Effect.map(open.await, () => keys.map(({ id }) => Exit.succeed(`many ${call} ${id}`)))
-        return options.isHeld === true
-          ? Effect.uninterruptible(load)
-          : Effect.onInterrupt(load, () => Effect.sync(() => interrupted.push(call)))
-      }),
-    strategy,
-    ...options.tags === undefined ? {} : { tags: options.tags }
-  })
-  const user = Cached.fn(User, { lookup: ({ id }) => Effect.succeed(`one ${id}`), strategy })
+  const users = Cached.many(User, (keys) =>
+    Effect.suspend(() => {
+      const call = calls.push(keys.length)
+      const load = Effect.map(open.await, () => keys.map(({ id }) => Exit.succeed(`many ${call} ${id}`)))
+      return options.isHeld === true
+        ? Effect.uninterruptible(load)
+        : Effect.onInterrupt(load, () => Effect.sync(() => interrupted.push(call)))
+    }), { strategy, ...options.tags === undefined ? {} : { tags: options.tags } })
+  const user = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy })
   return { open, calls, interrupted, users, user }
 }
 
@@ -150,11 +146,8 @@ it.effect("a failure after a clear is the exit of its key, and joins no newer lo
   const open = Latch.makeUnsafe()
   const newer = Latch.makeUnsafe()
   const strategy = Strategy.ttl({ ttl: "1 hour" })
-  const users = Cached.many(User, {
-    lookup: (keys) => Effect.as(open.await, keys.map(() => Exit.fail("down"))),
-    strategy
-  })
-  const user = Cached.fn(User, { lookup: ({ id }) => Effect.as(newer.await, `one ${id}`), strategy })
+  const users = Cached.many(User, (keys) => Effect.as(open.await, keys.map(() => Exit.fail("down"))), { strategy })
+  const user = Cached.fn(User, ({ id }) => Effect.as(newer.await, `one ${id}`), { strategy })
   return Effect.gen(function*() {
     const reading = yield* start(users(ids))
     yield* Cached.clear
@@ -172,10 +165,8 @@ it.effect("a failure after a clear is the exit of its key, and joins no newer lo
 it.effect("a lookup that answers a list of another length fails the read, and stores nothing", () =>
   Effect.forEach([99, 101, 0], (length) =>
     Effect.gen(function*() {
-      const users = Cached.many(User, {
-        lookup: () => Effect.succeed(Array.from({ length }, (_, id) => Exit.succeed(`many ${id}`))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, () =>
+        Effect.succeed(Array.from({ length }, (_, id) => Exit.succeed(`many ${id}`))), { ttl: "1 hour" })
       const exit = yield* Effect.exit(users(ids))
       expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain(
         `got 100 keys and returned ${length} results`
@@ -219,10 +210,11 @@ it.effect("an interrupted reader without others interrupts its call, and waits f
 })
 
 it.effect("a failure of one key is the exit of that key, and the others are stored", () => {
-  const users = Cached.many(User, {
-    lookup: (keys) => Effect.succeed(keys.map(({ id }) => id === 50 ? Exit.fail("none") : Exit.succeed(`user ${id}`))),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(
+    User,
+    (keys) => Effect.succeed(keys.map(({ id }) => id === 50 ? Exit.fail("none") : Exit.succeed(`user ${id}`))),
+    { ttl: "1 hour" }
+  )
   return Effect.gen(function*() {
     const exits = yield* users(ids)
     expect(exits[50]).toEqual(Exit.fail("none"))
@@ -232,11 +224,12 @@ it.effect("a failure of one key is the exit of that key, and the others are stor
 })
 
 it.effect("a load that reads another entry gives its life to all keys of its call", () => {
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.as(Cached.ttl(Effect.succeed(1), { key: "token", ttl: "1 minute" }), keys.map(() => Exit.succeed("user"))),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(
+    User,
+    (keys) =>
+      Effect.as(Cached.ttl(Effect.succeed(1), "token", { ttl: "1 minute" }), keys.map(() => Exit.succeed("user"))),
+    { ttl: "1 hour" }
+  )
   return Effect.gen(function*() {
     yield* users(ids)
     yield* TestClock.adjust("61 seconds")
@@ -256,11 +249,12 @@ it.effect("a key that the list has several times is loaded once, for all its pla
 
 it.effect("a lookup that reads one of its own keys dies in a circle", () => {
   const users: (payloads: ReadonlyArray<{ readonly id: number }>) => Effect.Effect<unknown, unknown, never> = Cached
-    .many(User, {
-      lookup: (keys) => Effect.flatMap(user({ id: 50 }), (one) => Effect.succeed(keys.map(() => Exit.succeed(one)))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    }) as never
-  const user = Cached.fn(User, { lookup: () => Effect.succeed("one"), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+    .many(
+      User,
+      (keys) => Effect.flatMap(user({ id: 50 }), (one) => Effect.succeed(keys.map(() => Exit.succeed(one)))),
+      { ttl: "1 hour" }
+    ) as never
+  const user = Cached.fn(User, () => Effect.succeed("one"), { ttl: "1 hour" })
   return Effect.gen(function*() {
     const exit = yield* Effect.exit(users(ids))
     expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("CacheCycle")
@@ -270,15 +264,12 @@ it.effect("a lookup that reads one of its own keys dies in a circle", () => {
 it.effect("a value that the strategy's own function sets wins over the result that it was asked about", () =>
   Effect.gen(function*() {
     const context = yield* Effect.context<Caching.Caching>()
-    const users = Cached.many(User, {
-      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))),
-      strategy: Strategy.ttl({
-        ttl: (exit) => {
-          const isFifty = Exit.isSuccess(exit) && exit.value === "user 50"
-          if (isFifty) Effect.runSyncWith(context)(Cached.set(new User({ id: 50 }), "set", { ttl: "1 hour" }))
-          return "1 hour"
-        }
-      })
+    const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))), {
+      ttl: (exit) => {
+        const isFifty = Exit.isSuccess(exit) && exit.value === "user 50"
+        if (isFifty) Effect.runSyncWith(context)(Cached.set(new User({ id: 50 }), "set", { ttl: "1 hour" }))
+        return "1 hour"
+      }
     })
     expect(valuesOf(yield* users(ids))[50]).toBe("user 50")
     expect(valuesOf(yield* users(ids))[50]).toBe("set")

@@ -11,10 +11,10 @@ import { ended, settle, start } from "../support/caches.ts"
 
 /** The engine of the cache in use. */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-  Cached.ttl({ key: "the engine", ttl: 1 })
+  Cached.ttl("the engine", { ttl: 1 })
 )
 
-const one = Cached.fn(User, { lookup: ({ id }) => Effect.succeed(`one ${id}`), strategy: hour })
+const one = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy: hour })
 
 const count = 300
 const expectedOf = (count: number) => payloads(count).map(({ id }) => Exit.succeed(`old ${id}`))
@@ -164,14 +164,11 @@ describe("PW-01 · the keys of a long list over a store", () => {
       const { here, running, store } = yield* make()
       for (const id of [0, 3]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.length)
-            return keys.map(({ id }) => Exit.succeed(`old ${id}`))
-          }),
-        strategy: hour
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+        }), { strategy: hour })
       const reading = yield* start(here(users(payloads(100))))
       yield* settle
       expect(calls).toEqual([98])
@@ -190,16 +187,13 @@ describe("PW-01 · the keys of a long list over a store", () => {
       const here = yield* process(over(layer, { lease: "3 seconds" }))
       const there = yield* process(over(layer, { lease: "3 seconds" }))
       const begun = yield* Deferred.make<void>()
-      const inner = <R>(load: Effect.Effect<string, never, R>) => Cached.ttl(load, { key: "inner", ttl: "1 hour" })
+      const inner = <R>(load: Effect.Effect<string, never, R>) => Cached.ttl(load, "inner", { ttl: "1 hour" })
       const theirs = yield* start(there(inner(Effect.andThen(Deferred.await(begun), Effect.orDie(one({ id: 20 }))))))
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.map(
-            Effect.andThen(Deferred.succeed(begun, undefined), inner(Effect.succeed("own"))),
-            (value) => keys.map(() => Exit.succeed(value))
-          ),
-        strategy: hour
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.map(
+          Effect.andThen(Deferred.succeed(begun, undefined), inner(Effect.succeed("own"))),
+          (value) => keys.map(() => Exit.succeed(value))
+        ), { strategy: hour })
       const ours = yield* start(here(Effect.exit(users(payloads(100)))))
       for (let seconds = 0; seconds < 10; seconds++) {
         yield* settle

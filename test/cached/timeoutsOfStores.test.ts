@@ -31,7 +31,7 @@ const over = (store: ReturnType<typeof Store.complete>, storeTimeout = timeoutMi
     )
   )
 
-const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
 const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
 
 const hold = (millis: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)

@@ -46,7 +46,7 @@ const answering = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> 
       }
       return Effect.as(gate, answers)
     })
-  return { calls, lookup, users: Cached.many(User, { lookup, strategy: hour }) }
+  return { calls, lookup, users: Cached.many(User, lookup, { strategy: hour }) }
 }
 
 describe.each(caches)("over $name", (cache) => {
@@ -63,7 +63,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a map that has a key twice, as two instances, answers it with the last of them", () =>
     Effect.gen(function*() {
       const answers: Answers = new Map([[key(1), Exit.succeed("first")], [key(1), Exit.succeed("last")]])
-      const users = Cached.many(User, { lookup: () => Effect.succeed(answers), strategy: hour })
+      const users = Cached.many(User, () => Effect.succeed(answers), { strategy: hour })
       expect(values(yield* users(ids(1)))).toEqual(["last"])
       expect(values(yield* users(ids(1, 1)))).toEqual(["last", "last"])
       expect(yield* Cached.size).toBe(1)
@@ -71,8 +71,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("a key that the map leaves out is a defect of that key alone", () =>
     Effect.gen(function*() {
-      const users = Cached.many(User, {
-        lookup: () => Effect.succeed(new Map([[key(1), Exit.succeed("one")]])),
+      const users = Cached.many(User, () => Effect.succeed(new Map([[key(1), Exit.succeed("one")]])), {
         strategy: hour
       })
       const [one, two] = yield* users(ids(1, 2))
@@ -154,17 +153,14 @@ describe("an unrequested answer", () => {
       expect(yield* meanwhile(Effect.void)).toBe("before")
       yield* Cached.clear
       // Newer, though it has expired since.
-      const short = Cached.fn(User, {
-        lookup: () => Effect.succeed("newer"),
-        strategy: Strategy.ttl({ ttl: "1 minute" })
-      })
+      const short = Cached.fn(User, () => Effect.succeed("newer"), { ttl: "1 minute" })
       expect(yield* meanwhile(Effect.andThen(short({ id: 2 }), TestClock.adjust("1 minute")))).toBe(undefined)
     }).pipe(inMemory))
 
   it.effect("leaves a load of its key alone, which gives its own value", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
-      const single = Cached.fn(User, { lookup: () => Effect.as(Deferred.await(gate), "single"), strategy: hour })
+      const single = Cached.fn(User, () => Effect.as(Deferred.await(gate), "single"), { strategy: hour })
       const loading = yield* start(single({ id: 2 }))
       yield* settle
       const { users } = answering([2])
@@ -189,7 +185,7 @@ describe("an unrequested answer", () => {
         [undefined, Exit.succeed("eight")],
         [key(9), Exit.succeed("nine")]
       ])
-      const users = Cached.many(User, { lookup: () => Effect.succeed(answers as never), strategy: hour })
+      const users = Cached.many(User, () => Effect.succeed(answers as never), { strategy: hour })
       expect(values(yield* users(ids(1)))).toEqual(["one"])
       expect((yield* Cached.stats).size).toBe(2)
       expect(yield* Cached.has(key(9))).toBe(true)
@@ -200,8 +196,8 @@ describe("an unrequested answer", () => {
       const { lookup, users } = answering([2])
       yield* users(ids(1)).pipe(CachePolicy.readOnly)
       yield* users(ids(1)).pipe(CachePolicy.bypass)
-      yield* Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: () => 0 }) })(ids(1))
-      yield* Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour", when: () => false }) })(ids(1))
+      yield* Cached.many(User, lookup, { ttl: () => 0 })(ids(1))
+      yield* Cached.many(User, lookup, { ttl: "1 hour", when: () => false })(ids(1))
       expect((yield* Cached.stats).size).toBe(0)
     }).pipe(inMemory))
 
@@ -222,10 +218,7 @@ describe("an unrequested answer", () => {
   it.effect("of a refresh behind a read too, and without a cache it is dropped", () =>
     Effect.gen(function*() {
       const { lookup } = answering([2])
-      const users = Cached.many(User, {
-        lookup,
-        strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
-      })
+      const users = Cached.many(User, lookup, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
       yield* users(ids(1))
       yield* Cached.invalidate(key(2))
       yield* TestClock.adjust("1 minute")

@@ -21,14 +21,11 @@ const idOf = (id: number) => CacheKey.id(key(id))
 /** Reads user 1 with a lookup that answers these users too, each with the text, after the gate is open. */
 const readOne = (unasked: ReadonlyArray<number>, text = "old", gate: Effect.Effect<unknown> = Effect.void) =>
   Effect.suspend(() => {
-    const users = Cached.many(User, {
-      lookup: (keys) =>
-        Effect.as(
-          gate,
-          new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`${text} ${id}`)]))
-        ),
-      strategy: hour
-    })
+    const users = Cached.many(User, (keys) =>
+      Effect.as(
+        gate,
+        new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`${text} ${id}`)]))
+      ), { strategy: hour })
     return Effect.asVoid(users([{ id: 1 }]))
   })
 
@@ -389,13 +386,10 @@ it.effect("of a lookup that returns a list, the store is asked for no further ma
     class Plain extends CacheKey.Class<Plain>()("Plain", { payload: { id: Schema.Int }, success: Schema.String }) {}
     const here = yield* process(over({ layer }))
     const answers = (isMap: boolean) => {
-      const plain = Cached.many(Plain, {
-        lookup: (keys) => {
-          const pairs = keys.map((key) => [key, Exit.succeed("a")] as const)
-          return Effect.succeed(isMap ? new Map(pairs) as never : pairs.map(([, exit]) => exit))
-        },
-        strategy: hour
-      })
+      const plain = Cached.many(Plain, (keys) => {
+        const pairs = keys.map((key) => [key, Exit.succeed("a")] as const)
+        return Effect.succeed(isMap ? new Map(pairs) as never : pairs.map(([, exit]) => exit))
+      }, { strategy: hour })
       return Effect.gen(function*() {
         yield* here(plain([{ id: 1 }]))
         const before = asked
@@ -426,9 +420,9 @@ it.effect("an answer that derives from other entries stays in memory", () =>
   Effect.gen(function*() {
     const { layer, store } = sharedStore()
     const here = yield* process(over({ layer }))
-    const part = Effect.succeed("part").pipe(Cached.ttl({ key: "part", ttl: "1 hour" }))
-    const users = Cached.many(User, {
-      lookup: () => Effect.map(part, (part) => new Map([1, 2].map((id) => [key(id), Exit.succeed(part)]))),
+    const part = Effect.succeed("part").pipe(Cached.ttl("part", { ttl: "1 hour" }))
+    const users = Cached.many(User, () =>
+      Effect.map(part, (part) => new Map([1, 2].map((id) => [key(id), Exit.succeed(part)]))), {
       strategy: hour,
       inherit: "changes"
     })

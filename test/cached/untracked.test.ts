@@ -41,7 +41,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const { program } = silent()
       const [here, there] = [yield* program, yield* program]
-      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const within = Effect.provideService(Caching.Caching, here)
       expect(yield* within(read)).toBe("loaded")
       yield* Effect.provideService(Cached.set("k", "set by another"), Caching.Caching, there)
@@ -54,7 +54,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const { program, state } = silent()
       const within = Effect.provideService(Caching.Caching, yield* program)
-      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* within(read)
       state.isDown = true
       expect(yield* within(read)).toBe("loaded")
@@ -72,12 +72,12 @@ describe("while untracked", () => {
         within(
           Effect.sync(() => ++loads).pipe(
             Effect.delay(millis),
-            Cached.ttl({ key: "slow", ttl: "1 hour" }),
+            Cached.ttl("slow", { ttl: "1 hour" }),
             Effect.forkChild
           )
         )
       // Reads keep it listening; after maxStaleness (10 seconds) it gives up what is in memory.
-      const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+      const read = Effect.succeed(0).pipe(Cached.ttl("other", { ttl: "1 hour" }))
       const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
       yield* TestClock.adjust("9 seconds")
       const across = yield* load(5000)
@@ -96,7 +96,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       let price = 1
-      const newest = Effect.sync(() => price).pipe(Cached.failover({ key: "price", ttl: "1 day" }))
+      const newest = Effect.sync(() => price).pipe(Cached.failover("price", { ttl: "1 day" }))
       const program = Effect.gen(function*() {
         yield* newest
         price = 2
@@ -115,7 +115,7 @@ it.effect("a value that is too large is no incident of its store", () =>
     state.sizeLimit = 10
     let loads = 0
     const read = (key: string, value: string) =>
-      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl({ key, ttl: "1 hour" })))
+      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl(key, { ttl: "1 hour" })))
     const large = "x".repeat(100)
     for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
     for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
@@ -141,7 +141,7 @@ it.effect("entries from before the store received a tag's invalidation are not u
       (context) => Context.get(context, Caching.Caching)
     )
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
     expect(yield* Effect.provideService(read, Caching.Caching, yield* program)).toBe(1)
 
     // Another program, which has nothing in memory.
@@ -176,7 +176,7 @@ describe("while tracked", () => {
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, hanging))
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const first = yield* Effect.forkChild(read)
         // Without reads it no longer looks for changes, until the lease is released.
         yield* TestClock.adjust("300 millis")
@@ -210,7 +210,7 @@ describe("while tracked", () => {
       )
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const why = new StoreError({ store: "polled", operation: "listen", reason: "Denied" })
         yield* read
         changes.push({ _tag: "Partial", why })
@@ -264,7 +264,7 @@ describe("while tracked", () => {
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* read
         yield* Effect.yieldNow
         const before = looks

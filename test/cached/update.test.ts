@@ -76,10 +76,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption(basket)).toEqual(Option.some(new Set([1, 2])))
       yield* Cached.invalidateWhere(Basket, { user: "ada" })
       expect(yield* Cached.has(basket)).toBe(false)
-      const failing = Cached.fn(Basket, {
-        lookup: () => Effect.fail("no basket"),
-        strategy: Strategy.ttl({ ttl: "1 minute", when: Exit.isFailure })
-      })
+      const failing = Cached.fn(Basket, () => Effect.fail("no basket"), { ttl: "1 minute", when: Exit.isFailure })
       expect(yield* Effect.flip(failing({ user: "ada" }))).toBe("no basket")
       const begin = Cached.update((items: Option.Option<ReadonlySet<number>>) =>
         Option.some(new Set(Option.isNone(items) ? [7] : []))
@@ -173,7 +170,7 @@ describe.each(caches)("over $name", (cache) => {
         [Cached.set("k", 10), 11],
         [Cached.invalidate("k"), 1],
         [Cached.invalidateTag("t"), 1],
-        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))), 2],
+        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl("k", { ttl: "1 hour" }))), 2],
         [Cached.touch("k", "1 hour"), 2],
         [Cached.getOption("k"), 2]
       ]
@@ -192,7 +189,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("P2 · the later result of a load of the key is not stored", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const reader = yield* start(get)
       yield* settle
       expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
@@ -218,7 +215,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
         Effect.orDie,
-        Cached.ttl({ key: "load", ttl: "1 hour" })
+        Cached.ttl("load", { ttl: "1 hour" })
       )
       const gate = yield* Deferred.make<void>()
       // Not a part of the update: nothing says that it would wait for itself.
@@ -270,7 +267,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("of a load it is no part: what that reads so does not end its result", () =>
     Effect.gen(function*() {
       yield* Cached.set("n", 1, { ttl: "1 minute" })
-      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(yield* left("k")).toEqual(Option.some(3_600_000))
     }).pipe(provided))
 

@@ -44,15 +44,11 @@ class User extends CacheKey.Class<User>()("User", {
 
 const many = (options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[1]> = {}) => {
   const calls: Array<ReadonlyArray<number>> = []
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls.push(keys.map(({ id }) => id))
-        return keys.map(({ id }) => Exit.succeed<unknown>(`user ${id}`))
-      }),
-    strategy: hour,
-    ...options
-  })
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.map(({ id }) => id))
+      return keys.map(({ id }) => Exit.succeed<unknown>(`user ${id}`))
+    }), { strategy: hour, ...options })
   const read = (...ids: ReadonlyArray<number>) => users(ids.map((id) => ({ id })))
   return { calls, read }
 }
@@ -77,8 +73,8 @@ describe.each(caches)("over $name", (cache) => {
         Effect.gen(function*() {
           yield* Cached.set("k", "stored")
           const { counts, load } = counting()
-          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: broken }))
-          const good = load.pipe(Cached.withStrategy({ key: "k", strategy: hour }))
+          const bad = load.pipe(Cached.withStrategy("k", { strategy: broken }))
+          const good = load.pipe(Cached.withStrategy("k", { strategy: hour }))
           const readers = yield* Effect.forEach(place === "first" ? [bad, good, good] : [good, good, bad], start)
           yield* settle
           const exits = readers.map(ended)
@@ -93,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that all share is a defect of each, and no read lasts for ever", () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stored")
-        const read = Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy: broken }))
+        const read = Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy: broken }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
         yield* settle
         expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, mistake, mistake])
@@ -105,7 +101,7 @@ describe.each(caches)("over $name", (cache) => {
         Effect.gen(function*() {
           yield* Cached.set("k", "stored")
           const strategy: Strategy.Strategy = { ...hour, name: "mine", decide: () => answer as never }
-          const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy })))
+          const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy })))
           const defect = defectOf(exit)
           expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
           expect((defect as Error).message).toMatch(
@@ -122,8 +118,8 @@ describe.each(caches)("over $name", (cache) => {
           decide: (_, now) => now > 0 ? throwing() : Strategy.LoadOrStale
         }
         const { load } = counting(60_000)
-        const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: late, softTimeout: "1 second" }))
-        const good = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "1 second" }))
+        const bad = load.pipe(Cached.withStrategy("k", { strategy: late, softTimeout: "1 second" }))
+        const good = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: "1 second" }))
         const readers = [yield* start(bad), yield* start(good), yield* start(good)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -163,7 +159,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const key = new User({ id: 13 })
-        expect(defectOf(yield* Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))).toBe(mistake)
+        expect(defectOf(yield* Effect.exit(load.pipe(Cached.ttl(key, { ttl: "1 hour" }))))).toBe(mistake)
         expect(counts.started).toBe(0)
       }).pipe(provided))
 
@@ -171,10 +167,10 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const key = new User({ id: 13 })
         const { counts, load } = counting(1000)
-        const good = load.pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["mine"] }))
+        const good = load.pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["mine"] }))
         const first = yield* start(good)
         yield* settle
-        yield* start(Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))
+        yield* start(Effect.exit(load.pipe(Cached.ttl(key, { ttl: "1 hour" }))))
         yield* settle
         const last = yield* start(good)
         yield* TestClock.adjust("1 second")
@@ -211,8 +207,8 @@ describe.each(caches)("over $name", (cache) => {
             get: () => ++reads >= nth ? throwing() : "1 second"
           })
           const load = Effect.suspend(() => isDown ? Effect.fail("down") : Effect.succeed("fine"))
-          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy }))
-          const good = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          const bad = load.pipe(Cached.withStrategy("k", { strategy }))
+          const good = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
           yield* Effect.exit(bad)
           yield* good
           yield* TestClock.adjust("2 minutes")
@@ -237,11 +233,11 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const strategy = { ...hour, ...part } as never
-        const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy({ key: "k", strategy }))))
+        const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy("k", { strategy }))))
         expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
         expect((defect as Error).message).toContain(name)
         expect(counts.started).toBe(0)
-        expect(() => Cached.fn(User, { lookup: () => Effect.succeed(1), strategy })).toThrow(name)
+        expect(() => Cached.fn(User, () => Effect.succeed(1), { strategy })).toThrow(name)
         expect(() => many({ strategy })).toThrow(name)
       }).pipe(provided))
   })
@@ -268,7 +264,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.gen(function*() {
             const { load } = counting()
             const strategy: Strategy.Strategy = { ...hour, lifetime: () => lifetime as never }
-            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            const read = load.pipe(Cached.withStrategy("k", { strategy }))
             expect([yield* read, yield* read]).toEqual([1, 2])
             expect(yield* Cached.has("k")).toBe(false)
             expect(yield* Cached.stats).toMatchObject({ notStored: 2, callbackFailures: 0 })
@@ -281,7 +277,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const strategy: Strategy.Strategy = { ...hour, lifetime: () => ({ softTtl: Infinity, ttl: Infinity }) }
-        const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+        const read = load.pipe(Cached.withStrategy("k", { strategy }))
         yield* read
         yield* TestClock.adjust("1000 weeks")
         expect(yield* read).toBe(1)
@@ -291,7 +287,7 @@ describe.each(caches)("over $name", (cache) => {
       warned(cache.layer(), (warnings) =>
         Effect.gen(function*() {
           const { load } = counting(1000)
-          const read = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, lifetime: throwing } }))
+          const read = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, lifetime: throwing } }))
           const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
           yield* TestClock.adjust("1 second")
           yield* settle
@@ -320,8 +316,12 @@ describe.each(caches)("over $name", (cache) => {
         warned(cache.layer(), (warnings) =>
           Effect.gen(function*() {
             const { load } = counting()
-            const options = { key: "k", ttl: "1h", softTtl: "1m", ...wrong } as const
-            const read = load.pipe(Cached.softTtl(options as never)) as Effect.Effect<number, never, Caching.Caching>
+            const options = { ttl: "1h", softTtl: "1m", ...wrong } as const
+            const read = load.pipe(Cached.softTtl("k", options as never)) as Effect.Effect<
+              number,
+              never,
+              Caching.Caching
+            >
             expect([yield* read, yield* read]).toEqual([1, 2])
             expect(yield* Cached.has("k")).toBe(false)
             expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
@@ -334,7 +334,7 @@ describe.each(caches)("over $name", (cache) => {
         let up = true
         const load = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
         const read = (fallbackWhen: () => unknown) =>
-          load.pipe(Cached.failover({ key: "k", ttl: "1h", fallbackWhen: fallbackWhen as () => boolean }))
+          load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: fallbackWhen as () => boolean }))
         yield* read(() => true)
         up = false
         const defect = defectOf(yield* Effect.exit(read(() => Promise.resolve(true))))
@@ -356,7 +356,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.gen(function*() {
             const strategy: Strategy.Strategy = { ...hour, touch: touch as never }
             const { load } = counting()
-            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            const read = load.pipe(Cached.withStrategy("k", { strategy }))
             yield* read
             const before = yield* Cached.expiresIn("k")
             // Together, so that they wait for one answer of the store.
@@ -467,7 +467,7 @@ describe.each(caches)("over $name", (cache) => {
           warned(cache.layer({ capacity: 3, eviction }), (lines) =>
             Effect.gen(function*() {
               const read = (n: number) =>
-                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
+                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl(`${n}`, { ttl: "1 hour" }))
               for (let round = 0; round < 3; round++) {
                 for (let n = 0; n < 8; n++) {
                   // Two callers of one load: its landing may throw.
@@ -591,7 +591,7 @@ describe.each(caches)("over $name", (cache) => {
           caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
           caching.onRemoval(throwing)
           const { load } = counting(1000)
-          const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
           const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
           yield* settle
           yield* TestClock.adjust("1 second")
@@ -612,7 +612,7 @@ describe.each(caches)("over $name", (cache) => {
         caching.listen(({ _tag }) => {
           if (_tag === "Joined") Effect.runForkWith(services)(Deferred.succeed(gate, "loaded"))
         })
-        const read = Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Deferred.await(gate).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const first = yield* start(read)
         yield* settle
         const second = yield* start(read)
@@ -625,7 +625,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const { counts, load } = counting(1000)
-        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         let told = 0
         caching.listen(({ _tag }) => {
           if (_tag === "Miss" && ++told === 1) Effect.runForkWith(services)(Effect.raceFirst(read, Effect.void))
@@ -643,7 +643,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const { load } = counting(1000)
-        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         let isReading = false
         const reads: Array<Fiber.Fiber<unknown, unknown>> = []
         caching.listen(({ _tag }) => {
@@ -662,8 +662,8 @@ describe.each(caches)("over $name", (cache) => {
 
     let others = 0
     const doings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
-      ["reads the same key", Effect.succeed(0).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))],
-      ["reads another", Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))],
+      ["reads the same key", Effect.succeed(0).pipe(Cached.ttl("k", { ttl: "1 hour" }))],
+      ["reads another", Effect.succeed(0).pipe(Cached.ttl("other", { ttl: "1 hour" }))],
       ["looks it up", Cached.getOption("k")],
       ["sets the same key", Cached.set("k", "set")],
       ["sets another", Effect.suspend(() => Cached.set(`other ${others++}`, "set"))],
@@ -696,7 +696,7 @@ describe.each(caches)("over $name", (cache) => {
           caching.onRemoval(tell)
           let loads = 0
           const load = Effect.delay(Effect.sync(() => ++loads), 1000)
-          const read = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
           for (let round = 0; round < 5; round++) {
             const readers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
               yield* start(read),
@@ -723,7 +723,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("an origin that is down", () => {
     const get = (origin: { isDown: boolean }, key: string | User, ttl: "1 hour" = "1 hour") =>
       Effect.suspend(() => origin.isDown ? Effect.fail("down") : Effect.succeed("fine")).pipe(
-        Cached.softTtl({ key: key as string, ttl, softTtl: "1 minute", retryAfter: "1 second" })
+        Cached.softTtl(key as string, { ttl, softTtl: "1 minute", retryAfter: "1 second" })
       )
 
     it.effect("is one warning, however many keys are stale, until a load succeeds again", () =>
@@ -780,8 +780,8 @@ it.effect("the first caller's decide does not kill the second, also while the le
     yield* Cached.set("k", "stored")
     fake.behave = (operation) => operation === "get" ? { before: Deferred.await(gate) } : {}
     const { counts, load } = counting()
-    const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
-    const good = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const bad = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, decide: throwing } }))
+    const good = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const readers = [yield* start(bad), yield* start(good), yield* start(good)]
     yield* settle
     yield* Deferred.succeed(gate, undefined)
@@ -798,9 +798,9 @@ it.effect("a caller that is late for its soft timeout when the store answers, an
     yield* Cached.set("k", "stale")
     fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(200) } : {}
     const { load } = counting(60_000)
-    const first = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100 }))
+    const first = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100 }))
     const bad = load.pipe(
-      Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing }, softTimeout: 100 })
+      Cached.withStrategy("k", { strategy: { ...hour, decide: throwing }, softTimeout: 100 })
     )
     const readers = [yield* start(first), yield* start(bad), yield* start(first)]
     yield* settle
@@ -815,10 +815,10 @@ it.effect("a strategy that throws about the store is no failure of the load: the
   const fake = fakeStore()
   return Effect.gen(function*() {
     yield* Cached.set("k", "stored")
-    const bad = Effect.fail("down").pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
+    const bad = Effect.fail("down").pipe(Cached.withStrategy("k", { strategy: { ...hour, decide: throwing } }))
     expect(defectOf(yield* Effect.exit(bad))).toBe(mistake)
     expect(yield* Cached.stats).toMatchObject({ loads: 0, loadFailures: 0, notStored: 0 })
-    expect(yield* Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("stored")
+    expect(yield* Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("stored")
   }).pipe(Effect.provide(over(fake, { memory: false })))
 })
 
@@ -831,9 +831,10 @@ it.effect("a refresh of many whose tags cannot be known is left out: the others 
   }) {}
   return Effect.gen(function*() {
     let n = 0
-    const items = Cached.many(Item, {
-      lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++n))),
-      strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++n))), {
+      strategy: "refreshAhead",
+      ttl: "1 hour",
+      refreshAfter: "1 minute"
     })
     const read = items([{ id: 1 }, { id: 2 }, { id: 3 }])
     yield* read
@@ -869,7 +870,7 @@ it.effect("a listener that reads while its entry is removed does not get the ent
   return Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
     const caching = listenersOf(yield* Caching.Caching)
-    const read = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* Cached.set("k", "old")
     let told = 0
     caching.onRemoval(() => {
@@ -893,7 +894,7 @@ it.effect("a listener that joins the reported refresh does not wait for the queu
     let isSlow = false
     const read = (key: string) =>
       Effect.suspend(() => isSlow && key === "slow" ? Effect.never : Effect.succeed(isSlow)).pipe(
-        Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+        Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" })
       )
     const joined: Array<Fiber.Fiber<boolean>> = []
     caching.listen((event) => {
@@ -912,7 +913,7 @@ it.effect("a listener that joins the reported refresh does not wait for the queu
 it.effect("CacheCycle says what counts as a part of a load", () =>
   Effect.gen(function*() {
     const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
-      Cached.ttl({ key: "self", ttl: "1 hour" })
+      Cached.ttl("self", { ttl: "1 hour" })
     )
     const error = defectOf(yield* Effect.exit(self))
     expect(error).toBeInstanceOf(CacheError.CacheCycle)

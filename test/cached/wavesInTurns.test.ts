@@ -1,7 +1,7 @@
 /** Waves of a bulk call whose answers arrive together are handled in turns of their own, so that timers run between. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { turns } from "../../src/internal/time/turns.ts"
@@ -27,10 +27,7 @@ class Row
 
 const keys = Array.from({ length: count }, (_, id) => new Row({ id }))
 const pairs = keys.map((key) => [key, `row ${key.id}`] as const)
-const rows = Cached.many(Row, {
-  lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed("loaded"))),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const rows = Cached.many(Row, (keys) => Effect.succeed(keys.map(() => Exit.succeed("loaded"))), { ttl: "1 hour" })
 
 const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
   ["setMany", Cached.setMany(pairs)],

@@ -16,7 +16,7 @@ const hanging = Store.complete({
 
 const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
 
-const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
 
 it.each([
   { name: "a read of a store", one: read, layer: overStore(MemoryStore.make()) },

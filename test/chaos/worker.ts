@@ -62,7 +62,7 @@ const load = (id: string) =>
 const read = (id: string) =>
   Effect.suspend(() => {
     const at = clock()
-    return Effect.matchCause(Cached.ttl(load(id), { key: id, ttl: "1 hour", tags: ids[id]! }), {
+    return Effect.matchCause(Cached.ttl(load(id), id, { ttl: "1 hour", tags: ids[id]! }), {
       onSuccess: (value) => write("read", { id, value, at }),
       onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
     })
@@ -114,7 +114,7 @@ const value = Array.from({ length: work.valueBytes }, () => String.fromCharCode(
 const miss = Effect.suspend(() => {
   const at = clock()
   const key = `bulk ${name} ${++made}`
-  return Effect.matchCause(Cached.ttl(Effect.succeed(`${made}${value}`), { key, ttl: "1 hour" }), {
+  return Effect.matchCause(Cached.ttl(Effect.succeed(`${made}${value}`), key, { ttl: "1 hour" }), {
     onSuccess: () => write("miss", { at }),
     onFailure: (cause) => write("failed", { id: key, at, cause: Cause.pretty(cause) })
   })
@@ -140,7 +140,7 @@ const crowds = Effect.gen(function*() {
     const second = Math.floor(clock() / 1000) + 1
     yield* Effect.sleep(second * 1000 - clock())
     const [at, id] = [clock(), `herd ${second}`]
-    const one = Cached.ttl(load(id), { key: id, ttl: "1 hour" })
+    const one = Cached.ttl(load(id), id, { ttl: "1 hour" })
     const count = work.waiters
     yield* Effect.all(Array.from({ length: count }, () => one), { concurrency: "unbounded" }).pipe(
       Effect.matchCause({
@@ -157,7 +157,7 @@ const crowds = Effect.gen(function*() {
 /** Reads an entry whose load always succeeds: it must not be served after its soft deadline. */
 const readBrief = Effect.suspend(() => {
   const [at, id] = [clock(), `brief ${below(3)}`]
-  return Effect.matchCause(Cached.softTtl(load(id), { key: id, ttl: "1 hour", softTtl: briefMillis }), {
+  return Effect.matchCause(Cached.softTtl(load(id), id, { ttl: "1 hour", softTtl: briefMillis }), {
     onSuccess: (value) => write("brief", { id, value, at }),
     onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
   })

@@ -354,7 +354,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
       const directory = `./${serializer.name}`
       let runs = 0
       const rows = Stream.suspend(() => (runs++, Stream.make({ n: 1 }, { n: 2 }))).pipe(
-        Cached.stream({ key: new Rows(), ttl: "1 hour" }),
+        Cached.stream(new Rows(), { ttl: "1 hour" }),
         Stream.runCollect
       )
       const read = (copied: boolean) =>

@@ -10,7 +10,7 @@ import { schemes } from "../../src/config/schemes.ts"
 import { sized, thirdOf } from "../support/everything.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const answer = Effect.sync(() => 42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+const answer = Effect.sync(() => 42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
 
 interface Line {
   readonly level: string
@@ -46,7 +46,7 @@ describe("fromUrl", () => {
       for (const url of urls) {
         const layer = CacheConfig.fromUrl(url)
         expect(yield* Effect.provide(answer, layer), url).toBe(42)
-        const again = Effect.die("loaded again").pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+        const again = Effect.die("loaded again").pipe(Cached.ttl("answer", { ttl: "1 hour" }))
         const outlives = !url.startsWith("memory")
         expect(Exit.isSuccess(yield* Effect.exit(Effect.provide(again, layer))), url).toBe(outlives)
       }
@@ -56,7 +56,7 @@ describe("fromUrl", () => {
   it.effect("disabled: caches nothing", () =>
     Effect.gen(function*() {
       let loads = 0
-      const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+      const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
       expect(yield* Effect.provide(Effect.all([count, count]), CacheConfig.fromUrl("disabled:"))).toEqual([1, 2])
     }))
 
@@ -74,7 +74,7 @@ describe("fromUrl", () => {
       expect(yield* sizeOf("memory:?maxWeight=1kB", { capacity: 7 })).toBeLessThan(7)
       expect(yield* sizeOf("memory:?capacity=5", { maxWeight: 1, weigher: () => 1 })).toBe(5)
       const strategy = Strategy.ttl({ ttl: "1 hour" })
-      const withStrategy = Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
+      const withStrategy = Effect.succeed(1).pipe(Cached.withStrategy("a"))
       const layer = CacheConfig.fromUrl("memory:?defaults.jitter=0.1", {
         options: { strategy, defaults: { copy: "freeze" } }
       })
@@ -102,7 +102,7 @@ describe("fromUrl", () => {
     Effect.gen(function*() {
       class Text extends CacheKey.Class<Text>()("Text", { payload: {}, success: Schema.String }) {}
       const directory = yield* tempDirectory
-      const long = Effect.succeed("long ".repeat(1000)).pipe(Cached.ttl({ key: new Text({}), ttl: "1 hour" }))
+      const long = Effect.succeed("long ".repeat(1000)).pipe(Cached.ttl(new Text({}), { ttl: "1 hour" }))
       for (const query of ["compress=gzip", "compress=gzip&format=json", "format=json"]) {
         const folder = join(directory, query)
         yield* Effect.provide(long, CacheConfig.fromUrl(`files:${folder.replaceAll("%", "%25")}?${query}`))
@@ -442,7 +442,7 @@ describe("layer", () => {
   it.effect("is disabled by CACHE_DISABLED", () =>
     Effect.gen(function*() {
       let loads = 0
-      const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+      const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
       const twice = (env: Record<string, string>) => {
         loads = 0
         return withEnv(Effect.provide(Effect.all([count, count]), memory()), env)

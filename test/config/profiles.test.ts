@@ -1,7 +1,7 @@
 /** `CacheConfig.profiles`: profiles of key classes from variables and files. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { MemoryStore } from "effect-cached/memory"
@@ -54,7 +54,7 @@ describe("profiles", () => {
       })
       expect(Object.keys(profiles["Weather"]!).toSorted()).toEqual(["jitter", "softTtl", "ttl"])
       const read = Effect.succeed(1).pipe(
-        Cached.softTtl({ key: new Weather({ id: 1 }), ttl: "1 day", softTtl: "1 hour" }),
+        Cached.softTtl(new Weather({ id: 1 }), { ttl: "1 day", softTtl: "1 hour" }),
         Effect.andThen(Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow))
       )
       expect(yield* Effect.provide(read, ofEnv(env))).toMatchObject({ softExpiresAt: 90_000, expiresAt: 600_000 })
@@ -73,7 +73,7 @@ describe("profiles", () => {
         const overridden = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_USER_PAGE_INHERIT: "life" })
         expect(overridden).toMatchObject({ "user/Page": { inherit: "life" } })
         const life = Effect.succeed(1).pipe(
-          Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 day", inherit: false }),
+          Cached.ttl(new Weather({ id: 1 }), { ttl: "1 day", inherit: false }),
           Effect.andThen(Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow))
         )
         const { expiresAt } = yield* Effect.provide(life, ofEnv({ CACHE_PROFILES: text }))
@@ -251,10 +251,7 @@ describe("bad input", () => {
 it.effect("a read follows the variable, and the program does not change", () =>
   Effect.gen(function*() {
     let loads = 0
-    const read = Cached.fn(Weather, {
-      lookup: () => Effect.sync(() => ++loads),
-      strategy: Strategy.ttl({ ttl: "1 day" })
-    })
+    const read = Cached.fn(Weather, () => Effect.sync(() => ++loads), { ttl: "1 day" })
     const { expiresAt } = yield* Effect.andThen(
       read({ id: 1 }),
       Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow)

@@ -182,14 +182,14 @@ const load = (id: string) =>
   })
 
 const cached = (id: string) => {
-  const options = { key: id, ttl: "1 hour" } as const
+  const options = { ttl: "1 hour" } as const
   switch (id) {
     case "late":
-      return Cached.ttl(load(id), { ...options, tags: () => ids[id]! })
+      return Cached.ttl(load(id), id, { ...options, tags: () => ids[id]! })
     case "refreshed":
-      return Cached.refreshAhead(load(id), { ...options, tags: ids[id]!, refreshAfter: 100 })
+      return Cached.refreshAhead(load(id), id, { ...options, tags: ids[id]!, refreshAfter: 100 })
     default:
-      return Cached.ttl(load(id), { ...options, tags: ids[id]! })
+      return Cached.ttl(load(id), id, { ...options, tags: ids[id]! })
   }
 }
 

@@ -88,7 +88,7 @@ describe("perscache", () => {
       const directory = join(yield* tempDirectory, "answers")
       let loads = 0
       const read = Effect.sync(() => (loads++, rows)).pipe(
-        Cached.ttl({ key: weather, ttl: "1 hour" }),
+        Cached.ttl(weather, { ttl: "1 hour" }),
         Effect.provide(CacheLayer.files({ directory, serializer: Yaml, memory: false }))
       )
       for (const damage of ["", "not: [yaml", "- city: Berlin\n  celsius: 99\n"]) {

@@ -34,7 +34,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
         Effect.provide(effect, Layer.provide(CacheLayer.layer, open(directory))) as Effect.Effect<A, E>
       const ids = ["", "a", "a:b", "../../up", "A", "ä/ö\\ü?#%", "x".repeat(5000), "con", " "]
       const get = (id: number) =>
-        Effect.succeed(`user ${id}`).pipe(Cached.ttl({ key: new User({ id }), ttl: "1 hour", tags: ["all"] }))
+        Effect.succeed(`user ${id}`).pipe(Cached.ttl(new User({ id }), { ttl: "1 hour", tags: ["all"] }))
       yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const)), get(1)))
       // The first load that names a new tag creates the tag's marker, and its result is not stored.
       yield* inProcess(get(1))

@@ -58,9 +58,9 @@ describe.each(tiers)("over %s", (_, layer) => {
     inTest(
       layer,
       Effect.gen(function*() {
-        yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "10 minutes" })
+        yield* Cached.ttl(Effect.succeed(1), "k", { ttl: "10 minutes" })
         yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.ttl(Effect.succeed(2), { key: "k", ttl: "1 hour" })).toBe(1)
+        expect(yield* Cached.ttl(Effect.succeed(2), "k", { ttl: "1 hour" })).toBe(1)
         yield* isLeft("59m")
       })
     ))
@@ -70,7 +70,7 @@ describe.each(tiers)("over %s", (_, layer) => {
       layer,
       Effect.gen(function*() {
         let loads = 0
-        const get = Cached.sliding(Effect.sync(() => ++loads), { key: "k", idle: "10 minutes" })
+        const get = Cached.sliding(Effect.sync(() => ++loads), "k", { idle: "10 minutes" })
         for (let i = 0; i < 4; i++) {
           expect(yield* get).toBe(1)
           yield* isLeft("10m")
@@ -107,7 +107,7 @@ it.live("a stored stream that has lost a page and begins otherwise is cut once: 
     const rows = Stream.suspend(() => {
       runs++
       return Stream.fromIterable([1, 2, 3].map((n) => `${runs} ${n} ${"x".repeat(70_000)}`))
-    }).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+    }).pipe(Cached.stream("rows", { ttl: "1 hour" }))
     yield* Effect.gen(function*() {
       yield* Stream.runDrain(rows)
       const second = Effect.map(

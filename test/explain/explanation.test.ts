@@ -24,7 +24,7 @@ const ttl = (
   key: string,
   load: Effect.Effect<unknown, string, Caching.Caching> = Effect.succeed(1),
   more: object = {}
-) => load.pipe(Cached.ttl({ key, ttl: "1 hour", ...more }))
+) => load.pipe(Cached.ttl(key, { ttl: "1 hour", ...more }))
 
 /** The lines about an id, without those about reads. */
 const said = (subject: string | Effect.Effect<unknown, unknown, Caching.Caching>) =>
@@ -242,7 +242,7 @@ describe("the facts", () => {
       kept(over(fake, { memory: false })),
       Effect.gen(function*() {
         class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
-        const user = Effect.succeed(1).pipe(Cached.ttl({ key: new User({ id: 1 }), ttl: "1 hour" }))
+        const user = Effect.succeed(1).pipe(Cached.ttl(new User({ id: 1 }), { ttl: "1 hour" }))
         yield* user
         const [[id, stored]] = [...fake.entries] as [[string, CacheEntry.Stored]]
         const broken = [
@@ -295,7 +295,7 @@ describe("the facts", () => {
         let fails = false
         const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
         const soft = load.pipe(
-          Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds" })
+          Cached.softTtl("a", { ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds" })
         )
         yield* soft
         yield* TestClock.adjust("2 minutes")
@@ -347,11 +347,8 @@ describe("the facts", () => {
         indexes: ["id"],
         tags: ["people"]
       }) {}
-      const user = Cached.fn(User, {
-        lookup: ({ id }) => Effect.succeed(id),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
-      const named = Effect.succeed(1).pipe(Cached.withStrategy({ key: "named" }))
+      const user = Cached.fn(User, ({ id }) => Effect.succeed(id), { ttl: "1 hour" })
+      const named = Effect.succeed(1).pipe(Cached.withStrategy("named"))
       yield* Effect.all([user({ id: 1 }), named])
       for (const explained of [yield* Explanation.of(user({ id: 1 })), yield* Explanation.of(user.key({ id: 1 }))]) {
         expect(explained).toMatchObject({ status: "fresh", keyClass: "User" })
@@ -372,7 +369,7 @@ describe("the facts", () => {
       }
       const lifetime = () => ({ softTtl: 1000, ttl: 1000 })
       const throws = Effect.succeed(1).pipe(
-        Cached.withStrategy({ key: "a", strategy: { name: "throws", decide, lifetime } })
+        Cached.withStrategy("a", { strategy: { name: "throws", decide, lifetime } })
       )
       for (
         const effect of [
@@ -433,11 +430,11 @@ describe("the text", () => {
       )),
       Effect.gen(function*() {
         const secret = Effect.succeed("secret value").pipe(
-          Cached.softTtl({ key: "secret key", ttl: "1 hour", softTtl: "1 minute", tags: ["secret tag"] })
+          Cached.softTtl("secret key", { ttl: "1 hour", softTtl: "1 minute", tags: ["secret tag"] })
         )
         yield* secret
         expect(Explanation.render(yield* Explanation.of(secret))).not.toContain("secret value")
-        yield* start(Effect.never.pipe(Cached.ttl({ key: "secret load", ttl: "1 hour" })))
+        yield* start(Effect.never.pipe(Cached.ttl("secret load", { ttl: "1 hour" })))
         yield* TestClock.adjust("5 minutes")
         const text = yield* report
         expect(text).not.toContain("secret")

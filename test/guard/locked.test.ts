@@ -103,7 +103,7 @@ describe("Guard.locked", () => {
       let loads = 0
       const report = Effect.sync(() => ++loads).pipe(
         Guard.locked({ key: "door" }),
-        Cached.ttl({ key: "report", ttl: "1 hour" })
+        Cached.ttl("report", { ttl: "1 hour" })
       )
       expect(yield* Effect.all([report, report, report], { concurrency: "unbounded" })).toEqual([1, 1, 1])
     }).pipe(Effect.provide(CacheLayer.memory()), onItsOwn))

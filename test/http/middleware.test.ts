@@ -360,7 +360,7 @@ describe("freshness that no field says", () => {
 describe("inherit", () => {
   const names = { ann: "Ann", bob: "Bob" }
   const user = (id: "ann" | "bob") =>
-    Cached.ttl(Effect.sync(() => names[id]), { key: `user:${id}`, ttl: "1 hour", tags: ["users"] })
+    Cached.ttl(Effect.sync(() => names[id]), `user:${id}`, { ttl: "1 hour", tags: ["users"] })
   const page: Handler = (request, run) =>
     Effect.map(
       user(request.headers["accept-language"] === "de" ? "bob" : "ann"),
@@ -1086,7 +1086,7 @@ describe("removal", () => {
   it.effect("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", () =>
     Effect.gen(function*() {
       let loads = 0
-      const data = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "data", ttl: "1 hour" }))
+      const data = Effect.sync(() => ++loads).pipe(Cached.ttl("data", { ttl: "1 hour" }))
       const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
       const { ask } = yield* serving(handler, {
         allowReload: ({ headers }) => headers["x-admin"] === "yes",

@@ -27,7 +27,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
     const versions = new Map(pages.map((page) => [page, 1]))
     const versionOf = (page: string) => {
       const read = Effect.andThen(pause(50), Effect.sync(() => versions.get(page)!))
-      return inherit === undefined ? read : Cached.ttl(read, { key: `version:${page}`, ttl: "1 hour" })
+      return inherit === undefined ? read : Cached.ttl(read, `version:${page}`, { ttl: "1 hour" })
     }
     const bodyOf = (text: string) => {
       const parts = text.match(/.{1,400}/gs)!.map((part) => new TextEncoder().encode(part))

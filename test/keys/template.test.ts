@@ -359,9 +359,7 @@ describe("CacheKey.template as string key", () => {
     Effect.gen(function*() {
       let loads = 0
       const key = CacheKey.template("user:{id}", { id: Schema.Int })
-      const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), {
-        strategy: Strategy.untilInvalidated
-      })
+      const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), { strategy: "untilInvalidated" })
       expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
       expect(yield* Cached.has("user:1")).toBe(true)
       // CA-50: targets.
@@ -393,10 +391,7 @@ describe("CacheKey.template as tag", () => {
 
       const read = (id: number, value: typeof Document.Type) =>
         Effect.succeed(value).pipe(
-          Cached.untilInvalidated({
-            key: new Doc({ id }),
-            tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)]
-          })
+          Cached.untilInvalidated(new Doc({ id }), { tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)] })
         )
       yield* read(1, { owner: "Ada", readers: [{ id: 5 }] })
       yield* read(2, { owner: null, readers: [{ id: 5 }, { id: 6 }] })
@@ -420,7 +415,7 @@ describe("CacheKey.template as tag", () => {
       }) {}
       const ada = new Item({ id: 1, user: { name: "Ada" } })
       const bob = new Item({ id: 2, user: { name: "Bob" } })
-      for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated({ key }))
+      for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated(key))
       yield* Cached.invalidateTag(tag({ user: { name: "Ada" } }))
       expect([yield* Cached.has(ada), yield* Cached.has(bob)]).toEqual([false, true])
     }).pipe(Effect.provide(CacheLayer.memory())))
@@ -507,7 +502,7 @@ describe("CacheKey.template as id of a class", () => {
         indexes: ["city"],
         id: CacheKey.template("{city}/{n}", fields)
       }) {}
-      yield* Effect.succeed("x").pipe(Cached.untilInvalidated({ key: new Page({ city: "Rome", n: 1 }) }))
+      yield* Effect.succeed("x").pipe(Cached.untilInvalidated(new Page({ city: "Rome", n: 1 })))
       yield* Cached.invalidateWhere(Page, { city: "Rome" })
       expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
       const page = Cached.fn("Named", {

@@ -27,7 +27,7 @@ const counting = () => {
     Effect.sync(() => {
       count.loads++
       return { city, celsius: 21.5, at: new Date(0) }
-    }).pipe(Cached.ttl({ key: new Weather({ city }), ttl: "10 minutes", tags: ["weather"] }))
+    }).pipe(Cached.ttl(new Weather({ city }), { ttl: "10 minutes", tags: ["weather"] }))
   return { count, weather }
 }
 
@@ -115,7 +115,7 @@ describe("CacheLayer.files", () => {
         Effect.sync(() => {
           loads++
           return value
-        }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Effect.provide(
         Effect.gen(function*() {
           for (const value of [null, "", 0, false, [1, { a: "é" }]]) {
@@ -134,8 +134,7 @@ describe("CacheLayer.files", () => {
   it.effect("ten results of 2 KB in 5000 bytes: two stay (F21)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const cached = (i: number) =>
-        Effect.succeed("x".repeat(2048)).pipe(Cached.ttl({ key: `result ${i}`, ttl: "1 hour" }))
+      const cached = (i: number) => Effect.succeed("x".repeat(2048)).pipe(Cached.ttl(`result ${i}`, { ttl: "1 hour" }))
       const layer = CacheLayer.files({ directory, maxSize: 5000 })
       yield* Effect.provide(Effect.forEach(Array.from({ length: 10 }, (_, i) => i), cached), layer)
       expect(list(directory)).toEqual([8, 9].flatMap((i) => [`result+${i}.json`, `result+${i}.meta.json`]).toSorted())

@@ -12,7 +12,7 @@ import { warningsOf } from "../support/logged.ts"
 class A extends Context.Service<A, Caching.Shape>()("A") {}
 class B extends Context.Service<B, Caching.Shape>()("B") {}
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 /** Each over a store of its own, also where that store is a constant. */
 const both = ({ layer }: Cache) =>
@@ -151,7 +151,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       let loads = 0
       const strategy = Strategy.ttl({ ttl: "1 hour" })
       const square = Cached.withCache(
-        Cached.fn(Squared, { lookup: ({ n }) => Effect.sync(() => n * n + 1000 * loads++), strategy }),
+        Cached.fn(Squared, ({ n }) => Effect.sync(() => n * n + 1000 * loads++), { strategy }),
         A
       )
       expect(yield* square({ n: 2 })).toBe(4)
@@ -167,10 +167,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* square({ n: 2 })).toBe(2004)
 
       const squares = Cached.withCache(
-        Cached.many(Squared, {
-          lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))),
-          strategy
-        }),
+        Cached.many(Squared, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))), { strategy }),
         A
       )
       expect(yield* squares([{ n: 2 }, { n: 3 }])).toEqual([Exit.succeed(2004), Exit.succeed(9)])
@@ -272,7 +269,7 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       let up = true
       const source = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
-        Cached.softTtl({ key: "source", ttl: "1 hour", softTtl: "1 minute" }),
+        Cached.softTtl("source", { ttl: "1 hour", softTtl: "1 minute" }),
         Cached.withCache(B)
       )
       const { counts, load } = counting()
@@ -290,27 +287,25 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       const strategy = Strategy.ttl({ ttl: "1 hour" })
       const inner = Cached.withCache(
-        Cached.fn(Squared, {
-          lookup: ({ n }) =>
-            Effect.gen(function*() {
-              expect(yield* Cached.previous(Squared)).toEqual(Option.none())
-              yield* Cached.annotate({ ttl: 0, tags: ["inner"] })
-              return n * n
-            }),
-          strategy
-        }),
+        Cached.fn(Squared, ({ n }) =>
+          Effect.gen(function*() {
+            expect(yield* Cached.previous(Squared)).toEqual(Option.none())
+            yield* Cached.annotate({ ttl: 0, tags: ["inner"] })
+            return n * n
+          }), { strategy }),
         B
       )
-      const outer = Cached.withCache(Cached.fn(Squared, { lookup: inner, strategy }), A)
+      const outer = Cached.withCache(Cached.fn(Squared, inner, { strategy }), A)
       yield* outer({ n: 2 })
       expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       yield* outer.refresh({ n: 2 })
       expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       const many = Cached.withCache(
-        Cached.many(Squared, {
-          lookup: (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
-          strategy
-        }),
+        Cached.many(
+          Squared,
+          (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
+          { strategy }
+        ),
         B
       )
       yield* get(many([{ n: 2 }]), "many").pipe(Cached.withCache(A))

@@ -53,11 +53,11 @@ describe("routed", () => {
       const lifeOf = (key: string | User) =>
         Effect.map(Cached.expiresIn(key as string), Option.map((left) => Math.round(Duration.toHours(left))))
       const [user, other] = [new User({ id: 1 }), new User({ id: 2 })]
-      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: user }))
-      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
+      yield* Effect.succeed(1).pipe(Cached.withStrategy(user))
+      yield* Effect.succeed(1).pipe(Cached.withStrategy("a"))
       expect([yield* lifeOf(user), yield* lifeOf("a")]).toEqual([Option.some(2), Option.some(1)])
       // A route without a strategy does not use that of another route.
-      expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy({ key: "text:a" })))))
+      expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy("text:a")))))
         .toContain("strategy")
       yield* Cached.set(user, 2)
       yield* Cached.setMany<string | User>([[other, 2], ["a", 2], ["text:b", 2]])
@@ -74,7 +74,7 @@ describe("routed", () => {
   it.effect("keeps each entry in the cache of its class, or of the longest prefix of its key", () => {
     const { layer, sizes } = setUp()
     return Effect.gen(function*() {
-      const read = (key: string | User | Page) => Effect.succeed(1).pipe(Cached.ttl({ key: key as string, ttl }))
+      const read = (key: string | User | Page) => Effect.succeed(1).pipe(Cached.ttl(key as string, { ttl }))
       for (const key of [new User({ id: 1 }), "text:a", "text:b", "text:plain:a", "other", new Page({ id: 1 })]) {
         yield* read(key)
         expect(yield* Cached.has(key as string)).toBe(true)
@@ -102,13 +102,10 @@ describe("routed", () => {
       expect(yield* Cached.getMany([])).toEqual([])
 
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) => {
-          calls.push(keys.length)
-          return Effect.succeed(keys.map(({ id }) => id % 3 === 0 ? Exit.fail("none") : Exit.succeed(id)))
-        },
-        strategy: Strategy.ttl({ ttl })
-      })
+      const users = Cached.many(User, (keys) => {
+        calls.push(keys.length)
+        return Effect.succeed(keys.map(({ id }) => id % 3 === 0 ? Exit.fail("none") : Exit.succeed(id)))
+      }, { ttl })
       const all = Array.from({ length: 100 }, (_, id) => ({ id }))
       const exits = yield* users(all)
       expect(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : -1)).toEqual(
@@ -152,14 +149,14 @@ describe("routed", () => {
   it.effect("counts, lists, ranks and reports all caches", () => {
     const { layer } = setUp()
     return Effect.gen(function*() {
-      const read = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl }))
+      const read = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl }))
       const events: Array<string> = []
       const seen = Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => void events.push(_tag)))
       const watching = yield* Effect.forkChild(seen, { startImmediately: true })
       yield* Effect.forEach(["a", "text:a", "text:a", "text:a", "a"], read)
       yield* settle
       yield* Fiber.interrupt(watching)
-      const user = Effect.succeed(1).pipe(Cached.ttl({ key: new User({ id: 1 }), ttl }))
+      const user = Effect.succeed(1).pipe(Cached.ttl(new User({ id: 1 }), { ttl }))
       yield* Effect.andThen(user, user)
       const stats = yield* Cached.stats
       expect(stats).toMatchObject({ hits: 4, misses: 3, loads: 3, size: 3, hitRatio: 4 / 7 })
@@ -202,8 +199,8 @@ describe("routed", () => {
   it.effect("limits a result by what its load reads in another route", () => {
     const { layer } = setUp()
     return Effect.gen(function*() {
-      const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "text:inner", ttl: "1 minute" }))
-      yield* inner.pipe(Cached.ttl({ key: "outer", ttl }))
+      const inner = Effect.succeed(1).pipe(Cached.ttl("text:inner", { ttl: "1 minute" }))
+      yield* inner.pipe(Cached.ttl("outer", { ttl }))
       const { expiresAt } = Option.getOrThrow(yield* Cached.getEntry("outer"))
       expect(expiresAt).toBe(60_000)
     }).pipe(Effect.provide(layer))
@@ -213,7 +210,7 @@ describe("routed", () => {
     const { layer, sizes } = setUp()
     return Effect.gen(function*() {
       let runs = 0
-      const numbers = Stream.suspend(() => Stream.make(++runs, 2)).pipe(Cached.stream({ key: "text:numbers", ttl }))
+      const numbers = Stream.suspend(() => Stream.make(++runs, 2)).pipe(Cached.stream("text:numbers", { ttl }))
       expect(yield* Stream.runCollect(numbers)).toEqual([1, 2])
       expect(yield* Stream.runCollect(numbers)).toEqual([1, 2])
       expect((yield* sizes)[2]).toBeGreaterThan(0)

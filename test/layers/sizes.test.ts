@@ -68,7 +68,7 @@ describe("a size", () => {
 
   it.each(sizes)("%s is a maxSize, a minSize and a maxBytes, and no other text is needed", (size) => {
     Cached.tapStore({ maxSize: size, minSize: size })
-    Cached.stream({ key: "k", ttl: "1 hour", maxBytes: size })
+    Cached.stream("k", { ttl: "1 hour", maxBytes: size })
     expect(() => Cached.tapStore({ maxSize: size, minSize: "1 PB" })).toThrow("below minSize")
   })
 
@@ -76,7 +76,7 @@ describe("a size", () => {
     expect(() => CacheLayer.memory({ maxWeight: size, weigher: bytes })).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.disk({ directory: "x", maxSize: size })).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.redis({ url: "redis://localhost", maxValue: size })).toThrow(CacheError.CacheConfigError)
-    expect(() => Cached.stream({ key: "k", ttl: "1 hour", maxBytes: size })).toThrow(CacheError.CacheConfigError)
+    expect(() => Cached.stream("k", { ttl: "1 hour", maxBytes: size })).toThrow(CacheError.CacheConfigError)
     expect(() => Weigher.atMost(bytes, typeof size === "number" && size > 0 ? 0 : size)).toThrow(
       CacheError.CacheConfigError
     )

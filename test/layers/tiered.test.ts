@@ -24,7 +24,7 @@ const counting = (key: string, options?: { readonly tags?: ReadonlyArray<string>
     origin.loads++
     return origin.value
   })
-  return { origin, read: load.pipe(Cached.ttl({ key, ttl: "1 hour", ...options })) }
+  return { origin, read: load.pipe(Cached.ttl(key, { ttl: "1 hour", ...options })) }
 }
 
 const messageOf = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -76,7 +76,7 @@ describe("tiered", () => {
     Effect.gen(function*() {
       const [middle, last] = [MemoryStore.make(), MemoryStore.make()]
       const text = "many ".repeat(1000)
-      const read = Effect.succeed(text).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed(text).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const sizeIn = (store: Store.Store) => Effect.map(store.get("k", []), ({ entry }) => entry!.payload.length)
       const plain = CacheLayer.tiered([cacheOver(middle), cacheOver(last)])
       const small = CacheLayer.tiered([
@@ -306,7 +306,7 @@ describe("tiered", () => {
       const layer = CacheLayer.tiered([CacheLayer.memory(), tier("middle"), tier("last")])
       const late = Effect.never.pipe(
         Effect.onInterrupt(() => Effect.sync(() => order.push("load"))),
-        Cached.ttl({ key: "k", ttl: "1 hour" })
+        Cached.ttl("k", { ttl: "1 hour" })
       )
       yield* running(layer, Effect.forkDetach(late, { startImmediately: true }).pipe(Effect.tap(() => settle))).pipe(
         Effect.forkChild,

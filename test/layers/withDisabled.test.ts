@@ -20,14 +20,14 @@ type Change = Effect.Effect<unknown, unknown, Caching.Caching>
 const counting = () => {
   const count = { loads: 0 }
   const load = Effect.sync(() => ++count.loads)
-  return { count, load, read: load.pipe(Cached.ttl({ key: "count", ttl: "1 hour" })) }
+  return { count, load, read: load.pipe(Cached.ttl("count", { ttl: "1 hour" })) }
 }
 
 describe("withDisabled", () => {
   it.effect("\"get\": every read loads, and its result is stored", () =>
     Effect.gen(function*() {
       const { load, read } = counting()
-      const many = Cached.many(Item, { lookup: (items) => Effect.forEach(items, () => Effect.exit(load)), strategy })
+      const many = Cached.many(Item, (items) => Effect.forEach(items, () => Effect.exit(load)), { strategy })
       const program = Effect.gen(function*() {
         expect(yield* Effect.all([read, read])).toEqual([1, 2])
         expect(yield* many([{ id: 1 }])).toMatchObject([{ value: 3 }])
@@ -42,7 +42,7 @@ describe("withDisabled", () => {
   it.effect("\"set\": nothing is stored, not even inside a load, by hand or in a transaction", () =>
     Effect.gen(function*() {
       const { count, read } = counting()
-      const outer = read.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+      const outer = read.pipe(Cached.ttl("outer", { ttl: "1 hour" }))
       const program = Effect.gen(function*() {
         yield* Effect.all([outer, outer, read])
         expect(count.loads).toBe(3)
@@ -50,7 +50,7 @@ describe("withDisabled", () => {
         yield* Cached.setMany([["b", 1]], { ttl: "1 hour" })
         yield* Transaction.run(Effect.andThen(Cached.set("c", 1, { ttl: "1 hour" }), read))
         yield* Transaction.run(Transaction.run(Cached.set("d", 1, { ttl: "1 hour" })))
-        const inLoad = Cached.set("e", 1, { ttl: "1 hour" }).pipe(Cached.ttl({ key: "load", ttl: "1 hour" }))
+        const inLoad = Cached.set("e", 1, { ttl: "1 hour" }).pipe(Cached.ttl("load", { ttl: "1 hour" }))
         yield* inLoad
         expect(yield* Cached.size).toBe(0)
       })
@@ -82,7 +82,7 @@ describe("withDisabled", () => {
       ]
       for (const [operation, change] of changes) {
         expect(yield* stays([operation], change), operation).toBe(true)
-        const inLoad = Effect.asVoid(Effect.orDie(change)).pipe(Cached.ttl({ key: "load", ttl: "1 hour" }))
+        const inLoad = Effect.asVoid(Effect.orDie(change)).pipe(Cached.ttl("load", { ttl: "1 hour" }))
         expect(yield* stays([operation], inLoad), operation).toBe(true)
         expect(yield* stays([], change), operation).toBe(false)
       }

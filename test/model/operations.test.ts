@@ -132,7 +132,7 @@ const stepper = (unit: number) => {
       }
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
-        expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
+        expect(yield* Cached.ttl(Effect.succeed(n), key, { ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
         // A value with a ttl of zero is not stored: a stale one stays.
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
@@ -140,14 +140,13 @@ const stepper = (unit: number) => {
       case "softTtl, failing": {
         const strategy = Strategy.softTtl({ ttl: () => 10 * unit, softTtl: 10 * unit })
         const exit = yield* Effect.exit(
-          Cached.withStrategy(Effect.fail("down"), { key, tags, strategy, retryAfter: 0 })
+          Cached.withStrategy(Effect.fail("down"), key, { tags, strategy, retryAfter: 0 })
         )
         expect(exit).toEqual(entry === undefined ? Exit.fail("down") : Exit.succeed(entry.value))
         break
       }
       case "refreshAhead": {
-        const read = Cached.refreshAhead(Effect.succeed(n), {
-          key,
+        const read = Cached.refreshAhead(Effect.succeed(n), key, {
           ttl: () => 20 * unit,
           refreshAfter: 20 * unit,
           tags

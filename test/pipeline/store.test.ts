@@ -20,17 +20,14 @@ const paid = (strategy: object = Strategy.ttl({ ttl: "30 days" }), name = "Row")
     error: Schema.String
   }) {}
   const seen: Array<number> = []
-  const through = Cached.many(Row, {
-    lookup: (keys) =>
-      Effect.delay(
-        Effect.sync(() => {
-          seen.push(...keys.map(({ n }) => n))
-          return keys.map(({ n }) => n < 0 ? Exit.fail("none") : Exit.succeed(`${n}`))
-        }),
-        "20 millis"
-      ),
-    strategy: strategy as never
-  })
+  const through = Cached.many(Row, (keys) =>
+    Effect.delay(
+      Effect.sync(() => {
+        seen.push(...keys.map(({ n }) => n))
+        return keys.map(({ n }) => n < 0 ? Exit.fail("none") : Exit.succeed(`${n}`))
+      }),
+      "20 millis"
+    ), { strategy: strategy as never })
   return { through, seen }
 }
 
@@ -350,16 +347,13 @@ describe("numbers", () => {
       const inner = paid(undefined, "Inner")
       class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.String }) {}
       let outer = 0
-      const through = Cached.many(Outer, {
-        lookup: (keys) => {
-          outer += keys.length
-          return Effect.map(
-            inner.through(keys.map(({ n }) => ({ n: n + 100 }))),
-            (exits) => exits.map((exit) => Exit.mapError(exit, String)) as never
-          )
-        },
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const through = Cached.many(Outer, (keys) => {
+        outer += keys.length
+        return Effect.map(
+          inner.through(keys.map(({ n }) => ({ n: n + 100 }))),
+          (exits) => exits.map((exit) => Exit.mapError(exit, String)) as never
+        )
+      }, { ttl: "1 hour" })
       const both = yield* Effect.forkChild(
         Effect.all([run(through, rows(1, 2)), CachePolicy.bypass(run(through, rows(1, 2, 2)))])
       )

@@ -26,7 +26,7 @@ const layers = {
 const fill = Effect.gen(function*() {
   for (let i = 0; i < count; i++) {
     const key = `key ${i}`
-    yield* Cached.ttl(Effect.sync(() => new Array(50).fill(i)), { key, ttl: "1 hour", tags: ["tag"] })
+    yield* Cached.ttl(Effect.sync(() => new Array(50).fill(i)), key, { ttl: "1 hour", tags: ["tag"] })
   }
 })
 

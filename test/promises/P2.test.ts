@@ -24,8 +24,7 @@ const invalidations: ReadonlyArray<Invalidation> = [
 
 const everyInvalidation = invalidations.map(([name, run]) => ({ name, run }))
 
-const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) =>
-  load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -62,7 +61,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         Effect.gen(function*() {
           const { load } = counting(1000)
           const get = load.pipe(
-            Cached.refreshAhead({ key: "k", ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
+            Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
           )
           const first = yield* start(get)
           yield* TestClock.adjust("1 second")
@@ -95,7 +94,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     it.effect("a tag that is known only after the load kills it, for readers after the invalidation too", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: () => ["late"] }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: () => ["late"] }))
         const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
         yield* Cached.invalidateTag("late")
@@ -166,7 +165,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* Cached.set("other", 1)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
         // "k" was evicted: both of these ask the store, and are answered after the invalidation
-        const reader = yield* start(Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const reader = yield* start(Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         const looker = yield* start(Cached.getOption("k"))
         yield* TestClock.adjust("50 millis")
         yield* Cached.invalidate("k")
@@ -176,7 +175,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* Fiber.join(looker)
         fake.behave = () => ({})
         expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
-        expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+        expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))
     })
 
@@ -189,7 +188,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const looker = yield* start(Cached.getOption("k"))
         yield* settle
         fake.behave = () => ({})
-        const refreshed = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+        const refreshed = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
         expect(yield* refreshed).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(yield* Fiber.join(looker)).toEqual(Option.some("old"))
@@ -209,7 +208,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const setter = yield* start(Cached.set("k", "new", { tags: ["t"] }))
         yield* Cached.set("other", 2)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(200) } : {}
-        const reader = yield* start(Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const reader = yield* start(Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* TestClock.adjust("100 millis")
         yield* Fiber.join(setter)
         yield* TestClock.adjust("1 second")
@@ -298,7 +297,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       yield* Cached.set("kept", 1)
       yield* Cached.invalidateMany(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
       expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
-      yield* Effect.succeed(2).pipe(Cached.ttl({ key: "k1", ttl: "1 hour" }))
+      yield* Effect.succeed(2).pipe(Cached.ttl("k1", { ttl: "1 hour" }))
       expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
@@ -314,7 +313,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       fake.behave = () => ({})
       yield* TestClock.adjust("1 minute")
       expect(fake.entries.size).toBe(0)
-      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k39", ttl: "1 hour" }))
+      yield* Effect.succeed("new").pipe(Cached.ttl("k39", { ttl: "1 hour" }))
       expect(fake.entries.has("k39")).toBe(true)
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
@@ -330,7 +329,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       fake.behave = () => ({})
       yield* TestClock.adjust("2 minutes")
       expect(fake.entries.size).toBe(0)
-      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(fake.entries.size).toBe(1)
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })

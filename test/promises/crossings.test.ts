@@ -57,9 +57,9 @@ describe("P1 · an entry that another program has changed before the lease was g
       const { program } = fleet()
       const [here, there] = [yield* program, yield* program]
       const { counts, load } = counting(1000)
-      const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+      const read = Cached.ttl(load, "k", { ttl: "1 hour" })
       // From here on it looks every 50 ms.
-      yield* here(Cached.ttl(Effect.succeed(0), { key: "other", ttl: "1 hour" }))
+      yield* here(Cached.ttl(Effect.succeed(0), "other", { ttl: "1 hour" }))
       yield* there(Cached.set("k", 7))
       yield* there(Cached.invalidate("k"))
       const first = yield* start(here(read))
@@ -78,7 +78,7 @@ describe("P2 · an entry that another program has invalidated", () => {
       const [here, there] = [yield* program, yield* program]
       const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
       const read = Effect.suspend(() => load.run).pipe(
-        Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+        Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" })
       )
       expect(yield* here(read)).toBe("old")
       yield* TestClock.adjust("2 minutes")
@@ -87,7 +87,7 @@ describe("P2 · an entry that another program has invalidated", () => {
       const leader = yield* start(Effect.exit(there(
         Effect.fail("down").pipe(
           Effect.delay("2 seconds"),
-          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          Cached.ttl("k", { ttl: "1 hour" }),
           CachePolicy.refresh
         )
       )))
@@ -111,7 +111,7 @@ describe("P3 · a read that is interrupted", () => {
       const here = yield* program
       const there = yield* program
       const { load } = counting()
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       answering.millis = (operation) => operation === "acquire" ? 100 : 0
       const first = yield* start(here(read))
       yield* TestClock.adjust("50 millis")
@@ -131,10 +131,10 @@ describe("P6 · a refresh that leaves the load to another program", () => {
       const { answering, program } = fleet()
       const [here, there] = [yield* program, yield* program]
       const { load } = counting()
-      const ahead = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+      const ahead = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
       expect(yield* here(ahead)).toBe(1)
       yield* TestClock.adjust("1 minute")
-      const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+      const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
       yield* start(there(slow))
       yield* settle
       answering.millis = (operation) => operation === "acquire" ? 100 : 0
@@ -142,7 +142,7 @@ describe("P6 · a refresh that leaves the load to another program", () => {
       yield* TestClock.adjust("50 millis")
       yield* here(Cached.set("k", 70))
       yield* TestClock.adjust("50 millis")
-      const newest = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 second" }))
+      const newest = load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: "1 second" }))
       const next = yield* start(here(newest))
       yield* TestClock.adjust("100 millis")
       const answer = ended(next)
@@ -160,7 +160,7 @@ describe("a strategy of the user's that moves deadlines", () => {
         name: "mine",
         touch: (_entry, now) => now + 600_000
       }
-      const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+      const read = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* Cached.set("k", 100, { ttl: "1 minute" })
       expect(yield* read).toBe(100)
       expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
@@ -177,7 +177,7 @@ describe("touch, for less than the value's own ttl", () => {
       const { answering, program } = fleet()
       const here = yield* program
       const { counts, load } = counting(10)
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       answering.millis = (asked) => asked === operation ? 100 : 0
       const first = yield* start(here(read))
       yield* TestClock.adjust(operation === "commit" ? 50 : 5)
@@ -225,7 +225,7 @@ describe("whatever the step at which it is interrupted", () => {
             cache.layer(),
             Effect.gen(function*() {
               const { counts, load } = counting()
-              const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+              const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
               yield* read
               const hasEnded = yield* cutAfter(
                 steps,
@@ -252,7 +252,7 @@ describe("whatever the step at which it is interrupted", () => {
           const hasEnded = yield* within(
             cache.layer(),
             Effect.gen(function*() {
-              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], lease: true }))
+              const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], lease: true }))
               const hasEnded = yield* cutAfter(steps, read)
               const next = yield* start(read)
               yield* settle
@@ -289,7 +289,7 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
     yield* Effect.provide(Cached.invalidateAll(Page), other)
     yield* TestClock.adjust("100 millis")
@@ -305,7 +305,7 @@ it.effect("P2 · a process that was stopped uses nothing that the disk has answe
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
     yield* Effect.provide(Cached.invalidateAll(Page), other)
     // A second has gone by, and its timers have not run yet.

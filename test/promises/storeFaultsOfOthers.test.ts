@@ -17,7 +17,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 const stores = [
   { kind: "asynchronous", make: () => fakeStore().store },
@@ -108,7 +108,7 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
       const { load } = counting()
       const before = compiled
       for (let i = 0; i < 100; i++) {
-        yield* load.pipe(Cached.ttl({ key: new Report({ n: i % 10 }), ttl: "1 hour" }))
+        yield* load.pipe(Cached.ttl(new Report({ n: i % 10 }), { ttl: "1 hour" }))
         yield* Cached.getOption(new Report({ n: i % 10 }))
       }
       expect(compiled - before).toBe(1)
@@ -121,7 +121,7 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
     const layer = { layer: Layer.succeed(Store.Store, store) }
     return Effect.gen(function*() {
       const { load } = counting()
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* within(over(layer, { memory }), read)
       const stored = (yield* store.get(CacheKey.id(key), [])).entry!
       for (const text of ["not json", "\"text\"", ""]) {

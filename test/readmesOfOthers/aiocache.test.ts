@@ -36,15 +36,12 @@ describe("aiocache", () => {
       {}
       const dict: Record<string, string> = { a: "Z", b: "Y", c: "X", d: "W" }
       const calls: Array<ReadonlyArray<string>> = []
-      const multiCachedIds = Cached.many(Value, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.map(({ id }) => id))
-            // "d" beside whatever was asked for
-            return new Map([...keys.map(({ id }) => id), "d"].map((id) => [new Value({ id }), Exit.succeed(dict[id]!)]))
-          }),
-        strategy: Strategy.untilInvalidated
-      })
+      const multiCachedIds = Cached.many(Value, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.map(({ id }) => id))
+          // "d" beside whatever was asked for
+          return new Map([...keys.map(({ id }) => id), "d"].map((id) => [new Value({ id }), Exit.succeed(dict[id]!)]))
+        }), { strategy: "untilInvalidated" })
       const ids = (...ids: ReadonlyArray<string>) => ids.map((id) => ({ id }))
       expect(yield* Effect.all(yield* multiCachedIds(ids("a", "b")))).toEqual(["Z", "Y"])
       expect(yield* Effect.all(yield* multiCachedIds(ids("a", "b", "c")))).toEqual(["Z", "Y", "X"])
@@ -56,11 +53,9 @@ describe("aiocache", () => {
     "AI-25 · Fibonacci(%i): each number is computed once, n + 1 in all",
     (n) =>
       Effect.gen(function*() {
-        const fib = Cached.recursive(Fib, {
-          lookup: ({ n }, self) =>
-            n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
-          strategy: Strategy.untilInvalidated
-        })
+        const fib = Cached.recursive(Fib, ({ n }, self) =>
+          n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) =>
+            a + b), { strategy: "untilInvalidated" })
         const [a] = Array.from({ length: n }).reduce<readonly [bigint, bigint]>(([a, b]) => [b, a + b], [0n, 1n])
         expect(yield* fib({ n })).toBe(a)
         // For 1 the recursion does not get to 0.

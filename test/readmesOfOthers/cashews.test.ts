@@ -26,7 +26,7 @@ describe("cashews' README", () => {
     Effect.gen(function*() {
       const { call, state } = api()
       const longRunningFunction = (request: { readonly user: { readonly uid: string } }) =>
-        call.pipe(Cached.ttl({ key: `user:${request.user.uid}`, ttl: "3h" }))
+        call.pipe(Cached.ttl(`user:${request.user.uid}`, { ttl: "3h" }))
       const request = { user: { uid: "ada" } }
       yield* longRunningFunction(request)
       yield* longRunningFunction(request)
@@ -65,7 +65,7 @@ describe("cashews' README", () => {
   it.effect("disabled: for a part of a program, single commands, and altogether", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const get = call.pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const get = call.pipe(Cached.ttl("k", { ttl: "1h" }))
       yield* get
       yield* get.pipe(CachePolicy.bypass)
       expect(state.calls).toBe(2)
@@ -78,7 +78,7 @@ describe("cashews' README", () => {
     Effect.gen(function*() {
       const { call, state } = api()
       const getStatus = (name: string) =>
-        call.pipe(Cached.failover({ key: `get_status:name:${name}`, ttl: "2h", fallbackOn: ["ValueError"] }))
+        call.pipe(Cached.failover(`get_status:name:${name}`, { ttl: "2h", fallbackOn: ["ValueError"] }))
       expect(yield* getStatus("a")).toEqual({ status: 1 })
       expect(yield* getStatus("a")).toEqual({ status: 2 })
       state.error = new ValueError()
@@ -91,7 +91,7 @@ describe("cashews' README", () => {
   it.effect("failover: failures by default, for all", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const getStatus = call.pipe(Cached.failover({ key: "get_status", ttl: "2h" }))
+      const getStatus = call.pipe(Cached.failover("get_status", { ttl: "2h" }))
       yield* getStatus
       state.error = new ValueError()
       expect(yield* getStatus).toEqual({ status: 1 })
@@ -103,7 +103,7 @@ describe("cashews' README", () => {
     Effect.gen(function*() {
       const { call, state } = api()
       const get = (options: { readonly refreshAfter?: number }) =>
-        call.pipe(Cached.maxHits({ key: `get:${options.refreshAfter}`, ttl: "2h", hits: 100, ...options }))
+        call.pipe(Cached.maxHits(`get:${options.refreshAfter}`, { ttl: "2h", hits: 100, ...options }))
       for (let i = 0; i < 101; i++) yield* get({})
       expect(state.calls).toBe(1)
       yield* get({})
@@ -119,7 +119,7 @@ describe("cashews' README", () => {
   it.effect("early: after seven minutes the value is refreshed in the background", () =>
     Effect.gen(function*() {
       const { call } = api()
-      const get = call.pipe(Cached.refreshAhead({ key: "get", ttl: "10m", refreshAfter: "7m" }))
+      const get = call.pipe(Cached.refreshAhead("get", { ttl: "10m", refreshAfter: "7m" }))
       const first = yield* get
       yield* TestClock.adjust("7 minutes")
       const early = yield* get
@@ -130,7 +130,7 @@ describe("cashews' README", () => {
   it.effect("soft: after seven minutes a new result, or the old one where that fails; after ten the failure", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const get = call.pipe(Cached.softTtl({ key: "get", ttl: "10m", softTtl: "7m" }))
+      const get = call.pipe(Cached.softTtl("get", { ttl: "10m", softTtl: "7m" }))
       yield* get
       yield* TestClock.adjust("7 minutes")
       expect(yield* get).toEqual({ status: 2 })
@@ -144,16 +144,16 @@ describe("cashews' README", () => {
   it.effect("locked: exactly one call for all concurrent callers", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const get = call.pipe(Cached.ttl({ key: "get", ttl: "10m" }))
+      const get = call.pipe(Cached.ttl("get", { ttl: "10m" }))
       yield* Effect.all(Array.from({ length: 100 }, () => get), { concurrency: "unbounded" })
       expect(state.calls).toBe(1)
     }).pipe(provided))
 
   it.effect("condition: no None, no \"test\", and nothing that was quick", () =>
     Effect.gen(function*() {
-      yield* Effect.succeed(null).pipe(Cached.ttl({ key: "none", ttl: "1h", storeIf: (value) => value !== null }))
-      yield* Effect.succeed("test").pipe(Cached.ttl({ key: "test", ttl: "1h", storeIf: (value) => value !== "test" }))
-      yield* Effect.succeed("quick").pipe(Cached.ttl({ key: "quick", ttl: "1h", minLoad: "3s" }))
+      yield* Effect.succeed(null).pipe(Cached.ttl("none", { ttl: "1h", storeIf: (value) => value !== null }))
+      yield* Effect.succeed("test").pipe(Cached.ttl("test", { ttl: "1h", storeIf: (value) => value !== "test" }))
+      yield* Effect.succeed("quick").pipe(Cached.ttl("quick", { ttl: "1h", minLoad: "3s" }))
       expect(yield* Cached.size).toBe(0)
     }).pipe(provided))
 
@@ -169,7 +169,7 @@ describe("cashews' README", () => {
         readonly getName = Cached.fn(
           (user: string, version = "v1") => `${this.host}:name:${user}:${version}`,
           () => call,
-          { strategy: Strategy.ttl({ ttl: "2h" }) }
+          { ttl: "2h" }
         )
       }
       yield* new MyClass("http://example.com").getName("me", "v2")
@@ -180,7 +180,7 @@ describe("cashews' README", () => {
         (item: { readonly price: number; readonly currency: string }) =>
           `price-${item.price.toFixed(2)}:${item.currency.toUpperCase()}`,
         () => call,
-        { strategy: Strategy.ttl({ ttl: "2h" }) }
+        { ttl: "2h" }
       )
       expect(price.key({ price: 10, currency: "usd" })).toBe("price-10.00:USD")
     }).pipe(provided))
@@ -188,15 +188,12 @@ describe("cashews' README", () => {
   it.effect("ttl: a number, a Duration, text, and a function", () =>
     Effect.gen(function*() {
       const get = (itemId: number, ttl: Parameters<typeof Cached.touch>[1]) =>
-        Effect.succeed(itemId).pipe(Cached.ttl({ key: `${itemId}`, ttl }))
+        Effect.succeed(itemId).pipe(Cached.ttl(`${itemId}`, { ttl }))
       yield* get(1, 60 * 10 * 1000)
       yield* get(2, Duration.minutes(10))
       yield* get(3, "10m")
       class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int }) {}
-      const item = Cached.fn(Item, {
-        lookup: ({ id }) => Effect.succeed(id),
-        strategy: Strategy.ttl({ ttl: (_, { id }) => id > 10 ? "2h" : "1h" })
-      })
+      const item = Cached.fn(Item, ({ id }) => Effect.succeed(id), { ttl: (_, { id }) => id > 10 ? "2h" : "1h" })
       yield* item({ id: 11 })
       const lives = yield* Effect.forEach(["1", "2", "3", item.key({ id: 11 })], Cached.expiresIn)
       expect(lives.map(Option.map(Duration.toMinutes))).toEqual([10, 10, 10, 120].map(Option.some))
@@ -205,12 +202,8 @@ describe("cashews' README", () => {
   it.effect("invalidation: after what changes the data, by pattern and by a key of the result", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const userItems = Cached.fn((id: number) => `user_items:${id}`, () => call, {
-        strategy: Strategy.ttl({ ttl: "1d" })
-      })
-      const items = Cached.fn((page: number) => `items:page:${page}`, () => call, {
-        strategy: Strategy.ttl({ ttl: "3h" })
-      })
+      const userItems = Cached.fn((id: number) => `user_items:${id}`, () => call, { ttl: "1d" })
+      const items = Cached.fn((page: number) => `items:page:${page}`, () => call, { ttl: "3h" })
       const createItem = (user: { readonly id: number }) =>
         Effect.succeed(user).pipe(
           Cached.invalidateAfter(({ value }) => [{ matching: "items:page:*" }, userItems.key(value.id)])
@@ -252,7 +245,7 @@ describe("cashews' README", () => {
   it.effect("detect: where a response comes from, as headers", () =>
     Effect.gen(function*() {
       const { call } = api()
-      const response = call.pipe(Cached.ttl({ key: "my:key", ttl: "10s" }))
+      const response = call.pipe(Cached.ttl("my:key", { ttl: "10s" }))
       const withHeaders = Effect.map(Cached.detect(response), ([_, [read]]) =>
         read?.source === "memory"
           ? { "X-From-Cache": read.key, "X-From-Cache-Expire-In-Seconds": `${read.ttlMillis / 1000}` }

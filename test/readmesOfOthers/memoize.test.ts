@@ -30,7 +30,9 @@ describe("py-memoize's README", () => {
 
       let uniqueCalls = 0
       const cached = Cached.fn(() => "cached", () => Effect.delay(Effect.sync(() => ++uniqueCalls), 10), {
-        strategy: Strategy.refreshAhead({ refreshAfter: ttlMillis, ttl: "30m" })
+        strategy: "refreshAhead",
+        refreshAfter: ttlMillis,
+        ttl: "30m"
       })
       const program = Effect.gen(function*() {
         for (let i = 0; i < batches; i++) {
@@ -49,7 +51,9 @@ describe("py-memoize's README", () => {
   it.effect("configuration: a timeout of the method, lifetimes, a capacity, a key by its arguments", () =>
     Effect.gen(function*() {
       const cached = Cached.fn((id: number) => `cached:${id}`, () => Effect.succeed("dummy"), {
-        strategy: Strategy.refreshAhead({ refreshAfter: "2m", ttl: "5m" }),
+        strategy: "refreshAhead",
+        refreshAfter: "2m",
+        ttl: "5m",
         timeout: "2m"
       })
       expect([yield* cached(1), yield* cached(2), yield* cached(3), yield* Cached.size])

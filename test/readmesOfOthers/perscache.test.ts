@@ -115,9 +115,7 @@ describe("perscache's README", () => {
   it.effect("6 · an expiry: a day", () =>
     Effect.gen(function*() {
       let calls = 0
-      const getData = Cached.fn(() => "get_data", () => Effect.sync(() => ++calls), {
-        strategy: Strategy.ttl({ ttl: "1 day" })
-      })
+      const getData = Cached.fn(() => "get_data", () => Effect.sync(() => ++calls), { ttl: "1 day" })
       expect([yield* getData(), yield* getData()]).toEqual([1, 1])
       yield* TestClock.adjust("1 day")
       expect(yield* getData()).toBe(2)

@@ -86,7 +86,7 @@ const listeners = async (server: Server, count: number) => {
 }
 
 const read = (key: string) =>
-  Cached.ttl(Effect.succeed(record), { key, ttl: "1 hour" }) as Effect.Effect<unknown, never, Caching.Caching>
+  Cached.ttl(Effect.succeed(record), key, { ttl: "1 hour" }) as Effect.Effect<unknown, never, Caching.Caching>
 
 const unitCosts = async (concurrency: number) => {
   const server = await startServer()

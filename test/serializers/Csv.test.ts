@@ -263,7 +263,7 @@ describe("a folder", () => {
         const key = new Weather({ year: 2026 })
         let loads = 0
         const weather = Effect.sync(() => (loads++, [{ city: "Berlin", celsius: -1.5 }])).pipe(
-          Cached.ttl({ key, ttl: "1 hour" })
+          Cached.ttl(key, { ttl: "1 hour" })
         )
         yield* Effect.provide(weather, layer)
         const file = readdirSync(directory).find((name) => name.endsWith(serializer.extension))!

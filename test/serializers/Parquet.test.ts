@@ -156,7 +156,7 @@ describe("Parquet", () => {
       class Total extends CacheKey.Class<Total>()("Total", { payload: {}, success: Schema.Number }) {}
       let loads = 0
       const layer = CacheLayer.files({ directory: join(yield* tempDirectory, "answers"), serializer: Parquet })
-      const total = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Total({}), ttl: "1 hour" }))
+      const total = Effect.sync(() => ++loads).pipe(Cached.ttl(new Total({}), { ttl: "1 hour" }))
       const exit = yield* Effect.exit(total.pipe(Effect.provide(layer)))
       expect(String(exit)).toContain("\"parquet\" holds only schemas of arrays of structs")
       expect(loads).toBe(0)

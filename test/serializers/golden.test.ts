@@ -160,7 +160,7 @@ it.effect.each(streams)(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))
       )
-      const stored = Stream.die("it was stored").pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const stored = Stream.die("it was stored").pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect(yield* Effect.provide(Stream.runCollect(stored), layer)).toEqual(["a", "b"])
     })
 )

@@ -96,7 +96,7 @@ describe("a key class that names its serializer", () => {
     Effect.gen(function*() {
       class Wrong extends CacheKey.Class<Wrong>()("Wrong", { success: Schema.Number, serializer: Csv }) {}
       let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Wrong(), ttl: "1 hour" }))
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl(new Wrong(), { ttl: "1 hour" }))
       const layer = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
       expect(String(yield* Effect.exit(Effect.provide(load, layer)))).toContain(
         "holds only schemas of arrays of structs"
@@ -169,7 +169,7 @@ describe("stores on disk", () => {
           )
         // A failure is JSON, so its file has another extension, and takes the place of the value's.
         const failing = Effect.fail({ reason: "down" }).pipe(
-          Cached.ttl({ key: weather, ttl: "1 hour", when: () => true }),
+          Cached.ttl(weather, { ttl: "1 hour", when: () => true }),
           Effect.flip
         )
         yield* run(Cached.invalidate(weather))

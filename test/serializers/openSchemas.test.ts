@@ -191,7 +191,7 @@ describe("the place", () => {
 describe("a key whose value is not JSON", () => {
   class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Any }) {}
   const value = { rows: [{ at: new Date(0) }] }
-  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl({ key: new Row({ id }), ttl: "1 hour" }))
+  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl(new Row({ id }), { ttl: "1 hour" }))
 
   const layers = {
     "a store": Effect.succeed(CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))),

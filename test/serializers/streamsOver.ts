@@ -35,7 +35,7 @@ export const streamsOver = (
     const counts = { runs: 0 }
     const stream = Stream.suspend(() => (counts.runs++, Stream.fromIterable(elements))).pipe(
       Stream.rechunk(7),
-      Cached.stream({ key, ttl: "1 hour" })
+      Cached.stream(key, { ttl: "1 hour" })
     )
     return Object.assign(counts, { stream })
   }
@@ -208,7 +208,7 @@ export const streamsOver = (
         let runs = 0
         const failing = Stream.suspend(() => (runs++, Stream.concat(Stream.make("a", "b"), Stream.fail("the end"))))
           .pipe(
-            Cached.stream({ key: new Rows({}), ttl: "1 hour", when: () => true })
+            Cached.stream(new Rows({}), { ttl: "1 hour", when: () => true })
           )
         const got: Array<string> = []
         const read = Stream.runForEach(failing, (one) => Effect.sync(() => void got.push(one))).pipe(

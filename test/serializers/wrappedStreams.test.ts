@@ -38,7 +38,7 @@ it.effect("a stream that one setting writes is read by every other as it was, or
       const written = MemoryStore.make()
       let runs = 0
       const rows = Stream.suspend(() => (runs++, Stream.fromIterable(elements))).pipe(
-        Cached.stream({ key: "rows", ttl: "1 hour" })
+        Cached.stream("rows", { ttl: "1 hour" })
       )
       const under = (serializer: Serializer.Serializer, store: Store.Store) =>
         Effect.provide(
@@ -72,7 +72,7 @@ it.effect("a stream with an element or a page that cannot be encoded is not stor
     for (const elements of [large, odd] as ReadonlyArray<Stream.Stream<unknown>>) {
       let runs = 0
       const store = MemoryStore.make()
-      const rows = Stream.suspend(() => (runs++, elements)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = Stream.suspend(() => (runs++, elements)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const twice = Effect.andThen(Stream.runDrain(rows), Stream.runDrain(rows))
       const warnings = yield* warningsOf(Effect.provide(
         twice,

@@ -44,7 +44,7 @@ for (const { name, needs, start } of servers) {
           }
           let loads = 0
           const get = Effect.sync(() => `user ${++loads}`).pipe(
-            Cached.ttl({ key: new User({ id: 1 }), ttl: "1 hour", tags: ["all"] })
+            Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
           )
           const ids = ["a", "a b\r\nc", "ä".repeat(300)]
           yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))

@@ -50,7 +50,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         of.loads++
         return ++loaded
       })
-      const read = use(Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }))
+      const read = use(Cached.ttl(load, "k", { ttl: "1 hour", tags: ["t"] }))
       return { context, of, read, use }
     })
 
@@ -356,7 +356,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const value = yield* a.read
         expect(yield* b.read).toBe(value)
         yield* Effect.promise(() => server.stop())
-        expect(yield* a.use(Cached.ttl(Effect.succeed("loaded"), { key: "other", ttl: "1 hour" }))).toBe("loaded")
+        expect(yield* a.use(Cached.ttl(Effect.succeed("loaded"), "other", { ttl: "1 hour" }))).toBe("loaded")
         yield* a.use(Cached.invalidate("k"))
         expect(yield* a.read).not.toBe(value)
         yield* Effect.promise(() => server.start())
@@ -479,7 +479,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       yield* Effect.gen(function*() {
         const sql = yield* SqlClient.SqlClient
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const store = yield* SqlStore.make({ schema })
         expect([yield* read, yield* read]).toEqual([1, 1])
         const failing = sql.withTransaction(Effect.gen(function*() {

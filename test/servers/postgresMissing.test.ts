@@ -34,7 +34,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
       const context = yield* Layer.build(CacheLayer.postgres({ url, schema, maxStaleness: "1 hour" }))
       const use = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
       const of = (key: string) =>
-        use(Cached.ttl(Effect.sync(() => ++loaded), { key, ttl: "1 hour", tags: key === "untagged" ? [] : ["t"] }))
+        use(Cached.ttl(Effect.sync(() => ++loaded), key, { ttl: "1 hour", tags: key === "untagged" ? [] : ["t"] }))
       return { use, of }
     })
 

@@ -9,8 +9,7 @@ import {
   CacheLayer,
   CachePolicy,
   Lock,
-  type Store,
-  Strategy
+  type Store
 } from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
@@ -326,7 +325,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const prefix = freshPrefix()
         let loads = 0
-        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
         const layer = CacheLayer.redis({ url: server.url, prefix, connect })
         yield* using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf("1")))
         const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
@@ -385,7 +384,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const [port] = yield* Effect.promise(() => freePorts(1))
         const cache = CacheLayer.redis({ url: `redis://127.0.0.1:${port}` })
-        const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.strict)
+        const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
         const failure = yield* Effect.flip(Effect.provide(read, cache))
         expect(failure.message).toContain(`ECONNREFUSED`)
         expect(failure.message).toContain(`connect: "required"`)
@@ -422,7 +421,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
                 prefix: "few",
                 memory: false
               })
-              const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+              const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
               return yield* failureOf(Effect.provide(read, layer))
             })
           expect(yield* as()).toBe(undefined)
@@ -493,7 +492,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           }
           yield* Scope.close(held, Exit.void)
           yield* Fiber.join(waiting)
-          expect(yield* Effect.succeed(2).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))).toBe(1)
+          expect(yield* Effect.succeed(2).pipe(Cached.ttl("a", { ttl: "1 hour" }))).toBe(1)
         }).pipe(
           Effect.provide(CacheLayer.redis({
             url: server.url.replace("redis://", "redis://cache:right@"),
@@ -615,14 +614,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("ten thousand that are missing are loaded by one call, and all of them stored", () => {
       const ids = Array.from({ length: 10_000 }, (_, id) => ({ id }))
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.length)
-            return keys.map(({ id }) => Exit.succeed(id))
-          }),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(id))
+        }), { ttl: "1 hour" })
       const read = Effect.gen(function*() {
         expect((yield* users(ids)).every(Exit.isSuccess)).toBe(true)
         expect((yield* Cached.stats).storeFailures).toBe(0)
@@ -645,7 +641,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         let loads = 0
         const large = (key: string) =>
-          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* Effect.gen(function*() {
           const failures: Array<unknown> = []
           yield* Effect.forkChild(
@@ -721,7 +717,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         Effect.gen(function*() {
           const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
           let loads = 0
-          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
           yield* Effect.gen(function*() {
             expect(yield* answer("a")).toBe(1)
             yield* Effect.sleep("300 millis")
@@ -844,7 +840,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const nodes = cluster.nodes
         let loads = 0
-        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
         const warnings: Array<string> = []
         const logger = Logger.layer([

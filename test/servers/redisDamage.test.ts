@@ -315,7 +315,7 @@ for (const kind of ["server", "cluster"] as const) {
           Effect.gen(function*() {
             const prefix = freshPrefix()
             let loads = 0
-            const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+            const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
             const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
             expect(yield* run).toEqual([1, 1, 1])
             const key = yield* keyOf(`${prefix}:t:*}t`)

@@ -29,14 +29,14 @@ const over = (
       const loads = { page: 0 }
       const user = (id: number) =>
         Effect.sync(() => `user ${id} v${versions.get(`user:${id}`) ?? 0}`).pipe(
-          Cached.ttl({ key: `user:${id}`, ttl: "1 day", tags: [`team ${id}`] })
+          Cached.ttl(`user:${id}`, { ttl: "1 day", tags: [`team ${id}`] })
         )
       const pageOf = (ids: ReadonlyArray<number>, key = "page") =>
         Effect.suspend(() => {
           loads.page++
           return Effect.map(Effect.forEach(ids, user), (users) => users.join(", "))
-        }).pipe(Cached.ttl({ key, ...changes }))
-      const site = pageOf([1, 2]).pipe(Cached.ttl({ key: "site", ...changes }))
+        }).pipe(Cached.ttl(key, changes))
+      const site = pageOf([1, 2]).pipe(Cached.ttl("site", changes))
       const rename = (id: number) => versions.set(`user:${id}`, (versions.get(`user:${id}`) ?? 0) + 1)
       return { a: yield* make, b: yield* make, make, loads, pageOf, rename, site }
     })

@@ -45,7 +45,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const options = { ttl: "1 hour", tags: ["a", "é"], etag: "W/\"1\"" } as const
         let runs = 0
         const elements = Stream.suspend(() => (runs++, Stream.make(text, "b"))).pipe(
-          Cached.stream({ key: "stream", ttl: "1 hour" })
+          Cached.stream("stream", { ttl: "1 hour" })
         )
         const write = Effect.all([
           Cached.set("text", text, options),
@@ -79,7 +79,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const serializer = make(Compressed.make(Json), keys)
         const cache = layer(prefix, serializer)
         const store = yield* RedisStore.make({ url: server.url, prefix })
-        const role = (key: string) => Effect.succeed(`role of ${key}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const role = (key: string) => Effect.succeed(`role of ${key}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* Effect.provide(Effect.all([role("ada"), role("eve")]), cache)
         const { entry } = yield* store.get("ada", [])
         const changed = {
@@ -109,7 +109,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       const prefix = freshPrefix()
       const [may, june] = [Redacted.make(secretBytes(5)), Redacted.make(secretBytes(6))]
       let loads = 0
-      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       const steps = [
         { keys: { may }, current: "may" },
         { keys: { may, june }, current: "may" },

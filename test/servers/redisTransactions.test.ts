@@ -256,7 +256,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             Effect.timeout("20 seconds")
           )
           let loads = 0
-          const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
           const keys = ["user:1", "user:2", "{cart}:user"]
           const all = Effect.forEach(keys, load)
           yield* Effect.provideContext(Transaction.run(Effect.andThen(all, Cached.set("{cart}:sum", 1))), mine)

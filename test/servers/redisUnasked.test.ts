@@ -1,7 +1,7 @@
 /** Answers of a bulk lookup beyond the asked keys, over Redis: other processes have them, and no change is undone. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 
@@ -26,14 +26,11 @@ const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
 /** Reads user 1 with a lookup that answers these users too, after the gate is open. */
 const readOne = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> = Effect.void) =>
   Effect.suspend(() => {
-    const users = Cached.many(User, {
-      lookup: (keys) =>
-        Effect.as(
-          gate,
-          new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`old ${id}`)]))
-        ),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, (keys) =>
+      Effect.as(
+        gate,
+        new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`old ${id}`)]))
+      ), { ttl: "1 hour" })
     return users([{ id: 1 }])
   })
 

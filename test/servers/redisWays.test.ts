@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Lock, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Lock, Store, Transaction } from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { isMissing } from "../support/needs.ts"
@@ -22,12 +22,9 @@ class Item extends CacheKey.Class<Item>()("Item", {
 
 const load = Effect.succeed("loaded")
 const ttl = "1 hour"
-const items = Cached.many(Item, {
-  strategy: Strategy.ttl({ ttl }),
-  lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(`${n}`)))
-})
-const read = (key: string) => load.pipe(Cached.ttl({ key, ttl }))
-const tagged = (key: string) => load.pipe(Cached.ttl({ key, ttl, tags: ["tag"] }))
+const items = Cached.many(Item, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(`${n}`))), { ttl })
+const read = (key: string) => load.pipe(Cached.ttl(key, { ttl }))
+const tagged = (key: string) => load.pipe(Cached.ttl(key, { ttl, tags: ["tag"] }))
 const some = (from: number) => Array.from({ length: 50 }, (_, i) => ({ n: 100 * from + i }))
 
 type Run = Effect.Effect<unknown, unknown, any>
@@ -47,10 +44,10 @@ const operations: Record<string, (i: number) => Operation> = {
   "a read that loads": (i) => ({ run: read(`d ${i}`) }),
   "a read that loads, with `tags`": (i) => ({ run: tagged(`e ${i}`) }),
   "a read that loads, with `waitForWrite: false`": (i) => ({
-    run: load.pipe(Cached.ttl({ key: `f ${i}`, ttl, waitForWrite: false }))
+    run: load.pipe(Cached.ttl(`f ${i}`, { ttl, waitForWrite: false }))
   }),
   "a read that loads, with `waitForWrite: true`": (i) => ({
-    run: load.pipe(Cached.ttl({ key: `g ${i}`, ttl, waitForWrite: true }))
+    run: load.pipe(Cached.ttl(`g ${i}`, { ttl, waitForWrite: true }))
   }),
   "a read of 50 entries on the server": (i) => ({ there: items(some(i)), run: items(some(i)) }),
   "a read that loads 50 entries": (i) => ({ run: items(some(100 + i)) }),

@@ -202,7 +202,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
       if (requests === undefined) return "none"
       // Readers that come before the result is written share it.
       const read = Effect.succeed(1).pipe(
-        Cached.ttl({ key: "hit", ttl: "1 hour", tags: ["t"], waitForWrite: true })
+        Cached.ttl("hit", { ttl: "1 hour", tags: ["t"], waitForWrite: true })
       )
       for (let i = 0; i < 4; i++) yield* read
       const counts: Array<number> = []

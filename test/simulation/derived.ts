@@ -31,7 +31,6 @@ import {
   type Caching,
   Lock,
   Store,
-  Strategy,
   Transaction
 } from "effect-cached"
 import { ProcessLock } from "effect-cached/memory"
@@ -269,24 +268,23 @@ const run = (seed: number, judged: Judged): void => {
     of: Object.assign({}, ...parts.map(({ of }) => of)),
     ends: parts.flatMap(({ ends }) => ends)
   })
-  const a = source("a", 4000).pipe(Cached.ttl({ key: "a", ttl: 4000 }))
-  const b = source("b", 6000).pipe(Cached.ttl({ key: "b", ttl: 6000, tags: ["T"] }))
-  const item = (n: number) => source(`item:${n}`, 60_000).pipe(Cached.ttl({ key: `item:${n}`, ttl: 60_000 }))
+  const a = source("a", 4000).pipe(Cached.ttl("a", { ttl: 4000 }))
+  const b = source("b", 6000).pipe(Cached.ttl("b", { ttl: 6000, tags: ["T"] }))
+  const item = (n: number) => source(`item:${n}`, 60_000).pipe(Cached.ttl(`item:${n}`, { ttl: 60_000 }))
   const derived = (key: string, reads: ReadonlyArray<Effect.Effect<Made, never, Caching.Caching>>) =>
     Effect.map(
       Effect.forEach(reads, (read) =>
         Effect.tap(read, () => dice.chance(0.3) ? Effect.sleep(dice.below(20)) : Effect.void)),
       together
-    ).pipe(Cached.ttl({ inherit: "changes", key, ttl: 50_000 }))
+    ).pipe(Cached.ttl(key, { inherit: "changes", ttl: 50_000 }))
   const d = derived("d", [a])
   const o = derived("o", [d, b])
   const list = derived("list", Array.from({ length: config.list }, (_, n) => item(n)))
   // One call for several.
   const things = Effect.map(
-    Cached.many(Thing, {
+    Cached.many(Thing, (keys) => Effect.map(a, (made) => keys.map(() => Exit.succeed(made))), {
       inherit: "changes",
-      strategy: Strategy.ttl({ ttl: 50_000 }),
-      lookup: (keys) => Effect.map(a, (made) => keys.map(() => Exit.succeed(made)))
+      ttl: 50_000
     })([{ n: 1 }, { n: 2 }]),
     (exits) => together(exits.map((exit) => (exit as Exit.Success<Made>).value))
   )
@@ -303,7 +301,7 @@ const run = (seed: number, judged: Judged): void => {
   // A class with an indexed field.
   const shelf = derived(
     "shelf",
-    items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl({ key, ttl: 60_000 })))
+    items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl(key, { ttl: 60_000 })))
   )
   const shelves = derived("shelves", [shelf, a])
 
@@ -313,12 +311,12 @@ const run = (seed: number, judged: Judged): void => {
   const streamed = collect(
     Stream.fromEffect(source("s", 60_000)).pipe(
       Stream.concat(Stream.make<Array<Made>>({ of: {}, ends: [] })),
-      Cached.stream({ key: "s", ttl: 60_000 })
+      Cached.stream("s", { ttl: 60_000 })
     )
   )
   const reel = derived("reel", [streamed, a])
   const film = collect(
-    Stream.fromEffect(reel).pipe(Cached.stream({ key: "film", ttl: 50_000, inherit: "changes" }))
+    Stream.fromEffect(reel).pipe(Cached.stream("film", { ttl: 50_000, inherit: "changes" }))
   )
 
   const checked = (n: number, name: string, read: Effect.Effect<Made, never, Caching.Caching>) =>

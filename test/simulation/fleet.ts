@@ -123,7 +123,6 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
   const lease = !(world.config.beside && dice.chance(0.3))
   const isBehind = self.extras.happens("behind", 0.5)
   const base = {
-    key: keyOf(world.config, id),
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
@@ -134,17 +133,17 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
   if (kind === "refresh") world.replaced.set(id, world.seq)
   switch (kind) {
     case "sliding":
-      return Cached.sliding(effect, { ...base, idle: ttl / 2 })
+      return Cached.sliding(effect, keyOf(world.config, id), { ...base, idle: ttl / 2 })
     case "ttl":
-      return Cached.ttl(effect, base)
+      return Cached.ttl(effect, keyOf(world.config, id), base)
     case "softTtl":
-      return Cached.softTtl(effect, { ...base, softTtl: ttl / 4, retryAfter: 10 })
+      return Cached.softTtl(effect, keyOf(world.config, id), { ...base, softTtl: ttl / 4, retryAfter: 10 })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, refreshAfter: ttl / 4 })
+      return Cached.refreshAhead(effect, keyOf(world.config, id), { ...base, refreshAfter: ttl / 4 })
     case "failover":
-      return Cached.failover(effect, base)
+      return Cached.failover(effect, keyOf(world.config, id), base)
     case "refresh":
-      return CachePolicy.refresh(Cached.ttl(effect, base))
+      return CachePolicy.refresh(Cached.ttl(effect, keyOf(world.config, id), base))
   }
 }
 
@@ -215,7 +214,7 @@ const readMany = (
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys, reads) })
+    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(

@@ -73,7 +73,9 @@ export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object =
       if (misuse.option === "strategy") return { retryAfter: undefined }
       return { [misuse.option]: byFunction === true && isTimeout(misuse.option) ? () => "soon" : "soon" }
     case "fallbackWhen":
-      return { fallbackWhen: () => dice.chance(misuse.share) ? throwFor(self, "fallbackWhen", misuse) : true }
+      return {
+        fallbackOn: () => dice.chance(misuse.share) ? throwFor(self, "fallbackWhen", misuse) : true
+      }
     case "copy":
       return {
         copy: (value: Value) => {

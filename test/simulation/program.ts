@@ -442,8 +442,7 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   }[spec.kind as "ttl"]()
   const { retryAfter, tags } = spec
   const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
-  const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, {
-    key: keyOf(self, spec.id) as string,
+  const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, keyOf(self, spec.id) as string, {
     strategy: strategy as Strategy.Strategy<any>,
     tags,
     retryAfter,
@@ -681,10 +680,9 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       waitForWrite: spec.behind === true ? false : undefined,
       ...wrongOptions(self, spec)
     }
-    const call = Cached.many(classOf(config), {
+    const call = Cached.many(classOf(config), (keys) => loadMany(self, spec, reads)(keys), {
       ...base,
-      strategy: strategyOf(self, spec),
-      lookup: (keys) => loadMany(self, spec, reads)(keys)
+      strategy: strategyOf(self, spec)
     })
     const interruption: Interruption = { requested: false }
     const watched = Effect.suspend(() => {
@@ -1111,7 +1109,7 @@ export const program = (self: Simulation) =>
 const deep = (depth: number): Effect.Effect<number, never, Caching> =>
   Effect.suspend(() => depth === 0 ? Effect.yieldNow.pipe(Effect.as(0)) : Effect.map(deep(depth - 1), (n) => n + 1))
     .pipe(
-      Cached.ttl({ key: `deep ${depth}`, ttl: 1000 })
+      Cached.ttl(`deep ${depth}`, { ttl: 1000 })
     )
 
 /** The timer of a reader ends with its waiting, and a refresh has a place. */

@@ -133,7 +133,7 @@ const readCached = (self: Simulation, within: Within, id: string) =>
       const value = Effect.as(Effect.sleep(dice.below(10)), { id, n: record.n })
       return Effect.onExit(value, (exit) => Effect.sync(() => endLoad(world, record, exit)))
     })
-    const cached = Cached.ttl(load, { key: keyOf(self, id) as string, ttl, tags: spec.tags })
+    const cached = Cached.ttl(load, keyOf(self, id) as string, { ttl, tags: spec.tags })
     return Effect.map(cached, (value) => checkFound(world, within, { id, value, isLoaded: value.n > read.begun }))
   })
 

@@ -56,8 +56,7 @@ export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
 /** Reads users 0 to count - 1, with a lookup that waits for the gate. */
 export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
   Effect.suspend(() => {
-    const users = Cached.many(User, {
-      lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))),
+    const users = Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))), {
       strategy: hour
     })
     return users(payloads(count))

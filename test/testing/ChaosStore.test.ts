@@ -268,7 +268,7 @@ describe("a program over a store that goes wrong", () => {
     Effect.gen(function*() {
       const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
       let loads = 0
-      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         expect(yield* load("a")).toBe(1)

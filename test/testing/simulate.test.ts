@@ -52,7 +52,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       const draw = () => Uint32Array.of(1, 1, 2, 3)
       const { hits } = yield* Effect.forEach(
         reads,
-        (id) => Cached.ttl(Effect.succeed(id), { key: `${id}`, ttl: "1 hour" }),
+        (id) => Cached.ttl(Effect.succeed(id), `${id}`, { ttl: "1 hour" }),
         { discard: true }
       ).pipe(
         Effect.andThen(Cached.stats),
@@ -79,7 +79,7 @@ describe("simulate", { timeout: 300_000 }, () => {
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })
       )
-      for (const key of ["a", "b", "a", "c", "a"]) yield* Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+      for (const key of ["a", "b", "a", "c", "a"]) yield* Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
       yield* Cached.invalidate("a")
       const { ids, reads, results } = yield* simulate(yield* Fiber.join(recording), [Eviction.lru], { capacities: [2] })
       expect({ ids, reads, hits: results[0]!.hits }).toEqual({ ids: 3, reads: 5, hits: 2 })

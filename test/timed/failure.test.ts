@@ -105,7 +105,7 @@ const program = (name: string, trouble: Trouble) => {
   let loads = 0
   const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => runtime.runPromise(effect)
   const value = (key: string) =>
-    run(Effect.sync(() => `${name} ${++loads}`).pipe(Cached.ttl({ key, ttl: "10 minutes" })))
+    run(Effect.sync(() => `${name} ${++loads}`).pipe(Cached.ttl(key, { ttl: "10 minutes" })))
   return {
     run,
     dispose: () => runtime.dispose(),

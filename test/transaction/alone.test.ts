@@ -10,7 +10,7 @@ import { thirdOf } from "../support/everything.ts"
 
 type Step = Effect.Effect<unknown, unknown, Caching.Caching>
 
-const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 const tagged = Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
 const rolledBack = (step: Step): Step => Effect.exit(Transaction.run(Effect.andThen(step, Effect.fail("back"))))
 

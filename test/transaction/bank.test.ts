@@ -141,7 +141,7 @@ const bank = (
         )
       )
     const cachedRead = (key: string) =>
-      Effect.succeed(true).pipe(Cached.ttl({ key, ttl: "1 hour" })) as Effect.Effect<boolean, never, Caching.Caching>
+      Effect.succeed(true).pipe(Cached.ttl(key, { ttl: "1 hour" })) as Effect.Effect<boolean, never, Caching.Caching>
     yield* Effect.all([
       ...Array.from({ length: 6 }, () => transfer),
       ...Array.from({ length: 3 }, () => read),

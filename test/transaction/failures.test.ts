@@ -113,7 +113,7 @@ describe("a store that", () => {
         keepTtl: Cached.set("a", 2, { keepTtl: true }),
         touch: Cached.touch("a", "1 hour"),
         nested: Transaction.run(Cached.getOption("a")),
-        "inside a load": Cached.getOption("a").pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))
+        "inside a load": Cached.getOption("a").pipe(Cached.ttl("c", { ttl: "1 hour" }))
       }
       return Effect.gen(function*() {
         yield* Cached.set("a", 1)
@@ -134,7 +134,7 @@ describe("a store that", () => {
             ])
         }
         // A cached effect loads, as everywhere.
-        const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl({ key: "a", ttl: "1 hour" })), {
+        const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl("a", { ttl: "1 hour" })), {
           isolation: "fast"
         })
         const fiber = yield* start(loading)
@@ -258,7 +258,7 @@ describe("misuse", () => {
   it.effect("a fiber that outlives its transaction may not use its cache", () =>
     Effect.gen(function*() {
       const go = yield* Deferred.make<void>()
-      const cached = Effect.succeed(1).pipe(Cached.ttl({ key: "r", ttl: "1 hour" }))
+      const cached = Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
       const late = [
         Cached.set("a", 1),
         cached,
@@ -354,7 +354,7 @@ describe("remains of a transaction", () => {
         Effect.sync(() => running++),
         () => Effect.never,
         () => Effect.sync(() => running--)
-      ).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+      ).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
       const fiber = yield* start(Transaction.run(slow))
       yield* settle
       expect(running).toBe(1)
@@ -377,7 +377,7 @@ describe("remains of a transaction", () => {
         yield* Cached.set("a", 1)
         yield* Cached.remove("x")
         yield* Cached.invalidateTag("t")
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "r", ttl: "1 hour" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
         yield* settle
         told.push("inside")
       }))
@@ -413,7 +413,7 @@ describe("remains of a transaction", () => {
       yield* Transaction.run(Effect.gen(function*() {
         expect(yield* CachePolicy.readOnly(Cached.set("a", 2))).toBe(false)
         let loads = 0
-        const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
         expect(yield* CachePolicy.bypass(load)).toBe(1)
         expect(yield* load).toBe(1)
         expect(yield* CachePolicy.refresh(load)).toBe(2)

@@ -192,7 +192,7 @@ describe("a commit under way", () => {
         Effect.andThen(Deferred.await(applied), store.acquire(id, options))
       yield* Effect.gen(function*() {
         yield* Cached.set("b", 1)
-        const read = yield* start(Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour" }))
+        const read = yield* start(Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" }))
         yield* settle
         const committing = yield* start(transaction(Cached.setMany([["a", 2], ["b", 2]])))
         yield* settle

@@ -183,7 +183,7 @@ const program = (seed: number, isExact: boolean) =>
             same(`counter ${name} remove`, told, counters.delete(name))
           }),
         () =>
-          Effect.map(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 2000 })), (told) => {
+          Effect.map(Effect.succeed(value).pipe(Cached.ttl(key, { ttl: 2000 })), (told) => {
             same(`cached ${key}`, told, entry?.value ?? value)
             if (entry !== undefined) return
             put(2000)

@@ -15,7 +15,7 @@ it.effect("P2 · an invalidation by pattern reaches a load whose transaction is 
       transact: (request) => Effect.andThen(commits.await, store.transact!(request))
     }
     yield* Effect.gen(function*() {
-      const read = Effect.succeed("old").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("old").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const transaction = yield* start(Transaction.run(Effect.andThen(read, Cached.set("other", 1))))
       yield* settle
       yield* Stream.runDrain(Cached.invalidateMatching("*"))

@@ -1,7 +1,7 @@
 /** `Transaction.run`, over every kind of cache. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -36,7 +36,7 @@ for (const cache of caches) {
       "a stream inside is its origin alone: nothing is stored of a rolled back value, and no reader joins",
       Effect.gen(function*() {
         let runs = 0
-        const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
         expect(yield* Stream.runCollect(rows)).toEqual([1])
         const inside = Effect.flatMap(Stream.runCollect(rows), (rows) => Effect.fail(rows))
         expect(yield* Effect.flip(Transaction.run(inside, never))).toEqual([2])
@@ -49,11 +49,11 @@ for (const cache of caches) {
       Effect.gen(function*() {
         const under = (policy: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>, key: string) => {
           const a: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() => Transaction.run(policy(b), never))
-            .pipe(Cached.ttl({ key: `a ${key}`, ttl: "1 hour" }))
-          const b = Effect.suspend(() => a).pipe(Cached.ttl({ key: `b ${key}`, ttl: "1 hour" }))
+            .pipe(Cached.ttl(`a ${key}`, { ttl: "1 hour" }))
+          const b = Effect.suspend(() => a).pipe(Cached.ttl(`b ${key}`, { ttl: "1 hour" }))
           const alone: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
             Transaction.run(Transaction.run(policy(alone)), never)
-          ).pipe(Cached.ttl({ key: `alone ${key}`, ttl: "1 hour" }))
+          ).pipe(Cached.ttl(`alone ${key}`, { ttl: "1 hour" }))
           return [alone, a, Transaction.run(a, never)]
         }
         const policies = {
@@ -79,7 +79,7 @@ for (const cache of caches) {
       Effect.gen(function*() {
         const read: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
           Transaction.run(Effect.andThen(Cached.set("k", 1, { ttl: "1 hour" }), read), never)
-        ).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        ).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         expect(yield* read).toBe(1)
       })
     )
@@ -340,7 +340,7 @@ for (const cache of caches) {
       "a soft invalidation makes stale what was before it, and not what is set after it",
       Effect.gen(function*() {
         let loads = 0
-        const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+        const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["t"] }))
         yield* load("old")
         yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("before", 0, { tags: ["t"] })
@@ -355,7 +355,7 @@ for (const cache of caches) {
       "savepoints: a touch of what an outer level has loaded moves the end of what the commit stores",
       Effect.gen(function*() {
         let loads = 0
-        const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const load = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* Transaction.run(Effect.gen(function*() {
           yield* load
           expect(yield* Transaction.run(Transaction.run(Cached.touch("k", "3 hours")))).toBe(true)
@@ -407,7 +407,7 @@ for (const cache of caches) {
         const out = yield* outside
         let loads = 0
         const load = (key: string, delay = 0) =>
-          Effect.sync(() => ++loads).pipe(Effect.delay(delay), Cached.ttl({ key, ttl: "1 hour" }))
+          Effect.sync(() => ++loads).pipe(Effect.delay(delay), Cached.ttl(key, { ttl: "1 hour" }))
         yield* load("hit")
         const seen = yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("own", 100)
@@ -439,7 +439,7 @@ for (const cache of caches) {
         const gate = yield* Deferred.make<void>()
         let loads = 0
         const load = Effect.suspend(() => ++loads === 2 ? Effect.as(Deferred.await(gate), 2) : Effect.succeed(loads))
-        const cached = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+        const cached = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
         yield* cached
         yield* TestClock.adjust("2 minutes")
         const inside = Transaction.run(CachePolicy.refresh(cached), { isolation: "fast" })
@@ -481,7 +481,7 @@ for (const cache of caches) {
           Effect.asVoid(Cached.getEntry("d"))
         ]
         const further = Cached.invalidateFurther(Effect.all(reads, { discard: true }))
-        const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "e", ttl: "1 hour" }))
+        const load = Effect.succeed("loaded").pipe(Cached.ttl("e", { ttl: "1 hour" }))
         const all = ["a", "b", "c", "d", "e"]
         yield* Cached.setMany(all.map((key) => [key, 1] as const))
         yield* Effect.exit(
@@ -513,7 +513,7 @@ for (const cache of caches) {
     test(
       "values loaded inside count for conditions, listings and patterns",
       Effect.gen(function*() {
-        const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "u:1", ttl: "1 hour" }))
+        const load = Effect.succeed("loaded").pipe(Cached.ttl("u:1", { ttl: "1 hour" }))
         const conditions = Effect.gen(function*() {
           yield* load
           return [yield* Cached.set("u:1", 1, { ifAbsent: true }), yield* Cached.set("u:1", 2, { ifPresent: true })]
@@ -562,14 +562,11 @@ for (const cache of caches) {
       "functions of many, with what was written and what is cached",
       Effect.gen(function*() {
         const asked: Array<ReadonlyArray<number>> = []
-        const users = Cached.many(User, {
-          lookup: (keys) =>
-            Effect.sync(() => {
-              asked.push(keys.map(({ id }) => id))
-              return keys.map(({ id }) => Exit.succeed(`user ${id}`))
-            }),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const users = Cached.many(User, (keys) =>
+          Effect.sync(() => {
+            asked.push(keys.map(({ id }) => id))
+            return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+          }), { ttl: "1 hour" })
         yield* users([{ id: 1 }])
         const names = yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set(new User({ id: 2 }), "Ada")
@@ -611,7 +608,7 @@ for (const cache of caches) {
       "serializable refuses what was changed since it was read, through cached effects and listings too",
       Effect.gen(function*() {
         const out = yield* outside
-        const hit = Effect.succeed(1).pipe(Cached.ttl({ key: "hit", ttl: "1 hour" }))
+        const hit = Effect.succeed(1).pipe(Cached.ttl("hit", { ttl: "1 hour" }))
         yield* hit
         const tryIt = (read: Effect.Effect<unknown, unknown, Caching.Caching>, isolation: Transaction.Isolation) =>
           Effect.exit(Transaction.run(
@@ -738,7 +735,7 @@ it.effect.each(caches)(
       let loads = 0
       const body = Effect.andThen(
         Effect.sleep("1 second"),
-        Cached.ttl(Effect.sync(() => ++loads), { key: "k", ttl: "1 hour" })
+        Cached.ttl(Effect.sync(() => ++loads), "k", { ttl: "1 hour" })
       )
       const running = yield* start(Effect.provideContext(Transaction.run(body), context))
       yield* Scope.close(scope, Exit.void)
@@ -753,7 +750,7 @@ it.effect.each(caches)(
   "an invalidation by a pattern reaches the load of a transaction, over $name",
   (cache) =>
     Effect.gen(function*() {
-      const load = Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { key: "k", ttl: "1 hour" })
+      const load = Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), "k", { ttl: "1 hour" })
       const running = yield* start(Transaction.run(load))
       yield* settle
       yield* Stream.runDrain(Cached.invalidateMatching("*"))

@@ -17,7 +17,7 @@ const setup = Effect.gen(function*() {
   yield* sql`INSERT INTO users VALUES (1, 'Ada')`
   yield* Effect.scoped(Layer.build(Transaction.outbox({ table })))
   const name = Effect.map(sql<{ name: string }>`SELECT name FROM users WHERE id = 1`, (rows) => rows[0]!.name)
-  const user = Effect.orDie(name.pipe(Cached.ttl({ key: "user:1", ttl: "1 hour" })))
+  const user = Effect.orDie(name.pipe(Cached.ttl("user:1", { ttl: "1 hour" })))
   const rename = (to: string) => sql`UPDATE users SET name = ${to} WHERE id = 1`
   const rows = Effect.map(sql`SELECT * FROM ${sql(table)}`, (rows) => rows.length)
   return { sql, user, rename, rows }

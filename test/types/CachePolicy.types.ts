@@ -87,7 +87,7 @@ export const own: Strategy.Strategy = {
   decide: (entry, now, random) => entry === undefined || now > random() ? Strategy.Load : "Serve",
   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 1, ttl: 1 } : "skip"
 }
-export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy({ key: "k", strategy: own }))
+export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy("k", { strategy: own }))
 
 // @ts-expect-error one for numbers is none for all
 export const wider: Strategy.Strategy = ofNumbers

@@ -90,25 +90,25 @@ declare const load: Effect.Effect<number, Down>
 const key = new Weather({ id: "a", days: 1 })
 type Loaded = Effect.Effect<number, Down, Caching.Caching>
 const combined = [
-  load.pipe(Cached.sliding({ key, idle: 1 })),
-  load.pipe(Cached.sliding({ key: "k", idle: "1 hour" })),
-  load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "1 day", jitter: 0.5 })),
-  load.pipe(Cached.sliding({ key, idle: 1, ttl: length, tags: (_, key) => [key.id] })),
-  load.pipe(Cached.sliding({ key: "k", idle: 1, ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 0 })),
-  Cached.sliding(load, { key, idle: 1 }),
-  Cached.sliding(load, { key: "k", idle: 1, when: (exit) => Exit.isSuccess(exit) && exit.value > 1 }),
-  load.pipe(Cached.maxHits({ key, ttl: 1, hits: 3 })),
-  load.pipe(Cached.maxHits({ key: "k", ttl: 1, hits: 3, refreshAfter: 1 })),
-  Cached.maxHits(load, { key, ttl: length, hits: 3 }),
-  Cached.maxHits(load, { key: "k", ttl: 1, hits: 3 }),
-  load.pipe(Cached.ttl({ key, ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, lease: false })),
-  load.pipe(Cached.ttl({ key, ttl: 1, copy: (value) => value + 1 })),
-  load.pipe(Cached.ttl({ key: "k", ttl: 1, copy: (value) => value })),
-  load.pipe(Cached.ttl({ key: "k", ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),
-  load.pipe(Cached.withStrategy({ key, strategy: own, copy: (value) => value })),
-  load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.dynamic, tags: ["t"], memoryTtl: 1 })),
+  load.pipe(Cached.sliding(key, { idle: 1 })),
+  load.pipe(Cached.sliding("k", { idle: "1 hour" })),
+  load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "1 day", jitter: 0.5 })),
+  load.pipe(Cached.sliding(key, { idle: 1, ttl: length, tags: (_, key) => [key.id] })),
+  load.pipe(Cached.sliding("k", { idle: 1, ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 0 })),
+  Cached.sliding(load, key, { idle: 1 }),
+  Cached.sliding(load, "k", { idle: 1, when: (exit) => Exit.isSuccess(exit) && exit.value > 1 }),
+  load.pipe(Cached.maxHits(key, { ttl: 1, hits: 3 })),
+  load.pipe(Cached.maxHits("k", { ttl: 1, hits: 3, refreshAfter: 1 })),
+  Cached.maxHits(load, key, { ttl: length, hits: 3 }),
+  Cached.maxHits(load, "k", { ttl: 1, hits: 3 }),
+  load.pipe(Cached.ttl(key, { ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, lease: false })),
+  load.pipe(Cached.ttl(key, { ttl: 1, copy: (value) => value + 1 })),
+  load.pipe(Cached.ttl("k", { ttl: 1, copy: (value) => value })),
+  load.pipe(Cached.ttl("k", { ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),
+  load.pipe(Cached.withStrategy(key, { strategy: own, copy: (value) => value })),
+  load.pipe(Cached.withStrategy("k", { strategy: Strategy.dynamic, tags: ["t"], memoryTtl: 1 })),
   load.pipe(
-    Cached.withStrategy({ key, strategy: ofLength, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null })
+    Cached.withStrategy(key, { strategy: ofLength, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null })
   )
 ] as const
 same<(typeof combined)[number], Loaded>(true)
@@ -152,20 +152,20 @@ export const wider: Strategy.Strategy = ofLength
 // @ts-expect-error no name
 export const nameless: Strategy.Strategy = { decide: () => "Load", lifetime: () => "skip" }
 // @ts-expect-error no idle
-load.pipe(Cached.sliding({ key, ttl: 1 }))
+load.pipe(Cached.sliding(key, { ttl: 1 }))
 // @ts-expect-error no hits
-load.pipe(Cached.maxHits({ key: "k", ttl: 1 }))
+load.pipe(Cached.maxHits("k", { ttl: 1 }))
 // @ts-expect-error a fallback where nothing falls back
-load.pipe(Cached.sliding({ key, idle: 1, fallbackWhen: () => true }))
+load.pipe(Cached.sliding(key, { idle: 1, fallbackOn: () => true }))
 // @ts-expect-error a copy of another type
-load.pipe(Cached.ttl({ key, ttl: 1, copy: (value) => String(value) }))
+load.pipe(Cached.ttl(key, { ttl: 1, copy: (value) => String(value) }))
 // @ts-expect-error no such way to copy
-load.pipe(Cached.ttl({ key, ttl: 1, copy: "deep" }))
+load.pipe(Cached.ttl(key, { ttl: 1, copy: "deep" }))
 // @ts-expect-error a lease that is neither on nor off
-load.pipe(Cached.ttl({ key, ttl: 1, lease: "5 seconds" }))
+load.pipe(Cached.ttl(key, { ttl: 1, lease: "5 seconds" }))
 // @ts-expect-error a text that is no duration
-load.pipe(Cached.ttl({ key, ttl: 1, memoryTtl: "short" }))
+load.pipe(Cached.ttl(key, { ttl: 1, memoryTtl: "short" }))
 // @ts-expect-error the options of a strategy are its own
-load.pipe(Cached.withStrategy({ key, strategy: Strategy.dynamic, ttl: 1 }))
+load.pipe(Cached.withStrategy(key, { strategy: Strategy.dynamic, ttl: 1 }))
 // @ts-expect-error a compact duration is a text
 Ttl.parse(5)

@@ -12,7 +12,7 @@ const rounds = 160
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const lookup = Effect.sync(() => 1)
 
-const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10 minutes", softTtl: "7 minutes" })
+const body: Body = (i) => Cached.softTtl(lookup, ids[i % keys]!, { ttl: "10 minutes", softTtl: "7 minutes" })
 
 const listeners = {
   "no listener": Effect.void,

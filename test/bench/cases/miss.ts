@@ -14,7 +14,7 @@ const program = Effect.gen(function*() {
   let reads = 0
   const subjects: { readonly [name: string]: Body } = {
     [`Effect Cache.get, beside ${name}`]: () => Cache.get(cache, `user:${++reads}`),
-    [`Cached.ttl, ${name}`]: () => Cached.ttl(load, { key: `user:${++reads}`, ttl: "1 hour" })
+    [`Cached.ttl, ${name}`]: () => Cached.ttl(load, `user:${++reads}`, { ttl: "1 hour" })
   }
   const rows = yield* timeCalls({ subjects, calls: 2000, warmup: 40, rounds: 100 })
   const { evictions, loads } = yield* Cached.stats

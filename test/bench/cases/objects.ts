@@ -68,8 +68,8 @@ const program = Effect.gen(function*() {
   const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, Caching.Caching> } = {
     "GET and JSON.parse": (id) =>
       Effect.promise(async () => JSON.parse(await (await client.fetch(urlOf(id))).text()) as unknown),
-    "string key (JSON)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }),
-    "key class (JSON, checked by its schema)": (id) => Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" })
+    "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }),
+    "key class (JSON, checked by its schema)": (id) => Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" })
   }
   const options: ObjectStore.Options = {
     bucket: "cache",

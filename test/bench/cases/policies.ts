@@ -34,7 +34,7 @@ const program = Effect.gen(function*() {
           Effect.gen(function*() {
             const from = i * 100 % reads.length
             for (let place = from; place < from + 100; place++) {
-              yield* Cached.ttl(lookup, { key: reads[place]!, ttl: "1 hour" })
+              yield* Cached.ttl(lookup, reads[place]!, { ttl: "1 hour" })
             }
           }),
           Caching.Caching,

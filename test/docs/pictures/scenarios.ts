@@ -29,7 +29,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 3, 6, 9, 14, 18, 22],
-    cached: Cached.ttl({ key, ttl: "10 minutes" })
+    cached: Cached.ttl(key, { ttl: "10 minutes" })
   },
   {
     file: "strategy-soft-ttl",
@@ -39,7 +39,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [10, 26],
     reads: [0, 3, 5, 8, 11, 14, 17, 20.5, 23.5, 26.25],
-    cached: Cached.softTtl({ key, ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute" })
+    cached: Cached.softTtl(key, { ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute" })
   },
   {
     file: "strategy-refresh-ahead",
@@ -48,7 +48,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 90,
     reads: [0, 3, 6, 9, 9.5, 12, 15, 18, 21],
-    cached: Cached.refreshAhead({ key, ttl: "16 minutes", refreshAfter: "7 minutes" })
+    cached: Cached.refreshAhead(key, { ttl: "16 minutes", refreshAfter: "7 minutes" })
   },
   {
     file: "strategy-probabilistic",
@@ -56,7 +56,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 90,
     reads: [0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 22],
-    cached: (load) => Cached.probabilistic(load, { key, ttl: "12 minutes" }).pipe(Random.withSeed("d"))
+    cached: (load) => Cached.probabilistic(load, key, { ttl: "12 minutes" }).pipe(Random.withSeed("d"))
   },
   {
     file: "strategy-sliding",
@@ -64,7 +64,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 4, 8, 12, 21],
-    cached: Cached.sliding({ key, idle: "6 minutes", ttl: "1 hour" })
+    cached: Cached.sliding(key, { idle: "6 minutes", ttl: "1 hour" })
   },
   {
     file: "strategy-max-hits",
@@ -72,7 +72,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 2, 4, 6, 9, 12, 14, 16, 19],
-    cached: Cached.maxHits({ key, hits: 3, ttl: "1 hour" })
+    cached: Cached.maxHits(key, { hits: 3, ttl: "1 hour" })
   },
   {
     file: "strategy-failover",
@@ -83,7 +83,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [7, 20],
     reads: [0, 4, 8, 12, 17, 21],
-    cached: Cached.failover({ key, ttl: "10 minutes" })
+    cached: Cached.failover(key, { ttl: "10 minutes" })
   },
   {
     file: "strategy-until-invalidated",
@@ -92,6 +92,6 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     reads: [0, 3, 7, 11, 15, 19, 22],
     invalidatedAt: 13,
-    cached: Cached.untilInvalidated({ key })
+    cached: Cached.untilInvalidated(key)
   }
 ]

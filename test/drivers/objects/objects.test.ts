@@ -68,7 +68,7 @@ describe("requests, which cost money", () => {
       }
       return undefined
     }
-    const read = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true }))
+    const read = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true }))
     return Effect.gen(function*() {
       // The first process of all begins an era, and each process reads it as often as it trusts it.
       yield* Cached.set("another", 1)
@@ -86,7 +86,7 @@ describe("requests, which cost money", () => {
       extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Int, tags: ["rows"] })
     {}
     const read = (n: number) =>
-      Effect.succeed(n).pipe(Cached.ttl({ key: new Row({ n }), ttl: "1 hour", waitForWrite: true }))
+      Effect.succeed(n).pipe(Cached.ttl(new Row({ n }), { ttl: "1 hour", waitForWrite: true }))
     return Effect.gen(function*() {
       yield* read(1)
       expect(yield* asked(s3, read(1))).toEqual(["GET"])
@@ -611,7 +611,7 @@ describe("CacheLayer.objects and URLs", () => {
         ...more
       })
     const answer = (value: number, tags: ReadonlyArray<string> = ["tag"]) =>
-      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags }))
+      Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true, tags }))
     await Effect.runPromise(Effect.provide(answer(1), layer()))
     expect(Array.from(s3.objects.keys()).toSorted()).toEqual([
       expect.stringMatching(/^a b\/ü&\/e\/[0-9a-f]{24}\/answer$/),
@@ -657,7 +657,7 @@ describe("CacheLayer.objects and URLs", () => {
       storeTimeout: "10 seconds"
     })
     const answer = (value: number) =>
-      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
+      Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
     await Effect.runPromise(
       Effect.gen(function*() {
         const one = yield* Layer.build(layer)

@@ -28,7 +28,7 @@ describe("SqlStore over SQLite", () => {
       const first = yield* open
       expect(first.capabilities).toMatchObject({ shared: false })
       let loads = 0
-      const run = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour", tags: ["t"] }))
+      const run = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour", tags: ["t"] }))
       const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
       const inCache = <A, E>(effect: Effect.Effect<A, E, any>) => Effect.provide(effect, Layer.fresh(cache))
       expect(yield* inCache(run)).toBe(1)
@@ -108,7 +108,7 @@ describe("SqlStore over SQLite", () => {
       const sql = yield* client
       const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
       let loads = 0
-      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
       yield* Effect.provide(
         Effect.gen(function*() {
           yield* read

@@ -100,7 +100,7 @@ it.effect("two parts of one store each see what another process did to it", () =
     })
     const [here, there] = [yield* parts, yield* parts]
     let loads = 0
-    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const both = (caches: typeof here) =>
       Effect.forEach(caches, (cache) => Effect.provideService(read, Caching.Caching, cache))
     yield* both(here)

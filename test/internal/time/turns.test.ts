@@ -1,7 +1,7 @@
 /** Long lists do not hold the event loop: other fibers have turns in between. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { chunk, many } from "../../../src/internal/defaults/bounds.ts"
 import * as InTurns from "../../../src/internal/time/streamsInTurns.ts"
 import * as Turns from "../../../src/internal/time/turns.ts"
@@ -86,14 +86,11 @@ describe.each(caches)("Cached.many over $name", (cache) => {
   const payloads = Array.from({ length: size }, (_, id) => ({ id }))
   const make = () => {
     const calls: Array<number> = []
-    const users = Cached.many(User, {
-      lookup: (keys) =>
-        Effect.sync(() => {
-          calls.push(keys.length)
-          return keys.map(({ id }) => Exit.succeed(id))
-        }),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.length)
+        return keys.map(({ id }) => Exit.succeed(id))
+      }), { ttl: "1 hour" })
     return { calls, users }
   }
 
@@ -141,10 +138,7 @@ it.effect("a Map of many answers, of which one was asked for", () =>
   Effect.gen(function*() {
     class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
     const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
-    const users = Cached.many(User, {
-      lookup: () => Effect.succeed(answers),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, () => Effect.succeed(answers), { ttl: "1 hour" })
     expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
     expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
   }).pipe(Effect.provide(CacheLayer.memory())))

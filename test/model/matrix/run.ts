@@ -97,10 +97,10 @@ const streamRequest = (self: Running, strategy: StrategyName, outcome: Model.Out
     softTtl: Strategy.softTtl({ ...given, softTtl: millis.soft }),
     untilInvalidated: when === undefined ? Strategy.untilInvalidated : Strategy.ttl({ ttl: "Infinity", when })
   }
-  const base = { key: self.key as string, tags: [self.tag] }
+  const base = { tags: [self.tag] }
   const stream = strategy === "ttl"
-    ? Cached.stream(guarded, { ...base, ...given })
-    : Cached.stream(guarded, { ...base, strategy: strategies[strategy as keyof typeof strategies] })
+    ? Cached.stream(guarded, self.key as string, { ...base, ...given })
+    : Cached.stream(guarded, self.key as string, { ...base, strategy: strategies[strategy as keyof typeof strategies] })
   return collected(stream)
 }
 
@@ -112,31 +112,31 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
   const when = outcome === "failure" ? undefined : () => true
   const timeout = outcome === "timeout" ? millis.wait : undefined
   const softTimeout = outcome === "slow" ? millis.wait : undefined
-  const base = { key: self.key as string, tags: [self.tag], timeout, when }
+  const base = { tags: [self.tag], timeout, when }
   const { ttl } = millis
   switch (strategy) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ttl })
+      return Cached.ttl(effect, self.key as string, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, { ...base, ttl, softTtl: millis.soft, softTimeout })
+      return Cached.softTtl(effect, self.key as string, { ...base, ttl, softTtl: millis.soft, softTimeout })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: millis.soft })
+      return Cached.refreshAhead(effect, self.key as string, { ...base, ttl, refreshAfter: millis.soft })
     case "probabilistic":
       // So small that the dice are never for a refresh.
-      return Cached.probabilistic(effect, { ...base, ttl, beta: 0.001 })
+      return Cached.probabilistic(effect, self.key as string, { ...base, ttl, beta: 0.001 })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ttl, idle: millis.idle })
+      return Cached.sliding(effect, self.key as string, { ...base, ttl, idle: millis.idle })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ttl, hits: Model.hits })
+      return Cached.maxHits(effect, self.key as string, { ...base, ttl, hits: Model.hits })
     case "dynamic": {
       const { when: _, ...rest } = base
       const strategy = Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours", when })
       return Cached.withStrategy(effect, { ...rest, strategy: when === undefined ? Strategy.dynamic : strategy })
     }
     case "failover":
-      return Cached.failover(effect, { ...base, ttl, softTimeout })
+      return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, base)
+      return Cached.untilInvalidated(effect, self.key as string, base)
   }
 }
 

@@ -59,13 +59,13 @@ const counting = (delayMillis: number) => {
 const strategies = () =>
   Effect.runPromise(
     Effect.gen(function*() {
-      const ttl = Cached.ttl(counting(20), { key: "ttl", ttl: 300 })
-      const ahead = Cached.refreshAhead(counting(20), { key: "ahead", ttl: "1 hour", refreshAfter: 100 })
+      const ttl = Cached.ttl(counting(20), "ttl", { ttl: 300 })
+      const ahead = Cached.refreshAhead(counting(20), "ahead", { ttl: "1 hour", refreshAfter: 100 })
       let isDown = false
       const soft = Cached.softTtl(Effect.suspend(() => isDown ? Effect.fail("down") : counting(0)), {
         ...{ key: "soft", ttl: "1 hour", softTtl: 50 }
       })
-      const sliding = Cached.sliding(counting(0), { key: "sliding", idle: 300 })
+      const sliding = Cached.sliding(counting(0), "sliding", { idle: 300 })
       const hits = Cached.withStrategy(counting(0), {
         ...{ key: "hits", strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) }
       })
@@ -109,7 +109,7 @@ const read = (key: string, value: string, delayMillis: number) =>
     Effect.suspend(() => {
       loads.started++
       return Effect.delay(Effect.succeed(value), delayMillis)
-    }).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["tag"] }))
+    }).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["tag"] }))
   )
 
 /** A bulk call has one owner for all its leases. One of them ends before the other. */
@@ -184,7 +184,7 @@ const readLocal = (invalidates: boolean) => {
     Layer.provide(KeyValueStore.layerStorage(() => localStorage))
   )
   const read = Effect.sync(() => `${performance.timeOrigin}`).pipe(
-    Cached.ttl({ key: "local", ttl: "1 hour", tags: ["t"] })
+    Cached.ttl("local", { ttl: "1 hour", tags: ["t"] })
   )
   const program = invalidates ? Effect.andThen(Cached.invalidateTag("t"), read) : Effect.andThen(read, read)
   return Effect.runPromise(Effect.provide(program, cache))

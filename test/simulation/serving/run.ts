@@ -58,7 +58,7 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
   const { beta, hits, id, outages, retryAfter, soft, softTimeout, strategy, ttl } = by.spec
   const effect = load(self, by)
   const storeFailures = outages === "storeFailures" ? ["Gone" as const] : undefined
-  const base = { key: id, tags: [id], retryAfter, storeFailures }
+  const base = { tags: [id], retryAfter, storeFailures }
   const falls = {
     ...base,
     softTimeout,
@@ -67,23 +67,23 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
   }
   switch (strategy) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ttl })
+      return Cached.ttl(effect, id, { ...base, ttl })
     case "softTtl":
       return Cached.softTtl(effect, { ...falls, ttl, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: soft })
+      return Cached.refreshAhead(effect, id, { ...base, ttl, refreshAfter: soft })
     case "probabilistic":
-      return Cached.probabilistic(effect, { ...base, ttl, beta })
+      return Cached.probabilistic(effect, id, { ...base, ttl, beta })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ttl, idle: soft })
+      return Cached.sliding(effect, id, { ...base, ttl, idle: soft })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ttl, hits })
+      return Cached.maxHits(effect, id, { ...base, ttl, hits })
     case "dynamic":
-      return Cached.maxHits(effect, { ...base, ttl, hits, refreshAfter: 1 })
+      return Cached.maxHits(effect, id, { ...base, ttl, hits, refreshAfter: 1 })
     case "failover":
       return Cached.failover(effect, { ...falls, ttl })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, base)
+      return Cached.untilInvalidated(effect, id, base)
   }
 }
 

@@ -15,7 +15,7 @@ Cached.fn("user", {
 })
 Cached.fn("user", { success: Schema.String, lookup: () => Effect.succeed(1), strategy })
 Cached.fn((id: number) => `user:${id}`, () => load, {})
-Cached.fn((id: number) => `user:${id}`, { lookup: () => load, strategy })
+Cached.fn((id: number) => `user:${id}`, () => load, { strategy })
 Cached.fn((id: number) => id, () => load, { strategy })
 Cached.fn((id: number) => `user:${id}`, () => load, { strategy, ttl: "1 hour" })
 Cached.fn("user", { payload: { id: "number" }, success: Schema.String, lookup: () => Effect.succeed("Ada"), strategy })

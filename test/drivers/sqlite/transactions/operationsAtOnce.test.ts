@@ -43,7 +43,7 @@ const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((
 const readAtOnce = (keys: number) =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
     const ids = Array.from({ length: keys }, (_, i) => i)
     return yield* Effect.gen(function*() {
       yield* Effect.forEach(ids, read, { concurrency: "unbounded", discard: true })

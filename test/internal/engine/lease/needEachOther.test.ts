@@ -1,7 +1,7 @@
 /** Loads of several processes that wait for each other: found, and distinguished from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../../../support/caches.ts"
@@ -29,7 +29,7 @@ const processes = Effect.fnUntraced(function*(
 })
 
 const cached = (key: string, load: Read, options: { readonly lease?: boolean } = {}) =>
-  Effect.as(load, key).pipe(Cached.ttl({ key, ttl: "1 hour", ...options }))
+  Effect.as(load, key).pipe(Cached.ttl(key, { ttl: "1 hour", ...options }))
 
 const inProcess = <A, E>(process: Process | undefined, effect: Effect.Effect<A, E, Caching.Caching>) =>
   start(Effect.provide(effect, process!))
@@ -106,11 +106,12 @@ describe("loads of several processes that need each other", () => {
   it.effect("are found in calls for many keys", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
-      const many = Cached.many(Item, {
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
-        lookup: (keys) => Effect.as(Effect.delay(x, "1 second"), keys.map(({ id }) => Exit.succeed(id)))
-      })
-      const items = (...ids: ReadonlyArray<string>) => Effect.orDie(many(ids.map((id) => new Item({ id }))))
+      const many = Cached.many(Item, (keys) =>
+        Effect.as(Effect.delay(x, "1 second"), keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
+      const items = (...ids: ReadonlyArray<string>) =>
+        Effect.orDie(many(ids.map((id) =>
+          new Item({ id })
+        )))
       const x: Read = cached("x", Effect.suspend(() => Effect.delay(items("y", "other"), "1 second")))
       const inB = yield* inProcess(b, items("z", "y"))
       const inA = yield* inProcess(a, x)

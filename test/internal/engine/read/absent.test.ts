@@ -26,7 +26,7 @@ const atOnce = (options: CacheLayer.LayerOptions = {}) => {
   return { layer, seen }
 }
 
-const read = (key: string) => Cached.ttl(Effect.succeed("loaded"), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })
 
 const keys = Array.from({ length: 200 }, (_, i) => `key ${i}`)
 

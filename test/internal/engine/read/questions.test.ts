@@ -55,7 +55,7 @@ const asked = (
   return { counts, fails, layer, thrown }
 }
 
-const loaded = (tags?: ReadonlyArray<string>) => Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour", tags })
+const loaded = (tags?: ReadonlyArray<string>) => Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour", tags })
 
 const stored = (value = "stored", tags: ReadonlyArray<string> = []) => Cached.set("k", value, { ttl: "1 hour", tags })
 
@@ -174,7 +174,7 @@ describe("no question is asked", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       const { load } = counting(1000)
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const first = yield* start(read)
       yield* after(10)
       const second = yield* start(read)
@@ -217,7 +217,7 @@ describe("an answer", () => {
     "is asked for again after any change if the value ends with changes (inherit: %s)",
     ([inherit, flights]) => {
       const { counts, layer } = asked()
-      const read = Cached.ttl(loaded(), { key: "outer", ttl: "1 hour", inherit })
+      const read = Cached.ttl(loaded(), "outer", { ttl: "1 hour", inherit })
       return Effect.gen(function*() {
         yield* start(read)
         for (let i = 0; i < 4; i++) yield* after(10)
@@ -337,12 +337,12 @@ describe("without an answer", () => {
       yield* stored()
       const first = yield* start(loaded())
       yield* TestClock.adjust(400)
-      const other = yield* start(Cached.ttl(Effect.succeed("of another"), { key: "other", ttl: "1 hour" }))
+      const other = yield* start(Cached.ttl(Effect.succeed("of another"), "other", { ttl: "1 hour" }))
       expect(yield* after(100, first, other)).toEqual(["loaded", undefined])
       expect(yield* after(200, other)).toEqual(["of another"])
       expect((yield* Cached.stats).storeFailures).toBe(1)
       yield* after(10_000)
-      const late = yield* start(Cached.ttl(Effect.succeed("late"), { key: "late", ttl: "1 hour" }))
+      const late = yield* start(Cached.ttl(Effect.succeed("late"), "late", { ttl: "1 hour" }))
       expect(yield* after(499, late)).toEqual([undefined])
       expect(yield* after(1, late)).toEqual(["late"])
     }).pipe(Effect.provide(layer))
@@ -363,7 +363,7 @@ describe("without an answer", () => {
       const { counts, layer } = asked((answer, times) => times === 3 ? answers ? answer : unavailable : undefined)
       const read = (key: string) =>
         Effect.gen(function*() {
-          yield* start(Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" }))
+          yield* start(Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" }))
           yield* after(500)
         })
       return Effect.gen(function*() {
@@ -373,7 +373,7 @@ describe("without an answer", () => {
         expect(counts.questions).toBe(5)
         yield* read("f")
         expect(counts.questions).toBe(6)
-        expect(yield* Cached.ttl(Effect.succeed("at once"), { key: "g", ttl: "1 hour" })).toBe("at once")
+        expect(yield* Cached.ttl(Effect.succeed("at once"), "g", { ttl: "1 hour" })).toBe("at once")
         expect(counts.questions).toBe(6)
       }).pipe(Effect.provide(layer))
     }

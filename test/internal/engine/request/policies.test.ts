@@ -13,7 +13,7 @@ it("a name that is no operation is refused with those that are", () => {
 it.effect("each operation is disabled alone", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* CachePolicy.disable("set")(read)
     expect(yield* Cached.has("k")).toBe(false)
     expect(yield* read).toBe(2)

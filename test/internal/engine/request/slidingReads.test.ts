@@ -19,7 +19,7 @@ it.effect("the store hears of each tenth of idle since the entry was made", () =
       }
     }
     yield* TestClock.adjust(86_400_370)
-    const read = counting().load.pipe(Cached.sliding({ key: "k", idle: 10_000 }))
+    const read = counting().load.pipe(Cached.sliding("k", { idle: 10_000 }))
     yield* Effect.gen(function*() {
       yield* read
       for (age = 100; age <= 3500; age += 100) {
