@@ -270,10 +270,10 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     const program = `
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
-      const cached = Effect.succeed("kept").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const cached = Effect.succeed("kept").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       const layer = () => CacheLayer.disk({ directory: "cache" })
       await Effect.runPromise(Effect.provide(cached, layer()))
-      const again = Effect.die("loaded again").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const again = Effect.die("loaded again").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       console.log(await Effect.runPromise(Effect.provide(again, layer())))
     `
     expect(await run("disk.mjs", program)).toEqual({ status: 0, stdout: "kept\n", stderr: "" })
@@ -455,7 +455,7 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
         CacheLayer.files({ directory: "cache" }),
         CacheLayer.redis({ url: "redis://localhost", prefix: "app" })
       ]
-      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const read = Effect.succeed(1).pipe(Cached.ttl("a", { ttl: "1 minute" }))
       for (const layer of layers) {
         const { message, reason } = await Effect.runPromise(Effect.flip(Effect.provide(read, layer)))
         console.log(reason, message)
@@ -470,7 +470,7 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
     const program = `
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
-      const read = (inherit) => Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: "1 minute", inherit }))
+      const read = (inherit) => Effect.succeed(1).pipe(Cached.ttl("a", { ttl: "1 minute", inherit }))
       for (const inherit of ["life", "changes"]) {
         console.log(String(await Effect.runPromise(Effect.exit(Effect.provide(read(inherit), CacheLayer.memory())))))
       }
@@ -487,7 +487,7 @@ describe("a bundle for Node without the optional packages", { timeout: 300_000 }
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
       const layer = CacheLayer.memory().pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
-      const read = Effect.succeed("read").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const read = Effect.succeed("read").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       Effect.runPromise(Effect.provide(read, layer)).then(console.log)
       const missing = CacheLayer.postgres({ url: "postgres://localhost/shop" })
       Effect.runPromise(Effect.flip(Effect.provide(read, missing))).then(({ message }) => console.log(message))
@@ -550,7 +550,7 @@ describe("a browser bundle of the root", { timeout: 300_000 }, () => {
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
       let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 minute" }))
       const program = Effect.all([load, load, load]).pipe(Effect.provide(CacheLayer.memory()))
       Effect.runPromise(program).then((values) => console.log(values.join(), loads))
     `)
