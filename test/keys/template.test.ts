@@ -505,13 +505,7 @@ describe("CacheKey.template as id of a class", () => {
       yield* Effect.succeed("x").pipe(Cached.untilInvalidated(new Page({ city: "Rome", n: 1 })))
       yield* Cached.invalidateWhere(Page, { city: "Rome" })
       expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
-      const page = Cached.fn("Named", {
-        payload: fields,
-        success: Schema.String,
-        id: CacheKey.template("{city}/{n}", fields),
-        lookup: ({ city }) => Effect.succeed(city),
-        strategy: Strategy.untilInvalidated
-      })
-      expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Named@[\w-]{8}:Rome\/1$/)
+      const page = Cached.fn(Page, ({ city }) => Effect.succeed(city), { strategy: "untilInvalidated" })
+      expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Page@[\w-]{8}:Rome\/1$/)
     }).pipe(Effect.provide(CacheLayer.memory())))
 })

@@ -70,7 +70,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(counts.started).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("one's fallbackWhen that throws dies alone", () =>
+    it.effect("one's fallbackOn that throws dies alone", () =>
       Effect.gen(function*() {
         const options = { ttl: "1 hour", softTtl: 0 } as const
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))

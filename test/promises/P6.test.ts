@@ -267,23 +267,23 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         }).pipe(Effect.provide(cache.layer())))
     })
 
-    it.effect("a failing backend is asked once in retryAfter, and a cause fallbackWhen refuses is the reader's", () =>
+    it.effect("a failing backend is asked once in retryAfter, and a cause that fallbackOn refuses is the reader's", () =>
       Effect.gen(function*() {
         const options = { ...soft, retryAfter: "30 seconds" } as const
-        yield* good.pipe(Cached.softTtl(options))
+        yield* good.pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("8 minutes")
         let calls = 0
         const failing = Effect.suspend(() => {
           calls++
           return bad
-        }).pipe(Cached.softTtl(options))
+        }).pipe(Cached.softTtl("k", options))
         expect([yield* failing, yield* failing]).toEqual(["good", "good"])
         expect(calls).toBe(1)
         yield* TestClock.adjust("30 seconds")
         expect(yield* failing).toBe("good")
         expect(calls).toBe(2)
         yield* TestClock.adjust("30 seconds")
-        const picky = bad.pipe(Cached.softTtl({ ...options, fallbackOn: (cause) => !Cause.hasFails(cause) }))
+        const picky = bad.pipe(Cached.softTtl("k", { ...options, fallbackOn: (cause) => !Cause.hasFails(cause) }))
         expect(yield* Effect.flip(picky)).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 

@@ -45,7 +45,7 @@ const request = ({ load }: Origin, strategy: Strategy) => {
     case "ttl":
       return Cached.ttl(load, "k", base)
     case "softTtl":
-      return Cached.softTtl(load, { ...falls, softTtl: soft })
+      return Cached.softTtl(load, "k", { ...falls, softTtl: soft })
     case "refreshAhead":
       return Cached.refreshAhead(load, "k", { ...base, refreshAfter: soft, storeFailures: ["Gone"] })
     case "probabilistic":
@@ -57,7 +57,7 @@ const request = ({ load }: Origin, strategy: Strategy) => {
     case "dynamic":
       return Cached.maxHits(load, "k", { ...base, hits: 9, refreshAfter: 1, storeFailures: ["Gone"] })
     case "failover":
-      return Cached.failover(load, falls)
+      return Cached.failover(load, "k", falls)
     case "untilInvalidated":
       return Cached.untilInvalidated(load, "k", { tags: ["t"] })
   }

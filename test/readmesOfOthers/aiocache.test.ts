@@ -19,11 +19,11 @@ describe("aiocache", () => {
   it.effect("the decorator: four calls, one of them not cached", () =>
     Effect.gen(function*() {
       let calls = 0
-      const asyncMain = Cached.fn("async_main", {
-        success: Schema.Struct({ content: Schema.String, status: Schema.Int }),
-        lookup: () => Effect.delay(Effect.sync(() => ({ content: `content ${++calls}`, status: 200 })), "1 second"),
-        strategy: Strategy.ttl({ ttl: "10s" })
-      })
+      const asyncMain = Cached.fn(
+        () => "async_main",
+        () => Effect.delay(Effect.sync(() => ({ content: `content ${++calls}`, status: 200 })), "1 second"),
+        { ttl: "10s" }
+      )
       const main = yield* Effect.forkChild(Effect.all([asyncMain(), asyncMain(), asyncMain(), asyncMain()]))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(main)).toEqual(Array.from({ length: 4 }, () => ({ content: "content 1", status: 200 })))

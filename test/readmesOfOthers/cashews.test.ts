@@ -224,20 +224,17 @@ describe("cashews' README", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const run = Effect.provide(Layer.fresh(CacheLayer.disk({ directory })), { local: true })
-      const strategy = Strategy.ttl({ ttl: "1d" })
       const payload = { id: Schema.Int }
-      const before = Cached.fn("user", {
+      class Before extends CacheKey.Class<Before>()("user", {
         payload,
-        success: Schema.Struct({ name: Schema.String, surname: Schema.String }),
-        lookup: () => Effect.succeed({ name: "Dmitry", surname: "Krykov" }),
-        strategy
-      })
-      const after = Cached.fn("user", {
+        success: Schema.Struct({ name: Schema.String, surname: Schema.String })
+      }) {}
+      class After extends CacheKey.Class<After>()("user", {
         payload,
-        success: Schema.Struct({ fullName: Schema.String }),
-        lookup: () => Effect.succeed({ fullName: "Dmitry Krykov" }),
-        strategy
-      })
+        success: Schema.Struct({ fullName: Schema.String })
+      }) {}
+      const before = Cached.fn(Before, () => Effect.succeed({ name: "Dmitry", surname: "Krykov" }), { ttl: "1d" })
+      const after = Cached.fn(After, () => Effect.succeed({ fullName: "Dmitry Krykov" }), { ttl: "1d" })
       expect(yield* run(before({ id: 1 }))).toEqual({ name: "Dmitry", surname: "Krykov" })
       expect(yield* run(after({ id: 1 }))).toEqual({ fullName: "Dmitry Krykov" })
     }).pipe(Effect.scoped))

@@ -78,23 +78,21 @@ describe("py-memoize's README", () => {
 
   it.effect("a lifetime that comes with the value, and a tenth of it beside", () =>
     Effect.gen(function*() {
-      const ValueWithTtl = Schema.Struct({ value: Schema.String, ttlSeconds: Schema.Number })
-      type ValueWithTtl = typeof ValueWithTtl.Type
       let calls = 0
-      const externalCall = Cached.fn("external", {
-        payload: { key: Schema.String },
-        success: ValueWithTtl,
-        lookup: ({ key }) => Effect.sync(() => ({ value: `${key}-result-${++calls}`, ttlSeconds: 100 * calls })),
-        strategy: Strategy.refreshAhead<ValueWithTtl>({
+      const externalCall = Cached.fn(
+        (key: string) => `external:${key}`,
+        (key) => Effect.sync(() => ({ value: `${key}-result-${++calls}`, ttlSeconds: 100 * calls })),
+        {
+          strategy: "refreshAhead",
           refreshAfter: (exit) => exit._tag === "Success" ? exit.value.ttlSeconds * 1000 : 0,
           ttl: (exit) => exit._tag === "Success" ? exit.value.ttlSeconds * 1100 : 0
-        })
-      })
-      yield* externalCall({ key: "a" })
-      yield* externalCall({ key: "b" })
-      yield* externalCall({ key: "b" })
+        }
+      )
+      yield* externalCall("a")
+      yield* externalCall("b")
+      yield* externalCall("b")
       expect(calls).toBe(2)
-      const [, reads] = yield* Cached.detect(Effect.all([externalCall({ key: "a" }), externalCall({ key: "b" })]))
+      const [, reads] = yield* Cached.detect(Effect.all([externalCall("a"), externalCall("b")]))
       expect(reads.map(({ ttlMillis }) => ttlMillis)).toEqual([110_000, 220_000])
     }).pipe(Effect.provide(CacheLayer.memory())))
 })

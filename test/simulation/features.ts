@@ -17,7 +17,7 @@ export const drawn = {
   classTags: true,
   /** An option, or `retryAfter` of a user's strategy, is no duration. */
   options: true,
-  /** `fallbackWhen` throws. */
+  /** `fallbackOn` throws. */
   fallbackOn: true,
   /** `copy` throws, for one value. */
   copy: true,

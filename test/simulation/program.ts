@@ -354,8 +354,8 @@ const request = (self: Simulation, spec: Spec, by: Reader): Effect.Effect<Value,
   // An idle that is longer than its ttl is refused, one of nothing too.
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
+  const key = keyOf(self, spec.id) as string
   const given = {
-    key: keyOf(self, spec.id) as string,
     tags: tagsOf(self, spec),
     timeout,
     retryAfter,
@@ -365,44 +365,44 @@ const request = (self: Simulation, spec: Spec, by: Reader): Effect.Effect<Value,
   }
   const base = { ...given, ...wrongOptions(self, spec) }
   const conditions = conditionsOf(self, spec)
-  const timed = { ttl: ttlOf(self, spec), jitter, ...conditions }
+  const falls = { softTimeout, fallbackOn: "all" } as const
+  const times = { ttl: ttlOf(self, spec), jitter }
+  const timed = { ...times, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
-      ttl: () => Strategy.ttl(timed),
-      softTtl: () => Strategy.softTtl({ ...timed, softTtl: soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: soft }),
-      probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
-      sliding: () => Strategy.sliding({ ...timed, idle }),
-      maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
-      failover: () => Strategy.failover(timed),
-      untilInvalidated: () => ({
-        ...Strategy.untilInvalidated,
-        lifetime: Strategy.ttl({ ttl: Infinity, ...conditions }).lifetime
-      })
+      ttl: () => Strategy.ttl(times),
+      softTtl: () => Strategy.softTtl({ ...times, softTtl: soft }),
+      refreshAhead: () => Strategy.refreshAhead({ ...times, refreshAfter: soft }),
+      probabilistic: () => Strategy.probabilistic({ ...times, beta: 5 }),
+      sliding: () => Strategy.sliding({ ...times, idle }),
+      maxHits: () => Strategy.maxHits({ ...times, ...counted }),
+      failover: () => Strategy.failover(times),
+      untilInvalidated: () => Strategy.untilInvalidated
     }[spec.kind]()
-    return Cached.withStrategy(effect, {
-      softTimeout,
+    return Cached.withStrategy(effect, key, {
+      ...falls,
       ...base,
+      ...conditions,
       strategy: wrongStrategy(self, spec, strategy as Strategy.Strategy)
     })
   }
   switch (spec.kind) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ...timed })
+      return Cached.ttl(effect, key, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: soft })
+      return Cached.softTtl(effect, key, { ...falls, ...base, ...timed, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: soft })
+      return Cached.refreshAhead(effect, key, { ...base, ...timed, refreshAfter: soft })
     case "probabilistic":
-      return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
+      return Cached.probabilistic(effect, key, { ...base, ...timed, beta: 5 })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ...timed, idle })
+      return Cached.sliding(effect, key, { ...base, ...timed, idle })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ...timed, ...counted })
+      return Cached.maxHits(effect, key, { ...base, ...timed, ...counted })
     case "failover":
-      return Cached.failover(effect, { softTimeout, ...base, ...timed })
+      return Cached.failover(effect, key, { ...falls, ...base, ...timed })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, { ...base, ...conditions })
+      return Cached.untilInvalidated(effect, key, { ...base, ...conditions })
   }
 }
 
@@ -675,9 +675,11 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       tags: tagsOf(self, spec),
       timeout,
       softTimeout,
+      fallbackOn: "all",
       retryAfter: spec.retryAfter,
       copy: copyOf(spec),
       waitForWrite: spec.behind === true ? false : undefined,
+      ...conditionsOf(self, spec),
       ...wrongOptions(self, spec)
     }
     const call = Cached.many(classOf(config), (keys) => loadMany(self, spec, reads)(keys), {

@@ -92,16 +92,16 @@ const streamRequest = (self: Running, strategy: StrategyName, outcome: Model.Out
   const origin = Stream.unwrap(Effect.map(load(self, outcome), (value) => Stream.fromIterable(elementsOf(value))))
   const guarded = guards[self.case.guard]!(origin, self.n) as Stream.Stream<any, any>
   const when = outcome === "failure" ? undefined : () => true
-  const given = { ttl: millis.ttl, when }
-  const strategies = {
-    softTtl: Strategy.softTtl({ ...given, softTtl: millis.soft }),
-    untilInvalidated: when === undefined ? Strategy.untilInvalidated : Strategy.ttl({ ttl: "Infinity", when })
-  }
-  const base = { tags: [self.tag] }
-  const stream = strategy === "ttl"
-    ? Cached.stream(guarded, self.key as string, { ...base, ...given })
-    : Cached.stream(guarded, self.key as string, { ...base, strategy: strategies[strategy as keyof typeof strategies] })
-  return collected(stream)
+  const base = { tags: [self.tag], when }
+  const { ttl } = millis
+  const key = self.key as string
+  return collected(
+    strategy === "ttl"
+      ? Cached.stream(guarded, key, { ...base, ttl })
+      : strategy === "softTtl"
+      ? Cached.stream(guarded, key, { ...base, strategy, ttl, softTtl: millis.soft, fallbackOn: "all" })
+      : Cached.stream(guarded, key, { ...base, strategy: "untilInvalidated" })
+  )
 }
 
 const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeName) => {
@@ -118,7 +118,7 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
     case "ttl":
       return Cached.ttl(effect, self.key as string, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, self.key as string, { ...base, ttl, softTtl: millis.soft, softTimeout })
+      return Cached.softTtl(effect, self.key as string, { ...base, ttl, softTtl: millis.soft, softTimeout, fallbackOn: "all" })
     case "refreshAhead":
       return Cached.refreshAhead(effect, self.key as string, { ...base, ttl, refreshAfter: millis.soft })
     case "probabilistic":
@@ -128,13 +128,10 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
       return Cached.sliding(effect, self.key as string, { ...base, ttl, idle: millis.idle })
     case "maxHits":
       return Cached.maxHits(effect, self.key as string, { ...base, ttl, hits: Model.hits })
-    case "dynamic": {
-      const { when: _, ...rest } = base
-      const strategy = Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours", when })
-      return Cached.withStrategy(effect, { ...rest, strategy: when === undefined ? Strategy.dynamic : strategy })
-    }
+    case "dynamic":
+      return Cached.withStrategy(effect, self.key as string, { ...base, strategy: Strategy.dynamic })
     case "failover":
-      return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout })
+      return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout, fallbackOn: "all" })
     case "untilInvalidated":
       return Cached.untilInvalidated(effect, self.key as string, base)
   }

@@ -62,13 +62,13 @@ const strategies = () =>
       const ttl = Cached.ttl(counting(20), "ttl", { ttl: 300 })
       const ahead = Cached.refreshAhead(counting(20), "ahead", { ttl: "1 hour", refreshAfter: 100 })
       let isDown = false
-      const soft = Cached.softTtl(Effect.suspend(() => isDown ? Effect.fail("down") : counting(0)), {
-        ...{ key: "soft", ttl: "1 hour", softTtl: 50 }
+      const soft = Cached.softTtl(Effect.suspend(() => isDown ? Effect.fail("down") : counting(0)), "soft", {
+        ttl: "1 hour",
+        softTtl: 50,
+        fallbackOn: "all"
       })
       const sliding = Cached.sliding(counting(0), "sliding", { idle: 300 })
-      const hits = Cached.withStrategy(counting(0), {
-        ...{ key: "hits", strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) }
-      })
+      const hits = Cached.withStrategy(counting(0), "hits", { strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
       const slide: Array<number> = []
       const together = yield* Effect.all([ttl, ttl, ttl], { concurrency: "unbounded" })
       const first = [yield* ahead, yield* soft]

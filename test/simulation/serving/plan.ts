@@ -44,7 +44,7 @@ const drawSpec = (dice: Dice, id: string): Spec => {
     softTimeout: hasFallback && dice.chance(0.5) ? 2 + dice.below(10) : undefined,
     retryAfter: drawRetryAfter(dice, hasFallback),
     outages: hasFallback
-      ? dice.pick(["all", "all", "fallbackOn", "fallbackWhen", "storeFailures"])
+      ? dice.pick(["all", "all", "tags", "function", "storeFailures"])
       : dice.pick(["all", "all", "storeFailures"])
   }
 }

@@ -341,7 +341,7 @@ export const rules: ReadonlyArray<Rule> = [
   {
     name: "an answer is the reader's",
     promise: "P6",
-    applies: "the load of a read that could fall back fails with an answer, or with what fallbackWhen refuses",
+    applies: "the load of a read that could fall back fails with an answer, or with what a function fallbackOn refuses",
     asks: "the read fails with that, when the load does",
     excuses: others,
     change: {

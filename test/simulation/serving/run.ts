@@ -62,14 +62,17 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
   const falls = {
     ...base,
     softTimeout,
-    fallbackOn: outages === "fallbackOn" ? ["Down" as const] : undefined,
-    fallbackWhen: outages === "fallbackWhen" ? (cause: Cause.Cause<Failed>) => failureOf(cause) === "Down" : undefined
+    fallbackOn: outages === "tags"
+      ? ["Down" as const]
+      : outages === "function"
+      ? (cause: Cause.Cause<unknown>) => failureOf(cause) === "Down"
+      : "all" as const
   }
   switch (strategy) {
     case "ttl":
       return Cached.ttl(effect, id, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, { ...falls, ttl, softTtl: soft })
+      return Cached.softTtl(effect, id, { ...falls, ttl, softTtl: soft })
     case "refreshAhead":
       return Cached.refreshAhead(effect, id, { ...base, ttl, refreshAfter: soft })
     case "probabilistic":
@@ -81,7 +84,7 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
     case "dynamic":
       return Cached.maxHits(effect, id, { ...base, ttl, hits, refreshAfter: 1 })
     case "failover":
-      return Cached.failover(effect, { ...falls, ttl })
+      return Cached.failover(effect, id, { ...falls, ttl })
     case "untilInvalidated":
       return Cached.untilInvalidated(effect, id, base)
   }
