@@ -398,7 +398,7 @@ describe("CA-10 · Cached.many", () => {
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("fallbackWhen says which failures stale values stand in for", () =>
+    it.effect("fallbackOn says which failures stale values stand in for", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const users = Cached.many(User, lookup, {

@@ -28,25 +28,23 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       class Limited {
         readonly #millis = 10
-        readonly key = "limited"
         readonly ttl = "1h"
         get timeout() {
           return this.#millis
         }
       }
-      const reading = yield* start(Effect.never.pipe(Cached.ttl(new Limited())))
+      const reading = yield* start(Effect.never.pipe(Cached.ttl("limited", new Limited())))
       yield* TestClock.adjust(10)
       const exit = ended(reading)
       expect(exit !== "still waiting" && defectOf(exit)).toBeInstanceOf(CacheError.LoadTimeout)
-      class Lookup {
-        readonly #reports = counting(20).load
-        readonly strategy = Strategy.ttl({ ttl: "1h" })
-        readonly timeout = ({ slow }: Report) => slow ? 30 : 10
-        lookup() {
-          return this.#reports
+      class Timed {
+        readonly #millis = 10
+        readonly ttl = "1h"
+        timeout({ slow }: Report) {
+          return slow ? 30 : this.#millis
         }
       }
-      const report = Cached.fn(Report, new Lookup())
+      const report = Cached.fn(Report, () => counting(20).load, new Timed())
       const readings = [yield* start(report(key)), yield* start(report(slow))]
       yield* TestClock.adjust(20)
       yield* settle

@@ -84,7 +84,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(defectOf(yield* read("d", new Down(), ["NotFound"]))).toMatchObject({ _tag: "Down" })
     }).pipe(withDefaults({ fallbackOn: ["Down"] })))
 
-  it.effect("fallbackWhen", () =>
+  it.effect("fallbackOn, a function", () =>
     Effect.gen(function*() {
       const { load } = failing(new Down())
       const get = load.pipe(Cached.failover("k", { ttl: "1h" }))

@@ -333,13 +333,12 @@ describe("fallbackOn", () => {
       )
     }).pipe(provided))
 
-  it.effect("beside it fallbackWhen adds others", () =>
+  it.effect("a function decides alone, about defects too", () =>
     Effect.gen(function*() {
-      const options = { fallbackOn: ["Down"], fallbackWhen: Cause.hasDies }
+      const options = { fallbackOn: Cause.hasDies }
       expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.succeed("stale"))
-      expect(yield* after(down, options)).toEqual(Exit.succeed("stale"))
-      expect(yield* after(gone, options)).toEqual(gone)
-      expect(yield* after(gone, { fallbackOn: ["Down"], fallbackWhen: () => true })).toEqual(Exit.succeed("stale"))
+      expect(yield* after(down, options)).toEqual(down)
+      expect(yield* after(gone, { fallbackOn: () => true })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
   it.effect("a timeout always falls back, the caller's and one inside the load", () =>
@@ -355,10 +354,10 @@ describe("fallbackOn", () => {
       expect(yield* after(Effect.fail(inner), { fallbackOn: [] })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
-  it.effect("a cause that fallbackWhen refuses is the caller's, and no answer", () =>
+  it.effect("a cause that a function refuses is the caller's, and no answer", () =>
     Effect.gen(function*() {
       expect(yield* after(gone, { fallbackOn: () => false })).toEqual(gone)
-      expect(yield* Effect.fail("down").pipe(Cached.failover("k", { ttl: 1 }))).toBe("stale")
+      expect(yield* Effect.fail("down").pipe(Cached.failover("k", { ttl: 1, fallbackOn: "all" }))).toBe("stale")
     }).pipe(provided))
 
   it.effect("a `when` that throws makes no answer", () =>
@@ -366,7 +365,7 @@ describe("fallbackOn", () => {
       const when = () => {
         throw new Error("bug")
       }
-      expect(yield* after(gone, { when })).toEqual(Exit.succeed("stale"))
+      expect(yield* after(gone, { when, fallbackOn: "all" })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
   it.effect("an answer is no incident: nothing is logged, and it is counted as a failed load", () =>

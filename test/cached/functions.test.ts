@@ -264,7 +264,7 @@ describe("invalid options are thrown at once", () => {
       ["tags that are no list", () => Cached.fn(Settings, lookup, { strategy, tags: "t" as never })],
       ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { strategy, timeout: "soon" as never })],
       ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { strategy, softTimeout: NaN })],
-      ["a fallbackWhen that is no function", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
+      ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
       ["a class that is none", () => Cached.fn({} as never, lookup, { strategy } as never)],
       ["recursive without a lookup", () => Cached.recursive(Fib, { strategy } as never)]
     ] as const

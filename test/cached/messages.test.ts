@@ -111,15 +111,15 @@ describe("soft times that are not shorter than hard ones", () => {
 
 describe("a combinator names itself and its key, and the stack is the user's", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
+    ["no ttl", () => Cached.ttl("a", any({})), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
     [
       "no ttl, data-first",
-      () => Cached.ttl(one, any({ key: ada })),
+      () => Cached.ttl(one, ada, any({})),
       `Cached.ttl (key "${idOfAda}"): ttl is missing. ${advice}`
     ],
     [
       "a ttl that is none",
-      () => Cached.ttl(any({ key: "a", ttl: "10 minuts" })),
+      () => Cached.ttl("a", any({ ttl: "10 minuts" })),
       `Cached.ttl (key "a"): ttl is not a duration: "10 minuts". ${advice}`
     ],
     [
@@ -144,23 +144,23 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "no softTtl",
-      () => Cached.softTtl(any({ key: "a", ttl: 5 })),
+      () => Cached.softTtl("a", any({ ttl: 5 })),
       `Cached.softTtl (key "a"): softTtl is missing. ${advice}`
     ],
     [
       "a misspelt option",
-      () => Cached.ttl(any({ key: "a", tll: 5 })),
+      () => Cached.ttl("a", any({ tll: 5 })),
       `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? Use one of ${namesOfTtl}`
     ],
     [
       "an option of another combinator",
-      () => Cached.ttl(any({ key: "a", ttl: 5, fallbackOn: [] })),
+      () => Cached.ttl("a", any({ ttl: 5, fallbackOn: [] })),
       `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. Use one of ` +
       namesOfTtl
     ],
     [
       "an option of nothing",
-      () => Cached.ttl(any({ key: "a", ttl: 5, colour: "red" })),
+      () => Cached.ttl("a", any({ ttl: 5, colour: "red" })),
       `Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`
     ],
     [
@@ -170,22 +170,22 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a class as key",
-      () => Cached.ttl(any({ key: User, ttl: 5 })),
+      () => Cached.ttl(User, any({ ttl: 5 })),
       "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
     ],
     [
       "a when that is no function",
-      () => Cached.ttl(any({ key: "a", ttl: 5, when: "yes" })),
+      () => Cached.ttl("a", any({ ttl: 5, when: "yes" })),
       `Cached.ttl (key "a"): when must be a function from outcome and key to true or false`
     ],
     [
       "a storeIf that is no function",
-      () => Cached.ttl(any({ key: "a", ttl: 5, storeIf: true })),
+      () => Cached.ttl("a", any({ ttl: 5, storeIf: true })),
       `Cached.ttl (key "a"): storeIf must be a function from value and key to true or false`
     ],
     [
       "storeFailures that are no list",
-      () => Cached.ttl(any({ key: "a", ttl: 5, storeFailures: "NotFound" })),
+      () => Cached.ttl("a", any({ ttl: 5, storeFailures: "NotFound" })),
       `Cached.ttl (key "a"): storeFailures must be a list of the tags of failures`
     ],
     [
@@ -200,17 +200,17 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "no hits",
-      () => Cached.maxHits(any({ key: "a", ttl: 5, hits: 0 })),
+      () => Cached.maxHits("a", any({ ttl: 5, hits: 0 })),
       `Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`
     ],
     [
       "tags that are no list",
-      () => Cached.ttl(any({ key: "a", ttl: 5, tags: "users" })),
+      () => Cached.ttl("a", any({ ttl: 5, tags: "users" })),
       `Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`
     ],
     [
       "a timeout that is none",
-      () => Cached.ttl(any({ key: "a", ttl: 5, timeout: "soon" })),
+      () => Cached.ttl("a", any({ ttl: 5, timeout: "soon" })),
       `Cached.ttl (key "a"): timeout is not a duration: "soon". ${advice}`
     ]
   ]
@@ -257,11 +257,11 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it.effect("withStrategy needs a strategy", () =>
     Effect.gen(function*() {
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
           `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
       )
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a", ttl: 5 })))))).toContain(
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
         `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … })`
       )
     }))
@@ -292,29 +292,29 @@ describe("a cached function", () => {
     ],
     [
       "without a strategy",
-      () => Cached.fn(User, any({ lookup: () => one })),
+      () => Cached.fn(User, () => one, any({})),
       `Cached.fn(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
     ],
     [
       "with a strategy that was not called",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: Strategy.ttl })),
+      () => Cached.fn(User, () => one, any({ strategy: Strategy.ttl })),
       "Cached.fn(User): strategy cannot be a function: pass one like " +
       `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
     ],
     [
       "with options of the strategy",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, softTtl: 5 })),
+      () => Cached.fn(User, () => one, any({ strategy: hour, softTtl: 5 })),
       `Cached.fn(User): there is no option "softTtl": it belongs to the strategy, like strategy: ` +
       `Strategy.softTtl({ softTtl, … }). Use one of ${namesOfFn}`
     ],
     [
       "with a key",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, key: ada })),
+      () => Cached.fn(User, () => one, any({ strategy: hour, key: ada })),
       `Cached.fn(User): there is no option "key": the payload makes the key. Use one of ${namesOfFn}`
     ],
     [
       "without a lookup",
-      () => Cached.fn(User, any({ strategy: hour })),
+      () => Cached.fn(User, any(undefined), { strategy: hour }),
       "Cached.fn(User) needs a lookup, a function from a key to an effect"
     ],
     [
@@ -372,7 +372,7 @@ describe("a cached function", () => {
     ],
     [
       "of many, without a strategy",
-      () => Cached.many(User, any({ lookup: () => one })),
+      () => Cached.many(User, () => one, any({})),
       `Cached.many(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
     ]
   ]

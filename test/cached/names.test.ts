@@ -48,7 +48,7 @@ describe.each(names)("%s", (name) => {
 
   it.effect("is no option of a strategy, of a read or of a layer, and is refused as such", () =>
     Effect.gen(function*() {
-      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl(and({ key: "k", ttl: "1 hour" }, name))))
+      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl("k", and({ ttl: "1 hour" }, name))))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({
         _tag: "CacheConfigError",
         message: expect.stringContaining(`no option "${name}"`)

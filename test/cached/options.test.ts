@@ -472,22 +472,22 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(provided))
   })
 
-  describe("fallbackWhen", () => {
-    const options = { key: "k", ttl: "1 hour" } as const
-    const after = (outcome: Effect.Effect<string, string>, fallbackWhen?: (cause: Cause.Cause<string>) => boolean) =>
+  describe("fallbackOn", () => {
+    const after = (
+      outcome: Effect.Effect<string, string>,
+      fallbackOn: "all" | ((cause: Cause.Cause<string>) => boolean)
+    ) =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stale")
-        return yield* Effect.exit(
-          outcome.pipe(Cached.failover(fallbackWhen === undefined ? options : { ...options, fallbackOn: fallbackWhen }))
-        )
+        return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn })))
       })
 
-    it.effect("is by default: typed failures, not defects", () =>
+    it.effect("\"all\": typed failures, not defects", () =>
       Effect.gen(function*() {
-        expect(yield* after(Effect.fail("down"))).toEqual(Exit.succeed("stale"))
-        expect(yield* after(Effect.die("bug"))).toEqual(Exit.die("bug"))
+        expect(yield* after(Effect.fail("down"), "all")).toEqual(Exit.succeed("stale"))
+        expect(yield* after(Effect.die("bug"), "all")).toEqual(Exit.die("bug"))
         const both = Cause.combine(Cause.fail("down"), Cause.die("bug"))
-        expect(yield* after(Effect.failCause(both))).toEqual(Exit.failCause(both))
+        expect(yield* after(Effect.failCause(both), "all")).toEqual(Exit.failCause(both))
       }).pipe(provided))
 
     it.effect("chooses by cause, defects too", () =>
@@ -686,14 +686,14 @@ describe("wrong options die with a CacheConfigError before the first load", () =
     ["`storeFailures` that is no list", Cached.ttl("k", { ttl: 1, storeFailures: "NotFound" as never })],
     ["`storeFailures` of no tags", Cached.untilInvalidated("k", { storeFailures: [1 as never] })],
     ["a `when` that is no function", Cached.ttl("k", { ttl: 1, when: true as never })],
-    ["a fallbackWhen that is no function", Cached.failover("k", { ttl: 1, fallbackOn: true as never })],
+    ["a fallbackOn that is none", Cached.failover("k", { ttl: 1, fallbackOn: true as never })],
     ["a strategy that is none", Cached.withStrategy("k", { strategy: {} as never })],
     ["no strategy", Cached.withStrategy("k")],
     [
       "a ttl beside a strategy",
       Cached.withStrategy("k", { strategy: Strategy.untilInvalidated, ttl: 1 } as never)
     ],
-    ["no key", Cached.ttl({ ttl: 1 } as never)],
+    ["no key", Cached.ttl({ ttl: 1 } as never, undefined as never)],
     ["a key that is none", Cached.ttl(5 as never, { ttl: 1 })],
     ["a key that is null", Cached.ttl(null as never, { ttl: 1 })]
   ]

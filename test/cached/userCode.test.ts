@@ -329,16 +329,16 @@ describe.each(caches)("over $name", (cache) => {
           }))
     )
 
-    it.effect("a fallbackWhen that answers a Promise is a defect of its caller, and of no other", () =>
+    it.effect("a fallbackOn that answers a Promise is a defect of its caller, and of no other", () =>
       Effect.gen(function*() {
         let up = true
         const load = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-        const read = (fallbackWhen: () => unknown) =>
-          load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: fallbackWhen as () => boolean }))
+        const read = (fallbackOn: () => unknown) =>
+          load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: fallbackOn as () => boolean }))
         yield* read(() => true)
         up = false
         const defect = defectOf(yield* Effect.exit(read(() => Promise.resolve(true))))
-        expect(defect).toMatchObject({ message: "fallbackWhen must return true or false, not a Promise" })
+        expect(defect).toMatchObject({ message: "fallbackOn must return true or false, not a Promise" })
         expect(yield* read(() => true)).toBe("good")
       }).pipe(provided))
   })

@@ -434,7 +434,7 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   const size = 1 + dice.below(2)
   const elementsOf = (value: Value) => Stream.fromIterable(Array.from({ length: 1 + value.n % 4 }, () => value))
   const origin = Stream.unwrap(Effect.map(value, (value) => Stream.rechunk(elementsOf(value), size)))
-  const timed = { ttl: spec.ttl, jitter: spec.jitter, ...conditionsOf(self, spec) }
+  const timed = { ttl: spec.ttl, jitter: spec.jitter }
   const strategy = {
     ttl: () => Strategy.ttl(timed),
     softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
@@ -444,6 +444,8 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
   const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, keyOf(self, spec.id) as string, {
     strategy: strategy as Strategy.Strategy<any>,
+    ...conditionsOf(self, spec),
+    fallbackOn: "all",
     tags,
     retryAfter,
     emit

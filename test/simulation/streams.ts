@@ -184,12 +184,21 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       yield* Effect.sleep(dice.below(20_000))
       const startedAt = ++step
       const invalidated = invalidatedAt[engine]!
-      const strategy = config.soft
-        ? Strategy.softTtl({ ttl: 10_000, softTtl: 3000, ...conditions(config) })
-        : Strategy.ttl({ ttl: 8000, ...conditions(config) })
+      const times = config.soft
+        ? { strategy: "softTtl", ttl: 10_000, softTtl: 3000, fallbackOn: "all" } as const
+        : { ttl: 8000 }
       const { emit, lease, maxBytes, whenSlow } = config
       const stream = origin(engine).pipe(
-        Cached.stream("rows", { strategy, tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow })
+        Cached.stream("rows", {
+          ...times,
+          ...conditions(config),
+          tags: ["tag"],
+          retryAfter: 0,
+          emit,
+          lease,
+          maxBytes,
+          whenSlow
+        })
       )
       const pauses = dice.pick([0, 0, 0, 500, 4000])
       const most = dice.chance(0.2) ? dice.below(6) : Infinity

@@ -99,8 +99,7 @@ export const operations = (
       chance(0.5) ? succeed(number) : end[outcome === "any" ? outcomes[below(outcomes.length)]! : outcome](number)
     )
   const readOf = (number: number): Read =>
-    read(loadOf(number), {
-      key: keyOf(number) as string,
+    read(loadOf(number), keyOf(number) as string, {
       tags: [tagOf(number)],
       timeout: outcome === "hangs" || outcome === "any" ? 20 : undefined
     })

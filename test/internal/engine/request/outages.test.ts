@@ -20,7 +20,7 @@ it.effect("a caller's timeout is an outage, though failures would be stored", ()
     expect(reading.pollUnsafe()).toEqual(Exit.succeed("old"))
   }).pipe(inMemory))
 
-it.effect("a defect cannot be stored, so it is an outage if fallbackWhen says so", () =>
+it.effect("a defect cannot be stored, so it is an outage if fallbackOn says so", () =>
   Effect.gen(function*() {
     const options = { when: () => true, fallbackOn: () => true }
     yield* failover(Effect.succeed("old"), options)
