@@ -74,7 +74,8 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const read = (key: string, error: NotFound | Down, own?: ReadonlyArray<"NotFound" | "Down">) => {
         const { load } = failing(error)
-        const get = load.pipe(Cached.failover(key, { ttl: "1h", fallbackOn: own }))
+        const strategy = Strategy.failover({ ttl: "1h" })
+        const get = load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: own }))
         return Effect.andThen(get, Effect.exit(get))
       }
       expect(yield* read("a", new Down())).toEqual(Exit.succeed("old"))
@@ -87,7 +88,8 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("fallbackOn, a function", () =>
     Effect.gen(function*() {
       const { load } = failing(new Down())
-      const get = load.pipe(Cached.failover("k", { ttl: "1h" }))
+      const strategy = Strategy.failover({ ttl: "1h" })
+      const get = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* get
       expect(defectOf(yield* Effect.exit(get))).toMatchObject({ _tag: "Down" })
       const own = load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: () => true }))

@@ -199,7 +199,6 @@ const defaults: Cached.ReadDefaults = {
   jitter: 0.1,
   softTimeout: (key) => typeof key === "string" ? key.length : "1s",
   fallbackOn: ["Down"],
-  fallbackWhen: () => true,
   copy: "structured",
   memoryTtl: "1m",
   minLoad: "10ms",

@@ -69,7 +69,7 @@ CacheLayer.memory({ eviction: "lru" })
 export const anything: ReadonlyArray<Strategy.Strategy> = [
   Strategy.ttl({ ttl: 1 }),
   Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),
-  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1, when: () => true }),
+  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }),
   Strategy.probabilistic({ ttl: 2, beta: 1 }),
   Strategy.failover({ ttl: 2 }),
   Strategy.untilInvalidated

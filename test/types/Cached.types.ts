@@ -201,7 +201,7 @@ load.pipe(Cached.ttl(key))
 // @ts-expect-error no soft ttl
 load.pipe(Cached.softTtl(key, { ttl: 1 }))
 // @ts-expect-error no key
-load.pipe(Cached.ttl({ ttl: 1 }))
+load.pipe(Cached.ttl({ ttl: 1 }, {}))
 // @ts-expect-error a key that is none
 load.pipe(Cached.ttl(5, { ttl: 1 }))
 // @ts-expect-error a ttl that is no duration
@@ -225,7 +225,7 @@ load.pipe(Cached.withStrategy(key, { strategy: ofLength }))
 const weather = Cached.fn(Weather, (key) => {
   same<typeof key, Weather>(true)
   return Effect.as(load, key.days)
-}, { strategy: "softTtl", ttl: 2, softTtl: 1 })
+}, { strategy: "softTtl", ttl: 2, softTtl: 1, fallbackOn: ["Http"] })
 const read = weather({ id: "x", days: 1 })
 same<typeof read, Loaded>(true)
 const refreshed = weather.refresh({ id: "x", days: 1 })
@@ -312,8 +312,12 @@ same<typeof walked, Effect.Effect<number, Down, Cache>>(true)
 Cached.fn(Weather, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
 // @ts-expect-error an unknown option
 Cached.fn(Weather, () => load, { strategy: "untilInvalidated", ttl: 1 })
-// @ts-expect-error no strategy
+// @ts-expect-error no options
 Cached.fn(Weather, () => load)
+// @ts-expect-error no ttl
+Cached.fn(Weather, () => load, {})
+// @ts-expect-error a strategy that there is not
+Cached.fn(Weather, () => load, { strategy: "softTTL", ttl: 1 })
 // @ts-expect-error a payload of another type
 weather({ id: 1, days: 1 })
 // @ts-expect-error no payload
@@ -326,48 +330,7 @@ const failing = Cached.recursive(Fib, ({ n }, self) =>
   }), { strategy: "untilInvalidated" })({ n: 1 })
 same<typeof failing, Effect.Effect<bigint, Http | "big", Client | Cache>>(true)
 
-// In one statement.
 declare const loadBig: Effect.Effect<bigint, "big", Client>
-const named = Cached.fn("Named", {
-  payload: { id: Schema.String, days: Schema.Number.pipe(Schema.withConstructorDefault(Effect.succeed(1))) },
-  success: Schema.BigInt,
-  error: Down,
-  version: "code",
-  indexes: ["id"],
-  tags: ({ id }) => [id],
-  lookup: (key) => {
-    same<typeof key.days, number>(true)
-    return Effect.andThen(Effect.log(key.id), loadBig)
-  },
-  strategy: Strategy.untilInvalidated,
-  fallbackOn: []
-})
-const namedRead = named({ id: "a" })
-same<typeof namedRead, Effect.Effect<bigint, Down | "big", Client | Cache>>(true)
-same<typeof named.Key.keyName, "Named">(true)
-const namedKey = new named.Key({ id: "a" })
-same<typeof namedKey.id, string>(true)
-const namedFound = Cached.getOption(namedKey)
-same<typeof namedFound, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
-const namedFoundToo = Cached.getOption(named.key({ id: "a", days: 2 }))
-same<typeof namedFoundToo, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
-const namedGone = Cached.invalidateWhere(named.Key, { id: "a" })
-same<typeof namedGone, Effect.Effect<void, never, Cache>>(true)
-const namedOnce = Cached.fn("Once", {
-  success: Schema.Number,
-  lookup: () => Effect.succeed(1),
-  strategy: Strategy.untilInvalidated,
-  timeout: "1 second"
-})()
-same<typeof namedOnce, Effect.Effect<number, LoadTimeout, Cache>>(true)
-// @ts-expect-error another value than `success`
-Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed("x"), strategy: Strategy.untilInvalidated })
-// @ts-expect-error no strategy
-Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed(1) })
-// @ts-expect-error no schema of the value
-Cached.fn("Named", { lookup: () => Effect.succeed(1), strategy: Strategy.untilInvalidated })
-// @ts-expect-error a payload of another type
-named({ id: 1 })
 
 // Over string keys.
 const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id, days) => {
@@ -376,8 +339,9 @@ const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id
   return Effect.andThen(loadBig, Effect.succeed(id))
 }, {
   strategy: "softTtl",
-  ttl: (_, key: string) => key.length,
+  ttl: (_, key) => key.length,
   softTtl: "1 minute",
+  fallbackOn: "all",
   timeout: "1 second"
 })
 const text = texts("a", 1)
@@ -392,7 +356,7 @@ same<typeof textGone, Effect.Effect<void, never, Cache>>(true)
 texts(1)
 // @ts-expect-error a key that is no text
 Cached.fn((id: number) => id, () => Effect.succeed(1), { strategy: "untilInvalidated" })
-// @ts-expect-error no strategy
+// @ts-expect-error no ttl
 Cached.fn((id: string) => id, () => Effect.succeed(1), {})
 // @ts-expect-error an unknown option
 Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: "untilInvalidated", ttl: 1 })
@@ -548,8 +512,10 @@ Cached.many(Weather, loadMany, {
 })
 // @ts-expect-error an unknown option
 Cached.many(Weather, loadMany, { strategy, tll: 1 })
-// @ts-expect-error no strategy
+// @ts-expect-error no options
 Cached.many(Weather, loadMany)
+// @ts-expect-error no ttl
+Cached.many(Weather, loadMany, {})
 // @ts-expect-error values of another type than the key's
 Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), { strategy })
 // @ts-expect-error no Exits

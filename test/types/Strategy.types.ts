@@ -22,10 +22,10 @@ const asking = [
   Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }),
   Strategy.probabilistic({ ttl: Duration.days(1) }),
   Strategy.sliding({ idle: 1 }),
-  Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1, when: () => true }),
+  Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1 }),
   Strategy.maxHits({ ttl: 1, hits: 3, refreshAfter: 2 }),
   Strategy.dynamic,
-  Strategy.failover({ ttl: 1, when: () => true }),
+  Strategy.failover({ ttl: 1 }),
   Strategy.untilInvalidated
 ] as const
 same<(typeof asking)[number], Strategy.Strategy>(true)
@@ -43,16 +43,15 @@ export const answering: ReadonlyArray<OfWeather> = [
 ]
 const ofLength = Strategy.sliding({ idle: 1, ttl: length })
 same<typeof ofLength, OfWeather>(true)
-const when = Strategy.maxHits<number, Down, Weather>({
-  ttl: 1,
+const byTtl = Strategy.maxHits<number, Down, Weather>({
   hits: 1,
-  when: (exit, key) => {
+  ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     same<typeof key, Weather>(true)
-    return true
+    return 1
   }
 })
-same<typeof when, OfWeather>(true)
+same<typeof byTtl, OfWeather>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // one's own
@@ -143,8 +142,8 @@ Strategy.probabilistic({ ttl: 1, softTtl: 1 })
 Strategy.failover({ ttl: 1, jitter: "much" })
 // @ts-expect-error it takes no options
 Strategy.untilInvalidated({ when: () => true })
-// @ts-expect-error a `when` that answers no boolean
-Strategy.ttl({ ttl: 1, when: () => "yes" })
+// @ts-expect-error which outcomes are stored is said by a read
+Strategy.ttl({ ttl: 1, when: () => true })
 // @ts-expect-error a lifetime in text
 export const text: Strategy.Strategy = { ...own, lifetime: () => "1 hour" }
 // @ts-expect-error one for weather is none for anything

@@ -42,7 +42,7 @@ const lifetimes = [
       }
     })
   ),
-  Cached.softTtl(load, key, { ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, softTtl: (_, { days }) => days }),
+  Cached.softTtl(load, key, { ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, softTtl: (_, { days }) => days, fallbackOn: "all" }),
   Cached.refreshAhead(load, "k", { ttl: "1h", refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value : 0 }),
   load.pipe(Cached.refreshAhead(key, { ttl: "1h", refreshAfter: (_, { days }) => `${days}m` })),
   load.pipe(
@@ -58,9 +58,9 @@ const strategy = Strategy.refreshAhead<number, Down, Weather>({
 same<typeof strategy, Strategy.Strategy<number, Down, Weather>>(true)
 
 // @ts-expect-error the key has no such field
-load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: (_, { hours }) => hours }))
+load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: (_, { hours }) => hours, fallbackOn: "all" }))
 // @ts-expect-error no duration
-load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: () => "soon" }))
+load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: () => "soon", fallbackOn: "all" }))
 // @ts-expect-error idle is no function
 load.pipe(Cached.sliding(key, { ttl: "1h", idle: () => "1m" }))
 
@@ -87,9 +87,9 @@ const timeouts = [
 same<(typeof timeouts)[number], TimedOut>(true)
 
 const softTimeouts = [
-  load.pipe(Cached.failover(key, { ttl: "1h", softTimeout: ({ days }) => `${days}s` })),
-  load.pipe(Cached.failover("k", { ttl: "1h", softTimeout: (key) => key.length })),
-  Cached.failover(load, key, { ttl: "1h", softTimeout: ({ days }) => days })
+  load.pipe(Cached.failover(key, { ttl: "1h", softTimeout: ({ days }) => `${days}s`, fallbackOn: "all" })),
+  load.pipe(Cached.failover("k", { ttl: "1h", softTimeout: (key) => key.length, fallbackOn: "all" })),
+  Cached.failover(load, key, { ttl: "1h", softTimeout: ({ days }) => days, fallbackOn: "all" })
 ] as const
 same<(typeof softTimeouts)[number], Loaded>(true)
 

@@ -38,7 +38,7 @@ const byTags = [
   Cached.softTtl(load, key, { ...soft, fallbackOn: ["Http"] }),
   Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Http"] }),
   pipe(load, Cached.softTtl(key, { ...soft, fallbackOn: ["Http"] })),
-  load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: ["Http"], fallbackWhen: () => true })),
+  load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: "all" })),
   load.pipe(Cached.failover("k", { ttl: 1, fallbackOn: [] })),
   Cached.failover(load, key, { ttl: 1, fallbackOn: ["Http"] }),
   load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: ["Http"] })),
@@ -78,8 +78,6 @@ Cached.softTtl(load, key, { ...soft, fallbackOn: ["Htpt"] })
 Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, beside a function of the outcome
 load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Htpt"], tags: () => [] }))
-// @ts-expect-error the same, beside a function of the cause
-load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Htpt"], fallbackWhen: (cause) => cause.reasons.length > 1 }))
 // @ts-expect-error the same, made before the effect is known
 ofText(sure)
 // @ts-expect-error the same, made before the effect is known, in a pipe
@@ -90,6 +88,18 @@ load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: ["Gone"] }))
 load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: ["Gone"] }))
 // @ts-expect-error the same, with a strategy, data-first
 Cached.withStrategy(load, "k", { strategy, fallbackOn: ["Gone"] })
+// @ts-expect-error outages are not named
+load.pipe(Cached.softTtl(key, soft))
+// @ts-expect-error the same, with a text
+load.pipe(Cached.failover("k", { ttl: 1 }))
+// @ts-expect-error the same, data-first
+Cached.softTtl(load, key, soft)
+// @ts-expect-error the same, data-first with a text
+Cached.failover(untagged, "k", { ttl: 1 })
+// @ts-expect-error the same, outside of a pipe
+Cached.softTtl("k", soft)
+// @ts-expect-error another word
+load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: "some" }))
 // @ts-expect-error any text may be a tag
 load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Http" as string] }))
 // @ts-expect-error failures without a tag
@@ -221,8 +231,7 @@ Cached.fn(Weather, lookup, {
 Cached.recursive(Weather, (_, self) => self({ id: "b" }), { strategy, fallbackOn: ["Down"] })
 const weathers = Cached.many(Weather, lookupMany, {
   strategy,
-  fallbackOn: ["Http", "Down", "Gone"],
-  fallbackWhen: (cause) => {
+  fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http | Gone>>(true)
     return true
   }

@@ -40,16 +40,6 @@ same<Effect.Error<ReturnType<typeof user>>["_tag"], "Down" | "NotFound" | "LoadT
 same<ReturnType<typeof user.key>, User>(true)
 const used: Effect.Effect<string, unknown> = user({ id: 1 })
 
-// A name: its class stays
-const byName = Cached.make(Cached.fn("Cube", {
-  payload: { n: Schema.Int },
-  success: Schema.Int,
-  lookup: ({ n }) => Effect.succeed(n ** 3),
-  strategy
-}))
-declare const cube: Effect.Success<typeof byName>
-const key: { readonly n: number } = new cube.Key({ n: 3 })
-
 // Many
 const ofMany = Cached.make(
   Cached.many(

@@ -2,7 +2,7 @@
 import { Cached, Strategy } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
-Cached.fn(User, () => load)
+Cached.fn(User, () => load, {})
 load.pipe(Cached.withStrategy(ada, { strategy: Strategy.ttl }))
 load.pipe(Cached.withStrategy("ada", { strategy: Strategy.ttl }))
 load.pipe(Cached.withStrategy(ada, { ttl: "1 hour" }))

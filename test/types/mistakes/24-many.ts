@@ -8,4 +8,4 @@ const person = new Person({ name: "Ada" })
 
 Cached.many(User, (keys) => Effect.succeed(keys.map(() => person)), { strategy })
 Cached.many(User, (keys) => Effect.succeed(new Map(keys.map(({ id }) => [id, Exit.succeed(person)]))), { strategy })
-Cached.many(User, (keys) => Effect.succeed(keys.map(() => Exit.succeed(person))))
+Cached.many(User, (keys) => Effect.succeed(keys.map(() => Exit.succeed(person))), {})

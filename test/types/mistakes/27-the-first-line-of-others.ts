@@ -35,16 +35,16 @@ load.pipe(Guard.rateLimit({ key: "api", limit: 5 }))
 Guard.slidingRateLimit(load, { key: "api", limit: 5 })
 
 // No lifetime of a stream. Says Property 'ttl' is missing
-Stream.make(1).pipe(Cached.stream("rows"))
+Stream.make(1).pipe(Cached.stream("rows", {}))
 // The same, data-first. Says Property 'ttl' is missing
-Cached.stream(Stream.make("a"), text)
+Cached.stream(Stream.make("a"), text, {})
 // A misspelt option of a stream. Says Did you mean to write 'whenSlow'?
 Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hour", whenSlwo: "wait" }))
 // The same beside a strategy. Says Did you mean to write 'whenSlow'?
 Stream.make("a").pipe(Cached.stream(text, { ttl: "1 hour", whenSlwo: "wait" }))
 // A misspelt unit of time of a stream. Says Type '"1 hor"' is not assignable
 Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hor" }))
-// No key of a stream. Says Property 'key' is missing
+// No key of a stream. Says Expected 2-3 arguments, but got 1
 Stream.make(1).pipe(Cached.stream({ ttl: "1 hour" }))
 
 // A failure to store, where the class declares none. Says "the class of the key declares no error with a _tag"

@@ -9,7 +9,7 @@ import { warningsOf } from "../../../support/logged.ts"
 const inMemory = Effect.provide(CacheLayer.memory())
 
 const failover = (load: Effect.Effect<string, unknown>, options: object) =>
-  load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: 0, ...options }))
+  load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: 0, fallbackOn: "all", ...options }))
 
 it.effect("a caller's timeout is an outage, though failures would be stored", () =>
   Effect.gen(function*() {
@@ -38,7 +38,7 @@ it.effect("a failure whose lifetime a strategy cannot tell is an outage, of whic
         return lifetime(exit, key as never)
       }
     }
-    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy("k", { strategy }))
+    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
     const warnings = yield* warningsOf(
       Effect.gen(function*() {
         yield* read(Effect.succeed("old"))
