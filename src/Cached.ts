@@ -28,24 +28,11 @@ export * from "./cached/invalidation.ts"
 export * from "./cached/logEvents.ts"
 export * from "./cached/make.ts"
 export * from "./cached/matching.ts"
-export type {
-  FallbackOptions,
-  Inherit,
-  MaxHitsOptions,
-  ProbabilisticOptions,
-  ReadDefaults,
-  ReadOptions,
-  RefreshAheadOptions,
-  SlidingOptions,
-  SoftTtlOptions,
-  StoreOptions,
-  TagOf,
-  TtlOptions
-} from "./cached/options.ts"
+export type { FallbackOptions, Inherit, ReadDefaults, ReadOptions } from "./cached/options.ts"
 export { coldest, hottest } from "./cached/ranking.ts"
 export * from "./cached/resolver.ts"
 export * from "./cached/storeTimings.ts"
-export { stream, type StreamEnd, type StreamLifetime, type StreamOptions } from "./cached/stream.ts"
+export { stream, type StreamEnd, type StreamOptions } from "./cached/stream.ts"
 export * from "./cached/tapStore.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export { traceReads } from "./cached/traceReads.ts"

@@ -13,12 +13,12 @@ import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
+import { words } from "../internal/strategy/kinds.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
-import { checkFn } from "./checkCall.ts"
-import type { Seen } from "./combinator.ts"
+import { checkFn, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
-import type { OptionsFor } from "./functions.ts"
+import type { GivenStrategy, Infer, OptionsOf, Seen } from "./flat.ts"
 import { invalidateMany } from "./invalidation.ts"
 import type { Given, TimeoutError } from "./options.ts"
 import {
@@ -208,16 +208,6 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
-interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfer<E | E2 | KE>, T> {
-  readonly lookup: (
-    keys: ReadonlyArray<K>
-  ) => Effect.Effect<
-    ReadonlyArray<Exit.Exit<NoInfer<A>, E>> | ReadonlyMap<K, Exit.Exit<NoInfer<A>, E>>,
-    E2,
-    R
-  >
-}
-
 /**
  * Creates a cached function of many payloads, which loads all missing results in one call.
  *
@@ -263,9 +253,33 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  * @category constructors
  * @since 0.1.0
  */
-export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> = undefined>(
+export const many = <
+  C extends AnyClass,
+  E,
+  E2,
+  R,
+  S extends GivenStrategy = "ttl",
+  T extends Given<Instance<C>> = undefined
+>(
   keyClass: C,
-  options: ManyOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, E2, R, T>
+  lookup: (
+    keys: ReadonlyArray<Instance<C>>
+  ) => Effect.Effect<
+    | ReadonlyArray<Exit.Exit<Success<Instance<C>>, E>>
+    | ReadonlyMap<Instance<C>, Exit.Exit<Success<Instance<C>>, E>>,
+    E2,
+    R
+  >,
+  options:
+    & Infer<S, T>
+    & OptionsOf<
+      S,
+      Success<Instance<C>>,
+      KeyError<Instance<C>>,
+      NoInfer<E | E2 | KeyError<Instance<C>>>,
+      Instance<C>,
+      T
+    >
 ): CachedMany<
   Instance<C>,
   Input<C>,
@@ -273,8 +287,9 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
   E2,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
-  checkFn("Cached.many", keyClass, options as never)
-  const readMany = Combine.callMany(options as never)
+  const name = checkFn("Cached.many", keyClass, lookup)
+  const strategy = strategyIn({ name, before: `${keyClass.keyName}, lookup`, words }, options as FnOptions)
+  const readMany = Combine.callMany({ lookup, options, strategy } as Combine.CheckedMany)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")

@@ -17,7 +17,7 @@ import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
-import type { Seen } from "./combinator.ts"
+import type { Seen } from "./flat.ts"
 import { type AnyReadOptions, readOptions } from "./options.ts"
 import {
   type AnyKey,

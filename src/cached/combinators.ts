@@ -2,29 +2,10 @@
  * The combinators. Each caches an effect under a key with one strategy.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import type { Any } from "../CacheKey.ts"
-import type { Caching } from "../Caching.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Kinds from "../internal/strategy/kinds.ts"
-import type { NoTag } from "../ports/strategy.ts"
-import type { Strategy } from "../Strategy.ts"
-import type {
-  CodecsOf,
-  Combinator,
-  ErrorOf,
-  FallbackFor,
-  Fits,
-  IfUnknown,
-  KeyFor,
-  ReadOptionsFor,
-  TagBeside,
-  ValueFor,
-  ValueOf
-} from "./combinator.ts"
+import type { BareCombinator, Combinator } from "./combinator.ts"
 import * as Combine from "./combine.ts"
-import type { Given, TagOf, TimeoutError } from "./options.ts"
 
 /**
  * Caches an effect: serves its value for `ttl`, then loads again.
@@ -276,16 +257,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
-
-/** If the effect is known first, as in a pipe, the strategy must fit it. If not, the effect must fit the strategy. */
-interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
-  extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
-{
-  readonly strategy?:
-    | Strategy<OfStrategy, K extends string ? FailuresOfStrategy : ErrorOf<X>, NoInfer<K>>
-    | undefined
-}
+export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
 /**
  * Caches an effect with any `Strategy`, such as your own. Without the option `strategy`, it uses the layer's strategy.
@@ -317,58 +289,4 @@ interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, O
  * @category combinators
  * @since 0.1.0
  */
-export const withStrategy: {
-  <
-    K extends Any | string,
-    X,
-    Self,
-    Values,
-    Failures,
-    Causes,
-    T extends Given<KeyFor<K, X>> = undefined,
-    Tag extends string = never,
-    OfStrategy = unknown,
-    FailuresOfStrategy = unknown
-  >(
-    options: WithStrategyOptions<
-      K,
-      X,
-      Self,
-      IfUnknown<Self, Values, Effect.Success<Self>>,
-      IfUnknown<Self, Failures, Effect.Error<Self>>,
-      IfUnknown<Self, Causes, Effect.Error<Self>> | ErrorOf<X>,
-      T,
-      Tag,
-      IfUnknown<Self, OfStrategy, Effect.Success<Self>>,
-      IfUnknown<Self, FailuresOfStrategy, Effect.Error<Self>>
-    >
-  ): <A, E, R>(
-    self:
-      & Effect.Effect<A, E, R>
-      & Fits<Self, X, E, Values, Failures, Causes, Tag>
-      & IfUnknown<Self, Effect.Effect<OfStrategy, IfUnknown<X, FailuresOfStrategy, unknown>, unknown>, unknown>
-  ) => Effect.Effect<
-    ValueFor<X, A>,
-    E | ErrorOf<X> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
-  >
-  <A extends ValueOf<X>, E, R, K extends Any | string, X, Loaded, T extends Given<KeyFor<K, X>> = undefined>(
-    self: Effect.Effect<A, E, R> & Effect.Effect<Loaded, unknown, unknown>,
-    options: WithStrategyOptions<
-      K,
-      X,
-      unknown,
-      NoInfer<A>,
-      NoInfer<E>,
-      NoInfer<E | ErrorOf<X>>,
-      T,
-      TagOf<NoInfer<E> | ErrorOf<X>> | NoTag<TagOf<NoInfer<E> | ErrorOf<X>>>,
-      NoInfer<Loaded>,
-      NoInfer<E>
-    >
-  ): Effect.Effect<
-    ValueFor<X, A>,
-    E | ErrorOf<X> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
-  >
-} = Combine.withStrategy
+export const withStrategy: BareCombinator<undefined> = Combine.withStrategy

@@ -21,7 +21,8 @@ import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { setOne, type SetOptions, setOptions, type Setting } from "./byHand.ts"
-import type { IfUnknown, Seen } from "./combinator.ts"
+import type { IfUnknown } from "./combinator.ts"
+import type { Seen } from "./flat.ts"
 import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**

@@ -227,8 +227,8 @@ export const bodyStream = (
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
     Stream.ensuring(origin, ended),
+    new Body({ id: variant.id }),
     {
-      key: new Body({ id: variant.id }),
       ttl: Math.max(1, usableMillis(variant, self.keepMillis)),
       maxTtl: Infinity,
       maxBytes: self.maxBody,

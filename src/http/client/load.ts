@@ -48,8 +48,7 @@ const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Stra
 /** Reads the response through the cache. */
 const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
-    Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), {
-      key: call.place.key,
+    Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), call.place.key, {
       strategy: strategyOf(way, call.self),
       tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
       inherit: call.self.inherit,

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import * as Cached from "../../Cached.ts"
+import { type FallbackOptions, fallbackOptions, type ReadOptions, readOptions } from "../../cached/options.ts"
 import type * as CacheKey from "../../CacheKey.ts"
 import {
   checkOptions,
@@ -27,12 +28,16 @@ import { strategyLike } from "../client/options.ts"
 import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
+const conditions = ["when", "storeIf", "storeFailures"] as const
+
 /**
  * The options of an annotation.
  * @category options
  * @since 0.1.0
  */
-export interface EndpointOptions<in Req = any, in Val = any> {
+export interface EndpointOptions<in Req = any, in out Val = any>
+  extends Pick<ReadOptions<Val, any, any>, typeof conditions[number]>, FallbackOptions
+{
   /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
   readonly strategy?: Strategy<any, any, any> | undefined
   /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
@@ -53,6 +58,8 @@ export interface EndpointOptions<in Req = any, in Val = any> {
 const parts = ["params", "query", "headers", "payload"]
 
 const checks: Checks<EndpointOptions> = {
+  ...Struct.pick(readOptions, conditions),
+  ...fallbackOptions,
   strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
   shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
@@ -114,10 +121,10 @@ export const callsOf = (
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
   if (isStream) {
-    within(`HttpCache.Endpoint of "${name}"`, () => Cached.stream(Stream.empty, { key: name, strategy } as never))
+    within(`HttpCache.Endpoint of "${name}"`, () => Cached.stream(Stream.empty, name, { strategy } as never))
   }
-  const optionsOf = (request: object, key: CacheKey.Any) => ({
-    key,
+  const optionsOf = (request: object) => ({
+    ...Struct.pick(annotation, [...conditions, "fallbackOn"]),
     strategy,
     tags: (exit: Exit.Exit<unknown, unknown>) => {
       const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
@@ -132,15 +139,15 @@ export const callsOf = (
     effect: (request, run) =>
       Effect.flatMap(keyed(request), (key) => {
         if (key === undefined) return run
-        const read = Cached.withStrategy(Effect.flatMap(run, storable), optionsOf(request, key)) as Run
+        const read = Cached.withStrategy(Effect.flatMap(run, storable), key, optionsOf(request)) as Run
         return lasts ? Effect.tap(read, () => lastingAs(key)) : read
       }),
     stream: (request, run) =>
       Stream.unwrap(Effect.map(keyed(request), (key) => {
         if (key === undefined) return run
-        const options = { ...optionsOf(request, key), whenSlow: "wait" } as never
+        const options = { ...optionsOf(request), whenSlow: "wait" } as never
         return Stream.catch(
-          Cached.stream(run, options) as RunStream,
+          Cached.stream(run, key, options) as RunStream,
           (error) => isOfCache(error) ? Stream.die(error) : Stream.fail(error)
         )
       }))
