@@ -319,11 +319,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
         {
           strategy: hour,
-          tags: (_: unknown, { id }: Odd) => {
+          tags: (_, { id }) => {
             if (id === 3) throw new Error("no tags")
             return [`odd:${id}`]
           }
-        } as Parameters<typeof Cached.many<typeof Odd, never, never, never>>[1]
+        }
       )
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))

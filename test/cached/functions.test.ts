@@ -257,16 +257,17 @@ describe("invalid options are thrown at once", () => {
 
   it.each(
     [
-      ["no strategy", () => Cached.fn(Settings, lookup)],
+      ["no options", () => Cached.fn(Settings, lookup, undefined as never)],
+      ["no ttl", () => Cached.fn(Settings, lookup, {} as never)],
       ["a strategy that is none", () => Cached.fn(Settings, lookup, { strategy: {} as never })],
-      ["no lookup", () => Cached.fn(Settings, { strategy } as never)],
+      ["no lookup", () => Cached.fn(Settings, undefined as never, { strategy })],
       ["an unknown option", () => Cached.fn(Settings, lookup, { strategy, ttl: 1 } as never)],
       ["tags that are no list", () => Cached.fn(Settings, lookup, { strategy, tags: "t" as never })],
       ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { strategy, timeout: "soon" as never })],
       ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { strategy, softTimeout: NaN })],
       ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
       ["a class that is none", () => Cached.fn({} as never, lookup, { strategy } as never)],
-      ["recursive without a lookup", () => Cached.recursive(Fib, { strategy } as never)]
+      ["recursive without a lookup", () => Cached.recursive(Fib, undefined as never, { strategy })]
     ] as const
   )("%s", (_, make) => {
     expect(make).toThrow(CacheError.CacheConfigError)

@@ -119,7 +119,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const options = hour as const
+        const options = hour
         const outer = inner("inner").pipe(Cached.refreshAhead("outer", { ...options, refreshAfter: "20 minutes" }))
         const late = inner("inner").pipe(Cached.refreshAhead("late", { ...options, refreshAfter: "40 minutes" }))
         yield* outer
@@ -398,7 +398,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
     Effect.gen(function*() {
       yield* inner("inner")
       yield* minutes(30)
-      const outer = (options: Partial<Parameters<typeof Cached.fn<typeof Outer, never, never>>[1]>) =>
+      const outer = (options: { readonly inherit?: Cached.Inherit }) =>
         Cached.fn(Outer, () => inner("inner"), { ...hour, ...options })
       yield* outer({})({ n: 1 })
       yield* outer({ inherit: "age" })({ n: 2 })

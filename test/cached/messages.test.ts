@@ -165,7 +165,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "no key",
-      () => Cached.ttl(any({ ttl: 5 })),
+      () => any(Cached.ttl)({ ttl: 5 }),
       "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string"
     ],
     [
@@ -232,19 +232,19 @@ describe("a combinator names itself and its key, and the stack is the user's", (
   it.effect("the stack leads to the call", () =>
     Effect.gen(function*() {
       const ttl: typeof Cached.ttl = combinator(Kinds.ttl)
-      const myMistake = () => one.pipe(ttl({ key: "a", ttl: "soon" as never }))
+      const myMistake = () => one.pipe(ttl("a", { ttl: "soon" as never }))
       const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
         Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
           Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).stack : undefined)
       expect(yield* stackOf(myMistake())).toContain("myMistake")
-      expect(yield* stackOf(ttl(one, { key: "a", ttl: "soon" as never }))).toContain("messages.test")
+      expect(yield* stackOf(ttl(one, "a", { ttl: "soon" as never }))).toContain("messages.test")
     }))
 
   it.effect("after the first thousand calls the first load says it", () =>
     Effect.gen(function*() {
       const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
-      for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
-      const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
+      for (let i = 0; i < 1000; i++) maxHits("a", { ttl: 5, hits: 1 })
+      const get = one.pipe(maxHits("a", { ttl: 5, hits: 0 }))
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
     }))
 

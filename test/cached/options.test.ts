@@ -666,7 +666,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
   const wrong: ReadonlyArray<readonly [string, (load: Effect.Effect<number>) => unknown]> = [
     ["a ttl that does not parse", Cached.ttl("k", { ttl: "soon" as never })],
     ["a ttl that is NaN", Cached.ttl("k", { ttl: NaN })],
-    ["no ttl", Cached.ttl("k")],
+    ["no ttl", Cached.ttl("k", {} as never)],
     ["an unknown option", Cached.ttl("k", { ttl: 1, tll: 2 } as never)],
     ["another combinator's option", Cached.ttl("k", { ttl: 1, softTtl: 1 } as never)],
     ["an unknown option of untilInvalidated", Cached.untilInvalidated("k", { ttl: 1 } as never)],

@@ -42,12 +42,15 @@ class User extends CacheKey.Class<User>()("User", {
   tags: ({ id }) => id === 13 ? throwing() : [`user:${id}`]
 }) {}
 
-const many = (options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[1]> = {}) => {
+const many = (
+  options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[2]> = {},
+  valueOf: (id: number) => unknown = (id) => `user ${id}`
+) => {
   const calls: Array<ReadonlyArray<number>> = []
   const users = Cached.many(User, (keys) =>
     Effect.sync(() => {
       calls.push(keys.map(({ id }) => id))
-      return keys.map(({ id }) => Exit.succeed<unknown>(`user ${id}`))
+      return keys.map(({ id }) => Exit.succeed(valueOf(id)))
     }), { strategy: hour, ...options })
   const read = (...ids: ReadonlyArray<number>) => users(ids.map((id) => ({ id })))
   return { calls, read }
@@ -388,11 +391,7 @@ describe.each(caches)("over $name", (cache) => {
           const copy = form === "structured"
             ? "structured" as const
             : (value: unknown) => isBad(value) ? throwing() : value
-          const { read } = many({
-            copy,
-            lookup: (keys) =>
-              Effect.sync(() => keys.map(({ id }) => Exit.succeed<unknown>(id === 2 ? () => 2 : `user ${id}`)))
-          })
+          const { read } = many({ copy }, (id) => id === 2 ? () => 2 : `user ${id}`)
           for (let i = 0; i < 2; i++) {
             const exits = yield* read(1, 2, 3)
             expect(exits[0]).toEqual(Exit.succeed("user 1"))

@@ -1,7 +1,7 @@
 /** Key templates: the texts of placeholders, different texts for different values, and invalid templates. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import * as Arbitrary from "effect/Arbitrary"
 
 const token = (claims: object): string => {

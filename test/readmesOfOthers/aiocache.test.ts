@@ -1,7 +1,7 @@
 /** The programs of aiocache's README, its examples and its announcement, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 
 const provided = Effect.provide(CacheLayer.memory())

@@ -1,6 +1,6 @@
 /** The programs of py-memoize's README and examples, as they are written here, with what they are to print. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 

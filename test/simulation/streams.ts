@@ -11,8 +11,7 @@ import {
   CachePolicy,
   type Caching,
   Guard,
-  Store,
-  Strategy
+  Store
 } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
