@@ -34,7 +34,7 @@ export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 export type KeyOf<X> = Seen<X, { readonly "~effect-cached/CacheKey": X }>
 
 /** What a key must be for a value of type `A`: an instance of a class that has such values, or a string. @internal */
-export type Fits<X, A> = unknown extends X ? unknown : [A] extends [ValueOf<X>] ? unknown : KeyForValue<A>
+export type Fits<X, A> = IfUnknown<X, unknown, [A] extends [ValueOf<X>] ? unknown : KeyForValue<A>>
 
 /** A key whose value type includes `A`. The compiler's error messages show the name of this interface. */
 interface KeyForValue<A> {
@@ -57,17 +57,8 @@ export type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
   never
 >
 
-/** @internal */
-export type Cached<X, A, E, R, T> = Effect.Effect<
-  ValueFor<X, A>,
-  E | ErrorOf<X> | TimeoutError<T>,
-  Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
->
-
-/** The effect after a key and options that were checked in a pipe, where it was known, or outside of one. @internal */
-export type After<Self, X, A> = unknown extends Self ?
-  Effect.Effect<unknown extends X ? A : ValueOf<X>, unknown, unknown>
-  : Self
+/** The effect after a key and options. In a pipe, it was known before they were checked. @internal */
+export type After<Self, X, A> = unknown extends Self ? Fits<X, A> : Self
 
 /**
  * A combinator, callable data-first or data-last, for the strategy `Name`. If the key is an instance of a key class,
@@ -91,14 +82,22 @@ export interface Combinator<Name extends Word> {
         IfUnknown<Self, any, Effect.Error<NoInfer<Self>>>,
         T
       >
-  ): <A, E, R>(self: Effect.Effect<A, E, R> & After<Self, X, A>) => Cached<X, A, E, R, T>
+  ): <A, E, R>(self: Effect.Effect<A, E, R> & After<Self, X, A>) => Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
   <A, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
     self: Effect.Effect<A, E, R>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     options:
       & Seen<T, { readonly timeout?: T }>
       & OptionsFor<Name, K, X, true, NoInfer<A>, NoInfer<E>, T>
-  ): Cached<X, A, E, R, T>
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
 }
 
 /**
@@ -120,16 +119,28 @@ export interface BareCombinator<Name extends "untilInvalidated" | undefined> {
         IfUnknown<Self, any, Effect.Error<NoInfer<Self>>>,
         T
       >
-  ): <A, E, R>(self: Effect.Effect<A, E, R> & After<Self, X, A>) => Cached<X, A, E, R, T>
+  ): <A, E, R>(self: Effect.Effect<A, E, R> & After<Self, X, A>) => Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
   // If the first argument is no effect, this overload is ruled out by requiring more arguments than the call has.
   <A, E, R, K extends Any | string, X, Ids>(
     self: Effect.Effect<A, E, R> & Seen<Ids, { readonly "~effect/Effect": Ids }>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     ...beside: IfUnknown<Ids, [never, never], []>
-  ): Cached<X, A, E, R, undefined>
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
   <A, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
     self: Effect.Effect<A, E, R>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     options: Seen<T, { readonly timeout?: T }> & OptionsFor<Name, K, X, true, NoInfer<A>, NoInfer<E>, T>
-  ): Cached<X, A, E, R, T>
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
 }

@@ -44,6 +44,9 @@ type ValueOf<F, A> = F extends AnyClass ? Success<InstanceType<F>> : A
 
 type Declared<F> = F extends AnyClass ? KeyError<InstanceType<F>> : never
 
+/** Of a lookup that is written in place, the compiler does not know the value when it first checks the options. */
+type Known<A> = unknown extends A ? any : A
+
 /** The failures that can be stored. */
 type Stored<F, E> = F extends AnyClass ? KeyError<InstanceType<F>> : E
 
@@ -130,7 +133,7 @@ export const fn: <
   lookup: (...args: LookupArgs<F>) => Effect.Effect<A, E, R>,
   options:
     & Infer<S, T>
-    & OptionsOf<S, NoInfer<ValueOf<F, A>>, NoInfer<Stored<F, E>>, NoInfer<E | Declared<F>>, KeyOf<F>, T>
+    & OptionsOf<S, NoInfer<ValueOf<F, Known<A>>>, NoInfer<Stored<F, E>>, NoInfer<E | Declared<F>>, KeyOf<F>, T>
 ) => CachedFn<
   ArgsOf<F>,
   KeyOf<F>,

@@ -134,12 +134,6 @@ type OptionsFor<S, K, X, Self, E> =
     KeyFor<K, X>
   >
 
-type CachedStream<X, A, E, R> = Stream.Stream<
-  ValueFor<X, A>,
-  E | ErrorOf<X> | Errors,
-  Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
->
-
 /**
  * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
  * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no streams.
@@ -182,12 +176,12 @@ export const stream: {
     options: OptionsFor<S, K, X, NoInfer<Self>, IfUnknown<Self, any, FailuresOf<NoInfer<Self>> | ErrorOf<X>>>
   ): <A, E, R>(
     self: Stream.Stream<A, E, R> & IfUnknown<Self, Stream.Stream<ValueFor<X, A>, unknown, unknown>, Self>
-  ) => CachedStream<X, A, E, R>
+  ) => Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
   <A, E, R, K extends Any | string, X, S extends Words | Strategy.Strategy<any, any, any> = "ttl">(
     self: Stream.Stream<A, E, R>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     options: OptionsFor<S, K, X, true, NoInfer<E> | ErrorOf<X>>
-  ): CachedStream<X, A, E, R>
+  ): Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
 } = ((first: unknown, second: unknown, third?: unknown): unknown => {
   const read = third === undefined ? parse(first, second) : parse(second, third)
   const of = (origin: unknown) => {
