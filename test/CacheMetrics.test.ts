@@ -58,12 +58,12 @@ describe("reads are counted once, as Cached.detect reports them", () => {
         const seen: Record<string, number> = {}
         let fails = false
         const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
-        const options = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds" } as const
+        const options = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds", fallbackOn: "all" } as const
         const read = (id: User | string, what: string): Effect.Effect<number, string, Caching.Caching> => {
           const key = id as string
           switch (what) {
             case "softTtl":
-              return load.pipe(Cached.softTtl(key, { ...options, softTtl: "5 seconds" }))
+              return load.pipe(Cached.softTtl(key, { ...options, softTtl: "5 seconds", fallbackOn: "all" }))
             case "ahead":
               return load.pipe(Cached.refreshAhead(key, { ...options, refreshAfter: "5 seconds" }))
             case "failover":
@@ -80,7 +80,8 @@ describe("reads are counted once, as Cached.detect reports them", () => {
           strategy: "softTtl",
           ttl: "1 minute",
           softTtl: "5 seconds",
-          tags: ["t"]
+          tags: ["t"],
+          fallbackOn: "all"
         })
         const run = Effect.gen(function*() {
           for (const { key: id, text, what } of steps) {
@@ -269,7 +270,7 @@ describe("the series", () => {
   it.effect("of loads tell what they ended with", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: "1 second", retryAfter: 0 } as const
+        const options = { ttl: "1 hour", softTtl: "1 second", retryAfter: 0, fallbackOn: "all" } as const
         const { load } = counting(250)
         const slow = yield* start(Cached.ttl(load, "slow", { ttl: "1 hour" }))
         yield* settle
@@ -307,7 +308,7 @@ describe("the series", () => {
           ...options,
           refreshAfter: "30 minutes"
         })
-        const down = Cached.failover(Effect.fail("down"), "k", { ...options, retryAfter: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", { ...options, retryAfter: "1 hour", fallbackOn: "all" })
         const seen = (read: Effect.Effect<unknown, unknown, Caching.Caching>) =>
           Effect.gen(function*() {
             yield* start(read)

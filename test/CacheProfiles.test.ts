@@ -65,12 +65,12 @@ describe("a profile replaces the options of every way to read its class", () => 
   }
   const combinators = {
     ttl: Cached.ttl(load, key, { ttl: "1 hour" }),
-    softTtl: Cached.softTtl(load, key, { ttl: "1 hour", softTtl: "1 minute" }),
+    softTtl: Cached.softTtl(load, key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
     refreshAhead: Cached.refreshAhead(load, key, { ttl: "1 hour", refreshAfter: "1 minute" }),
     probabilistic: Cached.probabilistic(load, key, { ttl: "1 hour" }),
     sliding: Cached.sliding(load, key, { ttl: "1 hour", idle: "1 minute" }),
     maxHits: Cached.maxHits(load, key, { ttl: "1 hour", hits: 10 }),
-    failover: Cached.failover(load, key, { ttl: "1 hour" })
+    failover: Cached.failover(load, key, { ttl: "1 hour", fallbackOn: "all" })
   }
   const besides = { softTtl: "softTtl", refreshAhead: "refreshAfter", sliding: "idle" } as const
   for (const [name, strategy] of Object.entries(strategies) as Array<[keyof typeof strategies, Strategy.Strategy]>) {
@@ -305,7 +305,8 @@ describe("set", () => {
       const soft = Cached.fn(Weather, ({ id }) => Effect.as(Effect.yieldNow, id), {
         strategy: "softTtl",
         ttl: "1 hour",
-        softTtl: "30 minutes"
+        softTtl: "30 minutes",
+        fallbackOn: "all"
       })
       const program = Effect.gen(function*() {
         const ids = Array.from({ length: 10_000 }, (_, id) => id)
@@ -476,7 +477,9 @@ describe("bad input", () => {
   it.effect("a read dies if the profile does not fit its strategy", () =>
     Effect.gen(function*() {
       const key = new Weather({ id: 1 })
-      const read = Effect.succeed(1).pipe(Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute" }))
+      const read = Effect.succeed(1).pipe(
+        Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
+      )
       expect(messageOf(yield* Effect.exit(read.pipe(under({ Weather: { ttl: "1 minute" } }))))).toBe(
         "The profile of \"Weather\" does not fit Strategy.softTtl of its reads: softTtl (60000 ms) is as long as ttl " +
           "(60000 ms): shorten softTtl, or lengthen ttl"

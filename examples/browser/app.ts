@@ -25,7 +25,8 @@ const weather = Cached.fn(Weather, ({ city }) =>
   strategy: "softTtl",
   ttl: "1 day",
   softTtl: "5 seconds",
-  retryAfter: "2 seconds"
+  retryAfter: "2 seconds",
+  fallbackOn: "all"
 })
 
 const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "example" })))

@@ -44,7 +44,12 @@ export const makeShop = Effect.gen(function*() {
     )
   const product = (id: number) =>
     ask({ id, price: 100 }).pipe(
-      Cached.softTtl(new Product({ id }), { ttl: "30 seconds", softTtl: "1 second", retryAfter: "500 millis" })
+      Cached.softTtl(new Product({ id }), {
+        ttl: "30 seconds",
+        softTtl: "1 second",
+        retryAfter: "500 millis",
+        fallbackOn: "all"
+      })
     )
 
   /** The page is refreshed in the background, so that no reader waits for it. */

@@ -105,7 +105,12 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one key's failed refresh keeps its value, and the others are replaced", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" })
+        const users = Cached.many(User, lookup, {
+          strategy: "softTtl",
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          fallbackOn: "all"
+        })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.bad = [2]
@@ -170,7 +175,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("failover: always asked, and the last good value where that fails", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: "failover", ttl: "1 hour" })
+        const users = Cached.many(User, lookup, { strategy: "failover", ttl: "1 hour", fallbackOn: "all" })
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
         behaviour.fails = true
@@ -936,7 +941,7 @@ describe("CA-10 · Cached.many", () => {
     Effect.gen(function*() {
       let fails = false
       const rate = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed("rate")).pipe(
-        Cached.softTtl("rate", { ttl: "1 hour", softTtl: 0 })
+        Cached.softTtl("rate", { ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
       )
       yield* rate
       fails = true

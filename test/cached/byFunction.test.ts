@@ -65,7 +65,8 @@ describe.each(caches)("over $name", (cache) => {
             softTtl: (exit, key) => {
               seen.push(exit, key.city)
               return Exit.isSuccess(exit) ? `${exit.value}m` : 0
-            }
+            },
+            fallbackOn: "all"
           })
         )
         expect(yield* get).toBe(1)

@@ -108,7 +108,7 @@ describe("a clock that is set back two hours", () => {
         yield* Effect.gen(function*() {
           let loads = 0
           const get = Effect.suspend(() => ++loads === 2 ? Effect.fail("down") : Effect.succeed(loads)).pipe(
-            Cached.softTtl("k", { ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds" })
+            Cached.softTtl("k", { ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds", fallbackOn: "all" })
           )
           yield* get
           yield* TestClock.adjust("5 hours")

@@ -147,7 +147,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.delay(Effect.fail("down"), 300))
-      const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 1000, softTimeout: 100 }))
+      const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 1000, softTimeout: 100, fallbackOn: "all" }))
       expect(yield* read).toBe(1)
       yield* TestClock.adjust(1000)
       for (let i = 0; i < 40; i++) {

@@ -33,7 +33,7 @@ describe("Cached", () => {
     Effect.gen(function*() {
       let up = true
       const get = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
-        Cached.softTtl("k", { ttl: "10 minutes", softTtl: "7 minutes" })
+        Cached.softTtl("k", { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" })
       )
       assert.strictEqual(yield* get, "sunny")
       up = false

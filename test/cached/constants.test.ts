@@ -504,13 +504,13 @@ describe.each(caches)("in one process, over $name", (cache) => {
   const beside = [
     [
       "softTtl",
-      Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes" }),
-      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes" })
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all" }),
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
     ],
     [
       "softTtl, after ttl",
       Cached.ttl("k", { ttl: "1 hour" }),
-      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes" })
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
     ],
     ["idle", Cached.sliding("k", { idle: "1 hour" }), Cached.sliding("k", { idle: "10 minutes" })],
     [
@@ -520,7 +520,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
     ],
     [
       "idle, after a softTtl of the same times",
-      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes" }),
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" }),
       Cached.sliding("k", { ttl: "1 hour", idle: "10 minutes" })
     ]
   ] as const
@@ -567,7 +567,7 @@ describe.each(caches)("in one process, over $name", (cache) => {
       yield* Effect.succeed(1).pipe(Cached.failover("k", { ttl: "1 hour" }))
       yield* TestClock.adjust("10 minutes")
       const short = (Effect.fail("down") as Effect.Effect<number, string>).pipe(
-        Cached.failover("k", { ttl: "10 minutes" })
+        Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" })
       )
       expect(yield* Effect.flip(short)).toBe("down")
     }).pipe(Effect.provide(cache.layer())))

@@ -66,7 +66,14 @@ describe.each(caches)("copy, over $name", (cache) => {
         const load = loading()
         const get = Effect.map(
           Effect.suspend(() => mode === "good" ? load : mode === "down" ? Effect.fail("down") : Effect.never).pipe(
-            Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", softTimeout: 1000, retryAfter: 0, copy })
+            Cached.softTtl("k", {
+              ttl: "1 hour",
+              softTtl: "1 minute",
+              softTimeout: 1000,
+              retryAfter: 0,
+              copy,
+              fallbackOn: "all"
+            })
           ),
           spoil
         )

@@ -113,10 +113,10 @@ describe.each(caches)("over $name", (cache) => {
           yield* get
           return counts.loads
         })
-      const soft = { ttl: "1h", softTtl: "1s" } as const
+      const soft = { ttl: "1h", softTtl: "1s", fallbackOn: "all" } as const
       expect(yield* loadsWithin(Cached.softTtl("a", soft))).toBe(2)
       expect(yield* loadsWithin(Cached.softTtl("b", { ...soft, retryAfter: "1s" }))).toBe(3)
-      expect(yield* loadsWithin(Cached.failover("c", { ttl: "1h" }))).toBe(3)
+      expect(yield* loadsWithin(Cached.failover("c", { ttl: "1h", fallbackOn: "all" }))).toBe(3)
     }).pipe(withDefaults({ retryAfter: "30s" })))
 
   it.effect("jitter: where the strategy has none", () =>

@@ -278,7 +278,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       let isDown = false
       const gate = yield* Deferred.make<void>()
       const page = Effect.suspend(() => isDown ? Effect.andThen(Deferred.await(gate), Effect.fail("down")) : user(1))
-        .pipe(Cached.softTtl("page", { inherit: "changes", softTtl: "1 minute", ttl: "1 day" }))
+        .pipe(Cached.softTtl("page", { inherit: "changes", softTtl: "1 minute", ttl: "1 day", fallbackOn: "all" }))
       expect(yield* page).toBe("user 1 v0")
       yield* TestClock.adjust("1 minute")
       isDown = true

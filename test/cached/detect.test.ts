@@ -58,7 +58,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
 
   it.effect("with a fallback, then stale while no further try is made", () =>
     Effect.gen(function*() {
-      const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
       const stale = { ageMillis: 2 * minute, ttlMillis: hour - 2 * minute, strategy: "softTtl" }
       yield* Cached.softTtl(Effect.succeed(1), "k", soft)
       yield* TestClock.adjust("2 minutes")
@@ -75,7 +75,11 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
 
   it.effect("stale by failover too, though its values have no end of freshness", () =>
     Effect.gen(function*() {
-      const failing = Cached.failover(Effect.fail("down"), "k", { ttl: "1 hour", retryAfter: "5 seconds" })
+      const failing = Cached.failover(Effect.fail("down"), "k", {
+        ttl: "1 hour",
+        retryAfter: "5 seconds",
+        fallbackOn: "all"
+      })
       yield* Cached.failover(Effect.succeed(1), "k", { ttl: "1 hour" })
       const found = yield* reads(Effect.andThen(failing, failing))
       expect(found).toEqual(

@@ -225,7 +225,12 @@ for (const cache of caches) {
           previous.value.value.push(2)
           return yield* Effect.fail("down")
         })
-        const list = Cached.softTtl(load, new List(), { ttl: "1 hour", softTtl: "1 minute", copy: "structured" })
+        const list = Cached.softTtl(load, new List(), {
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          copy: "structured",
+          fallbackOn: "all"
+        })
         yield* read(list)
         yield* after(60_000)
         expect(yield* read(list)).toEqual([1])

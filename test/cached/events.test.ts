@@ -45,7 +45,7 @@ const inShort = (event: CacheEvent.CacheEvent): string => {
 const shortly = (told: Effect.Effect<Array<CacheEvent.CacheEvent>>) =>
   Effect.map(told, (events) => events.map((event) => inShort(event)))
 
-const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
+const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
 
 describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 100 }))

@@ -151,7 +151,11 @@ describe("a strategy of one's own", () => {
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("2 minutes")
       yield* read("new")
-      const failing = Cached.softTtl(Effect.fail("down"), "stale", { ttl: "1 hour", softTtl: "1 minute" })
+      const failing = Cached.softTtl(Effect.fail("down"), "stale", {
+        ttl: "1 hour",
+        softTtl: "1 minute",
+        fallbackOn: "all"
+      })
       expect(yield* failing).toBe("stale")
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
 })

@@ -31,7 +31,7 @@ const origin = () => {
   return { state, load }
 }
 
-const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
+const times = { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" } as const
 
 /** Ways to say that `Gone` is an answer, and `Down` is not. */
 const ways = [
@@ -51,7 +51,13 @@ const ways = [
   {
     name: "failover with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.failover(key, { ttl: "10 minutes", when: (exit) => Exit.isSuccess(exit) || isGone(exit) }))
+      load.pipe(
+        Cached.failover(key, {
+          ttl: "10 minutes",
+          when: (exit) => Exit.isSuccess(exit) || isGone(exit),
+          fallbackOn: "all"
+        })
+      )
   },
   {
     name: "a strategy with fallbackOn",
@@ -133,7 +139,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(read), yield* start(others)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -149,7 +155,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(others), yield* start(read)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -217,7 +223,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(old)).toEqual(gone)
         state.answer = down
-        expect(yield* load.pipe(Cached.failover("k", { ttl: "10 minutes" }))).toBe("set")
+        expect(yield* load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))).toBe("set")
       }).pipe(Effect.provide(cache.layer())))
   })
 

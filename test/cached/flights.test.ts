@@ -209,7 +209,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("and fails, a reader with a stale value falls back on it", () =>
       Effect.gen(function*() {
-        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" })
+        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
         yield* Effect.succeed("stale").pipe(soft)
         yield* TestClock.adjust("2 minutes")
         const failing = Effect.delay(Effect.fail("down"), 1000)
@@ -259,7 +259,7 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
       const failing = Effect.delay(Effect.fail("down"), 1000)
       const timeout = when === "when the load fails" ? "1 minute" : "1 second"
       const bad = yield* start(failing.pipe(Cached.withStrategy("k", { strategy: broken, timeout })))
-      const good = yield* start(failing.pipe(Cached.failover("k", { ttl: "1 hour" })))
+      const good = yield* start(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))
       yield* TestClock.adjust("1 second")
       const exit = ended(bad)
       expect(exit !== "still waiting" && Exit.hasDies(exit)).toBe(true)

@@ -384,7 +384,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         let up = true
         const soft = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-          Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute" })
+          Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" })
         )
         yield* soft
         yield* minutes(1)

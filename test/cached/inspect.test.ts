@@ -213,7 +213,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 hour")
         const load = Effect.delay(Effect.succeed(1), "1 second")
         const reader = yield* start(
-          Cached.softTtl(load, berlin, { ttl: "1 hour", softTtl: "30 minutes", tags: ["t"] })
+          Cached.softTtl(load, berlin, { ttl: "1 hour", softTtl: "30 minutes", tags: ["t"], fallbackOn: "all" })
         )
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(reader)
@@ -299,7 +299,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("k", 2)
       yield* TestClock.adjust("2 hours")
       expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes" })
+      const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
       yield* soft(Effect.succeed(1))
       yield* TestClock.adjust("30 minutes")
       yield* Cached.set("l", 2, { keepTtl: true })

@@ -211,7 +211,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("where the load fails nothing older is served, nor left", () =>
       Effect.gen(function*() {
-        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes" })
+        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all" })
         yield* soft(Effect.succeed(1))
         expect(yield* Effect.exit(Cached.invalidateFurther(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
         expect(yield* Cached.has("k")).toBe(false)

@@ -225,7 +225,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n % 2 === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
-        Cached.failover("k", { ttl: "1 hour" })
+        Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })
       )
       expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 1, 3, 3])
       expect(n).toBe(4)
@@ -335,7 +335,13 @@ describe("memoryTtl", () => {
         const { a } = yield* two(make)
         let up = true
         const get = Effect.suspend(() => up ? Effect.succeed("good") : Effect.delay(Effect.fail("down"), 5000)).pipe(
-          Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", memoryTtl: "1 second", retryAfter: 0 })
+          Cached.softTtl("k", {
+            ttl: "1 hour",
+            softTtl: "1 minute",
+            memoryTtl: "1 second",
+            retryAfter: 0,
+            fallbackOn: "all"
+          })
         )
         yield* a(get)
         yield* TestClock.adjust("1 minute")
@@ -361,7 +367,8 @@ describe("memoryTtl", () => {
             ttl: "1 hour",
             softTtl: "1 minute",
             memoryTtl: "1 second",
-            when: () => true
+            when: () => true,
+            fallbackOn: "all"
           })
         )
         yield* a(get)

@@ -124,12 +124,12 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a softTtl beyond ttl",
-      () => Cached.softTtl("a", { ttl: 5, softTtl: 10 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 10, fallbackOn: "all" }),
       `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
       "a softTtl of the ttl",
-      () => Cached.softTtl("a", { ttl: 5, softTtl: 5 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 5, fallbackOn: "all" }),
       `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
@@ -139,7 +139,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a softTimeout of the timeout",
-      () => Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
+      () => Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds", fallbackOn: "all" }),
       `Cached.failover (key "a"): ${lateSoftTimeout}`
     ],
     [

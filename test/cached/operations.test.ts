@@ -140,7 +140,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
     Effect.gen(function*() {
-      const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour" })
+      const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour", fallbackOn: "all" })
       yield* Effect.succeed(1).pipe(failover)
       expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
       expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
@@ -247,7 +247,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("stats count what happened", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 })
+      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0, fallbackOn: "all" })
       const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
       yield* TestClock.adjust("1 second")
       for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
@@ -329,11 +329,13 @@ it.effect("strategies and operations meet: what is set is what a strategy decide
   Effect.gen(function*() {
     yield* Cached.set("k", "set", { ttl: "1 hour" })
     const failing = Effect.fail("down")
-    expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))).toBe("set")
+    expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))).toBe(
+      "set"
+    )
     yield* TestClock.adjust("59 minutes")
     expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
     yield* TestClock.adjust("1 minute")
-    expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour" })))).toBe("down")
+    expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 describe("a set beside a refresh of the same id", () => {

@@ -508,7 +508,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("retryAfter", () => {
     it.effect("is five seconds: a failing load is not tried on every read", () =>
       Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: "1 minute" } as const
+        const options = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("2 minutes")
         let calls = 0
@@ -535,8 +535,8 @@ describe.each(caches)("over $name", (cache) => {
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0 }))
         for (
           const run of [
-            failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0, retryAfter: 0 })),
-            failing.pipe(Cached.failover("k", { ttl: "1 hour" }))
+            failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0, retryAfter: 0, fallbackOn: "all" })),
+            failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
           ]
         ) {
           calls = 0
@@ -547,7 +547,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("does not keep a reader with nothing stored from loading", () =>
       Effect.gen(function*() {
-        const options = { ttl: 3000, softTtl: 1000, retryAfter: "1 hour" } as const
+        const options = { ttl: 3000, softTtl: 1000, retryAfter: "1 hour", fallbackOn: "all" } as const
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust(2000)
         yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
@@ -557,7 +557,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("is over once a value is set or invalidated", () =>
       Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: 0, retryAfter: "1 hour" } as const
+        const options = { ttl: "1 hour", softTtl: 0, retryAfter: "1 hour", fallbackOn: "all" } as const
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
         expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("stale")

@@ -115,7 +115,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     Effect.gen(function*() {
       let outcome: Exit.Exit<string, string> = outcomes.value
       const read = Effect.suspend(() => outcome).pipe(
-        Cached.softTtl(key, { softTtl: "1 minute", ttl: "1 hour", when: () => true, retryAfter: 0 })
+        Cached.softTtl(key, { softTtl: "1 minute", ttl: "1 hour", when: () => true, retryAfter: 0, fallbackOn: "all" })
       )
       yield* read
       outcome = outcomes.failure

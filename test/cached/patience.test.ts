@@ -101,9 +101,12 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect.each(
     [
-      ["softTtl with softTimeout", Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, softTimeout: 50 })],
-      ["softTtl with timeout", Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, timeout: 200 })],
-      ["failover", Cached.failover(key, { ttl: "1 hour", timeout: 100 })],
+      [
+        "softTtl with softTimeout",
+        Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, softTimeout: 50, fallbackOn: "all" })
+      ],
+      ["softTtl with timeout", Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, timeout: 200, fallbackOn: "all" })],
+      ["failover", Cached.failover(key, { ttl: "1 hour", timeout: 100, fallbackOn: "all" })],
       ["refreshAhead past its ttl", Cached.refreshAhead(key, { ttl: 400, refreshAfter: 50, timeout: 200 })]
     ] as const
   )("%s: the load is tried again after refresh.timeout", ([, cached]) =>

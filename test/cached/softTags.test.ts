@@ -18,8 +18,8 @@ const berlin = new Report({ city: "Berlin" })
 const soften = Cached.invalidateTag("t", { mode: "soft" })
 const harden = Cached.invalidateTag("t")
 
-const options = { ttl: "1 hour", tags: ["t"] } as const
-const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0 })
+const options = { ttl: "1 hour", tags: ["t"], fallbackOn: "all" } as const
+const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
 const refreshAhead = Cached.refreshAhead("k", { ...options, refreshAfter: "30 minutes" })
 const failover = Cached.failover("k", options)
 const down = Effect.fail("down")
@@ -59,7 +59,12 @@ describe.each(caches)("soft tags over $name", (cache) => {
 
   it.effect("after a failed load the stale value is served without another try for a while", () =>
     Effect.gen(function*() {
-      const patient = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: "5 seconds" })
+      const patient = Cached.softTtl("k", {
+        ...options,
+        softTtl: "30 minutes",
+        retryAfter: "5 seconds",
+        fallbackOn: "all"
+      })
       yield* patient(Effect.succeed(1))
       yield* soften
       expect(yield* patient(down)).toBe(1)

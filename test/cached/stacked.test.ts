@@ -36,7 +36,7 @@ interface Way {
   readonly before: (source: Source, inner: Effect.Effect<number, string, any>) => Effect.Effect<unknown, string, any>
 }
 
-const soft = { ttl: "1 day", softTtl: "1 minute" } as const
+const soft = { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" } as const
 
 const ways: ReadonlyArray<Way> = [
   {
@@ -62,7 +62,7 @@ const ways: ReadonlyArray<Way> = [
   },
   {
     name: "as failover",
-    inner: ({ load }) => load.pipe(Cached.failover("inner", { ttl: "1 day" })),
+    inner: ({ load }) => load.pipe(Cached.failover("inner", { ttl: "1 day", fallbackOn: "all" })),
     before: ({ state }, inner) => Effect.andThen(inner, turn(state, "down"))
   }
 ]
@@ -106,7 +106,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       Effect.gen(function*() {
         const { effect, prepared } = stale()
         yield* prepared
-        expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour" })))).toBe(1)
+        expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour", fallbackOn: "all" })))).toBe(1)
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
 
@@ -195,10 +195,10 @@ describe.each(caches)("stacked, over $name", (cache) => {
       const { load } = source()
       const effects = [
         load.pipe(Cached.ttl("ttl", { ttl: "1 day" })),
-        load.pipe(Cached.softTtl("soft", { ttl: "1 day", softTtl: "1 hour" })),
+        load.pipe(Cached.softTtl("soft", { ttl: "1 day", softTtl: "1 hour", fallbackOn: "all" })),
         load.pipe(Cached.refreshAhead("ahead", { ttl: "1 day", refreshAfter: "1 hour" })),
         load.pipe(Cached.sliding("sliding", { idle: "1 hour" })),
-        load.pipe(Cached.failover("failover", { ttl: "1 hour" }))
+        load.pipe(Cached.failover("failover", { ttl: "1 hour", fallbackOn: "all" }))
       ]
       for (const [i, effect] of effects.entries()) {
         for (const round of ["loaded", "cached"]) {
@@ -219,7 +219,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
   it.effect("CA-40 · a value stale for another cache is fresh for the one that serves it, with or without listeners", () =>
     Effect.gen(function*() {
       const { load } = source()
-      yield* load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute" }))
+      yield* load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
       yield* minute
       const inner = load.pipe(Cached.ttl("inner", { ttl: "1 day" }))
       yield* inner.pipe(Cached.ttl("unseen", { ttl: "1 day" }))
@@ -234,7 +234,8 @@ describe.each(caches)("stacked, over $name", (cache) => {
         up ? Effect.succeed(keys.map(({ n }) => Exit.succeed(n))) : Effect.fail("down"), {
         strategy: "softTtl",
         ttl: "1 day",
-        softTtl: "1 minute"
+        softTtl: "1 minute",
+        fallbackOn: "all"
       })
       const read = (key: string) =>
         inner([{ n: 1 }, { n: 2 }]).pipe(Effect.as(1), Cached.ttl(key, { ttl: "1 day" }))
@@ -271,7 +272,7 @@ describe("stacked, from a store", () => {
           const load = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down"))
           const inner = kind === "refreshAhead"
             ? load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
-            : load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute" }))
+            : load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
           yield* inner.pipe(cached())
           yield* minute
           up = false

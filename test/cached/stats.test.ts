@@ -40,7 +40,7 @@ describe.each(caches)("stats over $name", (cache) => {
     yield* settle
     yield* TestClock.adjust(100)
     yield* Fiber.joinAll(readers)
-    const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
+    const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
     yield* Cached.set(order, 1, { ttl: "1 hour" })
     yield* Cached.softTtl(Effect.succeed(1), new Order({ id: 4 }), soft)
     const refreshed = Cached.refreshAhead(Effect.succeed(2), new User({ id: 9 }), {

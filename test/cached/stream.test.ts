@@ -506,7 +506,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const previous = Effect.map(Cached.previous(Rows), (previous) => void seen.push(Option.isSome(previous)))
       const key = new Rows({ id: 1 })
       const rows = Stream.unwrap(Effect.as(previous, Stream.make(row(1)))).pipe(
-        Cached.stream(key, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" })
+        Cached.stream(key, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
       )
       yield* Stream.runDrain(rows)
       yield* TestClock.adjust("2 minutes")
@@ -1104,7 +1104,13 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const source = counted((run) => [run, run], () => Effect.sleep("10 minutes"))
       const rows = source.stream.pipe(
-        Cached.stream("rows", { strategy: "softTtl", ttl: "1 day", softTtl: "1 hour", emit: "whenComplete" })
+        Cached.stream("rows", {
+          strategy: "softTtl",
+          ttl: "1 day",
+          softTtl: "1 hour",
+          emit: "whenComplete",
+          fallbackOn: "all"
+        })
       )
       const first = yield* consumer(rows)
       yield* TestClock.adjust("10 minutes")

@@ -211,7 +211,7 @@ describe.each(caches)("over $name", (cache) => {
           })
           const load = Effect.suspend(() => isDown ? Effect.fail("down") : Effect.succeed("fine"))
           const bad = load.pipe(Cached.withStrategy("k", { strategy }))
-          const good = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
+          const good = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
           yield* Effect.exit(bad)
           yield* good
           yield* TestClock.adjust("2 minutes")
@@ -722,7 +722,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("an origin that is down", () => {
     const get = (origin: { isDown: boolean }, key: string | User, ttl: "1 hour" = "1 hour") =>
       Effect.suspend(() => origin.isDown ? Effect.fail("down") : Effect.succeed("fine")).pipe(
-        Cached.softTtl(key as string, { ttl, softTtl: "1 minute", retryAfter: "1 second" })
+        Cached.softTtl(key as string, { ttl, softTtl: "1 minute", retryAfter: "1 second", fallbackOn: "all" })
       )
 
     it.effect("is one warning, however many keys are stale, until a load succeeds again", () =>

@@ -67,7 +67,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let up = true
       const origin = Effect.delay(Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")), 10)
-      const read = origin.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
+      const read = origin.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
       const valuesOf = Effect.map(Cached.detectWith(read, { values: true }), ([, reads]) =>
         reads.map(({ exit, source }) => [source, exit]))
       const readers = yield* Effect.all([start(valuesOf), start(valuesOf)])
@@ -116,7 +116,7 @@ it.effect("a value served in place of a failure, or evicted, is reported too", (
   Effect.gen(function*() {
     let up = true
     const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-    const read = origin.pipe(Cached.failover("k", { ttl: "1 hour" }))
+    const read = origin.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
     yield* read
     up = false
     expect((yield* told(read)).at(-1)).toEqual(["Stale", Exit.succeed("good")])

@@ -229,7 +229,7 @@ for (const memory of [true, false]) {
           let loads = 0
           const get = Effect.suspend(() =>
             ++loads === 1 ? Effect.succeed(100) : Effect.andThen(Cached.previous(Report), Cached.notModified)
-          ).pipe(Cached.softTtl(new Report({ id: 1 }), { ...options, softTtl: "10s" }))
+          ).pipe(Cached.softTtl(new Report({ id: 1 }), { ...options, softTtl: "10s", fallbackOn: "all" }))
           const first = yield* start(get)
           yield* TestClock.adjust("30 seconds")
           expect(ended(first)).toEqual(Exit.succeed(100))

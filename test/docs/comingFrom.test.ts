@@ -218,7 +218,7 @@ describe("cashews", () => {
         loads++
         return outcome
       })
-      const options = { ...hour, softTtl: "20 minutes" } as const
+      const options = { ...hour, softTtl: "20 minutes", fallbackOn: "all" } as const
       const soft = (retryAfter?: Duration.Input) =>
         load.pipe(Cached.softTtl("k", { ...options, retryAfter, fallbackOn: ["Down"] }))
       const failure = Effect.map(Effect.flip(soft(0)), (error) => error._tag)
@@ -249,7 +249,7 @@ describe("cashews", () => {
     Effect.gen(function*() {
       let up = true
       const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-      const inner = origin.pipe(Cached.failover("inner", { ttl: "1 day" }))
+      const inner = origin.pipe(Cached.failover("inner", { ttl: "1 day", fallbackOn: "all" }))
       const outer = inner.pipe(Cached.ttl("outer", hour))
       yield* outer
       yield* TestClock.adjust("1 hour")

@@ -295,7 +295,7 @@ describe("the facts", () => {
         let fails = false
         const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
         const soft = load.pipe(
-          Cached.softTtl("a", { ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds" })
+          Cached.softTtl("a", { ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds", fallbackOn: "all" })
         )
         yield* soft
         yield* TestClock.adjust("2 minutes")

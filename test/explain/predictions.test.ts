@@ -105,12 +105,12 @@ describe.each(cases)("over $name", ({ make, memory }) => {
       const result = fails ? Effect.fail("down") : Effect.succeed(1)
       return isSlow ? Effect.andThen(Effect.sleep("2 seconds"), result) : result
     })
-    const common = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds" } as const
+    const common = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds", fallbackOn: "all" } as const
     const read = (id: string, text: boolean, kind: Kind): Effect.Effect<number, string, Caching.Caching> => {
       const key = (text ? id : new User({ id })) as string
       switch (kind) {
         case "softTtl":
-          return load.pipe(Cached.softTtl(key, { ...common, softTtl: "5 seconds" }))
+          return load.pipe(Cached.softTtl(key, { ...common, softTtl: "5 seconds", fallbackOn: "all" }))
         case "ahead":
           return load.pipe(Cached.refreshAhead(key, { ...common, refreshAfter: "5 seconds" }))
         case "failover":

@@ -248,7 +248,7 @@ it.effect("outside a limit softTtl serves the stale value instead of failing", (
     let calls = 0
     const quote = Effect.sync(() => ++calls).pipe(
       Guard.rateLimit({ key: "quotes", limit: 1, window: "1 hour" }),
-      Cached.softTtl("quote", { ttl: "1 day", softTtl: "1 minute" })
+      Cached.softTtl("quote", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" })
     )
     expect(yield* quote).toBe(1)
     yield* TestClock.adjust("10 minutes")

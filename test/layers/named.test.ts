@@ -269,7 +269,7 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       let up = true
       const source = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
-        Cached.softTtl("source", { ttl: "1 hour", softTtl: "1 minute" }),
+        Cached.softTtl("source", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
         Cached.withCache(B)
       )
       const { counts, load } = counting()

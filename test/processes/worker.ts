@@ -73,7 +73,9 @@ const load = (
     yield* Effect.sleep(sleepMillis)
     block(blockMillis)
     if (needs !== undefined) {
-      yield* load(needs.key, needs.load).pipe(Cached.softTtl(needs.key, { ttl: "1 hour", softTtl: "59 minutes" }))
+      yield* load(needs.key, needs.load).pipe(
+        Cached.softTtl(needs.key, { ttl: "1 hour", softTtl: "59 minutes", fallbackOn: "all" })
+      )
     }
     log.write("loaded", { id, value: value.slice(0, 40) })
     if (outcome === "defect") return yield* Effect.die(new Error("a defect"))
@@ -113,7 +115,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
   open,
   read: async ({ callers = 1, key, load: how = {}, options }) => {
     const one = load(key, how).pipe(
-      Cached.softTtl(keyOf(key) as string, { ttl: "1 hour", softTtl: "59 minutes", ...options }),
+      Cached.softTtl(keyOf(key) as string, { ttl: "1 hour", softTtl: "59 minutes", ...options, fallbackOn: "all" }),
       Effect.catchCause((cause) => Effect.succeed(`no value: ${String(Cause.squash(cause))}`))
     )
     const at = clock()

@@ -72,7 +72,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
 
     it.effect("one's fallbackOn that throws dies alone", () =>
       Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: 0 } as const
+        const options = { ttl: "1 hour", softTtl: 0, fallbackOn: "all" } as const
         yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         const load = Effect.andThen(Effect.sleep(1000), Effect.fail("down"))
         const good = yield* start(load.pipe(Cached.softTtl("k", options)))

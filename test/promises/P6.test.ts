@@ -7,7 +7,7 @@ import { cachesAndTiers, counting, ended, fakeStore, over, settle, start, within
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 
-const soft = { ttl: "10 minutes", softTtl: "7 minutes" } as const
+const soft = { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" } as const
 const ahead = { ttl: "10 minutes", refreshAfter: "7 minutes" } as const
 
 const good = Effect.succeed("good") as Effect.Effect<string, string>
@@ -241,7 +241,12 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           ["refreshAhead", Cached.refreshAhead("k", { ...ahead, when: () => true }), 8, Exit.succeed("good")],
           // A stored failure is an answer: it is the reader's.
           ["softTtl", Cached.softTtl("k", { ...soft, when: () => true }), 8, Exit.fail("down")],
-          ["failover", Cached.failover("k", { ttl: "10 minutes", when: () => true }), 0, Exit.fail("down")]
+          [
+            "failover",
+            Cached.failover("k", { ttl: "10 minutes", when: () => true, fallbackOn: "all" }),
+            0,
+            Exit.fail("down")
+          ]
         ] as const
       )("even where failures are stored (%s)", ([, cached, minutes, answer]) =>
         Effect.gen(function*() {
@@ -269,7 +274,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a failing backend is asked once in retryAfter, and a cause that fallbackOn refuses is the reader's", () =>
       Effect.gen(function*() {
-        const options = { ...soft, retryAfter: "30 seconds" } as const
+        const options = { ...soft, retryAfter: "30 seconds", fallbackOn: "all" } as const
         yield* good.pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("8 minutes")
         let calls = 0
@@ -287,7 +292,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Effect.flip(picky)).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 
-    const lasting = { ttl: "10 hours", softTtl: "1 minute", retryAfter: "1 hour" } as const
+    const lasting = { ttl: "10 hours", softTtl: "1 minute", retryAfter: "1 hour", fallbackOn: "all" } as const
     const ofOthers = good.pipe(Cached.softTtl("k", lasting))
     it.effect.each(
       [

@@ -78,7 +78,7 @@ describe("P2 · an entry that another program has invalidated", () => {
       const [here, there] = [yield* program, yield* program]
       const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
       const read = Effect.suspend(() => load.run).pipe(
-        Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" })
+        Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
       )
       expect(yield* here(read)).toBe("old")
       yield* TestClock.adjust("2 minutes")

@@ -91,7 +91,7 @@ describe("cashews' README", () => {
   it.effect("failover: failures by default, for all", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const getStatus = call.pipe(Cached.failover("get_status", { ttl: "2h" }))
+      const getStatus = call.pipe(Cached.failover("get_status", { ttl: "2h", fallbackOn: "all" }))
       yield* getStatus
       state.error = new ValueError()
       expect(yield* getStatus).toEqual({ status: 1 })
@@ -130,7 +130,7 @@ describe("cashews' README", () => {
   it.effect("soft: after seven minutes a new result, or the old one where that fails; after ten the failure", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const get = call.pipe(Cached.softTtl("get", { ttl: "10m", softTtl: "7m" }))
+      const get = call.pipe(Cached.softTtl("get", { ttl: "10m", softTtl: "7m", fallbackOn: "all" }))
       yield* get
       yield* TestClock.adjust("7 minutes")
       expect(yield* get).toEqual({ status: 2 })

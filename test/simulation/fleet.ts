@@ -126,7 +126,8 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
-    ...isBehind ? { waitForWrite: false } : {}
+    ...isBehind ? { waitForWrite: false } : {},
+    fallbackOn: "all" as const
   }
   const effect = load(self, id, { lease, begun })
   const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
@@ -137,7 +138,12 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     case "ttl":
       return Cached.ttl(effect, keyOf(world.config, id), base)
     case "softTtl":
-      return Cached.softTtl(effect, keyOf(world.config, id), { ...base, softTtl: ttl / 4, retryAfter: 10 })
+      return Cached.softTtl(effect, keyOf(world.config, id), {
+        ...base,
+        softTtl: ttl / 4,
+        retryAfter: 10,
+        fallbackOn: "all"
+      })
     case "refreshAhead":
       return Cached.refreshAhead(effect, keyOf(world.config, id), { ...base, refreshAfter: ttl / 4 })
     case "failover":

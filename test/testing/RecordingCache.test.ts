@@ -48,7 +48,13 @@ describe("a read is recorded", () => {
   it.effect(
     "as stale, where the load failed or took too long",
     test(Effect.fnUntraced(function*(recording) {
-      const options = { ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second", retryAfter: 0 } as const
+      const options = {
+        ttl: "1 hour",
+        softTtl: "1 minute",
+        softTimeout: "1 second",
+        retryAfter: 0,
+        fallbackOn: "all"
+      } as const
       let load: Effect.Effect<number, string> = Effect.succeed(1)
       const read = Effect.suspend(() => load).pipe(Cached.softTtl("key", options))
       yield* read
@@ -264,7 +270,7 @@ describe("everything else", () => {
   it.effect(
     "keeps its meaning: what is invalidated softly is stale, not gone",
     test(Effect.fnUntraced(function*(recording) {
-      const soft = { ttl: "1 hour", softTtl: "1 minute", tags: ["tag"] } as const
+      const soft = { ttl: "1 hour", softTtl: "1 minute", tags: ["tag"], fallbackOn: "all" } as const
       yield* Cached.softTtl(Effect.succeed(1), "key", soft)
       yield* Cached.invalidateTag("tag", { mode: "soft" })
       expect(yield* Cached.softTtl(Effect.fail("down"), "key", soft)).toBe(1)

@@ -39,7 +39,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [10, 26],
     reads: [0, 3, 5, 8, 11, 14, 17, 20.5, 23.5, 26.25],
-    cached: Cached.softTtl(key, { ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute" })
+    cached: Cached.softTtl(key, { ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute", fallbackOn: "all" })
   },
   {
     file: "strategy-refresh-ahead",
@@ -83,7 +83,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [7, 20],
     reads: [0, 4, 8, 12, 17, 21],
-    cached: Cached.failover(key, { ttl: "10 minutes" })
+    cached: Cached.failover(key, { ttl: "10 minutes", fallbackOn: "all" })
   },
   {
     file: "strategy-until-invalidated",

@@ -232,7 +232,7 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
 describe("P2 · an entry of the store that a listener invalidates while it enters memory", () => {
   const fails = Effect.delay(Effect.fail("down"), "1 second")
   const options = { ttl: "1 hour" } as const
-  const falling = Cached.softTtl(fails, "k", { ...options, softTtl: "1 minute" })
+  const falling = Cached.softTtl(fails, "k", { ...options, softTtl: "1 minute", fallbackOn: "all" })
   const ways = [
     { name: "of a load", read: falling },
     { name: "of a refresh", read: Cached.refreshAhead(fails, "k", { ...options, refreshAfter: "1 minute" }) }

@@ -70,7 +70,13 @@ const ways: ReadonlyArray<() => Effect.Effect<unknown, unknown, Caching.Caching>
   ...Array.from({ length: 12 }, () => () => Cached.ttl(load, id(), { ttl: ttl(), tags: [tag()], timeout })),
   ...Array.from(
     { length: 4 },
-    () => () => Cached.softTtl(load, `soft ${below(500)}`, { softTtl: "2 seconds", ttl: "20 seconds", timeout })
+    () => () =>
+      Cached.softTtl(load, `soft ${below(500)}`, {
+        softTtl: "2 seconds",
+        ttl: "20 seconds",
+        timeout,
+        fallbackOn: "all"
+      })
   ),
   () => Effect.timeoutOption(Cached.ttl(load, id(), { ttl: ttl() }), 2),
   () => items(Array.from({ length: 20 }, () => ({ id: below(2000) }))),

@@ -72,7 +72,12 @@ describe("both are served", () => {
     overStore(() =>
       Effect.gen(function*() {
         yield* store(plain(stored))
-        const down = Cached.failover(Effect.fail("down"), "k", { ...options, ttl: "1 hour", retryAfter: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", {
+          ...options,
+          ttl: "1 hour",
+          retryAfter: "1 hour",
+          fallbackOn: "all"
+        })
         yield* both(down, Effect.void)
         const before = (yield* Cached.stats).stale
         const seen = yield* events
@@ -106,7 +111,7 @@ describe("one is served, and the other", () => {
       Effect.gen(function*() {
         yield* store(plain(stored))
         const asked = fake.count("get")
-        const down = Cached.failover(Effect.fail("down"), "k", { ...options, ttl: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", { ...options, ttl: "1 hour", fallbackOn: "all" })
         expect(yield* both(plain(), down)).toEqual(["stored", "stored"])
         expect(yield* Cached.stats).toMatchObject({ storeHits: 1, stale: 1, loadFailures: 1 })
         // The second belongs to the lease of the load.

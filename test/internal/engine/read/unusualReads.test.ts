@@ -71,7 +71,7 @@ it.effect("an origin that is down is not asked again while the stale value stand
     let tries = 0
     const down = Effect.suspend(() => Effect.fail(`${++tries}`))
     const read = (load: Effect.Effect<number, string>) =>
-      Cached.failover(load, "k", { ttl: "1 hour", retryAfter: "1 minute" })
+      Cached.failover(load, "k", { ttl: "1 hour", retryAfter: "1 minute", fallbackOn: "all" })
     yield* read(Effect.succeed(1))
     expect([yield* read(down), yield* read(down)]).toEqual([1, 1])
     yield* settle

@@ -65,7 +65,8 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("a second try of a refresh is not derived from the stale value that the first has read", () =>
     Effect.gen(function*() {
-      const inner = (load: Effect.Effect<string, string>) => load.pipe(Cached.failover("inner", { ttl: "1 hour" }))
+      const inner = (load: Effect.Effect<string, string>) =>
+        load.pipe(Cached.failover("inner", { ttl: "1 hour", fallbackOn: "all" }))
       yield* inner(Effect.succeed("old"))
       let tries = 0
       const outer = Effect.suspend(() =>
@@ -87,7 +88,8 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a second try of a batch neither", () =>
     Effect.gen(function*() {
       let calls = 0
-      const inner = (load: Effect.Effect<string, string>) => load.pipe(Cached.failover("inner", { ttl: "1 hour" }))
+      const inner = (load: Effect.Effect<string, string>) =>
+        load.pipe(Cached.failover("inner", { ttl: "1 hour", fallbackOn: "all" }))
       yield* inner(Effect.succeed("old"))
       const pages = Cached.many(Page, (keys) =>
         Effect.suspend(() =>
