@@ -960,7 +960,7 @@ describe("CA-10 · Cached.many", () => {
     Effect.gen(function*() {
       const { calls, lookup } = counting()
       expect(() => Cached.many(User, lookup, { strategy: hour, tll: 1 } as never)).toThrow("tll")
-      expect(() => Cached.many(User, undefined, { strategy: hour } as never)).toThrow("lookup")
+      expect(() => Cached.many(User, undefined as never, { strategy: hour })).toThrow("lookup")
       expect(() => Cached.many(User, lookup, { strategy: hour })(7 as never)).toThrow(
         "needs a list: for one payload pass [payload]"
       )

@@ -315,7 +315,10 @@ describe.each(caches)("in the background, over $name", (cache) => {
 
 describe("fallbackOn", () => {
   const provided = Effect.provide(CacheLayer.memory())
-  const after = <E>(outcome: Effect.Effect<string, E>, options: object) =>
+  const after = <E>(
+    outcome: Effect.Effect<string, E>,
+    options: { readonly fallbackOn: any; readonly when?: () => boolean }
+  ) =>
     Effect.gen(function*() {
       yield* Cached.set("k", "stale")
       return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", ...options })))

@@ -499,7 +499,7 @@ it.effect("P7 · a bulk call that is interrupted as a load ends that it has join
     const loading = yield* Deferred.make<void>()
     let loads = 0
     const load = Effect.suspend(() => ++loads === 1 ? Deferred.await(loading) : Effect.void)
-    const options = { tags: () => ["late"], ttl: "1 hour" }
+    const options = { tags: () => ["late"], ttl: "1 hour" } as const
     const page = Cached.fn(Page, () => Effect.as(load, "value"), options)
     const pages = Cached.many(Page, (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), options)
     const first = yield* start(page({ n: 1 }))

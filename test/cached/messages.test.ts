@@ -170,7 +170,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "a class as key",
-      () => Cached.ttl(User, any({ ttl: 5 })),
+      () => any(Cached.ttl)(User, { ttl: 5 }),
       "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
     ],
     [
@@ -372,7 +372,7 @@ describe("a cached function", () => {
     ],
     [
       "of many, without a strategy",
-      () => Cached.many(User, () => one, any({})),
+      () => Cached.many(User, () => any(one), any({})),
       `Cached.many(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
     ]
   ]

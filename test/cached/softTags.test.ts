@@ -193,7 +193,9 @@ describe.each(caches)("soft tags over $name", (cache) => {
   it.effect("a whole class, and an index of it", () =>
     Effect.gen(function*() {
       const get = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl(berlin, { ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0 }))
+        load.pipe(
+          Cached.softTtl(berlin, { ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0, fallbackOn: "all" as never })
+        )
       for (
         const invalidate of [
           Cached.invalidateAll(Report, { mode: "soft" }),

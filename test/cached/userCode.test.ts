@@ -43,7 +43,7 @@ class User extends CacheKey.Class<User>()("User", {
 }) {}
 
 const many = (
-  options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[2]> = {},
+  options: { readonly strategy?: Strategy.Strategy; readonly copy?: "structured" | ((value: unknown) => unknown) } = {},
   valueOf: (id: number) => unknown = (id) => `user ${id}`
 ) => {
   const calls: Array<ReadonlyArray<number>> = []

@@ -686,8 +686,7 @@ const streamed = numbers.pipe(Cached.stream("rows", {
     return 1000
   },
   when: (exit) => Exit.isSuccess(exit) && exit.value.elements > 0,
-  storeFailures: ["Broken"],
-  fallbackOn: ["Broken"]
+  storeFailures: ["Broken"]
 }))
 same<typeof streamed, Stream.Stream<number, Broken | CacheError.StreamCut | CacheError.StreamLagged, Caching.Caching>>(
   true
@@ -713,15 +712,23 @@ const cacheRows = Cached.stream("rows", {
 const cachedRows = cacheRows(numbers)
 same<typeof cachedRows, typeof streamed>(true)
 
-// Options that may have either are checked as the union.
-const streamFor = (lifetime: Cached.StreamLifetime<Broken, string>) => numbers.pipe(Cached.stream("rows", lifetime))
-same<ReturnType<typeof streamFor>, typeof streamed>(true)
+const softStream = numbers.pipe(Cached.stream("rows", {
+  strategy: "softTtl",
+  ttl: 1000,
+  softTtl: 1,
+  fallbackOn: ["Broken"]
+}))
+same<typeof softStream, typeof streamed>(true)
+// @ts-expect-error outages are not named
+numbers.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1 }))
+// @ts-expect-error streams have no such strategy
+numbers.pipe(Cached.stream("rows", { strategy: "sliding", idle: 1000 }))
 const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string> | undefined) =>
   Cached.stream(numbers, "rows", strategy === undefined ? { ttl: 1000 } : { strategy })
 same<ReturnType<typeof streamBy>, typeof streamed>(true)
 
 // The failures of a stream may be a type parameter.
 const streamOf = <A, E, R>(self: Stream.Stream<A, E | Broken, R>) =>
-  self.pipe(Cached.stream("rows", { ttl: 1000, fallbackOn: ["Broken"] }))
+  self.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1, fallbackOn: "all" }))
 const streamedOf = streamOf(numbers)
 same<typeof streamedOf, typeof streamed>(true)

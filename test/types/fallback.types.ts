@@ -78,10 +78,6 @@ Cached.softTtl(load, key, { ...soft, fallbackOn: ["Htpt"] })
 Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, beside a function of the outcome
 load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Htpt"], tags: () => [] }))
-// @ts-expect-error the same, made before the effect is known
-ofText(sure)
-// @ts-expect-error the same, made before the effect is known, in a pipe
-untagged.pipe(ofText)
 // @ts-expect-error the same, with failover
 load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: ["Gone"] }))
 // @ts-expect-error the same, with a strategy

@@ -14,7 +14,7 @@ export const hovers = [
   Cached.ttl("ada", { ttl: "1 hour" }),
   Cached.ttl(load, key, { ttl: "1 hour" }),
   Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }),
-  Cached.softTtl("ada", { ttl: "1 hour", softTtl: "1 minute" }),
+  Cached.softTtl("ada", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
   Cached.withStrategy("ada", { strategy }),
   Cached.fn(User, () => load, { strategy })
 ]

@@ -98,4 +98,4 @@ void Cached.make({ lookup: one, capacity: 10, timeToLive: "1 hour" })
 // @ts-expect-error the services of the load are still to be provided
 const lacking: Effect.Effect<unknown, never, Caching.Caching> = byString
 
-void [used, key, warmed, fresh, lacking, CacheLayer]
+void [used, warmed, fresh, lacking, CacheLayer]

@@ -56,7 +56,7 @@ const drawReaders = (dice: Dice, spec: Spec): ReadonlyArray<Reader> =>
   Array.from({ length: 1 + dice.below(3) }, () => {
     const gap = dice.pick([8, 30, 120])
     if (!fallsBack(spec.strategy) || dice.chance(0.8)) return { spec, gap }
-    const outages = spec.outages === "storeFailures" ? spec.outages : dice.pick(["all", "fallbackOn"] as const)
+    const outages = spec.outages === "storeFailures" ? spec.outages : dice.pick(["all", "tags"] as const)
     return { spec: { ...spec, retryAfter: drawRetryAfter(dice, true), outages }, gap }
   })
 
