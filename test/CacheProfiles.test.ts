@@ -160,7 +160,7 @@ describe("resolvers", () => {
         })
       )
       const program = Effect.gen(function*() {
-        const resolver = yield* Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        const resolver = yield* Cached.resolver(origin, { ttl: "1 hour" })
         const keys = [1, 2, 3, 4].map((id) => id % 2 === 0 ? new Page({ id }) : new Weather({ id }))
         const answers = yield* Effect.forEach(keys, (key) => Effect.request(key as Page, resolver), {
           concurrency: "unbounded"

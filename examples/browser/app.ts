@@ -26,7 +26,7 @@ const weather = Cached.fn(Weather, ({ city }) =>
   ttl: "1 day",
   softTtl: "5 seconds",
   retryAfter: "2 seconds",
-  fallbackOn: "all"
+  fallbackOn: ["Away"]
 })
 
 const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "example" })))

@@ -48,7 +48,7 @@ export const makeShop = Effect.gen(function*() {
         ttl: "30 seconds",
         softTtl: "1 second",
         retryAfter: "500 millis",
-        fallbackOn: "all"
+        fallbackOn: ["OriginDown"]
       })
     )
 

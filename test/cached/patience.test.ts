@@ -338,7 +338,7 @@ describe.each(caches)("over $name", (cache) => {
           return Effect.void
         })
       )
-      const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const users = Cached.resolver(origin, { ttl: "1 hour" })
       const request = (id: number) => Effect.request(new GetUser({ id }), users)
       const hasty = yield* start(Effect.timeout(request(1), 300))
       const patient = yield* start(request(2))
@@ -366,7 +366,7 @@ describe.each(caches)("over $name", (cache) => {
           return Effect.void
         })
       )
-      const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }), maxLoad: 1000 })
+      const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
       const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
       expect(recovered(answers)).toBeLessThanOrEqual(1200)
       expect(count(answers, "failed")).toBe(0)

@@ -88,9 +88,7 @@ describe("Cached.resolver", () => {
     it.effect("refreshAhead answers at once, and refreshes in one batch", () =>
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, {
-          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
-        })
+        const users = Cached.resolver(resolver, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
         const get = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
         yield* get(1, 2)
@@ -245,7 +243,7 @@ describe("Cached.resolver", () => {
   it.effect("requests made in loads are a part of them: what is stale for one is not stored by it", () =>
     Effect.gen(function*() {
       const { behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: 0 }) })
+      const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0 })
       const pages = { loads: 0 }
       const page = (id: number) =>
         Effect.request(key(id), users).pipe(

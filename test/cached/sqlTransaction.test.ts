@@ -1,7 +1,7 @@
 /** The cache inside an open SQL transaction of `effect/sql`, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import type { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -228,7 +228,7 @@ describe("reads", () => {
               Effect.map(([row]) => entry.completeUnsafe(Exit.succeed(row!.name)))
             ), { discard: true })
         ),
-        { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+        { ttl: "1 hour" }
       )
       const get = Effect.request(new Name({ id: 1 }), names)
       const written = yield* Deferred.make<void>()
