@@ -331,7 +331,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const slow = Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour", timeout: "10 millis" }))
+ * const slow = Effect.never.pipe(Cached.ttl("slow", { ttl: "1 hour", timeout: "10 millis" }))
  * const error = await Effect.runPromise(Effect.flip(slow).pipe(Effect.provide(CacheLayer.memory())))
  * error.timeoutMillis // => 10
  * ```
@@ -408,7 +408,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
- *   Cached.ttl({ key: "self", ttl: "1 hour" })
+ *   Cached.ttl("self", { ttl: "1 hour" })
  * )
  * const cause = await Effect.runPromise(Effect.sandbox(self).pipe(Effect.flip, Effect.provide(CacheLayer.memory())))
  * String(Cause.squash(cause)).includes("self -> self") // => true

@@ -94,7 +94,7 @@ export const CacheEvent: Schema.Codec<Event.CacheEvent, typeof all.Encoded> =
  * )
  * const [line] = await Effect.runPromise(Effect.gen(function*() {
  *   const writing = yield* Effect.forkChild(Stream.runCollect(lines), { startImmediately: true })
- *   yield* Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *   yield* Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  *   return yield* Fiber.join(writing)
  * }).pipe(Effect.provide(CacheLayer.memory())))
  * line?.replace(/"time":"[^"]*"/, "…") // => '{…,"cache":"pages","event":{"_tag":"Miss","id":"answer"}}\n'

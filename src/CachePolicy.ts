@@ -59,7 +59,7 @@ const under = <A, E, R>(
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.refresh), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -85,7 +85,7 @@ export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A,
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count.pipe(CachePolicy.readOnly), count, count.pipe(CachePolicy.readOnly)])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -111,7 +111,7 @@ export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.writeOnly), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
@@ -137,7 +137,7 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
@@ -180,7 +180,7 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
  * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const error = await Effect.runPromise(answer.pipe(CachePolicy.strict, Effect.flip, Effect.provide(cache)))
  * error._tag // => "StoreError"
  * ```
@@ -208,7 +208,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * const never = () => Effect.never
  * const store = Store.make({ name: "hangs", get: never, set: never, remove: never })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
@@ -243,7 +243,7 @@ export type Operation = Policy.Operation
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
@@ -272,7 +272,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  * const runtime = ManagedRuntime.make(CacheLayer.memory({ flights: "private" }))
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(
- *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
+ *   Cached.refreshAhead("count", { ttl: "1 hour", refreshAfter: "1 milli" })
  * )
  * // a request; `waitUntil` is that of its `ctx`
  * const answer = (waitUntil: (promise: Promise<unknown>) => unknown) =>

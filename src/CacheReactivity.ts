@@ -42,7 +42,7 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * import * as CacheReactivity from "effect-cached/CacheReactivity"
  *
  * let names = ["Ada"]
- * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))
+ * const all = Effect.sync(() => names).pipe(Cached.ttl("all", { ttl: "1 hour", tags: ["users"] }))
  * const add = (name: string) => Effect.sync(() => names = [...names, name]).pipe(Reactivity.mutation(["users"]))
  * const program = Effect.andThen(all, Effect.andThen(add("Grace"), all))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheReactivity.layer(CacheLayer.memory())))) // => ["Ada", "Grace"]

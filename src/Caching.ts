@@ -76,7 +76,7 @@ export interface Shape {
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * const answer: Effect.Effect<number, never, Caching.Caching> = Effect.succeed(42).pipe(
- *   Cached.ttl({ key: "answer", ttl: "1 hour" })
+ *   Cached.ttl("answer", { ttl: "1 hour" })
  * )
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.memory()))) // => 42
  * ```
@@ -157,7 +157,7 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * import { Cached, Caching } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
  * await Effect.runPromise(twice) // => [1, 2]
  * ```

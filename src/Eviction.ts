@@ -40,7 +40,7 @@ export class Own implements Eviction {
  *
  * const hitsOf = (eviction: Eviction.Eviction) =>
  *   Effect.gen(function*() {
- *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), `page:${i % 1000}`, { ttl: "1 hour" })
  *     return (yield* Cached.stats).hits
  *   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 500, eviction })))
  * await Effect.runPromise(hitsOf(Eviction.lru)) // => 0
@@ -66,7 +66,7 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  * import { Effect } from "effect"
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
- * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 3; i++) yield* read("often")
  *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)
@@ -95,7 +95,7 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  * import { Effect } from "effect"
  * import { Cached, CacheLayer, Eviction } from "effect-cached"
  *
- * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 9; i++) yield* read("often")
  *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)

@@ -43,7 +43,7 @@ export type Serializer = Port.Serializer
  *   Layer.provide(MemoryStore.layer),
  *   Layer.provide(Layer.succeed(Serializer.Serializer, Json))
  * )
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

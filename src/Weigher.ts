@@ -68,7 +68,7 @@ export const sizeOf = (value: unknown): number => estimate(value)
  * import { Effect } from "effect"
  * import { Cached, CacheLayer, Weigher } from "effect-cached"
  *
- * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), { key: `page:${id}`, ttl: "1 hour" })
+ * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), `page:${id}`, { ttl: "1 hour" })
  * const program = Effect.andThen(Effect.forEach(Array.from({ length: 100 }, (_, i) => i), read), Cached.stats)
  * const cache = CacheLayer.memory({ maxWeight: 64 * 1024, weigher: Weigher.bytes })
  * const { size, weight } = await Effect.runPromise(program.pipe(Effect.provide(cache)))

@@ -230,18 +230,16 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
  *
  * ```ts
  * import { Effect, Exit, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * const calls: Array<ReadonlyArray<number>> = []
- * const users = Cached.many(User, {
- *   lookup: (keys) =>
- *     Effect.sync(() => {
- *       calls.push(keys.map(({ id }) => id))
- *       return keys.map(({ id }) => Exit.succeed(`user ${id}`))
- *     }),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const load = (keys: ReadonlyArray<User>) =>
+ *   Effect.sync(() => {
+ *     calls.push(keys.map(({ id }) => id))
+ *     return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+ *   })
+ * const users = Cached.many(User, load, { ttl: "1 hour" })
  * const program = Effect.andThen(users([{ id: 1 }, { id: 2 }]), users([{ id: 3 }, { id: 2 }, { id: 3 }]))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
  * calls // => [[1, 2], [3]]

@@ -26,7 +26,7 @@ import * as Combine from "./combine.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let calls = 0
- * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+ * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.all([slow, slow, slow]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
  * ```
  *
@@ -46,11 +46,11 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * Use if the source is sometimes down or slow and an older value is better than none.
  *
- * **Gotchas**
+ * **Details**
  *
- * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. With `fallbackOn`, a
- * typed failure that it does not name is definitive: the caller gets the failure, and the old value is not used as a
- * fallback again until a load succeeds.
+ * `fallbackOn` names the failures that are outages, and an effect that can fail needs it. A typed failure that it does
+ * not name, such as a 404 for a deleted row, is definitive: the caller gets the failure, and the old value is not used
+ * as a fallback again until a load succeeds. `"all"` serves the stale value even then.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -61,7 +61,7 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * let up = true
  * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
- *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
+ *   Cached.softTtl("report", { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   yield* report
@@ -96,7 +96,7 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  *
  * let loads = 0
  * const rate = Effect.sync(() => ++loads).pipe(
- *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
+ *   Cached.refreshAhead("rate", { ttl: "1 hour", refreshAfter: "10 minutes" })
  * )
  * const program = Effect.all([rate, TestClock.adjust("10 minutes"), rate, TestClock.adjust("1 second"), rate])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, undefined, 1, undefined, 2]
@@ -127,7 +127,7 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  * let loads = 0
  * const report = Effect.sync(() => ++loads).pipe(
  *   Effect.delay("1 second"),
- *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
+ *   Cached.probabilistic("report", { ttl: "1 hour", beta: 2 })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
@@ -161,7 +161,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
+ * const session = Effect.sync(() => ++loads).pipe(Cached.sliding("session", { idle: "30 minutes" }))
  * const readAfter = (minutes: number) => Effect.andThen(TestClock.adjust(`${minutes} minutes`), session)
  * const program = Effect.all([session, readAfter(20), readAfter(20), readAfter(30)])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
@@ -188,7 +188,7 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
+ * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits("token", { ttl: "1 hour", hits: 2 }))
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
@@ -207,8 +207,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive outages of the source. The number of loads stays the same. Without `fallbackOn`, every typed
- * failure counts as an outage, even a 404 for a deleted row.
+ * Use to survive outages of the source, which `fallbackOn` names as for {@link softTtl}. The number of loads stays the
+ * same.
  *
  * **Example** (Serving the last good value)
  *
@@ -218,7 +218,7 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * let up = true
  * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
- *   Cached.failover({ key: "news", ttl: "1 day" })
+ *   Cached.failover("news", { ttl: "1 day", fallbackOn: "all" })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* news
@@ -247,7 +247,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
+ * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated("config"))
  * const program = Effect.all([config, config, Cached.invalidate("config"), config])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
@@ -280,7 +280,7 @@ export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.comb
  *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
  * }
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy("count", { strategy: twice }))
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```

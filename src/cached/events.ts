@@ -75,7 +75,7 @@ const streamOf = <A>(
  * import { Effect, Fiber, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
  *   const events = yield* Cached.events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
  *   yield* Effect.all([answer, answer])
@@ -328,7 +328,7 @@ const awaited = <E, R>(given: Effect.Effect<void, E, R>): Effect.Effect<void, E,
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
  *   const [, first] = yield* Cached.detect(answer)
  *   const [, second] = yield* Cached.detect(answer)
@@ -358,7 +358,7 @@ export const detect = <A, E, R>(
  * import { Effect, Exit } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
  *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
  *   return read?.exit

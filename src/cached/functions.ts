@@ -53,64 +53,43 @@ type Stored<F, E> = F extends AnyClass ? KeyError<InstanceType<F>> : E
 type CodecsOf<F> = F extends AnyClass ? Services<InstanceType<F>> : never
 
 /**
- * Creates a cached function from a key class, a load and a strategy.
+ * Creates a cached function from a key class, a lookup and options.
  *
  * **When to use**
  *
- * Use to declare key, load and strategy in one place if several places read, invalidate or warm the same results.
+ * Use to declare key, lookup and options in one place if several places read, invalidate or warm the same results.
  *
  * **Details**
  *
- * Instead of a key class, the first argument may be
- *
- * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
- *   function's property `Key`. With `version: "code"`, a change to the code of `lookup` changes the keys;
- * - a function that turns the arguments into a string key. The second argument is then the load. Use this form for
- *   values that stay in memory or are plain data.
- *
- * Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
+ * - The first argument may also be a function that turns the arguments of the cached function into a string key. The
+ *   lookup then gets these arguments. Use this form for values that stay in memory or are plain data.
+ * - `strategy` is a word, `"ttl"` if there is none, whose options stand beside it, or a `Strategy` of your own. Each word
+ *   does what the combinator of that name does.
+ * - With `"softTtl"` and `"failover"`, `fallbackOn` names the failures after which the stale value is served. Only a
+ *   lookup that cannot fail needs none.
+ * - Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
  *
  * **Example** (Caching a function)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
- * const square = Cached.fn(Square, {
- *   lookup: ({ n }) => Effect.succeed(n * n),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const square = Cached.fn(Square, ({ n }) => Effect.succeed(n * n), { ttl: "1 hour" })
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
- * **Example** (In one statement)
- *
- * ```ts
- * import { Effect, Schema } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
- *
- * const cube = Cached.fn("Cube", {
- *   payload: { n: Schema.Number },
- *   success: Schema.Number,
- *   version: "code",
- *   lookup: ({ n }) => Effect.succeed(n ** 3),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
- * const program = Effect.andThen(cube({ n: 3 }), Effect.all([cube({ n: 3 }), Cached.has(new cube.Key({ n: 3 }))]))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [27, true]
- * ```
- *
- * **Example** (With string keys)
+ * **Example** (With string keys and another strategy)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
  *
  * const sum = Cached.fn(
  *   (a: number, b: number) => `sum:${a}:${b}`,
  *   (a, b) => Effect.succeed(a + b),
- *   { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+ *   { strategy: "refreshAhead", refreshAfter: "50 minutes", ttl: "1 hour" }
  * )
  * await Effect.runPromise(sum(1, 2).pipe(Effect.provide(CacheLayer.memory()))) // => 3
  * ```
@@ -176,14 +155,15 @@ export interface FailureOfSelf {
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
- * const fib = Cached.recursive(Fib, {
- *   lookup: ({ n }, self) =>
+ * const fib = Cached.recursive(
+ *   Fib,
+ *   ({ n }, self) =>
  *     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
- *   strategy: Strategy.untilInvalidated
- * })
+ *   { strategy: "untilInvalidated" }
+ * )
  * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
  * ```
  *

@@ -156,7 +156,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Effect.all([answer, answer])
  *   const { hits, loads, misses } = yield* Cached.stats
@@ -193,7 +193,7 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const page = (i: number) => Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ * const page = (i: number) => Cached.ttl(Effect.succeed(i), `page:${i % 1000}`, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 10_000; i++) yield* page(i)
  *   const { points } = yield* Cached.curve

@@ -46,7 +46,7 @@ import { type AnyKey, type ListOf, streamWithCaching, tagOf, withCaching } from 
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let calls = 0
- * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
+ * const price = Effect.sync(() => ++calls).pipe(Cached.ttl("price", { ttl: "1 hour" }))
  * const program = Effect.all([price, price, Cached.invalidate("price"), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
@@ -121,7 +121,7 @@ export interface InvalidateOptions {
  *
  * let load: Effect.Effect<number, string> = Effect.succeed(1)
  * const price = Effect.suspend(() => load).pipe(
- *   Cached.softTtl({ key: "price", ttl: "1 hour", softTtl: "30 minutes", tags: ["prices"] })
+ *   Cached.softTtl("price", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all", tags: ["prices"] })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   yield* price
@@ -177,11 +177,11 @@ const invalidateOptions: Checks<InvalidateOptions> = {
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Price extends CacheKey.Class<Price>()("Price", { payload: { sku: Schema.String }, success: Schema.Int }) {}
  * let calls = 0
- * const price = Cached.fn(Price, { lookup: () => Effect.sync(() => ++calls), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const price = Cached.fn(Price, () => Effect.sync(() => ++calls), { ttl: "1 hour" })
  * const program = Effect.all([price({ sku: "a" }), Cached.invalidateAll(Price), price({ sku: "a" })])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
  * ```
@@ -209,7 +209,7 @@ export const invalidateAll: {
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
  *   payload: { city: Schema.String, days: Schema.Int },
@@ -217,8 +217,7 @@ export const invalidateAll: {
  *   indexes: ["city"]
  * }) {}
  * let calls = 0
- * const lookup = () => Effect.sync(() => ++calls)
- * const forecast = Cached.fn(Forecast, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const forecast = Cached.fn(Forecast, () => Effect.sync(() => ++calls), { ttl: "1 hour" })
  * const berlin = forecast({ city: "Berlin", days: 3 })
  * const program = Effect.all([berlin, Cached.invalidateWhere(Forecast, { city: "Berlin" }), berlin])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, undefined, 2]
@@ -285,7 +284,7 @@ export const invalidateMatching = (pattern: string): Stream.Stream<Progress, Sto
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let calls = 0
- * const price = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "price", ttl: "1 hour" }))
+ * const price = Effect.sync(() => ++calls).pipe(Cached.ttl("price", { ttl: "1 hour" }))
  * const program = Effect.all([price, Cached.invalidateFurther(price), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```

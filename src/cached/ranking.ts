@@ -35,7 +35,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
+ * const page = (id: string) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" })
  * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.hottest(2)).map(({ id, reads }) => [id, reads])
@@ -64,7 +64,7 @@ export const hottest = (
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
+ * const page = (id: string) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" })
  * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   return (yield* Cached.coldest(1)).map(({ id, reads, weight }) => [id, reads, weight])

@@ -50,7 +50,7 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
  *
  * ```ts
  * import { Effect, Exit, RequestResolver, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class GetUser extends CacheKey.Class<GetUser>()("GetUser", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * const batches: Array<ReadonlyArray<number>> = []
@@ -60,7 +60,7 @@ type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
  *     for (const entry of entries) entry.completeUnsafe(Exit.succeed(`user ${entry.request.id}`))
  *   })
  * )
- * const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const users = Cached.resolver(origin, { ttl: "1 hour" })
  * const get = (...ids: ReadonlyArray<number>) =>
  *   Effect.forEach(ids, (id) => Effect.request(new GetUser({ id }), users), { concurrency: "unbounded" })
  * await Effect.runPromise(Effect.andThen(get(1, 2, 1), get(2, 3)).pipe(Effect.provide(CacheLayer.memory())))

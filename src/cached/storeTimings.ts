@@ -53,7 +53,7 @@ export interface StoreTimings {
  *
  * const timings = Cached.storeTimings()
  * const store = MemoryStore.layer.pipe(Cached.tapStore({ around: timings.around }))
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
  * const { commit, get } = await Effect.runPromise(timings.read)
  * get?.count // => 1

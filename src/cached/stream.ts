@@ -160,7 +160,7 @@ type OptionsFor<S, K, X, Self, E> =
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let runs = 0
- * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+ * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
  * const program = Effect.andThen(Stream.runDrain(rows), Stream.runCollect(rows))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 3]
  * ```

@@ -95,7 +95,7 @@ export interface TapStoreOptions<R> {
  *   maxSize: "1 MB",
  *   around: ({ operation, ids }, effect) => Effect.tap(effect, () => Effect.sync(() => calls.push(`${operation} ${ids}`)))
  * }))
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
  * calls[0] // => "get answer"
  * calls.at(-1) // => "commit answer"

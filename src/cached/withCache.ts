@@ -45,8 +45,8 @@ type Usable =
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
- * const page = Effect.succeed("<h1>").pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
- * const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 minute" }))
+ * const page = Effect.succeed("<h1>").pipe(Cached.ttl("page", { ttl: "1 hour" }), Cached.withCache(Pages))
+ * const user = Effect.succeed("Ada").pipe(Cached.ttl("user", { ttl: "1 minute" }))
  * const program = Effect.gen(function*() {
  *   yield* Effect.all([page, user, user])
  *   const pages = yield* Cached.stats.pipe(Cached.withCache(Pages))

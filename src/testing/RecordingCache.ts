@@ -111,7 +111,7 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * import { Cached, CacheLayer } from "effect-cached"
  * import { RecordingCache } from "effect-cached/testing"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const test = Effect.gen(function*() {
  *   yield* Effect.all([answer, answer])
  *   return yield* (yield* RecordingCache.RecordingCache).reads("answer")

@@ -62,7 +62,7 @@ export interface Keyv {
  * const keyv = new Keyv({ namespace: "cache", throwOnErrors: true })
  * const cache = CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

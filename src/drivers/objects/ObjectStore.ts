@@ -103,7 +103,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, H
  *   secretAccessKey: Redacted.make("secret")
  * }).pipe(Layer.provide(FetchHttpClient.layer))
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *

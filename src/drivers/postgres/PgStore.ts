@@ -67,7 +67,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * const store = PgStore.layer({ url: "postgres://cache@127.0.0.1/shop" })
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *

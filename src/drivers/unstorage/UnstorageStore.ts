@@ -66,7 +66,7 @@ const what = "UnstorageStore.make"
  *
  * const cache = CacheLayer.layer.pipe(Layer.provide(UnstorageStore.layer(createStorage())))
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
