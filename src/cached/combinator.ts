@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Any, Types } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import type { Strategy } from "../ports/strategy.ts"
 import type { OptionsOf, Seen, Word } from "./flat.ts"
 import type { Given, TimeoutError } from "./options.ts"
 
@@ -50,11 +51,13 @@ export interface AnyFailure {
 export type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
   Name,
   ValueFor<X, A>,
-  FailureFor<X, E>,
-  IfUnknown<Self, AnyFailure, E | ErrorOf<X>>,
+  FailureFor<X, NoInfer<E>>,
+  IfUnknown<Self, AnyFailure, NoInfer<E | ErrorOf<X>>>,
   KeyFor<K, X>,
   T,
-  never
+  never,
+  // Not of the types for `X`, which are unknown while a strategy is inferred that is made in place.
+  Strategy<A, K extends string ? NoInfer<E> : ErrorOf<X>, NoInfer<K>>
 >
 
 /** The effect after a key and options. In a pipe, it was known before they were checked. @internal */
@@ -87,12 +90,12 @@ export interface Combinator<Name extends Word> {
     E | ErrorOf<X> | TimeoutError<T>,
     Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
   >
-  <A, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
     self: Effect.Effect<A, E, R>,
-    key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
+    key: K & KeyOf<X>,
     options:
       & Seen<T, { readonly timeout?: T }>
-      & OptionsFor<Name, K, X, true, NoInfer<A>, NoInfer<E>, T>
+      & OptionsFor<Name, K, X, true, NoInfer<A>, E, T>
   ): Effect.Effect<
     ValueFor<X, A>,
     E | ErrorOf<X> | TimeoutError<T>,
@@ -124,23 +127,25 @@ export interface BareCombinator<Name extends "untilInvalidated" | undefined> {
     E | ErrorOf<X> | TimeoutError<T>,
     Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
   >
-  // If the first argument is no effect, this overload is ruled out by requiring more arguments than the call has.
-  <A, E, R, K extends Any | string, X, Ids>(
+  // A strategy that is made in place sees `Loaded`: `A`, without its bound, which depends on `X`.
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, Loaded, T extends Given<KeyFor<K, X>> = undefined>(
+    self: Effect.Effect<A, E, R> & Effect.Effect<Loaded, unknown, unknown>,
+    key: K & KeyOf<X>,
+    options: Seen<T, { readonly timeout?: T }> & OptionsFor<Name, K, X, true, NoInfer<Loaded>, E, T>
+  ): Effect.Effect<
+    ValueFor<X, A>,
+    E | ErrorOf<X> | TimeoutError<T>,
+    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
+  >
+  // Last, because the compiler would try it with the arguments of the others. If the first argument is no effect, this
+  // overload is ruled out by requiring more arguments than the call has.
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, Ids>(
     self: Effect.Effect<A, E, R> & Seen<Ids, { readonly "~effect/Effect": Ids }>,
-    key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
+    key: K & KeyOf<X>,
     ...beside: IfUnknown<Ids, [never, never], []>
   ): Effect.Effect<
     ValueFor<X, A>,
     E | ErrorOf<X>,
-    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
-  >
-  <A, E, R, K extends Any | string, X, T extends Given<KeyFor<K, X>> = undefined>(
-    self: Effect.Effect<A, E, R>,
-    key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
-    options: Seen<T, { readonly timeout?: T }> & OptionsFor<Name, K, X, true, NoInfer<A>, NoInfer<E>, T>
-  ): Effect.Effect<
-    ValueFor<X, A>,
-    E | ErrorOf<X> | TimeoutError<T>,
     Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
   >
 }

@@ -36,7 +36,7 @@ export type IfSure<Causes, Then, Else> = unknown extends Causes ? Then : [Causes
  * The options beside a strategy. `S` is a word, or the type of a strategy of one's own; `W`, the type of the option
  * `strategy`, and `never` for combinators. `E`: the failures that can be stored. `Causes`: those of the effect.
  */
-export type OptionsOf<S, A, E, Causes, K, T, W = S> = [S] extends ["ttl"] ? TtlOptions<A, E, K, W>
+export type OptionsOf<S, A, E, Causes, K, T, W = S, Own = never> = [S] extends ["ttl"] ? TtlOptions<A, E, K, W>
   : [S] extends ["softTtl"] ? IfSure<
       Causes,
       SoftTtlOptions<A, E, K, W, Outages<Causes, T>>,
@@ -52,7 +52,7 @@ export type OptionsOf<S, A, E, Causes, K, T, W = S> = [S] extends ["ttl"] ? TtlO
       FailoverThatNamesOutages<A, E, K, W, Outages<Causes, T>>
     >
   : [S] extends ["untilInvalidated"] ? UntilInvalidatedOptions<A, E, K, W>
-  : [S] extends [undefined] ? WithStrategyOptions<A, E, K, Outages<Causes, T>>
+  : [S] extends [undefined] ? WithStrategyOptions<A, E, K, Outages<Causes, T>, Own>
   : OwnStrategyOptions<A, E, K, Outages<Causes, T>>
 
 interface WordOptions<A, E, K, W> extends ReadOptions<A, E, K>, Timeout<K> {
@@ -87,8 +87,8 @@ interface FailoverThatNamesOutages<A, E, K, W, Out> extends FailoverOptions<A, E
 
 interface UntilInvalidatedOptions<A, E, K, W> extends WordOptions<A, E, K, W> {}
 
-interface WithStrategyOptions<A, E, K, Out> extends ReadOptions<A, E, K>, Timeout<K>, FallbackOptions<Out> {
-  readonly strategy?: Strategy.Strategy<A, E, K> | undefined
+interface WithStrategyOptions<A, E, K, Out, Own> extends ReadOptions<A, E, K>, Timeout<K>, FallbackOptions<Out> {
+  readonly strategy?: Own | undefined
 }
 
 interface OwnStrategyOptions<A, E, K, Out> extends ReadOptions<A, E, K>, Timeout<K>, FallbackOptions<Out> {
