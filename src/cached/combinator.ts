@@ -51,13 +51,13 @@ export interface AnyFailure {
 export type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
   Name,
   ValueFor<X, A>,
-  FailureFor<X, NoInfer<E>>,
-  IfUnknown<Self, AnyFailure, NoInfer<E | ErrorOf<X>>>,
+  FailureFor<X, E>,
+  IfUnknown<Self, AnyFailure, E | ErrorOf<X>>,
   KeyFor<K, X>,
   T,
   never,
   // Not of the types for `X`, which are unknown while a strategy is inferred that is made in place.
-  Strategy<A, K extends string ? NoInfer<E> : ErrorOf<X>, NoInfer<K>>
+  Strategy<A, K extends string ? E : ErrorOf<X>, NoInfer<K>>
 >
 
 /** The effect after a key and options. In a pipe, it was known before they were checked. @internal */
@@ -95,7 +95,7 @@ export interface Combinator<Name extends Word> {
     key: K & KeyOf<X>,
     options:
       & Seen<T, { readonly timeout?: T }>
-      & OptionsFor<Name, K, X, true, NoInfer<A>, E, T>
+      & OptionsFor<Name, K, X, true, NoInfer<A>, NoInfer<E>, T>
   ): Effect.Effect<
     ValueFor<X, A>,
     E | ErrorOf<X> | TimeoutError<T>,
@@ -131,7 +131,7 @@ export interface BareCombinator<Name extends "untilInvalidated" | undefined> {
   <A extends ValueOf<X>, E, R, K extends Any | string, X, Loaded, T extends Given<KeyFor<K, X>> = undefined>(
     self: Effect.Effect<A, E, R> & Effect.Effect<Loaded, unknown, unknown>,
     key: K & KeyOf<X>,
-    options: Seen<T, { readonly timeout?: T }> & OptionsFor<Name, K, X, true, NoInfer<Loaded>, E, T>
+    options: Seen<T, { readonly timeout?: T }> & OptionsFor<Name, K, X, true, NoInfer<Loaded>, NoInfer<E>, T>
   ): Effect.Effect<
     ValueFor<X, A>,
     E | ErrorOf<X> | TimeoutError<T>,

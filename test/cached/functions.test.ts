@@ -259,14 +259,14 @@ describe("invalid options are thrown at once", () => {
     [
       ["no options", () => Cached.fn(Settings, lookup, undefined as never)],
       ["no ttl", () => Cached.fn(Settings, lookup, {} as never)],
-      ["a strategy that is none", () => Cached.fn(Settings, lookup, { strategy: {} as never })],
+      ["a strategy that is none", () => Cached.fn(Settings, lookup, { strategy: {} as Strategy.Strategy })],
       ["no lookup", () => Cached.fn(Settings, undefined as never, { strategy })],
       ["an unknown option", () => Cached.fn(Settings, lookup, { strategy, ttl: 1 } as never)],
       ["tags that are no list", () => Cached.fn(Settings, lookup, { strategy, tags: "t" as never })],
       ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { strategy, timeout: "soon" as never })],
       ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { strategy, softTimeout: NaN })],
       ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
-      ["a class that is none", () => Cached.fn({} as never, lookup, { strategy } as never)],
+      ["a class that is none", () => Cached.fn({} as typeof Settings, lookup, { strategy })],
       ["recursive without a lookup", () => Cached.recursive(Fib, undefined as never, { strategy })]
     ] as const
   )("%s", (_, make) => {

@@ -46,8 +46,8 @@ const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duratio
 // The names that each of them knows, which are defined elsewhere.
 const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
-const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
-const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
+const namesOfTtl = `${namesOfStrategy}, ${namesOfRead}`
+const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy`
 
 /** The message of what a call throws at once. */
 const thrown = (call: () => unknown): string => {
@@ -287,13 +287,20 @@ describe("a cached function", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "without options",
-      () => any(Cached.fn)(User),
-      `Cached.fn(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      () => any(Cached.fn)(User, () => one),
+      `Cached.fn(User) needs options: pass User, lookup, { ttl: "1 hour" }`
     ],
     [
-      "without a strategy",
+      "without a ttl",
       () => Cached.fn(User, () => one, any({})),
-      `Cached.fn(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+      `Cached.fn(User): ttl is missing. ${advice}`
+    ],
+    [
+      "with a word that is no strategy",
+      () => Cached.fn(User, () => one, any({ strategy: "softTTL", ttl: 5 })),
+      `Cached.fn(User): there is no strategy "softTTL": did you mean "softTtl"? Use one of ${
+        Object.keys(Kinds.words).join(", ")
+      }, or a Strategy of your own`
     ],
     [
       "with a strategy that was not called",
@@ -315,65 +322,35 @@ describe("a cached function", () => {
     [
       "without a lookup",
       () => Cached.fn(User, any(undefined), { strategy: hour }),
-      "Cached.fn(User) needs a lookup, a function from a key to an effect"
+      "Cached.fn(User) needs a lookup, a function to an effect, before its options: pass Cached.fn(User, lookup, " +
+      `{ ttl: "1 hour" })`
     ],
     [
       "without a class",
-      () => any(Cached.fn)(undefined, { lookup: () => one, strategy: hour }),
-      "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument"
+      () => any(Cached.fn)(undefined, () => one, { strategy: hour }),
+      "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument, or a function that " +
+      "returns a string"
     ],
     [
-      "by a name alone",
-      () => any(Cached.fn)("User"),
-      `Cached.fn("User") needs options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
-      `Strategy.ttl({ ttl: "1 hour" }) }`
-    ],
-    [
-      "by a name, without the type of its values",
-      () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
-      "The key class \"User\": `success` is not a schema"
-    ],
-    [
-      "by a name, with a misspelt option of the class",
-      () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
-      `Cached.fn("User"): there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
-      `indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
-        namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")
-      }`
-    ],
-    [
-      "by a name, with options of the strategy",
-      () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
-      `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
-      `Use one of payload, success, error, ignore, indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
-        namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")
-      }`
-    ],
-    [
-      "by a name, without a lookup",
-      () => any(Cached.fn)("User", { success: Schema.String, version: "code", strategy: hour }),
-      `Cached.fn("User") needs a lookup, a function from a key to an effect`
-    ],
-    [
-      "over string keys, with the lookup among the options",
-      () => any(Cached.fn)((id: number) => `user:${id}`, { lookup: () => one, strategy: hour }),
-      "Cached.fn(() => key) needs a lookup: pass a function from the same arguments to an effect as its second argument, " +
-      "and the options as its third"
+      "over string keys, with the options in place of the lookup",
+      () => any(Cached.fn)((id: number) => `user:${id}`, { ttl: 5 }),
+      "Cached.fn(() => key) needs a lookup, a function to an effect, before its options: pass Cached.fn(() => key, " +
+      `lookup, { ttl: "1 hour" })`
     ],
     [
       "over string keys, without options",
       () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
-      `Cached.fn(() => key) needs options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      `Cached.fn(() => key) needs options: pass () => key, lookup, { ttl: "1 hour" }`
     ],
     [
       "that calls itself, without options",
-      () => any(Cached.recursive)(User),
-      `Cached.recursive(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      () => any(Cached.recursive)(User, () => one),
+      `Cached.recursive(User) needs options: pass User, lookup, { ttl: "1 hour" }`
     ],
     [
-      "of many, without a strategy",
+      "of many, without a ttl",
       () => Cached.many(User, () => any(one), any({})),
-      `Cached.many(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+      `Cached.many(User): ttl is missing. ${advice}`
     ]
   ]
 

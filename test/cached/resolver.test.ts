@@ -243,7 +243,7 @@ describe("Cached.resolver", () => {
   it.effect("requests made in loads are a part of them: what is stale for one is not stored by it", () =>
     Effect.gen(function*() {
       const { behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0 })
+      const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
       const pages = { loads: 0 }
       const page = (id: number) =>
         Effect.request(key(id), users).pipe(

@@ -83,12 +83,12 @@ it.effect("invalid arguments are refused at once", () =>
   Effect.gen(function*() {
     const lookup = () => Effect.succeed(1)
     const key = (id: string) => id
-    expect(() => Cached.fn("f" as never, lookup, { strategy } as never)).toThrow(refused)
+    expect(() => Cached.fn("f" as unknown as typeof key, lookup, { strategy })).toThrow(refused)
     expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
     expect(() => Cached.fn(key, undefined as never, { strategy })).toThrow(refused)
     expect(() => Cached.fn(key, lookup, { strategy, tll: 1 } as never)).toThrow(refused)
-    expect(() => Cached.fn(Plain as never, lookup, { strategy } as never)).toThrow(refused)
-    expect(() => Cached.fn((() => 1) as never, lookup, { strategy })(...[] as never)).toThrow(refused)
+    expect(() => Cached.fn(Plain as unknown as typeof key, lookup, { strategy })).toThrow(refused)
+    expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, { strategy })("a")).toThrow(refused)
     const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
     expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(

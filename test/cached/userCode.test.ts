@@ -235,7 +235,7 @@ describe.each(caches)("over $name", (cache) => {
     ])("%s: what is none is a CacheConfigError before the load: %o", ([name, part]) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const strategy = { ...hour, ...part } as never
+        const strategy = { ...hour, ...part } as Strategy.Strategy
         const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy("k", { strategy }))))
         expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
         expect((defect as Error).message).toContain(name)

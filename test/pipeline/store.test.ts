@@ -27,7 +27,7 @@ const paid = (strategy: object = Strategy.ttl({ ttl: "30 days" }), name = "Row")
         return keys.map(({ n }) => n < 0 ? Exit.fail("none") : Exit.succeed(`${n}`))
       }),
       "20 millis"
-    ), { strategy: strategy as never })
+    ), { strategy: strategy as Strategy.Strategy<any, any, any> })
   return { through, seen }
 }
 

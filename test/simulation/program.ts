@@ -311,7 +311,7 @@ const ttlOf = (self: Simulation, spec: Spec) => {
 }
 
 /** Which outcomes are stored. */
-const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
+const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec): object => {
   if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
   if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
   return failuresToo ? { when: () => true } : {}

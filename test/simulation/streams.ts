@@ -183,22 +183,12 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       yield* Effect.sleep(dice.below(20_000))
       const startedAt = ++step
       const invalidated = invalidatedAt[engine]!
-      const times = config.soft
-        ? { strategy: "softTtl", ttl: 10_000, softTtl: 3000, fallbackOn: "all" } as const
-        : { ttl: 8000 }
       const { emit, lease, maxBytes, whenSlow } = config
-      const stream = origin(engine).pipe(
-        Cached.stream("rows", {
-          ...times,
-          ...conditions(config),
-          tags: ["tag"],
-          retryAfter: 0,
-          emit,
-          lease,
-          maxBytes,
-          whenSlow
-        })
-      )
+      const options = { ...conditions(config), tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow }
+      const soft = { strategy: "softTtl", ttl: 10_000, softTtl: 3000, fallbackOn: "all" } as const
+      const stream = config.soft
+        ? Cached.stream(origin(engine), "rows", { ...options, ...soft })
+        : Cached.stream(origin(engine), "rows", { ...options, ttl: 8000 })
       const pauses = dice.pick([0, 0, 0, 500, 4000])
       const most = dice.chance(0.2) ? dice.below(6) : Infinity
       const got: Array<string> = []

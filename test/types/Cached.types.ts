@@ -89,8 +89,8 @@ same<typeof ownScopeKey, Effect.Effect<number, Down, Client | Cache>>(true)
 
 const all = [
   load.pipe(Cached.softTtl(key, { ttl: 2, softTtl: 1, softTimeout: 1, fallbackOn: () => true, retryAfter: 1 })),
-  load.pipe(Cached.softTtl("k", { ttl: 2, softTtl: 1, softTimeout: "1 second" })),
-  Cached.softTtl(load, key, { ttl: 2, softTtl: 1 }),
+  load.pipe(Cached.softTtl("k", { ttl: 2, softTtl: 1, softTimeout: "1 second", fallbackOn: "all" })),
+  Cached.softTtl(load, key, { ttl: 2, softTtl: 1, fallbackOn: ["Down"] }),
   load.pipe(Cached.refreshAhead(key, { ttl: 2, refreshAfter: 1, jitter: 0.1 })),
   load.pipe(Cached.refreshAhead("k", { ttl: 2, refreshAfter: 1, jitter: 0.1 })),
   load.pipe(Cached.probabilistic(key, { ttl: 2, beta: 1.5 })),
@@ -98,7 +98,7 @@ const all = [
   load.pipe(
     Cached.failover(key, { ttl: 2, fallbackOn: (cause: Cause.Cause<Http | Down>) => cause.reasons.length > 0 })
   ),
-  load.pipe(Cached.failover("k", { ttl: 2 })),
+  load.pipe(Cached.failover("k", { ttl: 2, fallbackOn: [] })),
   load.pipe(Cached.untilInvalidated(key)),
   load.pipe(Cached.untilInvalidated("k", { tags: ["a"] })),
   load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated })),
@@ -146,6 +146,7 @@ same<typeof tagsOfText, Loaded>(true)
 const whenOfText = load.pipe(Cached.softTtl("k", {
   ttl: "1 hour",
   softTtl: "1 minute",
+  fallbackOn: "all",
   when: (exit) => Exit.isSuccess(exit) && exit.value > 1
 }))
 same<typeof whenOfText, Loaded>(true)
@@ -168,7 +169,7 @@ const timed = [
   load.pipe(Cached.ttl("k", { ttl: 1, timeout: "1 second" })),
   Cached.ttl(load, key, { ttl: 1, timeout: 5 }),
   Cached.ttl(load, "k", { ttl: 1, timeout: 5 }),
-  load.pipe(Cached.softTtl(key, { ttl: 1, softTtl: 1, timeout: 5, tags: (_, key) => [key.id] })),
+  load.pipe(Cached.softTtl(key, { ttl: 1, softTtl: 1, timeout: 5, fallbackOn: "all", tags: (_, key) => [key.id] })),
   load.pipe(Cached.untilInvalidated(key, { timeout: Duration.seconds(1) })),
   load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated, timeout: 5 }))
 ] as const
@@ -705,7 +706,7 @@ numbers.pipe(Cached.stream("rows", {
 // Made apart it knows nothing of failures, and loses none.
 const cacheRows = Cached.stream("rows", {
   ttl: (exit) => {
-    same<typeof exit, Exit.Exit<Cached.StreamEnd, unknown>>(true)
+    same<typeof exit, Exit.Exit<Cached.StreamEnd, any>>(true)
     return 1000
   }
 })
@@ -723,8 +724,8 @@ same<typeof softStream, typeof streamed>(true)
 numbers.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1 }))
 // @ts-expect-error streams have no such strategy
 numbers.pipe(Cached.stream("rows", { strategy: "sliding", idle: 1000 }))
-const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string> | undefined) =>
-  Cached.stream(numbers, "rows", strategy === undefined ? { ttl: 1000 } : { strategy })
+const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string>) =>
+  Cached.stream(numbers, "rows", { strategy })
 same<ReturnType<typeof streamBy>, typeof streamed>(true)
 
 // The failures of a stream may be a type parameter.

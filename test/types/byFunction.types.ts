@@ -25,6 +25,7 @@ const lifetimes = [
   load.pipe(
     Cached.softTtl(key, {
       ttl: "1h",
+      fallbackOn: "all",
       softTtl: (exit, key) => {
         same<typeof exit, Exit.Exit<number, Down>>(true)
         same<typeof key, Weather>(true)
@@ -35,6 +36,7 @@ const lifetimes = [
   load.pipe(
     Cached.softTtl("k", {
       ttl: "1h",
+      fallbackOn: "all",
       softTtl: (exit, key) => {
         same<typeof exit, Exit.Exit<number, Down>>(true)
         same<typeof key, string>(true)

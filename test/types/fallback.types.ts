@@ -142,13 +142,7 @@ const byCause = [
       return true
     }
   })),
-  Cached.softTtl(load, key, {
-    ...soft,
-    fallbackOn: (cause) => {
-      same<typeof cause, Cause.Cause<Down | Http>>(true)
-      return true
-    }
-  }),
+  Cached.softTtl(load, key, { ...soft, fallbackOn: (cause) => isTyped(cause) }),
   Cached.failover(load, "k", {
     ttl: 1,
     fallbackOn: (cause) => {
