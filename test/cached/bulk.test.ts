@@ -84,7 +84,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "10 minutes" })
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
@@ -389,7 +389,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.many(User, lookup, { strategy, softTimeout: "100 millis" })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", softTimeout: "100 millis" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1000
@@ -612,7 +612,7 @@ describe("CA-10 · Cached.many", () => {
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1))
         yield* TestClock.adjust("1 minute")
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
@@ -714,7 +714,7 @@ describe("CA-10 · Cached.many", () => {
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
         // A caller waits for a key that waits for room: its whole batch begins.
         const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
-        const waiting = yield* start(Cached.many(User, lookup, { strategy: stale })(ids(5)))
+        const waiting = yield* start(Cached.many(User, lookup, { strategy: stale, fallbackOn: "all" })(ids(5)))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5]])
         yield* TestClock.adjust("1 second")
@@ -881,7 +881,7 @@ describe("CA-10 · Cached.many", () => {
       const { behaviour, lookup } = counting()
       for (let pause = 1; pause <= 30; pause++) {
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
-        const users = Cached.many(User, lookup, { strategy, retryAfter: pause })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", retryAfter: pause })
         const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
         behaviour.fails = false
         yield* read

@@ -40,8 +40,8 @@ describe.each(caches)("over $name", (cache) => {
       class Timed {
         readonly #millis = 10
         readonly ttl = "1h"
-        timeout({ slow }: Report) {
-          return slow ? 30 : this.#millis
+        get timeout() {
+          return ({ slow }: Report) => slow ? 30 : this.#millis
         }
       }
       const report = Cached.fn(Report, () => counting(20).load, new Timed())

@@ -31,7 +31,7 @@ const origin = () => {
   return { state, load }
 }
 
-const times = { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" } as const
+const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
 
 /** Ways to say that `Gone` is an answer, and `Down` is not. */
 const ways = [
@@ -42,7 +42,7 @@ const ways = [
   {
     name: "softTtl with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      Cached.softTtl(load, key, { ...times, when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
+      Cached.softTtl(load, key, { ...times, fallbackOn: "all", when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
   },
   {
     name: "failover with fallbackOn",

@@ -165,7 +165,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     ],
     [
       "no key",
-      () => any(Cached.ttl)({ ttl: 5 }),
+      () => any(Cached.ttl)(undefined, { ttl: 5 }),
       "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string"
     ],
     [
@@ -223,10 +223,12 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it("no options", () => {
     // A combinator of its own: one that was called a thousand times no longer looks.
-    const untilInvalidated: any = combinator(Kinds.untilInvalidated)
-    const message = `Cached.untilInvalidated needs options: pass { key: "answer" }`
-    expect(thrown(() => untilInvalidated())).toBe(message)
-    expect(thrown(() => untilInvalidated(one))).toBe(message)
+    const ttl: any = combinator(Kinds.ttl)
+    const message = `Cached.ttl needs a key and then options: pass Cached.ttl("answer", { ttl: "1 hour" })`
+    expect(thrown(() => ttl())).toBe(message)
+    expect(thrown(() => ttl("a"))).toBe(message)
+    expect(thrown(() => ttl(one, "a"))).toBe(message)
+    expect(thrown(() => ttl({ key: "a", ttl: 5 }))).toBe(message)
   })
 
   it.effect("the stack leads to the call", () =>
@@ -311,13 +313,13 @@ describe("a cached function", () => {
     [
       "with options of the strategy",
       () => Cached.fn(User, () => one, any({ strategy: hour, softTtl: 5 })),
-      `Cached.fn(User): there is no option "softTtl": it belongs to the strategy, like strategy: ` +
-      `Strategy.softTtl({ softTtl, … }). Use one of ${namesOfFn}`
+      `Cached.fn(User): there is no option "softTtl": it belongs to strategy: "softTtl". Use one of ${namesOfFn}`
     ],
     [
       "with a key",
       () => Cached.fn(User, () => one, any({ strategy: hour, key: ada })),
-      `Cached.fn(User): there is no option "key": the payload makes the key. Use one of ${namesOfFn}`
+      `Cached.fn(User): there is no option "key": it stands before the options: User, lookup, { ttl: "1 hour" }. Use one of ` +
+      namesOfFn
     ],
     [
       "without a lookup",

@@ -69,8 +69,12 @@ describe("Cached.resolver", () => {
     it.effect("a failed refresh keeps the old value, key by key", () =>
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.resolver(resolver, { strategy })
+        const users = Cached.resolver(resolver, {
+          strategy: "softTtl",
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          fallbackOn: "all"
+        })
         const get = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
         yield* get(1, 2)
@@ -286,7 +290,7 @@ describe("Cached.resolver", () => {
   it("refuses what it does not know", () => {
     const { resolver } = origin()
     expect(() => Cached.resolver(resolver, { strategy: hour, timeout: "1 second" } as never)).toThrow("timeout")
-    expect(() => Cached.resolver(resolver, {} as never)).toThrow("strategy")
+    expect(() => Cached.resolver(resolver, {} as never)).toThrow("ttl is missing")
     expect(() => Cached.resolver({} as never, { strategy: hour })).toThrow("RequestResolver")
   })
 })

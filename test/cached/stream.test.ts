@@ -302,7 +302,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         (run) => run === 1 ? Effect.void : Effect.fail("down")
       )
       const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-      const rows = source.stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0 }))
+      const rows = source.stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0, fallbackOn: "all" }))
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
       yield* TestClock.adjust("1 minute")
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
@@ -1277,14 +1277,13 @@ describe("Cached.stream in memory", () => {
     }).pipe(Effect.provide(CacheLayer.memory())) as Effect.Effect<void>)
 
   it.each<[what: string, options: unknown, says: string]>([
-    ["no options", undefined, "needs options"],
-    ["no ttl", { key: "k" }, "it needs a ttl"],
+    ["no options", undefined, "needs a key and then options"],
+    ["no ttl", {}, "ttl is missing"],
     ["a ttl that is none", { ttl: "1 hoor" }, "hoor"],
-    ["no key", { ttl: 1 }, "A key cannot be"],
     [
       "ttl beside a strategy",
       { ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
-      "ttl cannot stand beside a strategy"
+      "there is no option \"ttl\": it belongs to strategy: \"ttl\""
     ],
     [
       "another strategy",
@@ -1315,6 +1314,10 @@ describe("Cached.stream in memory", () => {
     const call = () => Cached.stream("k", options as never)
     expect(call).toThrow(CacheError.CacheConfigError)
     expect(call).toThrow(says)
+  })
+
+  it.each([undefined, 5, { ttl: 1 }])("bad input: the key %s", (key) => {
+    expect(() => Cached.stream(key as never, { ttl: 1 })).toThrow(CacheError.CacheConfigError)
   })
 
   it("bad input: an effect", () => {

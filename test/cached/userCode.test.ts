@@ -210,7 +210,7 @@ describe.each(caches)("over $name", (cache) => {
             get: () => ++reads >= nth ? throwing() : "1 second"
           })
           const load = Effect.suspend(() => isDown ? Effect.fail("down") : Effect.succeed("fine"))
-          const bad = load.pipe(Cached.withStrategy("k", { strategy }))
+          const bad = load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
           const good = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
           yield* Effect.exit(bad)
           yield* good

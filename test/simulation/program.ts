@@ -677,7 +677,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       tags: tagsOf(self, spec),
       timeout,
       softTimeout,
-      fallbackOn: "all",
+      fallbackOn: "all" as const,
       retryAfter: spec.retryAfter,
       copy: copyOf(spec),
       waitForWrite: spec.behind === true ? false : undefined,
