@@ -286,7 +286,7 @@ export const many = <
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
   const name = checkFn("Cached.many", keyClass, lookup)
-  const strategy = strategyIn({ name, before: `${keyClass.keyName}, lookup`, words }, options as FnOptions)
+  const strategy = strategyIn({ name, before: `Cached.many(${keyClass.keyName}, lookup`, words }, options as FnOptions)
   const readMany = Combine.callMany({ lookup, options, strategy } as Combine.CheckedMany)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {

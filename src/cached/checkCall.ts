@@ -12,6 +12,7 @@ import {
   namesIn,
   nearest,
   noOption,
+  requireObject,
   unknownOf,
   within
 } from "../internal/options/options.ts"
@@ -56,14 +57,11 @@ const knownOf = (kind: Kind): ReadonlySet<string> =>
 
 export const calledOf = (kind: Kind): Called => ({
   name: `Cached.${kind.name}`,
-  example: `"answer", ${exampleOf(kind)}`,
+  example: `"answer", { ttl: "1 hour" }`,
   known: knownOf(kind),
   kind,
   isBare: kind.name === "untilInvalidated"
 })
-
-const exampleOf = ({ options }: Kind): string =>
-  options.size === 0 ? "{ tags: [\"answers\"] }" : options.has("idle") ? "{ idle: \"1 hour\" }" : "{ ttl: \"1 hour\" }"
 
 const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
@@ -86,15 +84,9 @@ export const mistakeIn = (called: Called, key: unknown, options: unknown): unkno
   }
 }
 
-/** Throws unless the arguments are a key and options. */
-export const requireForm = (name: string, key: unknown, options: unknown, example: string): void => {
-  const isForm = !Effect.isEffect(key) && !(isObject(key) && !isKey(key) && "key" in key)
-  if (isForm && isObject(options)) return
-  throw mistake(`${name} needs a key and then options: pass ${name}(${example})`)
-}
-
-const isObject = (given: unknown): given is object =>
-  typeof given === "object" && given !== null && !Array.isArray(given)
+/** Throws unless the arguments are a key and options. An effect in place of the key shows that one of them is missing. */
+export const requireForm = (name: string, key: unknown, options: unknown, example: string): void =>
+  requireObject(name, Effect.isEffect(key) ? undefined : options, `${name}(${example})`)
 
 export const checkOptions = (
   { kind, known, name, example }: Called,
@@ -152,7 +144,7 @@ export const withKey = (name: string, key: unknown): string => {
 /** A call of a function such as `Cached.fn`, for its argument checks and error messages. */
 export interface Call {
   readonly name: string
-  /** The arguments before the options. */
+  /** The call before its options, such as `Cached.fn(User, lookup`. */
   readonly before: string
   /** The strategies that the function takes as words. */
   readonly words: Words
@@ -167,13 +159,13 @@ type Words = { readonly [word: string]: Kind }
 /** Checks the options of a function, and returns its strategy. */
 export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, any> => {
   const { before, name, others = [], without = [], words } = call
-  if (!isObject(options)) throw mistake(`${name} needs options: pass ${before}, { ttl: "1 hour" }`)
+  requireObject(name, options, `${before}, { ttl: "1 hour" })`)
   return within(name, () => {
     const { strategy = "ttl" } = options
     const kind = typeof strategy === "string" ? wordIn(words, strategy) : undefined
     const known = Array.from(namesIn(kind === undefined ? shared : knownOf(kind), others, ["strategy"]))
       .filter((option) => !without.includes(option))
-    refuseUnknown(options, known, (option) => homeInFunction(option, call))
+    refuseUnknown(options, known, (option) => homeInFunction(option, call, strategy))
     if (kind === undefined) checkStrategy(strategy as Strategy)
     else validate(kind, options)
     checkGiven(name, options, checks)
@@ -272,14 +264,14 @@ const homeInCombinator = (option: string, kind: Kind | undefined): string | unde
   if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
   const owners = ownersOf(option)
   if (owners.length === 0) return undefined
-  return kind === undefined
-    ? `it belongs to the strategy, like strategy: Strategy.${owners[0]}({ ${option}, … }).`
-    : `it belongs to ${owners.map((name) => `Cached.${name}`).join(", ")}.`
+  return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`
 }
 
-const homeInFunction = (option: string, { before, words }: Call): string | undefined => {
-  if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }.`
+const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
+  if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
   const owners = ownersOf(option).filter((name) => name in words)
   if (owners.length === 0) return undefined
-  return `it belongs to ${owners.map((name) => `strategy: "${name}"`).join(" or ")}.`
+  return typeof strategy === "string"
+    ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.`
+    : "it belongs to the strategy."
 }

@@ -210,7 +210,7 @@ const makeFn = (
   captured?: Combine.Captured
 ): object => {
   const call = checkFn(name, keyClass, lookup)
-  const strategy = strategyIn({ name: call, before: `${keyClass.keyName}, lookup`, words }, options)
+  const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup`, words }, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (payload: unknown) => callOf(keyOf(payload), none)
@@ -221,7 +221,7 @@ const makeFn = (
 const none: ReadonlyArray<unknown> = []
 
 const makeStringFn = (toKey: ToKey, lookup: Lookup, options: FnOptions, captured?: Combine.Captured): object => {
-  const strategy = strategyIn({ name: checkStringFn(lookup), before: "() => key, lookup", words }, options)
+  const strategy = strategyIn({ name: checkStringFn(lookup), before: "Cached.fn(() => key, lookup", words }, options)
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args))
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)

@@ -121,7 +121,7 @@ export const resolver = <K extends Requested, S extends GivenStrategy = "ttl">(
   })
 }
 
-const called: Call = { name: "Cached.resolver", before: "resolver", words, without: ["timeout"] }
+const called: Call = { name: "Cached.resolver", before: "Cached.resolver(resolver", words, without: ["timeout"] }
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 

@@ -237,7 +237,7 @@ const parse = (key: unknown, given: unknown): Omit<Streaming, "origin"> => {
   const call = withKey(name, key)
   const without = Object.keys(readOptions).filter((option) => !(ofReads as ReadonlyArray<string>).includes(option))
   const others = Object.keys(ownOptions)
-  const strategy = strategyIn({ name: call, before: "key", words, others, without }, options)
+  const strategy = strategyIn({ name: call, before: "Cached.stream(key", words, others, without }, options)
   return within(call, () => {
     checkStrategy(strategy)
     checkGiven(name, options as object, ownOptions)

@@ -452,7 +452,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the stack of a mistake leads nowhere",
     in: "dual",
-    find: "mistakeIn(called, options)",
+    find: "mistakeIn(called, key, options)",
     replace: "undefined",
     by: "test/cached/messages.test.ts"
   },

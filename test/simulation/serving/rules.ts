@@ -346,8 +346,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "verdictOf",
-      find: "return fallbackWhen === undefined && isTyped ? \"Outage\" : \"Refused\"",
-      replace: "return isTyped ? \"Outage\" : \"Refused\""
+      find: "? \"Outage\" : \"Refused\"",
+      replace: "? \"Outage\" : \"Outage\""
     },
     judge: (seen, read) => judge(seen, read, { applies: canFallBack, asks: (met) => ends(seen, met, "load") })
   },

@@ -73,8 +73,11 @@ const mayRunAgain = (self: Flights, flight: Flight): boolean =>
 
 /** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
 export const runAgain = (self: Flights, flight: Flight): void => {
-  const { conclude, request, trace } = flight
+  const { conclude, trace } = flight
   const by = nextStarter(self, flight)
+  // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it.
+  const isOfOne = by !== undefined && by.request.batch === undefined && flight.request.batch === undefined
+  const request = isOfOne ? by.request : flight.request
   if (by !== undefined) {
     flight.starter = by.context
     flight.isOrphan = false
@@ -86,7 +89,7 @@ export const runAgain = (self: Flights, flight: Flight): void => {
   flight.restartedAt = undefined
   flight.fiber = undefined
   const body = counted(flight, load)
-  const inside = loadContext(flight) as Context.Context<any>
+  const inside = loadContext(flight, request) as Context.Context<any>
   run(self, flight, inside, conclude === undefined ? body : Effect.flatMap(Effect.exit(body), conclude))
 }
 
