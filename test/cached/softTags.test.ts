@@ -220,7 +220,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
             Ref.get(fails),
             (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
           )
-        }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0 })
+        }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
       const cities = [{ city: "Berlin" }, { city: "Paris" }]
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
       yield* Cached.invalidateWhere(Report, { city: "Paris" }, { mode: "soft" })
