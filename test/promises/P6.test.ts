@@ -274,7 +274,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a failing backend is asked once in retryAfter, and a cause that fallbackOn refuses is the reader's", () =>
       Effect.gen(function*() {
-        const options = { ...soft, retryAfter: "30 seconds", fallbackOn: "all" } as const
+        const options = { ...soft, retryAfter: "30 seconds" } as const
         yield* good.pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("8 minutes")
         let calls = 0
