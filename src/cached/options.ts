@@ -37,8 +37,8 @@ import { toMillis } from "../Ttl.ts"
 export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
- * Options for every combinator and cached function. An outcome is stored if `when`, `storeIf` and `storeFailures` accept
- * it, as far as they are given.
+ * Options for every combinator and cached function. An outcome is stored if all of `when`, `storeIf` and
+ * `storeFailures` that are given accept it.
  * @category options
  * @since 0.1.0
  */
@@ -214,7 +214,7 @@ export const fallbackOptions: Checks<FallbackOptions> = {
   fallbackOn: optional((given) =>
     refuseUnless(
       given === "all" || typeof given === "function" || isListOfText(given),
-      "fallbackOn must be a list of the tags of failures, \"all\", or a function from a Cause to true or false"
+      "fallbackOn must be a list of the tags of failures, \"all\" or a function of the cause"
     )
   )
 }

@@ -220,7 +220,7 @@ const readMany = (
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy })
+    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy, fallbackOn: "all" })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(
