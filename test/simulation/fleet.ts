@@ -126,8 +126,7 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
-    ...isBehind ? { waitForWrite: false } : {},
-    fallbackOn: "all" as const
+    ...isBehind ? { waitForWrite: false } : {}
   }
   const effect = load(self, id, { lease, begun })
   const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
@@ -147,7 +146,7 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     case "refreshAhead":
       return Cached.refreshAhead(effect, keyOf(world.config, id), { ...base, refreshAfter: ttl / 4 })
     case "failover":
-      return Cached.failover(effect, keyOf(world.config, id), base)
+      return Cached.failover(effect, keyOf(world.config, id), { ...base, fallbackOn: "all" })
     case "refresh":
       return CachePolicy.refresh(Cached.ttl(effect, keyOf(world.config, id), base))
   }
