@@ -183,7 +183,11 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           ...Strategy.ttl({ ttl: "1 minute" }),
           decide: (entry) => entry === undefined ? Strategy.Load : decision
         })
-        const falls = Cached.withStrategy("k", { strategy: own(Strategy.LoadOrStale), retryAfter: 0, fallbackOn: "all" })
+        const falls = Cached.withStrategy("k", {
+          strategy: own(Strategy.LoadOrStale),
+          retryAfter: 0,
+          fallbackOn: "all"
+        })
         const loads = Cached.withStrategy("k", { strategy: own(Strategy.Load), retryAfter: 0 })
         yield* good.pipe(falls)
         yield* TestClock.adjust("59 seconds")
