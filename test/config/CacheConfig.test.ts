@@ -194,7 +194,7 @@ describe("fromUrl", () => {
         ],
         [
           "memory:?defaults.fallbackOn=TimeoutError,",
-          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, like TimeoutError,HttpError"
+          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, or \"all\", like TimeoutError,HttpError"
         ],
         [
           "redis://host?password=hidden",
