@@ -2,6 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import type * as CacheLayer from "../CacheLayer.ts"
 import type * as CacheProfiles from "../CacheProfiles.ts"
+import type { Credentials } from "../drivers/objects/options.ts"
 import * as Eviction from "../Eviction.ts"
 import { mistake } from "../internal/options/options.ts"
 import { bytesIn } from "../internal/options/size.ts"
@@ -237,12 +238,10 @@ export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" |
   ...format,
   endpoint: text("https://s3.example.org"),
   region: text("eu-central-1"),
-  accessKeyId: text("AKIAEXAMPLE"),
-  secretAccessKey: secret,
-  sessionToken: secret,
-  credentials: "code",
-  maxValue: size("4MiB"),
-  requestTimeout: duration
+  credentials: { accessKeyId: text("AKIAEXAMPLE"), secretAccessKey: secret, sessionToken: secret } satisfies Readings<
+    Credentials
+  >,
+  maxValue: size("4MiB")
 }
 
 const isReading = (given: Reading | object): given is Reading => "read" in given && typeof given.read === "function"
