@@ -2,7 +2,6 @@
 import * as Redacted from "effect/Redacted"
 import type * as CacheLayer from "../CacheLayer.ts"
 import type * as CacheProfiles from "../CacheProfiles.ts"
-import type { Credentials } from "../drivers/objects/options.ts"
 import * as Eviction from "../Eviction.ts"
 import { mistake } from "../internal/options/options.ts"
 import { bytesIn } from "../internal/options/size.ts"
@@ -239,7 +238,7 @@ export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" |
   endpoint: text("https://s3.example.org"),
   region: text("eu-central-1"),
   credentials: { accessKeyId: text("AKIAEXAMPLE"), secretAccessKey: secret, sessionToken: secret } satisfies Readings<
-    Credentials
+    Extract<CacheLayer.ObjectsOptions["credentials"], { readonly accessKeyId: string }>
   >,
   maxValue: size("4MiB")
 }

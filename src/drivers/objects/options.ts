@@ -30,8 +30,8 @@ export interface BucketOptions {
   /** The region of the bucket. @default `us-east-1` */
   readonly region?: string | undefined
   /**
-   * The key with which requests are signed, or an Effect that reads it. The Effect runs at the start, and again when the
-   * server says that the key has expired.
+   * The key with which requests are signed, or an Effect that reads it. It runs at the start, and again when the server
+   * says that the key has expired.
    */
   readonly credentials: Credentials | Effect.Effect<Credentials, unknown>
   /**
