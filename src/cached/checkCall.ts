@@ -255,7 +255,7 @@ const ownersOf = (option: string): ReadonlyArray<string> =>
 
 const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
   if (option === "key") return "the key stands before the options."
-  if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
+  if (option === "strategy") return "it belongs to Cached.withStrategy."
   const owners = ownersOf(option)
   if (owners.length === 0) return undefined
   return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`

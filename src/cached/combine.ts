@@ -248,8 +248,8 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, { copy, key, ttl })
       // If the check has found a mistake, a load of this effect dies with that mistake.
-      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
-        value: () => {
+      return mistake === undefined ? effect : Object.assign(effect, {
+        validate: () => {
           throw mistake
         }
       })
