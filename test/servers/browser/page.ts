@@ -116,14 +116,11 @@ class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int },
 
 /** Reads user 1 by a lookup that answers users 2 and 3 too. */
 const readUsers = (delayMillis: number) => {
-  const users = Cached.many(User, {
-    lookup: () => {
-      loads.started++
-      const answers = new Map([1, 2, 3].map((id) => [new User({ id }), Exit.succeed(`user ${id}`)]))
-      return Effect.delay(Effect.succeed(answers), delayMillis)
-    },
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(User, () => {
+    loads.started++
+    const answers = new Map([1, 2, 3].map((id) => [new User({ id }), Exit.succeed(`user ${id}`)]))
+    return Effect.delay(Effect.succeed(answers), delayMillis)
+  }, { ttl: "1 hour" })
   return runtime!.runPromise(Effect.asVoid(users([{ id: 1 }])))
 }
 
