@@ -1,7 +1,7 @@
 /** Options in one flat object: words for strategies, what is stored, outages, and the messages for other shapes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -164,3 +164,12 @@ describe("another shape is refused with the right one", () => {
     expect(call).toThrow(says)
   })
 })
+
+it.effect("a failure of a reader whose strategy never falls back does not end the fallback of others", () =>
+  Effect.gen(function*() {
+    const down = Effect.fail(new Down())
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    yield* Effect.exit(down.pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh))
+    const read = down.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: ["Down"] }))
+    expect(yield* read).toBe(1)
+  }).pipe(Effect.provide(memory)))
