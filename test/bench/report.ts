@@ -271,6 +271,10 @@ This page compares [pipelines](../pipelines.md) and [the command](../command-lin
   store with \`node:sqlite\`, in pages and transactions of 256, and converts the same lines with \`JSON\`. The time of the
   command includes its start; that of the raw side does not.
 
+A million rows took, end to end, 95 seconds of processor time in the first run and 35 in the second, all cached, with a
+resident set (RSS) of 315 and 289 MB at most: a heap of 256 MB, the buffers of files and the database. On two cores that
+other programs kept busy, the runs lasted 7 and 3 minutes.
+
 ${allRatios(results, former, checks.filter((check) => check.case === "pipeline" || check.case === "cli"))}`
   ])
 

@@ -2,12 +2,8 @@
  * The dashboard and the alerts of the package, written from the list of metrics by `npm run docs`: `monitoring/` has
  * them as files. The panels and alerts name metrics as members of the list, so none is misspelled.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
 import { stringify } from "yaml"
 import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
-
-const root = resolve(import.meta.dirname, "../..")
 
 interface Target {
   readonly expr: string
@@ -376,8 +372,3 @@ export const monitoring: ReadonlyMap<string, string> = new Map([
     stringify(rules(), { lineWidth: 0 })
   ]
 ])
-
-export const writeMonitoring = (): void => {
-  mkdirSync(join(root, "monitoring"), { recursive: true })
-  for (const [file, text] of monitoring) writeFileSync(join(root, file), text)
-}

@@ -40,7 +40,7 @@ export const groups: ReadonlyArray<Group> = [
   group("maintainers", maintaining, { words: 20_000 })
 ]
 
-export const totalOf = ({ counts }: Group): number => counts.values().reduce((sum, words) => sum + words, 0)
+export const totalOf = ({ counts }: Group): number => [...counts.values()].reduce((sum, words) => sum + words, 0)
 
 /** The limits that a group exceeds. */
 export const exceeded = (group: Group): ReadonlyArray<string> => [
