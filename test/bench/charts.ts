@@ -1,6 +1,6 @@
 /**
- * The charts of `docs/memory.md` in `docs/images/`, and its table. With the seeds that stand here they come out the same
- * each time, so what differs afterwards has changed in `src/`.
+ * The charts of `docs/memory.md` in `docs/images/`, and its table. With the seeds that stand here they come out the
+ * same each time, so what differs afterwards has changed in `src/`.
  */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, Eviction } from "effect-cached"

@@ -1,13 +1,13 @@
 /**
  * Attacks a store with real processes, and reports the view of its users.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; records them for `npm run generate`
- *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
- *     npm run chaos -- --store postgres              the same on PostgreSQL servers of its own
- *     npm run chaos -- --store objects               the same on a bucket of a server of its own
- *     npm run chaos -- --store disk --seconds 60     longer
- *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
- *     npm run chaos -- --store disk --seed 7         other dice
+ *     npm run prove -- chaos --store disk                  all attacks, some seconds each; records them
+ *     npm run prove -- chaos --store redis                 the same on Redis servers and clusters of its own
+ *     npm run prove -- chaos --store postgres              the same on PostgreSQL servers of its own
+ *     npm run prove -- chaos --store objects               the same on a bucket of a server of its own
+ *     npm run prove -- chaos --store disk --seconds 60     longer
+ *     npm run prove -- chaos --store disk --only "stops"   those with this in their names; writes nothing
+ *     npm run prove -- chaos --store disk --seed 7         other dice
  */
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"

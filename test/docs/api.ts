@@ -1,6 +1,6 @@
 /**
- * The public types as text, one file an entry point of the package: `npm run generate` writes them to `docs/api/`, where a
- * review sees what a change does to users.
+ * The public types as text, one file an entry point of the package: `npm run generate` writes them to `docs/api/`,
+ * where a review sees what a change does to users.
  *
  * They are the compiler's declarations without comments, without what is `@internal`, each entry point's in the order
  * of the alphabet. What an entry point passes on from another file is written out; helper types that are not exported

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, resolve } from "node:path/posix"
+import { proofs } from "../proofs/proofs.ts"
 import { bulletsAndCells, exceeded, groups } from "./words.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -87,7 +88,7 @@ describe("the pages for maintainers", () => {
   })
 
   it("have at most 20,000 words together: `npm run words` counts them", () => {
-    const [group] = groups.filter(({ name }) => name === "maintainers")
+    const group = groups.find(({ name }) => name === "maintainers")
     expect(group!.counts.size).toBe(maintaining.length + 1)
     expect(exceeded(group!)).toEqual([])
     expect(exceeded({ ...group!, words: 15_000 })).not.toEqual([])
@@ -144,8 +145,34 @@ const linksOf = (page: string): ReadonlyArray<Link> =>
       return { link, target: path === "" ? page : normalize(join(dirname(page), path)), anchor }
     })
 
+describe("commands", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: { readonly [name: string]: string } }
+  const files = globSync(
+    ["*.md", ".github/**/*.{md,yml}", "{docs,examples,monitoring,src,test}/**/*.{md,ts,js,yml}"],
+    { cwd: root, exclude: ["**/node_modules/**", "test/.docs/**"] }
+  )
+  const unknownOf = (text: string): ReadonlyArray<string> => [
+    ...Array.from(text.matchAll(/npm run (?:-s |--silent )?([a-z][\w:-]*)/g), ([, name]) => name!)
+      .filter((name) => !(name in scripts)),
+    ...Array.from(text.matchAll(/npm run (?:-s |--silent )?prove -- ([a-z][\w-]*)/g), ([, name]) => name!)
+      .filter((name) => !(name in proofs))
+  ]
+
+  it("of the pages and the sources are in package.json", () => {
+    const wrong = files.flatMap((file) => unknownOf(read(file)).map((name) => `${file}: npm run ${name}`))
+    expect(wrong).toEqual([])
+  })
+
+  it("would be found if they were not", () => {
+    expect(unknownOf(["polish", "prove -- luck", "prove -- soak", "-s check"].map((name) => `npm run ${name}`).join()))
+      .toEqual(["polish", "luck"])
+  })
+
+  it("are at most twelve", () => expect(Object.keys(scripts).length).toBeLessThanOrEqual(12))
+})
+
 describe("links lead somewhere", () => {
-  const pages = globSync(["*.md", "docs/**/*.md", "test/*.md"], { cwd: root }).toSorted()
+  const pages = globSync(["*.md", "docs/**/*.md", "test/*.md", "test/proofs/*.md"], { cwd: root }).toSorted()
 
   it.each(pages)("in %s", (page) => {
     const broken = linksOf(page).filter(({ anchor, target }) =>

@@ -105,7 +105,7 @@ export const far = [
 /** Meets the mutants that the tests of the room let pass. */
 export const model = ["test/model/*.test.ts"]
 
-/** Meet the mutants that the model lets pass as well. Each row is a call of `npm run simulate`. */
+/** Meet the mutants that the model lets pass as well. Each row is a call of `npm run prove -- simulate`. */
 export const schedules: ReadonlyArray<ReadonlyArray<string>> = [["--serving", "--seeds", "200"], ["--seeds", "200"]]
 
 export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => [

@@ -1,6 +1,6 @@
 /**
- * `npm run prove -- NAME [OPTIONS]`: runs a proof, and records that it has run to its end. Without a name it lists
- * them. What runs in CI, or with `--quick`, is not recorded.
+ * `npm run prove -- soak --only ttl`: runs the proof "soak", and records that it has run to its end. Without a name it
+ * lists them. What runs in CI, or with `--quick`, is not recorded.
  */
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"

@@ -12,7 +12,7 @@ export interface Proof {
   /** The program, below `test/`. */
   readonly file: string
   readonly shows: string
-  /** Where its results are read. */
+  /** The page with its results. */
   readonly page?: string
   /** More options of Node. */
   readonly node?: ReadonlyArray<string>

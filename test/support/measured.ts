@@ -1,5 +1,5 @@
 /**
- * What was measured, as files of `test/measured/`: a measurement writes its parts here, with the machine and the date,
+ * The files of `test/measured/`: a measurement writes its parts here, with the machine and the date,
  * and `npm run generate` makes pages from them without measuring.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
