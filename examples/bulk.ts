@@ -1,6 +1,6 @@
 /**
- * A million rows are enriched through a cache on disk, twice: `npm run example bulk`, or with another number of rows
- * `npm run example bulk 50000`.
+ * A million rows are enriched through a cache on disk, twice: `npm start bulk`, or with another number of rows
+ * `npm start bulk 50000`.
  *
  * Watch "loads" and the heap: the second run asks the slow service nothing, and both run in a heap of 256 MB, because
  * only a few thousand rows are in memory at any time. If a real job is stopped, its next run continues from there.

@@ -1,5 +1,5 @@
 /**
- * One program under five URLs, as an operator would set them: `npm run example configured`.
+ * One program under five URLs, as an operator would set them: `npm start configured`.
  *
  * Watch "loads": each line runs the program twice, like two processes, and each run reads three cities two times. What
  * is kept over the restart, and what is kept at all, is said by the URL alone.

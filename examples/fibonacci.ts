@@ -1,5 +1,5 @@
 /**
- * A recursive function, cached: `npm run example fibonacci`.
+ * A recursive function, cached: `npm start fibonacci`.
  *
  * Watch "loads": the naive recursion would call itself 2 x fib(10,001) - 1 times, a number of 2,091 digits; here each
  * of the 10,001 numbers is computed once, however they are asked for, and nothing overflows.

@@ -1,5 +1,5 @@
 /**
- * One dataset in four formats: `npm run example formats`.
+ * One dataset in four formats: `npm start formats`.
  *
  * Watch the files: each cache in a folder writes the same rows in the format of its serializer, a spreadsheet opens one
  * of them and a database another, and the encrypted one shows nothing. The second read of each comes from its file.

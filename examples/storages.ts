@@ -1,8 +1,8 @@
 /**
- * One program over several storages: `npm run example storages`, or `npm run example storages keyv`.
+ * One program over several storages: `npm start storages`, or `npm start storages keyv`.
  *
- *     DATABASE_URL=postgres://postgres@127.0.0.1/postgres npm run example storages postgres
- *     S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm run example storages bucket
+ *     DATABASE_URL=postgres://postgres@127.0.0.1/postgres npm start storages postgres
+ *     S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm start storages bucket
  *
  * Watch the counts: each of the three runs is a new cache, as after a restart. What the storage keeps is not loaded
  * again, until its tag is invalidated. Keyv has no counters, so these are those of the cache.

@@ -81,7 +81,7 @@ interface OfId {
 }
 
 /**
- * The events of a cache by name. `npm run docs` generates a table in the documentation from this interface.
+ * The events of a cache by name. `npm run generate` makes a table in the documentation from this interface.
  * @category models
  * @since 0.1.0
  */

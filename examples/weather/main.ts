@@ -1,5 +1,5 @@
 /**
- * An HTTP client behind a cache: `npm run example weather`.
+ * An HTTP client behind a cache: `npm start weather`.
  *
  * A report lives for as long as the API says, and from 40 minutes on it is served at once and refreshed in the
  * background. The API stands here, on loopback. Watch the last column, what it was asked for and what it answered.

@@ -1,5 +1,5 @@
 /**
- * Declares the options of combinators and cached functions, with their checks. `npm run docs` generates tables in the
+ * Declares the options of combinators and cached functions, with their checks. `npm run generate` makes tables in the
  * documentation from the comments in this file.
  *
  * The engine uses these options too, so this file belongs to the lowest layer of the architecture (floor 1).

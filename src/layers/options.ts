@@ -1,5 +1,5 @@
 /**
- * The options of all cache layers, and how each option configures a cache. `npm run docs` generates tables in the
+ * The options of all cache layers, and how each option configures a cache. `npm run generate` makes tables in the
  * documentation from the comments in this file.
  * @since 0.1.0
  */

@@ -24,7 +24,7 @@ const lists = pages
   .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
-  it.each(pages)("%s says what its lists say: otherwise `npm run docs`", (page) => {
+  it.each(pages)("%s says what its lists say: otherwise `npm run generate`", (page) => {
     expect(fill(read(page))).toBe(read(page))
   })
 
@@ -72,7 +72,7 @@ describe("the tables of the documentation", () => {
 })
 
 describe("docs/messages.md", () => {
-  it("has the texts of the sources: otherwise `npm run docs`", () => {
+  it("has the texts of the sources: otherwise `npm run generate`", () => {
     expect(read("docs/messages.md")).toBe(messagesPage())
   })
 
@@ -95,7 +95,7 @@ describe("docs/messages.md", () => {
 })
 
 describe("llms.txt", () => {
-  it("says what README.md says: otherwise `npm run docs`", () => {
+  it("says what README.md says: otherwise `npm run generate`", () => {
     expect(read("llms.txt")).toBe(llms())
     expect(read("llms.txt").match(/^- \[/gm)!.length).toBeGreaterThan(20)
   })

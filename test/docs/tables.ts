@@ -9,17 +9,17 @@
  *
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
  * the comment of one member. A table of `variables` has a row for each option that a URL or a variable can set.
- * `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
+ * `npm run generate` fills all tables; `tables.test.ts` says when one is not what its list
  * gives. It writes `llms.txt`, `docs/messages.md` and `monitoring/` too.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
 import { type Reading, variableOf } from "../../src/config/readings.ts"
 import { schemes } from "../../src/config/schemes.ts"
 import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
 import { messagesPage } from "./messages.ts"
-import { writeMonitoring } from "./monitoring.ts"
+import { monitoring } from "./monitoring.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -288,15 +288,11 @@ export const llms = (): string => {
   ].join("\n\n") + "\n"
 }
 
-if (import.meta.main) {
-  writeFileSync(join(root, "docs/messages.md"), messagesPage())
-  writeFileSync(join(root, "llms.txt"), llms())
-  writeMonitoring()
-  for (const page of pages) {
-    const text = read(page)
-    const filled = fill(text)
-    if (filled === text) continue
-    writeFileSync(join(root, page), filled)
-    console.log(`${page} has new tables`)
-  }
-}
+/** All pages with their tables, and what else is made from the lists. */
+export const tableFiles = (textOf: (file: string) => string): ReadonlyMap<string, string> =>
+  new Map([
+    ...pages.map((page) => [page, fill(textOf(page))] as const),
+    ["docs/messages.md", messagesPage()],
+    ["llms.txt", llms()],
+    ...monitoring
+  ])

@@ -241,7 +241,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
     return cells
   })
 
-  it("keeps what an example needs after a restart: npm run example storages postgres", async () => {
+  it("keeps what an example needs after a restart: npm start storages postgres", async () => {
     process.env["DATABASE_URL"] = postgres.url
     const { code, stdout, stderr } = await runExample("run.ts", ["storages", "postgres"])
     expect([stderr, code]).toEqual(["", 0])

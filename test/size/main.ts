@@ -1,4 +1,4 @@
-/** `npm run size`: what the built package adds to a program, and which modules weigh what. */
+/** `npm run prove -- size`: what the built package adds to a program, and which modules weigh what. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join, resolve } from "node:path"
