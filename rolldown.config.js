@@ -117,7 +117,9 @@ export default defineConfig([
     external: /^[^./#]/,
     resolve: { alias: { "#node": declarations, "#platform": `${declarations}/internal` } },
     plugins: [bundledDeclarations],
-    output
+    checks: { bundlerTimings: false },
+    // beside the tag with its name, the type of a port would be shown as `Lock$1`
+    output: { ...output, codeSplitting: { groups: [{ name: "ports.d", test: /\/ports\// }] } }
   },
   {
     input: { "index.d": `${declarations}/index.d.ts` },
