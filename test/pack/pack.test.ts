@@ -156,6 +156,16 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(bytes).toBeLessThanOrEqual(5_000_000)
   })
 
+  it("has its code in files that are named after modules", () => {
+    const isOfModule = (file: string): boolean => {
+      const source = join(root, file.replace("dist", "src").replace(/2?\.js$/, ".ts"))
+      return existsSync(source) || existsSync(source.replace("/internal/", "/"))
+    }
+    const files = globSync("dist/**/*.js", { cwd: unpacked }).toSorted()
+    expect(files.length).toBeGreaterThan(100)
+    expect(files.filter((file) => !isOfModule(file))).toEqual(["dist/bin.js", "dist/internal/rolldown-runtime.js"])
+  })
+
   it("has a file for each name that its modules have for each other, on every platform", () => {
     expect(namesInside.length).toBeGreaterThan(10)
     const inside = join(unpacked, "dist/names.mjs")
