@@ -141,8 +141,8 @@ export const messagesPage = (): string => {
     "message says what happened, to what, what that means, and what to do. [Troubleshooting](troubleshooting.md) explains " +
     "the frequent ones. `npm run generate` writes this page from the sources.",
     "## Errors",
-    "The getters of [`CacheError`](../src/CacheError.ts). A `StoreError` is made of the operation and the reason, and names " +
-    "its cause; the phrases of both are in [`failures.ts`](../src/internal/text/failures.ts) and [below](#parts).",
+    "The getters of `CacheError`. A `StoreError` is made of the operation and the reason, and names " +
+    "its cause; the phrases of both are [below](#parts).",
     table(["error", "message"], rows("error", (name) => `\`${name}\``)),
     "## Log lines",
     table(["level", "message"], rows("log", (level) => level)),

@@ -71,6 +71,25 @@ describe("the tables of the documentation", () => {
   })
 })
 
+describe("pages for maintainers, which are not in the package,", () => {
+  const named = "See `ARCHITECTURE.md` of the repository, and `docs/maintaining/store-protocol.md` of the repository."
+
+  it("are named without a link until package.json names the repository", () => {
+    expect(fill(named, {})).toBe(named)
+  })
+
+  it("are linked in the repository", () => {
+    const linked = fill(named, { repository: { url: "git+https://git.example/cached.git" } })
+    expect(linked).toBe(
+      "See [`ARCHITECTURE.md`](https://git.example/cached/blob/main/ARCHITECTURE.md) of the repository, and " +
+        "[`docs/maintaining/store-protocol.md`](https://git.example/cached/blob/main/docs/maintaining/store-protocol.md) " +
+        "of the repository."
+    )
+    expect(fill(linked, { repository: { url: "https://git.example/new" } })).toContain("(https://git.example/new/blob/")
+    expect(fill(linked, {})).toBe(named)
+  })
+})
+
 describe("docs/messages.md", () => {
   it("has the texts of the sources: otherwise `npm run generate`", () => {
     expect(read("docs/messages.md")).toBe(messagesPage())

@@ -15,12 +15,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { rolldown, type RolldownOutput } from "rolldown"
 import type { Block } from "../docs/blocks.ts"
+import { publicModules } from "../docs/publicDocs.ts"
 import { runBlocks } from "../docs/runBlocks.ts"
 import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
@@ -144,22 +146,24 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     const files = readdirSync(unpacked, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
       .map((entry) => relative(unpacked, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
     expect(files.filter((file) => !file.includes("/")).toSorted())
-      .toEqual([
-        ...[
-          "AGENTS.md",
-          "ARCHITECTURE.md",
-          "CHANGELOG.md",
-          "LICENSE",
-          "README.md",
-          "SECURITY.md",
-          "llms.txt",
-          "package.json"
-        ]
-      ])
+      .toEqual(["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "llms.txt", "package.json"])
     expect(files).toContain("dist/index.js")
     const expected =
-      /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
+      /^(dist\/.*\.(js|d\.ts)|docs\/(?!maintaining).*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
     expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
+    expect(files.length).toBeLessThanOrEqual(500)
+    const bytes = files.reduce((sum, file) => sum + statSync(join(unpacked, file)).size, 0)
+    expect(bytes).toBeLessThanOrEqual(5_000_000)
+  })
+
+  it("has its code in files that are named after modules", () => {
+    const isOfModule = (file: string): boolean => {
+      const source = join(root, file.replace("dist", "src").replace(/2?\.js$/, ".ts"))
+      return existsSync(source) || existsSync(source.replace("/internal/", "/"))
+    }
+    const files = globSync("dist/**/*.js", { cwd: unpacked }).toSorted()
+    expect(files.length).toBeGreaterThan(100)
+    expect(files.filter((file) => !isOfModule(file))).toEqual(["dist/bin.js", "dist/internal/rolldown-runtime.js"])
   })
 
   it("has a file for each name that its modules have for each other, on every platform", () => {
@@ -345,6 +349,21 @@ describe("the command of the packed package", { timeout: 300_000 }, () => {
     const [help, only] = [0, 1].map((i) => Math.min(...pairs.map((pair) => pair[i]!)))
     expect(only).toBeGreaterThan(20)
     expect(help! / only!).toBeLessThan(1.5)
+  })
+})
+
+describe("the declarations of the packed package", () => {
+  it("have the comment of every export", () => {
+    const documented =
+      /(\/\*\*(?:(?!\*\/)[^])*\*\/)\n(?:export |declare )*(?:const|class|interface|type|function) (\w+)/g
+    const declared = new Set(
+      globSync("dist/**/*.d.ts", { cwd: unpacked }).flatMap((file) =>
+        Array.from(readFileSync(join(unpacked, file), "utf8").matchAll(documented), ([, doc, name]) => `${doc}${name}`)
+      )
+    )
+    const all = [...publicModules.values()].flat()
+    expect(all.length).toBeGreaterThan(500)
+    expect(all.filter(({ doc, name }) => !declared.has(`${doc}${name}`)).map(({ name }) => name)).toEqual([])
   })
 })
 

@@ -9,7 +9,10 @@ const root = resolve(import.meta.dirname, "../..")
 const folder = join(root, ".cache/size")
 const link = join(folder, "node_modules/effect-cached")
 
-execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
+execFileSync("npm", ["run", "--silent", "build", "--", "--sourcemap"], {
+  cwd: root,
+  stdio: ["ignore", "ignore", "inherit"]
+})
 mkdirSync(join(folder, "node_modules"), { recursive: true })
 rmSync(link, { force: true })
 symlinkSync(root, link, "junction")
