@@ -6,8 +6,8 @@
  */
 import { Clock, Console, Effect, Layer, Random, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
-import { CacheInspector } from "effect-cached/inspector"
 import { Explanation } from "effect-cached/explain"
+import { CacheInspector } from "effect-cached/inspector"
 
 class Product extends CacheKey.Class<Product>()("Product", {
   payload: { id: Schema.Number },
@@ -21,7 +21,9 @@ class Outage extends Error {}
 const asked = <A>(millis: number, value: () => A): Effect.Effect<A, Outage> =>
   Effect.gen(function*() {
     yield* Effect.sleep(millis * (0.5 + (yield* Random.next)))
-    if ((yield* Clock.currentTimeMillis) % 60_000 > 50_000) return yield* Effect.fail(new Outage("The database is down"))
+    if ((yield* Clock.currentTimeMillis) % 60_000 > 50_000) {
+      return yield* Effect.fail(new Outage("The database is down"))
+    }
     return value()
   })
 
@@ -53,8 +55,10 @@ const shop = Effect.all(Array.from({ length: 60 }, () => shopper), { concurrency
 
 await Console.log("A shop with 60 shoppers. It runs until you press Ctrl+C.").pipe(
   Effect.andThen(shop),
-  Effect.provide(CacheInspector.layer({ port: Number(process.env["PORT"] ?? 0), values: true }).pipe(
-    Layer.provideMerge(Explanation.layer(CacheLayer.memory({ capacity: 500, curve: true })))
-  )),
+  Effect.provide(
+    CacheInspector.layer({ port: Number(process.env["PORT"] ?? 0), values: true }).pipe(
+      Layer.provideMerge(Explanation.layer(CacheLayer.memory({ capacity: 500, curve: true })))
+    )
+  ),
   Effect.runPromise
 )

@@ -15,7 +15,7 @@ import { checkOptions } from "../internal/options/options.ts"
 import * as Tokens from "../internal/token.ts"
 import * as Protocol from "./api.ts"
 import { byToken, type Guard, refused } from "./guard.ts"
-import { type HttpOptions, httpChecks, loopback, serverChecks, type ServerOptions } from "./options.ts"
+import { httpChecks, type HttpOptions, loopback, serverChecks, type ServerOptions } from "./options.ts"
 import { mount } from "./server.ts"
 
 export type { CommonOptions, HttpOptions, ServerOptions } from "./options.ts"
@@ -95,7 +95,7 @@ export const layerHttp = <Id = Caching.Caching, E = never, R = never>(
       authorize: authorize === undefined ? byToken(redacted(token!)) : (request) =>
         authorize.pipe(
           Effect.provideContext(Context.add(context, HttpServerRequest, request) as Context.Context<any>),
-          // Nothing of the reason is told to who was refused.
+          // The answer does not say why, because that may be a secret.
           Effect.mapError(() => refused(403, "You may not look at this cache"))
         )
     }
@@ -145,6 +145,6 @@ export const layer = <Id = Caching.Caching>(
     ? serving as Layer.Layer<never, any, any>
     : Layer.catchTag(serving as Layer.Layer<never, ServeError, any>, "ServeError", ({ cause }) =>
       Layer.effectDiscard(
-        Effect.logWarning(`The inspector of the cache is not served on port ${port}, and the program goes on`, cause)
+        Effect.logWarning(`The inspector of the cache is not served on port ${port}, and the program continues`, cause)
       )) as Layer.Layer<never, any, any>
 }

@@ -1,4 +1,4 @@
-/** What a page may change: invalidations, as from code. */
+/** The changes that a page may make: invalidations, as from code. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { inspector as limits } from "../internal/defaults/options.ts"
@@ -41,20 +41,26 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
     })
   }
   if ("tag" in target) {
-    return Effect.flatMap(tagShownAs(engine, target.tag), (tag) =>
-      tag === undefined ? Effect.fail("No entry in memory has this tag") : Effect.as(
-        Operations.invalidateTags.over(engine, [tag], mode),
-        { what: `the tag "${nameOf(engine, tag)}"`, removed: null }
-      ))
+    return Effect.flatMap(
+      tagShownAs(engine, target.tag),
+      (tag) =>
+        tag === undefined ? Effect.fail("No entry in memory has this tag") : Effect.as(
+          Operations.invalidateTags.over(engine, [tag], mode),
+          { what: `the tag "${nameOf(engine, tag)}"`, removed: null }
+        )
+    )
   }
   if ("key" in target) {
-    return Effect.flatMap(idShownAs(engine, target.key), (id) =>
-      id === undefined ? Effect.fail("No entry in memory has this id") : Effect.map(
-        Operations.invalidate.over(engine, [id]),
-        (removed) => ({ what: `the key "${nameOf(engine, id)}"`, removed })
-      ))
+    return Effect.flatMap(
+      idShownAs(engine, target.key),
+      (id) =>
+        id === undefined ? Effect.fail("No entry in memory has this id") : Effect.map(
+          Operations.invalidate.over(engine, [id]),
+          (removed) => ({ what: `the key "${nameOf(engine, id)}"`, removed })
+        )
+    )
   }
-  // Whoever sees no ids could otherwise find them out by the number of entries that a pattern removes.
+  // The number of removed entries would tell hidden ids.
   if (engine.disguise !== undefined && Look.shown(engine, "~") !== "~") {
     return Effect.fail("Ids are hidden here, so there are no patterns")
   }

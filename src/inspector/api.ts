@@ -90,7 +90,7 @@ const Overview = Struct({
   caches: list(Cache)
 })
 
-/** What the stream sends. A beat has the slots that have changed since the one before. */
+/** A message of the stream. A beat has the slots that have changed since the one before. */
 const Message = Schema.Union([
   Struct({ _tag: Schema.tag("Beat"), overview: Overview, flights: list(Flight), flightsLeftOut: Finite }),
   Struct({
@@ -214,7 +214,7 @@ const acts = HttpApiGroup.make("acts").add(
   })
 )
 
-/** What a read-only inspector serves. */
+/** The endpoints of a read-only inspector. */
 export const ReadApi = HttpApi.make("effect-cached/inspector").add(reads)
 
 export const Api = ReadApi.add(acts)

@@ -77,7 +77,7 @@ export interface Filter {
   readonly state?: "fresh" | "stale" | "failure" | undefined
 }
 
-/** Throws a `CacheConfigError` for an invalid pattern. Ids and tags match as they are shown, or they could be guessed. */
+/** Throws a `CacheConfigError` for an invalid pattern. Ids and tags match as they are shown: hidden ones never do. */
 export const matcher = (engine: Engine, { keyClass, pattern, state, tag }: Filter): (row: Look.Row) => boolean => {
   const glob = pattern === undefined || pattern === "" ? undefined : Glob.make(pattern)
   return (row) =>

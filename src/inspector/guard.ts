@@ -1,4 +1,4 @@
-/** Who may reach the routes of an inspector: checks of host, origin, type and token, and the headers of all answers. */
+/** Guards the routes of an inspector: checks host, origin, type and token, and sets the headers of all answers. */
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
@@ -14,12 +14,12 @@ import { inspector as limits } from "../internal/defaults/options.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** Who asks: the name that `authorize` has returned, or else the address of the client. */
+/** The user: the name that `authorize` has returned, or else the address of the client. */
 export class Actor extends Context.Service<Actor, string>()("effect-cached/inspector/Actor") {}
 
 export interface Guard {
   readonly hosts: ReadonlySet<string>
-  /** Fails, or returns the name of who asks. */
+  /** Fails, or returns the name of the user. */
   readonly authorize: (request: HttpServerRequest) => Effect.Effect<string, Response, any>
 }
 
@@ -72,8 +72,10 @@ export const guarded = (guard: Guard, route: Effect.Effect<Response, any, any>):
       onFailure: Effect.succeed,
       onSuccess: (actor) =>
         route.pipe(
-          // Whatever else goes wrong with a request is found before its handler runs.
-          Effect.catch(() => Effect.succeed(refused(400, "The request is not as the Api says, or too large"))),
+          // Only the checks before a handler fail.
+          Effect.catch(() =>
+            Effect.succeed(refused(400, "The request is not as CacheInspector.Api says, or is too large"))
+          ),
           Effect.map(secured),
           Effect.provideService(Actor, actor),
           Effect.provideService(MaxBodySize, maxBody)
@@ -81,7 +83,7 @@ export const guarded = (guard: Guard, route: Effect.Effect<Response, any, any>):
     })
   }).pipe(HttpMiddleware.withLoggerDisabled)
 
-/** The page, which holds nothing of the program and is for anybody who names an allowed host. */
+/** The page, which holds nothing of the program and needs no token. */
 export const open = (guard: Guard, page: Effect.Effect<Response>): Effect.Effect<Response, never, HttpServerRequest> =>
   HttpServerRequest.use((request) => {
     const problem = problemOf(guard, request)
@@ -98,7 +100,7 @@ const isEqual = (a: Uint8Array, b: Uint8Array): boolean => a.reduce((rest, byte,
 export const clientOf = (request: HttpServerRequest): string =>
   Option.getOrElse(request.remoteAddress, () => "an unknown address")
 
-/** Compares tokens. After ten wrong ones in a minute, says so once and refuses further wrong ones, never the right one. */
+/** Compares tokens. After ten wrong ones in a minute, warns once, and refuses further wrong ones only. */
 export const byToken = (token: Redacted.Redacted): Guard["authorize"] => {
   const expected = digestOf(Redacted.value(token))
   let wrong = 0
@@ -108,11 +110,13 @@ export const byToken = (token: Redacted.Redacted): Guard["authorize"] => {
     if (isEqual(digestOf(given), expected)) return Effect.succeed(clientOf(request))
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (now - since >= limits.minuteMillis) [since, wrong] = [now, 0]
-      // Whoever has no token has not guessed one.
+      // A missing token is not a guess.
       if (given !== "") wrong++
       if (given === "" || wrong <= limits.wrongTokens) {
         return Effect.fail(
-          refused(401, "This needs the token of the inspector", { "www-authenticate": "Bearer realm=\"effect-cached\"" })
+          refused(401, "This needs the token of the inspector", {
+            "www-authenticate": "Bearer realm=\"effect-cached\""
+          })
         )
       }
       const answer = Effect.fail(refused(429, "Too many wrong tokens: wait a minute", { "retry-after": "60" }))

@@ -9,12 +9,12 @@ import { createServer } from "node:http"
 interface Listen {
   readonly host: string
   readonly port: number
-  /** The token to print, if it is not known to the one who starts the program. */
+  /** The token to print, if it was made at random. */
   readonly secret: string | undefined
 }
 
 export const serve = (routes: Layer.Layer<never, never, any>, { host, port, secret }: Listen) => {
-  // Tells who starts the program. A logger might ship the token to another place.
+  // Not through the logger, which might send the token to another place.
   const announce = Effect.flatMap(HttpServer, ({ address }) =>
     Effect.sync(() => {
       const at = host.includes(":") ? `[${host}]` : host

@@ -41,9 +41,9 @@ export interface HttpOptions<E = never, R = never> extends CommonOptions {
   readonly path: `/${string}`
   /** The names by which the page may be reached, without ports. Requests for other hosts are refused. */
   readonly hosts: ReadonlyArray<string>
-  /** What whoever looks must know: at least 32 characters. */
+  /** The secret that gives access: at least 32 characters. */
   readonly token?: string | Redacted.Redacted | undefined
-  /** Decides about a request: fails, or returns the name of who asks. It needs no token then. */
+  /** Decides about a request: fails, or returns the name of its user. There is no token then. */
   readonly authorize?: Effect.Effect<string, E, R | HttpServerRequest> | undefined
 }
 
@@ -64,7 +64,7 @@ export interface ServerOptions extends CommonOptions {
   readonly hosts?: ReadonlyArray<string> | undefined
   /** A token of your own, which is never printed. @default a random one, printed with the URL to stderr */
   readonly token?: string | Redacted.Redacted | undefined
-  /** With `false`, a port in use is a warning, and the program goes on without the page. @default `true` */
+  /** With `false`, a port in use is a warning, and the program runs without the page. @default `true` */
   readonly required?: boolean | undefined
 }
 
@@ -112,7 +112,7 @@ export const httpChecks: Checks<HttpOptions<any, any>> = {
     refuseUnless(
       (authorize === undefined) === isToken && (isToken || Effect.isEffect(authorize)),
       `${of} needs either token, a text of at least ${limits.shortestToken} characters, or authorize, an effect that ` +
-        "fails or returns the name of who asks"
+        "fails or returns the name of the user"
     )
   }
 }

@@ -1,7 +1,7 @@
 /** Keeps ten-second slots of the last hour, from the first look until an hour after the last one. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { CacheEvent } from "../CacheEvent.ts"
 import { inspector as limits } from "../internal/defaults/options.ts"
 import type { Engine } from "../internal/engine/engine.ts"
@@ -23,12 +23,14 @@ export interface Watched {
 export interface Recorder {
   readonly caches: ReadonlyArray<Watched>
   readonly scope: Scope.Scope
-  /** `undefined` while nobody looks. */
+  /** `undefined` while nothing is counted. */
   since: number | undefined
   lookedAt: number
 }
 
-export const make = (caches: ReadonlyArray<{ name: string; engine: Engine }>): Effect.Effect<Recorder, never, Scope.Scope> =>
+export const make = (
+  caches: ReadonlyArray<{ name: string; engine: Engine }>
+): Effect.Effect<Recorder, never, Scope.Scope> =>
   Effect.gen(function*() {
     const self: Recorder = {
       caches: caches.map(({ engine, name }) => ({
@@ -72,7 +74,7 @@ const quantiles = (histogram: Histogram): Api.Slot["loadMillis"] => {
   return [at(0.5), at(0.95)]
 }
 
-/** Notes that somebody looks, and begins to count if nobody did before. */
+/** Notes a look, and begins to count with the first one. */
 export const look = (self: Recorder): Effect.Effect<number> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     self.lookedAt = now
@@ -87,16 +89,28 @@ export const look = (self: Recorder): Effect.Effect<number> =>
 
 /** Ends an hour after the last look. */
 const sampling = (self: Recorder): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (from) =>
-    Effect.flatMap(Effect.sleep(limits.slotMillis - from % limits.slotMillis), () =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (now - self.lookedAt >= limits.keptMillis) return Effect.sync(() => end(self))
-        // The timer is a little late, and what it counts belongs to the slot that has just ended.
-        for (const watched of self.caches) sample(watched, now - limits.lateMillis)
-        return sampling(self)
-      })))
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (from) =>
+      Effect.flatMap(Effect.sleep(limits.slotMillis - from % limits.slotMillis), () =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          if (now - self.lookedAt >= limits.keptMillis) {
+            return Effect.sync(() =>
+              end(self)
+            )
+          }
+          // The timer is a little late, and what it counts belongs to the slot that has just ended.
+          for (const watched of self.caches) sample(watched, now - limits.lateMillis)
+          return sampling(self)
+        }))
+  )
 
-const kinds: ReadonlySet<CacheEvent["_tag"]> = new Set<CacheEvent["_tag"]>(["Load", "StoreFailure", "Circuit", "Tracking"])
+const kinds: ReadonlySet<CacheEvent["_tag"]> = new Set<CacheEvent["_tag"]>([
+  "Load",
+  "StoreFailure",
+  "Circuit",
+  "Tracking"
+])
 
 const begin = (watched: Watched, now: number): void => {
   const { engine, incidents, loads, store } = watched
@@ -164,7 +178,7 @@ const sample = (watched: Watched, now: number): void => {
   while (slots[0]!.at <= now - limits.keptMillis) slots.shift()
 }
 
-/** What a beat says of a cache. `from`: the first slot to send. */
+/** The state of a cache in a beat. `from`: the first slot to send. */
 export const stateOf = ({ engine, name, slots }: Watched, from: number): Api.Cache => {
   const { store, capacity, ...gauges } = Look.gauges(engine)
   return {

@@ -149,11 +149,14 @@ const reads = (self: Server, api: typeof Api.ReadApi) =>
         }),
       store: ({ payload: { cache, pattern } }) =>
         on(self, cache, (engine, common) =>
-          Effect.flatMap(checked(() => Entries.stored(engine, pattern, common.at)), (all) =>
-            Effect.matchEffect(all, {
-              onFailure: ({ message }) => refused(503, message),
-              onSuccess: (found) => Effect.succeed({ ...common, ...found })
-            }))),
+          Effect.flatMap(
+            checked(() => Entries.stored(engine, pattern, common.at)),
+            (all) =>
+              Effect.matchEffect(all, {
+                onFailure: ({ message }) => refused(503, message),
+                onSuccess: (found) => Effect.succeed({ ...common, ...found })
+              })
+          )),
       entry: ({ payload: { cache, id } }) =>
         on(self, cache, (engine, common) =>
           Effect.flatMap(Entries.idShownAs(engine, id), (id) =>
@@ -172,8 +175,7 @@ const reads = (self: Server, api: typeof Api.ReadApi) =>
             return yield* refused(429, `There are ${limits.streams} streams already: close a page`)
           }
           const actor = yield* Actor
-          const of = (cache: number | undefined) =>
-            cache === undefined ? Effect.undefined : watched(self, cache)
+          const of = (cache: number | undefined) => cache === undefined ? Effect.undefined : watched(self, cache)
           return eventStream(Streams.live({
             outboxes: self.outboxes,
             flights: yield* of(flights),
@@ -181,32 +183,39 @@ const reads = (self: Server, api: typeof Api.ReadApi) =>
             overview: (from) => overviewOf(self, actor, from)
           }))
         })) as never,
-      pass: (({ payload: { cache, order, ...filter } }: { payload: Entries.Filter & { cache: number; order: string } }) =>
-        on(self, cache, (engine, { process }) =>
-          Effect.map(
-            checked(() => Entries.matcher(engine, filter)),
-            (matches) => eventStream(Stream.map(Entries.pass(engine, { process, matches, order }), Streams.encode))
-          ))) as never
+      pass:
+        (({ payload: { cache, order, ...filter } }: { payload: Entries.Filter & { cache: number; order: string } }) =>
+          on(self, cache, (engine, { process }) =>
+            Effect.map(
+              checked(() => Entries.matcher(engine, filter)),
+              (matches) =>
+                eventStream(Stream.map(Entries.pass(engine, { process, matches, order }), Streams.encode))
+            ))) as never
     }))
 
 const acts = (self: Server, api: typeof Api.Api) =>
-  HttpApiBuilder.group(api, "acts", (handlers) =>
-    handlers.handle("act", ({ payload: { cache, mode, process, target } }) =>
-      on(self, cache, (engine, common) =>
-        Effect.gen(function*() {
-          if (process !== self.process.id) {
-            return yield* refused(409, "Another process answers now. Look at its numbers, and try again")
-          }
-          const actor = yield* Actor
-          const done = yield* Effect.catch(Acts.perform(engine, { target, mode, actor }), (why) => refused(400, why))
-          const { storeTier: tier } = engine
-          return {
-            ...common,
-            actor,
-            removed: done.removed,
-            pending: tier === undefined ? null : Pending.size(tier.pending)
-          }
-        }))))
+  HttpApiBuilder.group(
+    api,
+    "acts",
+    (handlers) =>
+      handlers.handle("act", ({ payload: { cache, mode, process, target } }) =>
+        on(self, cache, (engine, common) =>
+          Effect.gen(function*() {
+            if (process !== self.process.id) {
+              return yield* refused(409, "Another process answers now. Look at its numbers, and try again")
+            }
+            const actor = yield* Actor
+            const done = yield* Effect.catch(Acts.perform(engine, { target, mode, actor }), (why) =>
+              refused(400, why))
+            const { storeTier: tier } = engine
+            return {
+              ...common,
+              actor,
+              removed: done.removed,
+              pending: tier === undefined ? null : Pending.size(tier.pending)
+            }
+          })))
+  )
 
 /** The paths in use, by router. */
 const mounted = new WeakMap<object, Set<string>>()
@@ -245,5 +254,7 @@ export const mount = ({ guard, options, path }: Mounted): Layer.Layer<never, nev
         HttpApiBuilder.layer(wholeApi),
         Layer.mergeAll(reads(self, readApi), acts(self, wholeApi)) as Layer.Layer<any>
       )
-    return Layer.provide(api, [Layer.succeed(HttpRouter.HttpRouter, own), HttpServer.layerServices]) as Layer.Layer<never>
+    return Layer.provide(api, [Layer.succeed(HttpRouter.HttpRouter, own), HttpServer.layerServices]) as Layer.Layer<
+      never
+    >
   }))

@@ -1,5 +1,5 @@
 /** The stream of each page: beats, flights and events, for a few readers that read. */
-import * as Arr from "effect/Array"
+import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
@@ -13,7 +13,7 @@ import type * as Api from "./api.ts"
 import { nameOf } from "./entries.ts"
 import type { Watched } from "./recorder.ts"
 
-/** What waits for one reader. */
+/** The messages that wait for one reader. */
 interface Outbox {
   waiting: Array<Uint8Array>
   bytes: number
@@ -135,7 +135,7 @@ const follow = (
 
 const mostNames = 20
 
-/** An invalidation of many ids is told with the first ones. */
+/** Sends only the first ids and tags of a large invalidation. */
 const short = (event: CacheEvent): CacheEvent =>
   event._tag === "Invalidate" && event.ids.length + event.tags.length > mostNames
     ? { ...event, ids: event.ids.slice(0, mostNames), tags: event.tags.slice(0, mostNames) }

@@ -52,7 +52,7 @@ export const floors = [
       /^@noble\/hashes\//,
       /^hyparquet(-writer)?$/,
       /^structured-headers$/,
-      // the page of the inspector, which is bundled with them
+      // The page of the inspector is bundled with them.
       /^(preact|preact\/hooks|uplot|#inspector\/page)$/
     ],
     // They use modules that a program can use, those that every option needs, the forms of values, and the steps of an

@@ -77,7 +77,7 @@ export const read = async <A>(
   }
 }
 
-/** What the page knows from its stream. */
+/** The last messages of the stream, and the state of the connection. */
 export interface Known {
   readonly state: "connecting" | "live" | "lost" | "hidden" | "locked"
   readonly why: string | undefined
@@ -167,7 +167,7 @@ export const connect = (wanted: Wanted, { changed, events }: Listener): () => vo
     beatAt = performance.now()
     abort.abort()
   }, 500)
-  // A browser opens six connections to a host, so a tab that nobody sees must not keep one.
+  // A browser opens six connections to a host, so a hidden tab must not keep one.
   const seen = (): void => {
     clearTimeout(retry)
     abort.abort()

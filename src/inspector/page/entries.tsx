@@ -1,4 +1,4 @@
-/** What is cached: pages in the order of memory, and filters and ranks by one pass over it. */
+/** The entries: pages in the order of memory, and filters and ranks by one pass over it. */
 import { useEffect, useRef, useState } from "preact/hooks"
 import type * as Api from "../api.ts"
 import { Act, type Proposal } from "./act.tsx"
@@ -20,9 +20,9 @@ const everything: Wanted = { pattern: "", keyClass: "", tag: "", state: "", orde
 interface Found {
   readonly entries: ReadonlyArray<Api.Entry>
   readonly at: number
-  /** Of pages: the next one. */
+  /** The cursor of the next page. */
   readonly cursor?: string | null
-  /** Of a pass: how far it is. */
+  /** The last report of a pass. */
   readonly pass?: Api.Pass
   readonly isStore?: boolean
   readonly isAll?: boolean

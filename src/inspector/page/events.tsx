@@ -1,4 +1,4 @@
-/** What happens: the live tail of the events, with filters. */
+/** The live tail of the events, with filters. */
 import { useState } from "preact/hooks"
 import type { Told } from "./client.ts"
 import { clock, duration, number, plural, visible } from "./format.ts"
@@ -71,7 +71,7 @@ export const Events = ({ pause, paused, rows }: {
           ))}
         </fieldset>
         <div class="buttons">
-          <button type="button" aria-pressed={paused} onClick={() => pause(!paused)}>{paused ? "Go on" : "Pause"}</button>
+          <button type="button" aria-pressed={paused} onClick={() => pause(!paused)}>{paused ? "Continue" : "Pause"}</button>
         </div>
       </div>
       <p class="said">

@@ -1,4 +1,4 @@
-/** What loads: each flight under the one that waits for it, those that take too long first. */
+/** The loads: each flight under the one that waits for it, those that take too long first. */
 import type * as Api from "../api.ts"
 import { duration, number, plural } from "./format.ts"
 import { Empty, Name } from "./parts.tsx"
@@ -11,7 +11,7 @@ const phases: { readonly [phase in Api.Flight["phase"]]: string } = {
   Storing: "stores"
 }
 
-/** A tree deeper than this goes on with a note: a circle of waits has no end. */
+/** A tree deeper than this is cut, because a circle of waits has no end. */
 const deepest = 8
 
 export const Flights = ({ flights, leftOut }: { flights: ReadonlyArray<Api.Flight>; leftOut: number }) => {

@@ -29,7 +29,7 @@ export const Empty = (props: { title: string; children?: ComponentChildren }) =>
 
 export const Failed = ({ why }: { why: string }) => <p class="failed" role="alert">{why}</p>
 
-/** The id of a key class begins with its name and a fingerprint, which hardly anybody needs to read. */
+/** The id of a key class begins with its name and a fingerprint, which few need to read. */
 export const Name = ({ name, plain }: { name: string; plain?: boolean }) => {
   const [text = "", prefix] = /^(~[^:~]+:)/.exec(name) ?? []
   const rest = visible(prefix === undefined ? name : name.slice(text.length)).slice(0, 400)
@@ -83,7 +83,7 @@ interface ChartProps {
   readonly isStack?: boolean
   readonly show: (value: number) => string
   readonly most?: number
-  /** Of a chart over time: its whole range, and what happened in it. */
+  /** The whole range of a chart over time. */
   readonly range?: readonly [number, number]
   readonly bands?: ReadonlyArray<{ readonly from: number; readonly to: number; readonly color: string }>
   readonly showX?: (value: number) => string

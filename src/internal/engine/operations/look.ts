@@ -1,4 +1,4 @@
-/** What an inspector sees of an engine. Everything is computed when it is asked for, so that it costs nothing before. */
+/** The state of an engine as an inspector sees it. All of it is computed on request, and costs nothing before. */
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Clock from "effect/Clock"
 import type { Outcome } from "../../../CacheEntry.ts"
@@ -36,7 +36,7 @@ export interface Row {
 /** The entries in the order of the memory tier. Some may have expired, or be pages of streams (see `rowOf`). */
 export const entries = ({ memory }: Engine): IterableIterator<Entry> => memory.entries.values()
 
-/** `undefined` for an entry that is not served any more, and for a page of a stream. */
+/** `undefined` for an entry that is no longer served, and for a page of a stream. */
 export const rowOf = (self: Engine, entry: Entry, now: number): Row | undefined => {
   const { createdAt, expiresAt, id, loadMillis, outcome, reads, softExpiresAt, tags } = entry
   if (isPage(id) || liveEntry(self, id, now) !== entry) return undefined
@@ -72,8 +72,10 @@ export const keyOf = ({ keyClasses }: Engine, id: string, tags: ReadonlyArray<st
   if (key !== undefined) return key
   const [, met] = Array.from(keyClasses.byPrefix).find(([prefix]) => id.startsWith(prefix)) ?? []
   const info = met?.newest.deref() ?? {}
-  return { "~id": id, "~class": Object.assign(Object.create(info), { structuralTags: () => tags, ownTags: () => [] }) } as
-    unknown as Key
+  return {
+    "~id": id,
+    "~class": Object.assign(Object.create(info), { structuralTags: () => tags, ownTags: () => [] })
+  } as unknown as Key
 }
 
 /** A flight that has not ended. `waitsFor` and `parent` are places in the same list. */
