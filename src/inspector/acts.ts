@@ -64,13 +64,13 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
   if (engine.disguise !== undefined && Look.shown(engine, "~") !== "~") {
     return Effect.fail("Ids are hidden here, so there are no patterns")
   }
-  return Effect.suspend(() => {
-    const removal = Operations.invalidateMatching.over(engine, Glob.make(target.pattern))
-    return Effect.map(
-      Stream.runFold(removal, () => 0, (_, { invalidated }) => invalidated),
-      (removed) => ({ what: `the pattern "${target.pattern}"`, removed })
-    )
-  }).pipe(Effect.mapError(({ message }) => message))
+  return Effect.try({ try: () => Glob.make(target.pattern), catch: (error) => error as Error }).pipe(
+    Effect.flatMap((glob) =>
+      Stream.runFold(Operations.invalidateMatching.over(engine, glob), () => 0, (_, { invalidated }) => invalidated)
+    ),
+    Effect.map((removed) => ({ what: `the pattern "${target.pattern}"`, removed })),
+    Effect.mapError(({ message }) => message)
+  )
 }
 
 /** The tag that is shown so. Where tags are hidden, found among the entries of memory. */

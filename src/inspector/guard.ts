@@ -1,14 +1,17 @@
 /** Guards the routes of an inspector: checks host, origin, type and token, and sets the headers of all answers. */
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as ByteSize from "effect/ByteSize"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { HttpApiPayloadTooLargeTypeId, HttpApiSchemaErrorTypeId } from "effect/http-api/HttpApiError"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { inspector as limits } from "../internal/defaults/options.ts"
 
@@ -58,6 +61,14 @@ const problemOf = ({ hosts }: Guard, { headers, method }: HttpServerRequest): Re
     : undefined
 }
 
+const malformed = refused(400, "The request is not as CacheInspector.Api says, or is too large")
+
+/** Whether the checks of the protocol have failed, as defects or failures. */
+const isMalformed = (error: unknown): boolean =>
+  Predicate.hasProperty(error, HttpApiSchemaErrorTypeId) ||
+  Predicate.hasProperty(error, HttpApiPayloadTooLargeTypeId) ||
+  Predicate.isTagged(error, "HttpServerError")
+
 const maxBody = ByteSize.fromInputUnsafe(limits.longestBody)
 
 /** A route of the protocol. */
@@ -72,9 +83,8 @@ export const guarded = (guard: Guard, route: Effect.Effect<Response, any, any>):
       onFailure: Effect.succeed,
       onSuccess: (actor) =>
         route.pipe(
-          // Only the checks before a handler fail.
-          Effect.catch(() =>
-            Effect.succeed(refused(400, "The request is not as CacheInspector.Api says, or is too large"))
+          Effect.catchCause((cause) =>
+            isMalformed(Cause.squash(cause)) ? Effect.succeed(malformed) : Effect.failCause(cause)
           ),
           Effect.map(secured),
           Effect.provideService(Actor, actor),

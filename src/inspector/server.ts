@@ -242,9 +242,8 @@ export const mount = ({ guard, options, path }: Mounted): Layer.Layer<never, nev
           routes.map((route) => HttpRouter.route(route.method, route.path, guarded(guard, route.handler)))
         ) as never
     })
-    for (const at of path === "/" ? ["/" as const] : [path, `${path}/` as const]) {
-      yield* router.add("GET", at, open(guard, page))
-    }
+    // The router takes a slash at the end for the same path.
+    yield* router.add("GET", path, open(guard, page))
     const prefix = `${path === "/" ? "" : path}/api` as const
     const readApi = Api.ReadApi.prefix(prefix) as unknown as typeof Api.ReadApi
     const wholeApi = Api.Api.prefix(prefix) as unknown as typeof Api.Api

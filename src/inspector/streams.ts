@@ -36,10 +36,12 @@ export const encode = (message: object): Uint8Array =>
 
 const send = (outboxes: Outboxes, outbox: Outbox, message: Api.Message): void => {
   const bytes = encode(message)
+  const isBehind = outbox.bytes > 0
   outbox.waiting.push(bytes)
   outbox.bytes += bytes.length
   const all = Array.from(outboxes).reduce((sum, { bytes }) => sum + bytes, 0)
-  if (outbox.bytes > limits.waitingBytes || all > limits.allWaitingBytes) return outbox.close()
+  // A reader that has taken everything so far may get a large message.
+  if (isBehind && (outbox.bytes > limits.waitingBytes || all > limits.allWaitingBytes)) return outbox.close()
   outbox.wake?.()
 }
 
@@ -133,7 +135,7 @@ const follow = (
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(limits.batchMillis), flush)))
   })
 
-const mostNames = 20
+const mostNames = 3
 
 /** Sends only the first ids and tags of a large invalidation. */
 const short = (event: CacheEvent): CacheEvent =>

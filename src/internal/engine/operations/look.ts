@@ -38,8 +38,9 @@ export const entries = ({ memory }: Engine): IterableIterator<Entry> => memory.e
 
 /** `undefined` for an entry that is no longer served, and for a page of a stream. */
 export const rowOf = (self: Engine, entry: Entry, now: number): Row | undefined => {
+  if (isPage(entry.id) || liveEntry(self, entry.id, now) !== entry) return undefined
+  // Looking at the entry may have noticed a soft invalidation.
   const { createdAt, expiresAt, id, loadMillis, outcome, reads, softExpiresAt, tags } = entry
-  if (isPage(id) || liveEntry(self, id, now) !== entry) return undefined
   return {
     id,
     keyClass: classOf(self, entry.counters),
