@@ -1,10 +1,10 @@
 /** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
 import { MagicString } from "magic-string"
-import { createHash } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { dirname, isAbsolute, relative, resolve } from "node:path"
 import { defineConfig } from "rolldown"
 import { Visitor } from "rolldown/utils"
+import page from "./rolldown.page.js"
 
 /** What modules import by the names of `imports` in package.json: the file for Node, and the one for other platforms. */
 const imported = globSync("src/**/*.ts").flatMap((file) =>
@@ -53,35 +53,6 @@ const annotatePureCalls = {
   }
 }
 
-const hashOf = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
-
-/** Makes a module of the bundle of a page: its HTML with all that it needs, and the policy that allows only that. */
-const page = {
-  name: "page",
-  generateBundle(_, bundle) {
-    const [chunk] = Object.values(bundle)
-    // What would end the element in HTML is written differently in JavaScript.
-    const script = chunk.code.trim().replaceAll("</script", "<\\/script")
-    const style = [
-      ...["node_modules/uplot/dist/uPlot.min.css", "src/inspector/page/style.css"]
-    ].map((file) => readFileSync(file, "utf8")).join("\n").replaceAll(/\s*\n\s*/g, "\n").trim()
-    const html = readFileSync("src/inspector/page/page.html", "utf8")
-      .replace("/* style */", () => style)
-      .replace("/* script */", () => script)
-    const policy = [
-      "default-src 'none'",
-      `script-src ${hashOf(script)}`,
-      `style-src ${hashOf(style)}`,
-      "connect-src 'self'",
-      "img-src data:",
-      "base-uri 'none'",
-      "form-action 'none'",
-      "frame-ancestors 'none'"
-    ].join("; ")
-    chunk.code = `export const html = ${JSON.stringify(html)}\nexport const policy = ${JSON.stringify(policy)}\n`
-  }
-}
-
 const paths = (id) => id.replace(/^.*\/src\//, "./").replace(/\.ts$/, ".js")
 
 const output = { dir: "dist", format: "esm", sourcemap: true, chunkFileNames: "internal/[name].js" }
@@ -108,14 +79,7 @@ export default defineConfig([
     external: /\.\/.*\.ts$/,
     output: { ...output, paths }
   },
-  {
-    // the page of the inspector: one file of HTML
-    input: { "inspector/page": "src/inspector/page/main.tsx" },
-    platform: "browser",
-    transform: { jsx: { runtime: "automatic", importSource: "preact" } },
-    plugins: [page],
-    output: { ...output, minify: true, codeSplitting: false, sourcemap: false }
-  },
+  page,
   {
     // the command: one file, with what it needs of the platform package
     input: { bin: "src/cli/main.ts" },

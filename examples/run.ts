@@ -1,4 +1,5 @@
 /** `npm run example NAME`: runs `examples/NAME.ts` or `examples/NAME/main.ts`, or lists what there is. */
+import { execFileSync } from "node:child_process"
 import { globSync } from "node:fs"
 
 const files = globSync(["*.ts", "*/main.ts"], { cwd: import.meta.dirname }).filter((file) => file !== "run.ts")
@@ -13,5 +14,7 @@ if (file === undefined) {
   process.exitCode = 1
 } else {
   process.argv.splice(2, 1)
+  // Its page is bundled, and the examples run from the sources.
+  if (name === "inspector") execFileSync("npm", ["run", "--silent", "page"], { shell: process.platform === "win32" })
   await import(`./${file}`)
 }

@@ -14,9 +14,13 @@ type Options = Partial<CacheInspector.HttpOptions>
 interface Given {
   readonly cache?: Layer.Layer<Caching.Caching>
   readonly inspector?: Layer.Layer<never, never, any>
+  readonly listen?: { readonly port: number }
 }
 
-export const serving = async (options: Options = {}, { cache = CacheLayer.memory(), inspector }: Given = {}) => {
+export const serving = async (
+  options: Options = {},
+  { cache = CacheLayer.memory(), inspector, listen }: Given = {}
+) => {
   const logged: Array<string> = []
   const log = Logger.layer([Logger.make(({ fiber, message }) => {
     const annotations = fiber.context.mapUnsafe.get("effect/References/CurrentLogAnnotations")
@@ -25,10 +29,11 @@ export const serving = async (options: Options = {}, { cache = CacheLayer.memory
   const own = inspector ?? CacheInspector.layerHttp(
     { path: "/cache", hosts: ["localhost"], ...options.authorize === undefined ? { token } : {}, ...options } as never
   )
+  const at = { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0, ...listen }
   const served = HttpRouter.serve(own as Layer.Layer<never, never, HttpRouter.HttpRouter>, { disableListenLog: true })
     .pipe(
       Layer.provideMerge(
-        NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 })
+        NodeHttpServer.layer(createServer, at)
       ),
       Layer.provideMerge(cache),
       Layer.provideMerge(log)

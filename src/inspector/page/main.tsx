@@ -100,7 +100,7 @@ const App = () => {
           </a>
         ))}
       </nav>
-      <main tabIndex={-1} class={state === "live" || state === "connecting" ? "" : "old"}>
+      <main id="main" tabIndex={-1} class={state === "live" || state === "connecting" ? "" : "old"}>
         <h2 class="hidden">{views.find(([name]) => name === view)?.[1]}</h2>
         {(state === "lost" || state === "hidden") && overview !== undefined && (
           <p class="banner bad" role="alert">
