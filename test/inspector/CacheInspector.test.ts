@@ -1,4 +1,4 @@
-/** What an inspector tells and does, through its protocol. */
+/** The answers and acts of an inspector, through its protocol. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
@@ -79,7 +79,7 @@ describe("overview", () => {
 })
 
 describe("entries", () => {
-  it("are told page by page in the order of memory, each once", async () => {
+  it("come page by page in the order of memory, each once", async () => {
     const one = await served()
     await one.run(Cached.setMany(Array.from({ length: 250 }, (_, i) => [`k${i}`, i] as const)))
     const ids: Array<string> = []

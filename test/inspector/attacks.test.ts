@@ -1,4 +1,4 @@
-/** Attacks on an inspector over raw sockets: nobody else gets in, and no secret gets out. */
+/** Attacks on an inspector over raw sockets: no stranger gets in, and no secret gets out. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Cached, CacheLayer } from "effect-cached"

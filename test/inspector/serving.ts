@@ -1,6 +1,6 @@
 /** An inspector on the router of a program, and clients that write their requests byte by byte. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer, Logger, ManagedRuntime } from "effect"
+import { type Effect, Layer, Logger, ManagedRuntime } from "effect"
 import { CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
 import { HttpRouter, HttpServer } from "effect/http"
