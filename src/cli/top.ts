@@ -61,7 +61,7 @@ comes from ${variable}. Without a terminal, prints a line a second`
     }])
   )
 
-const tokenOf = Effect.suspend(() => {
+const tokenOf = Effect.suspend((): Effect.Effect<Redacted.Redacted, unknown, Prompt.Environment> => {
   const given = process.env[variable]
   if (given !== undefined && given !== "") return Effect.succeed(Redacted.make(given))
   if (process.stdin.isTTY && process.stdout.isTTY) return Prompt.run(Prompt.Password({ message: "Token" }))

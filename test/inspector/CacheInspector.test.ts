@@ -249,7 +249,7 @@ describe("layer", () => {
     await use().finally(() => process.stderr.write = write)
     return lines.join("")
   }
-  const build = (options: CacheInspector.ServerOptions) =>
+  const build = (options: Omit<CacheInspector.ServerOptions, "caches">) =>
     Effect.runPromise(
       Effect.scoped(Layer.build(CacheInspector.layer(options).pipe(Layer.provide(CacheLayer.memory()))))
     )

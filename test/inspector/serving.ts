@@ -9,7 +9,7 @@ import { connect } from "node:net"
 
 export const token = "0123456789abcdef0123456789abcdef"
 
-type Options = Partial<CacheInspector.HttpOptions>
+type Options = Partial<CacheInspector.HttpOptions<any, any>>
 
 interface Given {
   readonly cache?: Layer.Layer<Caching.Caching>

@@ -87,7 +87,7 @@ export const Overview = ({ cache, now, since, slots }: {
   return (
     <>
       <dl class="tiles">
-        <Tile name="Hit ratio" value={percent(ratio(lately))} note={`${percent(hitRatioOf(counts))} since the start`} />
+        <Tile name="Hit ratio" value={percent(ratio(lately))} note={`${percent(hitRatioOf(counts))} overall`} />
         <Tile name="Reads" value={`${rate(reads / seconds)} /s`} note={`${number(reads)} in ${duration(1000 * Math.round(seconds))}`} />
         <Tile
           name="Load time"

@@ -142,7 +142,7 @@ export const Chart = (props: ChartProps) => {
           space: 70,
           grid: { show: false },
           ticks: { show: false },
-          values: (_, ticks) => ticks.map((tick) => latest.current.showX?.(tick) ?? clock(1000 * tick, false))
+          values: (_, ticks) => ticks.map((tick) => latest.current.showX?.(tick) ?? clock(1000 * tick, ticks.length > 1 && ticks[1]! - ticks[0]! < 60))
         },
         {
           ...axis,

@@ -82,7 +82,7 @@ const CurveOf = ({ curve, unit }: { curve: Curve; unit: string }) => {
   const all = [{ capacity: 0, hitRatio: 0 }, ...points, { capacity: most, hitRatio: points.at(-1)!.hitRatio }]
   return (
     <>
-      <dl class="tiles">
+      <dl class="tiles four">
         {[[0.5, "Half"], [1, "Today"], [2, "Twice"], [4, "Four times"]].map(([times, name]) => {
           const at = ratioAt(curve, capacity * Number(times))
           const change = 100 * (at - now)
