@@ -17,7 +17,7 @@ export interface View {
   readonly said: string | undefined
 }
 
-export interface Event {
+interface Event {
   readonly at: number
   readonly event: { readonly _tag: string; readonly id?: string; readonly millis?: number; readonly outcome?: string }
 }
@@ -29,17 +29,17 @@ const sources = [["memory", "hits"], ["store", "storeHits"], ["joined", "joined"
 
 const levels = "▁▂▃▄▅▆▇█"
 
-export const sparkline = (values: ReadonlyArray<number>): string => {
+const sparkline = (values: ReadonlyArray<number>): string => {
   const most = Math.max(...values, 1)
   return values.map((value) => value === 0 ? " " : levels[Math.min(7, Math.floor(8 * value / most))]).join("")
 }
 
-export const ratioOf = (counts: { readonly [name: string]: number }): number => {
+const ratioOf = (counts: { readonly [name: string]: number }): number => {
   const hits = (counts["hits"] ?? 0) + (counts["storeHits"] ?? 0)
   return hits / (hits + (counts["misses"] ?? 0))
 }
 
-export const percent = (share: number): string => Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : "-"
+const percent = (share: number): string => Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : "-"
 
 const clock = (at: number): string => new Date(at).toISOString().slice(11, 19)
 

@@ -10,7 +10,7 @@ import * as Glob from "../internal/text/glob.ts"
 import type * as Api from "./api.ts"
 import { idShownAs, nameOf } from "./entries.ts"
 
-export interface Act {
+interface Act {
   readonly target: Api.Target
   readonly mode: "hard" | "soft"
   readonly actor: string

@@ -219,7 +219,6 @@ export const ReadApi = HttpApi.make("effect-cached/inspector").add(reads)
 
 export const Api = ReadApi.add(acts)
 
-export type Answer<S extends { readonly Type: unknown }> = S["Type"]
 export type Entry = typeof Entry.Type
 export type Flight = typeof Flight.Type
 export type Slot = typeof Slot.Type

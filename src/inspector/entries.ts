@@ -23,7 +23,7 @@ export const nameOf = (engine: Engine, id: string): string => Look.shown(engine,
 const never = (time: number): number | null => time === Infinity ? null : time
 
 /** An entry as the page gets it, with its names as telemetry shows them. */
-export const toEntry = (engine: Engine, row: Omit<Look.Row, "isFresh">, now: number): Api.Entry => ({
+const toEntry = (engine: Engine, row: Omit<Look.Row, "isFresh">, now: number): Api.Entry => ({
   id: nameOf(engine, row.id),
   keyClass: row.keyClass ?? null,
   createdAt: row.createdAt,
@@ -93,7 +93,7 @@ const orders: { readonly [order: string]: (a: Look.Row, b: Look.Row) => number }
   heaviest: (a, b) => b.weight - a.weight || b.createdAt - a.createdAt
 }
 
-export interface Passing {
+interface Passing {
   readonly process: Api.Process
   readonly matches: (row: Look.Row) => boolean
   readonly order: string

@@ -107,7 +107,7 @@ const digestOf = (text: string): Uint8Array => sha256(encoder.encode(text))
 /** Takes equally long wherever the digests differ. */
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean => a.reduce((rest, byte, i) => rest | (byte ^ b[i]!), 0) === 0
 
-export const clientOf = (request: HttpServerRequest): string =>
+const clientOf = (request: HttpServerRequest): string =>
   Option.getOrElse(request.remoteAddress, () => "an unknown address")
 
 /** Compares tokens. After ten wrong ones in a minute, warns once, and refuses further wrong ones only. */

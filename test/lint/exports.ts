@@ -12,7 +12,7 @@ const isEntry = (file: string): boolean =>
 export const needlessExports = (root: string): ReadonlyArray<string> => {
   const exported: Array<readonly [file: string, name: string]> = []
   const read = new Set<string>()
-  for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root })) {
+  for (const file of globSync(["src/**/*.{ts,tsx}", "test/**/*.ts"], { cwd: root, exclude: ["**/*.d.ts"] })) {
     const text = readFileSync(join(root, file), "utf8")
     const { staticExports, staticImports } = parseSync(file, text).module
     const note = (specifier: string, name: string) => {

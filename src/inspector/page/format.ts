@@ -43,8 +43,5 @@ export const clock = (at: number, withSeconds = true): string => {
 export const visible = (name: string): string =>
   name.replaceAll(/\p{C}|[\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** The name of a tag: that of a class begins with `~`. */
-export const tagName = (tag: string): string => visible(tag)
-
 export const plural = (count: number, one: string, more = `${one}s`): string =>
   `${number(count)} ${count === 1 ? one : more}`

@@ -80,7 +80,7 @@ export const keyOf = ({ keyClasses }: Engine, id: string, tags: ReadonlyArray<st
 }
 
 /** A flight that has not ended. `waitsFor` and `parent` are places in the same list. */
-export interface Flying {
+interface Flying {
   readonly id: string
   readonly keyClass: string | undefined
   readonly phase: Flight["phase"]
