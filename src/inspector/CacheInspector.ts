@@ -116,6 +116,17 @@ export const layerHttp = <Id = Caching.Caching, E = never, R = never>(
  * - Without `token`, the URL has a random one. It is never logged, because log lines are shipped to other places.
  * - If the port is in use, the layer fails with a `ServeError` of `effect/http`.
  *
+ * **Example** (A page during development)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { CacheLayer } from "effect-cached"
+ * import { CacheInspector } from "effect-cached/inspector"
+ *
+ * const cache = CacheInspector.layer({ values: true }).pipe(Layer.provideMerge(CacheLayer.memory()))
+ * Layer.isLayer(cache) // => true
+ * ```
+ *
  * @see {@link layerHttp} for a page on the program's own server
  * @category layers
  * @since 0.1.0

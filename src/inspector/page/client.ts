@@ -31,7 +31,7 @@ export const useToken = (given: string): void => {
 
 export const viewOf = (): string => /^#\/(\w+)/.exec(location.hash)?.[1] ?? "overview"
 
-export class Refusal extends Error {
+class Refusal extends Error {
   readonly status: number
   constructor(status: number, message: string) {
     super(message)

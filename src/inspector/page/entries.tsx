@@ -29,7 +29,7 @@ interface Found {
   readonly isStopped?: boolean
 }
 
-export const filterOf = ({ keyClass, pattern, state, tag }: Wanted) => ({
+const filterOf = ({ keyClass, pattern, state, tag }: Wanted) => ({
   ...pattern === "" ? {} : { pattern },
   ...keyClass === "" ? {} : { keyClass },
   ...tag === "" ? {} : { tag },

@@ -12,13 +12,6 @@ export const rate = (count: number): string => count > 0 && count < 10 ? count.t
 export const percent = (share: number): string =>
   Number.isFinite(share) ? `${(100 * share).toFixed(share > 0.995 && share < 1 ? 2 : 1).replace(/\.0+$/, "")} %` : "–"
 
-export const size = (bytes: number): string =>
-  bytes < 1000 ? `${Math.round(bytes)} B` : bytes < 1e6
-    ? `${(bytes / 1e3).toFixed(1)} kB`
-    : bytes < 1e9
-    ? `${(bytes / 1e6).toFixed(1)} MB`
-    : `${(bytes / 1e9).toFixed(2)} GB`
-
 const units = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "m"], [1000, "s"]] as const
 
 /** A length of time in its two largest units. */

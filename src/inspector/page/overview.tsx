@@ -16,7 +16,7 @@ const ratio = (slots: Slots): number => {
 
 const slotMillis = 10_000
 
-export const incidents = {
+const incidents = {
   store: { name: "Store fails", color: "--band-store" },
   circuit: { name: "Store is not asked", color: "--band-store" },
   untracked: { name: "Changes cannot be followed", color: "--band-untracked" },
