@@ -3,10 +3,6 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
-import * as HttpApiClient from "effect/http-api/HttpApiClient"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type * as Api from "../inspector/api.ts"
@@ -47,8 +43,7 @@ export const top = Command.make("top", {
       return Effect.fail(
         failed(status === undefined ? `The inspector does not answer: ${message}` : `${message} (${status})`)
       )
-    }),
-    Effect.provide(FetchHttpClient.layer)
+    })
   )).pipe(
     Command.withDescription(
       `Shows what the cache of a program does, from its inspector (effect-cached/inspector). The token is asked for, or \
@@ -70,7 +65,17 @@ const tokenOf = Effect.suspend((): Effect.Effect<Redacted.Redacted, unknown, Pro
 
 const clientOf = (url: URL, token: Redacted.Redacted) =>
   Effect.gen(function*() {
-    const { CacheInspector } = yield* Effect.promise(() => import("../inspector/index.ts"))
+    // Loaded for this command alone: the others begin sooner without them.
+    const [{ CacheInspector }, HttpApiClient, FetchHttpClient, HttpClient, HttpClientRequest] = yield* Effect.promise(
+      () =>
+        Promise.all([
+          import("../inspector/index.ts"),
+          import("effect/http-api/HttpApiClient"),
+          import("effect/http/FetchHttpClient"),
+          import("effect/http/HttpClient"),
+          import("effect/http/HttpClientRequest")
+        ])
+    )
     const path = url.pathname.replace(/\/$/, "")
     return yield* HttpApiClient.make(CacheInspector.Api.prefix(`${path as "/"}/api`), {
       transformClient: HttpClient.mapRequest((request) =>
@@ -80,7 +85,7 @@ const clientOf = (url: URL, token: Redacted.Redacted) =>
           HttpClientRequest.setHeader("origin", url.origin)
         )
       )
-    })
+    }).pipe(Effect.provide(FetchHttpClient.layer))
   })
 
 type Client = Effect.Success<ReturnType<typeof clientOf>>
@@ -90,20 +95,25 @@ const keptEvents = 200
 const write = (text: string): void => void process.stdout.write(text)
 
 /** Takes the whole screen and each key, until the scope closes. */
-const wholeScreen = (pressed: (key: string) => void, redraw: () => void) =>
-  Effect.acquireRelease(
+const wholeScreen = (pressed: (key: string) => void, redraw: () => void) => {
+  /** Pasted text comes at once. A key without a character, like an arrow, is a sequence that begins with Escape. */
+  const heard = (keys: string): void => {
+    if (!/^\u001b./s.test(keys)) Array.from(keys).forEach((key) => pressed(key))
+  }
+  return Effect.acquireRelease(
     Effect.sync(() => {
-      process.stdin.setRawMode(true).setEncoding("utf8").on("data", pressed).resume()
+      process.stdin.setRawMode(true).setEncoding("utf8").on("data", heard).resume()
       process.stdout.on("resize", redraw)
       write("\u001b[?1049h\u001b[?25l\u001b[2J")
     }),
     () =>
       Effect.sync(() => {
         process.stdout.off("resize", redraw)
-        process.stdin.off("data", pressed).setRawMode(false).pause()
+        process.stdin.off("data", heard).setRawMode(false).pause()
         write("\u001b[?25h\u001b[?1049l")
       })
   )
+}
 
 /** Draws until the user quits, and restores the screen however that ends. */
 const screen = (client: Client): Effect.Effect<void, unknown> =>
@@ -115,7 +125,7 @@ const screen = (client: Client): Effect.Effect<void, unknown> =>
     let quit = (): void => {}
     const redraw = (): void => {
       if (view === undefined) return
-      const { columns = 80, rows = 24 } = process.stdout
+      const [columns, rows] = [process.stdout.columns || 80, process.stdout.rows || 24]
       const said = typed === undefined ? view.said : `${typed.question} ${escape(typed.text)}_`
       write(`\u001b[H${draw({ ...view, said }, columns, rows).map((line) => `${line}\u001b[K`).join("\r\n")}`)
     }

@@ -62,7 +62,7 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
   }
   // The number of removed entries would tell hidden ids.
   if (engine.disguise !== undefined && Look.shown(engine, "~") !== "~") {
-    return Effect.fail("Ids are hidden here, so there are no patterns")
+    return Effect.fail("Patterns are refused, because ids are hidden: name a tag or a class")
   }
   return Effect.try({ try: () => Glob.make(target.pattern), catch: (error) => error as Error }).pipe(
     Effect.flatMap((glob) =>
