@@ -98,7 +98,7 @@ const write = (text: string): void => void process.stdout.write(text)
 const wholeScreen = (pressed: (key: string) => void, redraw: () => void) => {
   /** Pasted text comes at once. A key without a character, like an arrow, is a sequence that begins with Escape. */
   const heard = (keys: string): void => {
-    if (!/^\u001b./s.test(keys)) Array.from(keys).forEach((key) => pressed(key))
+    if (keys.length === 1 || !keys.startsWith("\u001b")) Array.from(keys).forEach((key) => pressed(key))
   }
   return Effect.acquireRelease(
     Effect.sync(() => {

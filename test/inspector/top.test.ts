@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@effect/vi
 import { Effect } from "effect"
 import { Cached } from "effect-cached"
 import { spawn } from "node:child_process"
+import { stripVTControlCharacters } from "node:util"
 import { command, commandPath } from "../support/command.ts"
 import { isMissing } from "../support/needs.ts"
 import { serving, token } from "./serving.ts"
@@ -93,7 +94,7 @@ describe("effect-cached top", () => {
     expect(out.text.trimEnd().endsWith("\u001b[?25h\u001b[?1049l")).toBe(true)
     // No line is longer than the terminal.
     const frames = out.text.split("\u001b[H").slice(1, -1)
-    const lines = frames.flatMap((frame) => frame.replaceAll(/\u001b\[[\d;?]*[A-Za-z]/g, "").split(/\r+\n/))
+    const lines = frames.flatMap((frame) => stripVTControlCharacters(frame).split(/\r+\n/))
     expect(Math.max(...lines.map((line) => Array.from(line).length))).toBeLessThanOrEqual(70)
     expect(Math.max(...frames.map((frame) => frame.split("\n").length))).toBe(20)
   })
