@@ -7,14 +7,14 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type * as Api from "../inspector/api.ts"
 import { failed, misused } from "./failure.ts"
-import { escape, json, jsonFlag, print } from "./terminal.ts"
+import { escape, json, print, toggle } from "./terminal.ts"
 import { draw, lineOf, type View } from "./topScreen.ts"
 
 const variable = "CACHE_INSPECTOR_TOKEN"
 
 export const top = Command.make("top", {
   url: Argument.String("url").pipe(Argument.withDescription("The URL of an inspector, without its token")),
-  json: jsonFlag
+  json: toggle("json", "Print an object a second, as the endpoint overview of CacheInspector.Api says")
 }, ({ json: isJson, url }) =>
   Effect.gen(function*() {
     const at = yield* Effect.try({ try: () => new URL(url), catch: () => misused(`${url} is not a URL`) })
