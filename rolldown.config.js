@@ -8,6 +8,7 @@ import { dirname, isAbsolute, relative, resolve } from "node:path"
 import { defineConfig } from "rolldown"
 import { dts } from "rolldown-plugin-dts"
 import { Visitor } from "rolldown/utils"
+import page from "./rolldown.page.js"
 
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"))
 
@@ -105,6 +106,7 @@ export default defineConfig([
     external: /\.\/.*\.ts$/,
     output: { ...output, paths }
   },
+  page,
   {
     // the command: one file, with what it needs of the platform package
     input: { bin: "src/cli/main.ts" },

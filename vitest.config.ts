@@ -11,7 +11,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const conditions = ["effect-cached-source"]
 
 /** Files and real clocks: what waits for them, however long they take. */
-const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "http/sockets", "lint", "pipeline"]
+const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "http/sockets", "inspector", "lint", "pipeline"]
 
 /** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
 const offline = [

@@ -21,7 +21,7 @@ const entryPoints = (): ReadonlyArray<string> =>
     "*.ts",
     "serializers/*.ts",
     "drivers/*/index.ts",
-    "{bridges,config,explain,http,pipeline,testing}/index.ts"
+    "{bridges,config,explain,http,inspector,pipeline,testing}/index.ts"
   ], {
     cwd: join(root, "src")
   })

@@ -74,7 +74,7 @@ beforeAll(() => {
 const hidden = [
   "**/internal/**/*.ts",
   "{cached,cli,drivers,guard,layers,metrics,ports}/**/*.ts",
-  "{bridges,config,explain,http,pipeline,testing}/!(index).ts",
+  "{bridges,config,explain,http,inspector,pipeline,testing}/!(index).ts",
   "http/*/**/*.ts"
 ]
 
