@@ -29,18 +29,18 @@ const asked = <A>(millis: number, value: () => A): Effect.Effect<A, Outage> =>
 
 const product = (id: number) =>
   asked(30, () => ({ name: `Product ${id}`, cents: 100 * id })).pipe(
-    Cached.refreshAhead({ key: new Product({ id }), ttl: "10 minutes", refreshAfter: "20 seconds" })
+    Cached.refreshAhead(new Product({ id }), { ttl: "10 minutes", refreshAfter: "20 seconds" })
   )
 
 /** Reads the products that it shows, so that it waits for their loads. */
 const page = (shop: number) =>
   Effect.forEach([0, 7, 14, 21, 28], (id) => product(id + shop), { concurrency: "unbounded" }).pipe(
     Effect.tap(() => Effect.sleep("80 millis")),
-    Cached.refreshAhead({ key: `page:shop-${shop}`, ttl: "30 seconds", refreshAfter: "10 seconds" })
+    Cached.refreshAhead(`page:shop-${shop}`, { ttl: "30 seconds", refreshAfter: "10 seconds" })
   )
 
 /** The slow report that one reader in a hundred waits for. */
-const report = asked(4000, () => "sales").pipe(Cached.ttl({ key: "report:sales", ttl: "15 seconds" }))
+const report = asked(4000, () => "sales").pipe(Cached.ttl("report:sales", { ttl: "15 seconds" }))
 
 /** Few products are popular, and most are hardly read. */
 const shopper = Effect.gen(function*() {

@@ -24,7 +24,7 @@ class User
   extends CacheKey.Class<User>()("User", { payload: { id: Schema.Number }, success: Schema.Number, indexes: [] })
 {}
 
-const user = (id: number) => Effect.succeed(id).pipe(Cached.ttl({ key: new User({ id }), ttl: "1 hour" }))
+const user = (id: number) => Effect.succeed(id).pipe(Cached.ttl(new User({ id }), { ttl: "1 hour" }))
 
 /** The last message of a pass. */
 const passed = async (one: Awaited<ReturnType<typeof served>>, body: object) => {
@@ -147,8 +147,8 @@ describe("live", () => {
   it("has flights with phase, readers and what they wait for, and the events of the tail", async () => {
     const one = await served()
     const gate = await one.run(Deferred.make<void>())
-    const inner = Effect.as(Deferred.await(gate), 1).pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
-    const outer = inner.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+    const inner = Effect.as(Deferred.await(gate), 1).pipe(Cached.ttl("inner", { ttl: "1 hour" }))
+    const outer = inner.pipe(Cached.ttl("outer", { ttl: "1 hour" }))
     const readers = await one.run(Effect.all([1, 2, 3].map(() => Effect.forkDetach(outer, { startImmediately: true }))))
     const messages = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const client = yield* clientOf(one.port)

@@ -216,7 +216,7 @@ describe("secrets", () => {
     await one.run(Cached.set("a", { password: secret }))
     await one.run(Effect.ignore(
       Effect.fail({ _tag: "Secret", secret } as const).pipe(
-        Cached.ttl({ key: "b", ttl: "1 hour", storeFailures: ["Secret"] })
+        Cached.ttl("b", { ttl: "1 hour", storeFailures: ["Secret"] })
       )
     ))
     const bytes = await allBytes(one, "a") + await allBytes(one, "b") + one.logged.join("\n")

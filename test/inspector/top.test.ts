@@ -20,7 +20,7 @@ describe("effect-cached top", () => {
   beforeAll(async () => {
     one = await serving()
     url = `http://localhost:${one.port}/cache`
-    const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+    const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
     await one.run(Effect.all([answer, answer, answer]))
   })
   afterAll(() => one.stop())

@@ -16,7 +16,7 @@ class Product
   extends CacheKey.Class<Product>()("Product", { payload: { id: Schema.Number }, success: Schema.String })
 {}
 
-const product = (id: number) => Effect.succeed(`p${id}`).pipe(Cached.ttl({ key: new Product({ id }), ttl: "1 hour" }))
+const product = (id: number) => Effect.succeed(`p${id}`).pipe(Cached.ttl(new Product({ id }), { ttl: "1 hour" }))
 
 const hostile = [
   "<img src=x onerror=document.title='hit'>",
