@@ -87,7 +87,7 @@ export const CacheEvent: Schema.Codec<Event.CacheEvent, typeof all.Encoded> =
  * import { Cached, CacheLayer } from "effect-cached"
  * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
  *
- * const lines = Cached.eventsOf(["Miss", "Load"]).pipe(
+ * const lines = Cached.events({ of: ["Miss", "Load"] }).pipe(
  *   Stream.mapEffect((event) => Effect.map(DateTime.now, (time) => ({ time, cache: "pages", event }))),
  *   Stream.take(1),
  *   Stream.pipeThroughChannel(Ndjson.encodeSchemaString(CacheEventSchema.Recorded)())

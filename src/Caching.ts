@@ -42,7 +42,7 @@ export interface Stats extends Readonly<Counters>, Ratios {
 }
 
 /**
- * The hit ratios that the memory tier would have had at other capacities, as returned by `Cached.curve`.
+ * The hit ratios that the memory tier would have had at other capacities, as returned by the `curve` of `Cached.stats`.
  * @category models
  * @since 0.1.0
  */
