@@ -98,7 +98,7 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   const { acquire } = yield* Lock.Lock

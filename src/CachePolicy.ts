@@ -151,7 +151,8 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { StoreError } from "effect-cached/CacheError"
  *
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
@@ -180,7 +181,8 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  *
  * const never = () => Effect.never
  * const store = Store.make({ name: "hangs", get: never, set: never, remove: never })

@@ -27,7 +27,7 @@ export type Compact = `${number}w${Days | ""}` | Days
  *
  * ```ts
  * import { Duration } from "effect"
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * const same: ReadonlyArray<Ttl.Input> = ["10m", "10 minutes", 600_000, { minutes: 10 }, Duration.minutes(10)]
  * same.map((ttl) => Ttl.toMillis(ttl)) // => [600_000, 600_000, 600_000, 600_000, 600_000]
@@ -65,7 +65,7 @@ const units: Readonly<Record<string, number>> = {
  *
  * ```ts
  * import { Duration } from "effect"
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * Duration.toMillis(Ttl.parse("1d2h3m50s")) // => 93830000
  * Duration.toMillis(Ttl.parse("90")) // => 90000
@@ -132,7 +132,7 @@ let lastMillis = 0
  * **Example** (Converting a duration)
  *
  * ```ts
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * Ttl.toMillis("10 minutes") // => 600_000
  * Ttl.toMillis("1d12h") // => 129_600_000

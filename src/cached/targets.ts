@@ -15,7 +15,7 @@ import { kindOf } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import * as Turns from "../internal/time/turns.ts"
-import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, idOf, type ListOf, tagOf, withCaching } from "./withCaching.ts"
 
 /**
  * The field values that select entries by an index of a key class: exactly the fields of one index. `never` if the
@@ -45,7 +45,7 @@ type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | {
 
 export type List<Cs extends ReadonlyArray<unknown>> =
   // A separate member of the union, because otherwise the compiler finds no common type for lists of different lengths.
-  | ReadonlyArray<Simple>
+  | ListOf<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>

@@ -46,7 +46,7 @@ export * from "./store.ts"
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Store } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  *
  * const entries = new Map()
  * const store = Store.make({
@@ -75,7 +75,7 @@ export const make: (storage: Storage) => Store = fromStorage.make
  * **Example** (Reading a map without an effect)
  *
  * ```ts
- * import { type CacheEntry, Store } from "effect-cached"
+ * import { type CacheEntry, Store } from "effect-cached/adapters"
  *
  * const entries = new Map<string, CacheEntry.Stored>()
  * const store = Store.makeSync({
@@ -116,7 +116,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * ```ts
  * import { Effect, Stream } from "effect"
- * import { Store } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const inner = MemoryStore.make()
@@ -145,7 +145,8 @@ export const complete: (core: StoreCore) => Store = completion.complete
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, Store } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))

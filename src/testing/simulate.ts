@@ -86,7 +86,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Eviction } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  * import { simulate } from "effect-cached/testing"
  *
  * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)

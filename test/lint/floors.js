@@ -38,10 +38,10 @@ export const floors = [
     files: /^(CachePolicy|Cached|Guard|Store|Transaction)\.ts$|^(cached|guard)\//,
     packages: [effect]
   },
-  { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
+  { name: "5 (ready-made)", files: /^CacheLayer\.ts$|^layers\//, packages: [effect] },
   {
     name: "6 (surfaces)",
-    files: /^Cache(Metrics|Profiles|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
+    files: /^(Cache(Metrics|Profiles|Reactivity)|index)\.ts$|^(adapters|bridges|explain|metrics|schemas|testing)\//,
     packages: [effect]
   },
   {

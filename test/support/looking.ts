@@ -1,0 +1,14 @@
+/** What tests look at in a cache. */
+import { Cached, type CacheKey } from "effect-cached"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+/** The remaining lifetime of an entry. */
+export const expiresIn = (key: CacheKey.Any | string) =>
+  Effect.map(Cached.getEntry(key), Option.map(({ expiresIn }) => expiresIn))
+
+/** The ids of the entries that match a pattern. */
+export const ids = (pattern?: string) => Stream.map(Cached.entries(pattern), ({ id }) => id)
+
+export const curve = Effect.flatMap(Cached.stats, ({ curve }) => curve)
