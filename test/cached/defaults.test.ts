@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
@@ -278,7 +279,7 @@ describe("two caches over one store", () => {
   it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
     Effect.gen(function*() {
       const store = MemoryStore.layer.pipe(
-        Cached.tapStore({
+        Store.tap({
           around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
         })
       )

@@ -9,13 +9,10 @@ import {
   CachePolicy,
   type Caching,
   Guard,
-  Lock,
-  Serializer,
-  type Store,
   Strategy,
-  Transaction,
-  Ttl
+  Transaction
 } from "effect-cached"
+import { Lock, Serializer, Store, Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RedisStore } from "effect-cached/redis"
 import { Json } from "effect-cached/serializers/Json"
@@ -695,7 +692,7 @@ describe("a failure of the store", () => {
 
   it.effect("a ping answers for itself, not for the read that it asks for", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Cached.ping, failing("Denied", new Error("NOPERM"))))
+      const error = yield* Effect.flip(Effect.provide(Store.ping, failing("Denied", new Error("NOPERM"))))
       expect(error.operation).toBe("ping")
       expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
     }))
@@ -757,7 +754,7 @@ describe("an operation names itself", () => {
     ],
     [
       "an invalidation of many with one string",
-      () => any(Cached.invalidateMany)("ada"),
+      () => any(Cached.invalidate)("ada"),
       "The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate"
     ],
     [
@@ -767,7 +764,7 @@ describe("an operation names itself", () => {
     ],
     [
       "increment with a ttl that is none",
-      () => Cached.increment("a", any({ ttl: "soon" })),
+      () => Cached.counter("a").increment(any({ ttl: "soon" })),
       `ttl of Cached.increment is not a duration: "soon". ${advice}`
     ]
   ]
@@ -846,7 +843,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
     ],
     ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
-    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany needs a list: ${aList}`],
+    ["one string to removeMany", () => any(Cached.remove)("ada"), `Cached.removeMany needs a list: ${aList}`],
     ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
     [
       "an object to setMany",
@@ -919,12 +916,12 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
       "values that are not asked for",
-      () => Cached.detectWith(one, any({ values: false })),
+      () => Cached.detect(one, any({ values: false })),
       "values of Cached.detectWith must be true: without values use Cached.detect"
     ],
     [
       "no values",
-      () => any(Cached.eventsWith)(),
+      () => any(Cached.events)(),
       "Cached.eventsWith needs options: pass { values: true }"
     ],
     [
@@ -947,7 +944,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.effect.each([
     [
       "a list of tags",
-      Cached.invalidateTag(any(["a", "b"])),
+      Cached.invalidate({ tag: any(["a", "b"]) }),
       `A tag cannot be a list: pass a string, and several to Cached.invalidateMany, as { tag }`
     ],
     [
@@ -975,7 +972,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a text as a ttl's options", Cached.set("a", 1, any("1 hour")), "Cached.set needs options: pass { ttl: … }"],
     [
       "a text as an increment",
-      Cached.increment("c", any({ by: "1" })),
+      Cached.counter("c").increment(any({ by: "1" })),
       "Cached.increment cannot add a value of type string: pass a safe integer as by"
     ]
   ])("%s", ([, effect, message]) =>

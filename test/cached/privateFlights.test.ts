@@ -14,7 +14,8 @@ import {
   Scope,
   Stream
 } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
@@ -135,8 +136,8 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   const changes: ReadonlyArray<readonly [what: string, change: Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["invalidated by key", Cached.invalidate("k")],
-    ["invalidated by tag", Cached.invalidateTag("t")],
-    ["invalidated by pattern", Stream.runDrain(Cached.invalidateMatching("k*"))],
+    ["invalidated by tag", Cached.invalidate({ tag: "t" })],
+    ["invalidated by pattern", Cached.invalidate({ matching: "k*" })],
     ["cleared", Cached.clear],
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
     ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), ttl))]

@@ -1,7 +1,8 @@
 /** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"

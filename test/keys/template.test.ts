@@ -400,12 +400,12 @@ describe("CacheKey.template as tag", () => {
         )
       yield* read(1, { owner: "Ada", readers: [{ id: 5 }] })
       yield* read(2, { owner: null, readers: [{ id: 5 }, { id: 6 }] })
-      yield* Cached.invalidateTag("reader:5/1")
+      yield* Cached.invalidate({ tag: "reader:5/1" })
       expect([yield* Cached.has(new Doc({ id: 1 })), yield* Cached.has(new Doc({ id: 2 }))]).toEqual([false, true])
       yield* read(1, { owner: "Ada", readers: [] })
-      yield* Cached.invalidateTag("owner:ada")
+      yield* Cached.invalidate({ tag: "owner:ada" })
       expect(yield* Cached.has(new Doc({ id: 1 }))).toBe(false)
-      yield* Cached.invalidateTag("reader:6/2")
+      yield* Cached.invalidate({ tag: "reader:6/2" })
       expect(yield* Cached.has(new Doc({ id: 2 }))).toBe(false)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -421,7 +421,7 @@ describe("CacheKey.template as tag", () => {
       const ada = new Item({ id: 1, user: { name: "Ada" } })
       const bob = new Item({ id: 2, user: { name: "Bob" } })
       for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated({ key }))
-      yield* Cached.invalidateTag(tag({ user: { name: "Ada" } }))
+      yield* Cached.invalidate({ tag: tag({ user: { name: "Ada" } }) })
       expect([yield* Cached.has(ada), yield* Cached.has(bob)]).toEqual([false, true])
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
@@ -508,7 +508,7 @@ describe("CacheKey.template as id of a class", () => {
         id: CacheKey.template("{city}/{n}", fields)
       }) {}
       yield* Effect.succeed("x").pipe(Cached.untilInvalidated({ key: new Page({ city: "Rome", n: 1 }) }))
-      yield* Cached.invalidateWhere(Page, { city: "Rome" })
+      yield* Cached.invalidate({ where: [Page, { city: "Rome" }] })
       expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
       const page = Cached.fn("Named", {
         payload: fields,

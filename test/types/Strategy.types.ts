@@ -1,6 +1,7 @@
 /** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
-import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
+import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+import { type CacheEntry, Ttl } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}

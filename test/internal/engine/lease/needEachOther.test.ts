@@ -1,10 +1,12 @@
 /** Loads of several processes that wait for each other: found, and distinguished from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../../../support/caches.ts"
+import * as Looking from "../../../support/looking.ts"
 
 type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
@@ -258,7 +260,7 @@ describe("a circle that cannot be found", () => {
     Effect.gen(function*() {
       // The statements of processes about their waits are smaller than that.
       const store = Layer.succeed(Store.Store, { ...MemoryStore.make(), ...view } as Store.Store).pipe(
-        Cached.tapStore({ minSize: "1 KB" })
+        Store.tap({ minSize: "1 KB" })
       )
       const cache = CacheLayer.layerWith({ maxLoad: "30 seconds" }).pipe(Layer.provide(store))
       const built = yield* Effect.all([Layer.build(Layer.fresh(cache)), Layer.build(Layer.fresh(cache))])
@@ -304,9 +306,9 @@ describe("reports of circles", () => {
       const listed = Effect.all({
         size: Cached.size,
         stats: Effect.map(Cached.stats, ({ size }) => size),
-        scan: Stream.runCollect(Cached.scan()),
+        scan: Stream.runCollect(Looking.ids()),
         entries: Stream.runCollect(Cached.entries()),
-        removed: Cached.removeMatching("*")
+        removed: Cached.remove({ matching: "*" })
       })
       expect(yield* Effect.provide(listed, b)).toEqual({ size: 0, stats: 0, scan: [], entries: [], removed: 0 })
       yield* TestClock.adjust("1 minute")

@@ -39,7 +39,7 @@ const stored = Effect.succeed("stored")
 
 const events = Effect.gen(function*() {
   const seen: Array<CacheEvent.CacheEvent> = []
-  yield* start(Stream.runForEach(Cached.events, (event) => Effect.sync(() => seen.push(event))))
+  yield* start(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => seen.push(event))))
   return seen
 })
 

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
-import { Cached, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -155,14 +156,14 @@ const programs = () => {
     ["set", Cached.set("d", 1, { tags: ["t"] })],
     ["set if absent", Cached.set("e", 1, { ifAbsent: true })],
     ["touch", Cached.touch("d", "1 hour")],
-    ["increment", Cached.increment("n")],
+    ["increment", Cached.counter("n").increment()],
     ["invalidate", Cached.invalidate("k")],
-    ["invalidateMany", Cached.invalidateMany(["k", "d"])],
-    ["invalidateTag", Cached.invalidateTag("t")],
+    ["invalidateMany", Cached.invalidate(["k", "d"])],
+    ["invalidateTag", Cached.invalidate({ tag: "t" })],
     ["size", Cached.size],
-    ["ping", Cached.ping],
+    ["ping", Store.ping],
     ["entries", Stream.runCollect(Cached.entries())],
-    ["invalidateMatching", Stream.runCollect(Cached.invalidateMatching("k*"))],
+    ["invalidateMatching", Stream.runCollect(Cached.invalidate({ matching: "k*" }))],
     ["clear", Cached.clear]
   ]
   return { all, counts, read }
