@@ -88,9 +88,9 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
  * @category options
  * @since 0.1.0
  */
-export interface DetectOptions<Values extends boolean = boolean> {
-  /** Includes the value that was served, loaded, set or evicted, as `exit`. @default `false` */
-  readonly values?: Values | undefined
+export interface DetectOptions {
+  /** Includes the result of each read, as `exit`. @default `false` */
+  readonly values?: boolean | undefined
 }
 
 /**
@@ -98,9 +98,11 @@ export interface DetectOptions<Values extends boolean = boolean> {
  * @category options
  * @since 0.1.0
  */
-export interface EventsOptions<Kind extends CacheEvent["_tag"], Values extends boolean> extends DetectOptions<Values> {
+export interface EventsOptions<Kind extends CacheEvent["_tag"], Values extends boolean> {
   /** The kinds of events. Hits cost nothing more unless `"Hit"` is among them. @default all kinds */
   readonly of?: ReadonlyArray<Kind> | undefined
+  /** Includes the value that was served, loaded, set or evicted, as `exit`. @default `false` */
+  readonly values?: Values | undefined
 }
 
 const checksOfValues: Checks<DetectOptions> = {
@@ -327,15 +329,15 @@ const awaited = <E, R>(given: Effect.Effect<void, E, R>): Effect.Effect<void, E,
  * @since 0.1.0
  */
 export const detect: {
-  <const Values extends boolean = false>(
-    options: DetectOptions<Values>
-  ): <A, E, R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<readonly [result: A, reads: ReadonlyArray<ReadOf<Values>>], E, R>
-  <A, E, R, const Values extends boolean = false>(
+  (
+    options: DetectOptions & { readonly values: true }
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, DetectedValue>, E, R>
+  (options: DetectOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, Detected>, E, R>
+  <A, E, R>(
     self: Effect.Effect<A, E, R>,
-    options?: DetectOptions<Values>
-  ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<ReadOf<Values>>], E, R>
+    options: DetectOptions & { readonly values: true }
+  ): Effect.Effect<Reported<A, DetectedValue>, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options?: DetectOptions): Effect.Effect<Reported<A, Detected>, E, R>
 } = dual(
   (args) => Effect.isEffect(args[0]),
   (self: Effect.Effect<unknown, unknown, unknown>, options: DetectOptions = {}): never => {
@@ -344,7 +346,7 @@ export const detect: {
   }
 )
 
-type ReadOf<Values> = Values extends true ? DetectedValue : Detected
+type Reported<A, Read> = readonly [result: A, reads: ReadonlyArray<Read>]
 
 const detecting = <A, E, R>(
   self: Effect.Effect<A, E, R>,

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { CacheConfigError, StoreError } from "../CacheError.ts"
-import type { Caching, Curve, Known, Stats } from "../Caching.ts"
+import type { StoreError } from "../CacheError.ts"
+import type { Caching, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { bound, type SizeInput } from "../internal/options/size.ts"
 import { globOf } from "./targets.ts"
@@ -157,11 +157,7 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  * @category accessors
  * @since 0.1.0
  */
-export const stats: Effect.Effect<
-  Stats & { readonly curve: Effect.Effect<Curve, CacheConfigError> },
-  never,
-  Caching
-> = withCaching((caching) =>
+export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) =>
   Effect.map(
     caching.perform(Operations.stats),
     (stats) =>

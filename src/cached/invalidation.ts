@@ -9,7 +9,7 @@ import type { Caching, Progress } from "../Caching.ts"
 import { requireEffect } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { afterCommit } from "../internal/sql/sqlTransaction.ts"
-import { collect, type How, invalidateTargets, isList, type OneOrMore, parseGiven, toStored } from "./targets.ts"
+import { collect, invalidateTargets, type OneOrMore, parseGiven, toStored } from "./targets.ts"
 
 /**
  * Options for `Cached.invalidateAfter`.
@@ -30,9 +30,9 @@ export interface InvalidateAfterOptions {
  * @category options
  * @since 0.1.0
  */
-export interface InvalidateOptions<out R = never> extends InvalidateAfterOptions {
+export interface InvalidateOptions extends InvalidateAfterOptions {
   /** Called after each batch of a few hundred entries that a pattern (`{ matching }`) has found. */
-  readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown, never, R>) | undefined
+  readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown>) | undefined
 }
 
 const checks: Checks<InvalidateAfterOptions> = {
@@ -116,16 +116,15 @@ const checksOfInvalidate: Checks<InvalidateOptions> = {
  * @category mutations
  * @since 0.1.0
  */
-export const invalidate = <C, Cs extends ReadonlyArray<unknown>, R = never>(
+export const invalidate = <C, Cs extends ReadonlyArray<unknown>>(
   targets: OneOrMore<C, Cs>,
-  options?: InvalidateOptions<R> | number
-): Effect.Effect<void, never, R | Caching> =>
+  options?: InvalidateOptions | number
+): Effect.Effect<void, never, Caching> =>
   // Suspended, so that an invalid target makes the effect die, as an invalid field of a key does.
   Effect.suspend(() => {
-    const how: InvalidateOptions<R> = typeof options === "object" ? options : {}
-    checkOptions("Cached.invalidate", how, checksOfInvalidate as Checks<InvalidateOptions<R>>)
-    return Effect.flatMapEager(collect(isList(targets) ? targets : [targets]), (stored) =>
-      invalidateTargets(stored, how as How))
+    const how: InvalidateOptions = typeof options === "object" ? options : {}
+    checkOptions("Cached.invalidate", how, checksOfInvalidate)
+    return Effect.flatMapEager(collect(targets), (stored) => invalidateTargets(stored, how))
   })
 
 /**

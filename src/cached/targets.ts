@@ -98,18 +98,11 @@ const parseOne = (target: unknown): Parsed => {
   )
 }
 
-const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => listOf(targets).map(parseOne)
-
-const listOf = (targets: Iterable<unknown>): ReadonlyArray<unknown> => {
-  // Rejects a string, which is also iterable: each of its letters would become a key.
-  if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) return Array.from(targets)
-  throw mistake("The targets of an invalidation are not a list: pass a list, or one target")
-}
-
 export const isList = (given: unknown): given is Iterable<unknown> =>
   typeof given === "object" && given !== null && Symbol.iterator in given
 
-export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(isList(given) ? given : [given])
+export const parseGiven = (given: unknown): ReadonlyArray<Parsed> =>
+  Array.from(isList(given) ? given : [given], parseOne)
 
 const nothing = (): Stored => ({ ids: [], tags: [], globs: [], patternLike: undefined })
 
@@ -120,9 +113,9 @@ export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   return stored
 }
 
-/** Like `parse` and then `toStored`, but yields to other fibers in a long list. */
-export const collect = (targets: Iterable<unknown>): Effect.Effect<Stored> => {
-  const list = listOf(targets)
+/** Like `parseGiven` and then `toStored`, but yields to other fibers in a long list. */
+export const collect = (given: unknown): Effect.Effect<Stored> => {
+  const list = isList(given) ? Array.from(given) : [given]
   const stored = nothing()
   const adding = Effect.flatMap(Turns.map(list, parseOne), (parsed) => Turns.forEach(parsed, (add) => add(stored)))
   return Effect.as(adding, stored)

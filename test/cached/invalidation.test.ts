@@ -125,7 +125,7 @@ describe.each(caches)("over $name", (cache) => {
       ([pattern, gone]) =>
         Effect.gen(function*() {
           yield* Effect.forEach(ids, (id) => Cached.set(id, 1))
-          const progress = yield* Stream.runCollect(Cached.invalidate({ matching: pattern }))
+          const progress = yield* Looking.progressOf(pattern)
           expect(yield* has).toEqual(ids.filter((id) => !(gone as ReadonlyArray<string>).includes(id)))
           expect(progress.at(-1)?.invalidated).toBe(gone.length)
         }).pipe(provided)
@@ -162,7 +162,7 @@ describe.each(caches)("over $name", (cache) => {
         )
         yield* Cached.set("page:1", 1)
         const before = (yield* Cached.stats).invalidations
-        const progress = yield* Stream.runCollect(Cached.invalidate({ matching: "user:*" }))
+        const progress = yield* Looking.progressOf("user:*")
         expect(progress.length).toBeGreaterThan(30)
         for (const [i, { invalidated, scanned }] of progress.entries()) {
           const last = progress[i - 1] ?? { invalidated: 0, scanned: 0 }
@@ -175,10 +175,10 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Stream.runCollect(Looking.ids())).toEqual(["page:1"])
       }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
 
-    it.effect("a consumer that takes only a part of the progress leaves the rest", () =>
+    it.effect("an interruption by the one that looks at the progress leaves the rest", () =>
       Effect.gen(function*() {
         yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
-        yield* Stream.runDrain(Stream.take(Cached.invalidate({ matching: "user:*" }), 1))
+        yield* Effect.exit(Cached.invalidate({ matching: "user:*" }, { onProgress: () => Effect.interrupt }))
         const rest = yield* Stream.runCount(Looking.ids("user:*"))
         expect(rest).toBeGreaterThan(0)
         expect(rest).toBeLessThan(1000)
@@ -401,7 +401,7 @@ describe("invalidateMatching and the store", () => {
     return { ...fake, layer: Layer.succeed(Store.Store, { ...fake.store, scan }) }
   }
 
-  it.effect("a store that cannot be gone through fails typed; memory and what runs are invalidated before that", () =>
+  it.effect("a store that cannot be gone through is warned of, and fails typed under strict; memory is first", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const { get, remove, set } = fake.store
@@ -416,7 +416,7 @@ describe("invalidateMatching and the store", () => {
       )
       yield* Effect.gen(function*() {
         yield* Cached.set("user:1", 1)
-        const error = yield* Effect.flip(Cached.invalidate({ matching: "user:*" }))
+        const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate({ matching: "user:*" })))
         expect(error).toMatchObject({ _tag: "StoreError", operation: "scan", reason: "Unsupported" })
         expect(yield* Cached.has("user:1")).toBe(false)
         yield* Cached.set("user:1", 1)
@@ -439,7 +439,7 @@ describe("invalidateMatching and the store", () => {
     ] as const
   )("P4 · a scan that %s fails typed within the budget", ([, scan, reason]) =>
     Effect.gen(function*() {
-      const fiber = yield* start(Effect.flip(Cached.invalidate({ matching: "user:*" })))
+      const fiber = yield* start(Effect.flip(CachePolicy.strict(Cached.invalidate({ matching: "user:*" }))))
       yield* settle
       yield* TestClock.adjust("500 millis")
       expect(fiber.pollUnsafe()).toMatchObject({ value: { _tag: "StoreError", operation: "scan", reason } })

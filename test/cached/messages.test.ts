@@ -749,13 +749,8 @@ describe("an operation names itself", () => {
     ],
     [
       "increment with a number in place of options",
-      () => any(Cached.increment)("a", 5),
-      `Cached.increment needs options: pass an object, like { by: 5, ttl: "1 day" }`
-    ],
-    [
-      "an invalidation of many with one string",
-      () => any(Cached.invalidate)("ada"),
-      "The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate"
+      () => any(Cached.counter("a").increment)(5),
+      `increment of Cached.counter needs options: pass an object, like { by: 5, ttl: "1 day" }`
     ],
     [
       "isLocked without a name",

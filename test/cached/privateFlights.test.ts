@@ -1,19 +1,6 @@
 /** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
 import { describe, expect, it } from "@effect/vitest"
-import {
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  Option,
-  References,
-  Scheduler,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
+import { type Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Scheduler, Schema, Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"

@@ -260,10 +260,10 @@ it.effect("a mode that is none is a CacheConfigError", () =>
     }
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("invalidateTag over a list: an index is no option", () =>
+it.effect("invalidate over a list: an index is no option", () =>
   Effect.gen(function*() {
     yield* Cached.set("k", 1, { tags: ["b"] })
-    yield* Effect.forEach(["a", "b"], (tag: string) => Cached.invalidate({ tag }))
+    yield* Effect.forEach([{ tag: "a" }, { tag: "b" }], Cached.invalidate)
     expect(yield* Cached.has("k")).toBe(false)
   }).pipe(Effect.provide(CacheLayer.memory())))
 

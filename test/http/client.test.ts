@@ -895,8 +895,8 @@ describe("the cache", () => {
       expect(yield* textOf(client)).toBe("v1")
       expect(yield* CachePolicy.refresh(textOf(client))).toBe("v1")
       expect(origin.requests.length).toBe(2)
-      const { refresh, bypass, readOnly, writeOnly } = CachePolicy
-      for (const policy of [refresh, bypass, readOnly, writeOnly, CachePolicy.disable("get")]) {
+      const { disable, refresh, bypass } = CachePolicy
+      for (const policy of [refresh, bypass, disable("set"), disable("get")]) {
         expect(yield* policy((yield* client.get(url)).text)).toBe("v1")
       }
       expect(yield* textOf(client)).toBe("v1")

@@ -41,7 +41,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         yield* Cached.set("dead", 1, { tags: ["t"] })
         yield* Cached.set("alive", 1, { tags: ["u"] })
         yield* Cached.invalidate({ tag: "t" })
-        yield* Effect.forEach(others, (tag: string) => Cached.invalidate({ tag }))
+        yield* Effect.forEach(others, (tag) => Cached.invalidate({ tag }))
         expect(yield* Cached.has("dead")).toBe(false)
         expect(yield* Cached.has("alive")).toBe(false)
         yield* Cached.set("alive", 1, { tags: ["u"] })

@@ -1,7 +1,7 @@
 /**
  * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
  */
-import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream, Stream } from "effect"
+import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
 import { Eviction, type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"

@@ -652,7 +652,7 @@ same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
 const known = Cached.entries()
 same<typeof known, Stream.Stream<Caching.Known, StoreError, Cache>>(true)
 const matching = Cached.invalidate({ matching: "user:*" })
-same<typeof matching, Stream.Stream<Caching.Progress, StoreError, Cache>>(true)
+same<typeof matching, Effect.Effect<void, never, Cache>>(true)
 const further = CachePolicy.invalidating(load)
 same<typeof further, typeof load>(true)
 export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Store.ping]
@@ -665,7 +665,7 @@ export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ where: [Page, { lang: "en", page: 1 }] }, { mode: "hard" }),
   Cached.invalidate({ tag: "t" }, { mode: "soft" })
 ]
-export const each = Effect.forEach(["a", "b"], (tag: string) => Cached.invalidate({ tag }))
+export const each = Effect.forEach(["a", "b"], Cached.invalidate)
 
 // @ts-expect-error a condition is true or left out
 Cached.set("k", 1, { ifAbsent: false })
@@ -696,7 +696,8 @@ Cached.counter(key).increment()
 const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
-same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const everything = Cached.events()
+same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
 const loadsOnly = Cached.events({ of: ["Load", "Miss"] })
 type LoadOrMiss = Extract<CacheEvent.CacheEvent, { readonly _tag: "Load" | "Miss" }>
 same<typeof loadsOnly, Stream.Stream<LoadOrMiss, never, Cache>>(true)

@@ -120,7 +120,7 @@ same<typeof ids, Stream.Stream<string, Failure, Cache>>(true)
 const collected = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Stream.take(1), Stream.runCollect)
 same<typeof collected, Effect.Effect<Array<string>, Failure, Cache>>(true)
 same<typeof Cached.size, Effect.Effect<number, Failure, Cache>>(true)
-same<typeof Cached.ping, Effect.Effect<void, Failure, Cache>>(true)
+same<typeof Store.ping, Effect.Effect<void, Failure, Cache>>(true)
 same<typeof Cached.clear, Effect.Effect<void, never, Cache>>(true)
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
 same<Caching.Stats["hits"], number>(true)
@@ -135,7 +135,8 @@ stats.hits = 1
 // watching
 // ---------------------------------------------------------------------------------------------------------------------
 
-same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const everything = Cached.events()
+same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
 const detected = Effect.fail("down").pipe(Cached.detect)
 same<typeof detected, Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>(true)
 type WithValues = readonly [result: never, reads: ReadonlyArray<CacheEvent.DetectedValue>]

@@ -10,6 +10,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { thirdOf } from "../../../support/everything.ts"
+import * as Looking from "../../../support/looking.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -163,7 +164,7 @@ const programs = () => {
     ["size", Cached.size],
     ["ping", Store.ping],
     ["entries", Stream.runCollect(Cached.entries())],
-    ["invalidateMatching", Stream.runCollect(Cached.invalidate({ matching: "k*" }))],
+    ["invalidateMatching", Looking.progressOf("k*")],
     ["clear", Cached.clear]
   ]
   return { all, counts, read }
