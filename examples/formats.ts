@@ -6,7 +6,7 @@
  */
 import { Console, Effect, Redacted, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
-import { type Serializer } from "effect-cached/adapters"
+import type { Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Exit, Schema } from "effect"
 import { CacheError, Strategy } from "effect-cached"
-import { type CacheEntry } from "effect-cached/adapters"
+import type { CacheEntry } from "effect-cached/adapters"
 
 const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
 

@@ -1,5 +1,5 @@
 /**
- * What authors of adapters use: the ports of stores, serializers, locks, guards and eviction, and their constructors.
+ * The ports of stores, serializers, locks, guards and eviction, and their constructors, for authors of adapters.
  * @since 0.1.0
  */
 export * as CacheEntry from "../CacheEntry.ts"

@@ -328,25 +328,26 @@ const awaited = <E, R>(given: Effect.Effect<void, E, R>): Effect.Effect<void, E,
  * @category combinators
  * @since 0.1.0
  */
-export const detect: {
-  (
-    options: DetectOptions & { readonly values: true }
-  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, DetectedValue>, E, R>
-  (options: DetectOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, Detected>, E, R>
-  <A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    options: DetectOptions & { readonly values: true }
-  ): Effect.Effect<Reported<A, DetectedValue>, E, R>
-  <A, E, R>(self: Effect.Effect<A, E, R>, options?: DetectOptions): Effect.Effect<Reported<A, Detected>, E, R>
-} = dual(
-  (args) => Effect.isEffect(args[0]),
-  (self: Effect.Effect<unknown, unknown, unknown>, options: DetectOptions = {}): never => {
-    checkOptions("Cached.detect", options, checksOfValues)
-    return detecting(self, options.values === true) as never
-  }
-)
+export const detect: <
+  Self extends Effect.Effect<any, any, any> | DetectOptions,
+  const Options extends DetectOptions = {}
+>(
+  // One signature, because a pipe infers nothing from several.
+  self: Self,
+  options?: Options
+) => [Self] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<Reported<A, Options>, E, R>
+  : <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, Self>, E, R> = dual(
+    (args) => Effect.isEffect(args[0]),
+    (self: Effect.Effect<unknown, unknown, unknown>, options: DetectOptions = {}): never => {
+      checkOptions("Cached.detect", options, checksOfValues)
+      return detecting(self, options.values === true) as never
+    }
+  )
 
-type Reported<A, Read> = readonly [result: A, reads: ReadonlyArray<Read>]
+type Reported<A, Options> = readonly [
+  result: A,
+  reads: ReadonlyArray<Options extends { readonly values: true } ? DetectedValue : Detected>
+]
 
 const detecting = <A, E, R>(
   self: Effect.Effect<A, E, R>,

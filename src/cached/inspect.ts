@@ -105,9 +105,9 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  *
  * **When to use**
  *
- * Use for hit ratios and totals in metrics or on a status page. Use its `curve` to choose a capacity: the hit ratio that
- * the memory tier would have had at other capacities. Without the layer's option `curve: true`, the curve fails with a
- * `CacheConfigError`.
+ * Use for hit ratios and totals in metrics or on a status page. Use its `curve` to choose a capacity: the hit ratio
+ * that the memory tier would have had at other capacities. Without the layer's option `curve: true`, the curve fails
+ * with a `CacheConfigError`.
  *
  * **Details**
  *

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
-import { type Serializer } from "effect-cached/adapters"
+import type { Serializer } from "effect-cached/adapters"
 import * as csv from "effect-cached/serializers/Csv"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { isSame } from "effect-cached/testing"

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import { type CacheEntry } from "effect-cached/adapters"
+import type { CacheEntry } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"

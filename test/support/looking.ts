@@ -1,4 +1,4 @@
-/** What tests look at in a cache. */
+/** Ways to look at a cache in tests. */
 import { Cached, type CacheKey, type Caching } from "effect-cached"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,7 +1,7 @@
 /** Types that the compiler must infer from operations on entries, and from their models; checked by `tsc`, not run. */
 import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
 import { Cached, CacheError, type CacheEvent, CacheKey, type CachePolicy, Caching, type Strategy } from "effect-cached"
-import { type CacheEntry, type Store } from "effect-cached/adapters"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}

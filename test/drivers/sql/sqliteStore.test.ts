@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { type Store } from "effect-cached/adapters"
+import type { Store } from "effect-cached/adapters"
 import { SqlGuardStore, SqlLock, SqlStore } from "effect-cached/sql"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"

@@ -1,7 +1,7 @@
 /** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
-import { type Serializer, type Store } from "effect-cached/adapters"
+import type { Serializer, Store } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/state.ts"

@@ -1,7 +1,7 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Strategy } from "effect-cached"
-import { type Ttl } from "effect-cached/adapters"
+import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { type CacheEntry } from "effect-cached/adapters"
+import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
