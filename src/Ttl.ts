@@ -58,7 +58,6 @@ const units: Readonly<Record<string, number>> = {
  *
  * - `"1d2h3m50s"`, `"1.5h"` or `"250ms"`: each of the units `w d h m s ms` at most once, from the largest to the
  *   smallest, in lower or upper case
- * - `"90"`: a number of seconds
  * - any string that `Duration.Input` accepts, such as `"10 minutes"` or `"Infinity"`
  *
  * **Example** (Parsing durations)
@@ -68,7 +67,7 @@ const units: Readonly<Record<string, number>> = {
  * import { Ttl } from "effect-cached/adapters"
  *
  * Duration.toMillis(Ttl.parse("1d2h3m50s")) // => 93830000
- * Duration.toMillis(Ttl.parse("90")) // => 90000
+ * Duration.toMillis(Ttl.parse("90 seconds")) // => 90000
  * ```
  *
  * @see {@link toMillis} for converting the value of an option
@@ -81,7 +80,6 @@ export const parse = (text: string): Duration.Duration => {
       message: `Ttl.parse cannot parse a value of type ${typeof text}: pass text like "1d2h3m50s"`
     })
   }
-  if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
   try {
     return fromText(text)
   } catch {
@@ -111,7 +109,7 @@ const compactMillis = (text: string): number | undefined => {
 
 const notADuration = (text: string): never => {
   throw new CacheConfigError({
-    message: `"${text}" is not a duration: write it like "1d2h3m50s", "90" (seconds) or "10 minutes"`
+    message: `"${text}" is not a duration: write it like "1d2h3m50s", "90s" or "10 minutes"`
   })
 }
 

@@ -272,8 +272,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if a value's age, remaining lifetime, tags or ETag matter. For a compare-and-set, pass `writeId` to {@link set} as
- * `ifUnchanged`.
+ * Use if a value's age, remaining lifetime, tags or ETag matter. For a compare-and-set, pass `writeId` to {@link set}
+ * as `ifUnchanged`.
  *
  * **Example** (Comparing and setting)
  *

@@ -49,7 +49,7 @@ export interface StreamEnd extends Ended {
   readonly bytes: number
 }
 
-const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "maxLoad", "minLoad", "inherit"] as const
+const ofReads = ["tags", "retryAfter", "shareLoad", "memoryTtl", "maxLoad", "minLoad", "inherit"] as const
 
 /**
  * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.
@@ -66,7 +66,7 @@ export interface StreamOptions<in out E, in K>
   readonly maxBytes?: SizeInput | undefined
   /**
    * The longest time that a run of the source may take if its elements are to be stored: at most an hour. With
-   * `lease: true`, the run renews its lease for this time.
+   * `shareLoad: true`, the run renews its lease for this time.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
@@ -130,7 +130,7 @@ type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithT
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
  * - `strategy` is `Strategy.ttl`, `untilInvalidated` or `softTtl`. With `softTtl`, a consumer that has received nothing
  *   yet can fall back on the whole stale stream.
- * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, one process runs it.
+ * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs it.
  *
  * **Example** (Reading a stream twice)
  *

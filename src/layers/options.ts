@@ -72,7 +72,7 @@ export interface MemoryOptions {
   readonly strategy?: Strategy | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
-   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read or a strategy may override each option separately.
+   * `memoryTtl`, `minLoad`, `shareLoad`, `waitForWrite`. A read or a strategy may override each option separately.
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined

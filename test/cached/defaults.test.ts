@@ -255,17 +255,17 @@ describe("over a store", () => {
 describe("two caches over one store", () => {
   class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
 
-  it.effect("lease: one load for both where their layers say so, and two where a read says otherwise", () =>
+  it.effect("shareLoad: one load for both where their layers say so, and two where a read says otherwise", () =>
     Effect.gen(function*() {
-      const options = { defaults: { lease: true } }
+      const options = { defaults: { shareLoad: true } }
       const both = Layer.merge(
         CacheLayer.layerWith(options),
         CacheLayer.named(Other, CacheLayer.layerWith(options))
       ).pipe(Layer.provide(MemoryStore.layer))
-      const loadsOf = (lease?: boolean) =>
+      const loadsOf = (shareLoad?: boolean) =>
         Effect.gen(function*() {
           const { counts, load } = counting(1000)
-          const get = load.pipe(Cached.ttl({ key: `lease ${lease}`, ttl: "1h", lease }))
+          const get = load.pipe(Cached.ttl({ key: `shared ${shareLoad}`, ttl: "1h", shareLoad }))
           const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
           yield* TestClock.adjust("5 seconds")
           for (const reader of readers) yield* Fiber.join(reader)

@@ -760,7 +760,7 @@ describe("an operation names itself", () => {
     [
       "increment with a ttl that is none",
       () => Cached.counter("a").increment(any({ ttl: "soon" })),
-      `ttl of Cached.increment is not a duration: "soon". ${advice}`
+      `ttl of increment of Cached.counter is not a duration: "soon". ${advice}`
     ]
   ]
 
@@ -838,7 +838,6 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
     ],
     ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
-    ["one string to removeMany", () => any(Cached.remove)("ada"), `Cached.removeMany needs a list: ${aList}`],
     ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
     [
       "an object to setMany",
@@ -910,14 +909,14 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
-      "values that are not asked for",
-      () => Cached.detect(one, any({ values: false })),
-      "values of Cached.detectWith must be true: without values use Cached.detect"
+      "values that are neither asked for nor not",
+      () => Cached.detect(one, any({ values: "all" })),
+      "values of Cached.detect must be true or false"
     ],
     [
-      "no values",
-      () => any(Cached.events)(),
-      "Cached.eventsWith needs options: pass { values: true }"
+      "values of events that are none",
+      () => Cached.events({ values: any(1) }),
+      "values of Cached.events must be true or false"
     ],
     [
       "no text as a lifetime",
@@ -940,7 +939,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a list of tags",
       Cached.invalidate({ tag: any(["a", "b"]) }),
-      `A tag cannot be a list: pass a string, and several to Cached.invalidateMany, as { tag }`
+      `A tag cannot be a list: pass a string, and several as a list of { tag }`
     ],
     [
       "a class as a target",
@@ -968,7 +967,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a text as an increment",
       Cached.counter("c").increment(any({ by: "1" })),
-      "Cached.increment cannot add a value of type string: pass a safe integer as by"
+      "increment of Cached.counter cannot add a value of type string: pass a safe integer as by"
     ]
   ])("%s", ([, effect, message]) =>
     Effect.gen(function*() {

@@ -684,7 +684,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
     ["a timeout that does not parse", Cached.ttl({ key: "k", ttl: 1, timeout: "soon" as never })],
     ["a softTimeout that is NaN", Cached.failover({ key: "k", ttl: 1, softTimeout: NaN })],
     ["a retryAfter that does not parse", Cached.failover({ key: "k", ttl: 1, retryAfter: "soon" as never })],
-    ["a lease that is a duration", Cached.ttl({ key: "k", ttl: 1, lease: "5 seconds" as never })],
+    ["a shareLoad that is a duration", Cached.ttl({ key: "k", ttl: 1, shareLoad: "5 seconds" as never })],
     ["tags that are no list", Cached.ttl({ key: "k", ttl: 1, tags: "t" as never })],
     ["tags that are no texts", Cached.ttl({ key: "k", ttl: 1, tags: [1] as never })],
     ["a `storeIf` that is no function", Cached.ttl({ key: "k", ttl: 1, storeIf: true as never })],

@@ -57,8 +57,11 @@ const ways: ReadonlyArray<{ readonly name: string; readonly run: Effect.Effect<u
   { name: "a pattern without special characters", run: Cached.invalidate({ matching: "k" }) }
 ]
 
-const value = (text: string, load: Effect.Effect<unknown> = Effect.void, options: { readonly lease?: boolean } = {}) =>
-  Effect.as(load, text).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+const value = (
+  text: string,
+  load: Effect.Effect<unknown> = Effect.void,
+  options: { readonly shareLoad?: boolean } = {}
+) => Effect.as(load, text).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
 
 /** Reads in both processes, after the load of the first has ended. */
 const expectNew = Effect.fnUntraced(function*([a, b]: readonly [Process, Process]) {
@@ -85,7 +88,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const [a, b] = yield* two
       const loading = yield* gate
       const leading = yield* start(b(value("old", Deferred.await(loading))))
-      const beside = yield* start(a(value("old", Deferred.await(loading), { lease: false })))
+      const beside = yield* start(a(value("old", Deferred.await(loading), { shareLoad: false })))
       yield* pass(1000)
       yield* b(Cached.remove({ matching: "k*" }))
       yield* Deferred.succeed(loading, undefined)

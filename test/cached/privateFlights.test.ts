@@ -385,7 +385,7 @@ describe("private flights", () => {
       const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
       const layer = Layer.provide(CacheLayer.layerWith({ flights: "private" }), Layer.succeed(Store.Store, shared))
       const { load } = counting(1000)
-      const get = Cached.ttl(load, { ...ttl, lease: true })
+      const get = Cached.ttl(load, { ...ttl, shareLoad: true })
       yield* Effect.gen(function*() {
         const readers = [yield* start(get), yield* start(get)]
         yield* settle

@@ -1056,7 +1056,7 @@ describe("Cached.stream over a store", () => {
         const store = { ...shared.store, capabilities: { shared: true, changes: false } }
         const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
         const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", lease }))
+        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", shareLoad: lease }))
         const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
         yield* source.give(1)
         const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))

@@ -126,7 +126,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("once it has failed", () =>
     over(Effect.gen(function*() {
-      const failing = Effect.fail("failed").pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false }))
+      const failing = Effect.fail("failed").pipe(Cached.ttl({ key: "k", ttl: "1 hour", shareLoad: false }))
       expect(yield* Effect.exit(failing)).toEqual(Exit.fail("failed"))
       const reader = yield* start(next)
       yield* settle
@@ -135,7 +135,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("once its caller has left", () =>
     over(Effect.gen(function*() {
-      const left = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false })))
+      const left = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour", shareLoad: false })))
       yield* Fiber.interrupt(left)
       const reader = yield* start(next)
       yield* settle

@@ -254,7 +254,7 @@ describe("whatever the step at which it is interrupted", () => {
           const hasEnded = yield* within(
             cache.layer(),
             Effect.gen(function*() {
-              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], lease: true }))
+              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], shareLoad: true }))
               const hasEnded = yield* cutAfter(steps, read)
               const next = yield* start(read)
               yield* settle

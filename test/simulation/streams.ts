@@ -180,7 +180,16 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
         : Strategy.ttl({ ttl: 8000, ...conditions(config) })
       const { emit, lease, maxBytes, whenSlow } = config
       const stream = origin(engine).pipe(
-        Cached.stream({ key: "rows", strategy, tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow })
+        Cached.stream({
+          key: "rows",
+          strategy,
+          tags: ["tag"],
+          retryAfter: 0,
+          emit,
+          shareLoad: lease,
+          maxBytes,
+          whenSlow
+        })
       )
       const pauses = dice.pick([0, 0, 0, 500, 4000])
       const most = dice.chance(0.2) ? dice.below(6) : Infinity

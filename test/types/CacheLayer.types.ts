@@ -192,7 +192,7 @@ const defaults: Cached.ReadDefaults = {
   copy: "structured",
   memoryTtl: "1m",
   minLoad: "10ms",
-  lease: false
+  shareLoad: false
 }
 CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
 CacheLayer.disk({ directory: "x", strategy: Strategy.dynamic, defaults: { copy: (value) => value } })

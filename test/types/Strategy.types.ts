@@ -102,7 +102,7 @@ const combined = [
   load.pipe(Cached.maxHits({ key: "k", ttl: 1, hits: 3, refreshAfter: 1 })),
   Cached.maxHits(load, { key, ttl: length, hits: 3 }),
   Cached.maxHits(load, { key: "k", ttl: 1, hits: 3 }),
-  load.pipe(Cached.ttl({ key, ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, lease: false })),
+  load.pipe(Cached.ttl({ key, ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, shareLoad: false })),
   load.pipe(Cached.ttl({ key, ttl: 1, copy: (value) => value + 1 })),
   load.pipe(Cached.ttl({ key: "k", ttl: 1, copy: (value) => value })),
   load.pipe(Cached.ttl({ key: "k", ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),

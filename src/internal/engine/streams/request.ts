@@ -133,7 +133,7 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
   const { fallbackWhen = readDefaults.fallbackWhen, tags } = options
   return {
     ...options,
-    lease: options.lease ?? false,
+    shareLoad: options.shareLoad ?? false,
     // The cached value is a manifest, which the layer's `copy` option must not copy.
     copy: (manifest: unknown) => manifest,
     // A run takes as long as its consumers take, so the layer's `softTimeout` does not apply.

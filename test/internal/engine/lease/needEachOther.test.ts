@@ -30,7 +30,7 @@ const processes = Effect.fnUntraced(function*(
   return { built: built as ReadonlyArray<Process>, store }
 })
 
-const cached = (key: string, load: Read, options: { readonly lease?: boolean } = {}) =>
+const cached = (key: string, load: Read, options: { readonly shareLoad?: boolean } = {}) =>
   Effect.as(load, key).pipe(Cached.ttl({ key, ttl: "1 hour", ...options }))
 
 const inProcess = <A, E>(process: Process | undefined, effect: Effect.Effect<A, E, Caching.Caching>) =>
@@ -236,11 +236,11 @@ describe("loads that are in no circle", () => {
       const { built: [a, b] } = yield* processes(2)
       const inA = yield* inProcess(
         a,
-        cached("x", Effect.delay(cached("y", Effect.die("another loads it")), "1 second"), { lease: false })
+        cached("x", Effect.delay(cached("y", Effect.die("another loads it")), "1 second"), { shareLoad: false })
       )
       const inB = yield* inProcess(
         b,
-        cached("y", Effect.delay(cached("x", Effect.sleep("20 seconds"), { lease: false }), "2 seconds"))
+        cached("y", Effect.delay(cached("x", Effect.sleep("20 seconds"), { shareLoad: false }), "2 seconds"))
       )
       yield* TestClock.adjust("1 minute")
       expect(exitsOf([inA, inB])).toEqual(["x", "y"])

@@ -242,7 +242,7 @@ describe("a Wait for a caller that does not wait", () => {
       yield* TestClock.adjust("1 second")
       expect([ended(reader), ended(other)]).toEqual([Exit.succeed(1), Exit.succeed(1)])
       expect(asked - before).toBeLessThanOrEqual(1)
-      expect(yield* ending(counting().load.pipe(Cached.ttl({ key: "beside", ttl: "1 hour", lease: false }))))
+      expect(yield* ending(counting().load.pipe(Cached.ttl({ key: "beside", ttl: "1 hour", shareLoad: false }))))
         .toEqual(Exit.succeed(1))
       expect((yield* Cached.stats).storeFailures).toBe(2)
     }).pipe(Effect.provide(cacheOver(store, { maxLoad: "5 seconds" })), Effect.provide(silent))
