@@ -20,7 +20,7 @@ const entries = [
       "src/*.ts",
       "src/serializers/*.ts",
       "src/drivers/*/{index,[A-Z]*}.ts",
-      "src/{bridges,config,explain,http,pipeline,testing}/index.ts"
+      "src/{adapters,bridges,config,explain,http,pipeline,schemas,testing}/index.ts"
     ]),
     ...imported,
     "src/internal/noNode.ts",

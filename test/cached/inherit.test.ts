@@ -6,6 +6,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Inner extends CacheKey.Class<Inner>()("Inner", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -14,7 +15,7 @@ type Key = string | Inner | Outer
 
 /** How much longer the entry is served, in minutes; `undefined` where there is none. */
 const left = (key: Key) =>
-  Effect.map(Cached.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
+  Effect.map(Looking.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
 
 const minutes = (n: number) => TestClock.adjust(`${n} minutes`)
 

@@ -1,7 +1,8 @@
 /** Caches that URLs and variables choose: what is read, what is refused, what is said, and what no message shows. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
 import { join } from "node:path"

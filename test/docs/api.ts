@@ -21,7 +21,7 @@ const entryPoints = (): ReadonlyArray<string> =>
     "*.ts",
     "serializers/*.ts",
     "drivers/*/index.ts",
-    "{bridges,config,explain,http,pipeline,testing}/index.ts"
+    "{adapters,bridges,config,explain,http,pipeline,schemas,testing}/index.ts"
   ], {
     cwd: join(root, "src")
   })

@@ -186,7 +186,7 @@ const onDisk = (directory: string) =>
       "disk: raw, remove": () => perKey(inChunks(storedRaw.map(idOf), raw.remove)),
       "disk: Cached.removeMany": () => {
         const removed = stored.map((payload) => products.key(payload))
-        return watched(perKey(Cached.removeMany(removed)))
+        return watched(perKey(Cached.remove(removed)))
       }
     }).pipe(Effect.provide(layer()))
     raw.close()
