@@ -134,7 +134,8 @@ describe.each(caches)("a resource, over $name", (cache) => {
         expect(warnings[1]).toContain(CacheKey.id(new Anything({ n: 1 })))
         yield* acquire(new Socket()).pipe(Cached.ttl("unstored", {
           ...hour,
-          when: () => false
+          when: () =>
+            false
         }))
         yield* settle
         expect(warnings).toHaveLength(3)

@@ -32,7 +32,9 @@ describe.each(caches)("soft invalidation over $name", (cache) => {
     ([, key, target]) =>
       Effect.gen(function*() {
         const read = <E>(load: Effect.Effect<number, E>) =>
-          load.pipe(Cached.softTtl({ key: key as string, ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0 }))
+          load.pipe(
+            Cached.softTtl(key as string, { ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
+          )
         expect(yield* read(Effect.succeed(1))).toBe(1)
         yield* Cached.invalidate(target as Cached.Target, { mode: "soft" })
         const entry = Option.getOrThrow(yield* Cached.getEntry(key))
@@ -48,7 +50,7 @@ describe.each(caches)("soft invalidation over $name", (cache) => {
 
   it.effect("other keys stay as they are, a key without an entry stays without, and ttl loads again", () =>
     Effect.gen(function*() {
-      const read = (key: string, value: number) => Effect.succeed(value).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const read = (key: string, value: number) => Effect.succeed(value).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Effect.all([read("k", 1), read("k2", 1)])
       yield* Cached.invalidate(["k", "nothing"], { mode: "soft" })
       expect(yield* Cached.has("nothing")).toBe(false)
@@ -58,7 +60,7 @@ describe.each(caches)("soft invalidation over $name", (cache) => {
   it.effect("a load that runs stores nothing, and the next read loads", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const first = yield* start(read)
       yield* settle
       yield* Cached.invalidate("k", { mode: "soft" })
@@ -98,7 +100,7 @@ describe("across engines on one folder", () => {
       const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
       const [one, other] = [yield* engine, yield* engine]
       const read = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0 }))
+        load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" }))
       yield* read(Effect.succeed(1)).pipe(Effect.provide(one))
       expect(yield* read(down).pipe(Effect.provide(other))).toBe(1)
       yield* Cached.invalidate("k", { mode: "soft" }).pipe(Effect.provide(one))
@@ -117,7 +119,7 @@ describe("across engines on one folder", () => {
       const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
       const [one, other] = [yield* engine, yield* engine]
       const { load } = counting(1000)
-      const read = load.pipe(CachePolicy.refresh, Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+      const read = load.pipe(CachePolicy.refresh, Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
       yield* Cached.set("k", 0).pipe(Effect.provide(one))
       const loading = yield* start(read.pipe(CachePolicy.refresh, Effect.provide(other)))
       yield* TestClock.adjust("500 millis")
@@ -134,7 +136,7 @@ describe("while the store fails", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
       const read = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0 }))
+        load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" }))
       yield* read(Effect.succeed(1))
       fake.behave = () => ({ before: Effect.die("gone") })
       yield* Cached.invalidate("k", { mode: "soft" })
@@ -166,8 +168,8 @@ it.effect("inside a transaction the entry is removed", () =>
 
 it.effect("what depends on the key is invalidated", () =>
   Effect.gen(function*() {
-    const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
-    yield* inner.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+    const inner = Effect.succeed(1).pipe(Cached.ttl("inner", { ttl: "1 hour" }))
+    yield* inner.pipe(Cached.ttl("outer", { ttl: "1 hour" }))
     yield* Cached.invalidate("inner", { mode: "soft" })
     expect([yield* Cached.has("inner"), yield* Cached.has("outer")]).toEqual([true, false])
   }).pipe(Effect.provide(CacheLayer.memory({ inherit: "changes" }))))

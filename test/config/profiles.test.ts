@@ -1,7 +1,8 @@
 /** `CacheConfig.profiles`: profiles of key classes from variables and files. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { MemoryStore } from "effect-cached/memory"

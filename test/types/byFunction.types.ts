@@ -44,7 +44,11 @@ const lifetimes = [
       }
     })
   ),
-  Cached.softTtl(load, key, { ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, softTtl: (_, { days }) => days, fallbackOn: "all" }),
+  Cached.softTtl(load, key, {
+    ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1,
+    softTtl: (_, { days }) => days,
+    fallbackOn: "all"
+  }),
   Cached.refreshAhead(load, "k", { ttl: "1h", refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value : 0 }),
   load.pipe(Cached.refreshAhead(key, { ttl: "1h", refreshAfter: (_, { days }) => `${days}m` })),
   load.pipe(

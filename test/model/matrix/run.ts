@@ -120,7 +120,13 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
     case "ttl":
       return Cached.ttl(effect, self.key as string, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, self.key as string, { ...base, ttl, softTtl: millis.soft, softTimeout, fallbackOn: "all" })
+      return Cached.softTtl(effect, self.key as string, {
+        ...base,
+        ttl,
+        softTtl: millis.soft,
+        softTimeout,
+        fallbackOn: "all"
+      })
     case "refreshAhead":
       return Cached.refreshAhead(effect, self.key as string, { ...base, ttl, refreshAfter: millis.soft })
     case "probabilistic":

@@ -38,7 +38,8 @@ it.effect("a failure whose lifetime a strategy cannot tell is an outage, of whic
         return lifetime(exit, key as never)
       }
     }
-    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
+    const read = (load: Effect.Effect<string, string>) =>
+      load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
     const warnings = yield* warningsOf(
       Effect.gen(function*() {
         yield* read(Effect.succeed("old"))
