@@ -12,30 +12,24 @@ import { afterCommit } from "../internal/sql/sqlTransaction.ts"
 import { collect, invalidateTargets, type OneOrMore, parseGiven, toStored } from "./targets.ts"
 
 /**
- * Options for `Cached.invalidateAfter`.
+ * Options for `Cached.invalidate`. `Cached.invalidateAfter` takes `mode` alone.
  * @category options
  * @since 0.1.0
  */
-export interface InvalidateAfterOptions {
+export interface InvalidateOptions {
   /**
    * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries become stale. `softTtl` and
    * `failover` may serve them if a load fails, and `refreshAhead` during a refresh. All other strategies load again.
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
-}
-
-/**
- * Options for `Cached.invalidate`.
- * @category options
- * @since 0.1.0
- */
-export interface InvalidateOptions extends InvalidateAfterOptions {
   /** Called after each batch of a few hundred entries that a pattern (`{ matching }`) has found. */
   readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown>) | undefined
 }
 
-const checks: Checks<InvalidateAfterOptions> = {
+type ModeOnly = Pick<InvalidateOptions, "mode">
+
+const checks: Checks<ModeOnly> = {
   mode: optional((mode) => {
     if (mode === "hard" || mode === "soft") return
     throw mistake(`mode of an invalidation cannot be "${String(mode)}": pass "hard" or "soft"`)
@@ -168,19 +162,19 @@ export const invalidate = <C, Cs extends ReadonlyArray<unknown>>(
 export const invalidateAfter: {
   <A, C, Cs extends ReadonlyArray<unknown>>(
     targets: After<A, C, Cs>,
-    options?: InvalidateAfterOptions
+    options?: ModeOnly
   ): <E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | Caching>
   <A, E, R, C, Cs extends ReadonlyArray<unknown>>(
     self: Effect.Effect<A, E, R>,
     targets: After<A, C, Cs>,
-    options?: InvalidateAfterOptions
+    options?: ModeOnly
   ): Effect.Effect<A, E, R | Caching>
 } = dual(
   (args) => args.length === 3 || Effect.isEffect(args[0]) || (args.length === 2 && !isOptions(args[1])),
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     given: unknown,
-    options: InvalidateAfterOptions = {}
+    options: ModeOnly = {}
   ): Effect.Effect<A, E, R | Caching> => {
     requireEffect("Cached.invalidateAfter", self)
     checkOptions("Cached.invalidateAfter", options, checks)

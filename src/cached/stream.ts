@@ -151,7 +151,8 @@ type OptionsFor<S, K, X, Self, E> =
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
  * - `strategy` is `"ttl"`, which is the default, `"untilInvalidated"` or `"softTtl"`. With `softTtl`, a consumer that has
  *   received nothing yet can fall back on the whole stale stream.
- * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs it.
+ * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs
+ *   it.
  *
  * **Example** (Reading a stream twice)
  *

@@ -43,7 +43,7 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
-export type List<Cs extends ReadonlyArray<unknown>> =
+type List<Cs extends ReadonlyArray<unknown>> =
   // A separate member of the union, because otherwise the compiler finds no common type for lists of different lengths.
   | ListOf<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
@@ -121,7 +121,7 @@ export const collect = (given: unknown): Effect.Effect<Stored> => {
   return Effect.as(adding, stored)
 }
 
-export interface How {
+interface How {
   readonly mode?: "hard" | "soft" | undefined
   readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown>) | undefined
 }
@@ -179,7 +179,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
 }
 
 /** Returns a getter for the tag that keys with these values share. Throws a `CacheConfigError` for invalid values. */
-export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
+const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
     throw mistake(`${what} needs fields: pass an object with the values of all fields of one index`)
