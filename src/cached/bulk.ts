@@ -9,7 +9,6 @@ import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
@@ -19,6 +18,7 @@ import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.
 import { checkFn, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { GivenStrategy, Infer, OptionsOf, Seen } from "./flat.ts"
+import { inTurns } from "./inTurns.ts"
 import { invalidate } from "./invalidation.ts"
 import type { Given, TimeoutError } from "./options.ts"
 import {
@@ -138,23 +138,6 @@ type PairFor<Pair> = Pair extends readonly [infer K extends AnyKey, unknown] ? r
 const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => {
   if (Array.isArray(entry) && entry.length === 2) return entry
   throw mistake("Cached.setMany cannot set an element that is not a pair: pass a list of [key, value]")
-}
-
-/** Converts each item of a copy of the list, such as a key to its id, for `use`. A long list yields to other fibers. */
-export const inTurns = <A, B, C, E, R>(
-  items: Iterable<A>,
-  make: (item: A) => B,
-  use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
-): Effect.Effect<C, E, R> => {
-  // `slice` copies an array several times faster than `Array.from`, which calls the array's iterator.
-  const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
-  if (list.length <= chunk) {
-    const made: Array<B> = []
-    // Unlike `map`, the loop does not skip the holes of a sparse array, so they are refused like `undefined`.
-    for (const item of list) made.push(make(item))
-    return use(made)
-  }
-  return Effect.flatMap(Turns.map(list, make), use)
 }
 
 type Instance<C extends AnyClass> = InstanceType<C>

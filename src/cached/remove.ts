@@ -10,7 +10,7 @@ import type { Caching } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { isKey } from "../internal/key/isKey.ts"
-import { inTurns } from "./bulk.ts"
+import { inTurns } from "./inTurns.ts"
 import { globOf, isList } from "./targets.ts"
 import { type AnyKey, idOf, type ListOf, withCaching } from "./withCaching.ts"
 

@@ -97,7 +97,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
  * ```
  *
- * @see the `curve` of `Cached.stats` for hit ratios by capacity in a running program
+ * @see `Cached.stats` for its `curve`, the hit ratios by capacity in a running program
  * @category constructors
  * @since 0.1.0
  */
