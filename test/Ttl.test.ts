@@ -18,9 +18,8 @@ describe("parse", () => {
       ["250ms", 250],
       ["1m", 60_000],
       ["1m1ms", 60_001],
-      ["90", 90_000],
-      ["0", 0],
-      ["0.5", 500],
+      ["0s", 0],
+      ["0.5s", 500],
       ["10 minutes", 600_000],
       ["1 hour", 3_600_000],
       ["Infinity", Infinity]
@@ -45,7 +44,9 @@ describe("parse", () => {
     "1.h",
     ".5h",
     "1d2h!",
-    "10minutes and more"
+    "10minutes and more",
+    "90",
+    "0"
   ])("refuses %j: nothing is guessed", (text) => {
     expect(() => Ttl.parse(text)).toThrow(CacheError.CacheConfigError)
   })
@@ -140,7 +141,7 @@ describe("every duration may be compact", () => {
     minLoad: (given) => load.pipe(Cached.ttl(key, { ttl, minLoad: given })),
     "Cached.set": (given) => Cached.set(key, 1, { ttl: given }),
     "Cached.touch": (given) => Cached.touch(key, given),
-    "Cached.increment": (given) => Cached.counter("visits").increment({ ttl: given }),
+    "Cached.counter": (given) => Cached.counter("visits").increment({ ttl: given }),
     "Cached.annotate": (given) => Effect.suspend(() => Cached.annotate({ ttl: given })),
     "CachePolicy.storeTimeout": (given) => Effect.suspend(() => load.pipe(CachePolicy.storeTimeout(given))),
     "Lock.acquire, lease": (given) => Effect.scoped(ProcessLock.make().acquire("name", { lease: given, wait: 0 })),

@@ -114,7 +114,7 @@ const checksOfEvents: Checks<EventsOptions<CacheEvent["_tag"], boolean>> = {
   of: optional((wanted) => {
     refuseUnless(
       Array.isArray(wanted) && wanted.length > 0,
-      "of of Cached.events needs the kinds of events, like [\"Load\", \"Stale\"]"
+      "Cached.events needs kinds of events in `of`, like [\"Load\", \"Stale\"]"
     )
     for (const kind of wanted) {
       refuseUnless(

@@ -20,7 +20,7 @@ const watch = (kinds: ReadonlyArray<Kind>) =>
 
 const read = (key: string) => Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
 
-describe("Cached.eventsOf", () => {
+describe("Cached.events of some kinds", () => {
   it.effect("has the named kinds, and a hit emits nothing unless it is among them", () =>
     Effect.gen(function*() {
       const loads = yield* watch(["Load", "Invalidate"])
@@ -205,7 +205,7 @@ describe("Cached.eventsOf", () => {
 
   it("refuses a kind that does not exist", () => {
     expect(() => Cached.events({ of: ["Loaded" as never] })).toThrow("There is no event \"Loaded\": pass Hit, Miss")
-    expect(() => Cached.events({ of: [] })).toThrow("Cached.eventsOf needs the kinds of events")
+    expect(() => Cached.events({ of: [] })).toThrow("Cached.events needs kinds of events")
     expect(() => Cached.events({ of: ["toString" as never] })).toThrow("There is no event")
   })
 })

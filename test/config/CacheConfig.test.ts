@@ -364,7 +364,7 @@ describe("every option of every scheme", () => {
       ["curve", "", undefined],
       ["inherit", "changes", "changes"],
       ["inherit", "false", false],
-      ["lease", "90", Duration.seconds(90)],
+      ["lease", "90", undefined],
       ["lease", "1m30s", Duration.seconds(90)],
       ["lease", "90 seconds", Duration.seconds(90)],
       ["lease", "", undefined],
