@@ -28,8 +28,10 @@ const storages = {
   bucket: CacheLayer.objects({
     bucket: "cache",
     endpoint: process.env["S3_ENDPOINT"] ?? "http://127.0.0.1:9000",
-    accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "minioadmin",
-    secretAccessKey: Redacted.make(process.env["AWS_SECRET_ACCESS_KEY"] ?? "minioadmin"),
+    credentials: {
+      accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "minioadmin",
+      secretAccessKey: Redacted.make(process.env["AWS_SECRET_ACCESS_KEY"] ?? "minioadmin")
+    },
     prefix: "storages-example"
   })
 }

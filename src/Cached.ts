@@ -15,7 +15,7 @@ export {
   touch
 } from "./cached/byHand.ts"
 export * from "./cached/collections.ts"
-export type { Combinator } from "./cached/combinator.ts"
+export type { BareCombinator, Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"

@@ -59,7 +59,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
         const seen: Record<string, number> = {}
         let fails = false
         const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
-        const options = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds", fallbackOn: "all" } as const
+        const options = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds" } as const
         const read = (id: User | string, what: string): Effect.Effect<number, string, Caching.Caching> => {
           const key = id as string
           switch (what) {
@@ -68,7 +68,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
             case "ahead":
               return load.pipe(Cached.refreshAhead(key, { ...options, refreshAfter: "5 seconds" }))
             case "failover":
-              return load.pipe(Cached.failover(key, options))
+              return load.pipe(Cached.failover(key, { ...options, fallbackOn: "all" }))
             case "readOnly":
               return CachePolicy.disable("set")(load.pipe(Cached.ttl(key, options)))
             case "refresh":

@@ -84,16 +84,11 @@ export const mistakeIn = (called: Called, key: unknown, options: unknown): unkno
   }
 }
 
-/** Throws unless the arguments are a key and options. An effect in place of the key shows that one of them is missing. */
+/** Throws unless the arguments are a key and options. An effect as the key shows that one of them is missing. */
 export const requireForm = (name: string, key: unknown, options: unknown, example: string): void =>
   requireObject(name, Effect.isEffect(key) ? undefined : options, `${name}(${example})`)
 
-export const checkOptions = (
-  { kind, known, name, example }: Called,
-  key: unknown,
-  options: CombinatorOptions
-): void => {
-  requireForm(name, key, options, example)
+export const checkOptions = ({ kind, known, name }: Called, key: unknown, options: CombinatorOptions): void => {
   try {
     refuseUnknown(options, known, (option) => homeInCombinator(option, kind))
     refuseKey(key)
@@ -260,8 +255,7 @@ const ownersOf = (option: string): ReadonlyArray<string> =>
 
 const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
   if (option === "key") return "the key stands before the options."
-  if (option === "lookup") return "it belongs to Cached.fn."
-  if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
+  if (option === "strategy") return "it belongs to Cached.withStrategy."
   const owners = ownersOf(option)
   if (owners.length === 0) return undefined
   return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`

@@ -31,10 +31,10 @@ export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 /** The services that the key's codecs need. @internal */
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
-/** Infers the types of a key's class. A conditional type on `K` would stay unresolved for a `K` of the caller. @internal */
+/** Infers the types of a key's class: a conditional type on `K` stays unresolved if `K` is the caller's. @internal */
 export type KeyOf<X> = Seen<X, { readonly "~effect-cached/CacheKey": X }>
 
-/** What a key must be for a value of type `A`: an instance of a class that has such values, or a string. @internal */
+/** A key that may have a value of type `A`: an instance of a class that has such values, or a string. @internal */
 export type Fits<X, A> = IfUnknown<X, unknown, [A] extends [ValueOf<X>] ? unknown : KeyForValue<A>>
 
 /** A key whose value type includes `A`. The compiler's error messages show the name of this interface. */

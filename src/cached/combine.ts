@@ -241,14 +241,15 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
   const makeChecked = (first: unknown, second: unknown, third: unknown): unknown => {
     unchecked--
     const isFirst = isDataFirst(first, third)
-    const [key, given] = isFirst ? [second, third] : [first, second]
-    const options = (given ?? (isBare ? none : given)) as AnyOptions
+    const key = isFirst ? second : first
+    const options = ((isFirst ? third : second) ?? (isBare && none)) as AnyOptions
     const mistake = mistakeIn(called, key, options)
+    const { copy, ttl } = options
     const of = (load: unknown) => {
-      const effect = new CachedEffect(traitsIn(options), load, options, { copy: options.copy, key, ttl: options.ttl })
+      const effect = new CachedEffect(traitsIn(options), load, options, { copy, key, ttl })
       // If the check has found a mistake, a load of this effect dies with that mistake.
-      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
-        value: () => {
+      return mistake === undefined ? effect : Object.assign(effect, {
+        validate: () => {
           throw mistake
         }
       })
@@ -378,7 +379,7 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** What a function such as `Cached.fn` was given, after its arguments were checked. */
+/** The arguments of a function such as `Cached.fn`, which have been checked. */
 export interface Checked {
   readonly lookup: (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, any>
   readonly options: AnyReadOptions
@@ -388,8 +389,8 @@ export interface Checked {
 type CallOf = (key: CacheKey.Any | string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
 
 /**
- * Returns a function from a key to the cached effect. Only a load calls `lookup`, with the key or, because a string does
- * not contain them, with the arguments.
+ * Returns a function from a key to the cached effect. Only a load calls `lookup`: with the key or, if that is a string,
+ * with the arguments.
  */
 export const callsOf = ({ lookup, options, strategy }: Checked, captured?: Captured): CallOf => {
   const load = ({ key, source }: CachedEffect) =>
@@ -402,7 +403,7 @@ export const callsOf = ({ lookup, options, strategy }: Checked, captured?: Captu
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }
 
-/** What `Cached.many` and `Cached.resolver` were given. */
+/** The same for `Cached.many` and `Cached.resolver`. */
 export interface CheckedMany extends Checked {
   /** Whether each key has its own reader. If so, the failure of a key's load reaches only that reader. */
   readonly isPerKey?: boolean | undefined

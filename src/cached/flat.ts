@@ -17,7 +17,7 @@ export type Word =
   | "failover"
   | "untilInvalidated"
 
-/** What the option `strategy` of a function may be. */
+/** The option `strategy` of a function. */
 export type GivenStrategy = Word | Strategy.Strategy<any, any, any>
 
 /** Lets the compiler infer `X` from `Inferred`. Once `X` is known, this type accepts any argument. */

@@ -44,7 +44,7 @@ type ValueOf<F, A> = F extends AnyClass ? Success<InstanceType<F>> : A
 
 type Declared<F> = F extends AnyClass ? KeyError<InstanceType<F>> : never
 
-/** Of a lookup that is written in place, the compiler does not know the value when it first checks the options. */
+/** The compiler does not know the value of a lookup that is written in place when it first checks the options. */
 type Known<A> = unknown extends A ? any : A
 
 /** The failures that can be stored. */
@@ -63,8 +63,8 @@ type CodecsOf<F> = F extends AnyClass ? Services<InstanceType<F>> : never
  *
  * - The first argument may also be a function that turns the arguments of the cached function into a string key. The
  *   lookup then gets these arguments. Use this form for values that stay in memory or are plain data.
- * - `strategy` is a word, `"ttl"` if there is none, whose options stand beside it, or a `Strategy` of your own. Each word
- *   does what the combinator of that name does.
+ * - `strategy` is a word, whose options stand beside it, or a `Strategy` of your own. Without one, it is `"ttl"`. Each
+ *   word does what the combinator of that name does.
  * - With `"softTtl"` and `"failover"`, `fallbackOn` names the failures after which the stale value is served. Only a
  *   lookup that cannot fail needs none.
  * - Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
@@ -121,9 +121,14 @@ export const fn: <
   Exclude<R, Scope.Scope> | CodecsOf<F> | Caching
 > =
   ((key: AnyClass | ToKey, lookup: Lookup, options: FnOptions): unknown =>
-    isToKey(key) ? makeStringFn(key, lookup, options) : makeFn("Cached.fn", key, lookup, options)) as never
+    isToKey(key) ? makeStringFn(key, { lookup, options }) : makeFn("Cached.fn", key, { lookup, options })) as never
 
 type Lookup = Combine.Checked["lookup"]
+
+interface GivenFn {
+  readonly lookup: Lookup
+  readonly options: FnOptions
+}
 
 const isToKey = (key: AnyClass | ToKey): key is ToKey =>
   typeof key === "function" && !("keyName" in key) && !/^class\b/.test(Function.prototype.toString.call(key))
@@ -197,35 +202,31 @@ export const recursive = <
 > => {
   const call = lookup as (...args: ReadonlyArray<unknown>) => never
   const load = typeof call === "function" ? (key: never): never => call(key, self) : call
-  const self: unknown = makeFn("Cached.recursive", keyClass, load, options as FnOptions)
+  const self: unknown = makeFn("Cached.recursive", keyClass, { lookup: load, options: options as FnOptions })
   return self as never
 }
 
 // Untyped, because `fn` and `recursive` declare the types. The key class is only used to construct keys.
-const makeFn = (
-  name: string,
-  keyClass: AnyClass,
-  lookup: Lookup,
-  options: FnOptions,
-  captured?: Combine.Captured
-): object => {
+const makeFn = (name: string, keyClass: AnyClass, given: GivenFn, captured?: Combine.Captured): object => {
+  const { lookup, options } = given
   const call = checkFn(name, keyClass, lookup)
   const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup`, words }, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (payload: unknown) => callOf(keyOf(payload), none)
-  if (captured === undefined) remadeBy(made, keyClass, (captured) => makeFn(name, keyClass, lookup, options, captured))
+  if (captured === undefined) remadeBy(made, keyClass, (captured) => makeFn(name, keyClass, given, captured))
   return withMembers(made, keyOf, captured)
 }
 
 const none: ReadonlyArray<unknown> = []
 
-const makeStringFn = (toKey: ToKey, lookup: Lookup, options: FnOptions, captured?: Combine.Captured): object => {
+const makeStringFn = (toKey: ToKey, given: GivenFn, captured?: Combine.Captured): object => {
+  const { lookup, options } = given
   const strategy = strategyIn({ name: checkStringFn(lookup), before: "Cached.fn(() => key, lookup", words }, options)
   const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args))
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
-  if (captured === undefined) remadeBy(made, toKey, (captured) => makeStringFn(toKey, lookup, options, captured))
+  if (captured === undefined) remadeBy(made, toKey, (captured) => makeStringFn(toKey, given, captured))
   return withMembers(made, keyOf, captured)
 }
 

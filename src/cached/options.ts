@@ -37,8 +37,8 @@ import { toMillis } from "../Ttl.ts"
 export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
- * Options for every combinator and cached function. An outcome is stored if `when`, `storeIf` and `storeFailures` accept
- * it, as far as they are given.
+ * Options for every combinator and cached function. An outcome is stored if all of `when`, `storeIf` and
+ * `storeFailures` that are given accept it.
  * @category options
  * @since 0.1.0
  */
@@ -165,22 +165,7 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
-/** The checks for the options of every read. @internal */
-export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<any>> = {
-  when: optional((when) =>
-    refuseUnless(typeof when === "function", "when must be a function from outcome and key to true or false")
-  ),
-  storeIf: optional((storeIf) =>
-    refuseUnless(typeof storeIf === "function", "storeIf must be a function from value and key to true or false")
-  ),
-  storeFailures: optional((tags) =>
-    refuseUnless(isListOfText(tags), "storeFailures must be a list of the tags of failures")
-  ),
-  tags: optional((tags) => {
-    if (typeof tags === "function") return
-    if (!isListOfText(tags)) throw mistake("tags must be a list of strings, or a function that returns one")
-  }),
-  timeout: optional((timeout) => void constantOf("timeout", timeout)),
+const ofAllReads: Checks<Omit<ReadOptions<any, any, any>, OfOneRead>> = {
   retryAfter: duration("retryAfter"),
   shareLoad: optional((shareLoad) => {
     if (typeof shareLoad === "boolean") return
@@ -203,8 +188,27 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<any>> = {
     )
   ),
   memoryTtl: duration("memoryTtl"),
+  minLoad: duration("minLoad")
+}
+
+/** The checks for the options of every read. @internal */
+export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<any>> = {
+  when: optional((when) =>
+    refuseUnless(typeof when === "function", "when must be a function from outcome and key to true or false")
+  ),
+  storeIf: optional((storeIf) =>
+    refuseUnless(typeof storeIf === "function", "storeIf must be a function from value and key to true or false")
+  ),
+  storeFailures: optional((tags) =>
+    refuseUnless(isListOfText(tags), "storeFailures must be a list of the tags of failures")
+  ),
+  tags: optional((tags) => {
+    if (typeof tags === "function") return
+    if (!isListOfText(tags)) throw mistake("tags must be a list of strings, or a function that returns one")
+  }),
+  timeout: optional((timeout) => void constantOf("timeout", timeout)),
+  ...ofAllReads,
   maxLoad: optional((given) => void positiveMillis("maxLoad", given)),
-  minLoad: duration("minLoad"),
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
@@ -213,7 +217,7 @@ export const fallbackOptions: Checks<FallbackOptions> = {
   fallbackOn: optional((given) =>
     refuseUnless(
       given === "all" || typeof given === "function" || isListOfText(given),
-      "fallbackOn must be a list of the tags of failures, \"all\", or a function from a Cause to true or false"
+      "fallbackOn must be a list of tags of failures, \"all\" or a function of the cause"
     )
   )
 }
@@ -236,17 +240,6 @@ export interface ReadDefaults
   /** The largest share of a lifetime, from 0 to 1, that is subtracted at random if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
-
-const {
-  inherit: _inherit,
-  maxLoad: _maxLoad,
-  storeFailures: _storeFailures,
-  storeIf: _storeIf,
-  tags: _tags,
-  timeout: _timeout,
-  when: _when,
-  ...ofAllReads
-} = readOptions
 
 /** The checks for a layer's default read options. @internal */
 export const readDefaults: Checks<ReadDefaults> = {

@@ -149,8 +149,8 @@ type OptionsFor<S, K, X, Self, E> =
  * - Only a complete stream is stored, and not one that fails or that all consumers have left. With `when` or
  *   `storeFailures`, a failure is stored as the end of the stream.
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
- * - `strategy` is `"ttl"`, which is the default, `"untilInvalidated"` or `"softTtl"`. With `softTtl`, a consumer that has
- *   received nothing yet can fall back on the whole stale stream.
+ * - `strategy` is `"ttl"`, the default, `"untilInvalidated"` or `"softTtl"`. With `softTtl`, a consumer that has not
+ *   received anything yet can fall back on the whole stale stream.
  * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs
  *   it.
  *

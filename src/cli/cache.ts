@@ -99,8 +99,8 @@ const maxValueFor = (url: string): number => {
 /** The options that are secrets, and their variables: other users of the machine can see arguments. */
 const secrets = {
   password: "CACHE_PASSWORD",
-  secretAccessKey: "CACHE_SECRET_ACCESS_KEY",
-  sessionToken: "CACHE_SESSION_TOKEN"
+  secretAccessKey: "CACHE_CREDENTIALS_SECRET_ACCESS_KEY",
+  sessionToken: "CACHE_CREDENTIALS_SESSION_TOKEN"
 }
 
 const secretOf = (variable: string): Redacted.Redacted<string> | undefined => {
@@ -111,16 +111,16 @@ const secretOf = (variable: string): Redacted.Redacted<string> | undefined => {
 /** Without `maxSize` in the URL, a command never evicts: the program that owns a folder sets its limit. */
 const options = (url: string): Record<string, unknown> => {
   const ofSentinels = secretOf("CACHE_SENTINEL_PASSWORD")
-  const given = Object.entries(secrets).flatMap(([option, variable]) => {
-    const secret = secretOf(variable)
-    return secret === undefined ? [] : [[option, secret]]
-  })
+  const password = secretOf(secrets.password)
+  const secretAccessKey = secretOf(secrets.secretAccessKey)
+  const sessionToken = secretOf(secrets.sessionToken)
   return {
     storeTimeout: "5 seconds",
     ...(/^(?:disk|files):/.test(url) ? { maxSize: "1 TiB" } : {}),
     maxValue: maxValueFor(url),
     connect: "required",
-    ...Object.fromEntries(given),
+    ...password === undefined ? {} : { password },
+    ...secretAccessKey === undefined ? {} : { credentials: { secretAccessKey, sessionToken } },
     ...ofSentinels === undefined || !url.includes("sentinel:") ? {} : { sentinel: { password: ofSentinels } }
   }
 }

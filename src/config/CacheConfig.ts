@@ -26,9 +26,7 @@ export interface Schemes {
   readonly [scheme: string]: (url: string) => AnyCache
 }
 
-type Secrets =
-  & Pick<RedisOptions, "password">
-  & Pick<ObjectsOptions, "secretAccessKey" | "sessionToken" | "credentials">
+type Secrets = Pick<RedisOptions, "password"> & Partial<Pick<ObjectsOptions, "credentials">>
 
 type AnyCache = Layer.Layer<Caching.Caching, any, any>
 

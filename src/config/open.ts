@@ -67,14 +67,15 @@ const readUrl = Effect.fnUntraced(function*(
       }`
     )
   }
+  const takes = (option: string) => Array.from(known.options.keys()).some((name) => name.split(".")[0] === option)
   const program = Object.fromEntries(
-    Object.entries(beside.options).filter(([option]) => !secrets.has(option) || known.options.has(option))
+    Object.entries(beside.options).filter(([option]) => !secrets.has(option) || takes(option))
   )
   return { known, url, options: merged(program, nested(values)) as Record<string, unknown> & Format }
 })
 
 /** Options of some stores only. An operator may choose another store. */
-const secrets: ReadonlySet<string> = new Set(["password", "secretAccessKey", "sessionToken", "credentials"])
+const secrets: ReadonlySet<string> = new Set(["password", "credentials"])
 
 export const open = Effect.fnUntraced(function*(
   given: string,
@@ -156,6 +157,8 @@ const ofUrl = (option: string, options: Scheme["options"], name = "CACHE"): Read
 }
 
 /** The options of the program, and over them those from outside, which may choose the other bound of memory. */
+const grouped = ["refresh", "defaults", "credentials"]
+
 const merged = (program: CacheLayer.MemoryOptions, outside: Record<string, any>): Record<string, unknown> => {
   const { capacity, maxWeight, weigher, ...others } = program
   const bounds = outside["maxWeight"] !== undefined
@@ -167,8 +170,12 @@ const merged = (program: CacheLayer.MemoryOptions, outside: Record<string, any>)
     ...others,
     ...bounds,
     ...outside,
-    ...others.refresh === undefined ? {} : { refresh: { ...others.refresh, ...outside["refresh"] } },
-    ...others.defaults === undefined ? {} : { defaults: { ...others.defaults, ...outside["defaults"] } }
+    ...Object.fromEntries(grouped.flatMap((name) => {
+      const group = (others as Record<string, object | undefined>)[name]
+      return group === undefined || Effect.isEffect(group) && outside[name] !== undefined
+        ? []
+        : [[name, Effect.isEffect(group) ? group : { ...group, ...outside[name] }]]
+    }))
   }
 }
 

@@ -237,12 +237,10 @@ export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" |
   ...format,
   endpoint: text("https://s3.example.org"),
   region: text("eu-central-1"),
-  accessKeyId: text("AKIAEXAMPLE"),
-  secretAccessKey: secret,
-  sessionToken: secret,
-  credentials: "code",
-  maxValue: size("4MiB"),
-  requestTimeout: duration
+  credentials: { accessKeyId: text("AKIAEXAMPLE"), secretAccessKey: secret, sessionToken: secret } satisfies Readings<
+    Extract<CacheLayer.ObjectsOptions["credentials"], { readonly accessKeyId: string }>
+  >,
+  maxValue: size("4MiB")
 }
 
 const isReading = (given: Reading | object): given is Reading => "read" in given && typeof given.read === "function"

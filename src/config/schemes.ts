@@ -4,6 +4,7 @@ import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
+import type { ObjectsOptions } from "../CacheLayer.ts"
 import type * as Caching from "../Caching.ts"
 import { missingSqlite } from "../internal/options/folder.ts"
 import { mistake, refuseUnless } from "../internal/options/options.ts"
@@ -150,9 +151,9 @@ const postgresStore = ["sslmode", "schema", "password", "maxConnections", "prepa
 
 const bucketOf = (url: CacheUrl, options: Given) => {
   const { account, hosts } = accountIn(authorityOf(url))
-  refuseUnless(account === "", `The URL of a bucket has no user: set accessKeyId and the secret as options`)
+  refuseUnless(account === "", `The URL of a bucket has no user: set its credentials as options`)
   const prefix = decode("path", url.path.replace(/^\/|\/$/g, ""))
-  return { ...options, bucket: decode("bucket", hosts), ...prefix === "" ? {} : { prefix } }
+  return { ...options as Given & ObjectsOptions, bucket: decode("bucket", hosts), ...prefix === "" ? {} : { prefix } }
 }
 
 const objects = scheme(
@@ -171,12 +172,9 @@ const objects = scheme(
 const objectsStore = [
   "endpoint",
   "region",
-  "accessKeyId",
-  "secretAccessKey",
-  "sessionToken",
+  "credentials",
   "maxValue",
-  "maxSize",
-  "requestTimeout"
+  "maxSize"
 ]
 
 const sqliteDriver = () =>

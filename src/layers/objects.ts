@@ -55,8 +55,7 @@ const open = Effect.tryPromise({
  * const cache = CacheLayer.objects({
  *   bucket: "cache",
  *   region: "eu-central-1",
- *   accessKeyId: "AKIA...",
- *   secretAccessKey: Redacted.make("secret")
+ *   credentials: { accessKeyId: "AKIA...", secretAccessKey: Redacted.make("secret") }
  * })
  * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 day" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42

@@ -291,7 +291,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       yield* before(Cached.invalidate({ tag: "t" }, { mode: "soft" }))
       yield* TestClock.adjust("1 minute")
       const failing = (Effect.fail("down") as Effect.Effect<never>).pipe(
-        Cached.softTtl("k", { ...ttls, ttl: "1 hour" })
+        Cached.softTtl("k", { ...ttls, ttl: "1 hour", fallbackOn: "all" })
       )
       expect(yield* after(failing)).toBe(1)
       yield* settle

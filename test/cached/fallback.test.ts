@@ -397,8 +397,8 @@ describe("fallbackOn", () => {
       expect(lines).toEqual([])
     }))
 
-  it.effect.each([["a text", "Down"], ["numbers", [404]], ["a function", () => true]])(
-    "%s is no list of tags",
+  it.effect.each([["a text", "Down"], ["numbers", [404]], ["a number", 404]])(
+    "%s is no way to name outages",
     ([, given]) =>
       Effect.gen(function*() {
         const exit = yield* after(Effect.succeed("x"), { fallbackOn: given })

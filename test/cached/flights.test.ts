@@ -258,7 +258,7 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
       yield* Cached.set("k", "stale")
       const failing = Effect.delay(Effect.fail("down"), 1000)
       const timeout = when === "when the load fails" ? "1 minute" : "1 second"
-      const bad = yield* start(failing.pipe(Cached.withStrategy("k", { strategy: broken, timeout })))
+      const bad = yield* start(failing.pipe(Cached.withStrategy("k", { strategy: broken, timeout, fallbackOn: "all" })))
       const good = yield* start(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))
       yield* TestClock.adjust("1 second")
       const exit = ended(bad)

@@ -19,10 +19,10 @@ const berlin = new Report({ city: "Berlin" })
 const soften = Cached.invalidate({ tag: "t" }, { mode: "soft" })
 const harden = Cached.invalidate({ tag: "t" })
 
-const options = { ttl: "1 hour", tags: ["t"], fallbackOn: "all" } as const
+const options = { ttl: "1 hour", tags: ["t"] } as const
 const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
 const refreshAhead = Cached.refreshAhead("k", { ...options, refreshAfter: "30 minutes" })
-const failover = Cached.failover("k", options)
+const failover = Cached.failover("k", { ...options, fallbackOn: "all" })
 const down = Effect.fail("down")
 
 /** Strategies that serve nothing stale. */

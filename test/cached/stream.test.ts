@@ -304,7 +304,8 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         (run) => run === 1 ? Effect.void : Effect.fail("down")
       )
       const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-      const rows = source.stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0, fallbackOn: "all" }))
+      const options = { strategy, retryAfter: 0, fallbackOn: "all" } as const
+      const rows = source.stream.pipe(Cached.stream("rows", options))
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
       yield* TestClock.adjust("1 minute")
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
@@ -312,7 +313,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const { exit, got } = yield* consumer(rows)
       expect(errorOf(yield* exit)).toBe("down")
       expect(got).toEqual([3, 3])
-      const whole = source.stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0, emit: "whenComplete" }))
+      const whole = source.stream.pipe(Cached.stream("rows", { ...options, emit: "whenComplete" }))
       expect(yield* Stream.runCollect(whole)).toEqual([1, 1])
       expect(source.runs).toBe(4)
       yield* TestClock.adjust("1 hour")

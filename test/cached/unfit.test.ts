@@ -1,7 +1,7 @@
 /** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, type Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Readable } from "node:stream"
 import { warningsOf } from "../support/logged.ts"

@@ -461,9 +461,12 @@ describe("effect-cached", { timeout: 120_000 }, () => {
     const s3 = make()
     const server = await listen(s3)
     const cache =
-      `s3://${s3.bucket}/shop?region=${s3.region}&endpoint=${server.endpoint}&accessKeyId=${key.accessKeyId}`
+      `s3://${s3.bucket}/shop?region=${s3.region}&endpoint=${server.endpoint}&credentials.accessKeyId=${key.accessKeyId}`
     const run = (...args: ReadonlyArray<string>) =>
-      command(args, { cwd, env: { CACHE_SECRET_ACCESS_KEY: key.secret, CACHE_SESSION_TOKEN: "token" } })
+      command(args, {
+        cwd,
+        env: { CACHE_CREDENTIALS_SECRET_ACCESS_KEY: key.secret, CACHE_CREDENTIALS_SESSION_TOKEN: "token" }
+      })
     s3.keys.set(key.accessKeyId, `${key.secret}:token`)
     const mayOnlyRead = ({ method }: Asked) => method === "GET" ? undefined : refuse(403, "AccessDenied")
     try {
@@ -487,7 +490,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
         expect((await run("show", cache, "user:1")).status).toBe(3)
       }
       const { status, stderr } = await command(["ls", cache], { cwd })
-      expect([status, stderr]).toEqual([2, expect.stringContaining("CACHE_SECRET_ACCESS_KEY")])
+      expect([status, stderr]).toEqual([2, expect.stringContaining("CACHE_CREDENTIALS_SECRET_ACCESS_KEY")])
     } finally {
       await server.stop()
     }

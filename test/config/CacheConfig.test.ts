@@ -85,12 +85,15 @@ describe("fromUrl", () => {
   it.live("takes secrets from the program, for the stores that have them", () =>
     Effect.gen(function*() {
       const secret = Redacted.make("hunter2")
-      const options = { password: secret, secretAccessKey: secret, sessionToken: secret }
+      const options = {
+        password: secret,
+        credentials: { accessKeyId: "another", secretAccessKey: secret, sessionToken: secret }
+      }
       for (const url of ["memory:", `disk:${yield* tempDirectory}`, "disabled:"]) {
         expect(yield* Effect.provide(answer, CacheConfig.fromUrl(url, { options }))).toBe(42)
       }
       // Nothing listens on this port.
-      const bucket = "s3://bucket?region=eu&accessKeyId=me&endpoint=http://127.0.0.1:1"
+      const bucket = "s3://bucket?region=eu&credentials.accessKeyId=me&endpoint=http://127.0.0.1:1"
       expect(yield* refusal(CacheConfig.fromUrl(bucket))).toContain("secretAccessKey")
       for (const url of [bucket, "redis://127.0.0.1:1?connect=required", "postgres://me@127.0.0.1:1/shop"]) {
         expect(yield* Effect.flip(build(CacheConfig.fromUrl(url, { options }))), url).toBeInstanceOf(
@@ -195,7 +198,7 @@ describe("fromUrl", () => {
         ],
         [
           "memory:?defaults.fallbackOn=TimeoutError,",
-          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, like TimeoutError,HttpError"
+          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, or \"all\", like TimeoutError,HttpError"
         ],
         [
           "redis://host?password=hidden",

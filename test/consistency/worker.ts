@@ -102,8 +102,7 @@ const shared = url === undefined
   ? ObjectStore.make({
     bucket: "cache",
     endpoint: url,
-    accessKeyId: keyOfBucket.accessKeyId,
-    secretAccessKey: Redacted.make(keyOfBucket.secret),
+    credentials: { accessKeyId: keyOfBucket.accessKeyId, secretAccessKey: Redacted.make(keyOfBucket.secret) },
     tagStaleness: objectsStalenessMillis / 2
   }).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
   : RedisStore.make({ url, prefix })

@@ -174,7 +174,6 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "StoreOptions.maxValue": [SqlDefaults.maxValue],
   "BucketOptions.region": [Number(ObjectsDefaults.region.at(-1))],
   "BucketOptions.maxValue": [ObjectsDefaults.maxValue],
-  "BucketOptions.requestTimeout": [ObjectsDefaults.requestMillis],
   "ConnectionOptions.maxConnections": [SqlDefaults.maxConnections],
   "LockedOptions.lease": [layer.leaseMillis],
   "CircuitBreakerOptions.failures": [guard.failures],

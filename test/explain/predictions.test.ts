@@ -105,7 +105,7 @@ describe.each(cases)("over $name", ({ make, memory }) => {
       const result = fails ? Effect.fail("down") : Effect.succeed(1)
       return isSlow ? Effect.andThen(Effect.sleep("2 seconds"), result) : result
     })
-    const common = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds", fallbackOn: "all" } as const
+    const common = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds" } as const
     const read = (id: string, text: boolean, kind: Kind): Effect.Effect<number, string, Caching.Caching> => {
       const key = (text ? id : new User({ id })) as string
       switch (kind) {
@@ -114,7 +114,7 @@ describe.each(cases)("over $name", ({ make, memory }) => {
         case "ahead":
           return load.pipe(Cached.refreshAhead(key, { ...common, refreshAfter: "5 seconds" }))
         case "failover":
-          return load.pipe(Cached.failover(key, common))
+          return load.pipe(Cached.failover(key, { ...common, fallbackOn: "all" }))
         case "sliding":
           return load.pipe(Cached.sliding(key, { idle: "10 seconds", ttl: "30 seconds", tags: ["t"] }))
         case "maxHits":

@@ -1,7 +1,7 @@
 /** Operations of a cache in any order, against a model of a few lines: the same over every kind of store. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
@@ -139,9 +139,9 @@ const stepper = (unit: number) => {
         break
       }
       case "softTtl, failing": {
-        const strategy = Strategy.softTtl({ ttl: () => 10 * unit, softTtl: 10 * unit })
+        const times = { ttl: () => 10 * unit, softTtl: 10 * unit }
         const exit = yield* Effect.exit(
-          Cached.withStrategy(Effect.fail("down"), key, { tags, strategy, retryAfter: 0 })
+          Cached.softTtl(Effect.fail("down"), key, { ...times, tags, retryAfter: 0, fallbackOn: "all" })
         )
         expect(exit).toEqual(entry === undefined ? Exit.fail("down") : Exit.succeed(entry.value))
         break

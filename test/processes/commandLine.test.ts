@@ -28,7 +28,7 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
 
   const needs = [
     ["redis://localhost", "redis"],
-    ["s3://cache?region=eu&accessKeyId=me", "aws4fetch"],
+    ["s3://cache?region=eu&credentials.accessKeyId=me", "aws4fetch"],
     ["postgres://localhost/shop", "@effect/sql-pg"]
   ] as const
 
@@ -44,7 +44,7 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
         })`
       const preload = `--import=data:text/javascript,${encodeURIComponent(hooks)}`
       const path = [commandPath[0], preload, ...commandPath.slice(1)]
-      const ran = await command(["ls", url], { env: { CACHE_SECRET_ACCESS_KEY: "secret" }, path })
+      const ran = await command(["ls", url], { env: { CACHE_CREDENTIALS_SECRET_ACCESS_KEY: "secret" }, path })
       expect(ran).toMatchObject({ status: 1, stdout: "" })
       expect(ran.stderr).toMatch(new RegExp(`^effect-cached: .*npm install ${name}\n$`))
     }

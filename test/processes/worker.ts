@@ -30,8 +30,7 @@ const open = async (
       ObjectStore.make({
         ...objects,
         bucket: "cache",
-        accessKeyId: keyOfBucket.accessKeyId,
-        secretAccessKey: Redacted.make(keyOfBucket.secret),
+        credentials: { accessKeyId: keyOfBucket.accessKeyId, secretAccessKey: Redacted.make(keyOfBucket.secret) },
         prefix: prefix.slice(-50).replaceAll("/", "_")
       }),
       FetchHttpClient.layer

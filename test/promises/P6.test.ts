@@ -183,7 +183,11 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           ...Strategy.ttl({ ttl: "1 minute" }),
           decide: (entry) => entry === undefined ? Strategy.Load : decision
         })
-        const falls = Cached.withStrategy("k", { strategy: own(Strategy.LoadOrStale), retryAfter: 0 })
+        const falls = Cached.withStrategy("k", {
+          strategy: own(Strategy.LoadOrStale),
+          retryAfter: 0,
+          fallbackOn: "all"
+        })
         const loads = Cached.withStrategy("k", { strategy: own(Strategy.Load), retryAfter: 0 })
         yield* good.pipe(falls)
         yield* TestClock.adjust("59 seconds")
@@ -274,7 +278,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a failing backend is asked once in retryAfter, and a cause that fallbackOn refuses is the reader's", () =>
       Effect.gen(function*() {
-        const options = { ...soft, retryAfter: "30 seconds", fallbackOn: "all" } as const
+        const options = { ...soft, retryAfter: "30 seconds" } as const
         yield* good.pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("8 minutes")
         let calls = 0

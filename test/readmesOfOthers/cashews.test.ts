@@ -1,8 +1,7 @@
 /** The programs of cashews' README, as they are written here, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
-import { Lock, Store } from "effect-cached/adapters"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Lock, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import * as Looking from "../support/looking.ts"
@@ -93,7 +92,8 @@ describe("cashews' README", () => {
   it.effect("failover: failures by default, for all", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const getStatus = call.pipe(Cached.failover("get_status", { ttl: "2h", fallbackOn: "all" }))
+      const strategy = Strategy.failover({ ttl: "2h" })
+      const getStatus = call.pipe(Cached.withStrategy("get_status", { strategy }))
       yield* getStatus
       state.error = new ValueError()
       expect(yield* getStatus).toEqual({ status: 1 })

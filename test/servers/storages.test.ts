@@ -142,8 +142,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
           ObjectStore.make({
             bucket: "cache",
             endpoint: "http://s3.test",
-            accessKeyId: key.accessKeyId,
-            secretAccessKey: Redacted.make(key.secret),
+            credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) },
             tagStaleness: "5 seconds",
             ...options as object
           }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(bucket))),

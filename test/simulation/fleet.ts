@@ -127,8 +127,7 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
-    ...isBehind ? { waitForWrite: false } : {},
-    fallbackOn: "all" as const
+    ...isBehind ? { waitForWrite: false } : {}
   }
   const effect = load(self, id, { lease, begun })
   const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
@@ -148,7 +147,7 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
     case "refreshAhead":
       return Cached.refreshAhead(effect, keyOf(world.config, id), { ...base, refreshAfter: ttl / 4 })
     case "failover":
-      return Cached.failover(effect, keyOf(world.config, id), base)
+      return Cached.failover(effect, keyOf(world.config, id), { ...base, fallbackOn: "all" })
     case "refresh":
       return CachePolicy.refresh(Cached.ttl(effect, keyOf(world.config, id), base))
   }
@@ -221,7 +220,7 @@ const readMany = (
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy })
+    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy, fallbackOn: "all" })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(

@@ -92,7 +92,7 @@ const timed = [
 ] as const
 same<ReturnType<(typeof timed)[number]>, TimedOut>(true)
 
-// What cannot fail, or not before its timeout, need not name outages.
+// A lookup that cannot fail, or only by a timeout, need not name outages.
 Cached.fn(toKey, sure, { strategy: "softTtl", ...soft })
 Cached.fn((id: number) => `user:${id}`, (id) => sure(id), { strategy: "softTtl", ...soft, timeout: "1 second" })
 Cached.fn(toKey, untagged, { strategy: "softTtl", ...soft, fallbackOn: "all" })

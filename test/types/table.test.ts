@@ -67,7 +67,7 @@ const forms: { readonly [name: string]: Form } = {
   "stream, first, class": ofFunction("Cached.stream(rows, ada")
 }
 
-/** What does not apply: a stream's functions get a summary of it, and a resolver takes no `timeout`. */
+/** Whether a mistake can be made in a form: a stream's functions get a summary, and a resolver takes no `timeout`. */
 const isOf = (form: string, name: string): boolean =>
   !(form.startsWith("stream") && name === "storeIf gives a string") && !(form === "resolver" && name === "timeuot")
 

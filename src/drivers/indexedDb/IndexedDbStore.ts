@@ -149,7 +149,7 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
 const over = (self: IndexedDb): Store.Store =>
   Store.complete({
     name: storeName,
-    capabilities: { shared: true, changes: self.channel !== undefined },
+    capabilities: { shared: true, changes: self.channel !== undefined, dependencies: true },
     get: Entries.get(self),
     getMany: Entries.getMany(self),
     set: Entries.set(self),

@@ -30,7 +30,7 @@ export const getMany = (self: IndexedDb): Store["getMany"] => (ids) =>
 export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
   refusal(self, "set", id, entry) ?? telling(
     self,
-    changeOf(id),
+    endOf(id),
     writing(self, "set", allTables, async (transaction, now) => {
       if (condition !== undefined) {
         const stored = await Entries.readable(transaction, id)
@@ -38,6 +38,7 @@ export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
       }
       await Leases.update(transaction, id, (leases) => leases.end(id))
       await Entries.put(transaction, id, entry, { maxSize: self.maxSize, now })
+      await Markers.endOfId(transaction, id)
       return true
     })
   )
@@ -45,15 +46,16 @@ export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
 export const remove = (self: IndexedDb): Store["remove"] => (id) =>
   telling(
     self,
-    changeOf(id),
+    endOf(id),
     writing(self, "remove", allTables, async (transaction, now) => {
       const stored = await Entries.readable(transaction, id)
       const wasLive = isLive(stored, now, await tagsOf(transaction, stored))
       await Leases.update(transaction, id, (leases) => leases.end(id))
+      await Markers.endOfId(transaction, id)
       return await Entries.remove(transaction, id) && wasLive
     }),
     // Reports the id even if no entry was found: other tabs may have a copy of an entry that the browser removed.
-    () => changeOf(id)
+    () => endOf(id)
   )
 
 export const touch = (self: IndexedDb): Store["touch"] => (id, options) =>
@@ -87,6 +89,9 @@ export const refusal = ({ maxValue }: IndexedDb, operation: "set" | "commit", id
     : Effect.fail(tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] }))
 
 export const changeOf = (id: string): ReadonlyArray<Change> => [{ _tag: "Changed", id }]
+
+/** A change that also ends the markers of the id. */
+const endOf = (id: string): ReadonlyArray<Change> => [{ _tag: "Changed", id, endsMarkers: true }]
 
 const tagsOf = (transaction: Transaction, stored: Stored | undefined) =>
   Markers.versionsOf(transaction, stored?.meta.tags.map(({ tag }) => tag) ?? [])

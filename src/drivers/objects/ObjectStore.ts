@@ -64,8 +64,7 @@ export interface Options extends BucketOptions {
  * const store = ObjectStore.make({
  *   bucket: "cache",
  *   region: "eu-central-1",
- *   accessKeyId: "AKIA...",
- *   secretAccessKey: Redacted.make("secret")
+ *   credentials: { accessKeyId: "AKIA...", secretAccessKey: Redacted.make("secret") }
  * })
  * const program = Effect.flatMap(store, (store) => store.increment("visits", 1))
  * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(FetchHttpClient.layer)))
@@ -99,8 +98,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, H
  * const store = ObjectStore.layer({
  *   bucket: "cache",
  *   endpoint: "http://127.0.0.1:9000",
- *   accessKeyId: "minio",
- *   secretAccessKey: Redacted.make("secret")
+ *   credentials: { accessKeyId: "minio", secretAccessKey: Redacted.make("secret") }
  * }).pipe(Layer.provide(FetchHttpClient.layer))
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isWellFormed } from "../../internal/codec/bytes.ts"
 import * as Defaults from "../../internal/defaults/objects.ts"
-import { positiveMillis, refuseUndefined, refuseUnless } from "../../internal/options/options.ts"
+import { refuseUndefined, refuseUnless } from "../../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
 import * as Ttl from "../../Ttl.ts"
 
@@ -29,18 +29,11 @@ export interface BucketOptions {
   readonly endpoint?: string
   /** The region of the bucket. @default `us-east-1` */
   readonly region?: string | undefined
-  /** The name of the key with which requests are signed. @default none: `credentials` gives it */
-  readonly accessKeyId?: string | undefined
-  /** The secret of the key. @default none: `credentials` gives it */
-  readonly secretAccessKey?: Redacted.Redacted<string> | undefined
-  /** The session token of a temporary key. @default none */
-  readonly sessionToken?: Redacted.Redacted<string> | undefined
   /**
-   * Reads the key, in place of the three options above. It runs at the start, and again when the server says that the
-   * key has expired.
-   * @default none
+   * The key with which requests are signed, or an Effect that reads it. It runs at the start, and again when the server
+   * says that the key has expired.
    */
-  readonly credentials?: Effect.Effect<Credentials, unknown> | undefined
+  readonly credentials: Credentials | Effect.Effect<Credentials, unknown>
   /**
    * The first part of the names of all objects. Caches with the same prefix share their entries. No other program may
    * write below it.
@@ -49,21 +42,15 @@ export interface BucketOptions {
   readonly prefix?: string | undefined
   /** The largest value to store. @default 4 MiB */
   readonly maxValue?: SizeInput | undefined
-  /** How long the server may take to answer one request. @default 10 seconds */
-  readonly requestTimeout?: Ttl.Input | undefined
 }
 
 export const bucketOptions = [
   "bucket",
   "endpoint",
   "region",
-  "accessKeyId",
-  "secretAccessKey",
-  "sessionToken",
   "credentials",
   "prefix",
-  "maxValue",
-  "requestTimeout"
+  "maxValue"
 ] as const
 
 export interface Config {
@@ -83,7 +70,7 @@ export interface Config {
 
 /** Messages quote no option, because secrets are easily put into the wrong one. */
 export const configOf = (what: string, options: BucketOptions, tagMillis: number): Config => {
-  const { bucket, maxValue, prefix = Defaults.prefix, region = Defaults.region, requestTimeout } = options
+  const { bucket, maxValue, prefix = Defaults.prefix, region = Defaults.region } = options
   refuseUnless(
     typeof bucket === "string" && /^[a-z\d][\w.-]{1,61}[a-z\d]$/i.test(bucket) && !bucket.includes(".."),
     `${what} needs a "bucket": its name, of 3 to 63 letters, digits, dots and dashes`
@@ -102,13 +89,10 @@ export const configOf = (what: string, options: BucketOptions, tagMillis: number
     bucket,
     url: `${endpointOf(what, options.endpoint ?? `https://s3.${region}.amazonaws.com`)}/${bucket}`,
     region,
-    credentials: credentialsOf(what, options),
-    isRenewable: options.credentials !== undefined,
+    ...keyOf(what, options.credentials),
     prefix,
     maxValue: maxValue === undefined ? Defaults.maxValue : sizeAboveZero("maxValue", maxValue),
-    requestMillis: requestTimeout === undefined
-      ? Defaults.requestMillis
-      : positiveMillis(`${what}: "requestTimeout"`, requestTimeout),
+    requestMillis: Defaults.requestMillis,
     tagMillis
   }
 }
@@ -127,21 +111,15 @@ const endpointOf = (what: string, endpoint: unknown): string => {
   return url.href.replace(/\/+$/, "")
 }
 
-const credentialsOf = (
+const keyOf = (
   what: string,
-  { accessKeyId, credentials, secretAccessKey, sessionToken }: BucketOptions
-): Effect.Effect<Credentials, unknown> => {
-  if (credentials !== undefined) {
-    refuseUnless(Effect.isEffect(credentials), `${what}: "credentials" must be an Effect that reads a key`)
-    refuseUnless(
-      accessKeyId === undefined && secretAccessKey === undefined && sessionToken === undefined,
-      `${what} takes "credentials", or "accessKeyId" and "secretAccessKey", but not both`
-    )
-    return credentials
-  }
+  credentials: BucketOptions["credentials"] | undefined
+): Pick<Config, "credentials" | "isRenewable"> => {
+  if (Effect.isEffect(credentials)) return { credentials, isRenewable: true }
+  const { accessKeyId, secretAccessKey, sessionToken } = (credentials ?? {}) as Partial<Credentials>
   refuseUnless(
     typeof accessKeyId === "string" && accessKeyId !== "",
-    `${what} needs an "accessKeyId" and a "secretAccessKey", or "credentials"`
+    `${what} needs "credentials": an "accessKeyId" and a "secretAccessKey", or an Effect that reads them`
   )
   refuseUnless(
     Redacted.isRedacted(secretAccessKey),
@@ -151,7 +129,7 @@ const credentialsOf = (
     sessionToken === undefined || Redacted.isRedacted(sessionToken),
     `${what}: "sessionToken" must be Redacted.make(token)`
   )
-  return Effect.succeed({ accessKeyId, secretAccessKey, sessionToken })
+  return { credentials: Effect.succeed({ accessKeyId, secretAccessKey, sessionToken }), isRenewable: false }
 }
 
 /** For how long versions of tags are trusted: not at all by default. */

@@ -11,7 +11,6 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import * as Cached from "../../Cached.ts"
-import { type FallbackOptions, fallbackOptions, type ReadOptions, readOptions } from "../../cached/options.ts"
 import type * as CacheKey from "../../CacheKey.ts"
 import {
   checkOptions,
@@ -28,7 +27,7 @@ import { strategyLike } from "../client/options.ts"
 import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
-const conditions = ["when", "storeIf", "storeFailures"] as const
+const ofReads = ["when", "storeIf", "storeFailures", "fallbackOn"] as const
 
 /**
  * The options of an annotation.
@@ -36,7 +35,7 @@ const conditions = ["when", "storeIf", "storeFailures"] as const
  * @since 0.1.0
  */
 export interface EndpointOptions<in Req = any, in out Val = any>
-  extends Pick<ReadOptions<Val, any, any>, typeof conditions[number]>, FallbackOptions
+  extends Pick<Cached.ReadOptions<Val, any, any> & Cached.FallbackOptions, typeof ofReads[number]>
 {
   /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
   readonly strategy?: Strategy<any, any, any> | undefined
@@ -57,9 +56,13 @@ export interface EndpointOptions<in Req = any, in out Val = any>
 
 const parts = ["params", "query", "headers", "payload"]
 
+const checkedByCached = () => {}
+
 const checks: Checks<EndpointOptions> = {
-  ...Struct.pick(readOptions, conditions),
-  ...fallbackOptions,
+  when: checkedByCached,
+  storeIf: checkedByCached,
+  storeFailures: checkedByCached,
+  fallbackOn: checkedByCached,
   strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
   shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
@@ -120,12 +123,16 @@ export const callsOf = (
   if (strategy === undefined) return undefined
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
-  if (isStream) {
-    within(`HttpCache.Endpoint of "${name}"`, () => Cached.stream(Stream.empty, name, { strategy } as never))
-  }
+  const read = { ...Struct.pick(annotation, ofReads), strategy }
+  within(
+    `HttpCache.Endpoint of "${name}"`,
+    () =>
+      isStream
+        ? Cached.stream(Stream.empty, name, read as never)
+        : Cached.fn(() => name, () => Effect.void, read as never)
+  )
   const optionsOf = (request: object) => ({
-    ...Struct.pick(annotation, [...conditions, "fallbackOn"]),
-    strategy,
+    ...read,
     tags: (exit: Exit.Exit<unknown, unknown>) => {
       const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
         ? []

@@ -75,8 +75,7 @@ const program = Effect.gen(function*() {
   const options: ObjectStore.Options = {
     bucket: "cache",
     endpoint,
-    accessKeyId: key.accessKeyId,
-    secretAccessKey: Redacted.make(key.secret),
+    credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) },
     prefix: "bench",
     tagStaleness: "5 seconds"
   }

@@ -15,12 +15,9 @@ import { type Asked, clientOf, type Given, key, listen, make, refuse, type S3 } 
 
 const secret = Redacted.make(key.secret)
 
-const options = (s3: S3): ObjectStore.Options => ({
-  bucket: s3.bucket,
-  endpoint: "http://s3.test",
-  accessKeyId: key.accessKeyId,
-  secretAccessKey: secret
-})
+const credentials = { accessKeyId: key.accessKeyId, secretAccessKey: secret }
+
+const options = (s3: S3): ObjectStore.Options => ({ bucket: s3.bucket, endpoint: "http://s3.test", credentials })
 
 const open = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
   ObjectStore.make({ ...options(s3), ...more }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
@@ -143,11 +140,15 @@ describe("opening", () => {
       const s3 = make()
       expect(yield* message(s3, { bucket: "another" })).toMatch(/^Unsupported: .*no bucket "another": create it/)
       expect(yield* message(s3, { region: "eu-west-1" })).toMatch(/^Unsupported: .*set region to "us-east-1"/)
-      expect(yield* message(s3, { accessKeyId: "AKIDOTHER" })).toMatch(/^Denied: .*does not know the accessKeyId/)
-      const wrong = { secretAccessKey: Redacted.make("wrong") }
+      expect(yield* message(s3, { credentials: { ...credentials, accessKeyId: "AKIDOTHER" } })).toMatch(
+        /^Denied: .*does not know the accessKeyId/
+      )
+      const wrong = { credentials: { ...credentials, secretAccessKey: Redacted.make("wrong") } }
       expect(yield* message(s3, wrong)).toMatch(/^Denied: .*check the secretAccessKey/)
       s3.keys.set("AKIDOLD", "expired")
-      expect(yield* message(s3, { accessKeyId: "AKIDOLD" })).toMatch(/^Denied: .*expired: give credentials/)
+      expect(yield* message(s3, { credentials: { ...credentials, accessKeyId: "AKIDOLD" } })).toMatch(
+        /^Denied: .*expired: give credentials/
+      )
       s3.before = () => refuse(403, "AccessDenied", `<Message>${key.secret}</Message>`)
       expect(yield* message(s3)).toMatch(/^Denied: .*needs s3:GetObject, .*s3:ListBucket on cache/)
       s3.before = ({ method }) => method === "PUT" ? refuse(403, "AccessDenied") : undefined
@@ -184,7 +185,10 @@ describe("opening", () => {
           })
         )
       )
-      const store = ObjectStore.make({ ...options(make()), sessionToken: Redacted.make("a token") })
+      const store = ObjectStore.make({
+        ...options(make()),
+        credentials: { ...credentials, sessionToken: Redacted.make("a token") }
+      })
       const exit = yield* Effect.exit(Effect.provideService(store, HttpClient.HttpClient, client))
       const text = Cause.pretty((exit as Exit.Failure<never, never>).cause)
       expect(text).toContain("cannot be reached: ECONNREFUSED")
@@ -264,13 +268,13 @@ describe("opening", () => {
       expect(refusal({ prefix })).toContain("\"prefix\" must be")
     }
     for (const region of ["", "a b", "a/b", 5]) expect(refusal({ region })).toContain("\"region\" must be")
-    expect(refusal({ accessKeyId: undefined })).toContain("accessKeyId")
-    expect(refusal({ secretAccessKey: key.secret })).toContain("Redacted.make")
-    expect(refusal({ sessionToken: key.secret })).toContain("Redacted.make")
-    expect(refusal({ credentials: Effect.succeed(1) })).toContain("but not both")
-    expect(refusal({ credentials: 1 })).toContain("must be an Effect")
+    for (const given of [undefined, 1, {}, { ...credentials, accessKeyId: undefined }]) {
+      expect(refusal({ credentials: given })).toContain("accessKeyId")
+    }
+    for (const name of ["secretAccessKey", "sessionToken"]) {
+      expect(refusal({ credentials: { ...credentials, [name]: key.secret } })).toContain("Redacted.make")
+    }
     expect(refusal({ maxValue: 0 })).toContain("maxValue")
-    expect(refusal({ requestTimeout: 0 })).toContain("requestTimeout")
     expect(refusal({ tagStaleness: "forever" })).toContain("tagStaleness")
   })
 })
@@ -404,8 +408,7 @@ describe("a server in trouble", () => {
           sessionToken: Redacted.make("token")
         }
       })
-      const none = { accessKeyId: undefined, secretAccessKey: undefined }
-      const store = yield* open(s3, { ...none, credentials })
+      const store = yield* open(s3, { credentials })
       yield* store.set("id", entry(1))
       expect(reads).toBe(1)
       s3.keys.set("one", "expired")
@@ -415,7 +418,7 @@ describe("a server in trouble", () => {
       const error = yield* Effect.flip(store.get("id", []))
       expect([error.reason, error.message]).toEqual(["Denied", expect.stringContaining("gave no newer one")])
       for (const wrong of [Effect.fail("secret"), Effect.succeed({ accessKeyId: "one" })]) {
-        const refused = yield* Effect.flip(open(s3, { ...none, credentials: wrong as never }))
+        const refused = yield* Effect.flip(open(s3, { credentials: wrong as never }))
         expect([refused.reason, String(refused)]).toEqual(["Denied", expect.stringContaining("credentials")])
       }
     }))
@@ -606,8 +609,7 @@ describe("CacheLayer.objects and URLs", () => {
       CacheLayer.objects({
         bucket: s3.bucket,
         endpoint: server.endpoint,
-        accessKeyId: key.accessKeyId,
-        secretAccessKey: secret,
+        credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secret },
         prefix: "a b/ü&",
         ...more
       })
@@ -631,8 +633,8 @@ describe("CacheLayer.objects and URLs", () => {
     )
     const url = `s3://cache/a%20b/%C3%BC&?endpoint=${
       encodeURIComponent(server.endpoint)
-    }&accessKeyId=${key.accessKeyId}`
-    const env = { CACHE_URL: url, CACHE_SECRET_ACCESS_KEY: key.secret }
+    }&credentials.accessKeyId=${key.accessKeyId}`
+    const env = { CACHE_URL: url, CACHE_CREDENTIALS_SECRET_ACCESS_KEY: key.secret }
     const configured = Effect.provide(answer(5), CacheConfig.layer("CACHE", { default: "memory:" })).pipe(
       Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
     )
@@ -652,8 +654,7 @@ describe("CacheLayer.objects and URLs", () => {
     const layer = CacheLayer.objects({
       bucket: s3.bucket,
       endpoint: server.endpoint,
-      accessKeyId: key.accessKeyId,
-      secretAccessKey: secret,
+      credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secret },
       maxStaleness: "1 second",
       storeTimeout: "10 seconds"
     })

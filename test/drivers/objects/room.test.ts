@@ -6,6 +6,8 @@ import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
+import { open as openConfigured } from "../../../src/drivers/objects/open.ts"
+import { configOf } from "../../../src/drivers/objects/options.ts"
 import { lifeOfSize, sizeFor } from "../../../src/drivers/objects/store/life.ts"
 import { oldest } from "../../../src/internal/defaults/objects.ts"
 import { pauseMillis, tidyMillis, turnMillis } from "../../../src/internal/defaults/room.ts"
@@ -19,15 +21,22 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
+const credentials = { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) }
+
 const openOver = (client: HttpClient.HttpClient, more: Partial<ObjectStore.Options> = {}) =>
   ObjectStore.make({
     bucket: "cache",
     endpoint: "http://s3.test",
-    accessKeyId: key.accessKeyId,
-    secretAccessKey: Redacted.make(key.secret),
+    credentials,
     prefix: "x",
     ...more
   }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+
+/** A store whose server may take hours to answer one request. */
+const patient = (client: HttpClient.HttpClient) => {
+  const config = configOf("test", { bucket: "cache", endpoint: "http://s3.test", credentials, prefix: "x" }, 0)
+  return Effect.provideService(openConfigured({ ...config, requestMillis: hour }), HttpClient.HttpClient, client)
+}
 
 const open = (s3: S3, more?: Partial<ObjectStore.Options>) => openOver(clientOf(s3), more)
 
@@ -184,7 +193,7 @@ describe("a clean-up", () => {
       const client = HttpClient.make((request, url) =>
         isStopping && url.search.includes("list-type") && stopped++ === 0 ? Effect.never : plain.execute(request)
       )
-      const [one] = yield* Effect.all(Array.from({ length: 2 }, () => openOver(client, { requestTimeout: "1 hour" })))
+      const [one] = yield* Effect.all(Array.from({ length: 2 }, () => patient(client)))
       yield* one!.set("short", living(1, 500, minute))
       yield* cleanedUp(requests)
       yield* almostADay
@@ -366,8 +375,7 @@ describe("an era", () => {
         const options = {
           bucket: s3.bucket,
           endpoint: server.endpoint,
-          accessKeyId: key.accessKeyId,
-          secretAccessKey: Redacted.make(key.secret)
+          credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) }
         }
         const entries = Array.from({ length: 8000 }, (_, i) => [`e${i}`, "former"] as const)
         const near = Layer.effect(

@@ -11,8 +11,7 @@ const over = (s3: S3) =>
   ObjectStore.make({
     bucket: s3.bucket,
     endpoint: "http://s3.test",
-    accessKeyId: key.accessKeyId,
-    secretAccessKey: Redacted.make(key.secret),
+    credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) },
     prefix: "a b/é&<"
   }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
 

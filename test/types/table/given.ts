@@ -1,4 +1,4 @@
-/** What the uses in the table of mistakes are made of. It contains no mistake. */
+/** The parts of the uses in the table of mistakes. This file contains no mistake. */
 import { type Effect, type Exit, type RequestResolver, Schema, type Stream } from "effect"
 import { CacheKey } from "effect-cached"
 

@@ -1,6 +1,7 @@
 /** Reads, writes and evicts entries of the database inside a transaction. */
 import type { Meta, Stored } from "../../../CacheEntry.ts"
 import type { Transaction } from "../database.ts"
+import * as Markers from "./markers.ts"
 import * as Numbers from "./numbers.ts"
 
 /** The approximate size of an entry in bytes, without its payload, id and tags. */
@@ -70,6 +71,7 @@ export const clear = async (transaction: Transaction): Promise<void> => {
   for (const table of ["entries", "payloads", "leases", "counters"] as const) {
     await transaction.objectStore(table).clear()
   }
+  await Markers.endOfIds(transaction)
   await transaction.objectStore("numbers").delete("size")
 }
 

@@ -1,5 +1,6 @@
 /** Reads and changes tag markers of the database inside a transaction. */
 import { markersKept } from "../../../internal/defaults/stores.ts"
+import { ofGroup, ofId, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { nextVersion } from "../../../internal/store/markers/markers.ts"
 import type { InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import type { Transaction } from "../database.ts"
@@ -46,6 +47,18 @@ export const invalidate = async (
     await table.put({ version: nextVersion((await table.get(tag))?.version, mode, newVersion), seq }, tag)
   }
   return await dropMarkers(transaction)
+}
+
+/** Deletes the markers that stand for an id and its group, so entries that depend on them are invalid. */
+export const endOfId = async (transaction: Transaction, id: string): Promise<void> => {
+  for (const tag of tagsOfId(id)) await transaction.objectStore("markers").delete(tag)
+}
+
+/** Deletes the markers that stand for ids and their groups. */
+export const endOfIds = async (transaction: Transaction): Promise<void> => {
+  for (const kind of [ofId, ofGroup]) {
+    await transaction.objectStore("markers").delete(IDBKeyRange.bound(kind, `${kind}\uffff`))
+  }
 }
 
 const dropMarkers = async (transaction: Transaction): Promise<ReadonlyArray<string>> => {
