@@ -42,7 +42,7 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   return chart([
     { name: "LRU", points: lru.results.map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio })) },
     {
-      name: "Cached.curve",
+      name: "curve of Cached.stats",
       points: points.filter(({ capacity }) => capacity >= first && capacity <= last)
         .map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio }))
     }

@@ -1,4 +1,4 @@
-/** `Cached.curve`: what the hit ratio would be at other capacities, beside what it is. */
+/** `curve` of `Cached.stats`: what the hit ratio would be at other capacities, beside what it is. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"

@@ -1,4 +1,4 @@
-/** `Cached.eventsOf`: only the kinds that a subscriber names, and the kinds that are rare. */
+/** `of` of `Cached.events`: only the kinds that a subscriber names, and the kinds that are rare. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { Cached, type CacheEvent, CacheLayer, Caching } from "effect-cached"

@@ -103,6 +103,6 @@ it.effect("there are none where nothing is in memory", () =>
   }))
 
 it.each([0, -1, 1.5, NaN, 1001, "5" as never])("a count of %s is a CacheConfigError", (count) => {
-  expect(() => Cached.ranking("hot", count)).toThrow("count of Cached.hottest must be a whole number from 1 to 1000")
-  expect(() => Cached.ranking("cold", count)).toThrow("Cached.coldest")
+  expect(() => Cached.ranking("hot", count)).toThrow("count of Cached.ranking must be a whole number from 1 to 1000")
+  expect(() => Cached.ranking("cold", count)).toThrow("Cached.ranking")
 })

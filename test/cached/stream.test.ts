@@ -808,7 +808,7 @@ describe("Cached.stream over a store", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("CachePolicy.readOnly: the origin runs again too, and nothing is stored", () =>
+    it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {

@@ -612,6 +612,25 @@ export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ tag: "t" }, { mode: "soft" })
 ]
 export const each = Effect.forEach(["a", "b"], Cached.invalidate)
+const removedEach = Effect.forEach(["a", "b"], Cached.remove)
+same<typeof removedEach, Effect.Effect<Array<boolean>, never, Cache>>(true)
+const removedMany = Cached.remove(["a", new Today({ id: "x" })])
+same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
+const removedMatching = Cached.remove({ matching: "a*" })
+same<typeof removedMatching, Effect.Effect<number, StoreError, Cache>>(true)
+export const softly: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
+  Cached.invalidate("a", { mode: "soft" }),
+  Cached.invalidate(["a", { tag: "t" }, { where: [Page, { page: 1 }] }], { mode: "soft" }),
+  Cached.invalidate({ matching: "a*" }, { onProgress: ({ scanned }) => Effect.log(scanned) }),
+  Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }, { mode: "soft" })),
+  Cached.invalidateAfter(Effect.void, ["a", { all: Page }], { mode: "soft" })
+]
+// @ts-expect-error a class is no target
+Cached.invalidate(Page)
+// @ts-expect-error there is no such option
+Cached.invalidate("a", { mod: "soft" })
+// @ts-expect-error the effect is awaited by its caller, who sees no progress
+Cached.invalidateAfter(Effect.void, "a", { onProgress: () => Effect.void })
 
 // @ts-expect-error a condition is true or left out
 Cached.set("k", 1, { ifAbsent: false })
