@@ -614,8 +614,8 @@ export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
 export const each = Effect.forEach(["a", "b"], Cached.invalidate)
 const removedEach = Effect.forEach(["a", "b"], Cached.remove)
 same<typeof removedEach, Effect.Effect<Array<boolean>, never, Cache>>(true)
-const removedMany = Cached.remove(["a", new Today({ id: "x" })])
-same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
+const removedList = Cached.remove(["a", new Today({ id: "x" })])
+same<typeof removedList, Effect.Effect<number, never, Cache>>(true)
 const removedMatching = Cached.remove({ matching: "a*" })
 same<typeof removedMatching, Effect.Effect<number, StoreError, Cache>>(true)
 export const softly: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
