@@ -52,7 +52,10 @@ const forecast = Cached.fn(Forecast, ({ city }) => Effect.succeed(city.length + 
 /** The operator also says how long forecasts are kept, and changes it while the program runs. */
 const profiled = Effect.gen(function*() {
   const life = Effect.map(
-    Effect.andThen(forecast({ city: "Oslo" }), Cached.expiresIn(forecast.key({ city: "Oslo" }))),
+    Effect.andThen(
+      forecast({ city: "Oslo" }),
+      Effect.map(Cached.getEntry(forecast.key({ city: "Oslo" })), Option.map(({ expiresIn }) => expiresIn))
+    ),
     (left) => `${Math.round(Duration.toMinutes(Option.getOrThrow(left)))} minutes`
   )
   yield* Console.log(`CACHE_PROFILES_FORECAST_TTL=10m: forecasts are kept for ${yield* life}, not for a day`)

@@ -5,7 +5,8 @@
  * of them and a database another, and the encrypted one shows nothing. The second read of each comes from its file.
  */
 import { Console, Effect, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"

@@ -56,7 +56,7 @@ const program = (name: string) =>
   Effect.gen(function*() {
     const before = loads
     const [apple, pear] = yield* Effect.all([price({ article: "apple" }), price({ article: "pear" })])
-    const visits = yield* Cached.increment("visits")
+    const visits = yield* Cached.counter("visits").increment()
     yield* Console.log(
       `${name}: ${apple.cents} and ${pear.cents} cents, ${loads - before} loads, visit ${visits}, ` +
         `${yield* Cached.size} entries`
@@ -69,6 +69,6 @@ const run = <A, E>(effect: Effect.Effect<A, E, Layer.Success<typeof storage>>) =
 
 await run(Effect.andThen(Cached.clear, program("first run")))
 await run(program("after a restart"))
-await run(Effect.andThen(Cached.invalidateTag("prices"), program("after an invalidation")))
+await run(Effect.andThen(Cached.invalidate({ tag: "prices" }), program("after an invalidation")))
 await run(Cached.clear)
 rmSync(folder, { recursive: true })

@@ -61,7 +61,7 @@ const all = Schema.Union([
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ * import { CacheEventSchema } from "effect-cached/schemas"
  *
  * const event = { _tag: "Waited", id: "User:1", keyClass: "User", millis: 3 } as const
  * const json = Schema.encodeSync(CacheEventSchema.CacheEvent)(event)
@@ -85,9 +85,9 @@ export const CacheEvent: Schema.Codec<Event.CacheEvent, typeof all.Encoded> =
  * import { DateTime, Effect, Fiber, Stream } from "effect"
  * import { Ndjson } from "effect/encoding"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ * import { CacheEventSchema } from "effect-cached/schemas"
  *
- * const lines = Cached.eventsOf(["Miss", "Load"]).pipe(
+ * const lines = Cached.events({ of: ["Miss", "Load"] }).pipe(
  *   Stream.mapEffect((event) => Effect.map(DateTime.now, (time) => ({ time, cache: "pages", event }))),
  *   Stream.take(1),
  *   Stream.pipeThroughChannel(Ndjson.encodeSchemaString(CacheEventSchema.Recorded)())

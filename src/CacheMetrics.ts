@@ -53,8 +53,7 @@ const checks: Checks<Options> = {
  * ```ts
  * import { Effect } from "effect"
  * import { PrometheusMetrics } from "effect/observability"
- * import { Cached, CacheLayer } from "effect-cached"
- * import * as CacheMetrics from "effect-cached/CacheMetrics"
+ * import { Cached, CacheLayer, CacheMetrics } from "effect-cached"
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const program = Effect.andThen(Effect.all([answer, answer, answer]), PrometheusMetrics.format())

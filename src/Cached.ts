@@ -5,12 +5,10 @@
  */
 export * from "./cached/bulk.ts"
 export {
-  expiresIn,
   type FoundEntry,
   getEntry,
   getOption,
   has,
-  remove,
   set,
   type SetCondition,
   type SetOptions,
@@ -21,7 +19,7 @@ export type { BareCombinator, Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"
-export { detect, detectWith, events, eventsOf, eventsWith, onRemoval, type ValueOptions } from "./cached/events.ts"
+export { detect, type DetectOptions, events, type EventsOptions, onRemoval } from "./cached/events.ts"
 export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
@@ -29,11 +27,10 @@ export * from "./cached/logEvents.ts"
 export * from "./cached/make.ts"
 export * from "./cached/matching.ts"
 export type { FallbackOptions, Inherit, ReadDefaults, ReadOptions } from "./cached/options.ts"
-export { coldest, hottest } from "./cached/ranking.ts"
+export { ranking } from "./cached/ranking.ts"
+export { remove } from "./cached/remove.ts"
 export * from "./cached/resolver.ts"
-export * from "./cached/storeTimings.ts"
 export { stream, type StreamEnd, type StreamOptions } from "./cached/stream.ts"
-export * from "./cached/tapStore.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export { traceReads } from "./cached/traceReads.ts"
 export * from "./cached/transform.ts"

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import type { CacheConfigError } from "./CacheError.ts"
 import type { RemovalCause } from "./CacheEvent.ts"
 import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults/options.ts"
@@ -39,10 +40,12 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly weight: number
   /** The same counters for each key class. Operations on string keys, or without a key, count only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
+  /** Gets the hit ratios at other capacities. Fails without the layer's option `curve: true`. Not enumerable. */
+  readonly curve: Effect.Effect<Curve, CacheConfigError>
 }
 
 /**
- * The hit ratios that the memory tier would have had at other capacities, as returned by `Cached.curve`.
+ * The hit ratios that the memory tier would have had at other capacities, as returned by the `curve` of `Cached.stats`.
  * @category models
  * @since 0.1.0
  */

@@ -36,7 +36,8 @@ export class Own implements Eviction {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const hitsOf = (eviction: Eviction.Eviction) =>
  *   Effect.gen(function*() {
@@ -64,7 +65,8 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
@@ -93,7 +95,8 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
@@ -122,7 +125,8 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   yield* Cached.setMany([["a", 1], ["b", 2]])
@@ -152,7 +156,8 @@ export const lru: Eviction = new Own("lru", makeLru)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
@@ -179,7 +184,8 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)

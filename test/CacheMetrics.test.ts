@@ -1,7 +1,8 @@
 /** Metrics: what is counted, which series there are, and when they leave. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Guard, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Guard, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
@@ -69,7 +70,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
             case "failover":
               return load.pipe(Cached.failover(key, { ...options, fallbackOn: "all" }))
             case "readOnly":
-              return CachePolicy.readOnly(load.pipe(Cached.ttl(key, options)))
+              return CachePolicy.disable("set")(load.pipe(Cached.ttl(key, options)))
             case "refresh":
               return CachePolicy.refresh(load.pipe(Cached.ttl(key, options)))
             default:
@@ -90,7 +91,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
             else if (what === "much later") yield* TestClock.adjust("50 seconds")
             else if (what === "fail" || what === "work") fails = what === "fail"
             else if (what === "invalidate") yield* Cached.invalidate(key)
-            else if (what === "soft") yield* Cached.invalidateTag("t", { mode: "soft" })
+            else if (what === "soft") yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
             else if (what === "forget") yield* Cached.remove(key)
             else {
               const once = what === "transaction"
@@ -160,7 +161,7 @@ describe("at each moment", () => {
             else if (what === "invalidate") yield* Cached.invalidate(key)
             else if (what === "clear") yield* Cached.clear
             else if (what === "tag" || what === "soft") {
-              yield* Cached.invalidateTag("t", { mode: what === "soft" ? "soft" : "hard" })
+              yield* Cached.invalidate({ tag: "t" }, { mode: what === "soft" ? "soft" : "hard" })
             } else yield* start(Cached.ttl(load(what === "slow" ? 5000 : 1), key, options))
             yield* settle
             yield* Cached.stats
@@ -209,7 +210,7 @@ describe("the series", () => {
         yield* user({ id: "secret key" })
         yield* user({ id: "secret key" })
         yield* Cached.set("another secret", "secret value")
-        yield* Cached.invalidateTag("secret tag")
+        yield* Cached.invalidate({ tag: "secret tag" })
         yield* Cached.invalidate("another secret")
         const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
         expect(lines).not.toContain("secret")
@@ -483,10 +484,10 @@ describe("the series", () => {
   it.effect("of transactions count each try, and an invalidation once, at its commit", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const invalidate = Effect.all([Cached.invalidateTag("t"), Cached.invalidate("k"), Cached.clear])
+        const invalidate = Effect.all([Cached.invalidate({ tag: "t" }), Cached.invalidate("k"), Cached.clear])
         yield* Effect.exit(Transaction.run(Effect.andThen(invalidate, Effect.fail("back"))))
         expect(nonzero(valuesOf(registry, "invalidations_total"))).toEqual({})
-        yield* Transaction.run(Transaction.run(Cached.invalidateTag("t")))
+        yield* Transaction.run(Transaction.run(Cached.invalidate({ tag: "t" })))
         yield* Transaction.run(Cached.invalidate("k"))
         yield* Transaction.run(Cached.clear)
         expect(nonzero(valuesOf(registry, "invalidations_total")))

@@ -8,10 +8,10 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
-  Store,
   Strategy,
   Transaction
 } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"

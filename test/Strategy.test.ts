@@ -1,7 +1,8 @@
 /** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit, Schema } from "effect"
-import { type CacheEntry, CacheError, Strategy } from "effect-cached"
+import { CacheError, Strategy } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 
 const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
 

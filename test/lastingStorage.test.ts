@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { markersKept } from "../src/internal/defaults/stores.ts"
@@ -115,10 +116,10 @@ for (const [name, make] of Object.entries(lasting)) {
       Effect.gen(function*() {
         for (
           const invalidate of [
-            Cached.invalidateAll(Item),
-            Cached.invalidateTag("t"),
-            Cached.invalidateTag("t", { mode: "soft" }),
-            Cached.invalidateWhere(Row, { table: "t" })
+            Cached.invalidate({ all: Item }),
+            Cached.invalidate({ tag: "t" }),
+            Cached.invalidate({ tag: "t" }, { mode: "soft" }),
+            Cached.invalidate({ where: [Row, { table: "t" }] })
           ]
         ) {
           const self = storage()
@@ -154,7 +155,7 @@ for (const [name, make] of Object.entries(lasting)) {
             expect(yield* Cached.size).toBe(2)
             const entries = yield* Stream.runCollect(Cached.entries())
             expect(Array.from(entries, ({ id }) => id.slice(0, 5)).toSorted()).toEqual(["tagge", "~Item"])
-            yield* Stream.runDrain(Cached.invalidateMatching("*"))
+            yield* Cached.invalidate({ matching: "*" })
             expect(yield* tagged).toBe("load 3")
             expect(Array.from(self.entries.keys()).filter((id) => id.startsWith("~:t:"))).toHaveLength(2)
             yield* Cached.clear

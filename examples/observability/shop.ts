@@ -1,6 +1,7 @@
 /** A shop in two replicas that share a store. Its products come from a slow origin; origin and store can be stopped. */
 import { type Context, Data, Effect, Fiber, Layer, Random, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Guard, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Guard, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
@@ -84,7 +85,7 @@ export const makeShop = Effect.gen(function*() {
     const loading = yield* Effect.forkChild(Effect.exit(product(last)))
     yield* Effect.sleep("10 millis")
     yield* Cached.invalidate(new Product({ id: last }))
-    yield* Cached.invalidateTag("sales")
+    yield* Cached.invalidate({ tag: "sales" })
     yield* Effect.exit(Transaction.run(Cached.set("sales", 1), { isolation: "fast" }))
     yield* Effect.exit(Guard.rateLimit(Effect.void, { key: "exports", limit: 2, window: "1 second" }))
     yield* Fiber.join(loading)

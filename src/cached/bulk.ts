@@ -9,7 +9,6 @@ import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
@@ -19,7 +18,8 @@ import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.
 import { checkFn, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { GivenStrategy, Infer, OptionsOf, Seen } from "./flat.ts"
-import { invalidateMany } from "./invalidation.ts"
+import { inTurns } from "./inTurns.ts"
+import { invalidate } from "./invalidation.ts"
 import type { Given, TimeoutError } from "./options.ts"
 import {
   type AnyKey,
@@ -140,59 +140,6 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
   throw mistake("Cached.setMany cannot set an element that is not a pair: pass a list of [key, value]")
 }
 
-/**
- * Removes the entries of several keys and returns how many of the keys had an entry.
- *
- * **When to use**
- *
- * Use for several known keys, if it matters how many of them had an entry.
- *
- * **Example** (Removing several entries)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.andThen(Cached.set("user:1", "Ada"), Cached.removeMany(["user:1", "user:2"]))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
- * ```
- *
- * @see `Cached.invalidateMany` for an invalidation without the count
- * @see `Cached.removeMatching` for keys that match a pattern
- * @category mutations
- * @since 0.1.0
- */
-export const removeMany = (keys: ListOf<AnyKey>): Effect.Effect<number, never, Caching> => {
-  requireList("Cached.removeMany", keys, "key")
-  return withCaching((caching, policy) => {
-    if (policy.disabled.has("remove")) return Effect.succeed(0)
-    const list = Array.from(keys)
-    const ids = new IdMap<string>(list.length)
-    const add = (key: AnyKey) => {
-      const id = idOf(key)
-      ids.set(id, id)
-    }
-    return inTurns(list, add, () => caching.perform(Operations.invalidate, ids.values()))
-  })
-}
-
-/** Converts each item of a copy of the list, such as a key to its id, for `use`. A long list yields to other fibers. */
-const inTurns = <A, B, C, E, R>(
-  items: Iterable<A>,
-  make: (item: A) => B,
-  use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
-): Effect.Effect<C, E, R> => {
-  // `slice` copies an array several times faster than `Array.from`, which calls the array's iterator.
-  const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
-  if (list.length <= chunk) {
-    const made: Array<B> = []
-    // Unlike `map`, the loop does not skip the holes of a sparse array, so they are refused like `undefined`.
-    for (const item of list) made.push(make(item))
-    return use(made)
-  }
-  return Effect.flatMap(Turns.map(list, make), use)
-}
-
 type Instance<C extends AnyClass> = InstanceType<C>
 
 /**
@@ -298,7 +245,7 @@ export const many = <
     key: keyOf,
     invalidate: (payloads: Iterable<unknown>) => {
       requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
-      return inTurns(payloads, keyOf, invalidateMany)
+      return inTurns(payloads, keyOf, (keys) => invalidate(keys))
     },
     refresh: (payloads: Iterable<unknown>) => Combine.refreshing(call(payloads))
   }) as never

@@ -216,7 +216,7 @@ export interface Annotations {
  *   Effect.tap(Cached.annotate({ tags: ["user:1", "user:2"], ttl: "1 minute" })),
  *   Cached.ttl("team", { ttl: "1 hour" })
  * )
- * const program = Effect.all([team, team, Cached.invalidateTag("user:2"), team])
+ * const program = Effect.all([team, team, Cached.invalidate({ tag: "user:2" }), team])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *

@@ -64,7 +64,7 @@ export interface ReadOptions<in out A, in out E, in K> {
    * this process loads on its own. Invalidations reach all processes in both cases.
    * @default `true` if the store is shared
    */
-  readonly lease?: boolean | undefined
+  readonly shareLoad?: boolean | undefined
   /**
    * Whether the caller waits until the store has acknowledged the write of the loaded value. If `false`, the write
    * continues in the background. Under `CachePolicy.strict`, the caller always waits.
@@ -167,10 +167,9 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
 
 const ofAllReads: Checks<Omit<ReadOptions<any, any, any>, OfOneRead>> = {
   retryAfter: duration("retryAfter"),
-  lease: optional((lease) => {
-    // The layer's option `lease` is a duration, so users may pass a duration to a read by mistake.
-    if (typeof lease === "boolean") return
-    throw mistake("lease must be true or false: its length is an option of the layer")
+  shareLoad: optional((shareLoad) => {
+    if (typeof shareLoad === "boolean") return
+    throw mistake("shareLoad must be true or false")
   }),
   waitForWrite: optional((waitForWrite) =>
     refuseUnless(typeof waitForWrite === "boolean", "waitForWrite must be true or false")
@@ -231,7 +230,7 @@ type OfOneRead = "when" | "storeIf" | "storeFailures" | "tags" | "inherit" | "ma
 
 /**
  * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
- * `fallbackOn`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
+ * `fallbackOn`, `copy`, `memoryTtl`, `minLoad`, `shareLoad` and `waitForWrite`.
  * @category options
  * @since 0.1.0
  */

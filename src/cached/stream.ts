@@ -48,7 +48,7 @@ const ofReads = [
   "storeFailures",
   "tags",
   "retryAfter",
-  "lease",
+  "shareLoad",
   "memoryTtl",
   "maxLoad",
   "minLoad",
@@ -68,7 +68,7 @@ export interface StreamOptions<in out E, in K> extends Pick<ReadOptions<StreamEn
   readonly maxBytes?: SizeInput | undefined
   /**
    * The longest time that a run of the source may take if its elements are to be stored: at most an hour. With
-   * `lease: true`, the run renews its lease for this time.
+   * `shareLoad: true`, the run renews its lease for this time.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
@@ -151,7 +151,8 @@ type OptionsFor<S, K, X, Self, E> =
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
  * - `strategy` is `"ttl"`, the default, `"untilInvalidated"` or `"softTtl"`. With `softTtl`, a consumer that has not
  *   received anything yet can fall back on the whole stale stream.
- * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, one process runs it.
+ * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs
+ *   it.
  *
  * **Example** (Reading a stream twice)
  *

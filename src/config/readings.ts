@@ -119,7 +119,7 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
     copy: names("structured", "freeze"),
     memoryTtl: duration,
     minLoad: duration,
-    lease: flag,
+    shareLoad: flag,
     waitForWrite: flag
   } satisfies Readings<Defaults>,
   maxLoad: duration,

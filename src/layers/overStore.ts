@@ -17,7 +17,7 @@ import { AsTier } from "./tiers.ts"
  *
  * **When to use**
  *
- * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Cached.tapStore`, or your own.
+ * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Store.tap`, or your own.
  *
  * **Example** (Reading every value from the store)
  *

@@ -3,10 +3,12 @@
  * same each time, so what differs afterwards has changed in `src/`.
  */
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
 import { Seed } from "../../src/internal/token.ts"
 import { chart } from "../../src/testing/internal/chart.ts"
+import * as Looking from "../support/looking.ts"
 import { type Trace, traces } from "./traces.ts"
 
 const policies = [Eviction.adaptive, Eviction.wTinyLfu, Eviction.s3Fifo, Eviction.lru]
@@ -24,7 +26,7 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
     (id) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" }),
     { discard: true }
   ).pipe(
-    Effect.andThen(Cached.curve),
+    Effect.andThen(Looking.curve),
     Effect.provide(
       CacheLayer.memory({ capacity: Math.round(trace.unique / 10), curve: true }).pipe(
         Layer.provide(Layer.succeed(Seed, () => Uint32Array.of(1, 2, 3, 4)))
@@ -35,7 +37,7 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   return chart([
     { name: "LRU", points: lru.results.map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio })) },
     {
-      name: "Cached.curve",
+      name: "curve of Cached.stats",
       points: points.filter(({ capacity }) => capacity >= first && capacity <= last)
         .map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio }))
     }

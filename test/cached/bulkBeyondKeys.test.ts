@@ -1,11 +1,13 @@
 /** A lookup of many that answers with a map: more keys than were asked for, and none that is newer is replaced. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { groups } from "../../src/internal/defaults/bounds.ts"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", {
@@ -114,7 +116,7 @@ describe("an unrequested answer", () => {
       const { users } = answering([2])
       yield* users(ids(1))
       expect(yield* Cached.getOption(key(2))).toEqual(Option.some("2#1"))
-      yield* Cached.invalidateWhere(User, { id: 2 })
+      yield* Cached.invalidate({ where: [User, { id: 2 }] })
       expect(yield* Cached.has(key(2))).toBe(false)
       yield* users(ids(5))
       yield* TestClock.adjust("1 hour")
@@ -126,9 +128,9 @@ describe("an unrequested answer", () => {
       expect(yield* meanwhile(Effect.void)).toBe("2#1")
       const invalidations = [
         Cached.invalidate(key(2)),
-        Cached.invalidateTag("users"),
-        Cached.invalidateAll(User),
-        Cached.invalidateWhere(User, { id: 2 }),
+        Cached.invalidate({ tag: "users" }),
+        Cached.invalidate({ all: User }),
+        Cached.invalidate({ where: [User, { id: 2 }] }),
         Cached.clear,
         Cached.invalidate({ matching: "~User@*" }),
         Effect.andThen(Cached.set(key(2), "x"), Cached.remove(key(2)))
@@ -194,7 +196,7 @@ describe("an unrequested answer", () => {
   it.effect("is not cached by a policy that does not write, by a strategy that does not store, or with stale parts", () =>
     Effect.gen(function*() {
       const { lookup, users } = answering([2])
-      yield* users(ids(1)).pipe(CachePolicy.readOnly)
+      yield* users(ids(1)).pipe(CachePolicy.disable("set"))
       yield* users(ids(1)).pipe(CachePolicy.bypass)
       yield* Cached.many(User, lookup, { ttl: () => 0 })(ids(1))
       yield* Cached.many(User, lookup, { ttl: "1 hour", when: () => false })(ids(1))
@@ -245,7 +247,7 @@ describe("an unrequested answer", () => {
       yield* Effect.gen(function*() {
         expect(yield* meanwhile(Effect.void)).toBe("2#1")
         yield* Cached.clear
-        for (const change of [Cached.invalidate(key(2)), Cached.invalidateTag("users"), Cached.clear]) {
+        for (const change of [Cached.invalidate(key(2)), Cached.invalidate({ tag: "users" }), Cached.clear]) {
           expect(yield* meanwhile(Effect.andThen(Effect.provide(change, other), TestClock.adjust("100 millis"))))
             .toBe(undefined)
           yield* Cached.clear
@@ -290,7 +292,7 @@ describe("in turns", () => {
         }
         yield* settle
         expect(reading.pollUnsafe()).toBeDefined()
-        expect(Option.map(yield* Cached.expiresIn(key(9)), Duration.toMinutes)).toEqual(Option.some(58))
+        expect(Option.map(yield* Looking.expiresIn(key(9)), Duration.toMinutes)).toEqual(Option.some(58))
       }).pipe(Effect.provide(over(fake, { storeTimeout: "1 minute" })))
     })))
 })

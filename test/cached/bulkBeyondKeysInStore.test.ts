@@ -1,7 +1,8 @@
 /** Answers beyond the asked keys, in the store: later processes have them, and no newer state is overwritten. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, type Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -92,17 +93,17 @@ describe.each(worlds)("over $name", ({ cache, isShared }) => {
         "old 3"
       ])
       // With the tags of its class.
-      yield* there(Cached.invalidateWhere(User, { id: 2 }))
+      yield* there(Cached.invalidate({ where: [User, { id: 2 }] }))
       const third = yield* process(layer)
       expect([yield* third(found(2)), yield* third(found(3))]).toEqual([undefined, "old 3"])
     }).pipe(Effect.scoped))
 
   const changes = [
     ["removed", Cached.invalidate(key(2)), undefined],
-    ["invalidated by its tag", Cached.invalidateTag("users"), undefined],
-    ["invalidated softly by its tag", Cached.invalidateTag("users", { mode: "soft" }), undefined],
-    ["invalidated by its field", Cached.invalidateWhere(User, { id: 2 }), undefined],
-    ["invalidated by its class", Cached.invalidateAll(User), undefined],
+    ["invalidated by its tag", Cached.invalidate({ tag: "users" }), undefined],
+    ["invalidated softly by its tag", Cached.invalidate({ tag: "users" }, { mode: "soft" }), undefined],
+    ["invalidated by its field", Cached.invalidate({ where: [User, { id: 2 }] }), undefined],
+    ["invalidated by its class", Cached.invalidate({ all: User }), undefined],
     ["cleared", Cached.clear, undefined],
     ["set", Cached.set(key(2), "new"), "new"],
     ["set and removed", Effect.andThen(Cached.set(key(2), "new"), Cached.remove(key(2))), undefined]
@@ -133,7 +134,7 @@ describe("between two steps of the store", () => {
   const steps = ["markers", "acquireMany", "commitMany"] as const
   const changes = [
     ["removed", Cached.invalidate(key(2))],
-    ["invalidated by its tag", Cached.invalidateTag("users")],
+    ["invalidated by its tag", Cached.invalidate({ tag: "users" })],
     ["cleared", Cached.clear]
   ] as const
 
@@ -229,7 +230,7 @@ it.effect("what is stored and valid stays, what is invalid or expired is replace
     yield* there(Cached.set(key(3), "expired", { ttl: "1 minute" }))
     yield* there(Effect.scoped(readOne([4], "invalid")))
     yield* settle
-    yield* there(Cached.invalidateWhere(User, { id: 4 }))
+    yield* there(Cached.invalidate({ where: [User, { id: 4 }] }))
     yield* TestClock.adjust("2 minutes")
     const here = yield* process(over({ layer }))
     yield* here(Cached.invalidate(key(1)))
@@ -319,7 +320,7 @@ describe("a store that is in trouble", () => {
       const here = yield* process(over({ layer }, { capacity: 100_000 }))
       for (let i = 0; i < 15; i++) {
         yield* here(readOne(Array.from({ length: 2000 }, (_, n) => 10_000 * (i + 1) + n)))
-        yield* here(Cached.invalidateWhere(User, { id: 1 }))
+        yield* here(Cached.invalidate({ where: [User, { id: 1 }] }))
       }
       yield* settle
       expect(asked).toBe(10)
@@ -395,7 +396,7 @@ it.effect("of a lookup that returns a list, the store is asked for no further ma
         const before = asked
         yield* here(plain([{ id: 2 }]))
         yield* here(plain([{ id: 3 }]))
-        yield* here(Cached.invalidateMany([1, 2, 3].map((id) => new Plain({ id }))))
+        yield* here(Cached.invalidate([1, 2, 3].map((id) => new Plain({ id }))))
         return asked - before
       })
     }

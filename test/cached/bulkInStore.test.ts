@@ -1,12 +1,14 @@
 /** The flights of a bulk call at the store: leases, renewals and results go in waves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { found, hour, idOf, key, over, payloads, process, read, sharedStore, take, User } from "../support/bulkCalls.ts"
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import * as Looking from "../support/looking.ts"
 
 /** With a timeout, each key has a flight from the beginning. */
 const ways = [{}, { timeout: "1 hour" }] as const
@@ -50,7 +52,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const reading = yield* start(here(read(300, Deferred.await(gate))))
       yield* settle
       yield* there(Cached.invalidate(key(3)))
-      yield* there(Cached.invalidateTag("user:299"))
+      yield* there(Cached.invalidate({ tag: "user:299" }))
       yield* there(Cached.set(key(5), "new"))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(reading)
@@ -263,7 +265,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       }
       yield* settle
       expect(reading.pollUnsafe()).toBeDefined()
-      const left = yield* here(Effect.forEach([0, 299], (id) => Cached.expiresIn(key(id))))
+      const left = yield* here(Effect.forEach([0, 299], (id) => Looking.expiresIn(key(id))))
       expect(left.map(Option.map(Duration.toSeconds))).toEqual([Option.some(3520), Option.some(3520)])
     }).pipe(Effect.scoped))
 
@@ -306,7 +308,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       yield* here(late(payloads(200)))
       expect(loads).toBe(200)
       const there = yield* process(over(layer, { memory: false }))
-      yield* there(Cached.invalidateTag("late:3"))
+      yield* there(Cached.invalidate({ tag: "late:3" }))
       yield* here(late(payloads(200)))
       expect(loads).toBe(200 + 29)
     }).pipe(Effect.scoped))
@@ -344,7 +346,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         yield* TestClock.adjust("400 millis")
       }
       yield* Fiber.join(setting)
-      const left = yield* here(Effect.forEach([0, 599], (id) => Cached.expiresIn(key(id))))
+      const left = yield* here(Effect.forEach([0, 599], (id) => Looking.expiresIn(key(id))))
       expect(left.map(Option.map(Duration.toMillis))).toEqual([Option.some(8400), Option.some(8400)])
     }).pipe(Effect.scoped))
 

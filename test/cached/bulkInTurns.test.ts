@@ -1,7 +1,8 @@
 /** Waves of a bulk call whose answers arrive together are handled in turns of their own, so that timers run between. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { turns } from "../../src/internal/time/turns.ts"

@@ -1,6 +1,6 @@
 /** Keys of a long list in memory have tickets in place of flights, until somebody else needs them. */
 import { expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -75,7 +75,7 @@ it.effect("the results of a call during which a tag was invalidated are not stor
   const { open, user, users } = make({ tags: ["users"] })
   return Effect.gen(function*() {
     const reading = yield* start(users(ids))
-    yield* Cached.invalidateTag("users")
+    yield* Cached.invalidate({ tag: "users" })
     yield* open.open
     expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
     expect(yield* user({ id: 50 })).toBe("one 50")
@@ -101,8 +101,8 @@ it.effect("a clear and a pattern make no flights of the keys of a call, and win 
     const { flights, running } = yield* engine
     const first = yield* start(users(ids.slice(0, 40)))
     const second = yield* start(users(ids.slice(40)))
-    yield* Stream.runDrain(Cached.invalidateMatching("nothing*"))
-    yield* Stream.runDrain(Cached.invalidateMatching(`${CacheKey.id(new User({ id: 9 })).slice(0, -1)}?,`))
+    yield* Cached.invalidate({ matching: "nothing*" })
+    yield* Cached.invalidate({ matching: `${CacheKey.id(new User({ id: 9 })).slice(0, -1)}?,` })
     // The first key of each call, and those that the pattern matched.
     expect(running.size).toBe(2 + 10)
     yield* Cached.clear
@@ -134,7 +134,7 @@ it.effect("a pattern during the call wins over its results", () => {
   const { open, user, users } = make()
   return Effect.gen(function*() {
     const reading = yield* start(users(ids))
-    yield* Stream.runDrain(Cached.invalidateMatching("*"))
+    yield* Cached.invalidate({ matching: "*" })
     yield* open.open
     expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
     expect(yield* Cached.size).toBe(0)

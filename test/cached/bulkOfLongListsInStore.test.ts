@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { Cached } from "effect-cached"
-import type * as Store from "effect-cached/Store"
+import type { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../src/internal/engine/state.ts"

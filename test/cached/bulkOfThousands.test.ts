@@ -3,7 +3,8 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Latch, Layer, References, Schema, Semaphore } from "effect"
-import { Cached, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { turns } from "../../src/internal/time/turns.ts"
 import { type FakeStore, fakeStore, over, settle, start } from "../support/caches.ts"

@@ -1,7 +1,8 @@
 /** Bulk calls with so many leases over a distant store that renewing one wave after the other takes too long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, Store } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, settle, start } from "../support/caches.ts"

@@ -1,7 +1,8 @@
 /** A call for many keys asks the store in waves. Each wave has the store's whole time, until one has exceeded it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -175,8 +176,8 @@ describe("P4 · invalidations of many", () => {
       store,
       Effect.gen(function*() {
         yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
-        expect(yield* passing(Cached.removeMany(keys))).toBe(count)
-        yield* passing(Cached.invalidateMany(tags))
+        expect(yield* passing(Cached.remove(keys))).toBe(count)
+        yield* passing(Cached.invalidate(tags))
         expect(store.asked.filter((operation) => operation === "removeMany")).toHaveLength(24)
         expect(store.asked.filter((operation) => operation === "invalidateTags")).toHaveLength(24)
       })
@@ -191,7 +192,7 @@ describe("P4 · invalidations of many", () => {
           yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
           state.hangs = true
           asked.length = 0
-          yield* passing(Effect.all([Cached.invalidateMany(keys), Cached.invalidateMany(tags)]), "1 second")
+          yield* passing(Effect.all([Cached.invalidate(keys), Cached.invalidate(tags)]), "1 second")
           expect(asked).toEqual(["removeMany", "invalidateTags"])
           expect(yield* Cached.has(keys[count - 1]!)).toBe(false)
           state.hangs = false
@@ -211,7 +212,7 @@ describe("P4 · invalidations of many", () => {
         Effect.gen(function*() {
           yield* passing(Cached.setMany(pairs.slice(0, 512), { ttl: "1 hour" }))
           asked.length = 0
-          const removing = yield* start(Cached.removeMany(keys.slice(0, 512)))
+          const removing = yield* start(Cached.remove(keys.slice(0, 512)))
           for (let i = 0; i < 500 && asked.length === 0; i++) yield* Effect.yieldNow
           state.hangs = true
           expect(yield* passing(Fiber.join(removing), "1 second")).toBe(256)
@@ -232,7 +233,7 @@ describe("P4 · invalidations of many", () => {
         Effect.gen(function*() {
           yield* passing(Cached.setMany(pairs.slice(0, 640), { ttl: "1 hour" }))
           state.hangs = true
-          yield* passing(Cached.invalidateMany(keys.slice(0, 640)), "1 second")
+          yield* passing(Cached.invalidate(keys.slice(0, 640)), "1 second")
           state.hangs = false
           asked.length = 0
           yield* TestClock.adjust("1 minute")

@@ -1,7 +1,8 @@
 /** A store that reports how long it works: a read that waits for a busy program does not time out. */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
@@ -102,7 +103,7 @@ it.effect("a store that was too slow to grant a lease is an event and a line: an
     const warnings = yield* warningsOf(Effect.provide(
       Effect.gen(function*() {
         yield* Effect.forkChild(
-          Stream.runForEach(Cached.events, (event) =>
+          Stream.runForEach(Cached.events(), (event) =>
             Effect.sync(() => {
               if (event._tag === "StoreFailure") events.push(`${event.operation} ${event.reason}`)
             })),

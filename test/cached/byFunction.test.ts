@@ -6,6 +6,7 @@ import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String, slow: Schema.Boolean },
@@ -293,7 +294,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* get
         yield* TestClock.adjust("9 minutes")
         expect(yield* get).toBe(1)
-        expect(yield* Cached.expiresIn("k")).toMatchObject(Option.some({ value: { millis: 60_000 } }))
+        expect(yield* Looking.expiresIn("k")).toMatchObject(Option.some({ value: { millis: 60_000 } }))
         yield* TestClock.adjust("1 minutes")
         expect(yield* get).toBe(2)
       }).pipe(provided))

@@ -1,7 +1,8 @@
 /** Memory is emptied in one step; listeners are called over as many turns as they need, once for each entry. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, type Scope } from "effect"
-import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"

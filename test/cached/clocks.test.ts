@@ -1,7 +1,8 @@
 /** Clocks that are set back or forth, or stand before 1970. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Option } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -53,7 +54,7 @@ describe("before 1970", () => {
           expect(yield* Cached.remove("nothing")).toBe(false)
           yield* Cached.set("k", 1, { ttl: "1 second" })
           expect(yield* Cached.remove("k")).toBe(true)
-          expect(yield* Cached.removeMany(["k", "nothing"])).toBe(0)
+          expect(yield* Cached.remove(["k", "nothing"])).toBe(0)
         }).pipe(Effect.provide(cache.layer()))
       }))
   })

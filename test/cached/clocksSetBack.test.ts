@@ -1,10 +1,12 @@
 /** P6 · An entry ends when the wall clock or the monotonic clock says so, whichever is first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, cachesAndTiers, counting, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { type WallAndMonotonic, wallAndMonotonic } from "../support/wallAndMonotonic.ts"
 
 const minute = 60_000
@@ -21,7 +23,7 @@ const within = <A, E>(
     return yield* use(clock).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock.clock))
   })
 
-const millisLeft = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const millisLeft = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 class Key extends CacheKey.Class<Key>()("SetBack", { payload: { id: Schema.String }, success: Schema.Number }) {}
 

@@ -1,10 +1,12 @@
 /** Constants other than that of the writer of an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
@@ -22,7 +24,7 @@ const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
   )
 }
 
-const leftOf = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+const leftOf = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 /** As a process sees it that has nothing in memory. */
 const storedLeftOf = (store: Store.Store) =>
@@ -221,7 +223,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
       expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
-      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      expect(yield* CachePolicy.disable("set")(long)).toBe(1)
       expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
       expect(yield* long).toBe(1)
       yield* settle
@@ -234,7 +236,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const { load } = counting()
       const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
-      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      expect(yield* CachePolicy.disable("set")(long)).toBe(1)
       yield* settle
       expect(yield* before(leftOf("k"))).toEqual(Option.some(600_000))
       expect(yield* long).toBe(1)
@@ -286,7 +288,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const { load } = counting()
       const ttls = { softTtl: "5 minutes", tags: ["t"] } as const
       yield* before(load.pipe(Cached.softTtl("k", { ...ttls, ttl: "10 minutes" })))
-      yield* before(Cached.invalidateTag("t", { mode: "soft" }))
+      yield* before(Cached.invalidate({ tag: "t" }, { mode: "soft" }))
       yield* TestClock.adjust("1 minute")
       const failing = (Effect.fail("down") as Effect.Effect<never>).pipe(
         Cached.softTtl("k", { ...ttls, ttl: "1 hour", fallbackOn: "all" })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
@@ -253,17 +254,17 @@ describe("over a store", () => {
 describe("two caches over one store", () => {
   class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
 
-  it.effect("lease: one load for both where their layers say so, and two where a read says otherwise", () =>
+  it.effect("shareLoad: one load for both where their layers say so, and two where a read says otherwise", () =>
     Effect.gen(function*() {
-      const options = { defaults: { lease: true } }
+      const options = { defaults: { shareLoad: true } }
       const both = Layer.merge(
         CacheLayer.layerWith(options),
         CacheLayer.named(Other, CacheLayer.layerWith(options))
       ).pipe(Layer.provide(MemoryStore.layer))
-      const loadsOf = (lease?: boolean) =>
+      const loadsOf = (shareLoad?: boolean) =>
         Effect.gen(function*() {
           const { counts, load } = counting(1000)
-          const get = load.pipe(Cached.ttl(`lease ${lease}`, { ttl: "1h", lease }))
+          const get = load.pipe(Cached.ttl(`shared ${shareLoad}`, { ttl: "1h", shareLoad }))
           const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
           yield* TestClock.adjust("5 seconds")
           for (const reader of readers) yield* Fiber.join(reader)
@@ -277,7 +278,7 @@ describe("two caches over one store", () => {
   it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
     Effect.gen(function*() {
       const store = MemoryStore.layer.pipe(
-        Cached.tapStore({
+        Store.tap({
           around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
         })
       )

@@ -1,10 +1,12 @@
 /** `inherit: "changes"`: an entry ends with each change of what its load has read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -103,12 +105,12 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const { page, rename } = world()
       expect(yield* page()).toBe("user 1 v0, user 2 v0")
       rename(2)
-      yield* Cached.invalidateTag("other")
+      yield* Cached.invalidate({ tag: "other" })
       if (keeps) expect(yield* page()).toBe("user 1 v0, user 2 v0")
-      yield* Cached.invalidateWhere(User, { id: 2 })
+      yield* Cached.invalidate({ where: [User, { id: 2 }] })
       expect(yield* page()).toBe("user 1 v0, user 2 v1")
       rename(1)
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       expect(yield* page()).toBe("user 1 v1, user 2 v1")
     }).pipe(provided))
 
@@ -187,7 +189,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const before = yield* start(page)
       yield* settle
       // Something else changes, so that it does not join in the moment of its beginning.
-      yield* Cached.invalidateTag("others")
+      yield* Cached.invalidate({ tag: "others" })
       const between = yield* start(page)
       yield* settle
       rename(1)
@@ -213,7 +215,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const reading = yield* start(outer)
       yield* settle
       yield* Cached.invalidate(new User({ id: 1 }))
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(reading)
       yield* outer
@@ -237,7 +239,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const short = Effect.succeed(1).pipe(Cached.ttl("short", { ttl: "1 minute" }))
       const outer = short.pipe(Cached.ttl("outer", changes))
       yield* outer
-      expect(yield* Effect.map(Cached.expiresIn("outer"), Option.map(Duration.toMinutes))).toEqual(Option.some(1))
+      expect(yield* Effect.map(Looking.expiresIn("outer"), Option.map(Duration.toMinutes))).toEqual(Option.some(1))
       yield* TestClock.adjust("1 minute")
       expect(yield* Cached.has("outer")).toBe(false)
     }).pipe(provided))
@@ -356,7 +358,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const { user } = world()
       const gate = yield* Deferred.make<void>()
       const told: Array<string> = []
-      yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) =>
+      yield* Effect.forkScoped(Stream.runForEach(Cached.events(), (event) =>
         Effect.sync(() => {
           if (event._tag === "Refused") told.push(`${event.id}: ${event.because}`)
         })))
@@ -448,7 +450,7 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
         const before = yield* start(Stream.runCollect(rows))
         yield* settle
         version = 1
-        yield* Cached.invalidateTag("src")
+        yield* Cached.invalidate({ tag: "src" })
         const after = yield* start(Stream.runCollect(rows))
         yield* settle
         yield* Deferred.succeed(gate, undefined)
@@ -471,7 +473,9 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
       const both = Effect.all([Stream.runCollect(rows), page])
       expect(yield* both).toEqual([[0, 1], "0,1"])
       expect(yield* both).toEqual([[0, 1], "0,1"])
-      for (const change of [Cached.invalidate("user:1"), Cached.set("user:1", 2), Cached.removeMatching("user:*")]) {
+      for (
+        const change of [Cached.invalidate("user:1"), Cached.set("user:1", 2), Cached.remove({ matching: "user:*" })]
+      ) {
         version++
         const before = runs
         yield* change
@@ -569,7 +573,7 @@ describe("a store that does not report the marker of a tag", () => {
       // In this process it is there until the tag is invalidated.
       expect(yield* first(Cached.getMany(["page", "site"]))).toEqual([Option.some(2), Option.some(2)])
       isDown = false
-      yield* first(Cached.invalidateTag("team"))
+      yield* first(Cached.invalidate({ tag: "team" }))
       expect(yield* first(Cached.getMany(["page", "site"]))).toEqual([Option.none(), Option.none()])
     }).pipe(Effect.scoped))
 })

@@ -50,7 +50,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
       expect(yield* reads(Cached.ttl(Effect.succeed(1), "k", { ttl: () => 0 }))).toEqual([
         detected("k", "load", gone)
       ])
-      expect(yield* reads(CachePolicy.readOnly(ttl(Effect.succeed(1))))).toEqual([detected("k", "load", gone)])
+      expect(yield* reads(CachePolicy.disable("set")(ttl(Effect.succeed(1))))).toEqual([detected("k", "load", gone)])
       expect(yield* reads(Effect.exit(ttl(Effect.fail("down"))))).toEqual([detected("k", "load", gone)])
       const revoked = Effect.andThen(Cached.invalidate("k"), Effect.succeed(1))
       expect(yield* reads(ttl(revoked))).toEqual([detected("k", "load", gone)])

@@ -37,7 +37,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
       const again = ["k:0", "k:1", "k:2558"]
       const shown = yield* during(
         listed,
-        Effect.andThen(Cached.removeMany(again), Cached.setMany([["k:0", 0], ["k:2558", 0]]))
+        Effect.andThen(Cached.remove(again), Cached.setMany([["k:0", 0], ["k:2558", 0]]))
       )
       expect(new Set(shown).size).toBe(shown.length)
       const others = ids.filter((id) => !again.includes(id))
@@ -50,7 +50,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
     Effect.gen(function*() {
       yield* filled
       const last = ids.slice(-1000)
-      const shown = yield* during(listed, Cached.removeMany(last))
+      const shown = yield* during(listed, Cached.remove(last))
       expect(shown).toEqual(ids.slice(0, -1000))
     })
   )
@@ -62,7 +62,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
       yield* Cached.setMany(ids.slice(-1000).map((id) => [id, 1] as const), { ttl: "1 second" })
       expect(yield* during(Cached.size, TestClock.adjust("2 seconds"))).toBe(size - 1000)
       yield* Cached.set("k:2000", 1, { ttl: "1 hour", tags: ["t"] })
-      expect(yield* during(Cached.size, Cached.invalidateTag("t"))).toBe(size - 1000)
+      expect(yield* during(Cached.size, Cached.invalidate({ tag: "t" }))).toBe(size - 1000)
       const again = Effect.andThen(Cached.remove("k:0"), Cached.set("k:0", 0))
       expect(yield* during(Cached.size, again)).toBe(size - 1000)
     })
@@ -73,7 +73,7 @@ describe.each(caches.filter(({ memory, store }) => memory && !store))("over $nam
     Effect.gen(function*() {
       yield* filled
       const others = ids.map((id) => [`other ${id}`, 1] as const)
-      yield* during(Cached.removeMatching("k:*"), Cached.setMany([...others.slice(0, 500), ["k:0", 2]]))
+      yield* during(Cached.remove({ matching: "k:*" }), Cached.setMany([...others.slice(0, 500), ["k:0", 2]]))
       expect(yield* listed).toEqual([])
       expect(yield* Cached.size).toBe(500)
     })

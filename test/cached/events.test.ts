@@ -11,6 +11,7 @@ import { listen, onRemoval } from "../../src/internal/engine/operations/removals
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -25,7 +26,7 @@ const berlin = new Weather({ city: "Berlin" })
 const watch = Effect.gen(function*() {
   const told: Array<CacheEvent.CacheEvent> = []
   yield* Effect.forkScoped(
-    Stream.runForEach(Cached.events, (event) => Effect.sync(() => told.push(event))),
+    Stream.runForEach(Cached.events(), (event) => Effect.sync(() => told.push(event))),
     { startImmediately: true }
   )
   return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
@@ -174,10 +175,10 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     Effect.gen(function*() {
       const told = yield* watch
       const nothing = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false }
-      yield* Cached.invalidateMany([])
-      yield* Cached.invalidateMany(["k", berlin])
-      yield* Cached.invalidateTag("t")
-      yield* Cached.invalidateTag("t", { mode: "soft" })
+      yield* Cached.invalidate([])
+      yield* Cached.invalidate(["k", berlin])
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
       yield* Cached.clear
       expect(yield* told).toEqual([
         { ...nothing, ids: ["k", CacheKey.id(berlin)] },
@@ -299,9 +300,11 @@ describe("listeners", () => {
       const gate = yield* Deferred.make<void>()
       const got: Array<string> = []
       const lost: Array<number> = []
-      const loads = yield* Effect.forkScoped(Stream.runCollect(Cached.eventsOf(["Load"])), { startImmediately: true })
+      const loads = yield* Effect.forkScoped(Stream.runCollect(Cached.events({ of: ["Load"] })), {
+        startImmediately: true
+      })
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.events, (event) => {
+        Stream.runForEach(Cached.events(), (event) => {
           if (event._tag === "Lost") lost.push(event.count)
           else got.push("id" in event ? event.id : event._tag)
           return got.length === 1 ? Deferred.await(gate) : Effect.void
@@ -395,9 +398,9 @@ describe("listeners", () => {
         }
       }
       const streams = Effect.gen(function*() {
-        const one = yield* start(Stream.runCollect(Stream.take(Cached.events, 1)))
-        const other = yield* start(Stream.runDrain(Cached.events))
-        const failing = yield* start(Stream.runForEach(Cached.events, () => Effect.fail("mine")))
+        const one = yield* start(Stream.runCollect(Stream.take(Cached.events(), 1)))
+        const other = yield* start(Stream.runDrain(Cached.events()))
+        const failing = yield* start(Stream.runForEach(Cached.events(), () => Effect.fail("mine")))
         expect(listening).toBe(3)
         yield* Cached.set("k", 1)
         expect(yield* Fiber.join(one)).toEqual([{ _tag: "Set", id: "k", keyClass: undefined }])
@@ -438,7 +441,7 @@ describe("look-ups are reported as reads are", () => {
       const told: Array<string> = []
       yield* Effect.forkChild(
         Stream.runForEach(
-          Cached.events,
+          Cached.events(),
           (event) =>
             Effect.sync(() => {
               if (event._tag === "Hit") told.push(`${event.id} from ${event.source}`)
@@ -455,7 +458,7 @@ describe("look-ups are reported as reads are", () => {
         [Cached.has("there"), `there from ${place}`],
         [Cached.has("gone"), "no gone"],
         [Cached.getEntry("there"), `there from ${place}`],
-        [Cached.expiresIn("gone"), "no gone"],
+        [Looking.expiresIn("gone"), "no gone"],
         [Cached.getMany(["gone", "there"]), "no gone", `there from ${place}`],
         // It goes past the cache.
         [CachePolicy.bypass(Cached.getOption("there"))],

@@ -1,7 +1,8 @@
 /** A memory that is full lets go of what has expired before anything that may still be served. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect } from "effect"
-import { Cached, CacheLayer, CachePolicy, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 
@@ -9,10 +10,13 @@ const read = (key: string, ttl: Duration.Input = "1 hour") => Cached.ttl(Effect.
 
 /** The keys that memory answers: only what it has is read without a load. */
 const held = (keys: ReadonlyArray<string>) =>
-  Effect.filter(keys, (key) =>
-    CachePolicy.readOnly(Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })).pipe(
-      Effect.map((value) => value !== "loaded")
-    ))
+  Effect.filter(
+    keys,
+    (key) =>
+      CachePolicy.disable("set")(Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })).pipe(
+        Effect.map((value) => value !== "loaded")
+      )
+  )
 
 const numbered = (count: number, name = "dead") => Array.from({ length: count }, (_, i) => `${name} ${i}`)
 

@@ -1,7 +1,8 @@
 /** Leaders that fail one after the other: the waiting callers need not all try. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 

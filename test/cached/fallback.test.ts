@@ -205,7 +205,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = gone
-        expect(yield* Effect.exit(CachePolicy.readOnly(read))).toEqual(gone)
+        expect(yield* Effect.exit(CachePolicy.disable("set")(read))).toEqual(gone)
         state.answer = down
         expect(yield* read).toBe("good")
       }).pipe(Effect.provide(cache.layer())))

@@ -1,7 +1,8 @@
 /** A far store: a miss is one question for entry, tags and lease, and callers do not wait for the write. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Store, type Ttl } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Store, type Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { warningsOf } from "../support/logged.ts"

@@ -37,9 +37,9 @@ const conditions = { "by default": undefined, always: () => true, never: () => f
 const meanwhiles = {
   nothing: Effect.void,
   "its invalidation": Cached.invalidate(key),
-  "its tag's invalidation": Cached.invalidateTag("weather"),
-  "another tag's invalidation": Cached.invalidateTag("traffic"),
-  "its tag is made stale": Cached.invalidateTag("weather", { mode: "soft" }),
+  "its tag's invalidation": Cached.invalidate({ tag: "weather" }),
+  "another tag's invalidation": Cached.invalidate({ tag: "traffic" }),
+  "its tag is made stale": Cached.invalidate({ tag: "weather" }, { mode: "soft" }),
   "everything's removal": Cached.clear,
   "a set": Cached.set(key, "set", { ttl: "1 hour" })
 }
@@ -140,7 +140,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
 
   it.effect("an outcome that is refused, or has an invalid lifetime, is counted", () =>
     Effect.gen(function*() {
-      yield* Effect.as(Cached.invalidateTag("late"), "sunny").pipe(
+      yield* Effect.as(Cached.invalidate({ tag: "late" }), "sunny").pipe(
         Cached.ttl(key, { ttl: "1 hour", tags: () => ["late"] })
       )
       expect(yield* Cached.stats).toMatchObject({ refused: 1, notStored: 0 })

@@ -88,7 +88,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const inside = [get, CachePolicy.refresh(get), CachePolicy.writeOnly(get), CachePolicy.readOnly(get)]
+        const inside = [get, CachePolicy.refresh(get), CachePolicy.disable("get")(get), CachePolicy.disable("set")(get)]
         expect(yield* Effect.forEach(inside, (run) => inTransaction(run))).toEqual([1, 2, 3, 4])
         expect(yield* Cached.has("k")).toBe(false)
         expect(yield* get).toBe(5)

@@ -1,7 +1,8 @@
 /** A store that pushes what others do: it is followed, and what cannot be followed is not trusted for long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -243,7 +244,7 @@ describe("a write whose tag is invalidated before the store has answered", () =>
 
   it.effect.each(writes)("an invalidation by the same process removes it (%s)", ([, write]) =>
     Effect.gen(function*() {
-      expect(yield* beside(write, () => Cached.invalidateTag("t"))).toMatchObject({ _tag: "None" })
+      expect(yield* beside(write, () => Cached.invalidate({ tag: "t" }))).toMatchObject({ _tag: "None" })
     }))
 })
 
@@ -351,7 +352,7 @@ describe("while it cannot be followed", () => {
       )
       yield* Effect.forkChild(within(failing), { startImmediately: true })
       yield* storage.push(coherent)
-      const reading = Effect.all([failing, CachePolicy.readOnly(failing)], { concurrency: 2 })
+      const reading = Effect.all([failing, CachePolicy.disable("set")(failing)], { concurrency: 2 })
       const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })

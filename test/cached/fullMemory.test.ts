@@ -1,7 +1,8 @@
 /** A memory that is full all the time: its bound, whatever its policy and however small it is, and its reports. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
-import { Cached, type CacheEvent, Caching, Eviction } from "effect-cached"
+import { Cached, type CacheEvent, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -134,7 +135,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
       const reader = yield* start(Cached.ttl(load, "a", { ttl: "1 hour", tags: ["t"] }))
       yield* Cached.set("b", 1, { tags: ["t"] })
       yield* settle
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       yield* Cached.invalidate("b")
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(reader)).toBe(1)

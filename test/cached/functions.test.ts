@@ -154,7 +154,7 @@ describe.each(caches)("over $name", (cache) => {
         const tagged = Cached.fn(Settings, () => Effect.succeed(1), { strategy, tags: ["t"] })
         yield* Cached.clear
         yield* tagged()
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* Cached.has(new Settings())).toBe(false)
       }).pipe(provided))
 

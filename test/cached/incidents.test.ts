@@ -1,11 +1,13 @@
 /** A single failure must not last: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { counting, fakeStore, over, start, within } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
@@ -103,7 +105,7 @@ describe("the circuit", () => {
       yield* Effect.gen(function*() {
         for (let i = 0; i < 10; i++) {
           const reading = yield* start(
-            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.writeOnly)
+            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
           )
           yield* TestClock.adjust("500 millis")
           expect(yield* Fiber.join(reading)).toBe(i)
@@ -141,7 +143,7 @@ describe("the circuit", () => {
       }
       const messages = yield* logged(
         Effect.gen(function*() {
-          for (const listing of [Cached.size, Stream.runDrain(Cached.scan()), Stream.runDrain(Cached.counters())]) {
+          for (const listing of [Cached.size, Stream.runDrain(Looking.ids()), Stream.runDrain(Cached.counters())]) {
             const asking = yield* start(Effect.flip(listing))
             // `Cached.size` may take 5 seconds.
             yield* TestClock.adjust("5 seconds")
@@ -233,8 +235,8 @@ describe("an exclusive load whose result no caller will get", () => {
 
   for (
     const [name, next] of [
-      ["after its tag was invalidated", Effect.andThen(Cached.invalidateTag("t"), quick)],
-      ["under writeOnly", CachePolicy.writeOnly(quick)],
+      ["after its tag was invalidated", Effect.andThen(Cached.invalidate({ tag: "t" }), quick)],
+      ["under writeOnly", CachePolicy.disable("get")(quick)],
       ["under refresh", CachePolicy.refresh(quick)]
     ] as const
   ) {
@@ -323,7 +325,7 @@ it.effect("a store that is away and then refuses is one incident of two warnings
       Effect.gen(function*() {
         for (const next of ["Unavailable", "Unavailable", "Denied", "Denied", "Unavailable", "Denied"] as const) {
           reason = next
-          yield* Effect.exit(Cached.ping)
+          yield* Effect.exit(Store.ping)
         }
       }).pipe(Effect.provide(cacheOver(store, { memory: false })))
     )
@@ -396,7 +398,7 @@ describe("an incident in which operations fail that are rarely asked", () => {
         /could not (.+): it|answers again.*/.exec(String(message))!.findLast((part) => part !== undefined)!
       )
     )
-    const store = MemoryStore.layer.pipe(Cached.tapStore({
+    const store = MemoryStore.layer.pipe(Store.tap({
       around: ({ operation, store }, run) => {
         const reason = state.failing(operation)
         return reason === undefined ? run : Effect.fail(new CacheError.StoreError({ store, operation, reason }))
@@ -409,7 +411,7 @@ describe("an incident in which operations fail that are rarely asked", () => {
   }
   let reads = 0
   const read = Effect.suspend(() => counting().load.pipe(Cached.ttl(`k${reads++}`, { ttl: "1 hour" })))
-  const increment = Effect.exit(Cached.increment("visits"))
+  const increment = Effect.exit(Cached.counter("visits").increment())
 
   it.effect("ends with the first answer, and the next incident has a first and a last line too", () => {
     const { provide, state } = incidents()
@@ -493,7 +495,7 @@ it.effect("closing sends the store the lost invalidations within one store timeo
     const keys = Array.from({ length: 100 }, (_, n) => `k${n}`)
     const using = yield* start(
       Effect.gen(function*() {
-        const invalidating = yield* start(Cached.invalidateMany(keys))
+        const invalidating = yield* start(Cached.invalidate(keys))
         yield* Effect.yieldNow
         yield* start(Fiber.interrupt(invalidating))
       }).pipe(Effect.provide(over(fake)))

@@ -1,7 +1,8 @@
 /** Invalidations that the store has not acknowledged are sent again, and only while nothing newer replaces them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -15,7 +16,7 @@ it.effect("an invalidation that is sent again skips what was set meanwhile", () 
   return Effect.gen(function*() {
     yield* Cached.setMany(ids.map((id) => [id, 1]))
     fake.behave = () => ({ before: Effect.fail(unavailable) })
-    yield* Cached.invalidateMany(ids)
+    yield* Cached.invalidate(ids)
     const answers = yield* Latch.make()
     fake.behave = (operation, id) => operation === "remove" && id === "id:0" ? { before: answers.await } : {}
     // The replay waits for the removal of the first.
@@ -48,7 +49,7 @@ const fallible = () => {
 }
 
 describe.each([
-  ["a tag", Cached.invalidateTag("t")],
+  ["a tag", Cached.invalidate({ tag: "t" })],
   ["everything", Cached.clear],
   ["its id", Cached.invalidate("a")]
 ])("a value written after an unacknowledged invalidation of %s stays", (_, invalidate) => {
@@ -88,7 +89,7 @@ it.effect("P2 · a strict Cached.setMany that fails for one key leaves no older 
   return Effect.gen(function*() {
     yield* set(1)
     store.isDown = true
-    yield* Cached.invalidateTag("a")
+    yield* Cached.invalidate({ tag: "a" })
     expect(yield* Effect.exit(CachePolicy.strict(set(2)))).toMatchObject({ _tag: "Failure" })
     expect(new Set((yield* Cached.getMany(keys.slice(1))).map(Option.getOrUndefined))).toEqual(new Set([2]))
   }).pipe(Effect.provide(store.layer))

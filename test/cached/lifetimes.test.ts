@@ -1,10 +1,12 @@
 /** How long a result lives: `minLoad`, `when`, ttls by result, and the shorter life in memory. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -12,7 +14,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
   error: Schema.String
 }) {}
 
-const left = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+const left = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 const slow = (millis: number) => <A, E, R>(load: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
@@ -388,7 +390,7 @@ describe("memoryTtl", () => {
         const { load } = counting()
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl: "1 minute", tags: ["t"] }))
         yield* a(get)
-        yield* a(Cached.invalidateTag("t"))
+        yield* a(Cached.invalidate({ tag: "t" }))
         expect(yield* a(get)).toBe(2)
         yield* a(Cached.invalidate("k"))
         expect(yield* a(get)).toBe(3)

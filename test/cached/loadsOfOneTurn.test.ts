@@ -1,7 +1,8 @@
 /** Single loads that begin in one turn: their leases and results go to the store in waves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Semaphore, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -144,7 +145,7 @@ describe("PW-04 · single loads that begin in one turn", () => {
       const reading = yield* start(here(readAll(50, Deferred.await(gate))))
       yield* settle
       yield* there(Cached.invalidate(key(30)))
-      yield* there(Cached.invalidateTag("user:49"))
+      yield* there(Cached.invalidate({ tag: "user:49" }))
       yield* there(Cached.set(key(35), "new"))
       yield* Deferred.succeed(gate, undefined)
       expect((yield* Fiber.join(reading)).length).toBe(50)

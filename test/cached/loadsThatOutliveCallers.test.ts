@@ -1,7 +1,8 @@
 /** A load that runs on after its last caller has left: no other begins beside it, and none waits forever. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -110,7 +111,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* leave(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
         const quick = (key: string) => Effect.succeed("quick").pipe(Cached.ttl(key, { ttl: "1 hour" }))
         const others = yield* Effect.forEach(
-          [CachePolicy.readOnly(quick("k")), CachePolicy.bypass(quick("k")), quick("other")],
+          [CachePolicy.disable("set")(quick("k")), CachePolicy.bypass(quick("k")), quick("other")],
           (read) => start(read)
         )
         yield* settle
@@ -119,7 +120,7 @@ describe.each(caches)("over $name", (cache) => {
         const waiting = yield* start(quick("k"))
         yield* settle
         expect(ended(waiting)).toBe("still waiting")
-        const alone = yield* start(CachePolicy.readOnly(quick("k")))
+        const alone = yield* start(CachePolicy.disable("set")(quick("k")))
         yield* settle
         expect(ended(alone)).toMatchObject({ value: "quick" })
         yield* TestClock.adjust("3 seconds")

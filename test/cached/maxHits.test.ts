@@ -1,11 +1,13 @@
 /** The strategies that count reads: `maxHits` and `dynamic`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const hits = (load: Effect.Effect<number>, hits: number, refreshAfter?: number) =>
@@ -170,7 +172,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
       const { load } = counting()
       const get = hits(load, 1)
       yield* get
-      yield* Effect.all([Cached.getOption("k"), Cached.has("k"), Cached.expiresIn("k")])
+      yield* Effect.all([Cached.getOption("k"), Cached.has("k"), Looking.expiresIn("k")])
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(provided))
 

@@ -9,13 +9,10 @@ import {
   CachePolicy,
   type Caching,
   Guard,
-  Lock,
-  Serializer,
-  type Store,
   Strategy,
-  Transaction,
-  Ttl
+  Transaction
 } from "effect-cached"
+import { Lock, Serializer, Store, Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RedisStore } from "effect-cached/redis"
 import { Json } from "effect-cached/serializers/Json"
@@ -672,7 +669,7 @@ describe("a failure of the store", () => {
 
   it.effect("a ping answers for itself, not for the read that it asks for", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Cached.ping, failing("Denied", new Error("NOPERM"))))
+      const error = yield* Effect.flip(Effect.provide(Store.ping, failing("Denied", new Error("NOPERM"))))
       expect(error.operation).toBe("ping")
       expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
     }))
@@ -729,13 +726,8 @@ describe("an operation names itself", () => {
     ],
     [
       "increment with a number in place of options",
-      () => any(Cached.increment)("a", 5),
-      `Cached.increment needs options: pass an object, like { by: 5, ttl: "1 day" }`
-    ],
-    [
-      "an invalidation of many with one string",
-      () => any(Cached.invalidateMany)("ada"),
-      "The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate"
+      () => any(Cached.counter("a").increment)(5),
+      `increment of Cached.counter needs options: pass an object, like { by: 5, ttl: "1 day" }`
     ],
     [
       "isLocked without a name",
@@ -744,8 +736,8 @@ describe("an operation names itself", () => {
     ],
     [
       "increment with a ttl that is none",
-      () => Cached.increment("a", any({ ttl: "soon" })),
-      `ttl of Cached.increment is not a duration: "soon". ${advice}`
+      () => Cached.counter("a").increment(any({ ttl: "soon" })),
+      `ttl of increment of Cached.counter is not a duration: "soon". ${advice}`
     ]
   ]
 
@@ -823,7 +815,6 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
     ],
     ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
-    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany needs a list: ${aList}`],
     ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
     [
       "an object to setMany",
@@ -895,14 +886,14 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
-      "values that are not asked for",
-      () => Cached.detectWith(one, any({ values: false })),
-      "values of Cached.detectWith must be true: without values use Cached.detect"
+      "values that are neither asked for nor not",
+      () => Cached.detect(one, any({ values: "all" })),
+      "values of Cached.detect must be true or false"
     ],
     [
-      "no values",
-      () => any(Cached.eventsWith)(),
-      "Cached.eventsWith needs options: pass { values: true }"
+      "values of events that are none",
+      () => Cached.events({ values: any(1) }),
+      "values of Cached.events must be true or false"
     ],
     [
       "no text as a lifetime",
@@ -924,8 +915,8 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.effect.each([
     [
       "a list of tags",
-      Cached.invalidateTag(any(["a", "b"])),
-      `A tag cannot be a list: pass a string, and several to Cached.invalidateMany, as { tag }`
+      Cached.invalidate({ tag: any(["a", "b"]) }),
+      `A tag cannot be a list: pass a string, and several as a list of { tag }`
     ],
     [
       "a class as a target",
@@ -952,8 +943,8 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a text as a ttl's options", Cached.set("a", 1, any("1 hour")), "Cached.set needs options: pass { ttl: … }"],
     [
       "a text as an increment",
-      Cached.increment("c", any({ by: "1" })),
-      "Cached.increment cannot add a value of type string: pass a safe integer as by"
+      Cached.counter("c").increment(any({ by: "1" })),
+      "increment of Cached.counter cannot add a value of type string: pass a safe integer as by"
     ]
   ])("%s", ([, effect, message]) =>
     Effect.gen(function*() {

@@ -4,6 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "ef
 import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -103,7 +104,7 @@ describe.each(caches)("over $name", (cache) => {
           yield* TestClock.adjust("10000 days")
           expect(yield* get).toBe(1)
         }
-        expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+        expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.infinity))
       }).pipe(provided))
   })
 
@@ -115,7 +116,7 @@ describe.each(caches)("over $name", (cache) => {
         for (let i = 0; i < 50; i++) {
           const key = `k${i}`
           yield* load.pipe(Cached.softTtl(key, { ttl: 1000, softTtl: 500, jitter: 0.2 }))
-          left.push(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn(key))))
+          left.push(Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn(key))))
         }
         expect(Math.min(...left)).toBeGreaterThan(800)
         expect(Math.max(...left)).toBeLessThanOrEqual(1000)
@@ -125,9 +126,9 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("0, the default, takes nothing; 1 anything", () =>
       Effect.gen(function*() {
         yield* Effect.succeed(1).pipe(Cached.ttl("a", { ttl: 1000 }))
-        expect(yield* Cached.expiresIn("a")).toEqual(Option.some(Duration.seconds(1)))
+        expect(yield* Looking.expiresIn("a")).toEqual(Option.some(Duration.seconds(1)))
         yield* Effect.succeed(1).pipe(Cached.ttl("b", { ttl: 1000, jitter: 1 }))
-        expect(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("b")))).toBeLessThan(1000)
+        expect(Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("b")))).toBeLessThan(1000)
       }).pipe(Random.withSeed("jitter"), provided))
   })
 
@@ -137,9 +138,9 @@ describe.each(caches)("over $name", (cache) => {
         const { load } = counting()
         const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour", tags: ["a", "b"] }))
         yield* get
-        yield* Cached.invalidateTag("city:Berlin")
+        yield* Cached.invalidate({ tag: "city:Berlin" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("b")
+        yield* Cached.invalidate({ tag: "b" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
@@ -148,9 +149,9 @@ describe.each(caches)("over $name", (cache) => {
         const { load } = counting()
         const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour" }))
         yield* get
-        yield* Cached.invalidateTag("city:Rome")
+        yield* Cached.invalidate({ tag: "city:Rome" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("city:Berlin")
+        yield* Cached.invalidate({ tag: "city:Berlin" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
@@ -162,11 +163,11 @@ describe.each(caches)("over $name", (cache) => {
           tags: (exit, key) => Exit.isSuccess(exit) ? [`${key.city} ${exit.value}`] : []
         }))
         yield* get
-        yield* Cached.invalidateTag("Berlin 2")
+        yield* Cached.invalidate({ tag: "Berlin 2" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("Berlin 1")
+        yield* Cached.invalidate({ tag: "Berlin 1" })
         expect(yield* get).toBe(2)
-        yield* Cached.invalidateTag("Berlin 1")
+        yield* Cached.invalidate({ tag: "Berlin 1" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
@@ -189,9 +190,9 @@ describe.each(caches)("over $name", (cache) => {
         const { load } = counting()
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["~Report"] }))
         yield* get
-        yield* Cached.invalidateTag("~~Report")
+        yield* Cached.invalidate({ tag: "~~Report" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("~Report")
+        yield* Cached.invalidate({ tag: "~Report" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
   })
@@ -644,7 +645,7 @@ describe.each(caches)("over $name", (cache) => {
           retryAfter: 100
         }
         yield* Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy }))
-        const left = Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("k")))
+        const left = Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("k")))
         expect(left).toBeLessThan(1000)
         expect(left).toBeGreaterThanOrEqual(500)
         let calls = 0
@@ -679,7 +680,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
     ["a timeout that does not parse", Cached.ttl("k", { ttl: 1, timeout: "soon" as never })],
     ["a softTimeout that is NaN", Cached.failover("k", { ttl: 1, softTimeout: NaN })],
     ["a retryAfter that does not parse", Cached.failover("k", { ttl: 1, retryAfter: "soon" as never })],
-    ["a lease that is a duration", Cached.ttl("k", { ttl: 1, lease: "5 seconds" as never })],
+    ["a shareLoad that is a duration", Cached.ttl("k", { ttl: 1, shareLoad: "5 seconds" as never })],
     ["tags that are no list", Cached.ttl("k", { ttl: 1, tags: "t" as never })],
     ["tags that are no texts", Cached.ttl("k", { ttl: 1, tags: [1] as never })],
     ["a `storeIf` that is no function", Cached.ttl("k", { ttl: 1, storeIf: true as never })],
@@ -703,7 +704,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
       Effect.gen(function*() {
         const { counts, load } = counting()
         const read = wrap(load) as Effect.Effect<number>
-        for (const run of [read, CachePolicy.readOnly(read), CachePolicy.refresh(read)]) {
+        for (const run of [read, CachePolicy.disable("set")(read), CachePolicy.refresh(read)]) {
           const exit = yield* Effect.exit(run)
           expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
         }

@@ -288,7 +288,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust(500)
       const second = yield* start(consume(origin))
       yield* TestClock.adjust(1000)
-      const third = yield* start(CachePolicy.readOnly(consume(Stream.make("read only"))))
+      const third = yield* start(CachePolicy.disable("set")(consume(Stream.make("read only"))))
       yield* TestClock.adjust(1000)
       for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
     }).pipe(Effect.provide(layer)))
@@ -578,7 +578,7 @@ describe.each(caches)("over $name", (cache) => {
       const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       const readOther = other.load.pipe(Cached.ttl("other", { ttl: "1 hour", timeout: 200 }))
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.eventsOf(["Restart"]), (event) => Effect.sync(() => seen.push(event))),
+        Stream.runForEach(Cached.events({ of: ["Restart"] }), (event) => Effect.sync(() => seen.push(event))),
         { startImmediately: true }
       )
       yield* TestClock.adjust(0)

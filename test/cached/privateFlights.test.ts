@@ -1,20 +1,8 @@
 /** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
 import { describe, expect, it } from "@effect/vitest"
-import {
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  Option,
-  References,
-  Scheduler,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { type Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Scheduler, Schema, Scope } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
@@ -137,8 +125,8 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   const changes: ReadonlyArray<readonly [what: string, change: Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["invalidated by key", Cached.invalidate("k")],
-    ["invalidated by tag", Cached.invalidateTag("t")],
-    ["invalidated by pattern", Stream.runDrain(Cached.invalidateMatching("k*"))],
+    ["invalidated by tag", Cached.invalidate({ tag: "t" })],
+    ["invalidated by pattern", Cached.invalidate({ matching: "k*" })],
     ["cleared", Cached.clear],
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
     ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), "k", ttl))]
@@ -401,7 +389,7 @@ describe("private flights", () => {
       const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
       const layer = Layer.provide(CacheLayer.layerWith({ flights: "private" }), Layer.succeed(Store.Store, shared))
       const { load } = counting(1000)
-      const get = Cached.ttl(load, "k", { ...ttl, lease: true })
+      const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })
       yield* Effect.gen(function*() {
         const readers = [yield* start(get), yield* start(get)]
         yield* settle

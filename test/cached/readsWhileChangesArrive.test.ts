@@ -1,7 +1,8 @@
 /** Changes that are reported while the store is read: the entry that answers may be newer than they are. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Queue, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
@@ -61,7 +62,7 @@ const processes = Effect.gen(function*() {
     Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))))
   const here = yield* over(store)
   const another = yield* over({ ...inMemory, getUnsafe: undefined, changes: Stream.never, changesUnsafe: undefined })
-  const set = Effect.andThen(Cached.invalidateTag("users"), Cached.set(key, "set", { ttl: "1 hour" }))
+  const set = Effect.andThen(Cached.invalidate({ tag: "users" }), Cached.set(key, "set", { ttl: "1 hour" }))
   return {
     here: <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, here),
     setByAnother: Effect.orDie(Effect.provideContext(set, another)),

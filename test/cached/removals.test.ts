@@ -1,7 +1,8 @@
 /** Listeners receive each entry that leaves memory, with the reason. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
-import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, settle, start, within } from "../support/caches.ts"
@@ -62,7 +63,7 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
       for (const key of ["a", "b", "c"]) yield* ttl(key, key)
       yield* Cached.remove("a")
       expect(yield* gone).toEqual([["a", "invalidated", "a"]])
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       yield* Cached.has("b")
       expect(yield* gone).toEqual([["b", "invalidated", "b"]])
       yield* Cached.clear
@@ -178,7 +179,7 @@ describe("listeners", () => {
       yield* Cached.onRemoval(({ id }) => Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => told.push(id))))
         .pipe(Scope.provide(scope))
       for (const key of ["a", "b", "c"]) yield* Cached.set(key, 1)
-      yield* Cached.removeMany(["a", "b"])
+      yield* Cached.remove(["a", "b"])
       const closing = yield* start(Scope.close(scope, Exit.void))
       yield* Cached.remove("c")
       yield* TestClock.adjust("1 second")

@@ -1,7 +1,8 @@
 /** `remove` reports whether there was an entry; one that has expired, or was ended by a tag, does not count. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, type CacheEntry, type CacheLayer, Store, Transaction } from "effect-cached"
+import { Cached, type CacheLayer, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -23,13 +24,13 @@ const prepared = Effect.gen(function*() {
     yield* Cached.set(`short${n}`, n, { ttl: "1 minute" })
     yield* Cached.set(`kept${n}`, n, { ttl: "1 day", tags: ["other"] })
   }
-  yield* Cached.invalidateTag("t")
+  yield* Cached.invalidate({ tag: "t" })
   yield* TestClock.adjust("2 minutes")
 })
 
 const removals = Effect.gen(function*() {
   const one = yield* Effect.forEach(["tagged1", "short1", "kept1", "kept1"], (id) => Cached.remove(id))
-  return [...one, yield* Cached.removeMany(["tagged2", "short2", "kept2", "kept1"])]
+  return [...one, yield* Cached.remove(["tagged2", "short2", "kept2", "kept1"])]
 })
 
 describe("a removal", () => {

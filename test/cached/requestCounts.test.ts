@@ -1,7 +1,8 @@
 /** How many requests reads send to a store that several processes share, near or far. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -78,7 +79,7 @@ describe.each(distances)("over a store that is %s", (_, parts) => {
       const here = yield* process(layer)
       const reading = yield* start(here(itemsOf()(payloads(1000))))
       yield* settle
-      yield* here(Cached.invalidateAll(Item))
+      yield* here(Cached.invalidate({ all: Item }))
       yield* Deferred.succeed(gate, undefined)
       expect((yield* Fiber.join(reading)).length).toBe(1000)
       yield* settle

@@ -1,7 +1,8 @@
 /** `Cached.resolver`: a request resolver whose answers are cached. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -195,7 +196,7 @@ describe("Cached.resolver", () => {
       const users = Cached.resolver(resolver, { strategy: hour })
       const get = (id: number) => Effect.request(key(id), users)
       yield* get(1)
-      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.readOnly(get(2))], {
+      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
         concurrency: "unbounded"
       })
       const [kept, fresh, unkept] = yield* both

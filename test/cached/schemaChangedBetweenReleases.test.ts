@@ -8,10 +8,10 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
-  Store,
   Strategy,
   Transaction
 } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { mapOperations } from "../../src/internal/store/tapped.ts"
@@ -60,10 +60,10 @@ const counted = (store = MemoryStore.make()) => {
 const changes: ReadonlyArray<readonly [string, (key: Key) => Effect.Effect<unknown, unknown, Caching.Caching>]> = [
   ["invalidate", (key) => Cached.invalidate(key)],
   ["remove", (key) => Cached.remove(key)],
-  ["invalidateMany", (key) => Cached.invalidateMany(["other", key])],
-  ["removeMany", (key) => Cached.removeMany([key])],
+  ["invalidateMany", (key) => Cached.invalidate(["other", key])],
+  ["removeMany", (key) => Cached.remove([key])],
   ["invalidateAfter", (key) => Cached.invalidateAfter(Effect.void, key)],
-  ["invalidateFurther", (key) => Cached.invalidateFurther(read(key, 2))],
+  ["invalidateFurther", (key) => CachePolicy.invalidating(read(key, 2))],
   ["set", (key) => Cached.set(key, 2)],
   ["set under strict", (key) => CachePolicy.strict(Cached.set(key, 2))],
   ["setMany", (key) => Cached.setMany([[key, 2]])],
@@ -109,7 +109,7 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
       expect(yield* Cached.remove(new NewUser({ id: 1 }))).toBe(false)
       yield* read(new OldUser({ id: 1 }), 1)
       yield* read(new NewUser({ id: 1 }), 2)
-      expect(yield* Cached.removeMany([new NewUser({ id: 1 })])).toBe(1)
+      expect(yield* Cached.remove([new NewUser({ id: 1 })])).toBe(1)
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("a stream", () =>
@@ -137,7 +137,7 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
       expect(yield* Cached.size).toBe(1)
       expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id))
         .toEqual([CacheKey.id(new OldUser({ id: 1 }))])
-      expect(yield* Cached.removeMatching("*")).toBe(1)
+      expect(yield* Cached.remove({ matching: "*" })).toBe(1)
     }).pipe(Effect.provide(cache.layer())))
 })
 
@@ -180,7 +180,7 @@ describe("two processes on one store", () => {
       const loading = yield* start(older(Cached.ttl(load, old, { ttl: "1 hour" })))
       const many = yield* start(older(slowly([{ id: 2 }, { id: 3 }])))
       yield* settle
-      yield* newer(Cached.invalidateMany([1, 2].map((id) => new NewUser({ id }))))
+      yield* newer(Cached.invalidate([1, 2].map((id) => new NewUser({ id }))))
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(loading)
       yield* Fiber.join(many)

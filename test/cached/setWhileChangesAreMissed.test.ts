@@ -1,7 +1,8 @@
 /** A value that is written while any change may be missed. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"

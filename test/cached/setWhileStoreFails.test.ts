@@ -1,7 +1,8 @@
 /** A value that is set while the store fails: its process reads it, and reports it if the store never gets it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -67,7 +68,7 @@ const server = (options?: CacheLayer.LayerOptions) =>
       Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching)))
     const within = yield* build
     const lost: Array<string> = []
-    yield* within(start(Stream.runForEach(Cached.events, (event) =>
+    yield* within(start(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") {
           lost.push(event.id)
@@ -137,7 +138,7 @@ it.effect("a value that only this process can have read stays in memory, and is 
   }
   return Effect.gen(function*() {
     const lost: Array<string> = []
-    yield* start(Stream.runForEach(Cached.events, (event) =>
+    yield* start(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))
@@ -163,11 +164,11 @@ it.effect("a value set behind an unsent invalidation of its tag is lost with an 
   const layer = CacheLayer.layerWith({ storeTimeout: "10 seconds" })
   return Effect.gen(function*() {
     const lost: Array<string> = []
-    yield* start(Stream.runForEach(Cached.events, (event) =>
+    yield* start(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))
-    yield* Cached.invalidateTag("t")
+    yield* Cached.invalidate({ tag: "t" })
     state.markersMillis = 3000
     const setting = yield* start(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
     yield* settle
@@ -264,9 +265,9 @@ describe.each([true, false])("a value that is set while the store is away, with 
 
   it.effect.each([
     ["a removal", Cached.remove("k"), undefined],
-    ["an invalidation of its tag", Cached.invalidateTag("t"), undefined],
+    ["an invalidation of its tag", Cached.invalidate({ tag: "t" }), undefined],
     ["clear", Cached.clear, undefined],
-    ["an invalidation by pattern", Effect.exit(Stream.runDrain(Cached.invalidateMatching("*"))), undefined],
+    ["an invalidation by pattern", Effect.exit(Cached.invalidate({ matching: "*" })), undefined],
     ["a later set", set("later"), "later"],
     ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })), undefined],
     ["touch", Cached.touch("k", 0), undefined]

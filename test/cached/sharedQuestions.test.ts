@@ -1,7 +1,8 @@
 /** Reads over an asynchronous store share one question, without a flight. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"

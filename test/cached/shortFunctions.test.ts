@@ -30,7 +30,7 @@ describe.each(caches)("over $name", (cache) => {
       expect([sum.key(1), yield* Cached.getOption(sum.key(1, 1))]).toEqual(["sum:1:1", Option.some(102)])
       yield* sum.invalidate(1, 1)
       expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
-      yield* Cached.invalidateTag("sums")
+      yield* Cached.invalidate({ tag: "sums" })
       expect(yield* sum(2, 2)).toBe(504)
     }).pipe(provided))
 

@@ -1,11 +1,13 @@
 /** The strategy `sliding`: every read prolongs, up to the ttl, in memory and in stores. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const idle = 10_000
@@ -19,7 +21,7 @@ const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration
  */
 const exact = caches.filter(({ memory }) => memory)
 
-const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const left = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 describe.each(caches)("sliding, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
@@ -188,7 +190,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
       const get = sliding(counting().load)
       yield* get
       yield* TestClock.adjust(idle / 2)
-      expect(yield* CachePolicy.readOnly(get)).toBe(1)
+      expect(yield* CachePolicy.disable("set")(get)).toBe(1)
       expect(yield* left).toEqual(Option.some(idle / 2))
     }).pipe(provided))
 
@@ -197,7 +199,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
       const { load } = counting()
       const get = load.pipe(Cached.sliding("k", { idle, tags: ["t"] }))
       yield* get
-      yield* Cached.invalidateTag("t", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
       expect(yield* get).toBe(2)
     }).pipe(provided))
 })
@@ -267,7 +269,7 @@ describe("the store's view of reads", () => {
       )
       yield* Effect.gen(function*() {
         yield* get
-        yield* Cached.invalidateTag("t", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
         up = false
         yield* TestClock.adjust(idle / 2)
         expect(yield* get).toBe(1)

@@ -1,7 +1,8 @@
 /** Soft invalidation by tag: an entry with the tag is stale, not gone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -15,8 +16,8 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const berlin = new Report({ city: "Berlin" })
 
-const soften = Cached.invalidateTag("t", { mode: "soft" })
-const harden = Cached.invalidateTag("t")
+const soften = Cached.invalidate({ tag: "t" }, { mode: "soft" })
+const harden = Cached.invalidate({ tag: "t" })
 
 const options = { ttl: "1 hour", tags: ["t"] } as const
 const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
@@ -198,8 +199,8 @@ describe.each(caches)("soft tags over $name", (cache) => {
         )
       for (
         const invalidate of [
-          Cached.invalidateAll(Report, { mode: "soft" }),
-          Cached.invalidateWhere(Report, { city: "Berlin" }, { mode: "soft" })
+          Cached.invalidate({ all: Report }, { mode: "soft" }),
+          Cached.invalidate({ where: [Report, { city: "Berlin" }] }, { mode: "soft" })
         ]
       ) {
         yield* Cached.set(berlin, 1, { ttl: "1 hour" })
@@ -223,7 +224,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
         }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
       const cities = [{ city: "Berlin" }, { city: "Paris" }]
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
-      yield* Cached.invalidateWhere(Report, { city: "Paris" }, { mode: "soft" })
+      yield* Cached.invalidate({ where: [Report, { city: "Paris" }] }, { mode: "soft" })
       yield* Ref.set(fails, true)
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
       yield* Ref.set(fails, false)
@@ -235,7 +236,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     Effect.gen(function*() {
       yield* softTtl(Effect.succeed(1))
       yield* soften
-      for (let i = 0; i < 10_001; i++) yield* Cached.invalidateTag(`other${i}`, { mode: "soft" })
+      for (let i = 0; i < 10_001; i++) yield* Cached.invalidate({ tag: `other${i}` }, { mode: "soft" })
       expect(yield* softTtl(down)).toBe(1)
       expect(yield* softTtl(Effect.succeed(2))).toBe(2)
     }).pipe(provided))
@@ -257,15 +258,15 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
 it.effect("a mode that is none is a CacheConfigError", () =>
   Effect.gen(function*() {
     for (const options of [{ mode: "softly" }, { modes: "soft" }]) {
-      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidateTag("t", options as never)))
+      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidate({ tag: "t" }, options as never)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     }
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("invalidateTag over a list: an index is no option", () =>
+it.effect("invalidate over a list: an index is no option", () =>
   Effect.gen(function*() {
     yield* Cached.set("k", 1, { tags: ["b"] })
-    yield* Effect.forEach(["a", "b"], Cached.invalidateTag)
+    yield* Effect.forEach([{ tag: "a" }, { tag: "b" }], Cached.invalidate)
     expect(yield* Cached.has("k")).toBe(false)
   }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -329,7 +330,7 @@ describe("soft tags while the store fails", () => {
       yield* Effect.gen(function*() {
         yield* softTtl(Effect.succeed(1))
         broken.down = true
-        for (const mode of modes) yield* Cached.invalidateTag("t", { mode })
+        for (const mode of modes) yield* Cached.invalidate({ tag: "t" }, { mode })
         expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
         broken.down = false
         yield* TestClock.adjust("2 seconds")

@@ -1,7 +1,8 @@
 /** A store that answers only parts of an operation, or later than a read: nothing older stays, and no value is lost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError, type StoreErrorReason } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -122,7 +123,7 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
       const tags = Array.from({ length: 300 }, (_, i) => ({ tag: `t${i}` }))
       const write = Cached.set("k", "old", { tags: ["t0"] })
       const read = Cached.getOption("k")
-      expect(yield* reads("invalidateTags", Cached.invalidateMany(tags), { read, write })).toEqual(Option.none())
+      expect(yield* reads("invalidateTags", Cached.invalidate(tags), { read, write })).toEqual(Option.none())
     }).pipe(Effect.provide(MemoryStore.layer)))
 
   it.effect("P8 · leaves no entry that derives from an id of that part in memory", () =>
@@ -133,7 +134,7 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
       const ids = ["source", ...Array.from({ length: 599 }, (_, i) => `${i}`)]
       const invalidation = Effect.suspend(() => {
         version = 2
-        return Cached.invalidateMany(ids)
+        return Cached.invalidate(ids)
       })
       expect(yield* reads("removeMany", invalidation, { read, write: read })).toBe(2)
     }).pipe(Effect.provide(MemoryStore.layer)))
@@ -232,7 +233,7 @@ it.effect("P4 · an invalidation that the store always refuses keeps no other fr
   return Effect.gen(function*() {
     yield* Cached.set("k", 1)
     isDown = true
-    yield* Cached.invalidateTag("bad")
+    yield* Cached.invalidate({ tag: "bad" })
     yield* Cached.invalidate("k")
     isDown = false
     yield* TestClock.adjust("1 minute")

@@ -1,10 +1,12 @@
 /** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Scheduler, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 interface Counts {
   runs: number
@@ -121,7 +123,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       yield* Cached.invalidate(new Rows({ id: 1 }))
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
-      yield* Cached.invalidateAll(Rows)
+      yield* Cached.invalidate({ all: Rows })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(3)
       expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
@@ -224,7 +226,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const gate = yield* Queue.unbounded<void>()
       const slow = Stream.tap(source.stream, () => Queue.take(gate))
       const rows = slow.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
-      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear]) {
+      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear]) {
         yield* Cached.invalidate("rows")
         const before = source.runs
         const inside = yield* consumer(rows)
@@ -253,7 +255,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       )
       const first = yield* consumer(rows)
       yield* source.give(1)
-      yield* Cached.invalidateTag("size:1")
+      yield* Cached.invalidate({ tag: "size:1" })
       const second = yield* consumer(rows)
       yield* settle
       expect(source.runs).toBe(2)
@@ -266,10 +268,10 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const source = yield* fed
       const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
       const first = yield* consumer(rows)
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       const second = yield* consumer(rows)
       yield* source.give(1, 2)
-      yield* Cached.invalidateTag("tag")
+      yield* Cached.invalidate({ tag: "tag" })
       yield* source.give(3)
       yield* source.end
       expect(Exit.isSuccess(yield* first.exit) && Exit.isSuccess(yield* second.exit)).toBe(true)
@@ -287,10 +289,10 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         })
       )
       yield* Stream.runDrain(rows)
-      yield* Cached.invalidateTag("size:2")
+      yield* Cached.invalidate({ tag: "size:2" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(1)
-      yield* Cached.invalidateTag("size:3")
+      yield* Cached.invalidate({ tag: "size:3" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
     }).pipe(provided))
@@ -524,7 +526,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const gone: Array<string> = []
       yield* Effect.forkChild(
-        Stream.runForEach(Cached.events, (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
+        Stream.runForEach(Cached.events(), (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
       )
       yield* settle
       yield* Stream.runDrain(rows)
@@ -532,8 +534,8 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       expect(source.runs).toBe(1)
       expect(yield* Cached.size).toBe(1)
       expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id)).toEqual(["rows"])
-      expect((yield* Stream.runCollect(Cached.scan())).map(String)).toEqual(["rows"])
-      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      expect((yield* Stream.runCollect(Looking.ids())).map(String)).toEqual(["rows"])
+      yield* Cached.invalidate({ matching: "*" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
       yield* Cached.clear
@@ -548,7 +550,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const collect = Stream.runCollect(rows)
       expect(yield* CachePolicy.bypass(collect)).toEqual([1])
-      expect(yield* CachePolicy.readOnly(collect)).toEqual([2])
+      expect(yield* CachePolicy.disable("set")(collect)).toEqual([2])
       expect([yield* collect, yield* collect]).toEqual([[3], [3]])
       expect([yield* CachePolicy.refresh(collect), yield* collect]).toEqual([[4], [4]])
     }).pipe(provided))
@@ -806,7 +808,7 @@ describe("Cached.stream over a store", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("CachePolicy.readOnly: the origin runs again too, and nothing is stored", () =>
+    it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
@@ -815,7 +817,7 @@ describe("Cached.stream over a store", () => {
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
           const stored = Array.from(fake.entries.keys())
-          expect(yield* CachePolicy.readOnly(Stream.runCollect(rows))).toEqual(elements(2))
+          expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
           yield* settle
           expect(Array.from(fake.entries.keys())).toEqual(stored)
         }).pipe(Effect.provide(over(fake, { memory: false })))
@@ -970,7 +972,7 @@ describe("Cached.stream over a store", () => {
           expect(pagesOf(fake.entries)).toEqual([])
         }
         yield* collect
-        yield* Cached.invalidateTag("table")
+        yield* Cached.invalidate({ tag: "table" })
         yield* collect
         expect(pagesOf(fake.entries).length).toBe(2)
         yield* TestClock.adjust("1 minute")
@@ -1052,7 +1054,7 @@ describe("Cached.stream over a store", () => {
         const store = { ...shared.store, capabilities: { shared: true, changes: false } }
         const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
         const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", lease }))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", shareLoad: lease }))
         const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
         yield* source.give(1)
         const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
@@ -1150,13 +1152,13 @@ describe("Cached.stream in memory", () => {
       yield* Stream.runDrain(rows)
       yield* CachePolicy.refresh(Stream.runDrain(rows))
       expect(yield* size).toBe(9)
-      yield* Cached.invalidateTag("table")
+      yield* Cached.invalidate({ tag: "table" })
       yield* Stream.runDrain(rows)
       expect(yield* size).toBe(9)
       yield* Cached.set("rows", "a value")
       expect(yield* size).toBe(1)
       yield* Stream.runDrain(rows)
-      yield* Stream.runDrain(Cached.invalidateMatching("ro*"))
+      yield* Cached.invalidate({ matching: "ro*" })
       expect(yield* size).toBe(0)
       yield* Stream.runDrain(rows)
       yield* TestClock.adjust("1 hour")

@@ -1,7 +1,8 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -120,7 +121,7 @@ for (const cache of caches) {
         yield* TestClock.adjust("1 second")
         const n = loads + 1
         expect(yield* page).toBe(`down ${n}`)
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* page).toBe(`down ${n + 1}`)
       })))
 
@@ -160,12 +161,12 @@ for (const cache of caches) {
         let n = 0
         for (const tag of ["late", "own", "later"]) {
           expect(yield* page).toBe(`value ${++n}`)
-          yield* Cached.invalidateTag("another")
+          yield* Cached.invalidate({ tag: "another" })
           expect(yield* page).toBe(`value ${n}`)
-          yield* Cached.invalidateTag(tag)
+          yield* Cached.invalidate({ tag })
         }
         yield* page
-        yield* Cached.invalidateAll(Page)
+        yield* Cached.invalidate({ all: Page })
         expect(yield* page).toBe("value 5")
       })))
 
@@ -174,7 +175,7 @@ for (const cache of caches) {
         const said = saying({ tags: ["late"] })
         const page = Cached.softTtl(said.load, key, { ttl: "1 hour", softTtl: () => "1 hour" })
         yield* page
-        yield* Cached.invalidateTag("late", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "late" }, { mode: "soft" })
         const [value, detected] = yield* Cached.detect(page)
         expect([value, detected[0]?.source]).toEqual(["value 2", "load"])
       })))
@@ -197,7 +198,7 @@ for (const cache of caches) {
         const page = Cached.ttl(load, key, { ttl: "1 hour" })
         const before = yield* start(page)
         yield* settle
-        yield* Cached.invalidateTag(tag)
+        yield* Cached.invalidate({ tag })
         const late = yield* start(page)
         yield* settle
         yield* Deferred.succeed(gate, undefined)
@@ -246,7 +247,7 @@ for (const cache of caches) {
         const page = Cached.ttl(load, "k", { ttl: "1 hour" })
         const before = yield* start(page)
         yield* settle
-        yield* Cached.invalidateTag("late")
+        yield* Cached.invalidate({ tag: "late" })
         const late = yield* start(page)
         yield* settle
         yield* Deferred.succeed(gate, undefined)
@@ -263,9 +264,9 @@ for (const cache of caches) {
         })
         expect(yield* page).toBe(1)
         expect(yield* page).toBe(1)
-        yield* Cached.invalidateTag("n1")
+        yield* Cached.invalidate({ tag: "n1" })
         expect(yield* page).toBe(2)
-        yield* Cached.invalidateTag("n1")
+        yield* Cached.invalidate({ tag: "n1" })
         expect(yield* page).toBe(2)
       })))
   })
@@ -320,7 +321,7 @@ describe("tags known after the load, and a store that cannot answer markers", ()
       expect(Array.from(fake.entries.keys())).toEqual(["plain"])
       const tagged = Cached.ttl(saying({ tags: ["late"] }).load, "tagged", { ttl: "1 hour" })
       expect([yield* tagged, yield* tagged]).toEqual(["value 1", "value 1"])
-      yield* Cached.invalidateTag("late")
+      yield* Cached.invalidate({ tag: "late" })
       expect(yield* tagged).toBe("value 2")
       expect(Array.from(fake.entries.keys())).toEqual(["plain"])
     }).pipe(Effect.provide(over({ layer })))
@@ -354,7 +355,7 @@ it.effect("P2 · a reader that joins while the entry is decoded, after an invali
       yield* page
       const before = yield* start(page)
       yield* settle
-      yield* Cached.invalidateTag("late")
+      yield* Cached.invalidate({ tag: "late" })
       const after = yield* start(page)
       yield* Deferred.succeed(gate, undefined)
       expect([yield* Fiber.join(before), yield* Fiber.join(after)]).toEqual(["value 1", "value 2"])
@@ -385,11 +386,11 @@ describe("on one folder", () => {
       const page = Cached.ttl(said.load, key, { ttl: "1 hour" })
       expect(yield* inA(page)).toBe("value 1")
       expect(yield* inB(page)).toBe("value 1")
-      yield* inB(Cached.invalidateTag("late"))
+      yield* inB(Cached.invalidate({ tag: "late" }))
       yield* polled
       expect(yield* inB(page)).toBe("value 2")
       expect(yield* inA(page)).toBe("value 2")
-      yield* inA(Cached.invalidateTag("late"))
+      yield* inA(Cached.invalidate({ tag: "late" }))
       yield* polled
       expect(yield* inB(page)).toBe("value 3")
     }).pipe(Effect.scoped))
@@ -402,7 +403,7 @@ describe("on one folder", () => {
       const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), key, { ttl: "1 hour" })
       const reader = yield* start(inA(page))
       yield* settle
-      yield* inB(Cached.invalidateTag("late"))
+      yield* inB(Cached.invalidate({ tag: "late" }))
       yield* Deferred.succeed(gate, undefined)
       yield* settle
       expect(reader.pollUnsafe()).toEqual(Exit.succeed("value 1"))
@@ -442,7 +443,7 @@ describe("on one folder", () => {
       // Only in the store, for a caller that does not read it.
       expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
       expect(told.length).toBe(3)
-      yield* inB(Cached.invalidateTag("late"))
+      yield* inB(Cached.invalidate({ tag: "late" }))
       yield* polled
       expect(yield* inA(Cached.has(key))).toBe(false)
       expect(yield* inA(page)).toBe("old")
@@ -463,8 +464,8 @@ describe("on one folder", () => {
     [
       ["set", Cached.set(key, "set", { ttl: "1 hour" }), "set"],
       ["invalidated", Cached.invalidate(key), undefined],
-      ["invalidated by its late tag", Cached.invalidateTag("late"), undefined],
-      ["invalidated with its class", Cached.invalidateAll(Page), undefined]
+      ["invalidated by its late tag", Cached.invalidate({ tag: "late" }), undefined],
+      ["invalidated with its class", Cached.invalidate({ all: Page }), undefined]
     ] as const
   )("what the other has %s while it is renewed is not renewed", ([, change, left]) =>
     Effect.gen(function*() {
@@ -504,7 +505,7 @@ it.effect("P7 · a bulk call that is interrupted as a load ends that it has join
     const pages = Cached.many(Page, (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), options)
     const first = yield* start(page({ n: 1 }))
     yield* settle
-    yield* Cached.invalidateTag("late")
+    yield* Cached.invalidate({ tag: "late" })
     const scheduler = new Late()
     const bulk = yield* start(Effect.provideService(pages([{ n: 1 }]), Scheduler.Scheduler, scheduler))
     yield* settle

@@ -4,7 +4,8 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as fs from "node:fs"
 import { vi } from "vitest"

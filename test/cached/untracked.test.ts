@@ -1,7 +1,8 @@
 /** The behaviour of a cache while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -147,7 +148,7 @@ it.effect("entries from before the store received a tag's invalidation are not u
     // Another program, which has nothing in memory.
     const within = Effect.provideService(Caching.Caching, yield* program)
     lateMillis = 20
-    const invalidating = yield* within(Effect.forkChild(Cached.invalidateTag("t"), { startImmediately: true }))
+    const invalidating = yield* within(Effect.forkChild(Cached.invalidate({ tag: "t" }), { startImmediately: true }))
     yield* TestClock.adjust(5)
     const during = yield* within(Effect.forkChild(read, { startImmediately: true }))
     yield* TestClock.adjust(6)

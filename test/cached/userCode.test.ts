@@ -4,10 +4,12 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 
 const mistake = new Error("a mistake")
 
@@ -361,12 +363,12 @@ describe.each(caches)("over $name", (cache) => {
             const { load } = counting()
             const read = load.pipe(Cached.withStrategy("k", { strategy }))
             yield* read
-            const before = yield* Cached.expiresIn("k")
+            const before = yield* Looking.expiresIn("k")
             // Together, so that they wait for one answer of the store.
             const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
             yield* settle
             expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
-            expect(yield* Cached.expiresIn("k")).toEqual(before)
+            expect(yield* Looking.expiresIn("k")).toEqual(before)
             expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
             expect(warnings.length).toBe(1)
             expect(warnings[0]).toContain(`"k" does not extend its lifetime`)

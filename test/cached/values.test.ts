@@ -26,7 +26,7 @@ const told = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const events: Array<CacheEvent.ValueEvent> = []
     const watching = yield* Effect.forkChild(
-      Stream.runForEach(Cached.eventsWith({ values: true }), (event) => Effect.sync(() => events.push(event))),
+      Stream.runForEach(Cached.events({ values: true }), (event) => Effect.sync(() => events.push(event))),
       { startImmediately: true }
     )
     yield* effect
@@ -42,13 +42,13 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const read = Effect.succeed({ n: 1 }).pipe(Cached.ttl("k", hour))
       const failing = Effect.exit(Effect.fail("down").pipe(Cached.ttl("f", hour)))
-      const [, reads] = yield* Cached.detectWith(Effect.all([read, read, failing]), { values: true })
+      const [, reads] = yield* Cached.detect(Effect.all([read, read, failing]), { values: true })
       expect(reads.map(({ exit, key }) => [key, exit])).toEqual([
         ["k", Exit.succeed({ n: 1 })],
         ["k", Exit.succeed({ n: 1 })],
         ["f", Exit.fail("down")]
       ])
-      const [, piped] = yield* read.pipe(Cached.detectWith({ values: true }))
+      const [, piped] = yield* read.pipe(Cached.detect({ values: true }))
       expect(piped[0]!.exit).toEqual(Exit.succeed({ n: 1 }))
       const [, plain] = yield* Cached.detect(read)
       expect(plain[0]).not.toHaveProperty("exit")
@@ -57,9 +57,9 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("each of nested detectors gets what it has asked for", () =>
     Effect.gen(function*() {
       const read = Effect.succeed(1).pipe(Cached.ttl("k", hour))
-      const [[, inner], outer] = yield* Cached.detect(Cached.detectWith(read, { values: true }))
+      const [[, inner], outer] = yield* Cached.detect(Cached.detect(read, { values: true }))
       expect([inner[0]!.exit, "exit" in outer[0]!]).toEqual([Exit.succeed(1), false])
-      const [[, without], withValues] = yield* Cached.detectWith(Cached.detect(read), { values: true })
+      const [[, without], withValues] = yield* Cached.detect(Cached.detect(read), { values: true })
       expect(["exit" in without[0]!, withValues[0]!.exit]).toEqual([false, Exit.succeed(1)])
     }).pipe(provided))
 
@@ -68,7 +68,7 @@ describe.each(caches)("over $name", (cache) => {
       let up = true
       const origin = Effect.delay(Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")), 10)
       const read = origin.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
-      const valuesOf = Effect.map(Cached.detectWith(read, { values: true }), ([, reads]) =>
+      const valuesOf = Effect.map(Cached.detect(read, { values: true }), ([, reads]) =>
         reads.map(({ exit, source }) => [source, exit]))
       const readers = yield* Effect.all([start(valuesOf), start(valuesOf)])
       yield* settle
@@ -100,7 +100,7 @@ describe.each(caches)("over $name", (cache) => {
         ["Miss"],
         ["Load", Exit.fail("down")]
       ])
-      const plain = yield* Cached.events.pipe(
+      const plain = yield* Cached.events().pipe(
         Stream.take(2),
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })
@@ -126,9 +126,9 @@ it.effect("a value served in place of a failure, or evicted, is reported too", (
 it.effect("an option that is none is refused", () =>
   Effect.gen(function*() {
     const refused = expect.objectContaining({ _tag: "CacheConfigError" })
-    expect(() => Cached.detectWith(Effect.void, { value: true } as never)).toThrow(refused)
-    expect(() => Cached.detectWith(Effect.void, { values: "yes" } as never)).toThrow(refused)
-    expect(() => Cached.eventsWith({ value: true } as never)).toThrow(refused)
+    expect(() => Cached.detect(Effect.void, { value: true } as never)).toThrow(refused)
+    expect(() => Cached.detect(Effect.void, { values: "yes" } as never)).toThrow(refused)
+    expect(() => Cached.events({ value: true } as never)).toThrow(refused)
     expect(() => Cached.logEvents("Loud" as never)).toThrow(refused)
     expect(() => Cached.logEvents("Debug", { values: 1 } as never)).toThrow(refused)
     yield* Effect.void
@@ -158,7 +158,7 @@ describe("PE-16 · logEvents", () => {
     }).pipe(Effect.provide(CacheLayer.memory()))
 
   const read = Effect.succeed("x".repeat(300)).pipe(Cached.ttl("k", hour))
-  const program = Effect.all([read, read, Cached.invalidateTag("t"), Cached.set(new User({ id: 1 }), "Ada")])
+  const program = Effect.all([read, read, Cached.invalidate({ tag: "t" }), Cached.set(new User({ id: 1 }), "Ada")])
 
   it.effect("logs each event with its id, at the level that is asked for, to the end of the scope", () =>
     Effect.gen(function*() {

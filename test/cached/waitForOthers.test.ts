@@ -1,7 +1,8 @@
 /** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"
@@ -125,7 +126,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("once it has failed", () =>
     over(Effect.gen(function*() {
-      const failing = Effect.fail("failed").pipe(Cached.ttl("k", { ttl: "1 hour", lease: false }))
+      const failing = Effect.fail("failed").pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false }))
       expect(yield* Effect.exit(failing)).toEqual(Exit.fail("failed"))
       const reader = yield* start(next)
       yield* settle
@@ -134,7 +135,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("once its caller has left", () =>
     over(Effect.gen(function*() {
-      const left = yield* start(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", lease: false })))
+      const left = yield* start(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false })))
       yield* Fiber.interrupt(left)
       const reader = yield* start(next)
       yield* settle

@@ -147,7 +147,7 @@ for (const memory of [true, false]) {
           const { load } = counting()
           const get = load.pipe(Cached.ttl("k", { ...options, tags: ["t"] }))
           const reader = () => Effect.andThen(start(get), (fiber) => Effect.as(settle, fiber))
-          for (const invalidate of [Cached.invalidate("k"), Cached.invalidateTag("t"), Cached.clear]) {
+          for (const invalidate of [Cached.invalidate("k"), Cached.invalidate({ tag: "t" }), Cached.clear]) {
             const before = yield* reader()
             const first = ended(before)
             const invalidating = yield* start(invalidate)

@@ -1,7 +1,8 @@
 /** String keys carry ids: the same problem of thousands of them is one mistake, and one warning. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { warningsOf } from "../support/logged.ts"
 

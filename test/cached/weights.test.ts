@@ -1,7 +1,8 @@
 /** Bounds of memory: entries or weights, and other bounds while it is in use. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Eviction, Weigher } from "effect-cached/adapters"
 import { caches } from "../support/caches.ts"
 
 const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })

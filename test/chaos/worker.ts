@@ -3,7 +3,8 @@
  * never fail, so every read must give a value.
  */
 import { Cause, Deferred, Effect, Exit, Layer, type Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { makeBulk } from "../consistency/bulk.ts"
 import { ids, tags } from "../consistency/plan.ts"
 import { dice } from "../consistency/random.ts"
@@ -97,7 +98,7 @@ const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   const roll = next()
   if (roll < 0.93) return read(id)
   if (roll < 0.96) return change({ id }, Cached.invalidate(id))
-  if (roll < 0.99) return Effect.suspend((tag = pick(tags)) => change({ tag }, Cached.invalidateTag(tag)))
+  if (roll < 0.99) return Effect.suspend((tag = pick(tags)) => change({ tag }, Cached.invalidate({ tag })))
   return set(id)
 })
 

@@ -1,7 +1,8 @@
 /** Caches that URLs and variables choose: what is read, what is refused, what is said, and what no message shows. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -366,7 +367,7 @@ describe("every option of every scheme", () => {
       ["curve", "", undefined],
       ["inherit", "changes", "changes"],
       ["inherit", "false", false],
-      ["lease", "90", Duration.seconds(90)],
+      ["lease", "90", undefined],
       ["lease", "1m30s", Duration.seconds(90)],
       ["lease", "90 seconds", Duration.seconds(90)],
       ["lease", "", undefined],

@@ -1,7 +1,8 @@
 /** `CacheConfig.profiles`: profiles of key classes from variables and files. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { MemoryStore } from "effect-cached/memory"
@@ -32,7 +33,10 @@ const refusal = (env: Record<string, string>) =>
     return error.message
   })
 
-const json = JSON.stringify({ Weather: { ttl: "10 minutes" }, "user/Page": { softTtl: 90, ttl: "1h", inherit: false } })
+const json = JSON.stringify({
+  Weather: { ttl: "10 minutes" },
+  "user/Page": { softTtl: "90s", ttl: "1h", inherit: false }
+})
 
 describe("profiles", () => {
   it.effect("each option has a variable, which overrides the program", () =>
@@ -40,7 +44,7 @@ describe("profiles", () => {
       expect(yield* current({})).toEqual({ Weather: { ttl: "1 hour", jitter: 0 } })
       const env = {
         CACHE_PROFILES_WEATHER_TTL: "10 minutes",
-        CACHE_PROFILES_WEATHER_SOFT_TTL: " 90 ",
+        CACHE_PROFILES_WEATHER_SOFT_TTL: " 90s ",
         CACHE_PROFILES_WEATHER_IDLE: "  ",
         CACHE_PROFILES_USER_PAGE_REFRESH_AFTER: "30s",
         CACHE_PROFILES_USER_PAGE_JITTER: "0.5",

@@ -72,11 +72,11 @@ export const makeBulk = (
     const beside = Array.from({ length: 2 }, () => Effect.delay(readAll(keys), below(20)))
     const besieged = (change: Effect.Effect<void, never, Caching.Caching>) =>
       Effect.asVoid(Effect.all([change, ...beside], { concurrency: "unbounded" }))
-    if (roll < 0.92) return besieged(changeAll(all, Cached.invalidateMany(keys)))
-    if (roll < 0.95) return besieged(changeAll(all, Cached.removeMany(keys)))
+    if (roll < 0.92) return besieged(changeAll(all, Cached.invalidate(keys)))
+    if (roll < 0.95) return besieged(changeAll(all, Cached.remove(keys)))
     if (roll < 0.96) {
       const tag = pick(tags)
-      return besieged(changeAll([...all, { tag }], Cached.invalidateMany([...keys, { tag }])))
+      return besieged(changeAll([...all, { tag }], Cached.invalidate([...keys, { tag }])))
     }
     const values = all.map(({ id }) => newValue(id))
     return besieged(changeAll(

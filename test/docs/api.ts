@@ -21,7 +21,7 @@ const entryPoints = (): ReadonlyArray<string> =>
     "*.ts",
     "serializers/*.ts",
     "drivers/*/index.ts",
-    "{bridges,config,explain,http,inspector,pipeline,testing}/index.ts"
+    "{adapters,bridges,config,explain,http,inspector,pipeline,schemas,testing}/index.ts"
   ], {
     cwd: join(root, "src")
   })

@@ -4,24 +4,14 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Eviction,
-  Lock,
-  Serializer,
-  Strategy,
-  Transaction,
-  Weigher
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Eviction, Lock, Serializer, Store, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const provided = Effect.provide(CacheLayer.memory())
@@ -124,20 +114,20 @@ describe("cashews", () => {
       expect([yield* Cached.set("a", "4", { ifAbsent: true }), yield* Cached.set("x", "4", { ifPresent: true })])
         .toEqual([false, false])
       // get_expire: -2, -1, the rest
-      expect(yield* Effect.forEach(["x", "b", "a"], Cached.expiresIn)).toEqual([
+      expect(yield* Effect.forEach(["x", "b", "a"], Looking.expiresIn)).toEqual([
         Option.none(),
         Option.some(Duration.infinity),
         Option.some(Duration.hours(1))
       ])
       yield* Cached.touch("b", "1 minute")
-      expect(yield* Cached.expiresIn("b")).toEqual(Option.some(Duration.minutes(1)))
+      expect(yield* Looking.expiresIn("b")).toEqual(Option.some(Duration.minutes(1)))
       // get_match, get_keys_count
       const matching = yield* Stream.runCollect(Cached.getMatching("[ab]"))
       expect(matching.toSorted()).toEqual([["a", "1"], ["b", "2"]])
       expect(yield* Cached.size).toBe(3)
-      yield* Cached.ping
-      expect([yield* Cached.remove("a"), yield* Cached.removeMany(["b", "x"])]).toEqual([true, 1])
-      expect(yield* Cached.increment("n", { by: 5, ttl: "1 hour" })).toBe(5)
+      yield* Store.ping
+      expect([yield* Cached.remove("a"), yield* Cached.remove(["b", "x"])]).toEqual([true, 1])
+      expect(yield* Cached.counter("n").increment({ by: 5, ttl: "1 hour" })).toBe(5)
       yield* Cached.clear
       expect(yield* Cached.size).toBe(0)
     }).pipe(provided))
@@ -277,7 +267,7 @@ describe("cashews", () => {
       yield* Effect.exit(save("Berlin", Effect.fail("down")))
       expect(yield* Cached.size).toBe(4)
       yield* save("Berlin", Effect.void)
-      expect(yield* Stream.runCollect(Cached.scan())).toEqual(["weather:Paris"])
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["weather:Paris"])
     }).pipe(provided))
 })
 
@@ -339,10 +329,14 @@ describe("aiocache", () => {
       yield* Effect.gen(function*() {
         const { load } = counting()
         const get = load.pipe(Cached.ttl("k", hour))
-        expect([yield* CachePolicy.readOnly(get), yield* Cached.has("k")]).toEqual([1, false])
-        expect([yield* CachePolicy.writeOnly(get), yield* CachePolicy.writeOnly(get), yield* get]).toEqual([2, 3, 3])
+        expect([yield* CachePolicy.disable("set")(get), yield* Cached.has("k")]).toEqual([1, false])
+        expect([yield* CachePolicy.disable("get")(get), yield* CachePolicy.disable("get")(get), yield* get]).toEqual([
+          2,
+          3,
+          3
+        ])
         fake.behave = (operation) => operation === "set" ? { before: Effect.never } : {}
-        const reader = yield* start(CachePolicy.writeOnly(get))
+        const reader = yield* start(CachePolicy.disable("get")(get))
         yield* settle
         yield* TestClock.adjust("499 millis")
         expect(reader.pollUnsafe()).toBeUndefined()

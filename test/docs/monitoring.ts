@@ -338,7 +338,8 @@ export const alerts: ReadonlyArray<Alert> = [
     for: "30m",
     severity: "warning",
     summary: "The memory of {{ $labels.cache }} is too small",
-    description: "More than a fifth of the reads load, and most results evict another one. See Cached.curve."
+    description:
+      "More than a fifth of the reads load, and most results evict another one. See the curve of Cached.stats."
   },
   {
     alert: "EffectCachedInvalidationsPending",

@@ -177,7 +177,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "WarmOptions.chunk": [warm.chunk],
   "TransformOptions.chunk": [OptionsDefaults.transform.chunk],
   "TransformOptions.concurrency": [OptionsDefaults.transform.concurrency],
-  "TapStoreOptions.minSize": [0],
+  "TapOptions.minSize": [0],
   "Faults.failRate": [0],
   "Faults.dropRate": [0],
   "Faults.lateRate": [0],

@@ -1,7 +1,7 @@
 /** Caches in folders that unstorage and Effect keep, opened by one process after another. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema, Stream } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { PersistenceStore } from "effect-cached/persistence"
 import { UnstorageStore } from "effect-cached/unstorage"
@@ -42,14 +42,14 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
         expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
         expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.some("user 1"))
         expect(yield* Cached.size).toBe(ids.length + 1)
-        yield* Cached.invalidateTag("all")
+        yield* Cached.invalidate({ tag: "all" })
         yield* Cached.remove("a")
       }))
       yield* inProcess(Effect.gen(function*() {
         expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
         expect(yield* Cached.has("a")).toBe(false)
         expect(yield* Cached.has("a:b")).toBe(true)
-        yield* Stream.runDrain(Cached.invalidateMatching("a:*"))
+        yield* Cached.invalidate({ matching: "a:*" })
         expect(yield* Cached.has("a:b")).toBe(false)
         yield* Cached.clear
         expect(yield* Cached.size).toBe(0)

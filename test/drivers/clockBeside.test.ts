@@ -1,10 +1,12 @@
 /** Caches with a store that are made in real time and read under a `TestClock`, as the docs provide it in tests. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Logger, Option, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over as overFake } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** Answers reads in turns that belong to no fiber, as the client of a database does. */
@@ -42,7 +44,7 @@ const until = <E, R>(is: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R
     while (!(yield* is)) yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
   })
 
-const left = Effect.map(Cached.expiresIn("k"), Option.match({ onNone: () => "", onSome: Duration.format }))
+const left = Effect.map(Looking.expiresIn("k"), Option.match({ onNone: () => "", onSome: Duration.format }))
 const isLeft = (time: string) => until(Effect.map(left, (left) => left === time))
 
 const inTest = <A, E>(

@@ -1,17 +1,8 @@
 /** Explanations: why an id is gone, by which process, and their text. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Store,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfigError, StoreError } from "effect-cached/CacheError"
 import { Explanation, report } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
@@ -66,7 +57,7 @@ describe("what is gone says why", () => {
       const user = ttl("a", Effect.succeed(1), { tags: ["other", "users"] })
       yield* user
       yield* TestClock.adjust("1 minute")
-      yield* Cached.invalidateTag("users")
+      yield* Cached.invalidate({ tag: "users" })
       const [status, memory, tag] = yield* said("a")
       expect(status).toBe("a is gone")
       expect(memory).toContain("not used, because a tag was invalidated")
@@ -86,14 +77,14 @@ describe("what is gone says why", () => {
       const other = yield* Layer.build(disk())
       yield* Effect.gen(function*() {
         for (const key of ["a", "b", "c"]) yield* ttl(key, Effect.succeed(1), { tags: key === "a" ? ["users"] : [] })
-        yield* Effect.provide(Cached.invalidateTag("users"), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "users" }), other)
         yield* Effect.provide(Cached.invalidate("b"), other)
         yield* TestClock.adjust("1 second")
         expect((yield* said("a"))[2]).toMatch(/^tag users: invalidated 00:00:0\S+ \(\S+ ago\) by another process$/)
         expect((yield* said("b"))[1]).toMatch(/^history: changed 00:00:0\S+ \(\S+ ago\) by another process$/)
         yield* Effect.provide(Cached.set("d", 1, { tags: ["soft"] }), other)
         yield* Cached.getOption("d")
-        yield* Effect.provide(Cached.invalidateTag("soft", { mode: "soft" }), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "soft" }, { mode: "soft" }), other)
         yield* TestClock.adjust("1 second")
         expect((yield* said("d"))[0]).toBe("d is stale")
         expect((yield* said("d"))[2]).toMatch(/^tag soft: invalidated softly .* by another process$/)
@@ -119,7 +110,7 @@ describe("what is gone says why", () => {
       const cache = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         yield* ttl("a", Effect.succeed(1), { tags: ["users"] })
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         yield* settle
         yield* TestClock.adjust("10 seconds")
         expect((yield* said("a"))[2]).toBe("tag users: invalidated 00:00:00 (10s ago) by this process")
@@ -355,7 +346,7 @@ describe("the facts", () => {
         expect(Explanation.render(explained)).toContain("; class User, class User:id=1,, tag people")
       }
       expect((yield* said(named)).at(-1)).toBe("strategy: refreshAhead")
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       expect(Explanation.render(yield* Explanation.of(user({ id: 1 })))).toContain("class User: invalidated")
     }).pipe(Effect.provide(
       kept(CacheLayer.memory({ strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }) }))

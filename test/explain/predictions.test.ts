@@ -170,8 +170,8 @@ describe.each(cases)("over $name", ({ make, memory }) => {
           else if (what === "later") yield* TestClock.adjust("3 seconds")
           else if (what === "much later") yield* TestClock.adjust("50 seconds")
           else if (what === "invalidate") yield* Cached.invalidate(key)
-          else if (what === "tag") yield* Cached.invalidateTag("t")
-          else if (what === "soft") yield* Cached.invalidateTag("t", { mode: "soft" })
+          else if (what === "tag") yield* Cached.invalidate({ tag: "t" })
+          else if (what === "soft") yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
           else if (what === "set") yield* Cached.set(key, 2, { ttl: "15 seconds" })
           else if (what === "clear") yield* Cached.clear
           else if (what === "down") {
@@ -182,7 +182,7 @@ describe.each(cases)("over $name", ({ make, memory }) => {
             const change = which === 0
               ? Cached.invalidate(key)
               : which === 1
-              ? Cached.invalidateTag("t")
+              ? Cached.invalidate({ tag: "t" })
               : which === 2
               ? Cached.set(key, 3, { ttl: "15 seconds" })
               : Cached.clear

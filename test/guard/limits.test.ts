@@ -1,7 +1,8 @@
 /** Limits of calls, over each place where their state can be. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Guard, GuardStore } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { places } from "./places.ts"
 

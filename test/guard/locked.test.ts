@@ -1,7 +1,8 @@
 /** Effects and streams that run one at a time. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, Guard, Lock } from "effect-cached"
+import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 

@@ -119,7 +119,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
       yield* pause(2000)
       const kind = random()
       if (kind < 0.1) yield* write
-      else if (kind < 0.15) yield* Cached.invalidateTag(`at:${pick(pages)}`)
+      else if (kind < 0.15) yield* Cached.invalidate({ tag: `at:${pick(pages)}` })
       else if (kind < 0.25) yield* leaving(read)
       // Handlers hang: all callers leave some time.
       else yield* Effect.timeoutOption(read, "5 seconds")

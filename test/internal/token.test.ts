@@ -1,7 +1,8 @@
 /** Tokens differ whatever the program does with its `Random`, and repeat themselves under a seed of their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Random } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

@@ -56,10 +56,10 @@ describe("a key is what its schema decodes", () => {
   > = [
     ["of a key", () => Cached.invalidate(new User({ email: "ADA" }))],
     ["of a function", (fn) => fn.invalidate({ email: "ADA" })],
-    ["by an index", () => Cached.invalidateWhere(User, { email: "ADA" })],
-    ["by a tag of the class", () => Cached.invalidateTag("mail:ada")],
-    ["by an index, as a target", () => Cached.invalidateMany([{ where: [User, { email: "ADA" }] }])],
-    ["of many keys", () => Cached.invalidateMany([new User({ email: "ADA" })])]
+    ["by an index", () => Cached.invalidate({ where: [User, { email: "ADA" }] })],
+    ["by a tag of the class", () => Cached.invalidate({ tag: "mail:ada" })],
+    ["by an index, as a target", () => Cached.invalidate([{ where: [User, { email: "ADA" }] }])],
+    ["of many keys", () => Cached.invalidate([new User({ email: "ADA" })])]
   ]
   it.effect.each(invalidations)("an invalidation %s reaches it", ([, invalidate]) =>
     Effect.gen(function*() {
@@ -324,11 +324,11 @@ it.effect.prop("every way to a key agrees, whatever transforms", { list: numbers
       const ways: ReadonlyArray<Effect.Effect<unknown, any, any>> = [
         fn.invalidate(typed[0]),
         Cached.invalidate(new Key(typed[1])),
-        Cached.invalidateWhere(Key, { a: (typed[1] as any).a } as never),
-        Cached.invalidateTag(`a:${JSON.stringify(decoded.a)}`),
+        Cached.invalidate({ where: [Key, { a: (typed[1] as any).a } as never] }),
+        Cached.invalidate({ tag: `a:${JSON.stringify(decoded.a)}` }),
         Cached.remove(new Key(typed[0]))
       ]
-      yield* Cached.invalidateAll(Key)
+      yield* Cached.invalidate({ all: Key })
       for (const [i, invalidate] of ways.entries()) {
         yield* fn(typed[0])
         yield* fn(typed[1])

@@ -1,7 +1,8 @@
 /** `CacheLayer.files`: a folder that people read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -63,7 +64,7 @@ describe("CacheLayer.files", () => {
       yield* run(weather("Berlin"))
       yield* run(weather("Berlin"))
       expect(count.loads).toBe(1)
-      yield* run(Cached.invalidateTag("weather"))
+      yield* run(Cached.invalidate({ tag: "weather" }))
       yield* run(weather("Berlin"))
       expect(count.loads).toBe(2)
       yield* run(Cached.invalidate(new Weather({ city: "Berlin" })))

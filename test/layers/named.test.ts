@@ -1,13 +1,15 @@
 /** Several caches in one program, by name. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import * as Looking from "../support/looking.ts"
 
 class A extends Context.Service<A, Caching.Shape>()("A") {}
 class B extends Context.Service<B, Caching.Shape>()("B") {}
@@ -91,16 +93,16 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* all).toEqual([0, 1, 2])
       yield* Cached.invalidate("k").pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
-      yield* Cached.invalidateTag("t")
-      yield* Cached.invalidateTag("t").pipe(Cached.withCache(A))
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Cached.invalidate({ tag: "t" }).pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
-      yield* Cached.invalidateTag("t").pipe(Cached.withCache(B))
+      yield* Cached.invalidate({ tag: "t" }).pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
       yield* Cached.clear.pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
       yield* Cached.set("l", 1).pipe(Cached.withCache(B))
-      expect(yield* Stream.runCollect(Cached.withCache(Cached.scan(), B))).toEqual(["l"])
-      expect(yield* Stream.runCollect(Cached.scan())).toEqual(["k"])
+      expect(yield* Stream.runCollect(Cached.withCache(Looking.ids(), B))).toEqual(["l"])
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["k"])
     }).pipe(Effect.provide(both(cache))))
 
   it.effect("each counts for itself", () =>
@@ -163,7 +165,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* square({ n: 2 })).toBe(1004)
       yield* square.invalidate({ n: 2 })
       expect(yield* square({ n: 2 })).toBe(2004)
-      yield* Cached.invalidateAll(Squared)
+      yield* Cached.invalidate({ all: Squared })
       expect(yield* square({ n: 2 })).toBe(2004)
 
       const squares = Cached.withCache(
@@ -347,7 +349,10 @@ describe("policies and watching hold for all caches", () => {
     Effect.gen(function*() {
       const received: Array<string> = []
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.withCache(Cached.events, A), (event) => Effect.sync(() => received.push(event._tag))),
+        Stream.runForEach(
+          Cached.withCache(Cached.events(), A),
+          (event) => Effect.sync(() => received.push(event._tag))
+        ),
         { startImmediately: true }
       )
       yield* settle
@@ -481,7 +486,7 @@ describe("named", () => {
   it.effect("two parts of one store never meet, and are cleared apart", () =>
     Effect.gen(function*() {
       const part = (prefix: string) =>
-        CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Cached.tapStore({ prefix }))))
+        CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Store.tap({ prefix }))))
       const { load } = counting()
       yield* Effect.gen(function*() {
         const one = get(load).pipe(Cached.withCache(A))

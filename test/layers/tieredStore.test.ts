@@ -1,7 +1,8 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, type CacheError, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import * as Compressed from "effect-cached/serializers/Compressed"

@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Tran
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
+import * as Looking from "../support/looking.ts"
 
 class Item
   extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int, tags: ["items"] })
@@ -72,12 +73,12 @@ describe("withDisabled", () => {
         }).pipe(Effect.provide(without(...operations)))
       const changes: ReadonlyArray<readonly [CachePolicy.Operation, Change]> = [
         ["invalidate", Cached.invalidate("count")],
-        ["invalidate", Cached.invalidateTag("items")],
-        ["invalidate", Cached.invalidateAll(Item)],
-        ["invalidate", Stream.runDrain(Cached.invalidateMatching("co*"))],
+        ["invalidate", Cached.invalidate({ tag: "items" })],
+        ["invalidate", Cached.invalidate({ all: Item })],
+        ["invalidate", Cached.invalidate({ matching: "co*" })],
         ["invalidate", Effect.void.pipe(Cached.invalidateAfter("count"))],
         ["remove", Cached.remove("count")],
-        ["remove", Cached.removeMany(["count"])],
+        ["remove", Cached.remove(["count"])],
         ["clear", Cached.clear]
       ]
       for (const [operation, change] of changes) {
@@ -86,7 +87,7 @@ describe("withDisabled", () => {
         expect(yield* stays([operation], inLoad), operation).toBe(true)
         expect(yield* stays([], change), operation).toBe(false)
       }
-      const further = read.pipe(Cached.invalidateFurther)
+      const further = read.pipe(CachePolicy.invalidating)
       expect(yield* Effect.provide(Effect.all([read, further]), without("invalidate"))).toHaveLength(2)
     }))
 
@@ -120,9 +121,9 @@ describe("withDisabled", () => {
         expect(yield* Effect.all([read, read])).toEqual([1, 2])
         const named = read.pipe(Cached.withCache(Pages))
         expect(yield* Effect.all([named, named])).toEqual([3, 3])
-        expect(yield* Cached.increment("visits")).toBe(1)
+        expect(yield* Cached.counter("visits").increment()).toBe(1)
         expect((yield* Cached.stats).loads).toBe(2)
-        expect(Array.from(yield* Stream.runCollect(Cached.scan()))).toEqual([])
+        expect(Array.from(yield* Stream.runCollect(Looking.ids()))).toEqual([])
       })
       yield* Effect.provide(program, Layer.merge(without("set"), CacheLayer.named(Pages, CacheLayer.memory())))
       const { log } = yield* Effect.provide(RecordingCache.RecordingCache, RecordingCache.layer(without("set")))

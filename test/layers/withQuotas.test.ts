@@ -1,10 +1,12 @@
 /** Quotas of key classes: against a model that is a list, and never over one whatever the policy. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { type Duration, Effect, Exit, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, type Weigher } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Eviction, type Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 import { randomOf } from "../support/random.ts"
 
 const fields = { payload: { id: Schema.Int }, success: Schema.Int }
@@ -26,11 +28,11 @@ const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
 /** The value is the weight. */
 const weigher: Weigher.Weigher = (value: number) => value
 
-const heldIds = Effect.map(Cached.coldest(1000), (entries) => entries.map(({ id }) => id).toSorted())
+const heldIds = Effect.map(Cached.ranking("cold", 1000), (entries) => entries.map(({ id }) => id).toSorted())
 
 /** The weight of all entries of one class. */
 const weightsOf = Effect.map(
-  Cached.coldest(1000),
+  Cached.ranking("cold", 1000),
   (entries) => (prefix: string) =>
     entries.filter(({ id }) => id.startsWith(prefix)).reduce((sum, { weight }) => sum + weight, 0)
 )
@@ -144,7 +146,7 @@ describe.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])("un
         if (what < 0.5) yield* Cached.set(key, 1 + below(9), { ttl: random() < 0.5 ? "1 second" : "1 hour" })
         else if (what < 0.85) yield* Cached.getOption(key)
         else if (what < 0.9) yield* Cached.invalidate(key)
-        else if (what < 0.905) yield* Cached.invalidateAll(User)
+        else if (what < 0.905) yield* Cached.invalidate({ all: User })
         else if (what < 0.91) yield* Cached.clear
         else if (what < 0.92) yield* Cached.resize(bound = 100 + below(400))
         else yield* TestClock.adjust(below(300))
@@ -283,7 +285,7 @@ describe("a quota", () => {
   it.effect("counts for the curve like any eviction by hand, which continues beside it", () =>
     Effect.gen(function*() {
       yield* fill(Search, 100)
-      expect((yield* Cached.curve).reads).toBe(100)
+      expect((yield* Looking.curve).reads).toBe(100)
       expect((yield* Cached.stats).size).toBe(5)
     }).pipe(Effect.provide(CacheLayer.memory({ curve: true }).pipe(CacheLayer.withQuotas({ Search: 5 })))))
 

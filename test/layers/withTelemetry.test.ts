@@ -1,7 +1,8 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Guard, GuardStore, Store, type Weigher } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching, Guard } from "effect-cached"
+import { GuardStore, Store, type Weigher } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -33,11 +34,11 @@ const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
     })
     const program = Effect.gen(function*() {
       const told = yield* Effect.forkChild(
-        Stream.runForEach(Cached.events, (event) => Effect.sync(() => say(event))),
+        Stream.runForEach(Cached.events(), (event) => Effect.sync(() => say(event))),
         { startImmediately: true }
       )
       const removed = yield* Effect.forkChild(
-        Stream.runForEach(Cached.eventsOf(["Removed"]), (event) => Effect.sync(() => say(event))),
+        Stream.runForEach(Cached.events({ of: ["Removed"] }), (event) => Effect.sync(() => say(event))),
         { startImmediately: true }
       )
       const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true, retryAfter: 0 } as const
@@ -50,7 +51,7 @@ const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
         yield* Cached.invalidate(key as never)
       }
       yield* Cached.set(secret, 1, { tags: [secret] })
-      yield* Cached.invalidateTag(secret)
+      yield* Cached.invalidate({ tag: secret })
       yield* Cached.set(secret, 2)
       yield* settle
       yield* Fiber.interruptAll([told, removed])

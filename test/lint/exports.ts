@@ -5,7 +5,7 @@ import { parseSync } from "rolldown/utils"
 
 /** Files that a program can import: all their exports count as used. */
 const isEntry = (file: string): boolean =>
-  /^src\/(serializers\/)?\w+\.ts$|^src\/(bridges|config|explain|http|inspector|pipeline|drivers\/\w+)\/[A-Z]\w+\.ts$|^src\/(bridges|config|explain|http|inspector|pipeline|testing|drivers\/\w+)\/index\.ts$/
+  /^src\/(serializers\/)?\w+\.ts$|^src\/(bridges|config|explain|http|inspector|pipeline|drivers\/\w+)\/[A-Z]\w+\.ts$|^src\/(adapters|bridges|config|explain|http|inspector|pipeline|schemas|testing|drivers\/\w+)\/index\.ts$/
     .test(file)
 
 /** The exports below `src` that nothing there or in the tests reads, as `file: name`. */

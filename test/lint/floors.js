@@ -15,7 +15,7 @@ export const floors = [
     name: "1 (vocabulary and ports)",
     // The types of a read's options are declared once: the engine reads them too.
     files:
-      /^(Cache(Entry|Error|ErrorSchema|Event|EventSchema|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
+      /^(Cache(Entry|Error|ErrorSchema|Event|EventSchema|Key)|GuardStore|Lock|Serializer|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
   },
   {
@@ -33,11 +33,15 @@ export const floors = [
       (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
-  { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
-  { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
+  {
+    name: "4 (language)",
+    files: /^(CachePolicy|Cached|Guard|Store|Transaction)\.ts$|^(cached|guard)\//,
+    packages: [effect]
+  },
+  { name: "5 (ready-made)", files: /^CacheLayer\.ts$|^layers\//, packages: [effect] },
   {
     name: "6 (surfaces)",
-    files: /^Cache(Metrics|Profiles|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
+    files: /^(Cache(Metrics|Profiles|Reactivity)|index)\.ts$|^(adapters|bridges|explain|metrics|schemas|testing)\//,
     packages: [effect]
   },
   {

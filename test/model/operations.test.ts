@@ -6,6 +6,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const keys = ["a", "b", "c"] as const
@@ -117,7 +118,7 @@ const stepper = (unit: number) => {
         break
       case "hard":
       case "soft":
-        yield* Effect.forEach(tags, (tag) => Cached.invalidateTag(tag, { mode: name }))
+        yield* Effect.forEach(tags, (tag) => Cached.invalidate({ tag }, { mode: name }))
         for (const [key, entry] of entries) {
           if (!entry.tags.some((tag) => tags.includes(tag))) continue
           if (name === "hard") entries.delete(key)
@@ -125,7 +126,7 @@ const stepper = (unit: number) => {
         }
         break
       case "matching": {
-        yield* Stream.runDrain(Cached.invalidateMatching(pattern))
+        yield* Cached.invalidate({ matching: pattern })
         const gone = { "*": keys, "[ab]": ["a", "b"], "c*": ["c"], "b": ["b"] } as const
         for (const key of gone[pattern]) entries.delete(key)
         break
@@ -164,7 +165,7 @@ const stepper = (unit: number) => {
         expect(yield* Cached.getMany(keys)).toEqual(
           keys.map((key) => Option.map(Option.fromUndefinedOr(live(key, now)), ({ value }) => value))
         )
-        const ids = yield* Stream.runCollect(Cached.scan())
+        const ids = yield* Stream.runCollect(Looking.ids())
         expect(Array.from(ids).sort()).toEqual(keys.filter((key) => live(key, now) !== undefined))
       }
     }

@@ -1,6 +1,7 @@
 /** Leaves a read behind that waits for a store, by a clock that stands. */
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 

@@ -3,7 +3,8 @@
  * heap.
  */
 import { Effect } from "effect"
-import { Cached, CacheLayer, Weigher } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Weigher } from "effect-cached/adapters"
 
 const used = (): number => {
   for (let i = 0; i < 3; i++) globalThis.gc!()

@@ -1,6 +1,7 @@
 /** A process that uses a cache as its parent requests: see `processes.ts`. */
 import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
@@ -152,7 +153,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     return clock()
   },
   invalidateTag: async ({ tag }) => {
-    await runtime!.runPromise(Cached.invalidateTag(tag))
+    await runtime!.runPromise(Cached.invalidate({ tag }))
     return clock()
   },
   stats: () => runtime!.runPromise(Cached.stats),

@@ -1,7 +1,8 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -11,12 +12,12 @@ type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, n
 const invalidations: ReadonlyArray<Invalidation> = [
   ["invalidate", Cached.invalidate("k")],
   ["remove", Cached.remove("k")],
-  ["invalidateMany", Cached.invalidateMany(["a", "k"])],
-  ["invalidateTag", Cached.invalidateTag("t")],
+  ["invalidateMany", Cached.invalidate(["a", "k"])],
+  ["invalidateTag", Cached.invalidate({ tag: "t" })],
   ["clear", Cached.clear],
-  ["invalidateMatching", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k*")))],
-  ["invalidateMatching of one id", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k")))],
-  ["a look under invalidateFurther", Cached.invalidateFurther(Cached.getOption("k"))],
+  ["invalidateMatching", Effect.orDie(Cached.invalidate({ matching: "k*" }))],
+  ["invalidateMatching of one id", Effect.orDie(Cached.invalidate({ matching: "k" }))],
+  ["a look under invalidateFurther", CachePolicy.invalidating(Cached.getOption("k"))],
   ["invalidateAfter a key", Effect.void.pipe(Cached.invalidateAfter("k"))],
   ["invalidateAfter a tag", Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }))],
   ["set with a ttl of zero", Cached.set("k", 0, { ttl: 0 })]
@@ -87,7 +88,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
         expect(yield* tagged(load)).toBe(99)
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* Cached.getOption("k")).toEqual(Option.none())
       }).pipe(Effect.provide(cache.layer())))
 
@@ -97,7 +98,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: () => ["late"] }))
         const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
-        yield* Cached.invalidateTag("late")
+        yield* Cached.invalidate({ tag: "late" })
         const after = yield* start(get)
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
@@ -110,7 +111,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       Effect.gen(function*() {
         const { load } = counting()
         yield* tagged(load)
-        yield* Cached.invalidateTag("u")
+        yield* Cached.invalidate({ tag: "u" })
         yield* Cached.invalidate("l")
         expect(yield* tagged(load)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
@@ -222,7 +223,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
   it.effect.each(
     [
       ["invalidate", Cached.invalidate("k"), Option.none()],
-      ["invalidateTag", Cached.invalidateTag("t"), Option.none()],
+      ["invalidateTag", Cached.invalidate({ tag: "t" }), Option.none()],
       ["clear", Cached.clear, Option.none()],
       ["a later set", Cached.set("k", "later"), Option.some("later")]
     ] as const
@@ -295,7 +296,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     const fake = fakeStore()
     return Effect.gen(function*() {
       yield* Cached.set("kept", 1)
-      yield* Cached.invalidateMany(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
+      yield* Cached.invalidate(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
       expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
       yield* Effect.succeed(2).pipe(Cached.ttl("k1", { ttl: "1 hour" }))
       expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
@@ -308,7 +309,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     return Effect.gen(function*() {
       yield* Effect.forEach(keys, (key) => Cached.set(key, "old"))
       fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
-      const fiber = yield* start(Cached.invalidateMany(keys))
+      const fiber = yield* start(Cached.invalidate(keys))
       yield* Fiber.interrupt(fiber)
       fake.behave = () => ({})
       yield* TestClock.adjust("1 minute")

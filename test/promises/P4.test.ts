@@ -1,7 +1,8 @@
 /** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -109,7 +110,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
                 Cached.has("other"),
                 Cached.set("d", 1, { tags: ["t"] }),
                 Cached.invalidate("a"),
-                Cached.invalidateTag("t"),
+                Cached.invalidate({ tag: "t" }),
                 Cached.remove("b"),
                 Cached.clear
               ]
@@ -161,7 +162,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
           const { load } = counting()
           expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))).toBe(1)
           yield* Cached.set("l", 1, { tags: ["t"] })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.invalidate("k")
           broken = false
         }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, thrower) }, { memory })))
@@ -177,7 +178,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
           const { load } = counting()
           expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))).toBe(1)
           yield* Cached.set("l", 1, { tags: ["t"] })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.invalidate("k")
         }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, liar) }, { memory })))
       }
@@ -284,7 +285,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       yield* get("k", "old", "t")
       yield* get("l", "kept", "u")
       down = true
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* get("k", "new", "t")).toBe("new")
       expect(yield* get("l", "other", "u")).toBe("kept")
       down = false
@@ -362,9 +363,9 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       it.effect.each(
         [
           ["its invalidation", Cached.invalidate(key)],
-          ["a hard one of its tag", Cached.invalidateTag("t")],
-          ["a soft one of its tag", Cached.invalidateTag("t", { mode: "soft" })],
-          ["one of its class", Cached.invalidateAll(Row)],
+          ["a hard one of its tag", Cached.invalidate({ tag: "t" })],
+          ["a soft one of its tag", Cached.invalidate({ tag: "t" }, { mode: "soft" })],
+          ["one of its class", Cached.invalidate({ all: Row })],
           ["a clear", Cached.clear]
         ] as const
       )("%s: a read of it fails, until it is acknowledged", ([, invalidate]) => {
@@ -382,7 +383,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
               const strict of [
                 read,
                 CachePolicy.refresh(read),
-                CachePolicy.readOnly(read),
+                CachePolicy.disable("set")(read),
                 Effect.asVoid(rows([{ id: 1 }]))
               ]
             ) {
@@ -465,7 +466,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
               ttl: "1 hour"
             })
             fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-            yield* Cached.invalidateMany([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
+            yield* Cached.invalidate([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
             fake.behave = () => ({})
             throwsOnce = () => {
               throwsOnce = () => {}

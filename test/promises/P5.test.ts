@@ -116,7 +116,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
         Cached.ttl(new Described(), { ttl: "1 hour", when: always })
       )
       expect(yield* Effect.flip(get)).toBe("another")
-      expect(yield* Effect.flip(CachePolicy.readOnly(get))).toBe("another")
+      expect(yield* Effect.flip(CachePolicy.disable("set")(get))).toBe("another")
       expect(fake.entries.size).toBe(0)
     }).pipe(Effect.provide(over(fake)))
   })

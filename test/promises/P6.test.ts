@@ -122,7 +122,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         yield* TestClock.adjust("8 minutes")
         const falls = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", soft)))
         yield* settle
-        yield* Cached.invalidateTag("t", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
         yield* Cached.touch("k", "1 hour")
         const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* settle
@@ -137,7 +137,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         const slow = Effect.delay(bad, "2 seconds").pipe(
           Cached.softTtl("k", { ...soft, softTtl: 0, retryAfter: "1 second" })
         )
-        const later = yield* start(CachePolicy.readOnly(slow))
+        const later = yield* start(CachePolicy.disable("set")(slow))
         yield* settle
         const { counts, load } = counting(0)
         const get = Effect.flatMap(load, () => bad).pipe(
@@ -170,7 +170,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         yield* TestClock.adjust("8 minutes")
         const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", { ...soft, tags: ["t"] })))
         yield* TestClock.adjust("500 millis")
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         const after = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", { ...soft, tags: ["t"] })))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(reader)).toEqual(Exit.fail("down"))

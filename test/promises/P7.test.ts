@@ -40,8 +40,8 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       Effect.gen(function*() {
         yield* Cached.set("dead", 1, { tags: ["t"] })
         yield* Cached.set("alive", 1, { tags: ["u"] })
-        yield* Cached.invalidateTag("t")
-        yield* Effect.forEach(others, Cached.invalidateTag)
+        yield* Cached.invalidate({ tag: "t" })
+        yield* Effect.forEach(others, (tag) => Cached.invalidate({ tag }))
         expect(yield* Cached.has("dead")).toBe(false)
         expect(yield* Cached.has("alive")).toBe(false)
         yield* Cached.set("alive", 1, { tags: ["u"] })
@@ -244,7 +244,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       return Effect.gen(function*() {
         const cache = yield* open(over(fake))
         fake.behave = () => ({ before: Effect.fail(unavailable) })
-        yield* cache.use(Cached.invalidateMany(["a", "b", "c"]))
+        yield* cache.use(Cached.invalidate(["a", "b", "c"]))
         fake.behave = () => ({ before: Effect.never })
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("500 millis")

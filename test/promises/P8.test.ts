@@ -1,7 +1,8 @@
 /** P8: a value made of cached values is served no longer than they are, and sees no change of them too late. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
@@ -73,9 +74,9 @@ describe.each(caches)("over $name", ({ layer }) => {
     "an invalidation": Cached.invalidate(ada),
     "a removal": Cached.remove(ada),
     "a write by hand": Cached.set(ada, "by hand", { ttl: "1 day" }),
-    "an invalidation by a tag": Cached.invalidateTag("people"),
-    "an invalidation by an index": Cached.invalidateWhere(User, { id: 1 }),
-    "an invalidation of the class": Cached.invalidateAll(User)
+    "an invalidation by a tag": Cached.invalidate({ tag: "people" }),
+    "an invalidation by an index": Cached.invalidate({ where: [User, { id: 1 }] }),
+    "an invalidation of the class": Cached.invalidate({ all: User })
   }
 
   it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(

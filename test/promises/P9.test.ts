@@ -84,7 +84,7 @@ const bring = (origin: Origin, strategy: Strategy, state: State) =>
     }
     yield* read(origin, strategy)
     if (state === "past its end") return yield* TestClock.adjust(millis.ttl)
-    if (state === "softened") return yield* Cached.invalidateTag("t", { mode: "soft" })
+    if (state === "softened") return yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     if (state === "used up") {
       const hits = strategy === "dynamic" ? 9 : 2
       // Each refresh would bring a new entry.

@@ -1,10 +1,12 @@
 /** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start, within } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -163,7 +165,7 @@ describe("a strategy of the user's that moves deadlines", () => {
       const read = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* Cached.set("k", 100, { ttl: "1 minute" })
       expect(yield* read).toBe(100)
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
@@ -211,8 +213,8 @@ describe("whatever the step at which it is interrupted", () => {
   const asynchronous = caches.filter(({ name }) => name.startsWith("an asynchronous"))
   const invalidations = [
     { name: "invalidate", run: Cached.invalidate("k") },
-    { name: "invalidateMany", run: Cached.invalidateMany(["a", "k", "b"]) },
-    { name: "invalidateTag", run: Cached.invalidateTag("t") },
+    { name: "invalidateMany", run: Cached.invalidate(["a", "k", "b"]) },
+    { name: "invalidateTag", run: Cached.invalidate({ tag: "t" }) },
     { name: "clear", run: Cached.clear },
     { name: "set", run: Cached.set("k", 7, { tags: ["t"] }) }
   ] as const
@@ -252,7 +254,7 @@ describe("whatever the step at which it is interrupted", () => {
           const hasEnded = yield* within(
             cache.layer(),
             Effect.gen(function*() {
-              const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], lease: true }))
+              const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], shareLoad: true }))
               const hasEnded = yield* cutAfter(steps, read)
               const next = yield* start(read)
               yield* settle
@@ -291,11 +293,11 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     let loads = 0
     const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
     yield* TestClock.adjust("100 millis")
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
     // Its own it sees at once.
-    yield* Effect.provide(Cached.invalidateAll(Page), one)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), one)
     expect(yield* Effect.provide(read, one)).toBe(3)
   }))
 
@@ -307,7 +309,7 @@ it.effect("P2 · a process that was stopped uses nothing that the disk has answe
     let loads = 0
     const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
     // A second has gone by, and its timers have not run yet.
     const clock = yield* Clock.Clock
     const later: Clock.Clock = Object.create(clock, {

@@ -23,7 +23,7 @@ describe.each(caches)("over $name", (cache) => {
       [
         ["invalidate", Cached.invalidate("k")],
         ["remove", Cached.remove("k")],
-        ["invalidateTag", Cached.invalidateTag("t")],
+        ["invalidateTag", Cached.invalidate({ tag: "t" })],
         ["clear", Cached.clear]
       ] as const
     )("F1 · %s during a load is not undone when the load ends", ([, run]) =>
@@ -150,11 +150,11 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F12 · an entry set in the millisecond of a tag's invalidation is there, in that order", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", "before", { tags: ["t"] })
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
       yield* Cached.set("k", "after", { tags: ["t"] })
       expect(yield* Cached.getOption("k")).toEqual(Option.some("after"))
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* ttl(Effect.succeed("loaded"))).toBe("loaded")
       expect(yield* ttl(Effect.succeed("again"))).toBe("loaded")
     }).pipe(Effect.provide(cache.layer())))
@@ -167,7 +167,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("short", 2, { tags: ["t"], ttl: "1 second" })
       yield* TestClock.adjust("1 day")
       expect(yield* Cached.has("long")).toBe(true)
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.has("long")).toBe(false)
     }).pipe(Effect.provide(cache.layer())))
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
+import * as Looking from "../support/looking.ts"
 
 const provided = Effect.provide(CacheLayer.memory())
 
@@ -12,8 +13,8 @@ describe("aiocache", () => {
       yield* Cached.set("key", "value")
       yield* Cached.set("expire_me", "value", { ttl: "10s" })
       expect(yield* Cached.getMany(["key", "expire_me"])).toEqual([Option.some("value"), Option.some("value")])
-      expect(yield* Cached.expiresIn("expire_me")).toEqual(Option.some(Duration.seconds(10)))
-      expect(yield* Cached.removeMany(["key", "expire_me"])).toBe(2)
+      expect(yield* Looking.expiresIn("expire_me")).toEqual(Option.some(Duration.seconds(10)))
+      expect(yield* Cached.remove(["key", "expire_me"])).toBe(2)
     }).pipe(provided))
 
   it.effect("the decorator: four calls, one of them not cached", () =>

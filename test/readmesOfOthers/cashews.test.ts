@@ -1,9 +1,11 @@
 /** The programs of cashews' README, as they are written here, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Lock, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Lock, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class ValueError extends Schema.TaggedError<ValueError>()("ValueError", {}) {}
@@ -44,14 +46,14 @@ describe("cashews' README", () => {
       yield* Cached.setMany([["pattern:1", 1], ["pattern:2", 2]])
       expect(new Map(yield* Stream.runCollect(Cached.getMatching("pattern:*"))))
         .toEqual(new Map([["pattern:1", 1], ["pattern:2", 2]]))
-      expect(yield* Cached.increment("counter")).toBe(1)
+      expect(yield* Cached.counter("counter").increment()).toBe(1)
       expect(yield* Cached.touch("key", "10s")).toBe(true)
-      expect(yield* Cached.expiresIn("key")).toEqual(Option.some(Duration.seconds(10)))
+      expect(yield* Looking.expiresIn("key")).toEqual(Option.some(Duration.seconds(10)))
       expect((yield* Stream.runCollect(Cached.entries("pattern:*"))).map(({ id }) => id).toSorted())
         .toEqual(["pattern:1", "pattern:2"])
-      expect([yield* Cached.remove("key"), yield* Cached.removeMany(["key", "pattern:1"])]).toEqual([true, 1])
-      expect(yield* Cached.removeMatching("pattern:*")).toBe(1)
-      yield* Cached.ping
+      expect([yield* Cached.remove("key"), yield* Cached.remove(["key", "pattern:1"])]).toEqual([true, 1])
+      expect(yield* Cached.remove({ matching: "pattern:*" })).toBe(1)
+      yield* Store.ping
       yield* Cached.clear
       const lock = yield* Lock.Lock
       expect(yield* lock.isLocked("key")).toBe(false)
@@ -196,7 +198,7 @@ describe("cashews' README", () => {
       class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const item = Cached.fn(Item, ({ id }) => Effect.succeed(id), { ttl: (_, { id }) => id > 10 ? "2h" : "1h" })
       yield* item({ id: 11 })
-      const lives = yield* Effect.forEach(["1", "2", "3", item.key({ id: 11 })], Cached.expiresIn)
+      const lives = yield* Effect.forEach(["1", "2", "3", item.key({ id: 11 })], Looking.expiresIn)
       expect(lives.map(Option.map(Duration.toMinutes))).toEqual([10, 10, 10, 120].map(Option.some))
     }).pipe(provided))
 
@@ -217,7 +219,7 @@ describe("cashews' README", () => {
       yield* all
       expect(state.calls).toBe(7)
       yield* Cached.set("key", "value")
-      expect(yield* Cached.invalidateFurther(Cached.getOption("key"))).toEqual(Option.none())
+      expect(yield* CachePolicy.invalidating(Cached.getOption("key"))).toEqual(Option.none())
       expect(yield* Cached.has("key")).toBe(false)
     }).pipe(provided))
 
@@ -255,7 +257,7 @@ describe("cashews' README", () => {
 
   it.effect("middleware: a line for each command of the store", () => {
     const lines: Array<string> = []
-    const store = MemoryStore.layer.pipe(Cached.tapStore({
+    const store = MemoryStore.layer.pipe(Store.tap({
       around: ({ ids, operation }, effect) =>
         Effect.andThen(Effect.sync(() => lines.push(`=> Cache request: ${operation} ${ids}`)), effect)
     }))
@@ -263,7 +265,7 @@ describe("cashews' README", () => {
       yield* Cached.set("key", 1)
       expect(yield* Cached.remove("key")).toBe(true)
       expect(lines).toEqual(["=> Cache request: set key", "=> Cache request: remove key"])
-      expect(yield* Effect.exit(Cached.ping)).toEqual(Exit.void)
+      expect(yield* Effect.exit(Store.ping)).toEqual(Exit.void)
     }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, store)))
   })
 })

@@ -1,7 +1,8 @@
 /** The twelve programs of perscache's README, as they are written here, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Layer, Schema } from "effect"
-import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"

@@ -81,7 +81,7 @@ const unitCosts = async (concurrency: number): Promise<Costs> => {
     const hit = await measure(server, how, (i) => read(`hit ${i % 500}`))
     const load = await measure(server, how, (i) => read(`miss ${i}`))
     const removal = await measure(server, how, (i) => Cached.invalidate(`remove ${i}`))
-    const tag = await measure(server, how, () => Cached.invalidateTag("tag"))
+    const tag = await measure(server, how, () => Cached.invalidate({ tag: "tag" }))
     const count = 20
     const end = await listeners(server, count)
     const heard = await measure(server, how, (i) => Cached.invalidate(`heard ${i}`))

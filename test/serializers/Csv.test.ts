@@ -1,7 +1,8 @@
 /** The serializers `Csv` and `Ndjson`: arrays of records as tables and lines. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as csv from "effect-cached/serializers/Csv"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { isSame } from "effect-cached/testing"

@@ -1,7 +1,8 @@
 /** The serializer `Parquet`: arrays of records as typed tables that other programs read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
 import * as parquet from "effect-cached/serializers/Parquet"
 import { isSame } from "effect-cached/testing"

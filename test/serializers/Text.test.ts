@@ -1,7 +1,8 @@
 /** The serializers `Text` and `Bytes`, and `Serializer.byClass`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Layer, Schema, SchemaTransformation } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Json } from "effect-cached/serializers/Json"

@@ -1,7 +1,8 @@
 /** A value comes back equal from a store, or it is not stored: unions whose members the encoded value may confuse. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Option, Schema, SchemaTransformation, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Serializer, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
+import { type Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"

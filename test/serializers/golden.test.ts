@@ -1,7 +1,8 @@
 /** Golden bytes: what this release writes, later releases read. More are in the tests of the other formats. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"

@@ -1,7 +1,8 @@
 /** Key classes whose results have a format of their own: named by the class, or chosen by `Serializer.byClass`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"

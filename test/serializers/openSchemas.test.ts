@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, HashMap, Layer, Logger, Option, Schema, type SchemaAST } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import type { SerializerError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"

@@ -1,7 +1,8 @@
 /** A serializer of one's own is given the id with the value. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { createHmac } from "node:crypto"
 

@@ -1,7 +1,8 @@
 /** Streams whose pages are compressed, signed or encrypted, over a store that loses, moves or changes a page. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Redacted, Schema, type Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"

@@ -1,7 +1,8 @@
 /** Streams over formats of tables: each page is a table, and in a folder a file that other programs open. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"

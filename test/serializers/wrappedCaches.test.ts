@@ -1,7 +1,8 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Option, Redacted, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"

@@ -1,7 +1,8 @@
 /** Streams over serializers that compress, sign or encrypt. Over Redis: `test/servers/redisSerializers.test.ts`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Stream } from "effect"
-import { Cached, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"

@@ -54,7 +54,7 @@ for (const { name, needs, start } of servers) {
             expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
             yield* get
             expect(loads).toBe(before)
-            yield* Cached.invalidateTag("all")
+            yield* Cached.invalidate({ tag: "all" })
             yield* Cached.remove("a")
           }))
           yield* inProcess(Effect.gen(function*() {

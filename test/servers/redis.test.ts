@@ -1,16 +1,8 @@
 /** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  type CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Lock,
-  type Store
-} from "effect-cached"
+import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { type CacheEntry, Lock, type Store } from "effect-cached/adapters"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
@@ -476,7 +468,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         // A user of the prefix alone can do all of it, and the lock too.
         yield* Effect.gen(function*() {
           yield* Cached.set("a", 1)
-          yield* Cached.invalidateTag("tag")
+          yield* Cached.invalidate({ tag: "tag" })
           const lock = yield* Lock.Lock
           const held = yield* Scope.make()
           yield* Scope.provide(lock.acquire("name", { lease: "10 seconds", wait: 0 }), held)
@@ -645,7 +637,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         yield* Effect.gen(function*() {
           const failures: Array<unknown> = []
           yield* Effect.forkChild(
-            Stream.runForEach(Cached.events, (event) =>
+            Stream.runForEach(Cached.events(), (event) =>
               Effect.sync(() =>
                 event._tag === "StoreFailure" && failures.push([event.operation, event.reason])
               )),

@@ -73,16 +73,16 @@ describe.skipIf(isMissing(program))("over a server", () => {
       yield* here(readOne(Array.from({ length: 500 }, (_, i) => i + 2)))
       expect(yield* foundLater(layer, 2, undefined)).toBe("old 2")
       expect(yield* foundLater(layer, 501, undefined)).toBe("old 501")
-      yield* here(Cached.invalidateWhere(User, { id: 2 }))
+      yield* here(Cached.invalidate({ where: [User, { id: 2 }] }))
       expect(yield* Effect.scoped(Effect.flatMap(process(layer), (run) => run(found(2))))).toBe(undefined)
       expect((yield* here(Cached.stats)).storeFailures).toBe(0)
     }).pipe(Effect.scoped), timeout)
 
   const changes = [
     ["removed", Cached.invalidate(key(2)), undefined],
-    ["invalidated by its tag", Cached.invalidateTag("users"), undefined],
-    ["invalidated by its field", Cached.invalidateWhere(User, { id: 2 }), undefined],
-    ["invalidated by a pattern", Cached.removeMatching(`${CacheKey.id(key(2))}*`), undefined],
+    ["invalidated by its tag", Cached.invalidate({ tag: "users" }), undefined],
+    ["invalidated by its field", Cached.invalidate({ where: [User, { id: 2 }] }), undefined],
+    ["invalidated by a pattern", Cached.remove({ matching: `${CacheKey.id(key(2))}*` }), undefined],
     ["cleared", Cached.clear, undefined],
     ["set", Cached.set(key(2), "new"), "new"],
     ["set and removed", Effect.andThen(Cached.set(key(2), "new"), Cached.remove(key(2))), undefined]

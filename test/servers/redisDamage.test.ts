@@ -3,7 +3,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Stream } from "effect"
-import { Cached, type CacheEntry, type CacheError, CacheLayer, type Store } from "effect-cached"
+import { Cached, type CacheError, CacheLayer } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"

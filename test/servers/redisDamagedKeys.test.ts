@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Guard, Lock } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Guard } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"

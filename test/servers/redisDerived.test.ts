@@ -78,7 +78,7 @@ const over = (
         yield* becomes(b(site), "user 1 v1, by hand")
         yield* settled(all)
         rename(1)
-        yield* b(Cached.invalidateTag("team 1"))
+        yield* b(Cached.invalidate({ tag: "team 1" }))
         expect(yield* b(site)).toBe("user 1 v2, by hand")
         yield* becomes(a(site), "user 1 v2, by hand")
       }).pipe(Effect.scoped), timeout)
@@ -115,7 +115,7 @@ const over = (
           yield* b(page)
           const first = loads.page
           // And by the first one after a tag was invalidated here.
-          yield* a(Cached.invalidateTag("team 1"))
+          yield* a(Cached.invalidate({ tag: "team 1" }))
           yield* a(page)
           yield* Effect.sleep("300 millis")
           yield* a(page)

@@ -190,7 +190,7 @@ describe.skipIf(isMissing(program))("Redis · published changes on a cluster", (
           Effect.gen(function*() {
             yield* until("both memories", areInMemory)
             const before = yield* readAll
-            yield* a(CachePolicy.strict(Effect.all(tags.map((tag) => Cached.invalidateTag(tag)), together)))
+            yield* a(CachePolicy.strict(Effect.all(tags.map((tag) => Cached.invalidate({ tag })), together)))
             const areNewer = Effect.map(readAll, (now) => now.every((value, i) => value > before[i]!))
             yield* until(`the invalidations ${when}`, areNewer)
           })

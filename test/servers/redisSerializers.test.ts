@@ -1,7 +1,8 @@
 /** Formats and wrappers over Redis: what one process writes another one reads, and what a client plants is a miss. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -65,7 +66,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const expected = [Option.some(text), Option.some([1]), Option.some(rows), Option.some(rows), [text, "b"]]
         expect(yield* Effect.provide(read, layer(prefix, serializer))).toEqual(expected)
         expect(runs).toBe(1)
-        yield* Effect.provide(Cached.invalidateTag("é"), layer(prefix, serializer))
+        yield* Effect.provide(Cached.invalidate({ tag: "é" }), layer(prefix, serializer))
         expect(yield* Effect.provide(Cached.getOption("text"), layer(prefix, serializer))).toEqual(Option.none())
       }),
     timeout

@@ -67,7 +67,7 @@ describe.skipIf(isMissing(program))("CacheLayer.tiered over Redis", () => {
           yield* readAll
           origin.value++
           const changing = processes[round % processes.length]!
-          const change = round % 2 === 0 ? Cached.invalidateMany(keys) : Cached.invalidateTag("all")
+          const change = round % 2 === 0 ? Cached.invalidate(keys) : Cached.invalidate({ tag: "all" })
           yield* Effect.provide(change, changing)
           const current = keys.map(() => origin.value)
           // At once where it was changed, and soon in the other processes.

@@ -23,7 +23,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   it.live.each(
     [
       ["an invalidation", Cached.invalidate("k")],
-      ["an invalidated tag", Cached.invalidateTag("t")],
+      ["an invalidated tag", Cached.invalidate({ tag: "t" })],
       ["a clear", Cached.clear],
       ["a set", Cached.set("k", -1, { ttl: "1 hour" })]
     ] as const
@@ -129,7 +129,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const after = yield* a.use(Cached.stats)
         expect(after.loads).toBe(before.loads)
         expect(after.hits - before.hits).toBeGreaterThan(0)
-        yield* a.use(Cached.invalidateTag("loaded 1"))
+        yield* a.use(Cached.invalidate({ tag: "loaded 1" }))
         yield* a.use(Cached.ttl(slow, "loaded 1", { ttl: "1 hour", tags: ["loaded 1"] }))
         expect((yield* a.use(Cached.stats)).loads).toBe(after.loads + 1)
       })),
@@ -451,7 +451,7 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
         const areHeard = Effect.gen(function*() {
           yield* Effect.provideContext(until("its memory", isInMemory), b)
           const before = yield* Effect.provideContext(all, b)
-          yield* Effect.provideContext(Cached.invalidateMany(keys), a)
+          yield* Effect.provideContext(Cached.invalidate(keys), a)
           const areChanged = Effect.map(all, (values) => values.every((value, i) => value !== before[i]))
           yield* Effect.provideContext(until("all changes", areChanged), b)
         })

@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Lock, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Transaction } from "effect-cached"
+import { Lock, Store } from "effect-cached/adapters"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { isMissing } from "../support/needs.ts"
@@ -55,8 +56,8 @@ const operations: Record<string, (i: number) => Operation> = {
   "`set`": (i) => ({ run: Cached.set(`i ${i}`, "set") }),
   "`set` with `ifAbsent` or `ifPresent`": (i) => ({ run: Cached.set(`j ${i}`, "set", { ifAbsent: true }) }),
   "`remove`, `invalidate`": (i) => ({ run: Cached.remove(`k ${i}`) }),
-  "`invalidateTag`": () => ({ run: Cached.invalidateTag("tag") }),
-  "`increment`": () => ({ run: Cached.increment("visits") }),
+  "`invalidateTag`": () => ({ run: Cached.invalidate({ tag: "tag" }) }),
+  "`increment`": () => ({ run: Cached.counter("visits").increment() }),
   "acquiring and releasing a free lock": (i) => ({
     run: Effect.scoped(Effect.flatMap(Lock.Lock, (lock) => lock.acquire(`l ${i}`, { lease: "10 seconds", wait: 0 })))
   }),

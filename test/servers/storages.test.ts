@@ -1,7 +1,8 @@
 /** The table of `docs/storages.md`, written by trying each storage. `UPDATE_DOCS=1` writes it again. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Redacted, type Scope, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
 import { MemoryStore } from "effect-cached/memory"

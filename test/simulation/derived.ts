@@ -21,18 +21,8 @@ import {
   Semaphore,
   Stream
 } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Lock,
-  Store,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Lock, Store } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
@@ -394,7 +384,7 @@ const run = (seed: number, judged: Judged): void => {
     const write = (name: string) =>
       Effect.gen(function*() {
         if (moreDice.chance(0.3)) return yield* Cached.remove(name)
-        if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidateTag("T")
+        if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidate({ tag: "T" })
         const made = value(name)
         yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
         if (name !== "a") return
@@ -439,12 +429,12 @@ const run = (seed: number, judged: Judged): void => {
         },
         () => {
           const kind = moreDice.pick(["x", "y"])
-          return changeAll(n, ofKind(kind), Cached.invalidateWhere(Item, { kind }))
+          return changeAll(n, ofKind(kind), Cached.invalidate({ where: [Item, { kind }] }))
         },
-        () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidateAll(Item)),
+        () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidate({ all: Item })),
         () => {
           // A pattern removes what is there: this one is, unless it is lost. It fails if the store cannot note it.
-          const matching = Effect.exit(Effect.andThen(item(1), Cached.removeMatching("item:*")))
+          const matching = Effect.exit(Effect.andThen(item(1), Cached.remove({ matching: "item:*" })))
           return config.losses || config.outages || config.capacity < 1000
             ? matching
             : change(n, "item:1", Effect.flatten(matching))
@@ -470,7 +460,7 @@ const run = (seed: number, judged: Judged): void => {
     if (die < 56) return change(n, "b", Cached.invalidate("b"))
     if (die < 62) return change(n, "a", byHand("a", 4000))
     if (die < 66) return change(n, "b", byHand("b", 6000, ["T"]))
-    if (die < 70) return change(n, "b", Cached.invalidateTag("T"))
+    if (die < 70) return change(n, "b", Cached.invalidate({ tag: "T" }))
     if (die < 72) return change(n, "d", Cached.invalidate("d"))
     if (die < 73) return Cached.invalidate(new Thing({ n: 1 }))
     if (die < 76) {

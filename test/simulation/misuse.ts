@@ -1,5 +1,6 @@
 /** User functions that throw, and invalid options: their kinds, the readers that have them, and their effects. */
-import type { Eviction, Strategy } from "effect-cached"
+import type { Strategy } from "effect-cached"
+import type { Eviction } from "effect-cached/adapters"
 import type { Extras, Feature } from "./features.ts"
 import { type Kind, type Misuse, type Spec, Thrown, type Value } from "./model.ts"
 import type { World } from "./state.ts"

@@ -477,9 +477,9 @@ const underPolicy = <A, E>(
     case "refresh":
       return CachePolicy.refresh(effect)
     case "readOnly":
-      return CachePolicy.readOnly(effect)
+      return CachePolicy.disable("set")(effect)
     case "writeOnly":
-      return CachePolicy.writeOnly(effect)
+      return CachePolicy.disable("get")(effect)
     case "bypass":
       return CachePolicy.bypass(effect)
   }
@@ -752,11 +752,17 @@ const invalidateTag = (self: Simulation) => {
   if (self.config.classed && self.dice.chance(0.3)) {
     const id = self.dice.pick(self.config.ids)
     return self.dice.chance(0.5)
-      ? invalidate(self, "tag", "class", Cached.invalidateAll(classOf(self.config), { mode }), mode)
-      : invalidate(self, "tag", `index ${id}`, Cached.invalidateWhere(classOf(self.config), { id }, { mode }), mode)
+      ? invalidate(self, "tag", "class", Cached.invalidate({ all: classOf(self.config) }, { mode }), mode)
+      : invalidate(
+        self,
+        "tag",
+        `index ${id}`,
+        Cached.invalidate({ where: [classOf(self.config), { id }] }, { mode }),
+        mode
+      )
   }
   const tag = self.dice.pick(["T", "U"])
-  return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
+  return invalidate(self, "tag", tag, Cached.invalidate({ tag }, { mode }), mode)
 }
 
 /** One invalidation of several targets. */
@@ -792,7 +798,7 @@ const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     const one = !self.config.classed && self.dice.chance(0.5)
     const write = World.beginWrite(self.world, one ? "id" : "all", one ? id : "")
-    const matching = Stream.runDrain(Cached.invalidateMatching(one ? id : "*"))
+    const matching = Cached.invalidate({ matching: one ? id : "*" })
     return Effect.matchEffect(matching, {
       onFailure: () => Effect.void,
       onSuccess: () => Effect.sync(() => World.endWrite(self.world, write))
@@ -987,7 +993,7 @@ const crowd = (self: Simulation) =>
     yield* Effect.exit(read(self, specOf(self, id)))
     const tag = crowdDice.pick(["T", "U"])
     if (crowdDice.chance(0.5)) {
-      yield* invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode: "soft" }), "soft")
+      yield* invalidate(self, "tag", tag, Cached.invalidate({ tag }, { mode: "soft" }), "soft")
     }
     yield* Effect.sleep(crowdDice.below(20))
     yield* Effect.all(

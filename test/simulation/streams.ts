@@ -3,7 +3,8 @@
  * on one engine or two over one store that may fail, hang and lose pages, beside invalidations.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, type Caching, Guard, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Guard } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
@@ -251,7 +252,7 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       }
       if (!config.invalidates) return
       const began = ++step
-      yield* dice.pick([Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear])
+      yield* dice.pick([Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear])
       invalidatedAt[engine] = Math.max(invalidatedAt[engine]!, began)
     })
 

@@ -118,7 +118,7 @@ export const operations = (
     }
     const key = keyOf(number)
     if (kind < 0.89) return Cached.invalidate(key)
-    if (kind < 0.98) return Cached.invalidateTag(tagOf(below(keys)), { mode: chance(0.5) ? "hard" : "soft" })
+    if (kind < 0.98) return Cached.invalidate({ tag: tagOf(below(keys)) }, { mode: chance(0.5) ? "hard" : "soft" })
     if (kind < 0.985) return Cached.set(key as string, value(number), { ttl })
     if (kind < 0.99) return Cached.touch(key, ttl)
     return Effect.exit(CachePolicy.refresh(readOf(number)))

@@ -1,6 +1,7 @@
 /** Bulk calls over a store that several processes share, and that counts its waves. */
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 
 export class User extends CacheKey.Class<User>()("User", {

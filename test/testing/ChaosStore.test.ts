@@ -1,7 +1,8 @@
 /** `ChaosStore` fails, drops, delays and lies as configured, and the program over it continues. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

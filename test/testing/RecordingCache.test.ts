@@ -1,7 +1,8 @@
 /** `RecordingCache` shows a test the operations of a program on its cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, RecordingCache, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -256,8 +257,8 @@ describe("everything else", () => {
       expect(yield* recording.log).toEqual([])
       yield* Cached.set("key", 1, { ifAbsent: true })
       yield* Cached.touch("key", "1 minute")
-      yield* Cached.increment("number", { by: 2 })
-      yield* Cached.invalidateTag("tag", { mode: "soft" })
+      yield* Cached.counter("number").increment({ by: 2 })
+      yield* Cached.invalidate({ tag: "tag" }, { mode: "soft" })
       expect(yield* recording.log).toEqual([
         { _tag: "Set", id: "key" },
         { _tag: "Touch", id: "key" },
@@ -272,7 +273,7 @@ describe("everything else", () => {
     test(Effect.fnUntraced(function*(recording) {
       const soft = { ttl: "1 hour", softTtl: "1 minute", tags: ["tag"], fallbackOn: "all" } as const
       yield* Cached.softTtl(Effect.succeed(1), "key", soft)
-      yield* Cached.invalidateTag("tag", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "tag" }, { mode: "soft" })
       expect(yield* Cached.softTtl(Effect.fail("down"), "key", soft)).toBe(1)
       expect(yield* recording.reads("key")).toEqual(["load", "stale"])
     }))
@@ -285,7 +286,7 @@ describe("everything else", () => {
       yield* withTimePassing(cached)
       yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
       yield* Cached.invalidate(berlin)
-      yield* Cached.invalidateTag("tag")
+      yield* Cached.invalidate({ tag: "tag" })
       expect(yield* recording.log).toEqual([
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
@@ -294,9 +295,9 @@ describe("everything else", () => {
       ])
       yield* Cached.setMany([["a:1", 1], ["a:2", 2], ["b", 3]])
       yield* recording.forget
-      expect(yield* Cached.removeMatching("a:*")).toBe(2)
+      expect(yield* Cached.remove({ matching: "a:*" })).toBe(2)
       yield* Cached.invalidate({ matching: "b" })
-      yield* Stream.runDrain(Cached.invalidateMatching("a:*"))
+      yield* Cached.invalidate({ matching: "a:*" })
       yield* Cached.clear
       expect(yield* recording.log).toEqual([
         { _tag: "InvalidateMatching", pattern: "a:*", invalidated: 2 },

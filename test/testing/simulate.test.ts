@@ -1,7 +1,8 @@
 /** `simulate`: the hits of recorded reads, with the code that caches run. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
 import { Seed } from "../../src/internal/token.ts"
@@ -74,7 +75,7 @@ describe("simulate", { timeout: 300_000 }, () => {
 
   it.effect("takes the events of a cache", () =>
     Effect.gen(function*() {
-      const recording = yield* Cached.events.pipe(
+      const recording = yield* Cached.events().pipe(
         Stream.takeUntil((event) => event._tag === "Invalidate"),
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })

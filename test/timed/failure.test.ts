@@ -4,7 +4,8 @@
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError, type StoreErrorReason } from "effect-cached/CacheError"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,20 +1,9 @@
 /**
  * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
  */
-import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
-import {
-  Cached,
-  type CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Caching,
-  Eviction,
-  type Serializer,
-  type Store,
-  Strategy,
-  Weigher
-} from "effect-cached"
+import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, Stream } from "effect"
+import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Eviction, type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"
@@ -150,7 +139,7 @@ const got = Cached.getOption("k").pipe(Cached.withCache(Pages))
 same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)
 const stats = Cached.stats.pipe(Cached.withCache(Pages))
 same<typeof stats, Effect.Effect<Caching.Stats, never, Pages>>(true)
-const ids = Cached.scan("a*").pipe(Cached.withCache(Pages))
+const ids = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Cached.withCache(Pages))
 same<typeof ids, Stream.Stream<string, CacheError.StoreError, Pages>>(true)
 
 const weather = Cached.fn(Weather, () => load, { ttl: 1 })
@@ -202,7 +191,7 @@ const defaults: Cached.ReadDefaults = {
   copy: "structured",
   memoryTtl: "1m",
   minLoad: "10ms",
-  lease: false
+  shareLoad: false
 }
 CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
 CacheLayer.disk({ directory: "x", strategy: Strategy.dynamic, defaults: { copy: (value) => value } })

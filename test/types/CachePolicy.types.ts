@@ -1,15 +1,7 @@
 /** Types that the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
 import { Effect, Exit, Layer } from "effect"
-import {
-  Cached,
-  type CacheError,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Serializer,
-  type Store,
-  Strategy
-} from "effect-cached"
+import { Cached, type CacheError, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Serializer, type Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -20,8 +12,8 @@ type Load = typeof load
 
 const policies = [
   CachePolicy.refresh(load),
-  CachePolicy.readOnly(load),
-  CachePolicy.writeOnly(load),
+  CachePolicy.disable("set")(load),
+  CachePolicy.disable("get")(load),
   CachePolicy.bypass(load),
   load.pipe(CachePolicy.refresh),
   load.pipe(CachePolicy.storeTimeout("1 second")),

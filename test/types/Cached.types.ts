@@ -14,7 +14,8 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { Cached, type CacheError, type CacheEvent, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, type CacheEvent, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -403,7 +404,7 @@ Cached.update(key, () => Option.some("x"))
 Cached.update("k", () => 5)
 // @ts-expect-error a condition
 Cached.update("k", (n) => n, { ifAbsent: true })
-const expires = Cached.expiresIn("k")
+const expires = Effect.map(Cached.getEntry("k"), Option.map(({ expiresIn }) => expiresIn))
 same<typeof expires, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
 const removed = Cached.remove(key)
 same<typeof removed, Effect.Effect<boolean, never, Cache>>(true)
@@ -413,9 +414,9 @@ export const operations: ReadonlyArray<Effect.Effect<unknown, never, Cache>> = [
   Cached.clear,
   Cached.stats,
   Cached.invalidate("k"),
-  Cached.invalidateMany([key, "k"]),
-  Cached.invalidateMany(new Set(["k"])),
-  Cached.invalidateTag("t")
+  Cached.invalidate([key, "k"]),
+  Cached.invalidate(new Set(["k"])),
+  Cached.invalidate({ tag: "t" })
 ]
 const after = load.pipe(Cached.invalidateAfter([key, "k", { tag: "t" }]))
 same<typeof after, Loaded>(true)
@@ -457,9 +458,9 @@ export const afters: ReadonlyArray<Loaded> = [
 export const targets: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ tag: "t" }),
   Cached.invalidate({ where: [Page, { page: 1 }] }),
-  Cached.invalidateMany(["k", key, { all: Weather }, { where: [Page, { page: 1 }] }, { matching: "k:*" }]),
-  Cached.invalidateMany(new Set(["a", "b"])),
-  Cached.invalidateMany(anyTargets)
+  Cached.invalidate(["k", key, { all: Weather }, { where: [Page, { page: 1 }] }, { matching: "k:*" }]),
+  Cached.invalidate(new Set(["a", "b"])),
+  Cached.invalidate(anyTargets)
 ]
 // @ts-expect-error no index over this field
 load.pipe(Cached.invalidateAfter({ where: [Page, { lang: "en" }] }))
@@ -476,7 +477,7 @@ load.pipe(Cached.invalidateAfter({ tags: ["t"] }))
 // @ts-expect-error a kind that is none
 Cached.invalidate({ tags: ["t"] })
 // @ts-expect-error no index over this field
-Cached.invalidateMany([{ where: [Page, { lang: "en" }] }])
+Cached.invalidate([{ where: [Page, { lang: "en" }] }])
 // @ts-expect-error a key that is none
 Cached.invalidate(5)
 
@@ -543,7 +544,7 @@ const gotMany = Cached.getMany([key, new Weather({ id: "b", days: 2 })])
 same<typeof gotMany, Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>(true)
 const setMany = Cached.setMany([[key, 5]], { ttl: 1 })
 same<typeof setMany, Effect.Effect<void, never, Cache>>(true)
-const removedMany = Cached.removeMany([key, "k"])
+const removedMany = Cached.remove([key, "k"])
 same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
 // @ts-expect-error a value of another type than the key's
 Cached.setMany([[key, "x"]])
@@ -590,27 +591,46 @@ const entry = Cached.getEntry(key)
 same<typeof entry, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
 const touched = Cached.touch(new Today({ id: "x" }), "1 hour")
 same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
-const incremented = Cached.increment("n", { by: 2, ttl: "1 hour" })
+const incremented = Cached.counter("n").increment({ by: 2, ttl: "1 hour" })
 same<typeof incremented, Effect.Effect<number, StoreError, Cache>>(true)
-const scanned = Cached.scan("user:*")
+const scanned = Stream.map(Cached.entries("user:*"), ({ id }) => id)
 same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
 const known = Cached.entries()
 same<typeof known, Stream.Stream<Caching.Known, StoreError, Cache>>(true)
-const matching = Cached.invalidateMatching("user:*")
-same<typeof matching, Stream.Stream<Caching.Progress, StoreError, Cache>>(true)
-const further = Cached.invalidateFurther(load)
+const matching = Cached.invalidate({ matching: "user:*" })
+same<typeof matching, Effect.Effect<void, never, Cache>>(true)
+const further = CachePolicy.invalidating(load)
 same<typeof further, typeof load>(true)
-export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Cached.ping]
+export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Store.ping]
 export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
-  Cached.invalidateAll(Weather),
-  Cached.invalidateAll(Weather, { mode: "soft" }),
-  Cached.invalidateAll(Settings),
-  Cached.invalidateWhere(Page, { page: 1 }),
-  Cached.invalidateWhere(Page, { sort: "new" }),
-  Cached.invalidateWhere(Page, { lang: "en", page: 1 }, { mode: "hard" }),
-  Cached.invalidateTag("t", { mode: "soft" })
+  Cached.invalidate({ all: Weather }),
+  Cached.invalidate({ all: Weather }, { mode: "soft" }),
+  Cached.invalidate({ all: Settings }),
+  Cached.invalidate({ where: [Page, { page: 1 }] }),
+  Cached.invalidate({ where: [Page, { sort: "new" }] }),
+  Cached.invalidate({ where: [Page, { lang: "en", page: 1 }] }, { mode: "hard" }),
+  Cached.invalidate({ tag: "t" }, { mode: "soft" })
 ]
-export const each = Effect.forEach(["a", "b"], Cached.invalidateTag)
+export const each = Effect.forEach(["a", "b"], Cached.invalidate)
+const removedEach = Effect.forEach(["a", "b"], Cached.remove)
+same<typeof removedEach, Effect.Effect<Array<boolean>, never, Cache>>(true)
+const removedList = Cached.remove(["a", new Today({ id: "x" })])
+same<typeof removedList, Effect.Effect<number, never, Cache>>(true)
+const removedMatching = Cached.remove({ matching: "a*" })
+same<typeof removedMatching, Effect.Effect<number, StoreError, Cache>>(true)
+export const softly: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
+  Cached.invalidate("a", { mode: "soft" }),
+  Cached.invalidate(["a", { tag: "t" }, { where: [Page, { page: 1 }] }], { mode: "soft" }),
+  Cached.invalidate({ matching: "a*" }, { onProgress: ({ scanned }) => Effect.log(scanned) }),
+  Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }, { mode: "soft" })),
+  Cached.invalidateAfter(Effect.void, ["a", { all: Page }], { mode: "soft" })
+]
+// @ts-expect-error a class is no target
+Cached.invalidate(Page)
+// @ts-expect-error there is no such option
+Cached.invalidate("a", { mod: "soft" })
+// @ts-expect-error the effect is awaited by its caller, who sees no progress
+Cached.invalidateAfter(Effect.void, "a", { onProgress: () => Effect.void })
 
 // @ts-expect-error a condition is true or left out
 Cached.set("k", 1, { ifAbsent: false })
@@ -619,34 +639,35 @@ Cached.set("k", 1, { ifUnchanged: undefined })
 // @ts-expect-error a value of another type than the key's
 Cached.set(key, "x", { ifAbsent: true })
 // @ts-expect-error a class without indexes
-Cached.invalidateWhere(Weather, { id: "a" })
+Cached.invalidate({ where: [Weather, { id: "a" }] })
 // @ts-expect-error a field of another type
-Cached.invalidateWhere(Page, { page: "1" })
+Cached.invalidate({ where: [Page, { page: "1" }] })
 // @ts-expect-error a field that is none
-Cached.invalidateWhere(Page, { city: "a" })
+Cached.invalidate({ where: [Page, { city: "a" }] })
 // @ts-expect-error a field that is no index by itself
-Cached.invalidateWhere(Page, { lang: "en" })
+Cached.invalidate({ where: [Page, { lang: "en" }] })
 // @ts-expect-error two indexes at once
-Cached.invalidateWhere(Page, { page: 1, sort: "new" })
+Cached.invalidate({ where: [Page, { page: 1, sort: "new" }] })
 // @ts-expect-error no fields
-Cached.invalidateWhere(Page, {})
+Cached.invalidate({ where: [Page, {}] })
 // @ts-expect-error a key instead of its class
-Cached.invalidateAll(key)
+Cached.invalidate({ all: key })
 // @ts-expect-error a mode that is none
-Cached.invalidateTag("t", { mode: "softly" })
+Cached.invalidate({ tag: "t" }, { mode: "softly" })
 // @ts-expect-error a number has a name
-Cached.increment(key)
+Cached.counter(key).increment()
 
 // Watching
 const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
-same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
-const loadsOnly = Cached.eventsOf(["Load", "Miss"])
+const everything = Cached.events()
+same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const loadsOnly = Cached.events({ of: ["Load", "Miss"] })
 type LoadOrMiss = Extract<CacheEvent.CacheEvent, { readonly _tag: "Load" | "Miss" }>
 same<typeof loadsOnly, Stream.Stream<LoadOrMiss, never, Cache>>(true)
 // @ts-expect-error there is no such event
-Cached.eventsOf(["Loaded"])
+Cached.events({ of: ["Loaded"] })
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
 const telling = Cached.onRemoval(({ cause, exit }) => {
   same<typeof cause, CacheEvent.RemovalCause>(true)
@@ -654,7 +675,7 @@ const telling = Cached.onRemoval(({ cause, exit }) => {
   return Effect.asVoid(load)
 })
 same<typeof telling, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
-Cached.events.pipe(Stream.map((event) => {
+Cached.events().pipe(Stream.map((event) => {
   if (!("keyClass" in event)) return
   same<typeof event.keyClass, string | undefined>(true)
   // @ts-expect-error no event has a value

@@ -1,6 +1,7 @@
 /** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
-import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
+import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+import { type CacheEntry, Ttl } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -100,7 +101,7 @@ const combined = [
   load.pipe(Cached.maxHits("k", { ttl: 1, hits: 3, refreshAfter: 1 })),
   Cached.maxHits(load, key, { ttl: length, hits: 3 }),
   Cached.maxHits(load, "k", { ttl: 1, hits: 3 }),
-  load.pipe(Cached.ttl(key, { ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, lease: false })),
+  load.pipe(Cached.ttl(key, { ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, shareLoad: false })),
   load.pipe(Cached.ttl(key, { ttl: 1, copy: (value) => value + 1 })),
   load.pipe(Cached.ttl("k", { ttl: 1, copy: (value) => value })),
   load.pipe(Cached.ttl("k", { ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),

@@ -1,6 +1,7 @@
 /** Which texts the compiler takes for durations; checked by `tsc`, not run. */
 import { type Duration, Effect } from "effect"
-import { Cached, CacheLayer, CachePolicy, Strategy, Ttl } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Ttl } from "effect-cached/adapters"
 
 export const taken: ReadonlyArray<Ttl.Input> = [
   "250ms",

@@ -236,7 +236,7 @@ export const bodyStream = (
       ...{ [lagMillis]: http.lagMillis },
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
-      lease: false,
+      shareLoad: false,
       inherit: self.inherit
     }
   )

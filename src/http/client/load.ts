@@ -55,7 +55,7 @@ const read = (call: Call, way: Way): Loaded =>
       inherit: call.self.inherit,
       timeout: leftOf(call),
       maxLoad: call.self.maxLoadMillis,
-      lease: call.self.unshared.has(call.place.id) ? false : undefined
+      shareLoad: call.self.unshared.has(call.place.id) ? false : undefined
     }) as Effect.Effect<Stored, HttpClientError | LoadTimeout, Caching>,
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )

@@ -112,7 +112,7 @@ export const callsOf = (
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {
     const targets = (request: object) => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))
-    const remove = (request: object) => Effect.suspend(() => Cached.invalidateMany(targets(request)))
+    const remove = (request: object) => Effect.suspend(() => Cached.invalidate(targets(request)))
     return {
       invalidate: true,
       effect: (request, run) => Cached.invalidateAfter(run, ({ value }) => hasFailed(value) ? [] : targets(request)),

@@ -63,7 +63,7 @@ export const simulation = { seed: 1, shares: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] }
 /** `CacheLayer.withHeapLimit`: the fraction of the heap above which memory shrinks. */
 export const heap = { above: 0.8 }
 
-/** `Cached.hottest` and `Cached.coldest`: the default and the maximum number of entries. */
+/** `Cached.ranking`: the default and the maximum number of entries. */
 export const ranked = { count: 10, most: 1000 }
 
 /** Retries of a failed refresh, with exponential backoff and jitter. */

@@ -1,5 +1,5 @@
 /**
- * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `removeMany`, beside the same rows raw,
+ * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `remove`, beside the same rows raw,
  * and the longest turn of the event loop meanwhile. The argument names the storage.
  */
 import { Effect, Exit, Schema } from "effect"
@@ -184,9 +184,9 @@ const onDisk = (directory: string) =>
         return watched(perKey(Cached.setMany(entries, { ttl: "1 hour" })))
       },
       "disk: raw, remove": () => perKey(inChunks(storedRaw.map(idOf), raw.remove)),
-      "disk: Cached.removeMany": () => {
+      "disk: Cached.remove of many": () => {
         const removed = stored.map((payload) => products.key(payload))
-        return watched(perKey(Cached.removeMany(removed)))
+        return watched(perKey(Cached.remove(removed)))
       }
     }).pipe(Effect.provide(layer()))
     raw.close()

@@ -1,6 +1,7 @@
 /** A read that finds nothing: it loads, and what it stores takes the place of another entry: `miss.ts <policy>`. */
 import { Cache, Effect } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { type Body, print, timeCalls } from "../measure.ts"
 
 const policies = { adaptive: Eviction.adaptive, lru: Eviction.lru }

@@ -4,7 +4,8 @@
  */
 import { AwsClient } from "aws4fetch"
 import { Effect, Layer, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { FetchHttpClient } from "effect/http"
 import { fork } from "node:child_process"

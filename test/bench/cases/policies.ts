@@ -2,7 +2,8 @@
  * A hit in a full memory of ten thousand ids, some of them popular: by policy, and with the curve of other capacities.
  */
 import { Context, Effect, Layer } from "effect"
-import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { randomOf } from "../../support/random.ts"
 import { type Body, print, timeCalls } from "../measure.ts"
 

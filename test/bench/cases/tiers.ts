@@ -3,7 +3,8 @@
  * alone, in processor time. The floor of the second tier is its store, asked through a callback as tiers are.
  */
 import { type Context, Effect, Exit, Layer } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -31,7 +31,7 @@ let storm: NodeJS.Timeout | undefined
 
 /** Ten every ten milliseconds. */
 const invalidateTags = () => {
-  for (let i = 0; i < 10; i++) runtime.runFork(Cached.invalidateTag(`of no entry ${invalidated++ % 1000}`))
+  for (let i = 0; i < 10; i++) runtime.runFork(Cached.invalidate({ tag: `of no entry ${invalidated++ % 1000}` }))
 }
 
 const remove = async () => {

@@ -490,7 +490,7 @@ try {
   },
   {
     name: "an invalidation by pattern fails the write that it follows",
-    in: "invalidateMatching",
+    in: "searched",
     find: "if (strict) return strictly(error)",
     replace: "return strictly(error)",
     by: "test/cached/targets.test.ts"

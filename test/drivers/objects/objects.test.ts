@@ -1,7 +1,8 @@
 /** Buckets: the requests that are sent, the refusals that say what to do, late answers, and what is damaged. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Metric, Redacted, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { ObjectStore } from "effect-cached/objects"
 import { withTimePassing } from "effect-cached/testing"
@@ -626,7 +627,7 @@ describe("CacheLayer.objects and URLs", () => {
         const [one, other] = yield* Effect.all([Layer.build(layer()), Layer.build(layer())])
         expect(yield* Effect.provide(answer(2), one)).toBe(1)
         expect(yield* asked(s3, Effect.provide(answer(3), one))).toEqual([])
-        yield* Effect.provide(Cached.invalidateTag("tag"), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "tag" }), other)
         expect(yield* Effect.provide(answer(4), other)).toBe(4)
       }).pipe(Effect.scoped)
     )
@@ -665,7 +666,7 @@ describe("CacheLayer.objects and URLs", () => {
         const other = yield* Layer.build(Layer.fresh(layer))
         expect(yield* Effect.provide(answer(1), one)).toBe(1)
         expect(yield* Effect.provide(answer(2), other)).toBe(1)
-        yield* Effect.provide(Cached.invalidateTag("tag"), one)
+        yield* Effect.provide(Cached.invalidate({ tag: "tag" }), one)
         yield* Effect.sleep("1 second")
         expect(yield* Effect.provide(answer(3), other)).toBe(3)
         yield* Effect.provide(Cached.invalidate("answer"), one)

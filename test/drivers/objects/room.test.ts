@@ -1,7 +1,8 @@
 /** Clean-ups of buckets: the objects that are removed, by whom, and the cost. Eras: one write clears a bucket. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"

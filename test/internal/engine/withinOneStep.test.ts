@@ -1,7 +1,8 @@
 /** Code that runs within a step of the engine: listeners, and changes that the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schedule, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -130,8 +131,8 @@ describe("P2 · a listener of the removal of one entry by others", () => {
 
 describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of an invalidation", (cache) => {
   const ways = [
-    { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
-    { name: "by tag", run: Cached.invalidateTag("t") },
+    { name: "of many keys", run: Cached.invalidate(["a", "b"]) },
+    { name: "by tag", run: Cached.invalidate({ tag: "t" }) },
     { name: "of everything", run: Cached.clear }
   ]
   it.effect.each(ways)("finds nothing that it removes: $name", ({ run }) =>
@@ -196,7 +197,7 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
     { name: "everything", run: Cached.clear },
     {
       name: "those that have not begun, with others",
-      run: Cached.invalidateMany(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
+      run: Cached.invalidate(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
     }
   ]
   it.effect.each(ways)(

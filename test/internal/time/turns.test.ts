@@ -34,9 +34,9 @@ describe.each(caches)("over $name", (cache) => {
       ["setMany", Cached.setMany(pairs), pass],
       // When the keys are made, when they are looked for, and when the answers are made.
       ["getMany", Cached.getMany(keys), 3 * pass],
-      ["removeMany", Cached.removeMany(keys), pass],
-      ["invalidateMany", Cached.invalidateMany(keys), 2 * pass],
-      ["removeMatching", Cached.removeMatching("k:*"), chunks - 1],
+      ["removeMany", Cached.remove(keys), pass],
+      ["invalidateMany", Cached.invalidate(keys), 2 * pass],
+      ["removeMatching", Cached.remove({ matching: "k:*" }), chunks - 1],
       ["invalidate by pattern", Cached.invalidate({ matching: "k:*" }), chunks - 1],
       ["getMatching", Stream.runDrain(Cached.getMatching("k:*")), chunks - 1],
       ["entries", Stream.runDrain(Cached.entries("k:*")), chunks - 1]
@@ -53,9 +53,9 @@ describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $n
   const none = Stream.runDrain(Cached.entries("none:*"))
   const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["entries of which there are none", none],
-    ["a pattern that none matches", Cached.removeMatching("none:*")],
+    ["a pattern that none matches", Cached.remove({ matching: "none:*" })],
     ["entries, in a transaction", Transaction.run(none)],
-    ["a pattern, in a transaction", Transaction.run(Cached.removeMatching("none:*"))],
+    ["a pattern, in a transaction", Transaction.run(Cached.remove({ matching: "none:*" }))],
     ...cache.store ? [] : [
       ["size", Cached.size] as const,
       ["size, in a transaction", Transaction.run(Cached.size)] as const,
@@ -128,7 +128,7 @@ describe.each(caches)("Cached.many over $name", (cache) => {
 
 it.effect("counters", () =>
   Effect.gen(function*() {
-    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.increment(`c:${i}`), {
+    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.counter(`c:${i}`).increment(), {
       discard: true
     })
     expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks - 1)

@@ -1,10 +1,12 @@
 /** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, Guard, type Serializer, type Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
+import type { Serializer, Store } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/state.ts"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
+import * as Looking from "../../support/looking.ts"
 import type { Policy, Strategy as StrategyName } from "../serving.ts"
 import { under } from "../under.ts"
 import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
@@ -226,11 +228,11 @@ const prepare = (self: Running) =>
     if (state === "stale") yield* Effect.sleep(40)
     if (state === "expired") yield* Effect.sleep(140)
     if (state === "softened") {
-      yield* Cached.invalidateTag(self.tag, { mode: "soft" })
+      yield* Cached.invalidate({ tag: self.tag }, { mode: "soft" })
       if (self.reference.held !== undefined) self.reference.held.softAt = -Infinity
     }
     if (state === "gone") {
-      yield* Cached.invalidateTag(self.tag)
+      yield* Cached.invalidate({ tag: self.tag })
       self.reference.held = undefined
     }
   })
@@ -260,7 +262,7 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     expectSame(self, "cached", Option.getOrUndefined(found), value)
     expectSame(self, "has", yield* Cached.has(self.key), isHeld)
     const left = isHeld ? held!.expiresAt - now : undefined
-    const expiresIn = Option.getOrUndefined(yield* Cached.expiresIn(self.key))
+    const expiresIn = Option.getOrUndefined(yield* Looking.expiresIn(self.key))
     expectSame(self, "expires in", expiresIn === undefined ? undefined : Duration.toMillis(expiresIn), left)
     if (store === undefined || !isHeld || (!held!.isValue && !kind.schema)) return
     const { entry } = yield* Effect.orDie(store.get(CacheKey.id(self.key), []))

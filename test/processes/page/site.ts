@@ -50,8 +50,8 @@ export const pagesOf = (renames: Renames) => {
   const rename = (id: number, version: number) => {
     const ways = [
       Cached.invalidate(`user:${id}`),
-      Cached.invalidateTag(`team ${id % 2}`),
-      Effect.asVoid(Cached.removeMany([`user:${id}`, "page of no user"])),
+      Cached.invalidate({ tag: `team ${id % 2}` }),
+      Effect.asVoid(Cached.remove([`user:${id}`, "page of no user"])),
       Effect.orDie(Transaction.run(Cached.invalidate(`user:${id}`), { isolation: "fast" }))
     ]
     return Effect.andThen(

@@ -1,6 +1,7 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
@@ -203,7 +204,7 @@ const readLocal = (invalidates: boolean) => {
   const read = Effect.sync(() => `${performance.timeOrigin}`).pipe(
     Cached.ttl("local", { ttl: "1 hour", tags: ["t"] })
   )
-  const program = invalidates ? Effect.andThen(Cached.invalidateTag("t"), read) : Effect.andThen(read, read)
+  const program = invalidates ? Effect.andThen(Cached.invalidate({ tag: "t" }), read) : Effect.andThen(read, read)
   return Effect.runPromise(Effect.provide(program, cache))
 }
 
@@ -224,7 +225,7 @@ const commands = {
   interrupted,
   loads: () => loads.started,
   invalidate: (key: string) => runtime!.runPromise(Cached.invalidate(key)),
-  invalidateTag: (tag: string) => runtime!.runPromise(Cached.invalidateTag(tag)),
+  invalidateTag: (tag: string) => runtime!.runPromise(Cached.invalidate({ tag })),
   clear: () => runtime!.runPromise(Cached.clear),
   close: () => runtime!.dispose()
 }

@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
-import { Cached, CacheLayer, type Caching, Lock } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
@@ -45,7 +46,7 @@ const underLoad = <A>(
         const step = i % 17 === 3
           ? Cached.invalidate(key)
           : i % 29 === 5
-          ? Cached.invalidateTag(`t${i % 5}`)
+          ? Cached.invalidate({ tag: `t${i % 5}` })
           : i % 23 === 7
           ? Cached.set(key, i)
           : read
@@ -450,7 +451,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(yield* Effect.all([one, two, three])).toEqual([1, 2, 3])
         yield* Effect.promise(() => own.ask("SAVE"))
         yield* Cached.invalidate("two")
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         yield* between
         yield* Effect.promise(async () => {
           own.signal("SIGKILL")

@@ -130,9 +130,9 @@ const write = (self: Recording, id: string) =>
     self.log.push(write)
     const value: Value = { id, n: write.n }
     const writing = kind === "remove"
-      ? self.dice.chance(0.5) ? Cached.invalidate(id) : Cached.invalidateTag(id)
+      ? self.dice.chance(0.5) ? Cached.invalidate(id) : Cached.invalidate({ tag: id })
       : kind === "soften"
-      ? Cached.invalidateTag(id, { mode: "soft" })
+      ? Cached.invalidate({ tag: id }, { mode: "soft" })
       : Cached.set(id, value, { ttl, tags: [id] })
     return Effect.tap(writing, () => Effect.sync(() => void (write.ended = ++self.seq)))
   })

@@ -84,8 +84,8 @@ const ways: ReadonlyArray<() => Effect.Effect<unknown, unknown, Caching.Caching>
   () => Cached.set(id(), text, { ttl: ttl(), tags: [tag()] }),
   () => Cached.invalidate(id()),
   () => Cached.remove(id()),
-  () => Effect.when(Cached.invalidateTag(tag()), Effect.sync(() => next() < 0.1)),
-  () => Cached.increment(`count ${below(20)}`),
+  () => Effect.when(Cached.invalidate({ tag: tag() }), Effect.sync(() => next() < 0.1)),
+  () => Cached.counter(`count ${below(20)}`).increment(),
   () => rows,
   () => move
 ]

@@ -72,6 +72,6 @@ Cached.setMany([[text, 1]])
 // One key in place of a list. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<string>'
 Cached.getMany("ada")
 // The same, to remove. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<AnyKey>'
-Cached.removeMany("ada")
+Cached.remove("ada")
 // The same, to invalidate. Says parameter of type 'List<readonly unknown[]> | ListOf<AnyKey>'
-Cached.invalidateMany("ada")
+Cached.invalidate("ada")

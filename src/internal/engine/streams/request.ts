@@ -137,7 +137,7 @@ const optionsOf = (
   const { fallbackOn = readDefaults.fallbackOn, tags } = options
   return {
     ...options,
-    lease: options.lease ?? false,
+    shareLoad: options.shareLoad ?? false,
     // The cached value is a manifest, which the layer's `copy` option must not copy.
     copy: (manifest: unknown) => manifest,
     // A run takes as long as its consumers take, so the layer's `softTimeout` does not apply.

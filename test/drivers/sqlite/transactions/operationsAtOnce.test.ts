@@ -1,7 +1,8 @@
 /** Operations that come at once and run as one transaction: each succeeds or fails as if it were alone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import { Cached, type CacheEntry, CacheLayer } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"

@@ -1,7 +1,8 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
-import { Cached, CacheLayer, Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"

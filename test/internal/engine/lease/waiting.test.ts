@@ -1,7 +1,8 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults/processes.ts"

@@ -39,7 +39,7 @@ const stored = Effect.succeed("stored")
 
 const events = Effect.gen(function*() {
   const seen: Array<CacheEvent.CacheEvent> = []
-  yield* start(Stream.runForEach(Cached.events, (event) => Effect.sync(() => seen.push(event))))
+  yield* start(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => seen.push(event))))
   return seen
 })
 
@@ -62,7 +62,7 @@ describe("both are served", () => {
         yield* store(due(stored))
         yield* TestClock.adjust("2 minutes")
         const reads = [due(Effect.never), due(Effect.never)]
-        const [first, second] = yield* both(...reads.map(Cached.detect))
+        const [first, second] = yield* both(...reads.map((read) => Cached.detect(read)))
         for (const read of [first, second]) expect(read).toMatchObject(["stored", [{ source: "stale" }]])
         expect(yield* Cached.stats).toMatchObject({ storeHits: 2, stale: 0 })
       })

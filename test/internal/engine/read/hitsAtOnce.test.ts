@@ -1,7 +1,8 @@
 /** Hits for callers that answer without an effect, and what makes them read as usual. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
@@ -70,7 +71,7 @@ describe("hitNow", () => {
       expect(yield* CachePolicy.refresh(hit("a"))).toBeUndefined()
       expect(yield* Cached.ttl(Effect.map(hit("a"), String), "outer", { ttl: "1 hour" })).toBe("undefined")
       expect(yield* hit("a")).toBe("of a")
-      yield* start(Stream.runDrain(Cached.events))
+      yield* start(Stream.runDrain(Cached.events()))
       expect(yield* hit("a")).toBeUndefined()
     }).pipe(Effect.provide(memory)))
 })

@@ -1,7 +1,8 @@
 /** A timeout function that itself uses the cache, after its read has looked in memory. */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cached, CacheLayer, type Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
 

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -78,12 +79,12 @@ describe("readers share a question", () => {
     return Effect.gen(function*() {
       yield* stored("stored", ["t"])
       const readers = [yield* start(loaded(["t"]))]
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       readers.push(yield* start(loaded(["t"])))
       expect(counts.questions).toBe(1)
       readers.push(yield* start(loaded(["another"])))
       expect(counts.questions).toBe(2)
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       readers.push(yield* start(loaded()))
       expect(counts.questions).toBe(3)
       expect(yield* after(100, ...readers)).toEqual(["stored", "stored", "stored", "stored"])
@@ -294,7 +295,7 @@ describe("an answer", () => {
       return Effect.gen(function*() {
         const failures: Array<unknown> = []
         yield* start(
-          Stream.runForEach(Cached.eventsOf(["StoreFailure"]), (event) => Effect.sync(() => failures.push(event)))
+          Stream.runForEach(Cached.events({ of: ["StoreFailure"] }), (event) => Effect.sync(() => failures.push(event)))
         )
         const reading = yield* start(loaded())
         expect(yield* after(10, reading)).toEqual(["loaded"])

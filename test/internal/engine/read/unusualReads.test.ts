@@ -1,7 +1,8 @@
 /** Reads of unusual keys, and reads by a strategy or under a policy other than that of the writer. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
@@ -51,7 +52,7 @@ it.effect("a read that invalidates first stores its result", () =>
   Effect.gen(function*() {
     const read = Cached.ttl(counting().load, "k", { ttl: "1 hour" })
     yield* read
-    expect(yield* Cached.invalidateFurther(read)).toBe(2)
+    expect(yield* CachePolicy.invalidating(read)).toBe(2)
     expect(yield* read).toBe(2)
   }).pipe(inMemory))
 
@@ -61,7 +62,7 @@ it.effect("a read that does not write starts no refresh", () =>
     const read = Cached.refreshAhead(load, "k", { ttl: "1 hour", refreshAfter: "1 minute" })
     yield* read
     yield* TestClock.adjust("2 minutes")
-    expect(yield* CachePolicy.readOnly(read)).toBe(1)
+    expect(yield* CachePolicy.disable("set")(read)).toBe(1)
     yield* settle
     expect(counts.started).toBe(1)
   }).pipe(inMemory))
@@ -92,7 +93,7 @@ it.effect("a read that does not write waits for no abandoned load, unlike those 
     const waiting = yield* start(read)
     yield* settle
     expect([ended(waiting), counts.started]).toEqual(["still waiting", 0])
-    expect(yield* CachePolicy.readOnly(read)).toBe(1)
+    expect(yield* CachePolicy.disable("set")(read)).toBe(1)
     yield* TestClock.adjust("1 minute")
     expect(ended(waiting)).toEqual(Exit.succeed(2))
   }).pipe(inMemory))

@@ -1,12 +1,14 @@
 /** The deadlines of an entry that is read with another constant lifetime, to the millisecond, and late in the day. */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Stream } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
+import * as Looking from "../../../support/looking.ts"
 
-const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const left = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 it.effect("what has just ended is not prolonged", () =>
   Effect.gen(function*() {

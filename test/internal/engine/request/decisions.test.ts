@@ -1,7 +1,8 @@
 /** The questions that a strategy is asked about entries in special states. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting } from "../../../support/caches.ts"
@@ -21,7 +22,7 @@ it.effect("a softly invalidated entry is judged twice by one throw of the dice",
     }
     const read = Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy, tags: ["t"] }))
     yield* read
-    yield* Cached.invalidateTag("t", { mode: "soft" })
+    yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     yield* read
     const [first, second] = thrown
     expect(first).toBeTypeOf("number")
@@ -38,7 +39,7 @@ it.effect("a strategy that falls back on what was softly invalidated may do so, 
     const read = (load: Effect.Effect<string, string>) =>
       load.pipe(Cached.withStrategy("k", { strategy, tags: ["t"], fallbackOn: "all" }))
     yield* read(Effect.succeed("old"))
-    yield* Cached.invalidateTag("t", { mode: "soft" })
+    yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     expect(yield* read(Effect.fail("down"))).toBe("old")
   }).pipe(Effect.provide(CacheLayer.memory())))
 

@@ -1,7 +1,8 @@
 /** When reads of a sliding entry tell the store, however late in the day it was made. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, Store } from "effect-cached"
+import { Cached } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, over, settle } from "../../../support/caches.ts"

@@ -1,7 +1,8 @@
 /** Background work lives as long as it must, and ends when the cache is closed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Random, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

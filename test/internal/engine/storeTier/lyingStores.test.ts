@@ -3,12 +3,14 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
-import { Cached, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { thirdOf } from "../../../support/everything.ts"
+import * as Looking from "../../../support/looking.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -155,14 +157,14 @@ const programs = () => {
     ["set", Cached.set("d", 1, { tags: ["t"] })],
     ["set if absent", Cached.set("e", 1, { ifAbsent: true })],
     ["touch", Cached.touch("d", "1 hour")],
-    ["increment", Cached.increment("n")],
+    ["increment", Cached.counter("n").increment()],
     ["invalidate", Cached.invalidate("k")],
-    ["invalidateMany", Cached.invalidateMany(["k", "d"])],
-    ["invalidateTag", Cached.invalidateTag("t")],
+    ["invalidateMany", Cached.invalidate(["k", "d"])],
+    ["invalidateTag", Cached.invalidate({ tag: "t" })],
     ["size", Cached.size],
-    ["ping", Cached.ping],
+    ["ping", Store.ping],
     ["entries", Stream.runCollect(Cached.entries())],
-    ["invalidateMatching", Stream.runCollect(Cached.invalidateMatching("k*"))],
+    ["invalidateMatching", Looking.progressOf("k*")],
     ["clear", Cached.clear]
   ]
   return { all, counts, read }
@@ -240,7 +242,7 @@ describe("a Wait for a caller that does not wait", () => {
       yield* TestClock.adjust("1 second")
       expect([ended(reader), ended(other)]).toEqual([Exit.succeed(1), Exit.succeed(1)])
       expect(asked - before).toBeLessThanOrEqual(1)
-      expect(yield* ending(counting().load.pipe(Cached.ttl("beside", { ttl: "1 hour", lease: false }))))
+      expect(yield* ending(counting().load.pipe(Cached.ttl("beside", { ttl: "1 hour", shareLoad: false }))))
         .toEqual(Exit.succeed(1))
       expect((yield* Cached.stats).storeFailures).toBe(2)
     }).pipe(Effect.provide(cacheOver(store, { maxLoad: "5 seconds" })), Effect.provide(silent))

@@ -13,7 +13,7 @@ import type { StoreCall } from "./tapStore.ts"
  * @category models
  * @since 0.1.0
  */
-export interface StoreTiming {
+export interface Timing {
   /** How many calls of the operation have ended. */
   readonly count: number
   /** How many of these calls failed or were interrupted. */
@@ -25,19 +25,19 @@ export interface StoreTiming {
 }
 
 /**
- * A recorder of store timings, made by {@link storeTimings}.
+ * A recorder of store timings, made by {@link timings}.
  * @category models
  * @since 0.1.0
  */
-export interface StoreTimings {
-  /** Measures one store call. Pass it to `Cached.tapStore` as the option `around`. */
+export interface Timings {
+  /** Measures one store call. Pass it to `Store.tap` as the option `around`. */
   readonly around: <A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
   /** Gets the timings so far, by operation. Operations that were never called are missing. */
-  readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: StoreTiming }>
+  readonly read: Effect.Effect<{ readonly [operation in StoreCall["operation"]]?: Timing }>
 }
 
 /**
- * Makes a recorder for `Cached.tapStore` that counts and times the calls of each store operation.
+ * Makes a recorder for `Store.tap` that counts and times the calls of each store operation.
  *
  * **When to use**
  *
@@ -49,10 +49,11 @@ export interface StoreTimings {
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * const timings = Cached.storeTimings()
- * const store = MemoryStore.layer.pipe(Cached.tapStore({ around: timings.around }))
+ * const timings = Store.timings()
+ * const store = MemoryStore.layer.pipe(Store.tap({ around: timings.around }))
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
  * const { commit, get } = await Effect.runPromise(timings.read)
@@ -64,12 +65,12 @@ export interface StoreTimings {
  * @category constructors
  * @since 0.1.0
  */
-export const storeTimings = (): StoreTimings => {
-  const timings = new Map<string, Timing>()
+export const timings = (): Timings => {
+  const byOperation = new Map<string, Noted>()
   const note = (operation: string, millis: number, hasFailed: boolean): void => {
-    const timing = timings.get(operation) ??
+    const timing = byOperation.get(operation) ??
       { count: 0, failures: 0, totalMillis: 0, minMillis: Infinity, maxMillis: 0 }
-    timings.set(operation, timing)
+    byOperation.set(operation, timing)
     timing.count++
     if (hasFailed) timing.failures++
     timing.totalMillis += millis
@@ -85,7 +86,7 @@ export const storeTimings = (): StoreTimings => {
       }),
     read: Effect.sync(() =>
       Object.fromEntries(
-        Array.from(timings, ([operation, timing]) => [
+        Array.from(byOperation, ([operation, timing]) => [
           operation,
           { ...timing, averageMillis: timing.totalMillis / timing.count }
         ])
@@ -94,4 +95,4 @@ export const storeTimings = (): StoreTimings => {
   }
 }
 
-type Timing = { -readonly [Name in Exclude<keyof StoreTiming, "averageMillis">]: StoreTiming[Name] }
+type Noted = { -readonly [Name in Exclude<keyof Timing, "averageMillis">]: Timing[Name] }

@@ -11,7 +11,7 @@ import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 import * as Part from "../internal/store/part/make.ts"
 import { sized } from "../internal/store/sized.ts"
 import { type Tap, tapped } from "../internal/store/tapped.ts"
-import { Store } from "../ports/store.ts"
+import { Store } from "./store.ts"
 
 /**
  * A call of one store operation.
@@ -38,11 +38,11 @@ export interface StoreCall {
 }
 
 /**
- * Options for `Cached.tapStore`.
+ * Options for `Store.tap`.
  * @category options
  * @since 0.1.0
  */
-export interface TapStoreOptions<R> {
+export interface TapOptions<R> {
   /**
    * Wraps every operation, to log, time, count, repeat or refuse it. If set, even a synchronous store is called through
    * effects. Each page of a `scan` is one call. Receiving other processes' changes is not a call.
@@ -87,10 +87,11 @@ export interface TapStoreOptions<R> {
  * ```ts
  * import { Effect, Layer } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const calls: Array<string> = []
- * const store = MemoryStore.layer.pipe(Cached.tapStore({
+ * const store = MemoryStore.layer.pipe(Store.tap({
  *   prefix: "app:",
  *   maxSize: "1 MB",
  *   around: ({ operation, ids }, effect) => Effect.tap(effect, () => Effect.sync(() => calls.push(`${operation} ${ids}`)))
@@ -101,28 +102,28 @@ export interface TapStoreOptions<R> {
  * calls.at(-1) // => "commit answer"
  * ```
  *
- * @see `Cached.storeTimings` for an `around` that measures
+ * @see `Store.timings` for an `around` that measures
  * @category layers
  * @since 0.1.0
  */
-export const tapStore = <R = never>(
-  options: TapStoreOptions<R>
+export const tap = <R = never>(
+  options: TapOptions<R>
 ): <E, RLayer>(layer: Layer.Layer<Store, E, RLayer>) => Layer.Layer<Store, E, R | RLayer> => {
-  const tap = check(options)
+  const wrap = check(options)
   return (layer) =>
     Layer.provide(
       Layer.effect(
         Store,
         Effect.contextWith((context: Context.Context<R | Store>) =>
-          Effect.succeed(tap(Context.get(context, Store), context))
+          Effect.succeed(wrap(Context.get(context, Store), context))
         )
       ) as Layer.Layer<Store, never, R | Store>,
       layer
     ) as Layer.Layer<Store, never, any>
 }
 
-const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.Context<R>) => Store => {
-  checkOptions<TapStoreOptions<R>>("Cached.tapStore", options, tapStoreOptions)
+const check = <R>(options: TapOptions<R>): (store: Store, context: Context.Context<R>) => Store => {
+  checkOptions<TapOptions<R>>("Store.tap", options, tapChecks)
   const { around, prefix } = options
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
@@ -134,7 +135,7 @@ const check = <R>(options: TapStoreOptions<R>): (store: Store, context: Context.
   }
 }
 
-const tapStoreOptions: Checks<TapStoreOptions<any>> = {
+const tapChecks: Checks<TapOptions<any>> = {
   around: optional((around) =>
     refuseUnless(
       "around must be a function from a call and its effect to an effect",
@@ -152,7 +153,7 @@ const tapStoreOptions: Checks<TapStoreOptions<any>> = {
 }
 
 const refuseUnless = (complaint: string, holds: boolean): void => {
-  if (!holds) throw mistake(`Cached.tapStore: ${complaint}`)
+  if (!holds) throw mistake(`Store.tap: ${complaint}`)
 }
 
 const bytes = (name: string, input: SizeInput | undefined, otherwise: number): number => {
@@ -165,7 +166,7 @@ const bytes = (name: string, input: SizeInput | undefined, otherwise: number): n
 // The caller's context takes precedence over the layer's, so that spans, logs and the clock are the caller's.
 const runAround = <R>(
   store: string,
-  around: NonNullable<TapStoreOptions<R>["around"]>,
+  around: NonNullable<TapOptions<R>["around"]>,
   context: Context.Context<R>
 ): Tap =>
 (operation, ids, effect) =>
