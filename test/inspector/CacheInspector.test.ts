@@ -8,6 +8,7 @@ import { HttpApiClient } from "effect/http-api"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { serving, token } from "./serving.ts"
+import * as Looking from "../support/looking.ts"
 
 const open: Array<() => Promise<void>> = []
 afterEach(async () => {
@@ -104,7 +105,7 @@ describe("entries", () => {
       yield* Cached.set("page:2", 2, { tags: ["pages", "home"] })
     }))
     const hottest = await passed(one, { order: "hottest" })
-    const expected = await one.run(Cached.hottest(100))
+    const expected = await one.run(Cached.ranking("hot", 100))
     expect(hottest.entries.map(({ id }: any) => id)).toEqual(expected.map(({ id }) => id))
     expect(hottest).toMatchObject({ isDone: true, scanned: 22, of: 22, matched: 22, weight: 22 })
     expect(hottest.classes).toEqual([
@@ -237,7 +238,7 @@ describe("size", () => {
     const one = await served({}, { cache: CacheLayer.memory({ curve: true, capacity: 10 }) })
     await one.run(Effect.forEach(Array.from({ length: 500 }, (_, i) => i % 40), user))
     const { curve } = await one.json("curve", { cache: 0 })
-    expect(curve).toEqual(await one.run(Cached.curve))
+    expect(curve).toEqual(await one.run(Looking.curve))
   })
 })
 

@@ -326,7 +326,7 @@ describe("streams", () => {
     const keys = Array.from({ length: 3 }, (_, i) => `${"k".repeat(190)}${i}`)
     for (let i = 0; i < 120 && (await openNow()) === 1; i++) {
       await run(Effect.andThen(
-        Effect.replicateEffect(Cached.invalidateMany(keys), 200),
+        Effect.replicateEffect(Cached.invalidate(keys), 200),
         Effect.sleep("200 millis")
       ))
     }

@@ -142,7 +142,7 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     await view("entries")
     await page.selectOption("label:has(span:text-is('Show')) select", "hottest")
     await page.waitForSelector(".said:has-text('match')")
-    const [hottest] = await run(Cached.hottest(1))
+    const [hottest] = await run(Cached.ranking("hot", 1))
     expect(await page.locator(".row .name").first().getAttribute("title")).toBe(hottest!.id)
   })
 
