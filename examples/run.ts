@@ -17,7 +17,13 @@ else {
   if (file !== undefined) process.argv.splice(2, 1)
   // Its page is bundled, and the examples run from the sources.
   if (name === "inspector") {
-    execFileSync(process.execPath, ["node_modules/rolldown/bin/cli.mjs", "-c", "rolldown.page.js", "--logLevel", "warn"])
+    execFileSync(process.execPath, [
+      "node_modules/rolldown/bin/cli.mjs",
+      "-c",
+      "rolldown.page.js",
+      "--logLevel",
+      "warn"
+    ])
   }
   await import(`./${file ?? examples.get("emails")}`)
 }

@@ -122,8 +122,8 @@ export type Outages<Causes, T = undefined> =
 export interface FallbackOptions<Out = Outages<any>> {
   /**
    * The failures after which the caller gets the stale value, as it does after a timeout: tags, `"all"` for every typed
-   * failure, or a function of the cause, which decides alone, also about timeouts and defects. A typed failure that a
-   * list does not name is definitive: the caller gets it, and no stale value serves as a fallback until a load
+   * failure, or a function of the cause, which decides alone, also about timeouts and defects. A typed failure that it
+   * does not accept is definitive: the caller gets it, and no stale value serves as a fallback until a load
    * succeeds. After an interruption, the caller never gets the stale value, and the function is not called.
    * @default none: the stale value is served after timeouts only
    */

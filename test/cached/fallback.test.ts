@@ -363,9 +363,21 @@ describe("fallbackOn", () => {
       expect(yield* after(Effect.fail(inner), { fallbackOn: [] })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
-  it.effect("a cause that a function refuses is the caller's, and no answer", () =>
+  it.effect("a failure that a function refuses is an answer, so a later outage is not hidden", () =>
     Effect.gen(function*() {
       expect(yield* after(gone, { fallbackOn: () => false })).toEqual(gone)
+      const down = Effect.fail("down").pipe(Cached.failover("k", { ttl: 1, fallbackOn: "all" }))
+      expect(yield* Effect.flip(down)).toBe("down")
+    }).pipe(provided))
+
+  it.effect("a defect or a timeout that a function refuses is no answer", () =>
+    Effect.gen(function*() {
+      const bug = new Error("bug")
+      expect(yield* after(Exit.die(bug), { fallbackOn: () => false })).toEqual(Exit.die(bug))
+      const late = Effect.never.pipe(Cached.failover("k", { ttl: 1, timeout: 1, fallbackOn: () => false }))
+      const fiber = yield* Effect.forkChild(Effect.exit(late), { startImmediately: true })
+      yield* TestClock.adjust(1)
+      expect(Exit.isFailure(yield* Fiber.join(fiber))).toBe(true)
       expect(yield* Effect.fail("down").pipe(Cached.failover("k", { ttl: 1, fallbackOn: "all" }))).toBe("stale")
     }).pipe(provided))
 

@@ -7,8 +7,8 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer 
 import { HttpApiClient } from "effect/http-api"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { serving, token } from "./serving.ts"
 import * as Looking from "../support/looking.ts"
+import { serving, token } from "./serving.ts"
 
 const open: Array<() => Promise<void>> = []
 afterEach(async () => {

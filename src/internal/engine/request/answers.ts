@@ -31,8 +31,9 @@ export const verdictOf = (
   // A strategy that never falls back says nothing about failures, which other readers of the key may call outages.
   const fallbackOn = optionOf(self, request, "fallbackOn") ?? (mayFallBack === false ? "all" : [])
   const { cause } = exit
-  if (typeof fallbackOn === "function") return answerOf("fallbackOn", fallbackOn(cause)) ? "Outage" : "Refused"
+  if (typeof fallbackOn === "function" && answerOf("fallbackOn", fallbackOn(cause))) return "Outage"
   if (!failedTyped(cause)) return "Refused"
+  if (typeof fallbackOn === "function") return failedWith(cause, []) ? "Refused" : "Answer"
   return fallbackOn === "all" || failedWith(cause, fallbackOn) ? "Outage" : "Answer"
 }
 
