@@ -50,6 +50,7 @@ const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
     Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), call.place.key, {
       strategy: strategyOf(way, call.self),
+      fallbackOn: "all",
       tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
       inherit: call.self.inherit,
       timeout: leftOf(call),

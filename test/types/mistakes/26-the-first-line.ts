@@ -19,11 +19,11 @@ Cached.failover("ada", { ttl: "1 hour" })
 Cached.fn(User, () => load, { strategy: "failover", ttl: "1 hour" })
 // No key. Says Expected 2-3 arguments, but got 1
 load.pipe(Cached.ttl({ ttl: "1 hour" }))
-// A key of another type. Says Type 'number' is not assignable to type 'string | Any'
+// A key of another type. Says Argument of type 'number' is not assignable to parameter of type 'string | Any'
 load.pipe(Cached.ttl(1, { ttl: "1 hour" }))
-// A class in place of a key. Says Type 'typeof User' is not assignable to type 'string | Any'
+// A class in place of a key. Says Argument of type 'typeof User' is not assignable
 Cached.ttl(load, User, { ttl: "1 hour" })
-// A key in place of a class. Says Type 'User' is missing the following properties from type 'AnyClass'
+// A key in place of a class. Says not assignable to parameter of type 'AnyClass | ToKey'
 Cached.fn(ada, () => load, { strategy })
 // A misspelt `strategy`. Says Did you mean to write 'strategy'?
 Cached.fn(User, () => load, { stategy: strategy })
@@ -43,7 +43,7 @@ load.pipe(Cached.ttl(ada, { ttl: "1 hour", tags: "users" }))
 load.pipe(Cached.ttl(ada, { ttl: "1 hour", tags: [1] }))
 // A misspelt name of a strategy. Says Did you mean '"softTtl"'?
 Cached.fn(User, () => load, { strategy: "softTTL", ttl: "1 hour" })
-// An effect, no function. Says Type 'Effect<Person, Down | NotFound, Http>' is not assignable to type '(key: User)
+// An effect, no function. Says Http>' is not assignable to parameter of type '(key: User)
 Cached.fn(User, load, { strategy })
 // An unknown option beside a strategy that is made there. Says 'colour' does not exist
 Cached.fn(User, (_) => load, { ttl: "1 hour", colour: "red" })
@@ -53,11 +53,11 @@ Cached.fn((id: number) => `user:${id}`, () => load, { strategy, colour: "red" })
 Cached.fn((id: number) => `user:${id}`, { ttl: "1 hour" })
 // No `ttl` of a function of many. Says Property 'ttl' is missing
 Cached.many(User, () => Effect.succeed([]), {})
-// A value that is not that of the key. Says Type 'User' is not assignable to type 'User & KeyForValue<string>'
+// A value that is not that of the key. Says not assignable to parameter of type 'User & KeyForValue<string>'
 Effect.succeed("Ada").pipe(Cached.ttl(ada, { ttl: "1 hour" }))
-// The same, by any strategy. Says Type 'User' is not assignable to type 'User & KeyForValue<string>'
+// The same, by any strategy. Says not assignable to parameter of type 'User & KeyForValue<string>'
 Effect.succeed("Ada").pipe(Cached.withStrategy(ada, { strategy }))
-// A tag that no failure has. Says Type '"Dwon"' is not assignable to type '"Down" | "NotFound"'
+// A tag that no failure has. Says Type '"Dwon"' is not assignable to type 'Tags<Down | NotFound>'
 load.pipe(Cached.softTtl(ada, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Dwon"] }))
 // The same, beside a string. Says Did you mean '"NotFound"'?
 load.pipe(Cached.ttl("ada", { ttl: "1 hour", storeFailures: ["NotFond"] }))

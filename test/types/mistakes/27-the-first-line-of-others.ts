@@ -47,9 +47,9 @@ Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hor" }))
 // No key of a stream. Says Expected 2-3 arguments, but got 1
 Stream.make(1).pipe(Cached.stream({ ttl: "1 hour" }))
 
-// A failure to store, where the class declares none. Says "the class of the key declares no error with a _tag"
+// A failure to store, where the class declares none. Says "there is no failure with a _tag"
 Effect.as(load, "Ada").pipe(Cached.ttl(text, { ttl: "1 hour", storeFailures: ["Down"] }))
-// The same, data-first. Says "the class of the key declares no error with a _tag"
+// The same, data-first. Says "there is no failure with a _tag"
 Cached.ttl(Effect.as(load, "Ada"), text, { ttl: "1 hour", storeFailures: ["Down"] })
 // The same, in a strategy. Says "there is no failure with a _tag"
 Cached.fn(Text, () => name, { ttl: "1 hour", storeFailures: ["Down"] })
@@ -57,8 +57,6 @@ Cached.fn(Text, () => name, { ttl: "1 hour", storeFailures: ["Down"] })
 name.pipe(Cached.softTtl("name", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }))
 // The same, data-first. Says "there is no failure with a _tag"
 Cached.failover(name, "name", { ttl: "1 hour", fallbackOn: ["Down"] })
-// A failure that the effect does not have, of options without it. Says names no failure of this effect": "Dwon"
-Cached.failover("name", { ttl: "1 hour", fallbackOn: ["Dwon"] })(load)
 // None to fall back on, of a function. Says "there is no failure with a _tag"
 Cached.fn(() => "name", () => name, { strategy, fallbackOn: ["Down"] })
 

@@ -9,6 +9,7 @@ import { LoadTimeout } from "../../../CacheError.ts"
 import { answeredIds } from "../../defaults/bounds.ts"
 import { answerOf } from "../../options/options.ts"
 import { hasTag } from "../../strategy/lifetime.ts"
+import { fallsBack } from "../../strategy/make.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
@@ -26,7 +27,9 @@ export const verdictOf = (
 ): Verdict => {
   // A caller's timeout is not the flight's outcome, so it cannot be a stored answer.
   if (exit === flight.exit && stores(self, flight, request, exit)) return "Answer"
-  const fallbackOn = optionOf(self, request, "fallbackOn") ?? []
+  const { [fallsBack]: mayFallBack } = request.strategy as { readonly [fallsBack]?: boolean }
+  // A strategy that never falls back says nothing about failures, which other readers of the key may call outages.
+  const fallbackOn = optionOf(self, request, "fallbackOn") ?? (mayFallBack === false ? "all" : [])
   const { cause } = exit
   if (typeof fallbackOn === "function") return answerOf("fallbackOn", fallbackOn(cause)) ? "Outage" : "Refused"
   if (!failedTyped(cause)) return "Refused"

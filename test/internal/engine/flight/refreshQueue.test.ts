@@ -134,15 +134,16 @@ describe("a slot", () => {
       yield* fill(4)
       yield* Effect.forEach([0, 1], read)
       yield* settle
+      const again = (n: number) => Effect.andThen(Effect.sync(() => started.push(n)), Effect.never)
       const waiting = yield* Effect.forEach(
         [0, 1],
-        (n) => start(Effect.never.pipe(Cached.softTtl(`k${n}`, { ttl: "1 hour", softTtl: 0 })))
+        (n) => start(again(n).pipe(Cached.softTtl(`k${n}`, { ttl: "1 hour", softTtl: 0 })))
       )
       yield* Effect.forEach([2, 3], read)
       yield* settle
       expect(started).toEqual([0, 1])
       yield* TestClock.adjust("1 minute")
-      // The first two run again, for the callers that wait for them.
+      // The first two run again, for the callers that wait for them, and with the loads of those.
       expect(started.slice().sort()).toEqual([0, 0, 1, 1, 2, 3])
       expect(refreshing.running.size).toBe(2)
       yield* Fiber.interruptAll(waiting)

@@ -36,7 +36,8 @@ it.effect("a strategy that falls back on what was softly invalidated may do so, 
       name: "falls back",
       decide: (entry) => entry?.softExpiresAt === Infinity ? Strategy.ServeAndRefresh : Strategy.LoadOrStale
     }
-    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy("k", { strategy, tags: ["t"] }))
+    const read = (load: Effect.Effect<string, string>) =>
+      load.pipe(Cached.withStrategy("k", { strategy, tags: ["t"], fallbackOn: "all" }))
     yield* read(Effect.succeed("old"))
     yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     expect(yield* read(Effect.fail("down"))).toBe("old")

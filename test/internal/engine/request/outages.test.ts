@@ -39,7 +39,7 @@ it.effect("a failure whose lifetime a strategy cannot tell is an outage, of whic
       }
     }
     const read = (load: Effect.Effect<string, string>) =>
-      load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
+      load.pipe(Cached.withStrategy("k", { strategy, when: () => true, fallbackOn: "all" }))
     const warnings = yield* warningsOf(
       Effect.gen(function*() {
         yield* read(Effect.succeed("old"))
