@@ -14,9 +14,9 @@ const tries = 3
 
 /**
  * Writes the entry again, with the mark. This ends its generation, so a load that began before stores nothing. Returns
- * its `writeId`, which stays as it is, because signed entries contain it. Without `isConstant`, no reader of an old copy
- * prolongs it. `undefined` if the entry must be removed instead: there is none, an invalidation or a write of it is
- * pending, other processes write it all the time, or the store fails.
+ * its `writeId`, which stays as it is, because signed entries contain it. Without `isConstant`, no reader of an old
+ * copy prolongs it. `undefined` if the entry must be removed instead: there is none, an invalidation or a write of it
+ * is pending, other processes write it all the time, or the store fails.
  */
 export const softenInStore: StoreSteps["soften"] = (tier, id) =>
   Effect.withFiber((fiber) => {
