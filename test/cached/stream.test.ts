@@ -1280,13 +1280,13 @@ describe("Cached.stream in memory", () => {
     }).pipe(Effect.provide(CacheLayer.memory())) as Effect.Effect<void>)
 
   it.each<[what: string, options: unknown, says: string]>([
-    ["no options", undefined, "needs a key and then options"],
+    ["no options", undefined, "needs options"],
     ["no ttl", {}, "ttl is missing"],
     ["a ttl that is none", { ttl: "1 hoor" }, "hoor"],
     [
       "ttl beside a strategy",
       { ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
-      "there is no option \"ttl\": it belongs to strategy: \"ttl\""
+      "there is no option \"ttl\": it belongs to the strategy"
     ],
     [
       "another strategy",
