@@ -75,13 +75,14 @@ const mayRunAgain = (self: Flights, flight: Flight): boolean =>
 export const runAgain = (self: Flights, flight: Flight): void => {
   const { conclude, trace } = flight
   const by = nextStarter(self, flight)
-  // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it.
-  const isOfOne = by !== undefined && by.request.batch === undefined && flight.request.batch === undefined
-  const request = isOfOne ? by.request : flight.request
   if (by !== undefined) {
+    // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it, and says
+    // how the result is stored.
+    if (by.request.batch === undefined && flight.request.batch === undefined) flight.request = by.request
     flight.starter = by.context
     flight.isOrphan = false
   }
+  const { request } = flight
   const load = flight.refresh ? request.refreshLoad?.(self, flight) ?? request.load : request.load
   trace?.end?.({ "cache.outcome": "restarted" })
   if (trace !== undefined) delete trace.end
