@@ -76,8 +76,8 @@ export const runAgain = (self: Flights, flight: Flight): void => {
   const { conclude, trace } = flight
   const by = nextStarter(self, flight)
   if (by !== undefined) {
-    // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it, and says
-    // how the result is stored.
+    // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it, and
+    // says how the result is stored.
     if (by.request.batch === undefined && flight.request.batch === undefined) flight.request = by.request
     flight.starter = by.context
     flight.isOrphan = false
