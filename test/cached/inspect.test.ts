@@ -1,6 +1,6 @@
 /** Reads and changes without a load: entries, counters, deadlines, everything by a pattern. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
@@ -287,6 +287,7 @@ describe.each(caches)("over $name", (cache) => {
         createdAt: 0,
         softExpiresAt: 3_600_000,
         expiresAt: 3_600_000,
+        expiresIn: Duration.hours(1),
         loadMillis: 0,
         outcome: "success",
         tags: ["t"],

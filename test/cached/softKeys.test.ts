@@ -1,7 +1,11 @@
 /** Soft invalidation of single keys and by pattern: an entry is stale, not gone, for all processes. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Option, Redacted, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
+import { MemoryStore } from "effect-cached/memory"
+import { Json } from "effect-cached/serializers/Json"
+import * as Signed from "effect-cached/serializers/Signed"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -92,6 +96,27 @@ describe.each(caches)("soft invalidation over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(false)
     }).pipe(provided))
 })
+
+it.effect("a signed entry stays valid, without a warning", () =>
+  Effect.gen(function*() {
+    const lines: Array<unknown> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
+    const keys = { a: Redacted.make("a secret that has at least 32 bytes") }
+    const layer = CacheLayer.layerWith({ memory: false }).pipe(
+      Layer.provide([
+        MemoryStore.layer,
+        Layer.succeed(Serializer.Serializer, Signed.make(Json, { keys, current: "a" })),
+        logger
+      ])
+    )
+    yield* Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      yield* Cached.invalidate("k", { mode: "soft" })
+      const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
+      expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
+    }).pipe(Effect.provide(layer))
+    expect(lines).toEqual([])
+  }))
 
 describe("across engines on one folder", () => {
   it.effect("the other's copy is stale too, as is the entry of a process that begins later", () =>

@@ -213,11 +213,11 @@ describe("a target that cannot be used", () => {
   )
 
   it.effect.each([
-    ["a string", "k"],
-    ["one target", { tag: "t" }],
-    ["a key", count],
-    ["undefined", undefined]
-  ])("in place of a list of them: %s", ([, targets]) =>
+    ["undefined", undefined],
+    ["a class", Count],
+    ["two in one", { tag: "t", all: Count }],
+    ["a list in a list", [["k"]]]
+  ])("%s", ([, targets]) =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
       const exit = yield* Effect.exit(Cached.invalidate(targets as never))

@@ -290,7 +290,7 @@ describe("everything else", () => {
       expect(yield* recording.log).toEqual([
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
-        { _tag: "Invalidate", ids: [id] },
+        { _tag: "Invalidate", ids: [id], mode: "hard" },
         { _tag: "InvalidateTags", tags: ["tag"], mode: "hard" }
       ])
       yield* Cached.setMany([["a:1", 1], ["a:2", 2], ["b", 3]])

@@ -97,23 +97,16 @@ export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Eff
     })
   )
 
-const softenHere = (
-  self: Flights,
-  id: string,
-  marked?: { readonly writeId: string; readonly replaced: string }
-): void => {
+const softenHere = (self: Flights, id: string, marked?: string): void => {
   self.mutations++
   detachBegun(self, id, "soft")
   self.retryAt.delete(id)
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   if (entry === undefined) return
-  // A load of another process may have stored a newer entry since.
-  if (marked !== undefined && entry.writeId !== marked.replaced && entry.softExpiresAt !== -Infinity) {
-    return void Memory.remove(self.memory, id, "unverified")
-  }
-  entry.softExpiresAt = -Infinity
-  if (marked !== undefined) entry.writeId = marked.writeId
+  // A newer entry than the marked one may be known meanwhile.
+  if (marked === undefined || entry.writeId === marked) entry.softExpiresAt = -Infinity
+  else if (entry.softExpiresAt !== -Infinity) Memory.remove(self.memory, id, "unverified")
 }
 
 /** If the store cannot mark the entry, it removes it. Memory keeps its copy, which is stale. */

@@ -14,8 +14,9 @@ const tries = 3
 
 /**
  * Writes the entry again, with the mark. This ends its generation, so a load that began before stores nothing. Returns
- * the new `writeId` and the one that it has replaced. `undefined` if the entry must be removed instead: there is none,
- * an invalidation or a write of it is pending, other processes write it all the time, or the store fails.
+ * its `writeId`, which stays as it is, because signed entries contain it. Without `isConstant`, no reader of an old
+ * copy prolongs it. `undefined` if the entry must be removed instead: there is none, an invalidation or a write of it
+ * is pending, other processes write it all the time, or the store fails.
  */
 export const softenInStore: StoreSteps["soften"] = (tier, id) =>
   Effect.withFiber((fiber) => {
@@ -29,12 +30,11 @@ export const softenInStore: StoreSteps["soften"] = (tier, id) =>
             const entry = isFault(answer) ? undefined : answer.entry
             if (entry === undefined || hasEnded(entry.meta, front.time.now(clock))) return Effect.undefined
             const { isConstant: _, ...meta } = entry.meta
-            const writeId = front.tokens.next(16)
-            const stale: Stored = { ...entry, meta: { ...meta, softExpiresAt: softMark, writeId } }
+            const stale: Stored = { ...entry, meta: { ...meta, softExpiresAt: softMark } }
             const condition = { _tag: "IfUnchanged", writeId: meta.writeId } as const
             return Effect.flatMap(ask(tier, budget, "set", store.set(id, stale, condition)), (isSet) =>
               isSet === true
-                ? Effect.succeed({ writeId, replaced: meta.writeId })
+                ? Effect.succeed(meta.writeId)
                 : isFault(isSet)
                 ? Effect.undefined
                 : attempt(left - 1))

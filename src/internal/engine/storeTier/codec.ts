@@ -73,10 +73,10 @@ interface Revived {
 }
 
 /**
- * The soft deadline of a stored entry whose id was softly invalidated. A time before 1970, because not all formats of
- * stores have `-Infinity`, and clocks of processes may differ.
+ * The soft deadline of a stored entry whose id was softly invalidated: the year -1199, because not all formats of
+ * stores have `-Infinity`. A store may shift it by the difference between clocks.
  */
-export const softMark = -1e12
+export const softMark = -1e14
 
 /** Stands for the constant lifetime of a stored entry. No strategy has it, so that of the first reader replaces it. */
 const fromStore = Symbol("fromStore")
@@ -92,7 +92,7 @@ export const revive = (
     id,
     exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
     createdAt: meta.createdAt - older,
-    softExpiresAt: softened || meta.softExpiresAt < 0 ? -Infinity : meta.softExpiresAt - older,
+    softExpiresAt: softened || meta.softExpiresAt < softMark / 2 ? -Infinity : meta.softExpiresAt - older,
     expiresAt: meta.expiresAt - older,
     loadMillis: meta.loadMillis,
     tags: tagNames(meta.tags),
