@@ -1,0 +1,32 @@
+/** The site, under the base path `SITE_BASE`, `/` by default. */
+import starlight from "@astrojs/starlight"
+import { defineConfig } from "astro/config"
+import { readFileSync } from "node:fs"
+import { programs } from "./build/programs.ts"
+import { repositoryUrl } from "./build/repository.ts"
+
+const base = `${process.env["SITE_BASE"] ?? ""}/`.replace(/\/+$/, "/")
+
+export default defineConfig({
+  base,
+  trailingSlash: "always",
+  devToolbar: { enabled: false },
+  build: { inlineStylesheets: "never" },
+  integrations: [
+    starlight({
+      title: "effect-cached",
+      description: "A functional caching toolkit for Effect",
+      sidebar: JSON.parse(readFileSync(new URL(".cache/sidebar.json", import.meta.url), "utf8")),
+      customCss: ["./src/site.css"],
+      ...repositoryUrl === undefined ? {} : { social: [{ icon: "github" as const, label: "Repository", href: repositoryUrl }] },
+      head: [{ tag: "script", attrs: { type: "module", src: `${base}lib/page.js` } }],
+      expressiveCode: {
+        themes: ["github-dark-default", "github-light"],
+        plugins: [programs],
+        styleOverrides: { borderRadius: "0.5rem", codeFontSize: "0.84rem" }
+      },
+      tableOfContents: { minHeadingLevel: 2, maxHeadingLevel: 3 },
+      pagefind: true
+    })
+  ]
+})

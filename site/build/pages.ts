@@ -1,0 +1,66 @@
+/**
+ * Writes the pages of the site into `src/content/docs/`, and its sidebar: README.md, the pages of docs/ that are not for
+ * maintainers, and the modules. With `SITE_PAGES`, a pattern, only the pages whose paths it fits.
+ */
+import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { type Item, sidebar } from "./map.ts"
+import { type Page, pageOf, plain, written } from "./markdown.ts"
+import { modules } from "./modules.ts"
+import { read, root } from "./repository.ts"
+
+const folder = join(root, "site/src/content/docs")
+
+const slugOf = (file: string): string =>
+  file === "README.md" ? "" : file === "docs/README.md" ? "map" : file.replace(/^docs\//, "").replace(/\.md$/, "")
+
+/** The first page: what README.md says before its first picture is large. */
+const home = (page: Page, first: string): Page => {
+  const [tagline = "", ...rest] = page.body.split("\n\n")
+  return {
+    ...page,
+    body: rest.join("\n\n"),
+    matter: {
+      template: "splash",
+      hero: {
+        tagline: plain(tagline.split("\n")[0]!),
+        actions: [
+          { text: "Get started", link: `./${first}/`, icon: "right-arrow" },
+          { text: "The map", link: "./map/", variant: "minimal" }
+        ]
+      }
+    }
+  }
+}
+
+export const writePages = (): ReadonlyArray<Item> => {
+  const only = new RegExp(process.env["SITE_PAGES"] ?? "")
+  const files = globSync(["README.md", "docs/**/*.md"], { cwd: root }).map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => !file.startsWith("docs/maintaining/")).toSorted()
+    .filter((file) => /README/.test(file) || only.test(file))
+  const documented = modules()
+  const destinations = new Map([
+    ...files.map((file) => [file, slugOf(file)] as const),
+    ["docs", "map"] as const,
+    ...documented.map(({ slug }) => [`docs/api/${slug === "modules" ? "index" : slug.slice("modules/".length)}.txt`, slug] as const)
+  ])
+  const map = read("docs/README.md")
+  const pages = files.map((file) => pageOf(file, slugOf(file), destinations))
+  const order = sidebar(map, pages.filter(({ slug }) => slug !== ""))
+  const first = slugOf(`docs/${/\]\(([^)#]+\.md)/.exec(map)![1]!}`)
+  rmSync(folder, { recursive: true, force: true })
+  for (const page of [...pages.map((page) => page.slug === "" ? home(page, first) : page), ...documented]) {
+    const file = join(folder, `${page.slug === "" ? "index" : page.slug}.md`)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, written(page))
+  }
+  return [
+    ...order,
+    {
+      label: "Modules",
+      collapsed: true,
+      items: documented.toSorted((a, b) => a.slug < b.slug ? -1 : 1)
+        .map(({ slug, title }) => ({ label: slug === "modules" ? "All modules" : title, link: `/${slug}/` }))
+    }
+  ]
+}

@@ -1,0 +1,11 @@
+import { defineCollection } from "astro:content"
+import { docsLoader } from "@astrojs/starlight/loaders"
+import { docsSchema } from "@astrojs/starlight/schema"
+
+export const collections = {
+  // The names of modules keep their capitals.
+  docs: defineCollection({
+    loader: docsLoader({ generateId: ({ entry }) => entry.replace(/\.md$/, "") }),
+    schema: docsSchema()
+  })
+}
