@@ -17,13 +17,18 @@ export default defineConfig({
       title: "effect-cached",
       description: "A functional caching toolkit for Effect",
       sidebar: JSON.parse(readFileSync(new URL(".cache/sidebar.json", import.meta.url), "utf8")),
-      customCss: ["./src/site.css"],
+      customCss: ["./src/site.css", "./.cache/pictures.css"],
       ...repositoryUrl === undefined ? {} : { social: [{ icon: "github" as const, label: "Repository", href: repositoryUrl }] },
       head: [{ tag: "script", attrs: { type: "module", src: `${base}lib/page.js` } }],
       expressiveCode: {
         themes: ["github-dark-default", "github-light"],
         plugins: [programs],
-        styleOverrides: { borderRadius: "0.5rem", codeFontSize: "0.84rem" }
+        defaultProps: { wrap: false },
+        styleOverrides: {
+          borderRadius: "0.5rem",
+          codeFontSize: "0.84rem",
+          frames: { frameBoxShadowCssValue: "none" }
+        }
       },
       tableOfContents: { minHeadingLevel: 2, maxHeadingLevel: 3 },
       pagefind: true

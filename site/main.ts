@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bundle } from "./build/bundle.ts"
 import { writePages } from "./build/pages.ts"
+import { stylesheet } from "./build/pictures.ts"
 import { root } from "./build/repository.ts"
 import { check } from "./check/check.ts"
 
@@ -27,6 +28,7 @@ const does = (command: string): boolean => commands.length === 0 || commands.inc
 if (does("build") || commands.includes("dev")) {
   mkdirSync(join(site, ".cache"), { recursive: true })
   writeFileSync(join(site, ".cache/sidebar.json"), JSON.stringify(writePages()))
+  writeFileSync(join(site, ".cache/pictures.css"), stylesheet)
   await bundle()
 }
 if (commands.includes("dev")) astro("dev")

@@ -1,7 +1,8 @@
 /** A page of the repository as a page of the site: links lead to pages of the site, pictures stand in the page. */
 import { existsSync } from "node:fs"
 import { join, posix } from "node:path"
-import { settingsOf } from "./pictures.ts"
+import { withoutColors } from "../../test/docs/pictures/colors.ts"
+import { turns } from "./pictures.ts"
 import { read, repositoryUrl, root } from "./repository.ts"
 
 export interface Page {
@@ -40,11 +41,10 @@ const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAl
 
 /** The drawing without its own colors: those of the site follow the scheme that the reader has chosen. */
 const drawing = (file: string, alt: string): string => {
-  const svg = read(file).replace(/<style>.*?<\/style>\n?/s, "").replace(/<rect class="page"[^>]*\/>\n?/, "")
-    .replace(/aria-label="[^"]*"/, `aria-label="${escape(plain(alt))}"`).trim()
+  const svg = withoutColors(read(file)).replace(/aria-label="[^"]*"/, `aria-label="${escape(plain(alt))}"`)
   const name = posix.basename(file, ".svg")
-  const turned = settingsOf(name) === undefined ? "" : ` data-turn="${name}"`
-  return `<figure class="picture not-content"${turned}>${svg}</figure>`
+  const turned = turns(name) ? ` data-turn="${name}"` : ""
+  return `<figure class="picture"${turned} tabindex="0">${svg}</figure>`
 }
 
 /** What a link of a page leads to, by the file that it names. */

@@ -70,7 +70,9 @@ const body = (exported: Exports): string => {
   const section = (names: Exports, title: string | undefined): void => {
     const entries = entriesOf(names)
     if (entries.length === 0) return
+    const types = /^(options|models|errors|type|others)/
     const categories = [...new Set(entries.map(([, , { category }]) => category))]
+      .toSorted((a, b) => Number(types.test(a)) - Number(types.test(b)))
     const headings: Array<readonly [level: string, text: string, entry: Entry | undefined]> = []
     if (title !== undefined) headings.push(["##", title, undefined])
     for (const category of categories) {
@@ -85,7 +87,7 @@ const body = (exported: Exports): string => {
       const [, code, { see, text: comment }] = entry
       const [first = "", ...rest] = linked(comment, anchorOf).split("\n\n")
       const others = see.map((line) => `- ${linked(line, anchorOf)}`)
-      parts.push(first, `\`\`\`ts no-run\n${code}\n\`\`\``, ...rest)
+      parts.push(first, `\`\`\`ts no-run wrap\n${code}\n\`\`\``, ...rest)
       if (others.length > 0) parts.push(`**See also**\n\n${others.join("\n")}`)
     }
   }
