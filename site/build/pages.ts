@@ -46,7 +46,7 @@ export const writePages = (): ReadonlyArray<Item> => {
   ])
   const map = read("docs/README.md")
   const pages = files.map((file) => pageOf(file, slugOf(file), destinations))
-  const order = sidebar(map, pages.filter(({ slug }) => slug !== ""))
+  const order = sidebar(map, pages.filter(({ slug }) => slug !== ""), "map")
   const first = slugOf(`docs/${/\]\(([^)#]+\.md)/.exec(map)![1]!}`)
   rmSync(folder, { recursive: true, force: true })
   for (const page of [...pages.map((page) => page.slug === "" ? home(page, first) : page), ...documented]) {

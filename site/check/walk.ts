@@ -105,6 +105,7 @@ export const walk = async (
     })
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       path = next
+      if (paths.length > 50 && left.length % 50 === 0) console.log(`${width} px: ${left.length} pages left`)
       bytes.set(path, await bytesOf(page, () => page.goto(url + next, { waitUntil: "networkidle" })))
       const state = await page.evaluate(look)
       seen.set(path, state)
