@@ -2,6 +2,8 @@
 import starlight from "@astrojs/starlight"
 import { defineConfig } from "astro/config"
 import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { compact } from "./build/compact.ts"
 import { programs } from "./build/programs.ts"
 import { repositoryUrl } from "./build/repository.ts"
 
@@ -12,6 +14,11 @@ export default defineConfig({
   trailingSlash: "always",
   devToolbar: { enabled: false },
   build: { inlineStylesheets: "never" },
+  vite: {
+    resolve: {
+      alias: [{ find: /^@pagefind\/default-ui$/, replacement: fileURLToPath(new URL("src/search.ts", import.meta.url)) }]
+    }
+  },
   integrations: [
     starlight({
       title: "effect-cached",
@@ -32,6 +39,7 @@ export default defineConfig({
       },
       tableOfContents: { minHeadingLevel: 2, maxHeadingLevel: 3 },
       pagefind: true
-    })
+    }),
+    compact
   ]
 })

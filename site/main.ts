@@ -27,9 +27,10 @@ const does = (command: string): boolean => commands.length === 0 || commands.inc
 
 if (does("build") || commands.includes("dev")) {
   mkdirSync(join(site, ".cache"), { recursive: true })
-  writeFileSync(join(site, ".cache/sidebar.json"), JSON.stringify(writePages()))
+  const { programs, sidebar } = writePages()
+  writeFileSync(join(site, ".cache/sidebar.json"), JSON.stringify(sidebar))
   writeFileSync(join(site, ".cache/pictures.css"), stylesheet)
-  await bundle()
+  await bundle(programs)
 }
 if (commands.includes("dev")) astro("dev")
 else if (does("build")) astro("build")

@@ -1,9 +1,8 @@
 /** Bundles what runs in the reader's browser into `public/lib/`. */
-import * as CacheLayer from "../../src/CacheLayer.ts"
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Plugin, rolldown } from "rolldown"
-import { fitsBrowser } from "./programs.ts"
+import { fitsBrowser, type Used, usedIn } from "./programs.ts"
 import { root } from "./repository.ts"
 
 const target = join(root, "site/public/lib")
@@ -31,15 +30,22 @@ const write = async (input: Record<string, string>, dir: string, plugins: Readon
   await build.close()
 }
 
-/** A module that a program can import, or a name in it: the file, and the name that it has there (none: all of it). */
-export type Place = readonly [file: string, name?: string]
+/** Where a name of a module is: the file, the name that it has there (without one, all of the file is meant). */
+export interface Place {
+  readonly file: string
+  readonly name?: string
+  /** What the file exports, unless it exports all. */
+  readonly members?: ReadonlyArray<string>
+}
 
 /** By module, then by name; the name `*` stands for a module that is imported as a whole. */
 export type Modules = Readonly<Record<string, Readonly<Record<string, Place>>>>
 
-const namespaces = (barrel: string): ReadonlyArray<readonly [name: string, file: string]> =>
-  Array.from(readFileSync(join(root, barrel), "utf8").matchAll(/^export \* as (\w+) from "(\..+)"/gm), ([, name, file]) =>
-    [name!, join(root, barrel, "..", file!)] as const)
+/**
+ * `used` has what the programs of the pages use, and is small; `all` has everything, for programs that a reader has
+ * changed so that they use more.
+ */
+export type Sets = Readonly<Record<"used" | "all", Modules>>
 
 /** The namespaces of a barrel are a file each, so that a program loads those that it names. */
 const barrels = {
@@ -48,46 +54,68 @@ const barrels = {
   "effect-cached": "src/index.ts"
 }
 
+const namespaces = (barrel: string): ReadonlyArray<readonly [name: string, file: string]> =>
+  Array.from(readFileSync(join(root, barrel), "utf8").matchAll(/^export \* as (\w+) from "(\..+)"/gm), ([, name, file]) =>
+    [name!, join(root, barrel, "..", file!)] as const)
+
 const fileOf = (module: string): string => module.replaceAll("/", ".")
 
-/** The layers of caches tell what happens in them. */
-const layers = {
-  name: "watched-layers",
-  resolveId: (id) => id === "watched:CacheLayer" ? id : undefined,
-  load: (id) =>
-    id !== "watched:CacheLayer" ? undefined : [
+/** Modules that export a part of another; layers of caches tell the page what happens in them. */
+const parts = (files: ReadonlyMap<string, readonly [file: string, members: ReadonlyArray<string>]>): Plugin => ({
+  name: "parts",
+  resolveId: (id) => files.has(id) ? id : undefined,
+  load: (id) => {
+    const [file, members] = files.get(id) ?? []
+    if (file === undefined || members === undefined) return undefined
+    const source = JSON.stringify(file)
+    if (!file.endsWith("/CacheLayer.ts")) return `export { ${members.join(", ")} } from ${source}`
+    return [
       `import { watched } from ${JSON.stringify(join(root, "site/client/watched.ts"))}`,
-      `import * as CacheLayer from ${JSON.stringify(join(root, "src/CacheLayer.ts"))}`,
-      ...Object.keys(CacheLayer).map((name) => `export const ${name} = watched(CacheLayer.${name})`)
+      ...members.map((name) => `import { ${name} as ${name}_ } from ${source}\nexport const ${name} = watched(${name}_)`)
     ].join("\n")
-} satisfies Plugin
+  }
+})
 
-const writeModules = async (): Promise<void> => {
-  const input: Record<string, string> = { watched: "site/client/watched.ts" }
+/** Without `used`, all members of all modules. */
+const writeModules = async (dir: string, used: Used | undefined): Promise<Modules> => {
+  const input: Record<string, string> = { watched: join(root, "site/client/watched.ts"), format: "effect/Formatter" }
+  const files = new Map<string, readonly [file: string, members: ReadonlyArray<string>]>()
   const modules: Record<string, Record<string, Place>> = {}
   for (const [module, barrel] of Object.entries(barrels)) {
     modules[module] = {}
     for (const [name, file] of namespaces(barrel)) {
       if (/from "node:/.test(readFileSync(file, "utf8"))) continue
+      const named = used?.get(`${module}/${name}`)
+      if (used !== undefined && named === undefined) continue
+      const members = Object.keys(await import(file)).filter((member) => named?.has(member) !== false)
+      if (members.length === 0) continue
       const entry = fileOf(`${module}/${name}`)
-      input[entry] = entry === "effect-cached.CacheLayer" ? "watched:CacheLayer" : file
-      modules[module][name] = [`${entry}.js`]
+      files.set(`part:${entry}`, [file, members])
+      input[entry] = `part:${entry}`
+      modules[module][name] = { file: `${entry}.js`, ...used === undefined ? {} : { members } }
     }
   }
-  const functions = await import("effect/Function")
-  for (const name of Object.keys(functions)) modules["effect"]![name] = ["effect.Function.js", name]
+  // The barrel of Effect exports the functions of this module by their own names too.
+  const functions = Object.keys(await import("effect/Function"))
+  input["functions"] = "effect/Function"
+  for (const name of functions) modules["effect"]![name] ??= { file: "functions.js", name }
   for (const module of fitsBrowser) {
     if (module in barrels) continue
     input[fileOf(module)] = module
-    modules[module] = { "*": [`${fileOf(module)}.js`] }
+    modules[module] = { "*": { file: `${fileOf(module)}.js` } }
   }
-  await write(input, join(target, "modules"), [layers])
-  writeFileSync(join(target, "modules/modules.json"), JSON.stringify(modules))
+  await write(input, dir, [parts(files)])
+  return modules
 }
 
-export const bundle = async (): Promise<void> => {
+/** `programs` are those of the pages. */
+export const bundle = async (programs: ReadonlyArray<string>): Promise<void> => {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   await write({ page: "site/client/page.ts", worker: "site/client/worker.ts" }, target)
-  await writeModules()
+  const sets: Sets = {
+    used: await writeModules(join(target, "used"), usedIn(programs)),
+    all: await writeModules(join(target, "all"), undefined)
+  }
+  writeFileSync(join(target, "modules.json"), JSON.stringify(sets))
 }

@@ -47,6 +47,13 @@ const drawing = (file: string, alt: string): string => {
   return `<figure class="picture"${turned} tabindex="0">${svg}</figure>`
 }
 
+/** A table that scrolls in a narrow window; a heading without a text gets one for readers that do not see the column. */
+const scrolling = (table: string): string => {
+  const [heads = "", ...rows] = table.split("\n")
+  const named = heads.replaceAll(/\|\s*(?=\|)/g, "| <span class=\"sr-only\">about</span> ")
+  return `<div class="table" role="group" aria-label="Table" tabindex="0">\n\n${[named, ...rows].join("\n")}\n\n</div>\n`
+}
+
 /** What a link of a page leads to, by the file that it names. */
 export type Destinations = ReadonlyMap<string, string>
 
@@ -64,7 +71,7 @@ export const toSite = (markdown: string, source: string, slug: string, pages: De
         if (page !== undefined) return `[${label}](${between(slug, page)}${end})`
         return repositoryUrl === undefined ? label : `[${label}](${repositoryUrl}/blob/main/${file}${end})`
       })
-      .replaceAll(table, (rows) => `<div class="table" role="group" aria-label="Table" tabindex="0">\n\n${rows.trimEnd()}\n\n</div>\n`))
+      .replaceAll(table, (rows) => scrolling(rows.trimEnd())))
 
 /** A page out of a file: its title is its first heading, its description its first paragraph. */
 export const pageOf = (source: string, slug: string, pages: Destinations): Page => {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path"
 import { type Item, sidebar } from "./map.ts"
 import { type Page, pageOf, plain, written } from "./markdown.ts"
 import { modules } from "./modules.ts"
+import { programsOf } from "./programs.ts"
 import { read, root } from "./repository.ts"
 
 const folder = join(root, "site/src/content/docs")
@@ -33,7 +34,13 @@ const home = (page: Page, first: string): Page => {
   }
 }
 
-export const writePages = (): ReadonlyArray<Item> => {
+export interface Written {
+  readonly sidebar: ReadonlyArray<Item>
+  /** The programs that run in a browser. */
+  readonly programs: ReadonlyArray<string>
+}
+
+export const writePages = (): Written => {
   const only = new RegExp(process.env["SITE_PAGES"] ?? "")
   const files = globSync(["README.md", "docs/**/*.md"], { cwd: root }).map((file) => file.replaceAll("\\", "/"))
     .filter((file) => !file.startsWith("docs/maintaining/")).toSorted()
@@ -54,13 +61,10 @@ export const writePages = (): ReadonlyArray<Item> => {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, written(page))
   }
-  return [
-    ...order,
-    {
-      label: "Modules",
-      collapsed: true,
-      items: documented.toSorted((a, b) => a.slug < b.slug ? -1 : 1)
-        .map(({ slug, title }) => ({ label: slug === "modules" ? "All modules" : title, link: `/${slug}/` }))
-    }
-  ]
+  const items = documented.toSorted((a, b) => a.slug < b.slug ? -1 : 1)
+    .map(({ slug, title }) => ({ label: slug === "modules" ? "All modules" : title, link: `/${slug}/` }))
+  return {
+    sidebar: [...order, { label: "Modules", collapsed: true, items }],
+    programs: [...pages, ...documented].flatMap(({ body }) => programsOf(body))
+  }
 }

@@ -11,6 +11,29 @@ export const fitsBrowser: ReadonlyArray<string> = [
   "effect-cached/serializers/Json"
 ]
 
+/** By module and namespace, as `effect/Effect`: what programs name of it. */
+export type Used = ReadonlyMap<string, ReadonlySet<string>>
+
+/** What programs use of the namespaces that they import. */
+export const usedIn = (programs: ReadonlyArray<string>): Used => {
+  const used = new Map<string, Set<string>>()
+  for (const program of programs) {
+    for (const [, clause, module] of program.matchAll(/^import (?:type )?\{([^}]*)\} from "([^"]+)"/gm)) {
+      for (const entry of clause!.split(",")) {
+        const [name = "", alias = name] = entry.trim().replace(/^type /, "").split(" as ")
+        const members = used.get(`${module}/${name}`) ?? new Set()
+        used.set(`${module}/${name}`, members)
+        for (const [, member] of program.matchAll(new RegExp(`\\b${alias}\\.(\\w+)`, "g"))) members.add(member!)
+      }
+    }
+  }
+  return used
+}
+
+/** The programs on a page that run in a browser. */
+export const programsOf = (markdown: string): ReadonlyArray<string> =>
+  Array.from(markdown.matchAll(/^ *```ts\n([^]*?)^ *```$/gm), ([, code]) => code!).filter(runs)
+
 /** What only Node has, or what needs a server. */
 const needsMore = /\bprocess\.|\bnode:|\bCacheLayer\.(disk|files|redis|redisCluster|postgres|sql|objects)\b|\bBuffer\./
 
@@ -20,6 +43,14 @@ export const runs = (code: string): boolean => {
   return modules.length > 0 && modules.every((module) => fitsBrowser.includes(module)) && !needsMore.test(code)
 }
 
+interface Element {
+  readonly tagName: string
+  readonly properties: Record<string, unknown>
+  readonly children?: ReadonlyArray<Element>
+}
+
+const elementsOf = (element: Element): ReadonlyArray<Element> => [element, ...(element.children ?? []).flatMap(elementsOf)]
+
 /** A plugin of Expressive Code. */
 export const programs = {
   name: "programs",
@@ -27,9 +58,11 @@ export const programs = {
     postprocessRenderedBlock: (
       { codeBlock, renderData }: {
         readonly codeBlock: { readonly language: string; readonly meta: string; readonly code: string }
-        readonly renderData: { readonly blockAst: { properties: Record<string, unknown> } }
+        readonly renderData: { readonly blockAst: Element }
       }
     ): void => {
+      // Otherwise a script of Expressive Code makes a landmark of each block that scrolls.
+      for (const element of elementsOf(renderData.blockAst)) if (element.tagName === "pre") element.properties["tabindex"] = "0"
       if (codeBlock.language !== "ts" || codeBlock.meta.includes("no-run") || !runs(codeBlock.code)) return
       renderData.blockAst.properties["data-run"] = ""
     }

@@ -1,8 +1,12 @@
-/** Checks the site in `site/dist/`. */
+/** Checks the site in `site/dist/` in Chromium: each page as it is, the pictures and programs touched, and the search. */
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "../build/repository.ts"
 import { launch } from "./browser.ts"
+import { plantAndWalk } from "./plants.ts"
+import { search } from "./search.ts"
 import { serve } from "./server.ts"
+import { touch } from "./touch.ts"
 import { type Found, pathsOf, type View, walk } from "./walk.ts"
 
 const folder = join(root, "site/dist")
@@ -11,22 +15,41 @@ const base = `${process.env["SITE_BASE"] ?? ""}/`.replace(/\/+$/, "/")
 
 const views: ReadonlyArray<View> = [{ width: 1280, colorScheme: "light" }, { width: 360, colorScheme: "dark" }]
 
+const kilobytes = (bytes: number): string => `${Math.round(bytes / 100) / 10} kB`
+
+/** The pages with a picture that turns and a program that runs. */
+const touchable = (paths: ReadonlyArray<string>): ReadonlyArray<string> =>
+  paths.filter((path) => {
+    const html = path.endsWith(".html") ? "" : readFileSync(join(folder, path, "index.html"), "utf8")
+    return html.includes("data-turn=") && html.includes("data-run")
+  })
+
 export const check = async (): Promise<void> => {
   const began = performance.now()
   const browser = await launch()
   const site = await serve(folder, base)
   const paths = pathsOf(folder)
   const found: Array<Found> = []
-  let most: readonly [path: string, bytes: number] = ["", 0]
+  const touched = touchable(paths)
+  if (touched.length === 0) found.push({ path: "", what: "no page has a picture that turns" })
   for (const view of views) {
+    const at = ({ path, what }: Found) => found.push({ path, what: `at ${view.width} px, ${view.colorScheme}: ${what}` })
     const walked = await walk(browser, site.url, paths, view)
-    found.push(...walked.found.map(({ path, what }) => ({ path, what: `at ${view.width} px, ${view.colorScheme}: ${what}` })))
-    for (const [path, bytes] of walked.bytes) if (bytes > most[1]) most = [path, bytes]
+    walked.found.forEach(at)
+    const [path, most] = [...walked.bytes].reduce((a, b) => b[1] > a[1] ? b : a)
+    const { bytes, found: onTouch } = await touch(browser, site, touched, view)
+    onTouch.forEach(at)
+    console.log(
+      `at ${view.width} px: a page loads at most ${kilobytes(most)} (/${path}), the first touch of a picture ${
+        kilobytes(bytes.picture)
+      }, of a program ${kilobytes(bytes.program)}`
+    )
   }
+  found.push(...await search(browser, site.url, "softTtl"), ...await plantAndWalk(browser, folder, base))
   await browser.close()
   site.stop()
   for (const { path, what } of found) console.log(`/${path}: ${what}`)
-  console.log(`${paths.length} pages, ${found.length} findings, ${Math.round((performance.now() - began) / 1000)} s`)
-  console.log(`the largest first load: ${Math.round(most[1] / 100) / 10} kB, /${most[0]}`)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  console.log(`${paths.length} pages, ${touched.length} of them touched: ${found.length} findings, ${seconds} s`)
   if (found.length > 0) process.exit(1)
 }

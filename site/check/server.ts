@@ -28,25 +28,32 @@ const compressed = (file: string): Buffer => {
 export interface Served {
   /** The address of the site, with its base and a slash at the end. */
   readonly url: string
+  /** How many bytes it has sent, compressed. */
+  readonly sent: () => number
   readonly stop: () => void
 }
 
 export const serve = async (folder: string, base: string): Promise<Served> => {
+  let sent = 0
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, "http://localhost")
     const path = pathname.startsWith(base) ? join(folder, normalize(decodeURIComponent(pathname.slice(base.length)))) : ""
     const file = path !== "" && existsSync(path) && statSync(path).isDirectory() ? join(path, "index.html") : path
     const found = file !== "" && existsSync(file)
     response.writeHead(found ? 200 : 404, {
+      "cache-control": "max-age=600",
       "content-type": types[extname(file)] ?? "application/octet-stream",
       ...found ? { "content-encoding": "gzip" } : {}
     })
-    response.end(found ? compressed(file) : "")
+    const body = found ? compressed(file) : ""
+    sent += body.length
+    response.end(body)
   })
   await new Promise<void>((resume) => server.listen(0, "127.0.0.1", resume))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://localhost:${port}${base}`,
+    sent: () => sent,
     stop: () => {
       server.closeAllConnections()
       server.close()

@@ -38,11 +38,15 @@ const look = (): Seen => ({
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth
 })
 
-/** What axe says of the page as it is now. */
-export const axeOn = async (page: Page): Promise<ReadonlyArray<string>> => {
+/**
+ * What axe says of the page as it is now. Without the words of code it takes a third of the time; Expressive Code mends
+ * their contrast when it colors them.
+ */
+export const axeOn = async (page: Page, code: "with code" | "without code"): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ["violations"] })
+  const { violations } = await page.evaluate((exclude) =>
+    (globalThis as unknown as { axe: typeof axe }).axe.run({ include: [["html"]], exclude }, { resultTypes: ["violations"] }),
+    code === "with code" ? [] : [[".ec-line"]]
   )
   return violations.map(({ help, id, nodes }) => `axe: ${id}: ${help}: ${nodes.length}, first ${nodes[0]!.html.slice(0, 160)}`)
 }
@@ -112,7 +116,7 @@ export const walk = async (
       const tell = (what: string) => found.push({ path: next, what })
       if (state.overflow > 0) tell(`wider than ${width} pixels by ${state.overflow}`)
       if (bytes.get(path)! > limitBytes) tell(`loads ${bytes.get(path)} bytes`)
-      for (const what of await axeOn(page)) tell(what)
+      for (const what of await axeOn(page, "without code")) tell(what)
     }
     await page.close()
   }

@@ -22,8 +22,14 @@ const offer = (below: Element, text: string, act: (button: HTMLButtonElement) =>
   below.after(button)
 }
 
+// A built page has the text of a block once, in the block.
+for (const copy of document.querySelectorAll<HTMLElement>(".expressive-code .copy button:not([data-code])")) {
+  const lines = copy.closest(".expressive-code")!.querySelectorAll(".ec-line .code")
+  copy.dataset["code"] = Array.from(lines, ({ textContent }) => textContent.replace(/\n$/, "")).join("\u007f")
+}
+
 for (const figure of document.querySelectorAll<HTMLElement>("[data-turn]")) {
-  offer(figure, "Turn it: change the strategy, the source and the callers", async (button) => {
+  offer(figure, "Change the strategy, the source and the callers", async (button) => {
     const { turn } = await import("./picture.ts")
     turn(figure, figure.dataset["turn"]!)
     button.remove()

@@ -136,7 +136,7 @@ export const turn = (figure: HTMLElement, file: string): void => {
   const hint = make("p", { className: "hint" }, "Drag the outage in the picture; click beside “reads” to add or remove a caller.")
   const controls = make(
     "div",
-    { className: "controls" },
+    { className: "controls not-content" },
     ...sliders.map(({ element }) => element),
     make("div", { className: "buttons" }, toggleOutage, addCaller, reset),
     hint,

@@ -4,7 +4,7 @@
  */
 import type * as CacheEvent from "../../src/CacheEvent.ts"
 import { transform } from "sucrase"
-import type { Modules, Place } from "../build/bundle.ts"
+import type { Modules, Place, Sets } from "../build/bundle.ts"
 
 /** What the worker tells the page. */
 export type Told =
@@ -16,37 +16,53 @@ export type Told =
 
 const tell = (told: Told): void => postMessage(told)
 
-const folder = new URL("modules/", import.meta.url)
+const imports = /^import\s+([^"';]+?)\s+from\s+["']([^"']+)["']/gm
 
-const inBrowser = (place: Place | undefined, what: string): Place => {
-  if (place === undefined) throw new Error(`${what} is not among the modules of this playground`)
-  return place
+/** A name that the program imports, and what it is called there. */
+interface Imported {
+  readonly module: string
+  readonly name: string
+  readonly alias: string
 }
 
-const address = ([file]: Place): string => JSON.stringify(new URL(file, folder).href)
-
-/** One import of the program: each name of a barrel from the file of its own. */
-const importing = (modules: Modules, clause: string, module: string): string => {
-  const names = inBrowser(modules[module] === undefined ? undefined : ["", ""], `"${module}"`) && modules[module]!
-  const whole = names["*"]
-  if (whole !== undefined) return `import ${clause} from ${address(whole)}`
+const importsOf = (clause: string, module: string): ReadonlyArray<Imported> => {
   const listed = /^\{([^]*)\}$/.exec(clause.trim())?.[1]
   if (listed === undefined) throw new Error(`import { … } from "${module}" names what it uses`)
   return listed.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "").map((entry) => {
     const [name = "", alias = name] = entry.split(/\s+as\s+/)
-    const place = inBrowser(names[name], `${name} of "${module}"`)
-    return place[1] === undefined
-      ? `import * as ${alias} from ${address(place)}`
-      : `import { ${place[1]} as ${alias} } from ${address(place)}`
-  }).join(";")
+    return { module, name, alias }
+  })
 }
 
-const imports = /^import\s+([^"';]+?)\s+from\s+["']([^"']+)["']/gm
+/** Whether the small set has all that a program uses of the namespaces that it imports. */
+const isEnough = (used: Modules, code: string): boolean =>
+  Array.from(code.matchAll(imports)).every(([, clause, module]) => {
+    const names = used[module!]
+    if (names?.["*"] !== undefined) return true
+    return importsOf(clause!, module!).every(({ alias, name }) => {
+      const place = names?.[name]
+      if (place?.members === undefined) return place !== undefined
+      const uses = code.replaceAll(imports, "").matchAll(new RegExp(`\\b${alias}\\b(?:\\.(\\w+))?`, "g"))
+      return Array.from(uses).every(([, member]) => member !== undefined && place.members!.includes(member))
+    })
+  })
 
-/** The program as a module for this browser. */
-const toModule = (modules: Modules, program: string): string =>
-  transform(program, { transforms: ["typescript"], disableESTransforms: true }).code
-    .replaceAll(imports, (_, clause: string, module: string) => importing(modules, clause, module))
+/** The program as a module for this browser: each name comes from the file of its own. */
+const toModule = (sets: Sets, code: string): string => {
+  const set = isEnough(sets.used, code) ? "used" : "all"
+  const address = ({ file }: Place): string => JSON.stringify(new URL(`${set}/${file}`, import.meta.url).href)
+  return code.replaceAll(imports, (_, clause: string, module: string) => {
+    const names = sets[set][module]
+    if (names === undefined) throw new Error(`"${module}" is not among the modules of this playground`)
+    if (names["*"] !== undefined) return `import ${clause} from ${address(names["*"])}`
+    return importsOf(clause, module).map(({ alias, name }) => {
+      const place = names[name]
+      if (place === undefined) throw new Error(`${name} of "${module}" is not among the modules of this playground`)
+      const what = place.name === undefined ? `* as ${alias}` : `{ ${place.name} as ${alias} }`
+      return `import ${what} from ${address(place)}`
+    }).join(";")
+  })
+}
 
 /** The files of the library that a module imports are loaded before its time begins. */
 const loadImports = (code: string): Promise<unknown> =>
@@ -54,10 +70,16 @@ const loadImports = (code: string): Promise<unknown> =>
 
 type Format = (value: unknown) => string
 
+const inWords = (millis: number): string =>
+  millis < 1000 ? `${Math.round(millis)} ms` : millis < 60_000 ? `${millis / 1000} s` : `${Math.round(millis / 6000) / 10} min`
+
 const inEvent = (format: Format, { _tag, id, keyClass: _, ...fields }: CacheEvent.CacheEvent & Record<string, unknown>): string =>
-  [id, ...Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) =>
-    name === "source" || name === "outcome" ? String(value) : `${name} ${format(value)}`
-  )].filter((part) => part !== undefined).join("  ")
+  [
+    id,
+    ...Object.entries(fields).filter(([, value]) => value !== undefined && value !== false).map(([name, value]) =>
+      typeof value === "string" ? value : /millis$/i.test(name) ? inWords(Number(value)) : value === true ? name : `${name} ${format(value)}`
+    )
+  ].filter((part) => part !== undefined).join("  ")
 
 /** From now on, `console` tells the page. */
 const listenToConsole = (format: Format): void => {
@@ -82,10 +104,14 @@ const listenToConsole = (format: Format): void => {
 const textOf = (error: unknown): string => error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 
 const run = async (program: string): Promise<void> => {
-  const modules = await (await fetch(new URL("modules.json", folder))).json() as Modules
-  const code = toModule(modules, program)
-  const format: Format = (await import(new URL("effect.Formatter.js", folder).href)).format
-  const { listeners } = await import(new URL("watched.js", folder).href) as typeof import("./watched.ts")
+  const sets = await (await fetch(new URL("modules.json", import.meta.url))).json() as Sets
+  const stripped = transform(program, { transforms: ["typescript"], disableESTransforms: true }).code
+  const code = toModule(sets, stripped)
+  // The listeners are those of the set that the program loads.
+  const set = /\/lib\/(\w+)\//.exec(code)?.[1] ?? "used"
+  const part = (file: string) => import(new URL(`${set}/${file}`, import.meta.url).href)
+  const { format } = await part("format.js") as { readonly format: Format }
+  const { listeners } = await part("watched.js") as typeof import("./watched.ts")
   listeners.push((event) => tell({ tag: "event", name: event._tag, text: inEvent(format, event as never) }))
   await loadImports(code)
   listenToConsole(format)
