@@ -16,7 +16,10 @@ export default defineConfig({
   build: { inlineStylesheets: "never" },
   vite: {
     resolve: {
-      alias: [{ find: /^@pagefind\/default-ui$/, replacement: fileURLToPath(new URL("src/search.ts", import.meta.url)) }]
+      alias: [{
+        find: /^@pagefind\/default-ui$/,
+        replacement: fileURLToPath(new URL("src/search.ts", import.meta.url))
+      }]
     }
   },
   integrations: [
@@ -25,7 +28,9 @@ export default defineConfig({
       description: "A functional caching toolkit for Effect",
       sidebar: JSON.parse(readFileSync(new URL(".cache/sidebar.json", import.meta.url), "utf8")),
       customCss: ["./src/site.css", "./.cache/pictures.css"],
-      ...repositoryUrl === undefined ? {} : { social: [{ icon: "github" as const, label: "Repository", href: repositoryUrl }] },
+      ...repositoryUrl === undefined
+        ? {}
+        : { social: [{ icon: "github" as const, label: "Repository", href: repositoryUrl }] },
       head: [{ tag: "script", attrs: { type: "module", src: `${base}lib/page.js` } }],
       expressiveCode: {
         themes: ["github-dark-default", "github-light"],

@@ -3,7 +3,7 @@
  * written. `SITE_BASE` is the path that it is served under, `SITE_PAGES` a pattern that selects pages.
  */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bundle } from "./build/bundle.ts"
 import { writePages } from "./build/pages.ts"
@@ -33,5 +33,9 @@ if (does("build") || commands.includes("dev")) {
   await bundle(programs)
 }
 if (commands.includes("dev")) astro("dev")
-else if (does("build")) astro("build")
+else if (does("build")) {
+  // Pages as they were rendered before a plugin changed.
+  rmSync(join(site, "node_modules/.astro"), { recursive: true, force: true })
+  astro("build")
+}
 if (does("check")) await check()

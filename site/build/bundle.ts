@@ -1,4 +1,4 @@
-/** Bundles what runs in the reader's browser into `public/lib/`. */
+/** Bundles the code that runs in the reader's browser into `public/lib/`. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Plugin, rolldown } from "rolldown"
@@ -14,7 +14,11 @@ const withoutAssert = {
   load: (id) => id === "node:assert" ? "module.exports = {}" : undefined
 } satisfies Plugin
 
-const write = async (input: Record<string, string>, dir: string, plugins: ReadonlyArray<Plugin> = []): Promise<void> => {
+const write = async (
+  input: Record<string, string>,
+  dir: string,
+  plugins: ReadonlyArray<Plugin> = []
+): Promise<void> => {
   const build = await rolldown({
     cwd: root,
     input,
@@ -30,11 +34,11 @@ const write = async (input: Record<string, string>, dir: string, plugins: Readon
   await build.close()
 }
 
-/** Where a name of a module is: the file, the name that it has there (without one, all of the file is meant). */
+/** The place of a name of a module: the file, and the name that it has there; without one, the whole file. */
 export interface Place {
   readonly file: string
   readonly name?: string
-  /** What the file exports, unless it exports all. */
+  /** The exports of the file, unless it exports all. */
   readonly members?: ReadonlyArray<string>
 }
 
@@ -55,8 +59,10 @@ const barrels = {
 }
 
 const namespaces = (barrel: string): ReadonlyArray<readonly [name: string, file: string]> =>
-  Array.from(readFileSync(join(root, barrel), "utf8").matchAll(/^export \* as (\w+) from "(\..+)"/gm), ([, name, file]) =>
-    [name!, join(root, barrel, "..", file!)] as const)
+  Array.from(
+    readFileSync(join(root, barrel), "utf8").matchAll(/^export \* as (\w+) from "(\..+)"/gm),
+    ([, name, file]) => [name!, join(root, barrel, "..", file!)] as const
+  )
 
 const fileOf = (module: string): string => module.replaceAll("/", ".")
 
@@ -71,7 +77,9 @@ const parts = (files: ReadonlyMap<string, readonly [file: string, members: Reado
     if (!file.endsWith("/CacheLayer.ts")) return `export { ${members.join(", ")} } from ${source}`
     return [
       `import { watched } from ${JSON.stringify(join(root, "site/client/watched.ts"))}`,
-      ...members.map((name) => `import { ${name} as ${name}_ } from ${source}\nexport const ${name} = watched(${name}_)`)
+      ...members.map((name) =>
+        `import { ${name} as ${name}_ } from ${source}\nexport const ${name} = watched(${name}_)`
+      )
     ].join("\n")
   }
 })

@@ -37,7 +37,8 @@ const link = /(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)/g
 const table = /^\|.*\n\|[ :|-]+\n(?:\|.*(?:\n|$))*/gm
 const note = /^<!--.*-->\n?/gm
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;").replaceAll("<", "&lt;")
+const escape = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;").replaceAll("<", "&lt;")
 
 /** The drawing without its own colors: those of the site follow the scheme that the reader has chosen. */
 const drawing = (file: string, alt: string): string => {
@@ -47,14 +48,16 @@ const drawing = (file: string, alt: string): string => {
   return `<figure class="picture"${turned} tabindex="0">${svg}</figure>`
 }
 
-/** A table that scrolls in a narrow window; a heading without a text gets one for readers that do not see the column. */
+/** A table that scrolls in a narrow window. A column without a heading gets one for readers that do not see it. */
 const scrolling = (table: string): string => {
   const [heads = "", ...rows] = table.split("\n")
   const named = heads.replaceAll(/\|\s*(?=\|)/g, "| <span class=\"sr-only\">about</span> ")
-  return `<div class="table" role="group" aria-label="Table" tabindex="0">\n\n${[named, ...rows].join("\n")}\n\n</div>\n`
+  return `<div class="table" role="group" aria-label="Table" tabindex="0">\n\n${
+    [named, ...rows].join("\n")
+  }\n\n</div>\n`
 }
 
-/** What a link of a page leads to, by the file that it names. */
+/** The slugs of pages, by the file that a link names. */
 export type Destinations = ReadonlyMap<string, string>
 
 export const toSite = (markdown: string, source: string, slug: string, pages: Destinations): string =>

@@ -1,6 +1,6 @@
 /** A page for each entry point of the package, out of its declarations and their comments. */
 import { codeOf, type Exports, publicExports } from "../../test/docs/api.ts"
-import { type Page, between, plain } from "./markdown.ts"
+import { between, type Page, plain } from "./markdown.ts"
 import { read } from "./repository.ts"
 
 /** `Cached.txt` is `effect-cached/Cached`, in `src/Cached.ts`. */
@@ -30,7 +30,8 @@ const commentOf = (text: string): Comment => {
   const lines = inside.split("\n").map((line) => line.replace(/^ *\* ?/, "")).join("\n").trim()
   const [body = "", ...tags] = lines.split(/^@(?=\w)/m)
   const all = tags.map((tag) => /^(\w+)\s*([^]*)$/.exec(tag.trim())!)
-  const of = (name: string) => all.filter(([, found]) => found === name).map(([, , value]) => value!.replaceAll("\n", " "))
+  const of = (name: string) =>
+    all.filter(([, found]) => found === name).map(([, , value]) => value!.replaceAll("\n", " "))
   return { text: body.trim(), category: of("category")[0] ?? "others", see: of("see") }
 }
 
@@ -51,7 +52,9 @@ const entriesOf = (exported: Exports): ReadonlyArray<Entry> =>
   Array.from(exported).flatMap(([name, declared]): ReadonlyArray<Entry> => {
     if (declared instanceof Map) return []
     const texts = declared.map(([, text]) => text)
-    const code = texts.map((text) => text.replace(/^(\s*\/\*\*.*?\*\/\n)+/s, "").replaceAll(/^export (declare )?/gm, "")).join("\n\n")
+    const code = texts.map((text) =>
+      text.replace(/^(\s*\/\*\*.*?\*\/\n)+/s, "").replaceAll(/^export (declare )?/gm, "")
+    ).join("\n\n")
     return [[name, code, commentOf(texts[0]!)]]
   })
 
@@ -102,7 +105,9 @@ const saying = (source: string): string => commentOf(/^\/\*\*.*?\*\//s.exec(read
 /** The modules that an entry point names for others: `export * as Cached from "./Cached.ts"`. */
 const passedOn = (exported: Exports): ReadonlyArray<string> =>
   Array.from(exported.values()).flatMap((declared) =>
-    declared instanceof Map ? [] : declared.flatMap(([, text]) => /^export \* as (\w+) from/.exec(codeOf(text))?.[1] ?? [])
+    declared instanceof Map
+      ? []
+      : declared.flatMap(([, text]) => /^export \* as (\w+) from/.exec(codeOf(text))?.[1] ?? [])
   )
 
 export const modules = (): ReadonlyArray<Page> => {
@@ -115,7 +120,11 @@ export const modules = (): ReadonlyArray<Page> => {
     const slug = slugOf(name)
     const others = passedOn(exported).filter((other) => names.includes(other))
     const rows = (some: ReadonlyArray<string>) =>
-      some.map((other) => `- [\`${other}\`](${between(slug, slugOf(other))}): ${saying(sourceOf(other)).split("\n\n")[0]!.replaceAll("\n", " ")}`)
+      some.map((other) =>
+        `- [\`${other}\`](${between(slug, slugOf(other))}): ${
+          saying(sourceOf(other)).split("\n\n")[0]!.replaceAll("\n", " ")
+        }`
+      )
         .join("\n")
     if (name === "index") {
       return {
@@ -123,15 +132,18 @@ export const modules = (): ReadonlyArray<Page> => {
         source,
         title: "Modules",
         description: "Every module of the package, with each function, its type and an example.",
-        body: `The root of the package exports these modules: \`import { Cached } from "effect-cached"\`. Each is also an entry point of its own, \`effect-cached/Cached\`.\n\n${
-          rows(others)
-        }\n\n## Entry points apart\n\nEach of these is imported by its own name, \`effect-cached/redis\`, and is loaded only by programs that do.\n\n${
-          rows(names.filter((other) => other !== "index" && !others.includes(other)))
-        }`
+        body:
+          `The root of the package exports these modules: \`import { Cached } from "effect-cached"\`. Each is also an entry point of its own, \`effect-cached/Cached\`.\n\n${
+            rows(others)
+          }\n\n## Entry points apart\n\nEach of these is imported by its own name, \`effect-cached/redis\`, and is loaded only by programs that do.\n\n${
+            rows(names.filter((other) => other !== "index" && !others.includes(other)))
+          }`
       }
     }
     const text = saying(source)
-    const importing = /^[A-Z]/.test(name) ? `import * as ${name}` : `import { ${[...exported.keys()].slice(0, 3).join(", ")} }`
+    const importing = /^[A-Z]/.test(name)
+      ? `import * as ${name}`
+      : `import { ${[...exported.keys()].slice(0, 3).join(", ")} }`
     return {
       slug,
       source,
@@ -139,7 +151,11 @@ export const modules = (): ReadonlyArray<Page> => {
       description: plain(text.split("\n\n")[0] ?? name),
       body: [
         linked(text, () => undefined),
-        `\`\`\`ts no-run\n${others.length === 0 && names.includes(name) && all.get("index.txt")!.has(name) ? `import { ${name} } from "effect-cached"\n` : ""}${importing} from "effect-cached/${name}"\n\`\`\``,
+        `\`\`\`ts no-run\n${
+          others.length === 0 && names.includes(name) && all.get("index.txt")!.has(name)
+            ? `import { ${name} } from "effect-cached"\n`
+            : ""
+        }${importing} from "effect-cached/${name}"\n\`\`\``,
         body(exported)
       ].join("\n\n")
     }

@@ -1,6 +1,6 @@
 /**
- * Writes the pages of the site into `src/content/docs/`, and its sidebar: README.md, the pages of docs/ that are not for
- * maintainers, and the modules. With `SITE_PAGES`, a pattern, only the pages whose paths it fits.
+ * Writes the pages into `src/content/docs/`: README.md, the pages of docs/ that are not for maintainers, and
+ * the modules. With `SITE_PAGES`, a pattern, it writes only the pages whose paths match.
  */
 import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -49,7 +49,9 @@ export const writePages = (): Written => {
   const destinations = new Map([
     ...files.map((file) => [file, slugOf(file)] as const),
     ["docs", "map"] as const,
-    ...documented.map(({ slug }) => [`docs/api/${slug === "modules" ? "index" : slug.slice("modules/".length)}.txt`, slug] as const)
+    ...documented.map(({ slug }) =>
+      [`docs/api/${slug === "modules" ? "index" : slug.slice("modules/".length)}.txt`, slug] as const
+    )
   ])
   const map = read("docs/README.md")
   const pages = files.map((file) => pageOf(file, slugOf(file), destinations))

@@ -1,5 +1,6 @@
 /** Marks the programs that can run in the reader's browser. */
-/** What programs of the pages can import in a browser. */
+
+/** The modules that programs can import there. */
 export const fitsBrowser: ReadonlyArray<string> = [
   "effect",
   "effect/testing",
@@ -11,10 +12,10 @@ export const fitsBrowser: ReadonlyArray<string> = [
   "effect-cached/serializers/Json"
 ]
 
-/** By module and namespace, as `effect/Effect`: what programs name of it. */
+/** By module and namespace, as `effect/Effect`: the members that programs use. */
 export type Used = ReadonlyMap<string, ReadonlySet<string>>
 
-/** What programs use of the namespaces that they import. */
+/** The members of the imported namespaces that programs use. */
 export const usedIn = (programs: ReadonlyArray<string>): Used => {
   const used = new Map<string, Set<string>>()
   for (const program of programs) {
@@ -34,7 +35,7 @@ export const usedIn = (programs: ReadonlyArray<string>): Used => {
 export const programsOf = (markdown: string): ReadonlyArray<string> =>
   Array.from(markdown.matchAll(/^ *```ts\n([^]*?)^ *```$/gm), ([, code]) => code!).filter(runs)
 
-/** What only Node has, or what needs a server. */
+/** Only Node has it, or it needs a server. */
 const needsMore = /\bprocess\.|\bnode:|\bCacheLayer\.(disk|files|redis|redisCluster|postgres|sql|objects)\b|\bBuffer\./
 
 /** Whether a program runs in a browser: it imports nothing else, and uses nothing of Node. */
@@ -49,7 +50,9 @@ interface Element {
   readonly children?: ReadonlyArray<Element>
 }
 
-const elementsOf = (element: Element): ReadonlyArray<Element> => [element, ...(element.children ?? []).flatMap(elementsOf)]
+const elementsOf = (
+  element: Element
+): ReadonlyArray<Element> => [element, ...(element.children ?? []).flatMap(elementsOf)]
 
 /** A plugin of Expressive Code. */
 export const programs = {
@@ -62,7 +65,9 @@ export const programs = {
       }
     ): void => {
       // Otherwise a script of Expressive Code makes a landmark of each block that scrolls.
-      for (const element of elementsOf(renderData.blockAst)) if (element.tagName === "pre") element.properties["tabindex"] = "0"
+      for (const element of elementsOf(renderData.blockAst)) {
+        if (element.tagName === "pre") element.properties["tabIndex"] = 0
+      }
       if (codeBlock.language !== "ts" || codeBlock.meta.includes("no-run") || !runs(codeBlock.code)) return
       renderData.blockAst.properties["data-run"] = ""
     }

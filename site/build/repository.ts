@@ -1,4 +1,4 @@
-/** Where the repository is published: `repository` of package.json, which is missing until there is a place. */
+/** The place where the repository is published: `repository` of package.json, which is missing until there is one. */
 import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 

@@ -1,9 +1,10 @@
-/** Checks the site in `site/dist/` in Chromium: each page as it is, the pictures and programs touched, and the search. */
+/** Checks the site in `site/dist/` in Chromium: each page, its pictures and programs when touched, and the search. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "../build/repository.ts"
 import { launch } from "./browser.ts"
 import { plantAndWalk } from "./plants.ts"
+import { runPrograms } from "./programs.ts"
 import { search } from "./search.ts"
 import { serve } from "./server.ts"
 import { touch } from "./touch.ts"
@@ -31,11 +32,14 @@ export const check = async (): Promise<void> => {
   const paths = pathsOf(folder)
   const found: Array<Found> = []
   const touched = touchable(paths)
+  const programs = new Map<string, string>()
   if (touched.length === 0) found.push({ path: "", what: "no page has a picture that turns" })
   for (const view of views) {
-    const at = ({ path, what }: Found) => found.push({ path, what: `at ${view.width} px, ${view.colorScheme}: ${what}` })
+    const at = ({ path, what }: Found) =>
+      found.push({ path, what: `at ${view.width} px, ${view.colorScheme}: ${what}` })
     const walked = await walk(browser, site.url, paths, view)
     walked.found.forEach(at)
+    for (const [path, program] of walked.programs) programs.set(program, path)
     const [path, most] = [...walked.bytes].reduce((a, b) => b[1] > a[1] ? b : a)
     const { bytes, found: onTouch } = await touch(browser, site, touched, view)
     onTouch.forEach(at)
@@ -45,11 +49,14 @@ export const check = async (): Promise<void> => {
       }, of a program ${kilobytes(bytes.program)}`
     )
   }
+  found.push(...await runPrograms(browser, site.url, Array.from(programs, ([program, path]) => [path, program])))
   found.push(...await search(browser, site.url, "softTtl"), ...await plantAndWalk(browser, folder, base))
   await browser.close()
   site.stop()
   for (const { path, what } of found) console.log(`/${path}: ${what}`)
   const seconds = Math.round((performance.now() - began) / 1000)
-  console.log(`${paths.length} pages, ${touched.length} of them touched: ${found.length} findings, ${seconds} s`)
+  console.log(
+    `${paths.length} pages, ${touched.length} of them touched, ${programs.size} programs: ${found.length} findings, ${seconds} s`
+  )
   if (found.length > 0) process.exit(1)
 }

@@ -8,7 +8,9 @@ export const search = async (browser: Browser, url: string, word: string): Promi
   await page.keyboard.press("Control+k")
   await page.locator("dialog input").fill(word)
   const result = page.locator("dialog a[href]", { hasText: word }).first()
-  const found = await result.click({ timeout: 20_000 }).then(() => page.waitForURL(/\?|\/[\w-]+\//).then(() => page.locator("main").innerText()))
+  const found = await result.click({ timeout: 20_000 }).then(() =>
+    page.waitForURL(/\?|\/[\w-]+\//).then(() => page.locator("main").innerText())
+  )
     .then((text) => text.includes(word) ? [] : ["leads to a page without it"], () => ["finds nothing"])
   await page.close()
   return found.map((what) => ({ path: "", what: `the search for "${word}" ${what}` }))

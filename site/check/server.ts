@@ -37,7 +37,9 @@ export const serve = async (folder: string, base: string): Promise<Served> => {
   let sent = 0
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, "http://localhost")
-    const path = pathname.startsWith(base) ? join(folder, normalize(decodeURIComponent(pathname.slice(base.length)))) : ""
+    const path = pathname.startsWith(base)
+      ? join(folder, normalize(decodeURIComponent(pathname.slice(base.length))))
+      : ""
     const file = path !== "" && existsSync(path) && statSync(path).isDirectory() ? join(path, "index.html") : path
     const found = file !== "" && existsSync(file)
     response.writeHead(found ? 200 : 404, {

@@ -76,13 +76,21 @@ export interface Touched {
   readonly bytes: { readonly picture: number; readonly program: number }
 }
 
-export const touch = async (browser: Browser, site: Served, paths: ReadonlyArray<string>, view: View): Promise<Touched> => {
+export const touch = async (
+  browser: Browser,
+  site: Served,
+  paths: ReadonlyArray<string>,
+  view: View
+): Promise<Touched> => {
   const found: Array<Found> = []
   const bytes = { picture: 0, program: 0 }
   for (const [index, path] of paths.entries()) {
     const tell = (what: string) => found.push({ path, what })
     // Each page begins with an empty cache.
-    const context = await browser.newContext({ colorScheme: view.colorScheme, viewport: { width: view.width, height: 900 } })
+    const context = await browser.newContext({
+      colorScheme: view.colorScheme,
+      viewport: { width: view.width, height: 900 }
+    })
     const page = await context.newPage()
     listen(page, new URL(site.url).origin, tell)
     await page.goto(site.url + path, { waitUntil: "networkidle" })
@@ -96,7 +104,9 @@ export const touch = async (browser: Browser, site: Served, paths: ReadonlyArray
     await context.close()
   }
   for (const kind of ["picture", "program"] as const) {
-    if (bytes[kind] > limitBytes[kind]) found.push({ path: "", what: `the first touch of a ${kind} loads ${bytes[kind]} bytes` })
+    if (bytes[kind] > limitBytes[kind]) {
+      found.push({ path: "", what: `the first touch of a ${kind} loads ${bytes[kind]} bytes` })
+    }
   }
   return { found, bytes }
 }

@@ -18,37 +18,50 @@ export interface Walked {
   readonly found: ReadonlyArray<Found>
   /** The bytes of the first load of each page, compressed. */
   readonly bytes: ReadonlyMap<string, number>
+  /** The programs that pages offer to run. */
+  readonly programs: ReadonlyArray<readonly [path: string, program: string]>
 }
 
 interface Seen {
   readonly links: ReadonlyArray<string>
   readonly ids: ReadonlyArray<string>
   readonly overflow: number
+  readonly programs: ReadonlyArray<string>
 }
 
 /** The most that a page loads before it is touched. */
 const limitBytes = 100_000
 
 export const pathsOf = (folder: string): ReadonlyArray<string> =>
-  globSync("**/*.html", { cwd: folder }).map((file) => file.replaceAll("\\", "/").replace(/index\.html$/, "")).toSorted()
+  globSync("**/*.html", { cwd: folder }).map((file) => file.replaceAll("\\", "/").replace(/index\.html$/, ""))
+    .toSorted()
 
 const look = (): Seen => ({
   links: Array.from(document.querySelectorAll<HTMLAnchorElement>("a[href]"), ({ href }) => href),
   ids: Array.from(document.querySelectorAll("[id], a[name]"), (element) => element.id || element.getAttribute("name")!),
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  programs: Array.from(
+    document.querySelectorAll<HTMLElement>("[data-run] [data-code]"),
+    (button) => button.dataset["code"]!.replaceAll("\u007f", "\n")
+  )
 })
 
 /**
- * What axe says of the page as it is now. Without the words of code it takes a third of the time; Expressive Code mends
- * their contrast when it colors them.
+ * Asks axe about the page as it is now. Without the words of code it takes a third of the time, and Expressive Code
+ * corrects their contrast when it colors them.
  */
 export const axeOn = async (page: Page, code: "with code" | "without code"): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe.source)
-  const { violations } = await page.evaluate((exclude) =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run({ include: [["html"]], exclude }, { resultTypes: ["violations"] }),
+  const { violations } = await page.evaluate(
+    (exclude) =>
+      (globalThis as unknown as { axe: typeof axe }).axe.run({ include: [["html"]], exclude }, {
+        resultTypes: ["violations"]
+      }),
     code === "with code" ? [] : [[".ec-line"]]
   )
-  return violations.map(({ help, id, nodes }) => `axe: ${id}: ${help}: ${nodes.length}, first ${nodes[0]!.html.slice(0, 160)}`)
+  return violations.map(({ help, id, nodes }) =>
+    `axe: ${id}: ${help}: ${nodes.length}, first ${nodes[0]!.html.slice(0, 160)}`
+  )
 }
 
 /** Reports errors in the console, and requests to other origins, from now on. */
@@ -56,7 +69,9 @@ export const listen = (page: Page, origin: string, tell: (what: string) => void)
   page.on("console", (message) => message.type() === "error" && tell(`console: ${message.text()}`))
   page.on("pageerror", (error) => tell(`error: ${error.message}`))
   page.on("request", (request) => {
-    if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== origin) tell(`requests ${request.url()}`)
+    if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== origin) {
+      tell(`requests ${request.url()}`)
+    }
   })
 }
 
@@ -79,7 +94,9 @@ const deadLinks = (seen: ReadonlyMap<string, Seen>, url: string): ReadonlyArray<
     [...new Set(links)].flatMap((link): ReadonlyArray<Found> => {
       if (!link.startsWith(new URL(url).origin)) return []
       const { hash, pathname } = new URL(link)
-      const target = ids.get(link.startsWith(url) ? pathname.slice(new URL(url).pathname.length) : "outside of the base")
+      const target = ids.get(
+        link.startsWith(url) ? pathname.slice(new URL(url).pathname.length) : "outside of the base"
+      )
       const anchor = decodeURIComponent(hash.slice(1))
       if (target === undefined) return [{ path, what: `dead link ${link}` }]
       return anchor === "" || anchor === "_top" || target.has(anchor) ? [] : [{ path, what: `dead anchor ${link}` }]
@@ -104,12 +121,13 @@ export const walk = async (
     const page = await context.newPage()
     let path = ""
     listen(page, new URL(url).origin, (what) => {
-
       found.push({ path, what })
     })
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       path = next
-      if (paths.length > 50 && left.length % 50 === 0) console.log(`${width} px: ${left.length} pages left`)
+      if (paths.length > 50 && left.length % 50 === 0 && left.length > 0) {
+        console.log(`${width} px: ${left.length} pages left`)
+      }
       bytes.set(path, await bytesOf(page, () => page.goto(url + next, { waitUntil: "networkidle" })))
       const state = await page.evaluate(look)
       seen.set(path, state)
@@ -122,5 +140,6 @@ export const walk = async (
   }
   await Promise.all([walker(), walker()])
   await context.close()
-  return { found: [...found, ...deadLinks(seen, url)], bytes }
+  const programs = Array.from(seen).flatMap(([path, page]) => page.programs.map((program) => [path, program] as const))
+  return { found: [...found, ...deadLinks(seen, url)], bytes, programs }
 }

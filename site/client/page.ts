@@ -1,5 +1,5 @@
 /**
- * What each page loads: it offers to turn pictures and to run programs. The library, and all else that does so, is
+ * Each page loads this: it offers to turn pictures and to run programs. The library, and all else that does so, is
  * loaded on the first touch.
  */
 

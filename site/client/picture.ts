@@ -1,8 +1,8 @@
-/** A picture of a strategy that the reader changes: each change is recorded again by the library under a `TestClock`. */
+/** A picture of a strategy that the reader changes; the library records each change under a `TestClock`. */
 import { Effect } from "effect"
 import { withoutColors } from "../../test/docs/pictures/colors.ts"
 import { draw, left, right, width } from "../../test/docs/pictures/draw.ts"
-import { type Answer, type Timeline, stepsAMinute, timelineOf } from "../../test/docs/pictures/run.ts"
+import { type Answer, stepsAMinute, type Timeline, timelineOf } from "../../test/docs/pictures/run.ts"
 import { type Scenario, scenarios, type Settings } from "../../test/docs/pictures/scenarios.ts"
 import { button, make } from "./elements.ts"
 
@@ -95,7 +95,12 @@ export const turn = (figure: HTMLElement, file: string): void => {
   })
   const sliders = [
     ...settings,
-    slider("a load takes", secondsOf, ({ loadSeconds }) => [loadSeconds, 15, 240, 15], (loadSeconds) => change({ loadSeconds })),
+    slider(
+      "a load takes",
+      secondsOf,
+      ({ loadSeconds }) => [loadSeconds, 15, 240, 15],
+      (loadSeconds) => change({ loadSeconds })
+    ),
     slider(
       "the source fails from",
       minutesOf,
@@ -133,7 +138,11 @@ export const turn = (figure: HTMLElement, file: string): void => {
     })
   }
 
-  const hint = make("p", { className: "hint" }, "Drag the outage in the picture; click beside “reads” to add or remove a caller.")
+  const hint = make(
+    "p",
+    { className: "hint" },
+    "Drag the outage in the picture; click beside “reads” to add or remove a caller."
+  )
   const controls = make(
     "div",
     { className: "controls not-content" },
@@ -148,7 +157,7 @@ export const turn = (figure: HTMLElement, file: string): void => {
   show()
 }
 
-/** What a pointer does in the picture: it drags the outage or one of its ends, and adds and removes callers. */
+/** Lets a pointer change the picture: it drags the outage or one of its ends, and adds and removes callers. */
 const point = (
   figure: HTMLElement,
   current: () => Scenario,
@@ -161,7 +170,9 @@ const point = (
     const scale = width / box.width
     const minute = ((clientX - box.left) * scale - left) / (right - left) * current().minutes
     const y = (clientY - box.top) * scale
-    const row = Array.from(svg.querySelectorAll("text.label")).find((label) => Math.abs(Number(label.getAttribute("y")) - 5 - y) < 20)
+    const row = Array.from(svg.querySelectorAll("text.label")).find((label) =>
+      Math.abs(Number(label.getAttribute("y")) - 5 - y) < 20
+    )
     return [row?.textContent ?? "", kept(Math.round(minute * stepsAMinute) / stepsAMinute, 0, current().minutes)]
   }
   let drag: ((minute: number) => void) | undefined

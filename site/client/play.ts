@@ -80,7 +80,10 @@ export const play = (block: HTMLElement): void => {
     events.clear()
     const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" })
     started.addEventListener("message", ({ data }: MessageEvent<Told>) => started === worker && hear(data))
-    started.addEventListener("error", () => started === worker && hear({ tag: "failed", text: "The library could not be loaded" }))
+    started.addEventListener(
+      "error",
+      () => started === worker && hear({ tag: "failed", text: "The library could not be loaded" })
+    )
     started.postMessage(field.value)
     worker = started
   }

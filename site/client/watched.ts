@@ -1,11 +1,11 @@
 /** Layers of caches whose events the playground shows. */
-import type * as CacheEvent from "../../src/CacheEvent.ts"
 import { Effect, Layer, Option } from "effect"
+import type * as CacheEvent from "../../src/CacheEvent.ts"
 import { Caching } from "../../src/Caching.ts"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import { listen } from "../../src/internal/engine/operationTable.ts"
 
-/** Where the worker hears of events. */
+/** The worker hears of events here. */
 export const listeners: Array<(event: CacheEvent.CacheEvent) => void> = []
 
 /** Caches that one layer builds out of the layer of another have one listener. */
@@ -24,5 +24,6 @@ const layerWatched = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R
 export const watched = <A>(made: A): A => {
   if (Layer.isLayer(made)) return layerWatched(made as unknown as Layer.Layer<unknown>) as A
   if (typeof made !== "function") return made
-  return ((...args: ReadonlyArray<unknown>) => watched((made as unknown as (...args: ReadonlyArray<unknown>) => unknown)(...args))) as A
+  return ((...args: ReadonlyArray<unknown>) =>
+    watched((made as unknown as (...args: ReadonlyArray<unknown>) => unknown)(...args))) as A
 }

@@ -2,11 +2,12 @@
  * Runs one program of the playground: takes off its types, lets its imports lead to the files of the library, and tells
  * what it prints and what its caches do.
  */
-import type * as CacheEvent from "../../src/CacheEvent.ts"
 import { transform } from "sucrase"
+import type * as CacheEvent from "../../src/CacheEvent.ts"
 import type { Modules, Place, Sets } from "../build/bundle.ts"
+import type { listeners as Listeners } from "./watched.ts"
 
-/** What the worker tells the page. */
+/** The messages of the worker to the page. */
 export type Told =
   | { readonly tag: "started" }
   | { readonly tag: "printed"; readonly text: string; readonly isError: boolean }
@@ -71,13 +72,26 @@ const loadImports = (code: string): Promise<unknown> =>
 type Format = (value: unknown) => string
 
 const inWords = (millis: number): string =>
-  millis < 1000 ? `${Math.round(millis)} ms` : millis < 60_000 ? `${millis / 1000} s` : `${Math.round(millis / 6000) / 10} min`
+  millis < 1000
+    ? `${Math.round(millis)} ms`
+    : millis < 60_000
+    ? `${millis / 1000} s`
+    : `${Math.round(millis / 6000) / 10} min`
 
-const inEvent = (format: Format, { _tag, id, keyClass: _, ...fields }: CacheEvent.CacheEvent & Record<string, unknown>): string =>
+const inEvent = (
+  format: Format,
+  { _tag, id, keyClass: _, ...fields }: CacheEvent.CacheEvent & Record<string, unknown>
+): string =>
   [
     id,
     ...Object.entries(fields).filter(([, value]) => value !== undefined && value !== false).map(([name, value]) =>
-      typeof value === "string" ? value : /millis$/i.test(name) ? inWords(Number(value)) : value === true ? name : `${name} ${format(value)}`
+      typeof value === "string"
+        ? value
+        : /millis$/i.test(name)
+        ? inWords(Number(value))
+        : value === true
+        ? name
+        : `${name} ${format(value)}`
     )
   ].filter((part) => part !== undefined).join("  ")
 
@@ -111,7 +125,7 @@ const run = async (program: string): Promise<void> => {
   const set = /\/lib\/(\w+)\//.exec(code)?.[1] ?? "used"
   const part = (file: string) => import(new URL(`${set}/${file}`, import.meta.url).href)
   const { format } = await part("format.js") as { readonly format: Format }
-  const { listeners } = await part("watched.js") as typeof import("./watched.ts")
+  const { listeners } = await part("watched.js") as { readonly listeners: typeof Listeners }
   listeners.push((event) => tell({ tag: "event", name: event._tag, text: inEvent(format, event as never) }))
   await loadImports(code)
   listenToConsole(format)

@@ -47,12 +47,18 @@ export const codeOf = (text: string): string => text.replaceAll(comment, "")
  * One statement begins in the first column with one of these words, or with its comment; later lines are indented, or
  * close a bracket.
  */
-const statementsOf = (text: string): ReadonlyArray<string> =>
-  text.trim().split(/\n(?=\/\*\*|(?:import|export|declare|abstract|interface|type|class)\b)/)
-    .reduce<ReadonlyArray<string>>((found, part) => {
-      const before = found.at(-1)
-      return before?.endsWith("*/") === true ? found.with(-1, `${before}\n${part}`) : [...found, part]
-    }, [])
+const statementsOf = (text: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  let before = ""
+  for (const part of text.trim().split(/\n(?=\/\*\*|(?:import|export|declare|abstract|interface|type|class)\b)/)) {
+    if (part.endsWith("*/")) before += `${part}\n`
+    else {
+      found.push(before + part)
+      before = ""
+    }
+  }
+  return found
+}
 
 const withHelpers = (name: string, text: string, helpers: ReadonlyMap<string, string>): Declared => {
   const all = new Map([[name, text]])
@@ -121,8 +127,11 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
 const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, "    ")
 
 const written = (exported: Exports): string => {
-  const all = Array.from(exported, ([name, declared]): Declared =>
-    declared instanceof Map ? [[name, `export namespace ${name} {\n${indented(written(declared))}\n}`]] : declared)
+  const all = Array.from(
+    exported,
+    ([name, declared]): Declared =>
+      declared instanceof Map ? [[name, `export namespace ${name} {\n${indented(written(declared))}\n}`]] : declared
+  )
   const texts = new Map(all.flat().map(([name, text]) => [text, name]))
   return Array.from(texts).toSorted(([, a], [, b]) => a < b ? -1 : 1).map(([text]) => text).join("\n\n")
 }
@@ -132,7 +141,13 @@ export const publicExports = (comments: "with comments" | "without comments"): R
   const emitted = mkdtempSync(join(tmpdir(), "effect-cached-api-"))
   try {
     const tsc = join(root, "node_modules/typescript/bin/tsc")
-    const options = ["--declarationMap", "false", "--removeComments", `${comments === "without comments"}`, "--stripInternal"]
+    const options = [
+      "--declarationMap",
+      "false",
+      "--removeComments",
+      `${comments === "without comments"}`,
+      "--stripInternal"
+    ]
     const run = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", emitted, ...options], {
       cwd: root,
       encoding: "utf8"

@@ -37,7 +37,7 @@ export const styleOf = ({ line, page, text, ...fills }: Scheme): string =>
     ...Object.entries(fills).map(([name, color]) => `.${name}{fill:${color}}.${name}-line{stroke:${color}}`)
   ].join("")
 
-/** What both schemes have in common. */
+/** The shapes and texts of both schemes. */
 export const shapes =
   "text{font:13px system-ui,sans-serif}.label{font-weight:600}.axis,.good-line,.stale-line,.bad-line{fill:none;stroke-width:2}"
   + ".axis{stroke-width:1}"
