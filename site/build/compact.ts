@@ -3,6 +3,10 @@ import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
+/** The rule of Expressive Code, for words with a class: the first variables are those of the dark scheme. */
+const scheme = (index: number, below: string): string =>
+  `${below}.ec-line .code [class^=k]{color:var(--${index});font-style:var(--${index}fs,inherit)}`
+
 /** The colors of a word become a class; `page.ts` gives the copy buttons their text. */
 const compacted = (html: string): string => {
   const classes = new Map<string, string>()
@@ -14,8 +18,12 @@ const compacted = (html: string): string => {
       return `<span class="${name}">`
     }
   )
+  if (classes.size === 0) return short
   const rules = Array.from(classes, ([style, name]) => `.${name}{${style}}`).join("")
-  return classes.size === 0 ? short : short.replace("</head>", `<style>${rules}</style></head>`)
+  return short.replace(
+    "</head>",
+    `<style>${rules}${scheme(0, "")}${scheme(1, ":root[data-theme=light] ")}</style></head>`
+  )
 }
 
 /** An integration of Astro. */

@@ -52,9 +52,9 @@ const drawing = (file: string, alt: string): string => {
 const scrolling = (table: string): string => {
   const [heads = "", ...rows] = table.split("\n")
   const named = heads.replaceAll(/\|\s*(?=\|)/g, "| <span class=\"sr-only\">about</span> ")
-  return `<div class="table" role="group" aria-label="Table" tabindex="0">\n\n${
-    [named, ...rows].join("\n")
-  }\n\n</div>\n`
+  const className = /^[|\s]+$/.test(heads) ? "table headless" : "table"
+  const text = [named, ...rows].join("\n")
+  return `<div class="${className}" role="group" aria-label="Table" tabindex="0">\n\n${text}\n\n</div>\n`
 }
 
 /** The slugs of pages, by the file that a link names. */

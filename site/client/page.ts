@@ -22,6 +22,9 @@ const offer = (below: Element, text: string, act: (button: HTMLButtonElement) =>
   below.after(button)
 }
 
+// The button says it in `aria-keyshortcuts`.
+document.querySelector("[data-open-modal] > kbd")?.setAttribute("aria-hidden", "true")
+
 // A built page has the text of a block once, in the block.
 for (const copy of document.querySelectorAll<HTMLElement>(".expressive-code .copy button:not([data-code])")) {
   const lines = copy.closest(".expressive-code")!.querySelectorAll(".ec-line .code")
