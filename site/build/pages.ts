@@ -15,16 +15,16 @@ const folder = join(root, "site/src/content/docs")
 const slugOf = (file: string): string =>
   file === "README.md" ? "" : file === "docs/README.md" ? "map" : file.replace(/^docs\//, "").replace(/\.md$/, "")
 
-/** The first page: what README.md says before its first picture is large. */
+/** The first page: the first line of README.md is large. */
 const home = (page: Page, first: string): Page => {
-  const [tagline = "", ...rest] = page.body.split("\n\n")
+  const [tagline = "", ...rest] = page.body.split("\n")
   return {
     ...page,
-    body: rest.join("\n\n"),
+    body: rest.join("\n"),
     matter: {
       template: "splash",
       hero: {
-        tagline: plain(tagline.split("\n")[0]!),
+        tagline: plain(tagline),
         actions: [
           { text: "Get started", link: `./${first}/`, icon: "right-arrow" },
           { text: "The map", link: "./map/", variant: "minimal" }

@@ -12,6 +12,10 @@ type Name = keyof Settings
 const most = (name: Name, { minutes, settings }: Scenario): number =>
   name === "hits" ? 10 : name === "softTtl" || name === "refreshAfter" ? settings.ttl! - 1 : minutes
 
+/** A hard deadline that has a soft one before it. */
+const least = (name: Name, { settings }: Scenario): number =>
+  name === "ttl" && ("softTtl" in settings || "refreshAfter" in settings) ? 2 : 1
+
 const kept = (value: number, least: number, greatest: number): number => Math.min(Math.max(value, least), greatest)
 
 /** Settings that fit each other: a soft deadline comes before the hard one. */
@@ -89,7 +93,7 @@ export const turn = (figure: HTMLElement, file: string): void => {
     return slider(
       name,
       name === "hits" ? String : minutesOf,
-      (of) => [of.settings[name]!, 1, most(name, of), 1],
+      (of) => [of.settings[name]!, least(name, of), most(name, of), 1],
       (value) => change({ settings: { ...scenario.settings, [name]: value } })
     )
   })
@@ -164,7 +168,7 @@ const point = (
   outage: (from: number, to: number) => void,
   changeReads: (reads: ReadonlyArray<number>) => void
 ): void => {
-  const placeOf = ({ clientX, clientY }: PointerEvent): readonly [row: string, minute: number] => {
+  const placeOf = ({ clientX, clientY }: MouseEvent): readonly [row: string, minute: number] => {
     const svg = figure.querySelector("svg")!
     const box = svg.getBoundingClientRect()
     const scale = width / box.width
@@ -178,7 +182,7 @@ const point = (
   let drag: ((minute: number) => void) | undefined
   figure.addEventListener("pointerdown", (event) => {
     const [row, minute] = placeOf(event)
-    const { down, reads } = current()
+    const { down } = current()
     if (row === "source" && down !== undefined) {
       const [from, to] = down
       const near = Math.min(1.5, (to - from) / 3)
@@ -192,10 +196,14 @@ const point = (
         }
       figure.setPointerCapture(event.pointerId)
       event.preventDefault()
-    } else if (row === "reads") {
-      const others = reads.filter((read) => Math.abs(read - minute) > 0.3)
-      changeReads(others.length < reads.length ? others : [...reads, minute])
     }
+  })
+  figure.addEventListener("click", (event) => {
+    const [row, minute] = placeOf(event)
+    if (row !== "reads") return
+    const { reads } = current()
+    const others = reads.filter((read) => Math.abs(read - minute) > 0.3)
+    changeReads(others.length < reads.length ? others : [...reads, minute])
   })
   figure.addEventListener("pointermove", (event) => drag?.(placeOf(event)[1]))
   for (const end of ["pointerup", "pointercancel"] as const) figure.addEventListener(end, () => void (drag = undefined))
