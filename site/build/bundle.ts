@@ -92,7 +92,7 @@ const writeModules = async (dir: string, used: Used | undefined): Promise<Module
   for (const [module, barrel] of Object.entries(barrels)) {
     modules[module] = {}
     for (const [name, file] of namespaces(barrel)) {
-      if (/from "node:/.test(readFileSync(file, "utf8"))) continue
+      if (/^import .* from "node:/m.test(readFileSync(file, "utf8"))) continue
       const named = used?.get(`${module}/${name}`)
       if (used !== undefined && named === undefined) continue
       const members = Object.keys(await import(file)).filter((member) => named?.has(member) !== false)

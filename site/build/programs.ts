@@ -35,8 +35,13 @@ export const usedIn = (programs: ReadonlyArray<string>): Used => {
 export const programsOf = (markdown: string): ReadonlyArray<string> =>
   Array.from(markdown.matchAll(/^ *```ts\n([^]*?)^ *```$/gm), ([, code]) => code!).filter(runs)
 
-/** Only Node has it, or it needs a server. */
-const needsMore = /\bprocess\.|\bnode:|\bCacheLayer\.(disk|files|redis|redisCluster|postgres|sql|objects)\b|\bBuffer\./
+/** Only Node has it, or it needs a server, or (`withTimePassing`) a browser's `setTimeout` makes it take minutes. */
+const needsMore = new RegExp(
+  [
+    /\bprocess\.|\bnode:|\bBuffer\.|\bwithTimePassing\b|inherit: "changes"/,
+    /\bCacheLayer\.(disk|files|redis|redisCluster|postgres|sql|objects|withHeapLimit)\b/
+  ].map(({ source }) => source).join("|")
+)
 
 /** Whether a program runs in a browser: it imports nothing else, and uses nothing of Node. */
 export const runs = (code: string): boolean => {
