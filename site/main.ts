@@ -2,8 +2,8 @@
  * `npm run site` builds the site into `site/dist/` and checks it in Chromium; `npm run site:dev` serves it while it is
  * written. `SITE_BASE` is the path that it is served under, `SITE_PAGES` a pattern that selects pages.
  */
-import { spawnSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdirSync, rmSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bundle } from "./build/bundle.ts"
 import { writePages } from "./build/pages.ts"
@@ -13,13 +13,32 @@ import { check } from "./check/check.ts"
 
 const site = join(root, "site")
 
-const astro = (command: string): void => {
-  const run = spawnSync(process.execPath, ["node_modules/astro/bin/astro.mjs", command], {
-    cwd: site,
-    stdio: "inherit",
-    env: { ...process.env, ASTRO_TELEMETRY_DISABLED: "1" }
-  })
-  if (run.status !== 0) process.exit(run.status ?? 1)
+const options = { cwd: site, stdio: "inherit", env: { ...process.env, ASTRO_TELEMETRY_DISABLED: "1" } } as const
+
+const run = (...args: ReadonlyArray<string>): void => {
+  const { status } = spawnSync(process.execPath, args, options)
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+const astro = "node_modules/astro/bin/astro.mjs"
+
+/** Serves the site, and writes the pages again when one of their sources changes. */
+const develop = (): void => {
+  const server = spawn(process.execPath, [astro, "dev"], options)
+  server.on("exit", (code) => process.exit(code ?? 1))
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const changed = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      try {
+        writePages()
+      } catch (error) {
+        console.error((error as Error).message)
+      }
+    }, 100)
+  }
+  watch(join(root, "docs"), { recursive: true }, changed)
+  watch(join(root, "README.md"), changed)
 }
 
 const commands = process.argv.slice(2)
@@ -32,10 +51,13 @@ if (does("build") || commands.includes("dev")) {
   writeFileSync(join(site, ".cache/pictures.css"), stylesheet)
   await bundle(programs)
 }
-if (commands.includes("dev")) astro("dev")
+if (commands.includes("dev")) develop()
 else if (does("build")) {
   // Pages as they were rendered before a plugin changed.
   rmSync(join(site, "node_modules/.astro"), { recursive: true, force: true })
-  astro("build")
+  run(astro, "build")
 }
-if (does("check")) await check()
+if (does("check")) {
+  run(join(root, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", ".")
+  await check()
+}

@@ -2,7 +2,7 @@
  * Writes the pages into `src/content/docs/`: README.md, the pages of docs/ that are not for maintainers, and
  * the modules. With `SITE_PAGES`, a pattern, it writes only the pages whose paths match.
  */
-import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Item, sidebar } from "./map.ts"
 import { type Page, pageOf, plain, written } from "./markdown.ts"
@@ -34,18 +34,28 @@ const home = (page: Page, first: string): Page => {
   }
 }
 
+/** A file that is as it was is not touched: the server would make its page again. */
+const writeChanged = (file: string, text: string): void => {
+  if (existsSync(file) && readFileSync(file, "utf8") === text) return
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+}
+
 export interface Written {
   readonly sidebar: ReadonlyArray<Item>
   /** The programs that run in a browser. */
   readonly programs: ReadonlyArray<string>
 }
 
+/** The modules are made once: it takes the compiler a while. */
+let made: ReadonlyArray<Page> | undefined
+
 export const writePages = (): Written => {
   const only = new RegExp(process.env["SITE_PAGES"] ?? "")
   const files = globSync(["README.md", "docs/**/*.md"], { cwd: root }).map((file) => file.replaceAll("\\", "/"))
     .filter((file) => !file.startsWith("docs/maintaining/")).toSorted()
     .filter((file) => /README/.test(file) || only.test(file))
-  const documented = modules()
+  const documented = made ??= modules()
   const destinations = new Map([
     ...files.map((file) => [file, slugOf(file)] as const),
     ["docs", "map"] as const,
@@ -57,12 +67,15 @@ export const writePages = (): Written => {
   const pages = files.map((file) => pageOf(file, slugOf(file), destinations))
   const order = sidebar(map, pages.filter(({ slug }) => slug !== ""), "map")
   const first = slugOf(`docs/${/\]\(([^)#]+\.md)/.exec(map)![1]!}`)
-  rmSync(folder, { recursive: true, force: true })
-  for (const page of [...pages.map((page) => page.slug === "" ? home(page, first) : page), ...documented]) {
-    const file = join(folder, `${page.slug === "" ? "index" : page.slug}.md`)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, written(page))
+  const contents = new Map<string, string>(
+    [...pages.map((page) => page.slug === "" ? home(page, first) : page), ...documented].map((page) =>
+      [`${page.slug === "" ? "index" : page.slug}.md`, written(page)] as const
+    )
+  )
+  for (const file of globSync("**/*.md", { cwd: folder })) {
+    if (!contents.has(file.replaceAll("\\", "/"))) rmSync(join(folder, file))
   }
+  for (const [file, text] of contents) writeChanged(join(folder, file), text)
   const items = documented.toSorted((a, b) => a.slug < b.slug ? -1 : 1)
     .map(({ slug, title }) => ({ label: slug === "modules" ? "All modules" : title, link: `/${slug}/` }))
   return {
