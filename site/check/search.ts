@@ -4,7 +4,8 @@ import type { Found } from "./walk.ts"
 
 export const search = async (browser: Browser, url: string, word: string): Promise<ReadonlyArray<Found>> => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
-  await page.goto(url, { waitUntil: "networkidle" })
+  await page.goto(url)
+  await page.waitForLoadState("networkidle")
   await page.keyboard.press("Control+k")
   await page.locator("dialog input").fill(word)
   const result = page.locator("dialog a[href]", { hasText: word }).first()

@@ -96,7 +96,8 @@ export const touch = async (
     })
     const page = await context.newPage()
     listen(page, new URL(site.url).origin, tell)
-    await page.goto(site.url + path, { waitUntil: "networkidle" })
+    await page.goto(site.url + path)
+    await page.waitForLoadState("networkidle")
     for (const [kind, act] of [["picture", turnPicture], ["program", changeProgram]] as const) {
       const before = site.sent()
       await act(page).catch((error: Error) => tell(error.message))

@@ -128,7 +128,13 @@ export const walk = async (
       if (paths.length > 50 && left.length % 50 === 0 && left.length > 0) {
         console.log(`${width} px: ${left.length} pages left`)
       }
-      bytes.set(path, await bytesOf(page, () => page.goto(url + next, { waitUntil: "networkidle" })))
+      bytes.set(
+        path,
+        await bytesOf(page, async () => {
+          await page.goto(url + path)
+          await page.waitForLoadState("networkidle")
+        })
+      )
       const state = await page.evaluate(look)
       seen.set(path, state)
       const tell = (what: string) => found.push({ path: next, what })

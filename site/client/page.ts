@@ -22,8 +22,12 @@ const offer = (below: Element, text: string, act: (button: HTMLButtonElement) =>
   below.after(button)
 }
 
-// The button says it in `aria-keyshortcuts`.
-document.querySelector("[data-open-modal] > kbd")?.setAttribute("aria-hidden", "true")
+// The keys are drawn beside the name of the button, and are no part of it: `aria-keyshortcuts` has them.
+const keys = document.querySelector<HTMLElement>("[data-open-modal] > kbd")
+if (keys !== null) {
+  keys.parentElement!.dataset["keys"] = Array.from(keys.children, ({ textContent }) => textContent).join(" ")
+  keys.remove()
+}
 
 // A built page has the text of a block once, in the block.
 for (const copy of document.querySelectorAll<HTMLElement>(".expressive-code .copy button:not([data-code])")) {
