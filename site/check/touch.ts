@@ -46,7 +46,9 @@ const turnPicture = async (page: Page): Promise<void> => {
     await page.mouse.up()
   })
   // Between two of the numbers, so that no caller is there.
-  const row = (await page.locator("[data-turn] text.label", { hasText: "reads" }).boundingBox())!
+  const label = page.locator("[data-turn] text.label", { hasText: "reads" })
+  await label.scrollIntoViewIfNeeded()
+  const row = (await label.boundingBox())!
   await changes("a click beside the reads", () => page.mouse.click(row.x + row.width + 60, row.y + row.height / 2))
   await changes("the way back", () => page.getByRole("button", { name: "As recorded" }).click())
 }
