@@ -109,8 +109,16 @@ const writeModules = async (dir: string, used: Used | undefined): Promise<Module
   for (const name of functions) modules["effect"]![name] ??= { file: "functions.js", name }
   for (const module of fitsBrowser) {
     if (module in barrels) continue
-    input[fileOf(module)] = module
-    modules[module] = { "*": { file: `${fileOf(module)}.js` } }
+    const entry = fileOf(module)
+    const members = used && Array.from(used.keys()).filter((key) => key.startsWith(`${module}/`))
+      .map((key) => key.slice(module.length + 1))
+    if (members?.length === 0) continue
+    if (members === undefined) input[entry] = module
+    else {
+      files.set(`part:${entry}`, [module, members])
+      input[entry] = `part:${entry}`
+    }
+    modules[module] = { "*": { file: `${entry}.js`, ...members && { members } } }
   }
   await write(input, dir, [parts(files)])
   return modules

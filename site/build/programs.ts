@@ -21,7 +21,8 @@ export const usedIn = (programs: ReadonlyArray<string>): Used => {
   for (const program of programs) {
     for (const [, clause, module] of program.matchAll(/^import (?:type )?\{([^}]*)\} from "([^"]+)"/gm)) {
       for (const entry of clause!.split(",")) {
-        const [name = "", alias = name] = entry.trim().replace(/^type /, "").split(" as ")
+        const [name = "", alias = name] = entry.trim().split(" as ")
+        if (name.startsWith("type ")) continue
         const members = used.get(`${module}/${name}`) ?? new Set()
         used.set(`${module}/${name}`, members)
         for (const [, member] of program.matchAll(new RegExp(`\\b${alias}\\.(\\w+)`, "g"))) members.add(member!)

@@ -38,8 +38,10 @@ const importsOf = (clause: string, module: string): ReadonlyArray<Imported> => {
 /** Whether the small set has all that a program uses of the namespaces that it imports. */
 const isEnough = (used: Modules, code: string): boolean =>
   Array.from(code.matchAll(imports)).every(([, clause, module]) => {
+    if (!clause!.startsWith("{")) return false
     const names = used[module!]
-    if (names?.["*"] !== undefined) return true
+    const part = names?.["*"]?.members
+    if (part !== undefined) return importsOf(clause!, module!).every(({ name }) => part.includes(name))
     return importsOf(clause!, module!).every(({ alias, name }) => {
       const place = names?.[name]
       if (place?.members === undefined) return place !== undefined
