@@ -24,12 +24,12 @@ const turnPicture = async (page: Page): Promise<void> => {
     await waitFor(page, `${what} changes the picture`, `${drawn} !== ${JSON.stringify(before)}`)
   }
   const sliders = page.locator(".controls label:not([hidden]) input")
-  for (let i = 0; i < await sliders.count() - 1; i++) {
-    const label = await sliders.nth(i).locator("xpath=..").innerText()
-
-    await changes(`the slider "${label.split("\n")[0]}"`, async () => {
-      for (let step = 0; step < 4; step++) await sliders.nth(i).press("ArrowLeft")
-    })
+  // From the last to the first: a soft deadline moves before the hard one, which it must not reach.
+  for (let i = await sliders.count() - 2; i >= 0; i--) {
+    const slider = sliders.nth(i)
+    const label = (await slider.locator("xpath=..").innerText()).split("\n")[0]
+    const isLeast = await slider.inputValue() === await slider.getAttribute("min")
+    await changes(`the slider "${label}"`, () => slider.press(isLeast ? "End" : "Home"))
   }
   await sliders.last().press("ArrowLeft")
   await changes("a new caller", () => page.getByRole("button", { name: "Add the caller" }).click())
