@@ -34,7 +34,7 @@ export const outsideOfFences = (markdown: string, change: (text: string) => stri
     .map((part, index) => index % 2 === 1 ? part : change(part)).join("")
 
 const link = /(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)/g
-const table = /^\|.*\n\|[ :|-]+\n(?:\|.*(?:\n|$))*/gm
+const table = /^( *)\|.*\n\1\|[ :|-]+\n(?:\1\|.*(?:\n|$))*/gm
 const note = /^<!--.*-->\n?/gm
 
 const escape = (text: string): string =>
@@ -49,32 +49,37 @@ const drawing = (file: string, alt: string): string => {
 }
 
 /** A table that scrolls in a narrow window. A column without a heading gets one for readers that do not see it. */
-const scrolling = (table: string): string => {
-  const [heads = "", ...rows] = table.split("\n")
+const scrolling = (table: string, indent: string): string => {
+  const [heads = "", ...rows] = table.trimEnd().split("\n")
   const named = heads.replaceAll(/\|\s*(?=\|)/g, "| <span class=\"sr-only\">about</span> ")
   const className = /^[|\s]+$/.test(heads) ? "table headless" : "table"
-  const text = [named, ...rows].join("\n")
-  return `<div class="${className}" role="group" aria-label="Table" tabindex="0">\n\n${text}\n\n</div>\n`
+  const open = `${indent}<div class="${className}" role="group" aria-label="Table" tabindex="0">`
+  return [open, "", named, ...rows, "", `${indent}</div>`, ""].join("\n")
 }
+
+/** Text whose tables scroll. */
+export const withTables = (text: string): string =>
+  text.replaceAll(table, (rows, indent: string) => scrolling(rows, indent))
 
 /** The slugs of pages, by the file that a link names. */
 export type Destinations = ReadonlyMap<string, string>
 
 export const toSite = (markdown: string, source: string, slug: string, pages: Destinations): string =>
   outsideOfFences(markdown, (text) =>
-    text.replaceAll(note, "")
-      .replaceAll(link, (whole, mark: string, label: string, target: string) => {
-        if (/^[a-z]+:|^#/i.test(target)) return whole
-        const [path = "", anchor] = target.split("#")
-        const file = posix.normalize(posix.join(posix.dirname(source), path)).replace(/\/$/, "")
-        if (!existsSync(join(root, file))) throw new Error(`${source}: ${target} is not in the repository`)
-        if (mark === "!") return drawing(file, label)
-        const page = pages.get(file)
-        const end = anchor === undefined ? "" : `#${anchor}`
-        if (page !== undefined) return `[${label}](${between(slug, page)}${end})`
-        return repositoryUrl === undefined ? label : `[${label}](${repositoryUrl}/blob/main/${file}${end})`
-      })
-      .replaceAll(table, (rows) => scrolling(rows.trimEnd())))
+    withTables(
+      text.replaceAll(note, "")
+        .replaceAll(link, (whole, mark: string, label: string, target: string) => {
+          if (/^[a-z]+:|^#/i.test(target)) return whole
+          const [path = "", anchor] = target.split("#")
+          const file = posix.normalize(posix.join(posix.dirname(source), path)).replace(/\/$/, "")
+          if (!existsSync(join(root, file))) throw new Error(`${source}: ${target} is not in the repository`)
+          if (mark === "!") return drawing(file, label)
+          const page = pages.get(file)
+          const end = anchor === undefined ? "" : `#${anchor}`
+          if (page !== undefined) return `[${label}](${between(slug, page)}${end})`
+          return repositoryUrl === undefined ? label : `[${label}](${repositoryUrl}/blob/main/${file}${end})`
+        })
+    ))
 
 /** A page out of a file: its title is its first heading, its description its first paragraph. */
 export const pageOf = (source: string, slug: string, pages: Destinations): Page => {

@@ -1,6 +1,6 @@
 /** A page for each entry point of the package, out of its declarations and their comments. */
 import { codeOf, type Exports, publicExports } from "../../test/docs/api.ts"
-import { between, type Page, plain } from "./markdown.ts"
+import { between, outsideOfFences, type Page, plain, withTables } from "./markdown.ts"
 import { read } from "./repository.ts"
 
 /** `Cached.txt` is `effect-cached/Cached`, in `src/Cached.ts`. */
@@ -88,7 +88,7 @@ const body = (exported: Exports): string => {
       parts.push(`${level} ${text}`)
       if (entry === undefined) continue
       const [, code, { see, text: comment }] = entry
-      const [first = "", ...rest] = linked(comment, anchorOf).split("\n\n")
+      const [first = "", ...rest] = outsideOfFences(linked(comment, anchorOf), withTables).split("\n\n")
       const others = see.map((line) => `- ${linked(line, anchorOf)}`)
       parts.push(first, `\`\`\`ts no-run wrap\n${code}\n\`\`\``, ...rest)
       if (others.length > 0) parts.push(`**See also**\n\n${others.join("\n")}`)

@@ -53,7 +53,7 @@ const turnPicture = async (page: Page): Promise<void> => {
   await changes("the way back", () => page.getByRole("button", { name: "As recorded" }).click())
 }
 
-const status = `document.querySelector(".play .status")?.textContent ?? ""`
+const status = `(document.querySelector(".play .status")?.textContent ?? "")`
 
 const output = `document.querySelector(".play .lines").textContent`
 
