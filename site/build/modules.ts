@@ -150,7 +150,7 @@ export const modules = (): ReadonlyArray<Page> => {
       title: name.replace(/^serializers\//, ""),
       description: plain(text.split("\n\n")[0] ?? name),
       body: [
-        linked(text, () => undefined),
+        outsideOfFences(linked(text, () => undefined), withTables),
         `\`\`\`ts no-run\n${
           others.length === 0 && names.includes(name) && all.get("index.txt")!.has(name)
             ? `import { ${name} } from "effect-cached"\n`
