@@ -1,9 +1,28 @@
-/** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
+/**
+ * The package: a file for each public module, and some for what several of them share. Declarations are bundled in the
+ * same way, from what the compiler has written into `.cache/declarations`.
+ */
 import { MagicString } from "magic-string"
 import { globSync, readFileSync } from "node:fs"
 import { dirname, isAbsolute, relative, resolve } from "node:path"
 import { defineConfig } from "rolldown"
+import { dts } from "rolldown-plugin-dts"
 import { Visitor } from "rolldown/utils"
+import page from "./rolldown.page.js"
+
+const { exports } = JSON.parse(readFileSync("package.json", "utf8"))
+
+const everything = (pattern) => pattern.replace("*", "**/*")
+
+/** Modules that a pattern of `exports` does not give to users. */
+const closed = Object.keys(exports).filter((name) => exports[name] === null)
+  .map((name) => everything(`src/${name.slice("./".length)}.ts`))
+
+const modules = Object.values(exports).flatMap((target) => {
+  const source = target?.["effect-cached-source"]
+  if (source === undefined) return []
+  return source.includes("*") ? globSync(everything(source), { exclude: closed }) : [source.slice("./".length)]
+}).filter((file) => file !== "src/index.ts")
 
 /** What modules import by the names of `imports` in package.json: the file for Node, and the one for other platforms. */
 const imported = globSync("src/**/*.ts").flatMap((file) =>
@@ -14,29 +33,22 @@ const imported = globSync("src/**/*.ts").flatMap((file) =>
   ).flat()
 )
 
-const entries = [
-  ...new Set([
-    ...globSync([
-      "src/*.ts",
-      "src/serializers/*.ts",
-      "src/drivers/*/{index,[A-Z]*}.ts",
-      "src/{bridges,config,explain,http,pipeline,testing}/index.ts"
-    ]),
-    ...imported,
-    "src/internal/noNode.ts",
-    // a part that only what is loaded later has
-    "src/internal/eviction/nodes.ts"
-  ])
-].filter((file) => file !== "src/index.ts")
+const entries = new Set([
+  ...modules,
+  ...imported,
+  "src/internal/noNode.ts",
+  // a part that only what is loaded later has
+  "src/internal/eviction/nodes.ts"
+])
 
 /**
  * Marks the calls that make the constants of a module as pure: bundlers of users then leave out the constants that are
- * not used. Statements are left as they are.
+ * not used. Statements are left as they are. Comments for users are removed, because the declarations have them.
  */
-const annotatePureCalls = {
-  name: "annotate-pure-calls",
+const forUsers = {
+  name: "for-users",
   renderChunk(code) {
-    const text = new MagicString(code)
+    const text = new MagicString(code).replaceAll(/^\/\*\*\n(?:\*.*\n)*?\* @since .*\n\*\/\n/gm, "")
     let notNow = 0
     const enter = () => void notNow++
     const leave = () => void notNow--
@@ -48,28 +60,44 @@ const annotatePureCalls = {
       NewExpression: mark
     })
     visitor.visit(this.parse(code))
-    return text.hasChanged() ? { code: text.toString(), map: text.generateMap({ hires: true }) } : null
+    return { code: text.toString(), map: text.generateMap({ hires: true }) }
   }
 }
 
-const paths = (id) => id.replace(/^.*\/src\//, "./").replace(/\.ts$/, ".js")
+const declarations = resolve(".cache/declarations")
 
-const output = { dir: "dist", format: "esm", sourcemap: true, chunkFileNames: "internal/[name].js" }
+/** The file of the package that has the path of a module. */
+const fileOf = (id) =>
+  relative(id.startsWith(declarations) ? declarations : "src", id).replaceAll("\\", "/").replace(/(\.d)?\.ts$/, ".js")
+
+/** The name of a module that stays outside. */
+const paths = (id) => isAbsolute(id) ? `./${fileOf(id)}` : id
+
+/** What several files share is in a file with the path of its last module. */
+const chunkFileNames = ({ moduleIds: [...ids] }) => {
+  const last = ids.pop() ?? ""
+  return `internal/${isAbsolute(last) ? fileOf(last).replace("internal/", "") : "[name].js"}`
+}
+
+const output = { dir: "dist", format: "esm", chunkFileNames }
+
+const bundledDeclarations = dts({ dtsInput: true, oxc: true, tsconfig: false })
+
+const nameOf = (file) => file.slice("src/".length, -".ts".length)
 
 /** Whether an import of the command stays one: modules that programs use too, and packages other than that of Node. */
 const isOutsideOfCommand = (id, importer = "") => {
   if (/^(effect|node:)/.test(id)) return true
   if (/@effect[/\\]platform-node/.test(`${importer} ${id}`)) return false
   if (!id.startsWith(".") && !isAbsolute(id)) return true
-  const file = relative("src", resolve(dirname(importer), id)).replaceAll("\\", "/")
-  return !/^(cli|internal)\//.test(file)
+  return !/^(cli|internal)\//.test(fileOf(resolve(dirname(importer), id)))
 }
 
 export default defineConfig([
   {
-    input: Object.fromEntries(entries.map((file) => [file.slice("src/".length, -".ts".length), file])),
+    input: Object.fromEntries(Array.from(entries, (file) => [nameOf(file), file])),
     external: /^[^./]/,
-    plugins: [annotatePureCalls],
+    plugins: [forUsers],
     output
   },
   {
@@ -78,11 +106,27 @@ export default defineConfig([
     external: /\.\/.*\.ts$/,
     output: { ...output, paths }
   },
+  page,
   {
     // the command: one file, with what it needs of the platform package
     input: { bin: "src/cli/main.ts" },
     platform: "node",
     external: isOutsideOfCommand,
-    output: { ...output, paths, banner: "#!/usr/bin/env node", codeSplitting: false, sourcemap: false }
+    output: { ...output, paths, banner: "#!/usr/bin/env node", codeSplitting: false }
+  },
+  {
+    input: Object.fromEntries(modules.map((file) => [`${nameOf(file)}.d`, `${declarations}/${nameOf(file)}.d.ts`])),
+    external: /^[^./#]/,
+    resolve: { alias: { "#node": declarations, "#platform": `${declarations}/internal` } },
+    plugins: [bundledDeclarations],
+    checks: { bundlerTimings: false },
+    // beside the tag with its name, the type of a port would be shown as `Lock$1`
+    output: { ...output, codeSplitting: { groups: [{ name: "ports.d", test: /\/ports\// }] } }
+  },
+  {
+    input: { "index.d": `${declarations}/index.d.ts` },
+    external: /\.\/.*\.ts$/,
+    plugins: [bundledDeclarations],
+    output: { ...output, paths }
   }
 ])

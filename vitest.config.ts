@@ -11,14 +11,15 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const conditions = ["effect-cached-source"]
 
 /** Files and real clocks: what waits for them, however long they take. */
-const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "http/sockets", "lint", "pipeline"]
+const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "http/sockets", "inspector", "lint", "pipeline"]
 
 /** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
 const offline = [
   ...["examples", "http/bytes", "http/whoMayGet", "pack", "processes", "types"],
   ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "docs/tables"],
   ...["laws/serializers", "laws/serializerTable", "serializers/tableStreams", "serializers/wrappedStreams"],
-  ...["budgetsOfWaves", "laterWaves", "loadsAtOnce", "renewals", "wavesInTurns"].map((name) => `cached/${name}`),
+  ...["bulkWithinStoreBudgets", "bulkWhenStoreFailsMidway", "loadsOfOneTurn", "bulkOverDistantStore", "bulkInTurns"]
+    .map((name) => `cached/${name}`),
   ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"],
   ...["drivers/exporters", "drivers/files/plainFiles", "drivers/objects/room", "pipeline/killed"],
   ...["SqliteBounds", "transactions/operationsAtOnce"].map((name) => `drivers/sqlite/${name}`)

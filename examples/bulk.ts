@@ -1,13 +1,13 @@
 /**
- * A million rows are enriched through a cache on disk, twice: `npm run example bulk`, or with another number of rows
- * `npm run example bulk 50000`.
+ * A million rows are enriched through a cache on disk, twice: `npm start bulk`, or with another number of rows
+ * `npm start bulk 50000`.
  *
  * Watch "loads" and the heap: the second run asks the slow service nothing, and both run in a heap of 256 MB, because
  * only a few thousand rows are in memory at any time. If a real job is stopped, its next run continues from there.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -30,7 +30,7 @@ const lookup = (keys: ReadonlyArray<Address>) =>
     return keys.map(({ zip }) => Exit.succeed({ city: `City of ${zip}`, country: "Utopia", area: zip % 1000 / 10 }))
   })
 
-const addresses = Cached.many(Address, { lookup, strategy: Strategy.ttl({ ttl: "30 days" }) })
+const addresses = Cached.many(Address, lookup, { ttl: "30 days" })
 
 const enrich = Effect.fn(function*(name: string) {
   const startedAt = yield* Clock.currentTimeMillis

@@ -1,11 +1,11 @@
 /**
- * One program under five URLs, as an operator would set them: `npm run example configured`.
+ * One program under five URLs, as an operator would set them: `npm start configured`.
  *
  * Watch "loads": each line runs the program twice, like two processes, and each run reads three cities two times. What
  * is kept over the restart, and what is kept at all, is said by the URL alone.
  */
 import { ConfigProvider, Console, Duration, Effect, Option, References, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
@@ -18,7 +18,7 @@ const weather = (city: string) =>
   Effect.sync(() => {
     loads++
     return { city, celsius: city.length + 15 }
-  }).pipe(Cached.ttl({ key: `weather:${city}`, ttl: "10 minutes" }))
+  }).pipe(Cached.ttl(`weather:${city}`, { ttl: "10 minutes" }))
 
 const cities = ["Berlin", "Oslo", "Lima"]
 
@@ -47,15 +47,15 @@ class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
   success: Schema.Number
 }) {}
 
-const forecast = Cached.fn(Forecast, {
-  lookup: ({ city }) => Effect.succeed(city.length + 15),
-  strategy: Strategy.ttl({ ttl: "1 day" })
-})
+const forecast = Cached.fn(Forecast, ({ city }) => Effect.succeed(city.length + 15), { ttl: "1 day" })
 
 /** The operator also says how long forecasts are kept, and changes it while the program runs. */
 const profiled = Effect.gen(function*() {
   const life = Effect.map(
-    Effect.andThen(forecast({ city: "Oslo" }), Cached.expiresIn(forecast.key({ city: "Oslo" }))),
+    Effect.andThen(
+      forecast({ city: "Oslo" }),
+      Effect.map(Cached.getEntry(forecast.key({ city: "Oslo" })), Option.map(({ expiresIn }) => expiresIn))
+    ),
     (left) => `${Math.round(Duration.toMinutes(Option.getOrThrow(left)))} minutes`
   )
   yield* Console.log(`CACHE_PROFILES_FORECAST_TTL=10m: forecasts are kept for ${yield* life}, not for a day`)

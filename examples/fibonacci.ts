@@ -1,21 +1,20 @@
 /**
- * A recursive function, cached: `npm run example fibonacci`.
+ * A recursive function, cached: `npm start fibonacci`.
  *
  * Watch "loads": the naive recursion would call itself 2 x fib(10,001) - 1 times, a number of 2,091 digits; here each
  * of the 10,001 numbers is computed once, however they are asked for, and nothing overflows.
  */
 import { Clock, Console, Effect, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Int }, success: Schema.BigInt }) {}
 
 const makeFib = (concurrency: number) =>
-  Cached.recursive(Fib, {
-    lookup: ({ n }, self) =>
-      n < 2
-        ? Effect.succeed(BigInt(n))
-        : Effect.map(Effect.all([self({ n: n - 1 }), self({ n: n - 2 })], { concurrency }), ([a, b]) => a + b),
-    strategy: Strategy.untilInvalidated
+  Cached.recursive(Fib, ({ n }, self) =>
+    n < 2
+      ? Effect.succeed(BigInt(n))
+      : Effect.map(Effect.all([self({ n: n - 1 }), self({ n: n - 2 })], { concurrency }), ([a, b]) => a + b), {
+    strategy: "untilInvalidated"
   })
 
 const run = Effect.fn(function*(name: string, concurrency: number) {

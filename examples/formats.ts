@@ -1,11 +1,12 @@
 /**
- * One dataset in four formats: `npm run example formats`.
+ * One dataset in four formats: `npm start formats`.
  *
  * Watch the files: each cache in a folder writes the same rows in the format of its serializer, a spreadsheet opens one
  * of them and a database another, and the encrypted one shows nothing. The second read of each comes from its file.
  */
 import { Console, Effect, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
@@ -35,7 +36,7 @@ const weather = Effect.sync(() => {
     { city: "São Paulo", celsius: 27, measuredAt, note: "rain, then sun" },
     { city: "Null Island", celsius: null, measuredAt, note: "" }
   ]
-}).pipe(Cached.ttl({ key: new Weather({ year: 2026 }), ttl: "1 hour" }))
+}).pipe(Cached.ttl(new Weather({ year: 2026 }), { ttl: "1 hour" }))
 
 const key = Redacted.make(crypto.getRandomValues(new Uint8Array(32)))
 

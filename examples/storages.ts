@@ -1,14 +1,14 @@
 /**
- * One program over several storages: `npm run example storages`, or `npm run example storages keyv`.
+ * One program over several storages: `npm start storages`, or `npm start storages keyv`.
  *
- *     DATABASE_URL=postgres://postgres@127.0.0.1/postgres npm run example storages postgres
- *     S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm run example storages bucket
+ *     DATABASE_URL=postgres://postgres@127.0.0.1/postgres npm start storages postgres
+ *     S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm start storages bucket
  *
  * Watch the counts: each of the three runs is a new cache, as after a restart. What the storage keeps is not loaded
  * again, until its tag is invalidated. Keyv has no counters, so these are those of the cache.
  */
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { KeyvStore } from "effect-cached/keyv"
 import { Keyv } from "keyv"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -46,20 +46,17 @@ class Price extends CacheKey.Class<Price>()("Price", {
 }) {}
 
 let loads = 0
-const price = Cached.fn(Price, {
-  lookup: ({ article }) =>
-    Effect.sync(() => {
-      loads++
-      return { article, cents: article.length * 100 }
-    }),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const price = Cached.fn(Price, ({ article }) =>
+  Effect.sync(() => {
+    loads++
+    return { article, cents: article.length * 100 }
+  }), { ttl: "1 hour" })
 
 const program = (name: string) =>
   Effect.gen(function*() {
     const before = loads
     const [apple, pear] = yield* Effect.all([price({ article: "apple" }), price({ article: "pear" })])
-    const visits = yield* Cached.increment("visits")
+    const visits = yield* Cached.counter("visits").increment()
     yield* Console.log(
       `${name}: ${apple.cents} and ${pear.cents} cents, ${loads - before} loads, visit ${visits}, ` +
         `${yield* Cached.size} entries`
@@ -72,6 +69,6 @@ const run = <A, E>(effect: Effect.Effect<A, E, Layer.Success<typeof storage>>) =
 
 await run(Effect.andThen(Cached.clear, program("first run")))
 await run(program("after a restart"))
-await run(Effect.andThen(Cached.invalidateTag("prices"), program("after an invalidation")))
+await run(Effect.andThen(Cached.invalidate({ tag: "prices" }), program("after an invalidation")))
 await run(Cached.clear)
 rmSync(folder, { recursive: true })

@@ -90,7 +90,7 @@ export interface Known extends Omit<Timing, "reads"> {
 }
 
 /**
- * The metadata of an entry in memory, as returned by `Cached.hottest` and `Cached.coldest`.
+ * The metadata of an entry in memory, as returned by `Cached.ranking`.
  * @category models
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
  * The tagged errors of the cache itself, with schemas in `CacheErrorSchema`. A load's own failure is never wrapped in
  * one of them. A failure of the store or the serializer reaches the program in three cases: under `CachePolicy.strict`,
- * from operations that depend on the store's answer (`Cached.increment`, a conditional `Cached.set`, scans), and while
+ * from operations that depend on the store's answer (`Cached.counter`, a conditional `Cached.set`, scans), and while
  * a layer opens its store. In all other cases the cache logs and counts the failure, and continues.
  * @since 0.1.0
  */
@@ -41,8 +41,8 @@ export type StoreErrorReason =
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Cached.increment("visits", { by: Number.MAX_SAFE_INTEGER }).pipe(
- *   Effect.andThen(Cached.increment("visits")),
+ * const program = Cached.counter("visits").increment({ by: Number.MAX_SAFE_INTEGER }).pipe(
+ *   Effect.andThen(Cached.counter("visits").increment()),
  *   Effect.catchTag("StoreError", ({ reason }) => Effect.succeed(reason))
  * )
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "OutOfRange"
@@ -98,7 +98,7 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   const { acquire } = yield* Lock.Lock
@@ -331,7 +331,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const slow = Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour", timeout: "10 millis" }))
+ * const slow = Effect.never.pipe(Cached.ttl("slow", { ttl: "1 hour", timeout: "10 millis" }))
  * const error = await Effect.runPromise(Effect.flip(slow).pipe(Effect.provide(CacheLayer.memory())))
  * error.timeoutMillis // => 10
  * ```
@@ -408,7 +408,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
- *   Cached.ttl({ key: "self", ttl: "1 hour" })
+ *   Cached.ttl("self", { ttl: "1 hour" })
  * )
  * const cause = await Effect.runPromise(Effect.sandbox(self).pipe(Effect.flip, Effect.provide(CacheLayer.memory())))
  * String(Cause.squash(cause)).includes("self -> self") // => true

@@ -36,7 +36,7 @@ const cause = Schema.optionalKey(Schema.Defect())
  * **Example** (Listing the reasons)
  *
  * ```ts
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * CacheErrorSchema.StoreErrorReason.literals.includes("OutOfRange") // => true
  * ```
@@ -63,7 +63,7 @@ export const StoreErrorReason: Schema.Literals<ReadonlyArray<CacheError.StoreErr
  * ```ts
  * import { Schema } from "effect"
  * import { CacheError } from "effect-cached"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const error = new CacheError.StoreError({ store: "redis", operation: "get", reason: "Timeout" })
  * const json = Schema.encodeSync(CacheErrorSchema.StoreError)(error)
@@ -89,7 +89,7 @@ export const StoreError = schemaOf(CacheError.StoreError, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "SerializerError", serializer: "json", operation: "decode", reason: "no JSON" }
  * Schema.decodeUnknownSync(CacheErrorSchema.SerializerError)(json).serializer // => "json"
@@ -114,7 +114,7 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "LockError", lock: "report", reason: "Timeout" }
  * Schema.decodeUnknownSync(CacheErrorSchema.LockError)(json).lock // => "report"
@@ -139,7 +139,7 @@ export const LockError = schemaOf(CacheError.LockError, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "RateLimitExceeded", key: "api", limit: 10, retryAfterMillis: 500 }
  * Schema.decodeUnknownSync(CacheErrorSchema.RateLimitExceeded)(json).key // => "api"
@@ -163,7 +163,7 @@ export const RateLimitExceeded = schemaOf(CacheError.RateLimitExceeded, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "CircuitOpen", key: "api", state: "Open", retryAfterMillis: 500 }
  * Schema.decodeUnknownSync(CacheErrorSchema.CircuitOpen)(json).key // => "api"
@@ -187,7 +187,7 @@ export const CircuitOpen = schemaOf(CacheError.CircuitOpen, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "LoadTimeout", key: "user:1", timeoutMillis: 200 }
  * Schema.decodeUnknownSync(CacheErrorSchema.LoadTimeout)(json).key // => "user:1"
@@ -210,7 +210,7 @@ export const LoadTimeout = schemaOf(CacheError.LoadTimeout, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * Schema.decodeUnknownSync(CacheErrorSchema.StreamLagged)({ _tag: "StreamLagged", key: "rows" }).key // => "rows"
  * ```
@@ -231,7 +231,7 @@ export const StreamLagged = schemaOf(CacheError.StreamLagged, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * Schema.decodeUnknownSync(CacheErrorSchema.StreamCut)({ _tag: "StreamCut", key: "rows" }).key // => "rows"
  * ```
@@ -252,7 +252,7 @@ export const StreamCut = schemaOf(CacheError.StreamCut, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "UpdateConflict", key: "cart:1", tries: 30 }
  * Schema.decodeUnknownSync(CacheErrorSchema.UpdateConflict)(json).key // => "cart:1"
@@ -275,7 +275,7 @@ export const UpdateConflict = schemaOf(CacheError.UpdateConflict, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "TransactionConflict", ids: ["cart:1"], names: [] }
  * Schema.decodeUnknownSync(CacheErrorSchema.TransactionConflict)(json).ids // => ["cart:1"]
@@ -298,7 +298,7 @@ export const TransactionConflict = schemaOf(CacheError.TransactionConflict, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "TransactionTimeout", timeoutMillis: 5000 }
  * Schema.decodeUnknownSync(CacheErrorSchema.TransactionTimeout)(json).timeoutMillis // => 5000
@@ -320,7 +320,7 @@ export const TransactionTimeout = schemaOf(CacheError.TransactionTimeout, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "CacheCycle", path: ["a", "b", "a"] }
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheCycle)(json).path // => ["a", "b", "a"]
@@ -342,7 +342,7 @@ export const CacheCycle = schemaOf(CacheError.CacheCycle, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheClosed)({ _tag: "CacheClosed", key: "user:1" }).key // => "user:1"
  * ```
@@ -363,7 +363,7 @@ export const CacheClosed = schemaOf(CacheError.CacheClosed, {
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+ * import { CacheErrorSchema } from "effect-cached/schemas"
  *
  * const json = { _tag: "CacheConfigError", message: "ttl must be positive" }
  * Schema.decodeUnknownSync(CacheErrorSchema.CacheConfigError)(json).message // => "ttl must be positive"

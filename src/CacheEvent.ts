@@ -1,6 +1,6 @@
 /**
  * The events that `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Events contain ids, but only
- * `onRemoval`, `Cached.eventsWith` and `Cached.detectWith` also report values.
+ * `onRemoval`, and the others with `values: true`, also report values.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -64,7 +64,7 @@ export interface Detected {
 }
 
 /**
- * How a read was answered, and the answer itself, as reported by `Cached.detectWith`.
+ * How a read was answered, and the answer itself, as reported by `Cached.detect` with `values: true`.
  * @category models
  * @since 0.1.0
  */
@@ -81,7 +81,7 @@ interface OfId {
 }
 
 /**
- * The events of a cache by name. `npm run docs` generates a table in the documentation from this interface.
+ * The events of a cache by name. `npm run generate` makes a table in the documentation from this interface.
  * @category models
  * @since 0.1.0
  */
@@ -125,7 +125,7 @@ export interface Events {
   readonly Evict: OfId & { readonly ageMillis: number }
   /**
    * An entry left the memory tier, evictions included. Reported only to subscribers that name this kind of event
-   * (`Cached.eventsOf`), because each replaced value is one. `by` says which process invalidated it, if that is known.
+   * (`of` of `Cached.events`), because each replaced value is one. `by` says which process invalidated it, if known.
    */
   readonly Removed: OfId & {
     readonly cause: RemovalCause
@@ -168,7 +168,7 @@ export type CacheEvent = { readonly [Name in keyof Events]: Events[Name] & { rea
 export type Valued = "Hit" | "Load" | "Stale" | "Set" | "Evict"
 
 /**
- * An event of a cache, with `exit` if the event is about a value: an element of the stream `Cached.eventsWith`.
+ * An event of a cache, with `exit` if the event is about a value: what `Cached.events` streams with `values: true`.
  * @category models
  * @since 0.1.0
  */

@@ -61,7 +61,7 @@ const all = Schema.Union([
  *
  * ```ts
  * import { Schema } from "effect"
- * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ * import { CacheEventSchema } from "effect-cached/schemas"
  *
  * const event = { _tag: "Waited", id: "User:1", keyClass: "User", millis: 3 } as const
  * const json = Schema.encodeSync(CacheEventSchema.CacheEvent)(event)
@@ -85,16 +85,16 @@ export const CacheEvent: Schema.Codec<Event.CacheEvent, typeof all.Encoded> =
  * import { DateTime, Effect, Fiber, Stream } from "effect"
  * import { Ndjson } from "effect/encoding"
  * import { Cached, CacheLayer } from "effect-cached"
- * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ * import { CacheEventSchema } from "effect-cached/schemas"
  *
- * const lines = Cached.eventsOf(["Miss", "Load"]).pipe(
+ * const lines = Cached.events({ of: ["Miss", "Load"] }).pipe(
  *   Stream.mapEffect((event) => Effect.map(DateTime.now, (time) => ({ time, cache: "pages", event }))),
  *   Stream.take(1),
  *   Stream.pipeThroughChannel(Ndjson.encodeSchemaString(CacheEventSchema.Recorded)())
  * )
  * const [line] = await Effect.runPromise(Effect.gen(function*() {
  *   const writing = yield* Effect.forkChild(Stream.runCollect(lines), { startImmediately: true })
- *   yield* Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *   yield* Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  *   return yield* Fiber.join(writing)
  * }).pipe(Effect.provide(CacheLayer.memory())))
  * line?.replace(/"time":"[^"]*"/, "…") // => '{…,"cache":"pages","event":{"_tag":"Miss","id":"answer"}}\n'

@@ -53,10 +53,9 @@ const checks: Checks<Options> = {
  * ```ts
  * import { Effect } from "effect"
  * import { PrometheusMetrics } from "effect/observability"
- * import { Cached, CacheLayer } from "effect-cached"
- * import * as CacheMetrics from "effect-cached/CacheMetrics"
+ * import { Cached, CacheLayer, CacheMetrics } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const program = Effect.andThen(Effect.all([answer, answer, answer]), PrometheusMetrics.format())
  * const text = await Effect.runPromise(program.pipe(Effect.provide(CacheMetrics.layer(CacheLayer.memory()))))
  * text.match(/reads_total.*source="memory".* (\d+)/)?.[1] // => "2"

@@ -10,8 +10,8 @@
  * |---|---|---|---|---|---|
  * | (none) | yes | yes | yes | yes | yes |
  * | `refresh` | no | no | a `refresh` whose load has not begun | yes | yes |
- * | `readOnly`, `disable("set")` | yes | yes | yes | no | no |
- * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
+ * | `disable("set")` | yes | yes | yes | no | no |
+ * | `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disable("get", "set")` | no | no | no | no | no |
  *
  * Invalidations take effect under every policy, unless `disable` names them. Counter operations always take effect.
@@ -22,6 +22,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
+import { invalidateIds } from "./internal/engine/invalidation/invalidate.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/request/strict.ts"
 import * as Jobs from "./internal/engine/telemetry/job.ts"
@@ -59,69 +60,45 @@ const under = <A, E, R>(
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.refresh), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see `Cached.invalidateFurther` for removing the stored value first
- * @see {@link writeOnly} for loads that are not shared
+ * @see {@link invalidating} for removing the stored value first
+ * @see {@link disable} for loads that are not shared: `disable("get")`
  * @category combinators
  * @since 0.1.0
  */
 export const refresh = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, Policy.refreshing)
 
 /**
- * Serves cached values, joins running loads, and loads missing values without storing them.
+ * Makes each cached read in an effect invalidate its key first, so that the value is loaded again for all readers.
+ * Reads inside those loads are answered as usual.
  *
  * **When to use**
  *
- * Use for reads that must not fill the cache: a crawler, a report, a preview.
+ * Use for a request that asks for fresh data, and must not get the stored value even if the load fails.
  *
- * **Example** (Reading without writing)
+ * **Example** (Loading again for one request)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
- * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- * const program = Effect.all([count.pipe(CachePolicy.readOnly), count, count.pipe(CachePolicy.readOnly)])
+ * let calls = 0
+ * const price = Effect.sync(() => ++calls).pipe(Cached.ttl("price", { ttl: "1 hour" }))
+ * const program = Effect.all([price, CachePolicy.invalidating(price), price])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
  * ```
  *
- * @see {@link bypass} for reads that also ignore cached values
+ * @see {@link refresh} for a new load whose failure keeps the stored value
+ * @see `Cached.invalidate` for invalidating a key without reading it
  * @category combinators
  * @since 0.1.0
  */
-export const readOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  under(self, (policy) => ({ ...policy, writes: false }))
-
-/**
- * Loads on every read: serves nothing cached, joins no load, and stores the result.
- *
- * **When to use**
- *
- * Use if each call must load on its own and later reads should get the result, such as in a job that replaces entries.
- *
- * **Example** (Writing without reading)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
- *
- * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- * const program = Effect.all([count, count.pipe(CachePolicy.writeOnly), count])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2]
- * ```
- *
- * @see {@link refresh} for sharing one load among concurrent callers
- * @category combinators
- * @since 0.1.0
- */
-export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  under(self, (policy) => ({ ...policy, readsEntries: false, joins: "none" }))
+export const invalidating = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  under(self, (policy) => ({ ...policy, invalidate: policy.disabled.has("invalidate") ? undefined : invalidateIds }))
 
 /**
  * Runs cached effects as if they were not cached, even those inside loads.
@@ -137,12 +114,12 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const program = Effect.all([count, count.pipe(CachePolicy.bypass), count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
  * ```
  *
- * @see {@link writeOnly} for storing the result
+ * @see {@link disable} for storing the result: `disable("get")`
  * @see `CacheLayer.disabled` for a program without caching
  * @category combinators
  * @since 0.1.0
@@ -174,13 +151,14 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { StoreError } from "effect-cached/CacheError"
  *
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
  * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const error = await Effect.runPromise(answer.pipe(CachePolicy.strict, Effect.flip, Effect.provide(cache)))
  * error._tag // => "StoreError"
  * ```
@@ -203,12 +181,13 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+ * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  *
  * const never = () => Effect.never
  * const store = Store.make({ name: "hangs", get: never, set: never, remove: never })
  * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
@@ -234,21 +213,24 @@ export type Operation = Policy.Operation
  *
  * **When to use**
  *
- * Use for operations that no other policy disables, such as invalidations in a dry run.
+ * Use `disable("set")` for reads that must not fill the cache: a crawler, a report, a preview. Use `disable("get")` if
+ * each call must load on its own and later reads should get the result, as in a job that replaces entries. Use
+ * `disable("invalidate", "remove", "clear")` for a dry run.
  *
- * **Example** (Neither reading nor writing)
+ * **Example** (Reading without writing, writing without reading)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Cached, CacheLayer, CachePolicy } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
- * const program = Effect.all([count, count.pipe(CachePolicy.disable("get", "set")), count])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 1]
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
+ * const reading = count.pipe(CachePolicy.disable("set"))
+ * const writing = count.pipe(CachePolicy.disable("get"))
+ * const program = Effect.all([reading, writing, reading, count])
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 2, 2]
  * ```
  *
- * @see {@link readOnly} for reads that store nothing
  * @see {@link bypass} for not using the cache at all
  * @category combinators
  * @since 0.1.0
@@ -272,7 +254,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  * const runtime = ManagedRuntime.make(CacheLayer.memory({ flights: "private" }))
  * let loads = 0
  * const count = Effect.sync(() => ++loads).pipe(
- *   Cached.refreshAhead({ key: "count", ttl: "1 hour", refreshAfter: "1 milli" })
+ *   Cached.refreshAhead("count", { ttl: "1 hour", refreshAfter: "1 milli" })
  * )
  * // a request; `waitUntil` is that of its `ctx`
  * const answer = (waitUntil: (promise: Promise<unknown>) => unknown) =>

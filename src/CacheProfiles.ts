@@ -77,7 +77,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { TestClock } from "effect/testing"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  * import * as CacheProfiles from "effect-cached/CacheProfiles"
  *
  * class Weather extends CacheKey.Class<Weather>()("Weather", {
@@ -86,10 +86,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * }) {}
  *
  * let loads = 0
- * const weather = Cached.fn(Weather, {
- *   lookup: () => Effect.sync(() => ++loads),
- *   strategy: Strategy.ttl({ ttl: "1 day" })
- * })
+ * const weather = Cached.fn(Weather, () => Effect.sync(() => ++loads), { ttl: "1 day" })
  * const cache = CacheLayer.memory().pipe(
  *   CacheProfiles.layer({ classes: [Weather], profiles: { Weather: { ttl: "10 minutes" } } })
  * )

@@ -25,7 +25,7 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  *
  * - When `Reactivity` invalidates keys (by `invalidate` or `mutation`, or after an SQL transaction has committed), the
  *   cache first invalidates the tags with the same names, so that a query that runs again never gets an old value.
- * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it first removes their entries.
+ * - When the cache invalidates tags (`Cached.invalidate`, `Cached.invalidateAfter`), it first removes their entries.
  *   Then the queries with the same names run again. Queries in other processes get a new value when they next run.
  * - In a list of keys, each string, number, bigint or boolean names a tag, and an object names none. In a record, the
  *   keys and their ids name tags, as in `Reactivity` itself: `{ users: [1, 2] }` names `users`, `users:1` and
@@ -42,7 +42,7 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  * import * as CacheReactivity from "effect-cached/CacheReactivity"
  *
  * let names = ["Ada"]
- * const all = Effect.sync(() => names).pipe(Cached.ttl({ key: "all", ttl: "1 hour", tags: ["users"] }))
+ * const all = Effect.sync(() => names).pipe(Cached.ttl("all", { ttl: "1 hour", tags: ["users"] }))
  * const add = (name: string) => Effect.sync(() => names = [...names, name]).pipe(Reactivity.mutation(["users"]))
  * const program = Effect.andThen(all, Effect.andThen(add("Grace"), all))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheReactivity.layer(CacheLayer.memory())))) // => ["Ada", "Grace"]

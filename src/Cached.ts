@@ -5,48 +5,32 @@
  */
 export * from "./cached/bulk.ts"
 export {
-  expiresIn,
   type FoundEntry,
   getEntry,
   getOption,
   has,
-  remove,
   set,
   type SetCondition,
   type SetOptions,
   touch
 } from "./cached/byHand.ts"
 export * from "./cached/collections.ts"
-export type { Combinator } from "./cached/combinator.ts"
+export type { BareCombinator, Combinator } from "./cached/combinator.ts"
 export * from "./cached/combinators.ts"
 export * from "./cached/counters.ts"
 export * from "./cached/duringLoad.ts"
-export { detect, detectWith, events, eventsOf, eventsWith, onRemoval, type ValueOptions } from "./cached/events.ts"
+export { detect, type DetectOptions, events, type EventsOptions, onRemoval } from "./cached/events.ts"
 export * from "./cached/functions.ts"
 export * from "./cached/inspect.ts"
 export * from "./cached/invalidation.ts"
 export * from "./cached/logEvents.ts"
 export * from "./cached/make.ts"
 export * from "./cached/matching.ts"
-export type {
-  FallbackOptions,
-  Inherit,
-  MaxHitsOptions,
-  ProbabilisticOptions,
-  ReadDefaults,
-  ReadOptions,
-  RefreshAheadOptions,
-  SlidingOptions,
-  SoftTtlOptions,
-  StoreOptions,
-  TagOf,
-  TtlOptions
-} from "./cached/options.ts"
-export { coldest, hottest } from "./cached/ranking.ts"
+export type { FallbackOptions, Inherit, ReadDefaults, ReadOptions } from "./cached/options.ts"
+export { ranking } from "./cached/ranking.ts"
+export { remove } from "./cached/remove.ts"
 export * from "./cached/resolver.ts"
-export * from "./cached/storeTimings.ts"
-export { stream, type StreamEnd, type StreamLifetime, type StreamOptions } from "./cached/stream.ts"
-export * from "./cached/tapStore.ts"
+export { stream, type StreamEnd, type StreamOptions } from "./cached/stream.ts"
 export type { Target, Where } from "./cached/targets.ts"
 export { traceReads } from "./cached/traceReads.ts"
 export * from "./cached/transform.ts"

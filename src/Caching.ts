@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import type { CacheConfigError } from "./CacheError.ts"
 import type { RemovalCause } from "./CacheEvent.ts"
 import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults/options.ts"
@@ -39,10 +40,12 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly weight: number
   /** The same counters for each key class. Operations on string keys, or without a key, count only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
+  /** Gets the hit ratios at other capacities. Fails without the layer's option `curve: true`. Not enumerable. */
+  readonly curve: Effect.Effect<Curve, CacheConfigError>
 }
 
 /**
- * The hit ratios that the memory tier would have had at other capacities, as returned by `Cached.curve`.
+ * The hit ratios that the memory tier would have had at other capacities, as returned by the `curve` of `Cached.stats`.
  * @category models
  * @since 0.1.0
  */
@@ -76,7 +79,7 @@ export interface Shape {
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * const answer: Effect.Effect<number, never, Caching.Caching> = Effect.succeed(42).pipe(
- *   Cached.ttl({ key: "answer", ttl: "1 hour" })
+ *   Cached.ttl("answer", { ttl: "1 hour" })
  * )
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.memory()))) // => 42
  * ```
@@ -157,7 +160,7 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * import { Cached, Caching } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
  * await Effect.runPromise(twice) // => [1, 2]
  * ```

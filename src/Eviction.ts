@@ -36,11 +36,12 @@ export class Own implements Eviction {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const hitsOf = (eviction: Eviction.Eviction) =>
  *   Effect.gen(function*() {
- *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ *     for (let i = 0; i < 20_000; i++) yield* Cached.ttl(Effect.succeed(i), `page:${i % 1000}`, { ttl: "1 hour" })
  *     return (yield* Cached.stats).hits
  *   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 500, eviction })))
  * await Effect.runPromise(hitsOf(Eviction.lru)) // => 0
@@ -64,9 +65,10 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
- * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 3; i++) yield* read("often")
  *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)
@@ -93,9 +95,10 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
- * const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+ * const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 9; i++) yield* read("often")
  *   for (let i = 0; i < 1000; i++) yield* read(`once:${i}`)
@@ -122,7 +125,8 @@ export const wTinyLfu: Eviction = new Own("wTinyLfu", makeWTinyLfu)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   yield* Cached.setMany([["a", 1], ["b", 2]])
@@ -152,7 +156,8 @@ export const lru: Eviction = new Own("lru", makeLru)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)
@@ -179,7 +184,8 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Eviction } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  *
  * const program = Effect.gen(function*() {
  *   for (const key of ["a", "b", "a", "c"]) yield* Cached.set(key, key)

@@ -29,7 +29,8 @@ export type GuardStore = Port.GuardStore
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
  * const once = call.pipe(Effect.provide(GuardStore.layerMemory))
@@ -57,7 +58,8 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  *
  * const store = GuardStore.makeMemory()
  * const call = Effect.succeed("called").pipe(
@@ -85,7 +87,8 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
  * await Effect.runPromise(call.pipe(Effect.provide(GuardStore.layerMemory))) // => "called"

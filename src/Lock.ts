@@ -29,7 +29,7 @@ export type Lock = Port.Lock
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  *
  * const report = Effect.gen(function*() {
  *   const lock = yield* Lock.Lock
@@ -60,7 +60,7 @@ export const Lock: Context.Reference<Port.Lock> = Context.Reference<Port.Lock>("
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  *
  * const held = new Map<string, bigint>()
  * let last = 0n

@@ -35,7 +35,8 @@ export type Serializer = Port.Serializer
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, Serializer } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Serializer } from "effect-cached/adapters"
  * import { Json } from "effect-cached/serializers/Json"
  * import { MemoryStore } from "effect-cached/memory"
  *
@@ -43,7 +44,7 @@ export type Serializer = Port.Serializer
  *   Layer.provide(MemoryStore.layer),
  *   Layer.provide(Layer.succeed(Serializer.Serializer, Json))
  * )
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
@@ -102,7 +103,7 @@ export interface Options {
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Serializer } from "effect-cached"
+ * import { Serializer } from "effect-cached/adapters"
  * import { gunzipSync, gzipSync } from "node:zlib"
  *
  * const Gzip = Serializer.make({
@@ -146,7 +147,7 @@ export const make = (options: Options): Port.Serializer => {
  * **Example** (Choosing a format for one key class)
  *
  * ```ts
- * import { Serializer } from "effect-cached"
+ * import { Serializer } from "effect-cached/adapters"
  * import { Json } from "effect-cached/serializers/Json"
  * import { Text } from "effect-cached/serializers/Text"
  * Serializer.byClass({ default: Json, Page: Text }).extension // => ".json"

@@ -1,39 +1,22 @@
 /**
  * Strategies: values that decide whether to serve a stored entry or to load, and how long to keep a new result. A
- * strategy is pure, so its tests need neither a cache nor a clock.
+ * strategy is pure, so its tests need neither a cache nor a clock. Which outcomes are stored is an option of each read.
  * @since 0.1.0
  */
 import * as Defaults from "./internal/defaults/options.ts"
 import * as Kinds from "./internal/strategy/kinds.ts"
 import { make } from "./internal/strategy/make.ts"
-import type { NoTag, Of, Strategy, TagOf } from "./ports/strategy.ts"
+import type { Of, Strategy } from "./ports/strategy.ts"
 import type * as Ttl from "./Ttl.ts"
 
 export * from "./ports/strategy.ts"
 
 /**
- * The options that all strategies share, which select the outcomes to store. An outcome must satisfy all of them.
+ * The options that all strategies with a time limit share.
  * @category options
  * @since 0.1.0
  */
-export interface UntilInvalidatedOptions<in A, in out E, in K> {
-  /**
-   * Whether to store an outcome. Not called for defects and interruptions, which are never stored.
-   * @default only successes, and the failures that `storeFailures` names
-   */
-  readonly when?: Of<A, E, K, boolean> | undefined
-  /** Whether to store a value. Not called for failures. @default every value is stored */
-  readonly storeIf?: ((value: A, key: K) => boolean) | undefined
-  /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
-  readonly storeFailures?: ReadonlyArray<TagOf<E> | NoTag<TagOf<E>>> | undefined
-}
-
-/**
- * The options that all strategies with a time limit share: which outcomes are stored, and for how long.
- * @category options
- * @since 0.1.0
- */
-export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
+export interface Options<in A, in E, in K> {
   /**
    * How long a result is served after its load: a duration, or a function of the outcome and the key. With `inherit`, a
    * result may expire earlier, together with cached values that its load read. A `ttl` of zero or less stores nothing.
@@ -48,7 +31,7 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
  * @category options
  * @since 0.1.0
  */
-export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
+export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
   /**
    * The age from which a read loads again, and falls back to the stored value if the load fails: a duration below
    * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less, every
@@ -62,7 +45,7 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
  * @category options
  * @since 0.1.0
  */
-export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
+export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
   /**
    * The age from which each read still gets the stored value but also starts a background refresh: a duration below
    * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less,
@@ -76,7 +59,7 @@ export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E,
  * @category options
  * @since 0.1.0
  */
-export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E, K> {
+export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
   /** How early to refresh: values above 1 refresh earlier, values below 1 later. @default 1, the XFetch optimum */
   readonly beta?: number | undefined
 }
@@ -86,7 +69,7 @@ export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E
  * @category options
  * @since 0.1.0
  */
-export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E, K>, "ttl"> {
+export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
   /** How long an entry stays cached without being read. */
   readonly idle: Ttl.Input
   /**
@@ -101,7 +84,7 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
  * @category options
  * @since 0.1.0
  */
-export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
+export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
   /** The number (from 1) of the first read that also starts a refresh, as all later reads do. @default no refresh */
@@ -329,7 +312,6 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  * import { Strategy } from "effect-cached"
  *
  * Strategy.untilInvalidated.lifetime(Exit.succeed(1), "key") // => { softTtl: Infinity, ttl: Infinity }
- * Strategy.untilInvalidated.lifetime(Exit.fail("down"), "key") // => "skip"
  * ```
  *
  * @see {@link ttl} for changes that the program does not see

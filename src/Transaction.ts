@@ -299,7 +299,7 @@ export interface SqlOptions {
  *   Effect.gen(function*() {
  *     const sql = yield* SqlClient.SqlClient
  *     yield* sql`UPDATE users SET name = ${name} WHERE id = ${id}`
- *     yield* Cached.invalidateMany([`user:${id}`, { tag: "users" }])
+ *     yield* Cached.invalidate([`user:${id}`, { tag: "users" }])
  *   }).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
  * Effect.isEffect(rename(1, "Ada")) // => true
  * ```

@@ -27,7 +27,7 @@ export type Compact = `${number}w${Days | ""}` | Days
  *
  * ```ts
  * import { Duration } from "effect"
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * const same: ReadonlyArray<Ttl.Input> = ["10m", "10 minutes", 600_000, { minutes: 10 }, Duration.minutes(10)]
  * same.map((ttl) => Ttl.toMillis(ttl)) // => [600_000, 600_000, 600_000, 600_000, 600_000]
@@ -58,17 +58,16 @@ const units: Readonly<Record<string, number>> = {
  *
  * - `"1d2h3m50s"`, `"1.5h"` or `"250ms"`: each of the units `w d h m s ms` at most once, from the largest to the
  *   smallest, in lower or upper case
- * - `"90"`: a number of seconds
  * - any string that `Duration.Input` accepts, such as `"10 minutes"` or `"Infinity"`
  *
  * **Example** (Parsing durations)
  *
  * ```ts
  * import { Duration } from "effect"
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * Duration.toMillis(Ttl.parse("1d2h3m50s")) // => 93830000
- * Duration.toMillis(Ttl.parse("90")) // => 90000
+ * Duration.toMillis(Ttl.parse("90 seconds")) // => 90000
  * ```
  *
  * @see {@link toMillis} for converting the value of an option
@@ -81,7 +80,6 @@ export const parse = (text: string): Duration.Duration => {
       message: `Ttl.parse cannot parse a value of type ${typeof text}: pass text like "1d2h3m50s"`
     })
   }
-  if (/^\d+(\.\d+)?$/.test(text)) return Duration.millis(Number(text) * 1000)
   try {
     return fromText(text)
   } catch {
@@ -111,7 +109,7 @@ const compactMillis = (text: string): number | undefined => {
 
 const notADuration = (text: string): never => {
   throw new CacheConfigError({
-    message: `"${text}" is not a duration: write it like "1d2h3m50s", "90" (seconds) or "10 minutes"`
+    message: `"${text}" is not a duration: write it like "1d2h3m50s", "90s" or "10 minutes"`
   })
 }
 
@@ -132,7 +130,7 @@ let lastMillis = 0
  * **Example** (Converting a duration)
  *
  * ```ts
- * import { Ttl } from "effect-cached"
+ * import { Ttl } from "effect-cached/adapters"
  *
  * Ttl.toMillis("10 minutes") // => 600_000
  * Ttl.toMillis("1d12h") // => 129_600_000

@@ -28,7 +28,7 @@ const bytesOfEntry = 200
  * **Example** (Estimating values)
  *
  * ```ts
- * import { Weigher } from "effect-cached"
+ * import { Weigher } from "effect-cached/adapters"
  *
  * Weigher.sizeOf("sixteen letters.") // => 32
  * Weigher.sizeOf(new Uint8Array(1000)) // => 1200
@@ -66,9 +66,10 @@ export const sizeOf = (value: unknown): number => estimate(value)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Weigher } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Weigher } from "effect-cached/adapters"
  *
- * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), { key: `page:${id}`, ttl: "1 hour" })
+ * const read = (id: number) => Cached.ttl(Effect.succeed("x".repeat(1000)), `page:${id}`, { ttl: "1 hour" })
  * const program = Effect.andThen(Effect.forEach(Array.from({ length: 100 }, (_, i) => i), read), Cached.stats)
  * const cache = CacheLayer.memory({ maxWeight: 64 * 1024, weigher: Weigher.bytes })
  * const { size, weight } = await Effect.runPromise(program.pipe(Effect.provide(cache)))
@@ -95,7 +96,8 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) =>
  *
  * ```ts
  * import { Schema } from "effect"
- * import { CacheKey, CacheLayer, Weigher } from "effect-cached"
+ * import { CacheKey, CacheLayer } from "effect-cached"
+ * import { Weigher } from "effect-cached/adapters"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { payload: { url: Schema.String }, success: Schema.String }) {}
  * const weigher = Weigher.byClass({ Page: (html: string) => html.length }, Weigher.bytes)
@@ -126,7 +128,7 @@ export const byClass = (weighers: { readonly [keyClass: string]: Weigher }, othe
  * **Example** (Keeping out large values)
  *
  * ```ts
- * import { Weigher } from "effect-cached"
+ * import { Weigher } from "effect-cached/adapters"
  *
  * const weigher = Weigher.atMost(Weigher.bytes, "100 kB")
  * weigher("x".repeat(1_000_000), { id: "large", keyClass: undefined }) // => Infinity

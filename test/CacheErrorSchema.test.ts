@@ -1,7 +1,7 @@
 /** The schemas of the errors, through JSON and back. */
 import { Schema } from "effect"
 import { CacheError } from "effect-cached"
-import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
+import { CacheErrorSchema } from "effect-cached/schemas"
 import { describe, expect, it } from "vitest"
 
 const errors = {

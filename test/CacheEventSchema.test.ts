@@ -1,7 +1,7 @@
 /** The schemas of the events, through JSON and back. */
 import { DateTime, Schema } from "effect"
 import type { CacheEvent } from "effect-cached"
-import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+import { CacheEventSchema } from "effect-cached/schemas"
 import { describe, expect, it } from "vitest"
 
 const of = { id: "User:1", keyClass: "User" } as const

@@ -1,15 +1,17 @@
 /** The layers that make a cache, and the options they refuse. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Schedule } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { counting, ended, fakeStore, over, settle, start } from "./support/caches.ts"
+import * as Looking from "./support/looking.ts"
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 describe("bad options throw a CacheConfigError at once", () => {
   const wrong: ReadonlyArray<readonly [string, object]> = [
@@ -213,16 +215,16 @@ describe("disabled", () => {
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
       expect(yield* Cached.has("k")).toBe(false)
       expect(yield* Cached.remove("k")).toBe(false)
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.none())
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.none())
       yield* Cached.invalidate("k")
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       yield* Cached.clear
       expect(yield* Cached.stats).toMatchObject({ loads: 0, hits: 0, size: 0 })
     }).pipe(Effect.provide(CacheLayer.disabled)))
 })
 
 describe("refresh options", () => {
-  const ahead = (key: string) => Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+  const ahead = (key: string) => Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" })
 
   it.effect("retry says when a failed refresh is tried again; by default twice", () =>
     Effect.gen(function*() {

@@ -1,17 +1,8 @@
 /** Metrics: what is counted, which series there are, and when they leave. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Guard,
-  Store,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Guard, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
@@ -73,23 +64,25 @@ describe("reads are counted once, as Cached.detect reports them", () => {
           const key = id as string
           switch (what) {
             case "softTtl":
-              return load.pipe(Cached.softTtl({ ...options, key, softTtl: "5 seconds" }))
+              return load.pipe(Cached.softTtl(key, { ...options, softTtl: "5 seconds", fallbackOn: "all" }))
             case "ahead":
-              return load.pipe(Cached.refreshAhead({ ...options, key, refreshAfter: "5 seconds" }))
+              return load.pipe(Cached.refreshAhead(key, { ...options, refreshAfter: "5 seconds" }))
             case "failover":
-              return load.pipe(Cached.failover({ ...options, key }))
+              return load.pipe(Cached.failover(key, { ...options, fallbackOn: "all" }))
             case "readOnly":
-              return CachePolicy.readOnly(load.pipe(Cached.ttl({ ...options, key })))
+              return CachePolicy.disable("set")(load.pipe(Cached.ttl(key, options)))
             case "refresh":
-              return CachePolicy.refresh(load.pipe(Cached.ttl({ ...options, key })))
+              return CachePolicy.refresh(load.pipe(Cached.ttl(key, options)))
             default:
-              return load.pipe(Cached.ttl({ ...options, key }))
+              return load.pipe(Cached.ttl(key, options))
           }
         }
-        const bulk = Cached.many(User, {
-          lookup: (keys) => Effect.forEach(keys, () => Effect.exit(load)),
-          strategy: Strategy.softTtl({ ttl: "1 minute", softTtl: "5 seconds" }),
-          tags: ["t"]
+        const bulk = Cached.many(User, (keys) => Effect.forEach(keys, () => Effect.exit(load)), {
+          strategy: "softTtl",
+          ttl: "1 minute",
+          softTtl: "5 seconds",
+          tags: ["t"],
+          fallbackOn: "all"
         })
         const run = Effect.gen(function*() {
           for (const { key: id, text, what } of steps) {
@@ -98,7 +91,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
             else if (what === "much later") yield* TestClock.adjust("50 seconds")
             else if (what === "fail" || what === "work") fails = what === "fail"
             else if (what === "invalidate") yield* Cached.invalidate(key)
-            else if (what === "soft") yield* Cached.invalidateTag("t", { mode: "soft" })
+            else if (what === "soft") yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
             else if (what === "forget") yield* Cached.remove(key)
             else {
               const once = what === "transaction"
@@ -168,8 +161,8 @@ describe("at each moment", () => {
             else if (what === "invalidate") yield* Cached.invalidate(key)
             else if (what === "clear") yield* Cached.clear
             else if (what === "tag" || what === "soft") {
-              yield* Cached.invalidateTag("t", { mode: what === "soft" ? "soft" : "hard" })
-            } else yield* start(Cached.ttl(load(what === "slow" ? 5000 : 1), { ...options, key }))
+              yield* Cached.invalidate({ tag: "t" }, { mode: what === "soft" ? "soft" : "hard" })
+            } else yield* start(Cached.ttl(load(what === "slow" ? 5000 : 1), key, options))
             yield* settle
             yield* Cached.stats
             expect(puts - sum("removals_total")).toBe(sum("entries"))
@@ -188,10 +181,7 @@ describe("at each moment", () => {
 it.effect("long bulk calls are counted, too", () =>
   withRegistry((registry, layer) =>
     Effect.gen(function*() {
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { ttl: "1 hour" })
       const all = Array.from({ length: 1000 }, (_, i) => ({ id: String(i) }))
       yield* users(all)
       yield* users(all)
@@ -206,7 +196,7 @@ describe("the series", () => {
   it.effect("of a layer that is gone are gone", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const one = Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        const one = Cached.ttl(Effect.succeed(1), "one", { ttl: "1 hour" })
         const size = yield* Effect.provide(Effect.map(one, () => registry.size), layer(CacheLayer.memory()))
         expect(size).toBeGreaterThan(10)
         expect(registry.size).toBe(0)
@@ -216,15 +206,11 @@ describe("the series", () => {
   it.effect("have labels for cache and class, and never a key, a tag or a value", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const user = Cached.fn(User, {
-          lookup: ({ id }) => Effect.succeed(id.length),
-          tags: ["secret tag"],
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const user = Cached.fn(User, ({ id }) => Effect.succeed(id.length), { tags: ["secret tag"], ttl: "1 hour" })
         yield* user({ id: "secret key" })
         yield* user({ id: "secret key" })
         yield* Cached.set("another secret", "secret value")
-        yield* Cached.invalidateTag("secret tag")
+        yield* Cached.invalidate({ tag: "secret tag" })
         yield* Cached.invalidate("another secret")
         const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
         expect(lines).not.toContain("secret")
@@ -246,7 +232,7 @@ describe("the series", () => {
       Effect.gen(function*() {
         for (let i = 0; i < 300; i++) {
           class Key extends CacheKey.Class<Key>()(`Class${i}`, { payload: { id: Schema.Int }, success: Schema.Int }) {}
-          for (let id = 0; id < 3; id++) yield* Cached.ttl(Effect.succeed(id), { key: new Key({ id }), ttl: "1 hour" })
+          for (let id = 0; id < 3; id++) yield* Cached.ttl(Effect.succeed(id), new Key({ id }), { ttl: "1 hour" })
         }
         const reads = nonzero(valuesOf(registry, "reads_total"))
         expect(Object.keys(reads)).toHaveLength(11)
@@ -258,7 +244,7 @@ describe("the series", () => {
   it.effect("of a cache with an odd name have it escaped", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        yield* Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        yield* Cached.ttl(Effect.succeed(1), "one", { ttl: "1 hour" })
         const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
         expect(lines).toContain(`cache="with \\"quotes\\", a \u202e and a \\\\"`)
         for (const line of lines.trim().split("\n")) {
@@ -274,7 +260,7 @@ describe("the series", () => {
         const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
         const make = Layer.build(Layer.fresh(layer(CacheLayer.memory(), { name: "twin" }))).pipe(Effect.provide(logger))
         const [first, second] = [yield* make, yield* make]
-        const read = Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        const read = Cached.ttl(Effect.succeed(1), "one", { ttl: "1 hour" })
         yield* Effect.provide(read, first)
         yield* Effect.provide(Effect.andThen(read, read), second)
         expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ " load": 1, "2  load": 1, "2  memory": 1 })
@@ -285,18 +271,18 @@ describe("the series", () => {
   it.effect("of loads tell what they ended with", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: "1 hour", softTtl: "1 second", retryAfter: 0 } as const
+        const options = { ttl: "1 hour", softTtl: "1 second", retryAfter: 0, fallbackOn: "all" } as const
         const { load } = counting(250)
-        const slow = yield* start(Cached.ttl(load, { key: "slow", ttl: "1 hour" }))
+        const slow = yield* start(Cached.ttl(load, "slow", { ttl: "1 hour" }))
         yield* settle
         expect(valuesOf(registry, "flights")).toEqual({ "": 1 })
         expect(valuesOf(registry, "waiters")).toEqual({ "": 1 })
         yield* TestClock.adjust(250)
         expect(Exit.isSuccess(yield* Effect.exit(Effect.andThen(settle, slow.pollUnsafe()!)))).toBe(true)
-        yield* Cached.softTtl(Effect.succeed(1), options)
+        yield* Cached.softTtl(Effect.succeed(1), "k", options)
         yield* TestClock.adjust("2 seconds")
-        yield* Cached.softTtl(Effect.fail("down"), options)
-        const refused = yield* start(Cached.ttl(load, { key: "refused", ttl: "1 hour" }))
+        yield* Cached.softTtl(Effect.fail("down"), "k", options)
+        const refused = yield* start(Cached.ttl(load, "refused", { ttl: "1 hour" }))
         yield* settle
         yield* Cached.invalidate("refused")
         yield* TestClock.adjust(250)
@@ -318,12 +304,12 @@ describe("the series", () => {
       withRegistry((registry, layer) => {
         const fake = fakeStore()
         fake.behave = () => ({ before: Effect.sleep(5) })
-        const options = { key: "k", ttl: "1 hour", timeout: "1 minute" } as const
-        const ahead = Cached.refreshAhead(Effect.delay(Effect.succeed(1), "1 second"), {
+        const options = { ttl: "1 hour", timeout: "1 minute" } as const
+        const ahead = Cached.refreshAhead(Effect.delay(Effect.succeed(1), "1 second"), "k", {
           ...options,
           refreshAfter: "30 minutes"
         })
-        const down = Cached.failover(Effect.fail("down"), { ...options, retryAfter: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", { ...options, retryAfter: "1 hour", fallbackOn: "all" })
         const seen = (read: Effect.Effect<unknown, unknown, Caching.Caching>) =>
           Effect.gen(function*() {
             yield* start(read)
@@ -354,7 +340,7 @@ describe("the series", () => {
       return within(
         layer(over(fake, { storeTimeout: "1 second" })),
         Effect.gen(function*() {
-          const read = (key: string) => Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+          const read = (key: string) => Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
           yield* read("a")
           const operations = valuesOf(registry, "store_operations_total")
           expect(operations).toMatchObject({ "get success": 1, "commit success": 1 })
@@ -387,7 +373,7 @@ describe("the series", () => {
       }
       const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       return Effect.gen(function*() {
-        const read = (key: string) => start(Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" }))
+        const read = (key: string) => start(Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" }))
         yield* Cached.set("a", 1)
         yield* Cached.resize(1)
         yield* Cached.set("c", 1)
@@ -419,12 +405,12 @@ describe("the series", () => {
         layer(over(fake)),
         Effect.gen(function*() {
           expect(failing()).toBe(0)
-          yield* Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour" })
+          yield* Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" })
           expect(failing()).toBe(1)
           expect(valuesOf(registry, "circuit_open")).toEqual({ "": 0 })
           isDown = false
           yield* TestClock.adjust("10 seconds")
-          yield* Cached.ttl(Effect.succeed(1), { key: "b", ttl: "1 hour" })
+          yield* Cached.ttl(Effect.succeed(1), "b", { ttl: "1 hour" })
           expect(failing()).toBe(0)
         })
       )
@@ -476,7 +462,7 @@ describe("the series", () => {
         const make = (name: string) => Layer.build(Layer.fresh(layer(cache, { name })))
         const [first, second] = [yield* make("first"), yield* make("second")]
         yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
-        const read = Effect.as(Effect.sleep(500), "x".repeat(100)).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.as(Effect.sleep(500), "x".repeat(100)).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const reading = yield* start(Effect.provide(read, first))
         yield* settle
         const waiting = yield* start(Effect.provide(read, second))
@@ -498,10 +484,10 @@ describe("the series", () => {
   it.effect("of transactions count each try, and an invalidation once, at its commit", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
-        const invalidate = Effect.all([Cached.invalidateTag("t"), Cached.invalidate("k"), Cached.clear])
+        const invalidate = Effect.all([Cached.invalidate({ tag: "t" }), Cached.invalidate("k"), Cached.clear])
         yield* Effect.exit(Transaction.run(Effect.andThen(invalidate, Effect.fail("back"))))
         expect(nonzero(valuesOf(registry, "invalidations_total"))).toEqual({})
-        yield* Transaction.run(Transaction.run(Cached.invalidateTag("t")))
+        yield* Transaction.run(Transaction.run(Cached.invalidate({ tag: "t" })))
         yield* Transaction.run(Cached.invalidate("k"))
         yield* Transaction.run(Cached.clear)
         expect(nonzero(valuesOf(registry, "invalidations_total")))
@@ -516,13 +502,13 @@ describe("the series", () => {
       Effect.gen(function*() {
         const events = () => valuesOf(registry, "stream_events_total")
         const stream = Stream.range(0, 99).pipe(Stream.rechunk(1), Stream.map((i) => `${i}${"x".repeat(20_000)}`))
-        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 3_000_000 }))
+        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 3_000_000 }))
         yield* Stream.runDrain(rows)
         const { pageWritten } = events()
         expect(pageWritten).toBeGreaterThan(10)
         yield* Stream.runDrain(rows)
         expect(events()).toEqual({ pageWritten, pageRead: pageWritten })
-        const long = stream.pipe(Cached.stream({ key: "long", ttl: "1 hour", maxBytes: 300_000 }))
+        const long = stream.pipe(Cached.stream("long", { ttl: "1 hour", maxBytes: 300_000 }))
         const slow = yield* start(Stream.runDrain(Stream.tap(long, () => Effect.sleep("1 hour"))))
         yield* start(Stream.runDrain(long))
         for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
@@ -571,7 +557,7 @@ it.effect("services beside the cache, and named caches, stay", () =>
   withRegistry((registry, layer) => {
     class Pages extends Context.Service<Pages, Caching.Shape>()("test/Pages") {}
     return Effect.gen(function*() {
-      yield* Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" }).pipe(Cached.withCache(Pages))
+      yield* Cached.ttl(Effect.succeed(1), "one", { ttl: "1 hour" }).pipe(Cached.withCache(Pages))
       expect(valuesOf(registry, "entries")).toEqual({ "": 1 })
     }).pipe(Effect.provide(CacheLayer.named(Pages, layer(CacheLayer.memory(), { name: "pages" }))))
   }))

@@ -31,8 +31,8 @@ const rows: ReadonlyArray<Row> = [
     joined: true,
     writes: true
   },
-  { name: "readOnly", under: CachePolicy.readOnly, ...all, joined: false, writes: false },
-  { name: "writeOnly", under: CachePolicy.writeOnly, ...nothing, joined: true, writes: true },
+  { name: "readOnly", under: CachePolicy.disable("set"), ...all, joined: false, writes: false },
+  { name: "writeOnly", under: CachePolicy.disable("get"), ...nothing, joined: true, writes: true },
   { name: "bypass", under: CachePolicy.bypass, ...nothing },
   { name: "disable get", under: CachePolicy.disable("get"), ...nothing, joined: true, writes: true },
   { name: "disable set", under: CachePolicy.disable("set"), ...all, joined: false, writes: false },
@@ -41,13 +41,13 @@ const rows: ReadonlyArray<Row> = [
   { name: "strict", under: CachePolicy.strict as Policy, ...all },
   {
     name: "readOnly in refresh",
-    under: (self) => CachePolicy.refresh(CachePolicy.readOnly(self)),
+    under: (self) => CachePolicy.refresh(CachePolicy.disable("set")(self)),
     ...nothing,
     joins: "refresh"
   }
 ]
 
-const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, under, writes }) => {
   it.effect(`reads memory: ${readsMemory}`, () =>
@@ -123,7 +123,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
       Effect.gen(function*() {
         yield* Effect.forEach(["a", "b", "c"], (key) => Cached.set(key, 1, { tags: [key] }))
         yield* under(Cached.invalidate("a"))
-        yield* under(Cached.invalidateTag("b"))
+        yield* under(Cached.invalidate({ tag: "b" }))
         expect(yield* under(Cached.remove("c"))).toBe(true)
         expect(yield* Effect.filter(["a", "b", "c"], Cached.has)).toEqual([])
         yield* Cached.set("d", 1)
@@ -134,7 +134,7 @@ describe.each(rows)("$name", ({ joined, joins, name, readsMemory, readsStore, un
     it.effect("does not reach into its load", () =>
       Effect.gen(function*() {
         yield* Cached.set("inner", "cached")
-        const inner = Effect.succeed("loaded").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
+        const inner = Effect.succeed("loaded").pipe(Cached.ttl("inner", { ttl: "1 hour" }))
         const bypassed = name === "bypass"
         expect(yield* under(ttl(inner))).toBe(bypassed ? "loaded" : "cached")
       }).pipe(Effect.provide(cache.layer())))
@@ -145,8 +145,8 @@ describe("disable", () => {
   const switched: ReadonlyArray<readonly [CachePolicy.Operation, Effect.Effect<unknown, never, Caching.Caching>]> = [
     ["remove", Cached.remove("k")],
     ["invalidate", Cached.invalidate("k")],
-    ["invalidate", Cached.invalidateMany(["k"])],
-    ["invalidate", Cached.invalidateTag("t")],
+    ["invalidate", Cached.invalidate(["k"])],
+    ["invalidate", Cached.invalidate({ tag: "t" })],
     ["invalidate", Effect.void.pipe(Cached.invalidateAfter(["k", { tag: "t" }]))],
     ["clear", Cached.clear]
   ]

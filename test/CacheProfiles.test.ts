@@ -8,10 +8,10 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
-  Store,
   Strategy,
   Transaction
 } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
@@ -64,13 +64,13 @@ describe("a profile replaces the options of every way to read its class", () => 
     failover: Strategy.failover({ ttl: "1 hour" })
   }
   const combinators = {
-    ttl: Cached.ttl(load, { key, ttl: "1 hour" }),
-    softTtl: Cached.softTtl(load, { key, ttl: "1 hour", softTtl: "1 minute" }),
-    refreshAhead: Cached.refreshAhead(load, { key, ttl: "1 hour", refreshAfter: "1 minute" }),
-    probabilistic: Cached.probabilistic(load, { key, ttl: "1 hour" }),
-    sliding: Cached.sliding(load, { key, ttl: "1 hour", idle: "1 minute" }),
-    maxHits: Cached.maxHits(load, { key, ttl: "1 hour", hits: 10 }),
-    failover: Cached.failover(load, { key, ttl: "1 hour" })
+    ttl: Cached.ttl(load, key, { ttl: "1 hour" }),
+    softTtl: Cached.softTtl(load, key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
+    refreshAhead: Cached.refreshAhead(load, key, { ttl: "1 hour", refreshAfter: "1 minute" }),
+    probabilistic: Cached.probabilistic(load, key, { ttl: "1 hour" }),
+    sliding: Cached.sliding(load, key, { ttl: "1 hour", idle: "1 minute" }),
+    maxHits: Cached.maxHits(load, key, { ttl: "1 hour", hits: 10 }),
+    failover: Cached.failover(load, key, { ttl: "1 hour", fallbackOn: "all" })
   }
   const besides = { softTtl: "softTtl", refreshAhead: "refreshAfter", sliding: "idle" } as const
   for (const [name, strategy] of Object.entries(strategies) as Array<[keyof typeof strategies, Strategy.Strategy]>) {
@@ -84,11 +84,11 @@ describe("a profile replaces the options of every way to read its class", () => 
       { ttl: "20 minutes" },
       ...beside === undefined ? [] : [{ ttl: "20 minutes", [beside]: "2 minutes" }]
     ] as ReadonlyArray<CacheProfiles.Profile>
-    const fn = Cached.fn(Weather, { lookup: () => load, strategy })
-    const many = Cached.many(Weather, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), strategy })
+    const fn = Cached.fn(Weather, () => load, { strategy })
+    const many = Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy })
     const ways: { readonly [way: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
       combinator: combinators[name],
-      withStrategy: load.pipe(Cached.withStrategy({ key, strategy })),
+      withStrategy: load.pipe(Cached.withStrategy(key, { strategy })),
       function: fn({ id: 1 }),
       bulk: many([{ id: 1 }]),
       "a read in a transaction": Transaction.run(fn({ id: 1 })),
@@ -109,7 +109,7 @@ describe("a profile replaces the options of every way to read its class", () => 
       const layer = CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "1 hour" }) }).pipe(
         CacheProfiles.layer({ classes, profiles: { Weather: { ttl: "5 minutes" } } })
       )
-      const life = yield* Effect.andThen(load.pipe(Cached.withStrategy({ key })), millisLeft(1)).pipe(
+      const life = yield* Effect.andThen(load.pipe(Cached.withStrategy(key)), millisLeft(1)).pipe(
         Effect.provide(layer)
       )
       expect(life?.ttl).toBe(5 * minute)
@@ -118,7 +118,7 @@ describe("a profile replaces the options of every way to read its class", () => 
   it.effect("streams", () =>
     Effect.gen(function*() {
       let runs = 0
-      const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream({ key, ttl: "1 hour" }))
+      const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream(key, { ttl: "1 hour" }))
       const program = Effect.gen(function*() {
         yield* Stream.runDrain(rows)
         yield* TestClock.adjust("4 minutes")
@@ -132,8 +132,8 @@ describe("a profile replaces the options of every way to read its class", () => 
   it.effect("reads inside loads, and refreshes", () =>
     Effect.gen(function*() {
       const { count, load } = counted()
-      const inner = load.pipe(Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "30 minutes" }))
-      const outer = inner.pipe(Cached.ttl({ key: "outer", ttl: "1 second", inherit: false }))
+      const inner = load.pipe(Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "30 minutes" }))
+      const outer = inner.pipe(Cached.ttl("outer", { ttl: "1 second", inherit: false }))
       const program = Effect.gen(function*() {
         yield* outer
         expect(yield* millisLeft(1)).toEqual({ ttl: 10 * minute, soft: minute })
@@ -160,7 +160,7 @@ describe("resolvers", () => {
         })
       )
       const program = Effect.gen(function*() {
-        const resolver = yield* Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        const resolver = yield* Cached.resolver(origin, { ttl: "1 hour" })
         const keys = [1, 2, 3, 4].map((id) => id % 2 === 0 ? new Page({ id }) : new Weather({ id }))
         const answers = yield* Effect.forEach(keys, (key) => Effect.request(key as Page, resolver), {
           concurrency: "unbounded"
@@ -176,17 +176,17 @@ describe("resolvers", () => {
 
 describe("what a profile leaves alone", () => {
   const read = (id: number, load: Effect.Effect<number, "down"> = Effect.succeed(1)) =>
-    load.pipe(Cached.ttl({ key: new Weather({ id }), ttl: "1 hour" }))
+    load.pipe(Cached.ttl(new Weather({ id }), { ttl: "1 hour" }))
 
   it.effect("other classes, string keys, and lifetimes that are given by hand", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: new Page({ id: 1 }), ttl: "1 hour" }))
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "Weather", ttl: "1 hour" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl(new Page({ id: 1 }), { ttl: "1 hour" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl("Weather", { ttl: "1 hour" }))
         yield* Cached.set(new Weather({ id: 1 }), 1, { ttl: "2 hours" })
         yield* Cached.annotate({ ttl: "3 hours" }).pipe(
           Effect.as(1),
-          Cached.ttl({ key: new Weather({ id: 2 }), ttl: "1 hour" })
+          Cached.ttl(new Weather({ id: 2 }), { ttl: "1 hour" })
         )
         yield* read(1)
         yield* read(2)
@@ -205,24 +205,24 @@ describe("what a profile leaves alone", () => {
       const { count, load } = counted()
       const key = new Weather({ id: 1 })
       const ways = [
-        Cached.ttl({ key, ttl: () => 0 }),
-        Cached.ttl({ key, ttl: "1 hour", when: () => false }),
-        Cached.ttl({ key, ttl: "1 hour", storeIf: () => false }),
-        Cached.ttl({ key, ttl: "1 hour", minLoad: "1 hour" })
+        Cached.ttl(key, { ttl: () => 0 }),
+        Cached.ttl(key, { ttl: "1 hour", when: () => false }),
+        Cached.ttl(key, { ttl: "1 hour", storeIf: () => false }),
+        Cached.ttl(key, { ttl: "1 hour", minLoad: "1 hour" })
       ]
       for (const way of ways) {
         yield* Effect.all([way(load), way(load)]).pipe(under({ Weather: { ttl: "1 minute" } }))
       }
       expect(count.loads).toBe(2 * ways.length)
       // A function that stores only says whether, and the profile says for how long.
-      const stored = Effect.andThen(load.pipe(Cached.ttl({ key, ttl: () => "1 hour" })), millisLeft(1))
+      const stored = Effect.andThen(load.pipe(Cached.ttl(key, { ttl: () => "1 hour" })), millisLeft(1))
       expect((yield* stored.pipe(under({ Weather: { ttl: "1 minute" } })))?.ttl).toBe(minute)
     }))
 
   it.effect("a disabled cache, and reads that bypass it", () =>
     Effect.gen(function*() {
       const { count, load } = counted()
-      const effect = load.pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour" }))
+      const effect = load.pipe(Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour" }))
       const disabled = CacheLayer.disabled.pipe(CacheProfiles.layer({ classes }))
       yield* Effect.provide(Effect.all([effect, effect, CacheProfiles.set(Weather, { ttl: "1 minute" })]), disabled)
       yield* effect.pipe(CachePolicy.bypass, under({ Weather: { ttl: "1 minute" } }))
@@ -233,7 +233,7 @@ describe("what a profile leaves alone", () => {
 describe("jitter, inherit and serializer", () => {
   it.effect("jitter shortens lifetimes", () =>
     Effect.gen(function*() {
-      const read = (id: number) => Effect.succeed(1).pipe(Cached.ttl({ key: new Weather({ id }), ttl: "1 hour" }))
+      const read = (id: number) => Effect.succeed(1).pipe(Cached.ttl(new Weather({ id }), { ttl: "1 hour" }))
       const lives = Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], (id) => Effect.andThen(read(id), millisLeft(id)))
       const ttls = (yield* lives.pipe(under({ Weather: { jitter: 0.5 } }))).map((life) => life!.ttl)
       expect(new Set(ttls).size).toBeGreaterThan(4)
@@ -242,8 +242,8 @@ describe("jitter, inherit and serializer", () => {
 
   it.effect("inherit", () =>
     Effect.gen(function*() {
-      const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "inner", ttl: "1 minute" }))
-      const outer = inner.pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour" }))
+      const inner = Effect.succeed(1).pipe(Cached.ttl("inner", { ttl: "1 minute" }))
+      const outer = inner.pipe(Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour" }))
       const life = Effect.andThen(Effect.andThen(inner, outer), millisLeft(1))
       expect((yield* life.pipe(under({})))?.ttl).toBe(minute)
       expect((yield* life.pipe(under({ Weather: { inherit: false } })))?.ttl).toBe(hour)
@@ -275,7 +275,7 @@ describe("jitter, inherit and serializer", () => {
 
 describe("set", () => {
   const { count, load } = counted()
-  const read = Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+  const read = Cached.fn(Weather, () => load, { ttl: "1 hour" })
 
   it.effect("counts for reads that begin later, and moves the deadlines of what is there", () =>
     Effect.gen(function*() {
@@ -302,9 +302,11 @@ describe("set", () => {
     Effect.gen(function*() {
       const old = { ttl: "10 minutes", softTtl: "1 minute" } as const
       const next = { ttl: "20 minutes", softTtl: "15 minutes" } as const
-      const soft = Cached.fn(Weather, {
-        lookup: ({ id }) => Effect.as(Effect.yieldNow, id),
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "30 minutes" })
+      const soft = Cached.fn(Weather, ({ id }) => Effect.as(Effect.yieldNow, id), {
+        strategy: "softTtl",
+        ttl: "1 hour",
+        softTtl: "30 minutes",
+        fallbackOn: "all"
       })
       const program = Effect.gen(function*() {
         const ids = Array.from({ length: 10_000 }, (_, id) => id)
@@ -333,7 +335,7 @@ describe("set", () => {
   it.effect("a read that has begun keeps its profile, though its load ends later", () =>
     Effect.gen(function*() {
       const slow = Effect.as(Effect.sleep("1 second"), 1).pipe(
-        Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour" })
+        Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour" })
       )
       const program = Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(slow, { startImmediately: true })
@@ -423,7 +425,7 @@ describe("set", () => {
       const inside = CacheLayer.memory().pipe(CacheProfiles.layer({ classes: [Weather] }))
       const layer = CacheLayer.routed({ default: CacheLayer.memory(), routes: [[Weather, inside]] })
       const effect = Effect.succeed(1).pipe(
-        Cached.refreshAhead({ key: new Weather({ id: 1 }), ttl: "1 hour", refreshAfter: "30 minutes" })
+        Cached.refreshAhead(new Weather({ id: 1 }), { ttl: "1 hour", refreshAfter: "30 minutes" })
       )
       const program = Effect.gen(function*() {
         yield* Transaction.run(CacheProfiles.set(Weather, { ttl: "5 minutes", refreshAfter: "1 minute" }))
@@ -475,7 +477,9 @@ describe("bad input", () => {
   it.effect("a read dies if the profile does not fit its strategy", () =>
     Effect.gen(function*() {
       const key = new Weather({ id: 1 })
-      const read = Effect.succeed(1).pipe(Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 minute" }))
+      const read = Effect.succeed(1).pipe(
+        Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
+      )
       expect(messageOf(yield* Effect.exit(read.pipe(under({ Weather: { ttl: "1 minute" } }))))).toBe(
         "The profile of \"Weather\" does not fit Strategy.softTtl of its reads: softTtl (60000 ms) is as long as ttl " +
           "(60000 ms): shorten softTtl, or lengthen ttl"
@@ -485,12 +489,12 @@ describe("bad input", () => {
         decide: (entry) => entry === undefined ? "Load" : "Serve",
         lifetime: () => ({ softTtl: 1, ttl: 1 })
       }
-      const ofOwn = Effect.succeed(1).pipe(Cached.withStrategy({ key, strategy: own }))
+      const ofOwn = Effect.succeed(1).pipe(Cached.withStrategy(key, { strategy: own }))
       expect(messageOf(yield* Effect.exit(ofOwn.pipe(under({ Weather: { ttl: "1 minute" } }))))).toContain(
         "does not fit the strategy \"own\" of its reads: it has no option \"ttl\": use one of jitter, inherit"
       )
       expect(yield* ofOwn.pipe(under({ Weather: { jitter: 0.1 } }))).toBe(1)
-      const forever = Effect.succeed(1).pipe(Cached.untilInvalidated({ key }))
+      const forever = Effect.succeed(1).pipe(Cached.untilInvalidated(key))
       expect(messageOf(yield* Effect.exit(forever.pipe(under({ Weather: { ttl: "1 minute" } }))))).toContain(
         "use one of inherit"
       )
@@ -513,8 +517,8 @@ describe("a profile that shortens a ttl and is raised again removes nothing", ()
     it.effect(`over ${name}, an entry that ended meanwhile is served again within its stored lifetime`, () =>
       Effect.gen(function*() {
         const { count, load } = counted()
-        const read = load.pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour", waitForWrite: true }))
-        const failing = Effect.fail("down" as const).pipe(Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 hour" }))
+        const read = load.pipe(Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour", waitForWrite: true }))
+        const failing = Effect.fail("down" as const).pipe(Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour" }))
         expect(yield* read).toBe(1)
         yield* CacheProfiles.set(Weather, { ttl: "10 minutes" })
         yield* TestClock.adjust("5 minutes")

@@ -1,7 +1,8 @@
 /** Reactivity's keys and a cache's tags invalidate each other. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Hash, Layer, Queue, type Scope, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { MemoryStore } from "effect-cached/memory"
 import { withTimePassing } from "effect-cached/testing"
@@ -19,7 +20,7 @@ const source = (tags: ReadonlyArray<string>, key = "value") => {
     cached: Effect.sync(() => {
       loads++
       return value
-    }).pipe(Cached.ttl({ key, ttl: "1 hour", tags }))
+    }).pipe(Cached.ttl(key, { ttl: "1 hour", tags }))
   }
 }
 
@@ -66,9 +67,9 @@ for (const [name, layer] of Object.entries(caches)) {
         const queue = yield* Reactivity.query(users.cached, ["users"])
         expect(yield* answers(queue)).toEqual([1])
         yield* users.write(2)
-        yield* Cached.invalidateTag("others")
+        yield* Cached.invalidate({ tag: "others" })
         expect(yield* answers(queue)).toEqual([])
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         expect(yield* answers(queue)).toEqual([2])
         yield* users.write(3)
         yield* Effect.succeed("saved").pipe(Cached.invalidateAfter({ tag: "users" }))
@@ -110,7 +111,7 @@ for (const [name, layer] of Object.entries(caches)) {
         yield* Effect.forkScoped(listening, { startImmediately: true })
         yield* Effect.yieldNow
         yield* users.write(2)
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         yield* Effect.yieldNow
         yield* users.write(3)
         yield* Reactivity.invalidate({ users: [1] })
@@ -158,7 +159,7 @@ for (const [name, layer] of Object.entries(caches)) {
           const queue = yield* Reactivity.query(odd.cached, [name])
           yield* answers(queue)
           yield* odd.write(2)
-          yield* Cached.invalidateTag(String(name))
+          yield* Cached.invalidate({ tag: String(name) })
           expect(yield* answers(queue)).toEqual([2])
           yield* odd.write(3)
           yield* Reactivity.invalidate([name])
@@ -179,7 +180,7 @@ for (const [name, layer] of Object.entries(caches)) {
           startImmediately: true
         })
         yield* Effect.yieldNow
-        for (const tag of ["~Own", "~Own:x"]) yield* Cached.invalidateTag(tag)
+        for (const tag of ["~Own", "~Own:x"]) yield* Cached.invalidate({ tag })
         yield* Effect.yieldNow
         expect([handled, streamed]).toEqual([2, 3])
       }))
@@ -206,7 +207,7 @@ for (const [name, layer] of Object.entries(caches)) {
         const queue = yield* Reactivity.query(users.cached, ["users"])
         yield* answers(queue)
         const { withBatch } = yield* Reactivity.Reactivity
-        const invalidations = [Reactivity.invalidate(["users"]), Cached.invalidateTag("users")]
+        const invalidations = [Reactivity.invalidate(["users"]), Cached.invalidate({ tag: "users" })]
         for (const [i, invalidate] of invalidations.entries()) {
           yield* withBatch(Effect.gen(function*() {
             yield* invalidate
@@ -231,7 +232,7 @@ describe("Reactivity and a cache", () => {
         registerUnsafe(["users"], () => runs++)
         registerUnsafe([`users:${Hash.hash(object)}`], () => runs++)
       })).pipe(Layer.provide(Reactivity.layer))
-      yield* Effect.andThen(Cached.invalidateTag("users"), Reactivity.invalidate({ users: [object] })).pipe(
+      yield* Effect.andThen(Cached.invalidate({ tag: "users" }), Reactivity.invalidate({ users: [object] })).pipe(
         Effect.provide(Layer.merge(memory, other))
       )
       expect(runs).toBe(3)
@@ -242,9 +243,9 @@ describe("Reactivity and a cache", () => {
       const { registerUnsafe } = yield* Reactivity.Reactivity
       let runs = 0
       const end = registerUnsafe({ users: [1] }, () => runs++)
-      yield* Cached.invalidateTag("users:1")
+      yield* Cached.invalidate({ tag: "users:1" })
       end()
-      yield* Cached.invalidateTag("users:1")
+      yield* Cached.invalidate({ tag: "users:1" })
       expect(runs).toBe(1)
     }).pipe(Effect.provide(memory)))
 
@@ -271,8 +272,8 @@ describe("Reactivity and a cache", () => {
           const ways = [
             Reactivity.invalidate(["users"]),
             Effect.sync(() => reactivity.invalidateUnsafe(["users"])),
-            Cached.invalidateTag("users"),
-            Effect.exit(Cached.invalidateTag("users").pipe(CachePolicy.strict))
+            Cached.invalidate({ tag: "users" }),
+            Effect.exit(Cached.invalidate({ tag: "users" }).pipe(CachePolicy.strict))
           ]
           for (const [i, way] of ways.entries()) {
             yield* users.write(10 + i)
@@ -288,7 +289,7 @@ describe("Reactivity and a cache", () => {
       const users = source(["users"])
       const queue = yield* Reactivity.query(users.cached, ["users"])
       yield* answers(queue)
-      for (const [i, way] of [Reactivity.invalidate(["users"]), Cached.invalidateTag("users")].entries()) {
+      for (const [i, way] of [Reactivity.invalidate(["users"]), Cached.invalidate({ tag: "users" })].entries()) {
         yield* users.write(10 + i)
         const fiber = yield* Effect.forkChild(way, { startImmediately: true })
         expect(yield* answers(queue)).toEqual([])

@@ -1,8 +1,10 @@
 /** Which entry each policy of eviction lets go, by traces of reads and writes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import { Cached, CacheLayer, CachePolicy, Eviction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import * as Looking from "./support/looking.ts"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
 
@@ -149,7 +151,7 @@ describe.each(models)("$eviction.name against a list", ({ eviction, moves }) => 
 })
 
 describe("a full memory tier", () => {
-  const get = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+  const get = (key: string) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
   it.effect("drops the least recently used: reads, lookups and writes are uses", () =>
     Effect.gen(function*() {
@@ -182,11 +184,11 @@ describe("a full memory tier", () => {
 
   it.effect("a read that may not refresh what is due is a use as well", () =>
     Effect.gen(function*() {
-      const due = Cached.refreshAhead(Effect.succeed("due"), { key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+      const due = Cached.refreshAhead(Effect.succeed("due"), "due", { ttl: "1 hour", refreshAfter: "1 minute" })
       yield* due
       yield* get("other")
       yield* TestClock.adjust("2 minutes")
-      yield* CachePolicy.readOnly(due)
+      yield* CachePolicy.disable("set")(due)
       yield* get("new")
       expect(yield* Effect.filter(["due", "other"], Cached.has)).toEqual(["due"])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
@@ -293,12 +295,12 @@ describe("a full memory tier", () => {
       expect(yield* Effect.filter(["d", "e", "f"], Cached.has)).toEqual(["d", "f"])
       expect(yield* Cached.stats).toMatchObject({ evictions: 2, size: 2, removals: { invalidated: 2 } })
       // Asking whether an entry is there is a read of it.
-      expect((yield* Cached.curve).reads).toBe(8 + 4)
+      expect((yield* Looking.curve).reads).toBe(8 + 4)
       // So is storing what would have been a miss.
       yield* Cached.set("f", 1, { ttl: "1 minute" })
       yield* TestClock.adjust("1 minute")
       yield* Cached.set("f", 2)
-      expect((yield* Cached.curve).reads).toBe(8 + 4 + 1)
+      expect((yield* Looking.curve).reads).toBe(8 + 4 + 1)
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru, curve: true }))))
 
   it.effect("lives with a policy that evicts the newcomer, or nothing", () => {

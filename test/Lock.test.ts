@@ -1,7 +1,8 @@
 /** Locks over any backend: options, tokens, waiting callers, a backend that fails, any interleaving. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { CacheError, Lock } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

@@ -1,7 +1,8 @@
 /** Operations that `Store.make` and `Store.makeSync` derive from the few that they are given. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, type Layer, References, Stream } from "effect"
-import { type CacheEntry, CacheError, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { entry } from "./support/stored.ts"

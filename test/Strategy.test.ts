@@ -1,7 +1,8 @@
 /** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Exit, Schema } from "effect"
-import { type CacheEntry, CacheError, Strategy } from "effect-cached"
+import { Exit, Schema } from "effect"
+import { CacheError, Strategy } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 
 const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
 
@@ -231,27 +232,9 @@ describe("lifetime", () => {
   const good = Exit.succeed(1)
   const bad = Exit.fail("down")
 
-  it("of successes only, unless `when` says otherwise", () => {
-    for (const name of names) {
-      expect(strategies[name].lifetime(good, "k")).not.toBe("skip")
-      expect(strategies[name].lifetime(bad, "k")).toBe("skip")
-    }
-    const failures = Strategy.ttl({ ttl: 5, when: Exit.isFailure })
-    expect(failures.lifetime(good, "k")).toBe("skip")
-    expect(failures.lifetime(bad, "k")).toEqual({ ttl: 5, softTtl: 5 })
-  })
-
-  it("of failures, if all their reasons are listed in `storeFailures`", () => {
-    const { lifetime } = Strategy.ttl<unknown, { readonly _tag: string }>({ ttl: 5, storeFailures: ["NotFound"] })
-    const [missing, down] = [Cause.fail({ _tag: "NotFound" }), Cause.fail({ _tag: "Down" })]
-    expect(lifetime(Exit.failCause(missing), "k")).toEqual({ ttl: 5, softTtl: 5 })
-    expect(lifetime(Exit.failCause(down), "k")).toBe("skip")
-    expect(lifetime(Exit.failCause(Cause.combine(missing, down)), "k")).toBe("skip")
-  })
-
-  it.each(["when", "storeIf"])("%s must answer true or false", (name) => {
-    const { lifetime } = Strategy.ttl({ ttl: 5, [name]: () => 1 })
-    expect(() => lifetime(good, "k")).toThrow(name)
+  it.each(names)("%s: of every outcome, because the read says which are stored", (name) => {
+    expect(strategies[name].lifetime(good, "k")).not.toBe("skip")
+    expect(strategies[name].lifetime(bad, "k")).toEqual(strategies[name].lifetime(good, "k"))
   })
 
   it("is what the options say, in milliseconds", () => {
@@ -289,8 +272,7 @@ describe("lifetime", () => {
 
   it("ttl as a function sees outcome and key", () => {
     const strategy = Strategy.ttl<number, string, string>({
-      ttl: (exit, key) => (Exit.isSuccess(exit) ? exit.value : 100) + key.length,
-      when: () => true
+      ttl: (exit, key) => (Exit.isSuccess(exit) ? exit.value : 100) + key.length
     })
     expect(strategy.lifetime(Exit.succeed(5), "abc")).toEqual({ ttl: 8, softTtl: 8 })
     expect(strategy.lifetime(Exit.fail("x"), "abc")).toEqual({ ttl: 103, softTtl: 103 })
@@ -322,9 +304,7 @@ describe("invalid options are thrown at once", () => {
     ["beta 0", () => Strategy.probabilistic({ ttl: 1, beta: 0 })],
     ["beta Infinity", () => Strategy.probabilistic({ ttl: 1, beta: Infinity })],
     ["beta NaN", () => Strategy.probabilistic({ ttl: 1, beta: NaN })],
-    ["a `storeIf` that is no function", () => Strategy.ttl({ ttl: 1, storeIf: true as never })],
-    ["`storeFailures` that is no list", () => Strategy.ttl({ ttl: 1, storeFailures: "NotFound" as never })],
-    ["a `when` that is no function", () => Strategy.ttl({ ttl: 1, when: true as never })]
+    ["an option of a read", () => Strategy.ttl({ ttl: 1, when: () => true } as never)]
   ]
 
   it.each(wrong)("%s", (_, make) => {

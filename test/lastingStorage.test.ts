@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { markersKept } from "../src/internal/defaults/stores.ts"
@@ -90,12 +91,12 @@ const counted = () => {
   let loads = 0
   const load = Effect.sync(() => `load ${++loads}`)
   return {
-    item: load.pipe(Cached.ttl({ key: new Item({ n: 1 }), ttl: "1 hour" })),
-    row: load.pipe(Cached.ttl({ key: new Row({ table: "t", n: 1 }), ttl: "1 hour" })),
-    tagged: load.pipe(Cached.ttl({ key: "tagged", ttl: "1 hour", tags: ["t"] })),
+    item: load.pipe(Cached.ttl(new Item({ n: 1 }), { ttl: "1 hour" })),
+    row: load.pipe(Cached.ttl(new Row({ table: "t", n: 1 }), { ttl: "1 hour" })),
+    tagged: load.pipe(Cached.ttl("tagged", { ttl: "1 hour", tags: ["t"] })),
     late: load.pipe(
       Effect.tap(() => Cached.annotate({ tags: ["late"] })),
-      Cached.ttl({ key: "late", ttl: "1 hour" })
+      Cached.ttl("late", { ttl: "1 hour" })
     )
   }
 }
@@ -115,10 +116,10 @@ for (const [name, make] of Object.entries(lasting)) {
       Effect.gen(function*() {
         for (
           const invalidate of [
-            Cached.invalidateAll(Item),
-            Cached.invalidateTag("t"),
-            Cached.invalidateTag("t", { mode: "soft" }),
-            Cached.invalidateWhere(Row, { table: "t" })
+            Cached.invalidate({ all: Item }),
+            Cached.invalidate({ tag: "t" }),
+            Cached.invalidate({ tag: "t" }, { mode: "soft" }),
+            Cached.invalidate({ where: [Row, { table: "t" }] })
           ]
         ) {
           const self = storage()
@@ -154,7 +155,7 @@ for (const [name, make] of Object.entries(lasting)) {
             expect(yield* Cached.size).toBe(2)
             const entries = yield* Stream.runCollect(Cached.entries())
             expect(Array.from(entries, ({ id }) => id.slice(0, 5)).toSorted()).toEqual(["tagge", "~Item"])
-            yield* Stream.runDrain(Cached.invalidateMatching("*"))
+            yield* Cached.invalidate({ matching: "*" })
             expect(yield* tagged).toBe("load 3")
             expect(Array.from(self.entries.keys()).filter((id) => id.startsWith("~:t:"))).toHaveLength(2)
             yield* Cached.clear
@@ -176,7 +177,7 @@ for (const [name, make] of Object.entries(lasting)) {
     it.effect("a string without tags has no marker", () =>
       Effect.gen(function*() {
         const self = storage()
-        const plain = Effect.succeed(1).pipe(Cached.ttl({ key: "plain", ttl: "1 hour" }))
+        const plain = Effect.succeed(1).pipe(Cached.ttl("plain", { ttl: "1 hour" }))
         yield* inProcess(self, make, plain)
         expect([self.sets, Array.from(self.entries.keys())]).toEqual([["plain"], ["plain"]])
       }))
@@ -422,10 +423,10 @@ describe("a storage that is not said to last, with entries of an earlier process
     const started = (of: Storage, capabilities?: Store.StorageCapabilities) =>
       Effect.forEach(
         [1, 2, 3, 1, 2, 3],
-        (n) => Effect.succeed("value").pipe(Cached.ttl({ key: new Item({ n }), ttl: 1e6 }))
+        (n) => Effect.succeed("value").pipe(Cached.ttl(new Item({ n }), { ttl: 1e6 }))
       )
         .pipe(
-          Effect.andThen(Effect.succeed(1).pipe(Cached.ttl({ key: "no tags", ttl: 1e6 }))),
+          Effect.andThen(Effect.succeed(1).pipe(Cached.ttl("no tags", { ttl: 1e6 }))),
           Effect.provide(
             CacheLayer.layerWith({ memory: false }).pipe(
               Layer.provide(Layer.sync(Store.Store, () => open(of, capabilities)))
@@ -455,13 +456,13 @@ describe("a storage that is not said to last, with entries of an earlier process
     it.effect(`${name}: markers that have given way are no earlier process`, () =>
       Effect.gen(function*() {
         const map = storage()
-        const read = (tag: string) => Effect.succeed(1).pipe(Cached.ttl({ key: `key ${tag}`, ttl: 1e6, tags: [tag] }))
+        const read = (tag: string) => Effect.succeed(1).pipe(Cached.ttl(`key ${tag}`, { ttl: 1e6, tags: [tag] }))
         const warnings = yield* Effect.gen(function*() {
           yield* read("old")
           const tags = Array.from({ length: markersKept }, (_, i) => `tag ${i}`)
           for (let from = 0; from < markersKept; from += 10_000) {
             yield* Effect.succeed(1).pipe(
-              Cached.ttl({ key: `${from}`, ttl: 1e6, tags: tags.slice(from, from + 10_000) })
+              Cached.ttl(`${from}`, { ttl: 1e6, tags: tags.slice(from, from + 10_000) })
             )
           }
           yield* read("old")

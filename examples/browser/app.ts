@@ -1,6 +1,6 @@
 /** The page: reads through a cache in the browser, and says where each answer came from. */
 import { Effect, Layer, ManagedRuntime, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 
 const Report = Schema.Struct({ celsius: Schema.Finite, text: Schema.String })
@@ -12,19 +12,21 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 
 class Away extends Schema.TaggedError<Away>()("Away", {}) {}
 
-const weather = Cached.fn(Weather, {
-  lookup: ({ city }) =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const response = await fetch(`/weather/${city}`, { signal })
-        if (!response.ok) throw new Error(`the server answered ${response.status}`)
-        return Schema.decodeUnknownSync(Report)(await response.json())
-      },
-      catch: () => new Away()
-    }),
+const weather = Cached.fn(Weather, ({ city }) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(`/weather/${city}`, { signal })
+      if (!response.ok) throw new Error(`the server answered ${response.status}`)
+      return Schema.decodeUnknownSync(Report)(await response.json())
+    },
+    catch: () => new Away()
+  }), {
   // Fresh for five seconds, then requested again; for a day it replaces a failed request.
-  strategy: Strategy.softTtl({ ttl: "1 day", softTtl: "5 seconds" }),
-  retryAfter: "2 seconds"
+  strategy: "softTtl",
+  ttl: "1 day",
+  softTtl: "5 seconds",
+  retryAfter: "2 seconds",
+  fallbackOn: ["Away"]
 })
 
 const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "example" })))

@@ -1,5 +1,5 @@
 /**
- * A page that caches what it fetches, and shows it while its server is away: `npm run example browser`, then open the
+ * A page that caches what it fetches, and shows it while its server is away: `npm start browser`, then open the
  * address that it prints.
  */
 import { start } from "./server.ts"

@@ -1,6 +1,6 @@
 /** The job: read the users, ask about each address what the cache does not know, write them with the answers. */
 import { Effect, FileSystem, Option, Schema, Sink, Stream } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { CliError } from "effect/cli"
 import { type ApiError, askApi } from "./api.ts"
@@ -15,13 +15,14 @@ class Disposable extends CacheKey.Class<Disposable>()("Disposable", {
 
 /** A cached function of addresses. A failure is no answer, so it is not stored and the next run asks again. */
 const disposableAt = (api: URL, failures: Map<string, ApiError>) =>
-  Cached.many(Disposable, {
-    lookup: (keys) =>
+  Cached.many(
+    Disposable,
+    (keys) =>
       Effect.forEach(keys, ({ email }) =>
         Effect.exit(Effect.tapError(askApi(api, email), (error) =>
           Effect.sync(() => failures.set(email, error))))),
-    strategy: Strategy.ttl({ ttl: "30 days" })
-  })
+    { ttl: "30 days" }
+  )
 
 /** Each row is a call of its own, and its answer is stored at once: a run that is killed loses four at most. */
 const pace = { chunk: 1, concurrency: 4 }

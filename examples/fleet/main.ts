@@ -1,6 +1,6 @@
 /**
- * Eight processes share a cache in one folder: `npm run example fleet`. Or on one Redis server, which it starts itself:
- * `npm run example fleet -- --redis`.
+ * Eight processes share a cache in one folder: `npm start fleet`. Or on one Redis server, which it starts itself:
+ * `npm start fleet -- --redis`.
  *
  * Watch "loads": one process loads for all, and the others wait for it; every process sees a change of one; and if the
  * loading process is killed, another takes its place as soon as its lease has ended. When Redis is stopped and started

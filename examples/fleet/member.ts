@@ -26,7 +26,7 @@ const load = (subject: string) =>
     return { content, loadedBy: number }
   })
 
-const read = (subject: string) => load(subject).pipe(Cached.ttl({ key: subject, ttl: "1 hour" }))
+const read = (subject: string) => load(subject).pipe(Cached.ttl(subject, { ttl: "1 hour" }))
 
 const change = (subject: string, content: string) =>
   Effect.sync(() => writeFileSync(origin(subject), content)).pipe(Cached.invalidateAfter(subject))

@@ -50,7 +50,12 @@ export const guarded = (url: string): Products<
       find(id).pipe(
         breaker,
         quota,
-        Cached.softTtl({ key: new ProductOf({ id }), ttl: "1 minute", softTtl: "2 seconds", retryAfter: "500 millis" })
+        Cached.softTtl(new ProductOf({ id }), {
+          ttl: "1 minute",
+          softTtl: "2 seconds",
+          retryAfter: "500 millis",
+          fallbackOn: "all"
+        })
       ),
     raise: (id) =>
       raise(id).pipe(

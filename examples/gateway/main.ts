@@ -1,5 +1,5 @@
 /**
- * A gateway in front of a service that is slow, has a limit and goes down: `npm run example gateway`.
+ * A gateway in front of a service that is slow, has a limit and goes down: `npm start gateway`.
  *
  * Both run here, on loopback. Ten readers and an editor send requests to the gateway for ten seconds: first directly,
  * then with `softTtl`, a circuit breaker, a rate limit and invalidation.

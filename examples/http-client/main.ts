@@ -1,5 +1,5 @@
 /**
- * An HTTP client that obeys caching headers, and outlives an outage: `npm run example http-client`.
+ * An HTTP client that obeys caching headers, and outlives an outage: `npm start http-client`.
  *
  * The origin stands here, on loopback. Each line is one request; watch `Cache-Status`, which says what the cache did.
  */

@@ -1,7 +1,7 @@
 /**
  * A page behind a cache: a herd, a condition, a purge and an outage, with the `Cache-Status` of each request.
  *
- *     npm run example http-server
+ *     npm start http-server
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"

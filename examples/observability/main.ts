@@ -1,5 +1,5 @@
 /**
- * A shop through an outage, seen in its metrics: `npm run example observability`.
+ * A shop through an outage, seen in its metrics: `npm start observability`.
  *
  * Its origin stops for four seconds, and then its store. In between, it explains why a product is what it is. A
  * Prometheus of its own scrapes it, if one is installed.

@@ -1,6 +1,7 @@
 /** A shop in two replicas that share a store. Its products come from a slow origin; origin and store can be stopped. */
 import { type Context, Data, Effect, Fiber, Layer, Random, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Guard, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Guard, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
@@ -44,14 +45,19 @@ export const makeShop = Effect.gen(function*() {
     )
   const product = (id: number) =>
     ask({ id, price: 100 }).pipe(
-      Cached.softTtl({ key: new Product({ id }), ttl: "30 seconds", softTtl: "1 second", retryAfter: "500 millis" })
+      Cached.softTtl(new Product({ id }), {
+        ttl: "30 seconds",
+        softTtl: "1 second",
+        retryAfter: "500 millis",
+        fallbackOn: ["OriginDown"]
+      })
     )
 
   /** The page is refreshed in the background, so that no reader waits for it. */
-  const page = ask("welcome").pipe(Cached.refreshAhead({ key: "page", ttl: "1 minute", refreshAfter: "300 millis" }))
+  const page = ask("welcome").pipe(Cached.refreshAhead("page", { ttl: "1 minute", refreshAfter: "300 millis" }))
 
   /** The catalogue for partners, stored in pages. */
-  const catalogue = Stream.range(1, products).pipe(Cached.stream({ key: "catalogue", ttl: "500 millis" }))
+  const catalogue = Stream.range(1, products).pipe(Cached.stream("catalogue", { ttl: "500 millis" }))
 
   /** Popular products are read more often than others. */
   const visit = Effect.flatMap(Random.next, (share) => product(Math.floor(products * share ** 3))).pipe(
@@ -79,7 +85,7 @@ export const makeShop = Effect.gen(function*() {
     const loading = yield* Effect.forkChild(Effect.exit(product(last)))
     yield* Effect.sleep("10 millis")
     yield* Cached.invalidate(new Product({ id: last }))
-    yield* Cached.invalidateTag("sales")
+    yield* Cached.invalidate({ tag: "sales" })
     yield* Effect.exit(Transaction.run(Cached.set("sales", 1), { isolation: "fast" }))
     yield* Effect.exit(Guard.rateLimit(Effect.void, { key: "exports", limit: 2, window: "1 second" }))
     yield* Fiber.join(loading)

@@ -1,5 +1,5 @@
 /**
- * Many ask for the same slow thing at once: `npm run example stampede`.
+ * Many ask for the same slow thing at once: `npm start stampede`.
  *
  * Watch "calls": the naive cache calls once for each request that finds nothing, the others once for all of them. Watch
  * "waited" too: with a refresh in the background, only requests before the first value wait.

@@ -54,11 +54,13 @@ const naive = Effect.suspend(() => {
   )
 })
 
-const options = { key: "slow", ttl }
+const options = { ttl }
 
-const joined = traffic(Cached.ttl(options)).pipe(Effect.provide(CacheLayer.memory()))
+const joined = traffic(Cached.ttl("slow", options)).pipe(Effect.provide(CacheLayer.memory()))
 
-const refreshed = traffic(Cached.refreshAhead({ ...options, refreshAfter })).pipe(Effect.provide(CacheLayer.memory()))
+const refreshed = traffic(Cached.refreshAhead("slow", { ...options, refreshAfter })).pipe(
+  Effect.provide(CacheLayer.memory())
+)
 
 const inVirtualTime = Effect.provide(TestClock.layer())
 

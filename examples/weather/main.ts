@@ -1,5 +1,5 @@
 /**
- * An HTTP client behind a cache: `npm run example weather`.
+ * An HTTP client behind a cache: `npm start weather`.
  *
  * A report lives for as long as the API says, and from 40 minutes on it is served at once and refreshed in the
  * background. The API stands here, on loopback. Watch the last column, what it was asked for and what it answered.
@@ -46,7 +46,10 @@ const program = Effect.gen(function*() {
 /** The cache's clock is virtual, the network's is not: waits for a refresh in the background to end. */
 const untilFresh = (key: Weather) =>
   Effect.repeat(
-    Effect.andThen(TestClock.withLive(Effect.sleep("5 millis")), Cached.expiresIn(key)),
+    Effect.andThen(
+      TestClock.withLive(Effect.sleep("5 millis")),
+      Effect.map(Cached.getEntry(key), Option.map(({ expiresIn }) => expiresIn))
+    ),
     { until: Option.exists(Duration.isGreaterThan(Duration.minutes(20))) }
   )
 

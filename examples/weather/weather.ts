@@ -1,6 +1,6 @@
 /** A client of the weather service that follows the caching headers of its answers. */
 import { Duration, Effect, Option, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
 const Report = Schema.Struct({ celsius: Schema.Finite })
@@ -18,8 +18,9 @@ const lifetimeOf = (cacheControl = ""): Duration.Duration | undefined => {
 }
 
 export const makeWeather = (url: string) =>
-  Cached.fn(Weather, {
-    lookup: Effect.fnUntraced(function*({ city }) {
+  Cached.fn(
+    Weather,
+    Effect.fnUntraced(function*({ city }) {
       const previous = Option.getOrUndefined(yield* Cached.previous(Weather))
       const headers = previous?.etag === undefined ? {} : { "if-none-match": previous.etag }
       const response = yield* HttpClient.get(`${url}/weather/${city}`, { headers })
@@ -28,5 +29,5 @@ export const makeWeather = (url: string) =>
       if (response.status === 304) return yield* Cached.notModified
       return yield* HttpClientResponse.schemaBodyJson(Report)(yield* HttpClientResponse.filterStatusOk(response))
     }),
-    strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "40 minutes" })
-  })
+    { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "40 minutes" }
+  )

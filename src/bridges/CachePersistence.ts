@@ -99,7 +99,7 @@ const backingOf = (prefix: string, use: InCache): Persistence.BackingPersistence
     setMany: (entries) =>
       run("write", Places.setMany(entries.map(([key, value, ttl]) => [place(key), { value }, ttl]), prefix)),
     remove: (key) => run("remove", Effect.asVoid(Cached.remove(place(key)))),
-    clear: run("remove", Cached.invalidateTag(prefix))
+    clear: run("remove", Cached.invalidate({ tag: prefix }))
   }
 }
 
@@ -204,9 +204,9 @@ const keyValueStoreOf = (prefix: string, use: InCache): KeyValueStore.KeyValueSt
     has: (key) => run("has", Cached.has(place(key)), key),
     modify: modify("modify", textOf),
     modifyUint8Array: modify("modifyUint8Array", bytesOf),
-    clear: run("clear", Cached.invalidateTag(prefix)),
+    clear: run("clear", Cached.invalidate({ tag: prefix })),
     clearPrefix: (start) =>
-      run("clearPrefix", Effect.flatMap(list(start), (keys) => Effect.asVoid(Cached.removeMany(keys.map(place))))),
+      run("clearPrefix", Effect.flatMap(list(start), (keys) => Effect.asVoid(Cached.remove(keys.map(place))))),
     keys: run("keys", list()),
     size: run("size", Effect.map(list(), (keys) => keys.length))
   })

@@ -118,8 +118,8 @@ export const make = <E>(runtime: ManagedRuntime.ManagedRuntime<Caching, E>, opti
     has: (key) => run(Cached.has(place(key))),
     hasMany: (keys) => run(Effect.map(Cached.getMany(keys.map(place)), (found) => found.map(Option.isSome))),
     delete: (key) => run(Cached.remove(place(key))),
-    deleteMany: (keys) => run(Effect.map(Cached.removeMany(keys.map(place)), (removed) => removed > 0)),
-    clear: () => run(Cached.invalidateTag(tag())),
+    deleteMany: (keys) => run(Effect.map(Cached.remove(keys.map(place)), (removed) => removed > 0)),
+    clear: () => run(Cached.invalidate({ tag: tag() })),
     async *iterator(namespace) {
       for (const key of await run(list(namespace))) {
         const value = await self.get(key)

@@ -49,8 +49,8 @@ export const setMany = (entries: ReadonlyArray<Entry>, tag: string): Effect.Effe
   )
 
 export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreError, Caching> =>
-  Cached.scan(`${Glob.escape(prefix)}[:#]*`).pipe(
-    Stream.mapEffect((place) =>
+  Cached.entries(`${Glob.escape(prefix)}[:#]*`).pipe(
+    Stream.mapEffect(({ id: place }) =>
       place.startsWith(`${prefix}:`)
         ? Effect.succeed(place.slice(prefix.length + 1))
         : Effect.map(Cached.getOption(place), (item) =>

@@ -9,17 +9,17 @@ import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
+import { words } from "../internal/strategy/kinds.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
-import { checkFn } from "./checkCall.ts"
-import type { Seen } from "./combinator.ts"
+import { checkFn, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
-import type { OptionsFor } from "./functions.ts"
-import { invalidateMany } from "./invalidation.ts"
+import type { GivenStrategy, Infer, OptionsOf, Seen } from "./flat.ts"
+import { inTurns } from "./inTurns.ts"
+import { invalidate } from "./invalidation.ts"
 import type { Given, TimeoutError } from "./options.ts"
 import {
   type AnyKey,
@@ -140,59 +140,6 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
   throw mistake("Cached.setMany cannot set an element that is not a pair: pass a list of [key, value]")
 }
 
-/**
- * Removes the entries of several keys and returns how many of the keys had an entry.
- *
- * **When to use**
- *
- * Use for several known keys, if it matters how many of them had an entry.
- *
- * **Example** (Removing several entries)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.andThen(Cached.set("user:1", "Ada"), Cached.removeMany(["user:1", "user:2"]))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 1
- * ```
- *
- * @see `Cached.invalidateMany` for an invalidation without the count
- * @see `Cached.removeMatching` for keys that match a pattern
- * @category mutations
- * @since 0.1.0
- */
-export const removeMany = (keys: ListOf<AnyKey>): Effect.Effect<number, never, Caching> => {
-  requireList("Cached.removeMany", keys, "key")
-  return withCaching((caching, policy) => {
-    if (policy.disabled.has("remove")) return Effect.succeed(0)
-    const list = Array.from(keys)
-    const ids = new IdMap<string>(list.length)
-    const add = (key: AnyKey) => {
-      const id = idOf(key)
-      ids.set(id, id)
-    }
-    return inTurns(list, add, () => caching.perform(Operations.invalidate, ids.values()))
-  })
-}
-
-/** Converts each item of a copy of the list, such as a key to its id, for `use`. A long list yields to other fibers. */
-const inTurns = <A, B, C, E, R>(
-  items: Iterable<A>,
-  make: (item: A) => B,
-  use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
-): Effect.Effect<C, E, R> => {
-  // `slice` copies an array several times faster than `Array.from`, which calls the array's iterator.
-  const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
-  if (list.length <= chunk) {
-    const made: Array<B> = []
-    // Unlike `map`, the loop does not skip the holes of a sparse array, so they are refused like `undefined`.
-    for (const item of list) made.push(make(item))
-    return use(made)
-  }
-  return Effect.flatMap(Turns.map(list, make), use)
-}
-
 type Instance<C extends AnyClass> = InstanceType<C>
 
 /**
@@ -206,16 +153,6 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
   /** Loads the results for all payloads again, in one call. A key whose load fails keeps its stored value. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
-}
-
-interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfer<E | E2 | KE>, T> {
-  readonly lookup: (
-    keys: ReadonlyArray<K>
-  ) => Effect.Effect<
-    ReadonlyArray<Exit.Exit<NoInfer<A>, E>> | ReadonlyMap<K, Exit.Exit<NoInfer<A>, E>>,
-    E2,
-    R
-  >
 }
 
 /**
@@ -240,18 +177,16 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * ```ts
  * import { Effect, Exit, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * const calls: Array<ReadonlyArray<number>> = []
- * const users = Cached.many(User, {
- *   lookup: (keys) =>
- *     Effect.sync(() => {
- *       calls.push(keys.map(({ id }) => id))
- *       return keys.map(({ id }) => Exit.succeed(`user ${id}`))
- *     }),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const load = (keys: ReadonlyArray<User>) =>
+ *   Effect.sync(() => {
+ *     calls.push(keys.map(({ id }) => id))
+ *     return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+ *   })
+ * const users = Cached.many(User, load, { ttl: "1 hour" })
  * const program = Effect.andThen(users([{ id: 1 }, { id: 2 }]), users([{ id: 3 }, { id: 2 }, { id: 3 }]))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
  * calls // => [[1, 2], [3]]
@@ -263,9 +198,33 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  * @category constructors
  * @since 0.1.0
  */
-export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> = undefined>(
+export const many = <
+  C extends AnyClass,
+  E,
+  E2,
+  R,
+  S extends GivenStrategy = "ttl",
+  T extends Given<Instance<C>> = undefined
+>(
   keyClass: C,
-  options: ManyOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, E2, R, T>
+  lookup: (
+    keys: ReadonlyArray<Instance<C>>
+  ) => Effect.Effect<
+    | ReadonlyArray<Exit.Exit<Success<Instance<C>>, E>>
+    | ReadonlyMap<Instance<C>, Exit.Exit<Success<Instance<C>>, E>>,
+    E2,
+    R
+  >,
+  options:
+    & Infer<S, T>
+    & OptionsOf<
+      S,
+      Success<Instance<C>>,
+      KeyError<Instance<C>>,
+      NoInfer<E | E2 | KeyError<Instance<C>>>,
+      Instance<C>,
+      T
+    >
 ): CachedMany<
   Instance<C>,
   Input<C>,
@@ -273,8 +232,9 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
   E2,
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
-  checkFn("Cached.many", keyClass, options as never)
-  const readMany = Combine.callMany(options as never)
+  const name = checkFn("Cached.many", keyClass, lookup)
+  const strategy = strategyIn({ name, before: `Cached.many(${keyClass.keyName}, lookup`, words }, options as FnOptions)
+  const readMany = Combine.callMany({ lookup, options, strategy } as Combine.CheckedMany)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {
     requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
@@ -285,7 +245,7 @@ export const many = <C extends AnyClass, E, E2, R, T extends Given<Instance<C>> 
     key: keyOf,
     invalidate: (payloads: Iterable<unknown>) => {
       requireList(`The function of many "${keyClass.keyName}"`, payloads, "payload")
-      return inTurns(payloads, keyOf, invalidateMany)
+      return inTurns(payloads, keyOf, (keys) => invalidate(keys))
     },
     refresh: (payloads: Iterable<unknown>) => Combine.refreshing(call(payloads))
   }) as never

@@ -17,18 +17,9 @@ import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
-import type { Seen } from "./combinator.ts"
+import type { Seen } from "./flat.ts"
 import { type AnyReadOptions, readOptions } from "./options.ts"
-import {
-  type AnyKey,
-  checked,
-  type CodecsOf,
-  idOf,
-  tagsOf,
-  valueFor,
-  type ValueOf,
-  withCaching
-} from "./withCaching.ts"
+import { type AnyKey, checked, type CodecsOf, tagsOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
  * Gets a key's cached value without loading it. Returns `Option.none()` for an expired entry or a cached failure.
@@ -270,6 +261,8 @@ const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined =
  */
 export interface FoundEntry<A> extends Known {
   readonly value: A
+  /** The remaining lifetime. `Duration.infinity` if the entry never expires. */
+  readonly expiresIn: Duration.Duration
   /** Identifies the write that stored this value. Pass it to `Cached.set` as `ifUnchanged`. */
   readonly writeId: string
 }
@@ -279,7 +272,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if a value's age, tags or ETag matter. For a compare-and-set, pass `writeId` to {@link set} as `ifUnchanged`.
+ * Use if a value's age, remaining lifetime, tags or ETag matter. For a compare-and-set, pass `writeId` to {@link set}
+ * as `ifUnchanged`.
  *
  * **Example** (Comparing and setting)
  *
@@ -297,7 +291,6 @@ export interface FoundEntry<A> extends Known {
  * ```
  *
  * @see {@link getOption} for the value alone
- * @see {@link expiresIn} for the remaining lifetime alone
  * @category accessors
  * @since 0.1.0
  */
@@ -305,14 +298,18 @@ export const getEntry = <K extends AnyKey>(
   key: K
 ): Effect.Effect<Option.Option<FoundEntry<ValueOf<K>>>, never, CodecsOf<K> | Caching> =>
   withCaching((caching) =>
-    Effect.map(caching.perform(Operations.find, checked(key)), (found) => {
-      if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
-      return Option.some({
-        ...knownOf(found),
-        writeId: found.writeId!,
-        value: valueFor(caching, key, found.exit.value)
+    Effect.clockWith((clock) =>
+      Effect.map(caching.perform(Operations.find, checked(key)), (found) => {
+        if (found === undefined || Exit.isFailure(found.exit)) return Option.none()
+        const { createdAt, expiresAt } = found
+        return Option.some({
+          ...knownOf(found),
+          expiresIn: Duration.millis(expiresAt - Math.max(createdAt, clock.currentTimeMillisUnsafe())),
+          writeId: found.writeId!,
+          value: valueFor(caching, key, found.exit.value)
+        })
       })
-    })
+    )
   )
 
 /**
@@ -333,7 +330,7 @@ export const getEntry = <K extends AnyKey>(
  *   yield* Cached.set("answer", 42)
  *   yield* Cached.touch("answer", Infinity) // => true
  *   yield* Cached.touch("question", "1 hour") // => false
- *   return yield* Cached.expiresIn("answer")
+ *   return Option.map(yield* Cached.getEntry("answer"), ({ expiresIn }) => expiresIn)
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(Duration.infinity)
  * ```
  *
@@ -376,72 +373,4 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
       // A class whose values the serializer refuses, like one of streams in a format of tables, has none.
       (defect) => defect instanceof CacheConfigError ? Effect.succeed(false) : Effect.die(defect)
     )
-  )
-
-/**
- * Gets the remaining lifetime of an entry: `Option.none()` without an entry, `Duration.infinity` if it never expires.
- *
- * **When to use**
- *
- * Use if only the remaining lifetime is needed, such as for `Cache-Control: max-age`.
- *
- * **Example** (Reading the remaining lifetime)
- *
- * ```ts
- * import { Duration, Effect, Option } from "effect"
- * import { TestClock } from "effect/testing"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * await Effect.runPromise(Effect.gen(function*() {
- *   yield* Cached.set("answer", 42, { ttl: "1 hour" })
- *   yield* TestClock.adjust("20 minutes")
- *   return yield* Cached.expiresIn("answer")
- * }).pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => Option.some(Duration.minutes(40))
- * ```
- *
- * @see {@link getEntry} for the value with all its metadata
- * @category accessors
- * @since 0.1.0
- */
-export const expiresIn = <K extends AnyKey>(
-  key: K
-): Effect.Effect<Option.Option<Duration.Duration>, never, CodecsOf<K> | Caching> =>
-  withCaching((caching) =>
-    Effect.clockWith((clock) =>
-      Effect.map(
-        caching.perform(Operations.lookup, checked(key)),
-        Option.liftNullishOr((entry) =>
-          entry && Duration.millis(entry.expiresAt - Math.max(entry.createdAt, clock.currentTimeMillisUnsafe()))
-        )
-      )
-    )
-  )
-
-/**
- * Removes the entry of a key, and returns whether the key had one. In some stores, an expired entry also counts.
- *
- * **When to use**
- *
- * Use if it matters whether the key had an entry.
- *
- * **Example** (Removing an entry)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.andThen(Cached.set("answer", 42), Effect.all([Cached.remove("answer"), Cached.remove("answer")]))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [true, false]
- * ```
- *
- * @see `Cached.invalidate` for an invalidation that returns nothing
- * @see `Cached.removeMany` for several keys
- * @category mutations
- * @since 0.1.0
- */
-export const remove = (key: AnyKey): Effect.Effect<boolean, never, Caching> =>
-  withCaching((caching, policy) =>
-    policy.disabled.has("remove")
-      ? Effect.succeed(false)
-      : Effect.map(caching.perform(Operations.invalidate, [idOf(key)]), (removed) => removed > 0)
   )

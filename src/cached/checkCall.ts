@@ -1,7 +1,6 @@
 /** Checks the arguments of combinators and cached functions, and throws errors that name the call. */
 import * as Effect from "effect/Effect"
 import type * as CacheKey from "../CacheKey.ts"
-import { optionsOfClass } from "../internal/key/info.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
 import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
@@ -11,12 +10,19 @@ import {
   inCall,
   mistake,
   namesIn,
+  nearest,
   noOption,
   requireObject,
   unknownOf,
   within
 } from "../internal/options/options.ts"
-import { fallingBack, type Kind, strategiesWith } from "../internal/strategy/kind.ts"
+import {
+  type AnyOptions as StrategyOptions,
+  fallingBack,
+  type Kind,
+  strategiesWith
+} from "../internal/strategy/kind.ts"
+import { ofKind } from "../internal/strategy/make.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
 import type { Strategy } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
@@ -26,78 +32,76 @@ const checks: Checks<AnyReadOptions> = { ...readOptions, ...fallbackOptions }
 const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
-export interface CombinatorOptions extends AnyReadOptions {
-  readonly key: CacheKey.Any | string
+export interface CombinatorOptions extends AnyReadOptions, StrategyOptions {
   readonly strategy?: Strategy
 }
 
-export interface FnOptions extends AnyReadOptions {
-  readonly lookup: (key: never) => Effect.Effect<unknown, unknown, any>
-  readonly strategy: Strategy<any, any, any>
-}
-
-export interface StringFnOptions extends AnyReadOptions {
-  readonly lookup: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
-  readonly strategy: Strategy<any, any, any>
+export interface FnOptions extends AnyReadOptions, StrategyOptions {
+  readonly strategy?: string | Strategy<any, any, any>
 }
 
 /** Describes a combinator for its argument checks and error messages. */
 export interface Called {
   readonly name: string
+  /** The arguments of a call. */
   readonly example: string
   readonly known: ReadonlySet<string>
-  readonly homeOf: HomeOf
   /** The kind of the strategy, or `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
+  /** Whether the options may be left out. */
+  readonly isBare: boolean
 }
 
-/** Explains which function or strategy a misplaced option belongs to. Returns `undefined` for an unknown option. */
-type HomeOf = (option: string) => string | undefined
+const knownOf = (kind: Kind): ReadonlySet<string> =>
+  namesIn(kind.options, namesOfRead, kind.fallsBack ? namesOfFallback : [])
 
 export const calledOf = (kind: Kind): Called => ({
   name: `Cached.${kind.name}`,
-  example: `{ key: "answer"${kind.options.has("ttl") ? `, ttl: "1 hour"` : ""} }`,
-  known: new Set(["key", ...kind.options, ...namesOfRead, ...kind.fallsBack ? namesOfFallback : []]),
-  homeOf: homeBesideKinds,
-  kind
+  example: `"answer", { ttl: "1 hour" }`,
+  known: knownOf(kind),
+  kind,
+  isBare: kind.name === "untilInvalidated"
 })
 
 const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
 export const calledWithStrategy: Called = {
   name: "Cached.withStrategy",
-  example: `{ key: "answer", strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
-  known: namesIn(["key"], shared),
-  homeOf: homeBesideStrategy,
-  kind: undefined
+  example: `"answer", { strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
+  known: shared,
+  kind: undefined,
+  isBare: true
 }
 
 /** Returns the error if a combinator's options are invalid, else `undefined`. Throws if they are not an object. */
-export const mistakeIn = (called: Called, options: unknown): unknown => {
-  requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
+export const mistakeIn = (called: Called, key: unknown, options: unknown): unknown => {
+  requireForm(called.name, key, options, called.example)
   try {
-    checkOptions(called, options as CombinatorOptions)
+    checkOptions(called, key, options as CombinatorOptions)
     return undefined
   } catch (mistake) {
     return mistake
   }
 }
 
-export const checkOptions = ({ example, homeOf, kind, known, name }: Called, options: CombinatorOptions): void => {
-  requireObject(name, options, example)
+/** Throws unless the arguments are a key and options. An effect as the key shows that one of them is missing. */
+export const requireForm = (name: string, key: unknown, options: unknown, example: string): void =>
+  requireObject(name, Effect.isEffect(key) ? undefined : options, `${name}(${example})`)
+
+export const checkOptions = ({ kind, known, name }: Called, key: unknown, options: CombinatorOptions): void => {
   try {
-    refuseUnknown(options, known, homeOf)
-    refuseKey(options.key)
-    if (kind !== undefined) validate(kind, options as never)
+    refuseUnknown(options, known, (option) => homeInCombinator(option, kind))
+    refuseKey(key)
+    if (kind !== undefined) validate(kind, options)
     // `Cached.withStrategy` without a strategy uses the strategy of the layer.
     else if (options.strategy !== undefined) checkStrategy(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
-    throw inCall(withKey(name, options.key), thrown)
+    throw inCall(withKey(name, key), thrown)
   }
 }
 
-export const noStrategy = ({ key }: CombinatorOptions): unknown =>
+export const noStrategy = (key: unknown): unknown =>
   inCall(
     withKey(calledWithStrategy.name, key),
     mistake(
@@ -106,13 +110,13 @@ export const noStrategy = ({ key }: CombinatorOptions): unknown =>
     )
   )
 
-export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOptions): void => {
+export const checkLoad = ({ name }: Called, load: unknown, key: unknown): void => {
   if (Effect.isEffect(load)) return
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
 /** Throws if a combinator's key is invalid. No other check is needed if all other options are known to be valid. */
-export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
+export const checkKey = ({ name }: Called, key: unknown): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
 }
@@ -123,7 +127,7 @@ const refuseKey = (key: unknown): void => {
 }
 
 /** Adds the key to a call's name, so that error messages distinguish calls of the same combinator. */
-const withKey = (name: string, key: unknown): string => {
+export const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
@@ -132,66 +136,78 @@ const withKey = (name: string, key: unknown): string => {
   return name
 }
 
-const knownOfStringFn = shared
-const knownOfFn = namesIn(shared, ["lookup"])
-const knownOfNamedFn = namesIn(optionsOfClass, knownOfFn)
-// A resolver takes no `timeout`, because the error type of a request cannot include `LoadTimeout`.
-const knownOfResolver = namesIn(Array.from(shared).filter((name) => name !== "timeout"))
+/** A call of a function such as `Cached.fn`, for its argument checks and error messages. */
+export interface Call {
+  readonly name: string
+  /** The call before its options, such as `Cached.fn(User, lookup`. */
+  readonly before: string
+  /** The strategies that the function takes as words. */
+  readonly words: Words
+  /** Further options that the caller checks. */
+  readonly others?: ReadonlyArray<string>
+  /** Read options that the function does not take. */
+  readonly without?: ReadonlyArray<string>
+}
 
-/** Throws if the arguments of a function such as `Cached.fn` are invalid. `name` is the name of that function. */
-export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOptions): void => {
+type Words = { readonly [word: string]: Kind }
+
+/** Checks the options of a function, and returns its strategy. */
+export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, any> => {
+  const { before, name, others = [], without = [], words } = call
+  requireObject(name, options, `${before}, { ttl: "1 hour" })`)
+  return within(name, () => {
+    const { strategy = "ttl" } = options
+    const kind = typeof strategy === "string" ? wordIn(words, strategy) : undefined
+    const known = Array.from(namesIn(kind === undefined ? shared : knownOf(kind), others, ["strategy"]))
+      .filter((option) => !without.includes(option))
+    refuseUnknown(options, known, (option) => homeInFunction(option, call, strategy))
+    if (kind === undefined) checkStrategy(strategy as Strategy)
+    else validate(kind, options)
+    checkGiven(name, options, checks)
+    return kind === undefined ? strategy as Strategy : ofKind(kind, options)
+  })
+}
+
+const wordIn = (words: Words, word: string): Kind => {
+  if (Object.hasOwn(words, word)) return words[word]!
+  const names = Object.keys(words)
+  const near = nearest(word, names)
+  const hint = near === undefined ? "use" : `did you mean "${near}"? Use`
+  throw mistake(`there is no strategy "${word}": ${hint} one of ${names.join(", ")}, or a Strategy of your own`)
+}
+
+/** Returns the name of a call in messages. Throws if the arguments before the options are invalid. */
+export const checkFn = (name: string, keyClass: CacheKey.AnyClass, lookup: unknown): string => {
   const className: string | undefined = keyClass?.keyName
   if (typeof keyClass !== "function" || className === undefined) {
-    throw mistake(`${name} needs a key class: pass a class made with CacheKey.Class as its first argument`)
-  }
-  const call = `${name}(${className})`
-  checkShared(call, options, knownOfFn, "lookup, ")
-  checkLookup(call, options)
-}
-
-/** Like `checkFn`, for calls with a name as first argument. `define` checks the options of the key class later. */
-export const checkNamedFn = (call: string, options: FnOptions): void => {
-  checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
-  checkLookup(call, options)
-}
-
-export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
-  const call = "Cached.fn(() => key)"
-  if (typeof lookup !== "function") {
     throw mistake(
-      `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
-        "the options as its third"
+      `${name} needs a key class: pass a class made with CacheKey.Class as its first argument` +
+        (name === "Cached.fn" ? ", or a function that returns a string" : "")
     )
   }
-  checkShared(call, options, knownOfStringFn, "")
+  const call = `${name}(${className})`
+  checkLookup(call, lookup, className)
+  return call
 }
 
-const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
-  if (typeof options.lookup === "function") return
-  throw mistake(`${call} needs a lookup, a function from a key to an effect`)
+export const checkStringFn = (lookup: unknown): string => {
+  const call = "Cached.fn(() => key)"
+  checkLookup(call, lookup, "() => key")
+  return call
+}
+
+const checkLookup = (call: string, lookup: unknown, key: string): void => {
+  if (typeof lookup === "function") return
+  const name = call.slice(0, call.indexOf("("))
+  throw mistake(
+    `${call} needs a lookup, a function to an effect, before its options: pass ${name}(${key}, lookup, { ttl: "1 hour" })`
+  )
 }
 
 /** Returns the result of the user's key function. Throws if the result is not a string. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)
-}
-
-export const checkResolver = (options: AnyReadOptions): void =>
-  checkShared("Cached.resolver", options, knownOfResolver, "")
-
-const checkShared = (
-  call: string,
-  options: AnyReadOptions & { readonly strategy?: Strategy },
-  known: ReadonlySet<string>,
-  example: string
-): void => {
-  requireObject(call, options, `{ ${example}strategy: ${exampleOfStrategy} }`)
-  within(call, () => {
-    refuseUnknown(options, known, homeBesideStrategy)
-    checkStrategy(options.strategy)
-    checkGiven(call, options, checks)
-  })
 }
 
 export const effectOf = (
@@ -224,7 +240,11 @@ export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => 
   if (retryAfter !== undefined) toMillis(retryAfter, "retryAfter")
 }
 
-const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: HomeOf): void => {
+const refuseUnknown = (
+  options: object,
+  known: ReadonlySet<string> | ReadonlyArray<string>,
+  homeOf: (option: string) => string | undefined
+): void => {
   const unknown = unknownOf(options, known)
   if (unknown === undefined) return
   throw mistake(`there is ${noOption(unknown, known, homeOf(unknown))}`)
@@ -233,16 +253,19 @@ const refuseUnknown = (options: object, known: ReadonlySet<string>, homeOf: Home
 const ownersOf = (option: string): ReadonlyArray<string> =>
   namesOfFallback.includes(option) ? fallingBack : strategiesWith(option)
 
-function homeBesideKinds(option: string): string | undefined {
-  if (option === "lookup") return "it belongs to Cached.fn."
-  if (option === "strategy") return "it belongs to Cached.withStrategy and Cached.fn."
-  const owners = ownersOf(option).map((name) => `Cached.${name}`)
-  return owners.length === 0 ? undefined : `it belongs to ${owners.join(", ")}.`
+const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
+  if (option === "key") return "the key stands before the options."
+  if (option === "strategy") return "it belongs to Cached.withStrategy."
+  const owners = ownersOf(option)
+  if (owners.length === 0) return undefined
+  return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`
 }
 
-function homeBesideStrategy(option: string): string | undefined {
-  if (option === "key") return "the payload makes the key."
-  if (option === "lookup") return "it belongs to Cached.fn."
-  const [owner] = ownersOf(option)
-  return owner && `it belongs to the strategy, like strategy: Strategy.${owner}({ ${option}, … }).`
+const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
+  if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
+  const owners = ownersOf(option).filter((name) => name in words)
+  if (owners.length === 0) return undefined
+  return typeof strategy === "string"
+    ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.`
+    : "it belongs to the strategy."
 }

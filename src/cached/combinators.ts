@@ -2,29 +2,10 @@
  * The combinators. Each caches an effect under a key with one strategy.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import type { Any } from "../CacheKey.ts"
-import type { Caching } from "../Caching.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Kinds from "../internal/strategy/kinds.ts"
-import type { NoTag } from "../ports/strategy.ts"
-import type { Strategy } from "../Strategy.ts"
-import type {
-  CodecsOf,
-  Combinator,
-  ErrorOf,
-  FallbackFor,
-  Fits,
-  IfUnknown,
-  KeyFor,
-  ReadOptionsFor,
-  TagBeside,
-  ValueFor,
-  ValueOf
-} from "./combinator.ts"
+import type { BareCombinator, Combinator } from "./combinator.ts"
 import * as Combine from "./combine.ts"
-import type { Given, TagOf, TimeoutError } from "./options.ts"
 
 /**
  * Caches an effect: serves its value for `ttl`, then loads again.
@@ -45,7 +26,7 @@ import type { Given, TagOf, TimeoutError } from "./options.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let calls = 0
- * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+ * const slow = Effect.sync(() => ++calls).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.all([slow, slow, slow]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1]
  * ```
  *
@@ -65,11 +46,11 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * Use if the source is sometimes down or slow and an older value is better than none.
  *
- * **Gotchas**
+ * **Details**
  *
- * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. With `fallbackOn`, a
- * typed failure that it does not name is definitive: the caller gets the failure, and the old value is not used as a
- * fallback again until a load succeeds.
+ * `fallbackOn` names the failures that are outages, and an effect that can fail needs it. A typed failure that it does
+ * not name, such as a 404 for a deleted row, is definitive: the caller gets the failure, and the old value is not used
+ * as a fallback again until a load succeeds. `"all"` serves the stale value even then.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -80,7 +61,7 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * let up = true
  * const report = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
- *   Cached.softTtl({ key: "report", ttl: "10 minutes", softTtl: "7 minutes" })
+ *   Cached.softTtl("report", { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   yield* report
@@ -115,7 +96,7 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
  *
  * let loads = 0
  * const rate = Effect.sync(() => ++loads).pipe(
- *   Cached.refreshAhead({ key: "rate", ttl: "1 hour", refreshAfter: "10 minutes" })
+ *   Cached.refreshAhead("rate", { ttl: "1 hour", refreshAfter: "10 minutes" })
  * )
  * const program = Effect.all([rate, TestClock.adjust("10 minutes"), rate, TestClock.adjust("1 second"), rate])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, undefined, 1, undefined, 2]
@@ -146,7 +127,7 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  * let loads = 0
  * const report = Effect.sync(() => ++loads).pipe(
  *   Effect.delay("1 second"),
- *   Cached.probabilistic({ key: "report", ttl: "1 hour", beta: 2 })
+ *   Cached.probabilistic("report", { ttl: "1 hour", beta: 2 })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* Effect.raceFirst(report, Effect.andThen(TestClock.adjust("1 second"), Effect.never))
@@ -180,7 +161,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const session = Effect.sync(() => ++loads).pipe(Cached.sliding({ key: "session", idle: "30 minutes" }))
+ * const session = Effect.sync(() => ++loads).pipe(Cached.sliding("session", { idle: "30 minutes" }))
  * const readAfter = (minutes: number) => Effect.andThen(TestClock.adjust(`${minutes} minutes`), session)
  * const program = Effect.all([session, readAfter(20), readAfter(20), readAfter(30)])
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => [1, 1, 1, 2]
@@ -207,7 +188,7 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits({ key: "token", ttl: "1 hour", hits: 2 }))
+ * const token = Effect.sync(() => ++loads).pipe(Cached.maxHits("token", { ttl: "1 hour", hits: 2 }))
  * const program = Effect.all([token, token, token, token])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
@@ -226,8 +207,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive outages of the source. The number of loads stays the same. Without `fallbackOn`, every typed
- * failure counts as an outage, even a 404 for a deleted row.
+ * Use to survive outages of the source, which `fallbackOn` names as for {@link softTtl}. The number of loads stays the
+ * same.
  *
  * **Example** (Serving the last good value)
  *
@@ -237,7 +218,7 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * let up = true
  * const news = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
- *   Cached.failover({ key: "news", ttl: "1 day" })
+ *   Cached.failover("news", { ttl: "1 day", fallbackOn: "all" })
  * )
  * await Effect.runPromise(Effect.gen(function*() {
  *   const first = yield* news
@@ -266,7 +247,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated({ key: "config" }))
+ * const config = Effect.sync(() => ++loads).pipe(Cached.untilInvalidated("config"))
  * const program = Effect.all([config, config, Cached.invalidate("config"), config])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
@@ -276,16 +257,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  * @category combinators
  * @since 0.1.0
  */
-export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
-
-/** If the effect is known first, as in a pipe, the strategy must fit it. If not, the effect must fit the strategy. */
-interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
-  extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
-{
-  readonly strategy?:
-    | Strategy<OfStrategy, K extends string ? FailuresOfStrategy : ErrorOf<X>, NoInfer<K>>
-    | undefined
-}
+export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
 /**
  * Caches an effect with any `Strategy`, such as your own. Without the option `strategy`, it uses the layer's strategy.
@@ -308,7 +280,7 @@ interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, O
  *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
  * }
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy({ key: "count", strategy: twice }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.withStrategy("count", { strategy: twice }))
  * const program = Effect.all([count, count, count, count])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, 1, 2]
  * ```
@@ -317,58 +289,4 @@ interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, O
  * @category combinators
  * @since 0.1.0
  */
-export const withStrategy: {
-  <
-    K extends Any | string,
-    X,
-    Self,
-    Values,
-    Failures,
-    Causes,
-    T extends Given<KeyFor<K, X>> = undefined,
-    Tag extends string = never,
-    OfStrategy = unknown,
-    FailuresOfStrategy = unknown
-  >(
-    options: WithStrategyOptions<
-      K,
-      X,
-      Self,
-      IfUnknown<Self, Values, Effect.Success<Self>>,
-      IfUnknown<Self, Failures, Effect.Error<Self>>,
-      IfUnknown<Self, Causes, Effect.Error<Self>> | ErrorOf<X>,
-      T,
-      Tag,
-      IfUnknown<Self, OfStrategy, Effect.Success<Self>>,
-      IfUnknown<Self, FailuresOfStrategy, Effect.Error<Self>>
-    >
-  ): <A, E, R>(
-    self:
-      & Effect.Effect<A, E, R>
-      & Fits<Self, X, E, Values, Failures, Causes, Tag>
-      & IfUnknown<Self, Effect.Effect<OfStrategy, IfUnknown<X, FailuresOfStrategy, unknown>, unknown>, unknown>
-  ) => Effect.Effect<
-    ValueFor<X, A>,
-    E | ErrorOf<X> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
-  >
-  <A extends ValueOf<X>, E, R, K extends Any | string, X, Loaded, T extends Given<KeyFor<K, X>> = undefined>(
-    self: Effect.Effect<A, E, R> & Effect.Effect<Loaded, unknown, unknown>,
-    options: WithStrategyOptions<
-      K,
-      X,
-      unknown,
-      NoInfer<A>,
-      NoInfer<E>,
-      NoInfer<E | ErrorOf<X>>,
-      T,
-      TagOf<NoInfer<E> | ErrorOf<X>> | NoTag<TagOf<NoInfer<E> | ErrorOf<X>>>,
-      NoInfer<Loaded>,
-      NoInfer<E>
-    >
-  ): Effect.Effect<
-    ValueFor<X, A>,
-    E | ErrorOf<X> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | CodecsOf<X> | Caching
-  >
-} = Combine.withStrategy
+export const withStrategy: BareCombinator<undefined> = Combine.withStrategy

@@ -24,10 +24,8 @@ import {
   checkOptions,
   type CombinatorOptions,
   effectOf,
-  type FnOptions,
   mistakeIn,
-  noStrategy,
-  type StringFnOptions
+  noStrategy
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
@@ -229,36 +227,46 @@ class Times {
 /** The most recent `Times`, which consecutive entries with the same lifetime share. */
 let lastTimes: Times | undefined
 
+const none: AnyOptions = {}
+
 /**
  * Makes a combinator. A load dies if its options are invalid. The first calls already check them, so that the stack of
  * the error shows the call. Later calls leave the check to the load, because checks for every read would slow hits.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
+  const { isBare } = called
   let unchecked = checkedCalls
-  const makeChecked = (first: unknown, second: unknown): unknown => {
+  const isDataFirst = (first: unknown, third: unknown): boolean =>
+    third !== undefined || (isBare && Effect.isEffect(first))
+  const makeChecked = (first: unknown, second: unknown, third: unknown): unknown => {
     unchecked--
-    const options = (second ?? first) as AnyOptions
-    const mistake = mistakeIn(called, options)
+    const isFirst = isDataFirst(first, third)
+    const key = isFirst ? second : first
+    const options = ((isFirst ? third : second) ?? (isBare && none)) as AnyOptions
+    const mistake = mistakeIn(called, key, options)
+    const { copy, ttl } = options
     const of = (load: unknown) => {
-      const effect = new CachedEffect(traitsIn(options), load, options, options)
+      const effect = new CachedEffect(traitsIn(options), load, options, { copy, key, ttl })
       // If the check has found a mistake, a load of this effect dies with that mistake.
-      return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
-        value: () => {
+      return mistake === undefined ? effect : Object.assign(effect, {
+        validate: () => {
           throw mistake
         }
       })
     }
-    return second === undefined ? of : of(first)
+    return isFirst ? of(first) : of
   }
   // Does not use `arguments`: capturing it for the inner function would take longer than an entire hit.
-  return ((first: AnyOptions, second?: AnyOptions): unknown => {
-    if (unchecked > 0) return makeChecked(first, second)
-    if (second !== undefined) {
-      const { copy, key, ttl } = second
-      return new CachedEffect(traitsIn(second), first, second, { copy, key, ttl })
+  return ((first: unknown, second: unknown, third?: AnyOptions): unknown => {
+    if (unchecked > 0) return makeChecked(first, second, third)
+    if (isDataFirst(first, third)) {
+      const options = third ?? none
+      const { copy, ttl } = options
+      return new CachedEffect(traitsIn(options), first, options, { copy, key: second, ttl })
     }
-    const { copy, key, ttl } = first
-    return (self: unknown) => new CachedEffect(traitsIn(first), self, first, { copy, key, ttl })
+    const options = second as AnyOptions ?? none
+    const { copy, ttl } = options
+    return (self: unknown) => new CachedEffect(traitsIn(options), self, options, { copy, key: first, ttl })
   }) as never
 }
 
@@ -287,24 +295,24 @@ const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any
 const checkerOf = (called: Called): Traits["validate"] => {
   // The last valid durations. Most misses repeat the previous durations, and then only the key has to be checked.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
-  return ({ options, source, traits }) => {
+  return ({ key, options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
     const { ttl } = options
     const beside = traits.beside && options[traits.beside]
-    if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, options)
+    if (isPlain && right !== undefined && right.ttl === ttl && right.beside === beside) checkKey(called, key)
     else {
-      checkOptions(called, options)
+      checkOptions(called, key, options)
       if (isPlain) right = { ttl, beside }
     }
-    checkLoad(called, source, options)
+    checkLoad(called, source, key)
     return !isPlain
   }
 }
 
-/** Whether the key and the durations are the only options. `false` for class instances, which may have getters. */
+/** Whether the durations are the only options. `false` for class instances, which may have getters. */
 const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): boolean => {
   if (Object.getPrototypeOf(options) !== Object.prototype) return false
-  for (const name in options) if (name !== "key" && name !== "ttl" && name !== beside) return false
+  for (const name in options) if (name !== "ttl" && name !== beside) return false
   return true
 }
 
@@ -330,9 +338,9 @@ interface AnyStrategy extends Strategy<any, any, any> {
   readonly [servesFresh]?: boolean
 }
 
-const validateGiven: Traits["validate"] = ({ options, source }) => {
-  checkOptions(calledWithStrategy, options)
-  checkLoad(calledWithStrategy, source, options)
+const validateGiven: Traits["validate"] = ({ key, options, source }) => {
+  checkOptions(calledWithStrategy, key, options)
+  checkLoad(calledWithStrategy, source, key)
   return true
 }
 
@@ -345,19 +353,19 @@ const ofLayer = (cache: Cache, self: OfLayer): CachedEffect => {
   const { strategy } = cacheOfKey(cache, key)
   if (strategy === undefined) {
     // Reports a misplaced strategy option first, because that mistake explains why there is no strategy.
-    checkOptions(calledWithStrategy, options)
-    throw noStrategy(options)
+    checkOptions(calledWithStrategy, key, options)
+    throw noStrategy(key)
   }
   return last?.strategy === strategy
     ? last
-    : self.last = new CachedEffect(traitsIn({ key, strategy }), source, { ...options, strategy }, self)
+    : self.last = new CachedEffect(traitsIn({ strategy }), source, { ...options, strategy }, self)
 }
 
 const traitsOfNone = traitsOf(undefined, { load: sourceOf, validate: validateGiven, ofLayer })
 
 const traitsOfStrategies = new WeakMap<object, Traits>()
 
-const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
+const traitsIn = ({ strategy }: Pick<CombinatorOptions, "strategy">): Traits => {
   if (strategy === undefined) return traitsOfNone
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
@@ -371,33 +379,32 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** Returns a function from a key to the cached effect. Only a load calls `lookup`. */
-export const callsOf = (
-  options: FnOptions,
-  captured?: Captured
-): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
-  const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(keyForLoad(key) as never)))
-  const traits = traitsOf(options.strategy, { load, validate: unchecked, captured })
-  const { copy } = options
-  return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
+/** The arguments of a function such as `Cached.fn`, which have been checked. */
+export interface Checked {
+  readonly lookup: (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, any>
+  readonly options: AnyReadOptions
+  readonly strategy: Strategy<any, any, any>
 }
 
-/** Like `callsOf`, for string keys. The arguments of `lookup` are passed too, because the key does not contain them. */
-export const callsByString = (
-  options: StringFnOptions,
-  captured?: Captured
-): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
+type CallOf = (key: CacheKey.Any | string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
+
+/**
+ * Returns a function from a key to the cached effect. Only a load calls `lookup`: with the key or, if that is a string,
+ * with the arguments.
+ */
+export const callsOf = ({ lookup, options, strategy }: Checked, captured?: Captured): CallOf => {
   const load = ({ key, source }: CachedEffect) =>
-    Effect.suspend(() => effectOf(key, options.lookup(...source as ReadonlyArray<unknown>)))
-  const traits = traitsOf(options.strategy, { load, validate: unchecked, captured })
+    Effect.suspend(() => {
+      const args = typeof key === "string" ? source as ReadonlyArray<unknown> : [keyForLoad(key)]
+      return effectOf(key, lookup(...args as ReadonlyArray<never>))
+    })
+  const traits = traitsOf(strategy, { load, validate: unchecked, captured })
   const { copy } = options
   return (key, args) => new CachedEffect(traits, args, options, { copy, key }) as never
 }
 
-/** The options of `Cached.many` and `Cached.resolver`, without the users' types. */
-export interface ManyOptions extends AnyReadOptions {
-  readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
-  readonly strategy: Strategy<any, any, any>
+/** The same for `Cached.many` and `Cached.resolver`. */
+export interface CheckedMany extends Checked {
   /** Whether each key has its own reader. If so, the failure of a key's load reaches only that reader. */
   readonly isPerKey?: boolean | undefined
 }
@@ -409,10 +416,12 @@ export const markMany = (call: object): void => void manies.add(call)
 export const isMany = (call: object): boolean => manies.has(call)
 
 /** Returns a function that reads many keys and loads the missing ones together, as a batch. */
-export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
+export const callMany = (
+  { isPerKey = false, lookup, options, strategy }: CheckedMany
+): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const load = ({ batch }: CachedEffect) => batch!.load
-  const traits = traitsOf(options.strategy, { load, validate: unchecked })
-  const { copy, isPerKey = false } = options
+  const traits = traitsOf(strategy, { load, validate: unchecked })
+  const { copy } = options
   const make = (key: unknown) => new CachedEffect(traits, undefined, options, { copy, key })
   const template = make(undefined) as unknown as Request
   const requestOf = (key: unknown, batch: Batch) => {
@@ -423,7 +432,7 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
   const loadAll: LoadAll = (keys) =>
     effectOf(
       keys[0] as CacheKey.Any,
-      options.lookup((keys as ReadonlyArray<Key>).map(keyForLoad) as never)
+      lookup((keys as ReadonlyArray<Key>).map(keyForLoad) as never)
     ) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>

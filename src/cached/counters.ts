@@ -19,7 +19,7 @@ import { globOf } from "./targets.ts"
 import { streamWithCaching, withCaching } from "./withCaching.ts"
 
 /**
- * Options for `Cached.increment`.
+ * Options for `increment` of `Cached.counter`.
  * @category options
  * @since 0.1.0
  */
@@ -30,50 +30,27 @@ export interface IncrementOptions {
   readonly ttl?: Ttl.Input | undefined
 }
 
-/**
- * Adds to a counter, which starts at 0, and returns the sum. The step is atomic across all processes that share the
- * store. Fails with a `StoreError` if the store fails. If the sum is not a safe integer, fails with reason `OutOfRange`
- * and leaves the counter unchanged.
- *
- * **When to use**
- *
- * Use for a number to which many fibers or processes add: visits, attempts, votes.
- *
- * **Example** (Counting visits)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.all([Cached.increment("visits"), Cached.increment("visits", { by: 10, ttl: "1 day" })])
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 11]
- * ```
- *
- * @see {@link counter} for the other operations on a counter
- * @see `Cached.update` for values other than numbers
- * @category mutations
- * @since 0.1.0
- */
-export const increment = (name: string, options?: IncrementOptions): Effect.Effect<number, StoreError, Caching> =>
+const increment = (name: string, options?: IncrementOptions): Effect.Effect<number, StoreError, Caching> =>
   withCaching((caching) => {
-    checkName("Cached.increment", name)
-    requireObject("Cached.increment", options ?? {}, `an object, like { by: 5, ttl: "1 day" }`)
-    checkOptions<IncrementOptions>("Cached.increment", options ?? {}, incrementOptions)
+    requireObject(callOf, options ?? {}, `an object, like { by: 5, ttl: "1 day" }`)
+    checkOptions<IncrementOptions>(callOf, options ?? {}, incrementOptions)
     const { by = incrementBy, ttl } = options ?? {}
     return caching.perform(
       Operations.increment,
       name,
       by,
-      ttl === undefined ? Infinity : toMillis(ttl, "ttl of Cached.increment")
+      ttl === undefined ? Infinity : toMillis(ttl, `ttl of ${callOf}`)
     )
   })
+
+const callOf = "increment of Cached.counter"
 
 const incrementOptions: Checks<IncrementOptions> = {
   by: optional((by) => {
     if (Number.isSafeInteger(by)) return
-    throw mistake(`Cached.increment cannot add ${typeof by === "number" ? by : kindOf(by)}: pass a safe integer as by`)
+    throw mistake(`${callOf} cannot add ${typeof by === "number" ? by : kindOf(by)}: pass a safe integer as by`)
   }),
-  ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.increment"))
+  ttl: optional((ttl) => void toMillis(ttl, `ttl of ${callOf}`))
 }
 
 const checkName = (of: string, name: string): void => {
@@ -89,7 +66,10 @@ export interface CachedCounter {
   readonly name: string
   /** Gets the value of the counter, or 0 if the counter does not exist. */
   readonly get: Effect.Effect<number, StoreError, Caching>
-  /** Adds to the counter, like {@link increment}. */
+  /**
+   * Adds to the counter, which starts at 0, and returns the sum. If the sum is not a safe integer, fails with reason
+   * `OutOfRange` and leaves the counter unchanged.
+   */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
   /** Gives the counter a new lifetime from now on, and returns whether it existed. A `ttl` of 0 or less removes it. */
   readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
@@ -100,12 +80,12 @@ export interface CachedCounter {
 }
 
 /**
- * Makes a handle to a named counter. Each operation is one atomic step and ignores `CachePolicy`. The first increment
- * creates the counter.
+ * Makes a handle to a named counter. Each operation is one atomic step across all processes that share the store, and
+ * ignores `CachePolicy`. The first increment creates the counter.
  *
  * **When to use**
  *
- * Use if a program not only increments a counter but also reads or removes it, or changes its lifetime.
+ * Use for a number to which many fibers or processes add: visits, attempts, votes.
  *
  * **Example** (Limiting requests by the minute)
  *
@@ -125,7 +105,7 @@ export interface CachedCounter {
  * ```
  *
  * @see {@link counters} for listing counters
- * @see {@link increment} for a single addition
+ * @see `Cached.update` for values other than numbers
  * @category constructors
  * @since 0.1.0
  */
@@ -165,8 +145,8 @@ export const counter = (name: string): CachedCounter => {
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * await Effect.runPromise(Effect.gen(function*() {
- *   yield* Cached.increment("visits:home", { by: 2 })
- *   yield* Cached.increment("logins")
+ *   yield* Cached.counter("visits:home").increment({ by: 2 })
+ *   yield* Cached.counter("logins").increment()
  *   return yield* Stream.runCollect(Cached.counters("visits:*"))
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => [{ name: "visits:home", value: 2, expiresAt: Infinity }]
  * ```

@@ -49,14 +49,12 @@ export interface Previous<A> {
  *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Log extends CacheKey.Class<Log>()("Log", { success: Schema.Array(Schema.String) }) {}
- * const log = Cached.fn(Log, {
- *   lookup: () => Effect.map(Cached.previous(Log), (previous) =>
- *     Option.match(previous, { onNone: () => ["first"], onSome: ({ value }) => [...value, "more"] })),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const more = Effect.map(Cached.previous(Log), (previous) =>
+ *   Option.match(previous, { onNone: () => ["first"], onSome: ({ value }) => [...value, "more"] }))
+ * const log = Cached.fn(Log, () => more, { ttl: "1 hour" })
  * const program = Effect.andThen(log(), log.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["first", "more"]
  * ```
@@ -114,20 +112,18 @@ const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
  *
  * ```ts
  * import { Effect, Option, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Page extends CacheKey.Class<Page>()("Page", { success: Schema.String }) {}
  * const origin = (etag?: string) => etag === "v1" ? { status: 304, body: "" } : { status: 200, body: "Hello" }
- * const page = Cached.fn(Page, {
- *   lookup: Effect.fnUntraced(function*() {
- *     const previous = Option.getOrUndefined(yield* Cached.previous(Page))
- *     const { body, status } = origin(previous?.etag)
- *     if (status === 304) return yield* Cached.notModified
- *     yield* Cached.annotate({ etag: "v1" })
- *     return body
- *   }),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
+ * const load = Effect.gen(function*() {
+ *   const previous = Option.getOrUndefined(yield* Cached.previous(Page))
+ *   const { body, status } = origin(previous?.etag)
+ *   if (status === 304) return yield* Cached.notModified
+ *   yield* Cached.annotate({ etag: "v1" })
+ *   return body
  * })
+ * const page = Cached.fn(Page, () => load, { ttl: "1 hour" })
  * const program = Effect.andThen(page(), page.refresh())
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => "Hello"
  * ```
@@ -218,9 +214,9 @@ export interface Annotations {
  * let loads = 0
  * const team = Effect.sync(() => ++loads).pipe(
  *   Effect.tap(Cached.annotate({ tags: ["user:1", "user:2"], ttl: "1 minute" })),
- *   Cached.ttl({ key: "team", ttl: "1 hour" })
+ *   Cached.ttl("team", { ttl: "1 hour" })
  * )
- * const program = Effect.all([team, team, Cached.invalidateTag("user:2"), team])
+ * const program = Effect.all([team, team, Cached.invalidate({ tag: "user:2" }), team])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1, undefined, 2]
  * ```
  *
@@ -258,7 +254,7 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const page = Cached.annotate({ ttl: "10 seconds" }).pipe(Effect.as("page"))
- * const program = Effect.andThen(page, Cached.annotated).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }))
+ * const program = Effect.andThen(page, Cached.annotated).pipe(Cached.ttl("page", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { ttl: "10 seconds" }
  * ```
  *

@@ -18,7 +18,7 @@ import { Current } from "../internal/engine/request/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import { placeOf } from "../internal/engine/telemetry/log.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
-import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
+import { checkOptions, type Checks, optional, refuseUnless } from "../internal/options/options.ts"
 import * as EventBuffer from "./eventBuffer.ts"
 
 /** Offers items to queues that drop their oldest item when they are full, and counts those. */
@@ -61,36 +61,6 @@ const streamOf = <A>(
     )
   }))
 
-/**
- * A stream of a cache's events, beginning when the stream starts to run. Reads never wait for a subscriber: each
- * subscriber has a buffer of at most 1024 events. A slow one loses the oldest, and gets an event `Lost` in their place.
- *
- * **When to use**
- *
- * Use for tools and metrics that need each event.
- *
- * **Example** (Collecting three events)
- *
- * ```ts
- * import { Effect, Fiber, Stream } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * await Effect.runPromise(Effect.gen(function*() {
- *   const events = yield* Cached.events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
- *   yield* Effect.all([answer, answer])
- *   return (yield* Fiber.join(events)).map(({ _tag }) => _tag)
- * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
- * ```
- *
- * @see `Cached.stats` for totals
- * @see {@link detect} for the reads of one effect
- * @see {@link eventsWith} for events that include the values
- * @category subscriptions
- * @since 0.1.0
- */
-export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event) => event)
-
 const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
   Hit: true,
   Miss: true,
@@ -114,85 +84,88 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
 }
 
 /**
- * Like {@link events}, but only events of the given kinds. Hits cost nothing more unless `"Hit"` is among the kinds.
+ * Options for {@link detect}.
+ * @category options
+ * @since 0.1.0
+ */
+export interface DetectOptions {
+  /** Includes the result of each read, as `exit`. @default `false` */
+  readonly values?: boolean | undefined
+}
+
+/**
+ * Options for {@link events}.
+ * @category options
+ * @since 0.1.0
+ */
+export interface EventsOptions<Kind extends CacheEvent["_tag"], Values extends boolean> {
+  /** The kinds of events. Hits cost nothing more unless `"Hit"` is among them. @default all kinds */
+  readonly of?: ReadonlyArray<Kind> | undefined
+  /** Includes the value that was served, loaded, set or evicted, as `exit`. @default `false` */
+  readonly values?: Values | undefined
+}
+
+const checksOfValues: Checks<DetectOptions> = {
+  values: optional((values, of) => refuseUnless(typeof values === "boolean", `values of ${of} must be true or false`))
+}
+
+const checksOfEvents: Checks<EventsOptions<CacheEvent["_tag"], boolean>> = {
+  ...checksOfValues,
+  of: optional((wanted) => {
+    refuseUnless(
+      Array.isArray(wanted) && wanted.length > 0,
+      "Cached.events needs kinds of events in `of`, like [\"Load\", \"Stale\"]"
+    )
+    for (const kind of wanted) {
+      refuseUnless(
+        Object.hasOwn(kinds, kind),
+        `There is no event "${String(kind)}": pass ${Object.keys(kinds).join(", ")} to Cached.events`
+      )
+    }
+  })
+}
+
+/**
+ * A stream of a cache's events, beginning when the stream starts to run. Reads never wait for a subscriber: each
+ * subscriber has a buffer of at most 1024 events. A slow one loses the oldest, and gets an event `Lost` in their place.
  *
  * **When to use**
  *
- * Use for a subscriber that needs only rare events, such as loads or failures of the store.
+ * Use for tools and metrics that need each event, or with `of` for those that need only rare ones, such as loads or
+ * failures of the store.
  *
- * **Example** (Watching why entries leave memory)
+ * **Gotchas**
+ *
+ * With `values: true`, `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are the cached ones, not
+ * copies: do not modify them, and do not print them if they contain secrets. The events in a subscriber's buffer keep
+ * their values in memory.
+ *
+ * **Example** (Collecting three events)
  *
  * ```ts
  * import { Effect, Fiber, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
- *   const first = yield* Cached.eventsOf(["Removed"]).pipe(
- *     Stream.map(({ cause, id }) => `${id}: ${cause}`),
- *     Stream.take(2),
+ *   const events = yield* Cached.events().pipe(
+ *     Stream.take(3),
  *     Stream.runCollect,
  *     Effect.forkChild({ startImmediately: true })
  *   )
- *   yield* Cached.set("a", 1)
- *   yield* Cached.set("a", 2)
- *   yield* Cached.invalidate("a")
- *   return yield* Fiber.join(first)
- * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["a: replaced", "a: invalidated"]
+ *   yield* Effect.all([answer, answer])
+ *   return (yield* Fiber.join(events)).map(({ _tag }) => _tag)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["Miss", "Load", "Hit"]
  * ```
  *
- * @see {@link events} for all events
- * @category subscriptions
- * @since 0.1.0
- */
-export const eventsOf = <const Kind extends CacheEvent["_tag"]>(
-  wanted: ReadonlyArray<Kind>
-): Stream.Stream<Extract<CacheEvent, { readonly _tag: Kind }>, never, Caching> => {
-  if (!Array.isArray(wanted) || wanted.length === 0) {
-    throw mistake("Cached.eventsOf needs the kinds of events, like [\"Load\", \"Stale\"]")
-  }
-  for (const kind of wanted) {
-    if (!Object.hasOwn(kinds, kind)) {
-      throw mistake(`There is no event "${String(kind)}": pass ${Object.keys(kinds).join(", ")} to Cached.eventsOf`)
-    }
-  }
-  return streamOf((event) => event as Extract<CacheEvent, { readonly _tag: Kind }>, new Set(wanted))
-}
-
-/**
- * Options for `Cached.detectWith` and `Cached.eventsWith`.
- * @category options
- * @since 0.1.0
- */
-export interface ValueOptions {
-  /** Includes the value that was served, loaded, set or evicted, as `exit`. */
-  readonly values: true
-}
-
-const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
-  requireObject(`Cached.${of}With`, options, "{ values: true }")
-  refuseUnknown(`Cached.${of}With`, options, ["values"])
-  if (options.values === true) return
-  throw mistake(`values of Cached.${of}With must be true: without values use Cached.${of}`)
-}
-
-/**
- * Like {@link events}, but with the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
- * the cached ones, not copies: do not modify them, and do not print them if they contain secrets. The events in a
- * subscriber's buffer keep their values in memory.
- *
- * **When to use**
- *
- * Use for a subscriber that needs the values, such as a mirror of the cache or a test.
- *
- * **Example** (Watching what is stored by hand)
+ * **Example** (Watching what is stored by hand, with its values)
  *
  * ```ts
  * import { Effect, Exit, Fiber, Option, Stream } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * await Effect.runPromise(Effect.gen(function*() {
- *   const first = yield* Cached.eventsWith({ values: true }).pipe(
- *     Stream.filter((event) => event._tag === "Set"),
+ *   const first = yield* Cached.events({ of: ["Set"], values: true }).pipe(
  *     Stream.map(({ exit, id }) => [id, exit] as const),
  *     Stream.runHead,
  *     Effect.forkChild({ startImmediately: true })
@@ -202,13 +175,26 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => Option.some(["user:1", Exit.succeed("Ada")])
  * ```
  *
- * @see {@link events} for events without values, which retain nothing
+ * @see `Cached.stats` for totals
+ * @see {@link detect} for the reads of one effect
  * @category subscriptions
  * @since 0.1.0
  */
-export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, never, Caching> => {
-  checkValues("events", options)
-  return streamOf((event, exit) => exit === undefined ? event as ValueEvent : { ...event, exit } as ValueEvent)
+export const events = <
+  const Kind extends CacheEvent["_tag"] = CacheEvent["_tag"],
+  const Values extends boolean = false
+>(
+  options: EventsOptions<Kind, Values> = {}
+): Stream.Stream<
+  Extract<Values extends true ? ValueEvent : CacheEvent, { readonly _tag: Kind }>,
+  never,
+  Caching
+> => {
+  checkOptions("Cached.events", options, checksOfEvents as Checks<EventsOptions<Kind, Values>>)
+  const toItem = options.values === true
+    ? (event: CacheEvent, exit: unknown) => exit === undefined ? event : { ...event, exit }
+    : (event: CacheEvent) => event
+  return streamOf(toItem as never, options.of && new Set(options.of))
 }
 
 /**
@@ -322,67 +308,46 @@ const awaited = <E, R>(given: Effect.Effect<void, E, R>): Effect.Effect<void, E,
  * of `detect`. Excludes reads that are interrupted, exceed their `timeout` or bypass the cache (`CachePolicy.bypass`),
  * and reads that never load (`getOption`).
  *
+ * With `values: true`, each read has its result as `exit`: the cached value, even if the reader gets a copy.
+ *
  * **Example** (Seeing where values came from)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * await Effect.runPromise(Effect.gen(function*() {
- *   const [, first] = yield* Cached.detect(answer)
- *   const [, second] = yield* Cached.detect(answer)
- *   return [...first, ...second].map(({ key, source }) => `${key}: ${source}`)
- * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["answer: load", "answer: memory"]
- * ```
- *
- * @see {@link detectWith} for the values that the reads returned
- * @see {@link events} for all reads of the cache
- * @category combinators
- * @since 0.1.0
- */
-export const detect = <A, E, R>(
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
-
-/**
- * Like {@link detect}, but with the result of each read as `exit`: the cached value, even if the reader gets a copy.
- *
- * **When to use**
- *
- * Use if the values that the reads returned also matter, such as in a test.
- *
- * **Example** (Seeing what was served)
  *
  * ```ts
  * import { Effect, Exit } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.gen(function*() {
- *   const [, [read]] = yield* answer.pipe(Cached.detectWith({ values: true }))
- *   return read?.exit
- * }).pipe(Effect.provide(CacheLayer.memory()))) // => Exit.succeed(42)
+ *   const [, first] = yield* Cached.detect(answer)
+ *   const [, [second]] = yield* answer.pipe(Cached.detect({ values: true }))
+ *   return [first.map(({ key, source }) => `${key}: ${source}`), second?.source, second?.exit]
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["answer: load"], "memory", Exit.succeed(42)]
  * ```
  *
- * @see {@link detect} for reads without their values
+ * @see {@link events} for all reads of the cache
  * @category combinators
  * @since 0.1.0
  */
-export const detectWith: {
-  (
-    options: ValueOptions
-  ): <A, E, R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<readonly [result: A, reads: ReadonlyArray<DetectedValue>], E, R>
-  <A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    options: ValueOptions
-  ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<DetectedValue>], E, R>
-} = dual(2, (self: Effect.Effect<unknown, unknown, unknown>, options: ValueOptions) => {
-  checkValues("detect", options)
-  return detecting(self, true)
-})
+export const detect: <
+  Self extends Effect.Effect<any, any, any> | DetectOptions,
+  const Options extends DetectOptions = {}
+>(
+  // One signature, because a pipe infers nothing from several.
+  self: Self,
+  options?: Options
+) => [Self] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<Reported<A, Options>, E, R>
+  : <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Reported<A, Self>, E, R> = dual(
+    (args) => Effect.isEffect(args[0]),
+    (self: Effect.Effect<unknown, unknown, unknown>, options: DetectOptions = {}): never => {
+      checkOptions("Cached.detect", options, checksOfValues)
+      return detecting(self, options.values === true) as never
+    }
+  )
+
+type Reported<A, Options> = readonly [
+  result: A,
+  reads: ReadonlyArray<Options extends { readonly values: true } ? DetectedValue : Detected>
+]
 
 const detecting = <A, E, R>(
   self: Effect.Effect<A, E, R>,

@@ -3,206 +3,93 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Key from "../CacheKey.ts"
-import {
-  type AnyClass,
-  type Arguments,
-  codeOf,
-  type Error as KeyError,
-  type Input,
-  type Services,
-  type Success
-} from "../CacheKey.ts"
+import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { provided } from "../internal/engine/request/context.ts"
-import { define } from "../internal/key/define.ts"
-import type { NoTag } from "../ports/strategy.ts"
-import type { Strategy } from "../Strategy.ts"
-import {
-  checkFn,
-  checkNamedFn,
-  checkStringFn,
-  type FnOptions as AnyFnOptions,
-  type StringFnOptions,
-  stringKey
-} from "./checkCall.ts"
-import type { Seen } from "./combinator.ts"
+import { words } from "../internal/strategy/kinds.ts"
+import { checkFn, checkStringFn, type FnOptions, strategyIn, stringKey } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
+import type { GivenStrategy, Infer, OptionsOf } from "./flat.ts"
 import { invalidate } from "./invalidation.ts"
-import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError } from "./options.ts"
+import type { Given, TimeoutError } from "./options.ts"
 
 /**
- * A cached function of one payload, made by {@link fn} or {@link recursive}.
+ * A cached function, made by {@link fn} or {@link recursive}. `K` is the type of its keys.
  * @category models
  * @since 0.1.0
  */
-export interface CachedFn<K extends Key.Any, In, E, R> {
-  (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
-  readonly key: (...payload: Arguments<In>) => K
-  readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
-  /** Loads the result again, as under `CachePolicy.refresh`. If the load fails, the stored value stays. */
-  readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
-}
-
-type Instance<C extends AnyClass> = InstanceType<C>
-
-/** `KE` is the failure type that the key of a cached function declares; `E`, the failure type of its load. @internal */
-export interface OptionsFor<K, A, KE, E, T>
-  extends FallbackOptions<E | TimeoutError<T>, TagOf<E> | NoTag<TagOf<E>>>, Timeout<T, K>, ReadOptions<A, KE, K>
-{
-  readonly strategy: Strategy<A, KE, K>
-}
-
-/** Only `lookup` determines the failure type `E` of a load. Functions among the other options receive such failures. */
-interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
-  readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
-}
-
-interface RecursiveOptions<C extends AnyClass, K, A, KE, E, R, T>
-  extends OptionsFor<K, A, KE, Exclude<NoInfer<E>, FailureOfSelf> | KE, T>
-{
-  readonly lookup: (
-    key: K,
-    self: (
-      ...payload: Arguments<Input<C>>
-    ) => Effect.Effect<A, FailureOfSelf | KE | TimeoutError<T>, Services<K> | Caching>
-  ) => Effect.Effect<NoInfer<A>, E, R>
-}
-
-type NamedClass<
-  Name extends string,
-  Fields extends Schema.Struct.Fields,
-  S extends Schema.Constraint,
-  E extends Schema.Constraint,
-  I extends Key.Indexes<Fields>
-> = Key.KeyClass<NamedKey<Fields, S, E>, Name, Fields, S, E, I>
-
-type NamedKey<
-  Fields extends Schema.Struct.Fields,
-  S extends Schema.Constraint,
-  E extends Schema.Constraint
-> = InstanceType<Key.KeyClass<unknown, string, Fields, S, E>>
-
-interface NamedFnOptions<
-  Fields extends Schema.Struct.Fields,
-  S extends Schema.Constraint,
-  E extends Schema.Constraint,
-  I extends Key.Indexes<NoInfer<Fields>>,
-  E2,
-  R,
-  T
-> extends
-  NamedKeyOptions<Fields, S, E, I>,
-  Omit<
-    FnOptions<
-      NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>,
-      NoInfer<S["Type"]>,
-      NoInfer<E["Type"]>,
-      E2,
-      R,
-      T
-    >,
-    "tags"
-  >
-{}
-
-/**
- * The options for the key class that `Cached.fn` declares if its first argument is a name.
- * @category options
- * @since 0.1.0
- */
-export interface NamedKeyOptions<
-  Fields extends Schema.Struct.Fields,
-  S extends Schema.Constraint,
-  E extends Schema.Constraint,
-  I extends Key.Indexes<NoInfer<Fields>>
-> extends Omit<Key.Options<Fields, S, E, I>, "version"> {
-  /**
-   * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` uses the
-   * source text of `lookup`, so results that different code has stored are not used (`CacheKey.codeOf` lists limits).
-   * @default none
-   */
-  readonly version?: "code" | (string & {}) | undefined
-}
-
-interface AnyNamedOptions extends Partial<NamedKeyOptions<any, any, any, any>> {
-  readonly lookup: (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, any>
-}
-
-/**
- * A cached function with string keys, made by {@link fn}.
- * @category models
- * @since 0.1.0
- */
-export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
+export interface CachedFn<Args extends ReadonlyArray<unknown>, K, A, E, R> {
   (...args: Args): Effect.Effect<A, E, R>
-  readonly key: (...args: Args) => string
+  readonly key: (...args: Args) => K
   readonly invalidate: (...args: Args) => Effect.Effect<void, never, Caching>
   /** Loads the result again, as under `CachePolicy.refresh`. If the load fails, the stored value stays. */
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
+type ToKey = (...args: any) => string
+
+type KeyOf<F> = F extends AnyClass ? InstanceType<F> : string
+
+type ArgsOf<F> = F extends AnyClass ? Arguments<Input<F>> : F extends ToKey ? Parameters<F> : never
+
+/** Only the arguments of a lookup may be conditional. Its whole type would fix `E` before the lookup is read. */
+type LookupArgs<F> = F extends AnyClass ? [key: InstanceType<F>] : F extends ToKey ? Parameters<F> : never
+
+/** The values that a lookup may return. */
+type May<F> = F extends AnyClass ? Success<InstanceType<F>> : unknown
+
+type ValueOf<F, A> = F extends AnyClass ? Success<InstanceType<F>> : A
+
+type Declared<F> = F extends AnyClass ? KeyError<InstanceType<F>> : never
+
+/** The compiler does not know the value of a lookup that is written in place when it first checks the options. */
+type Known<A> = unknown extends A ? any : A
+
+/** The failures that can be stored. */
+type Stored<F, E> = F extends AnyClass ? KeyError<InstanceType<F>> : E
+
+type CodecsOf<F> = F extends AnyClass ? Services<InstanceType<F>> : never
+
 /**
- * Creates a cached function from a key class, a load and a strategy.
+ * Creates a cached function from a key class, a lookup and options.
  *
  * **When to use**
  *
- * Use to declare key, load and strategy in one place if several places read, invalidate or warm the same results.
+ * Use to declare key, lookup and options in one place if several places read, invalidate or warm the same results.
  *
  * **Details**
  *
- * Instead of a key class, the first argument may be
- *
- * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
- *   function's property `Key`. With `version: "code"`, a change to the code of `lookup` changes the keys;
- * - a function that turns the arguments into a string key. The second argument is then the load. Use this form for
- *   values that stay in memory or are plain data.
- *
- * Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
+ * - The first argument may also be a function that turns the arguments of the cached function into a string key. The
+ *   lookup then gets these arguments. Use this form for values that stay in memory or are plain data.
+ * - `strategy` is a word, whose options stand beside it, or a `Strategy` of your own. Without one, it is `"ttl"`. Each
+ *   word does what the combinator of that name does.
+ * - With `"softTtl"` and `"failover"`, `fallbackOn` names the failures after which the stale value is served. Only a
+ *   lookup that cannot fail needs none.
+ * - Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
  *
  * **Example** (Caching a function)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
- * const square = Cached.fn(Square, {
- *   lookup: ({ n }) => Effect.succeed(n * n),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const square = Cached.fn(Square, ({ n }) => Effect.succeed(n * n), { ttl: "1 hour" })
  * await Effect.runPromise(square({ n: 7 }).pipe(Effect.provide(CacheLayer.memory()))) // => 49
  * ```
  *
- * **Example** (In one statement)
- *
- * ```ts
- * import { Effect, Schema } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
- *
- * const cube = Cached.fn("Cube", {
- *   payload: { n: Schema.Number },
- *   success: Schema.Number,
- *   version: "code",
- *   lookup: ({ n }) => Effect.succeed(n ** 3),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
- * const program = Effect.andThen(cube({ n: 3 }), Effect.all([cube({ n: 3 }), Cached.has(new cube.Key({ n: 3 }))]))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [27, true]
- * ```
- *
- * **Example** (With string keys)
+ * **Example** (With string keys and another strategy)
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
  *
  * const sum = Cached.fn(
  *   (a: number, b: number) => `sum:${a}:${b}`,
  *   (a, b) => Effect.succeed(a + b),
- *   { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+ *   { strategy: "refreshAhead", refreshAfter: "50 minutes", ttl: "1 hour" }
  * )
  * await Effect.runPromise(sum(1, 2).pipe(Effect.provide(CacheLayer.memory()))) // => 3
  * ```
@@ -213,94 +100,38 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @category constructors
  * @since 0.1.0
  */
-export const fn: {
-  // This overload is first, because before the types are inferred, the compiler may consider only the first overload.
-  // `Beside` leaves one overload for each number of arguments. With two, errors would begin with "No overload matches".
-  <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
-    keyClass: C & First<Text, Result>,
-    options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,
-    ...beside: Beside<"class", Text, Result>
-  ): CachedFn<
-    Instance<C>,
-    Input<C>,
-    E | KeyError<Instance<C>> | TimeoutError<T>,
-    Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
-  >
-  <
-    const Name extends string,
-    S extends Schema.Constraint,
-    E2,
-    R,
-    const Fields extends Schema.Struct.Fields = {},
-    E extends Schema.Constraint = Schema.Never,
-    const I extends Key.Indexes<NoInfer<Fields>> = readonly [],
-    T extends Given<NamedKey<NoInfer<Fields>, NoInfer<S>, NoInfer<E>>> = undefined,
-    Text = unknown,
-    Result = unknown
-  >(
-    name: Name & First<Text, Result>,
-    options: NamedFnOptions<Fields, S, E, I, E2, R, T>,
-    ...beside: Beside<"name", Text, Result>
-  ):
-    & CachedFn<
-      NamedKey<Fields, S, E>,
-      Input<NamedClass<Name, Fields, S, E, I>>,
-      E2 | E["Type"] | TimeoutError<T>,
-      Exclude<R, Scope.Scope> | Services<NamedKey<Fields, S, E>> | Caching
-    >
-    & { readonly Key: NamedClass<Name, Fields, S, E, I> }
-  <F extends (...args: any) => string, A, E, R, T extends Given<string> = undefined>(
-    key: F,
-    lookup: (...args: Parameters<F>) => Effect.Effect<A, E, R>,
-    options: OptionsFor<string, NoInfer<A>, NoInfer<E>, NoInfer<E>, T>
-  ): CachedStringFn<Parameters<F>, A, E | TimeoutError<T>, Exclude<R, Scope.Scope> | Caching>
-  <Text = unknown, Result = unknown>(
-    key: ToKey & First<Text, Result>,
-    lookup: OverStrings,
-    ...beside: Beside<"function", Text, Result>
-  ): never
-} = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
-  if (typeof first === "string") {
-    checkNamedFn(`Cached.fn("${first}")`, options)
-    const { error, id, ignore, indexes, payload, serializer, success, tags, unambiguous, version, ...rest } =
-      options as AnyNamedOptions
-    // Calls `define` directly in this function, because `define` finds the user's call at a fixed depth of the stack.
-    const keyClass = define(first, {
-      error,
-      id,
-      ignore,
-      indexes,
-      payload,
-      serializer,
-      success,
-      tags,
-      unambiguous,
-      version: version === "code" ? codeOf(options.lookup) : version
-    } as never)
-    const named = (captured?: Combine.Captured): never => {
-      const made: object = makeFn("Cached.fn", keyClass as never, rest as never, captured)
-      if (captured === undefined) remadeBy(made, keyClass, named)
-      return Object.assign(made, { Key: keyClass }) as never
-    }
-    return named()
-  }
-  return isToKey(first) ? makeStringFn(first, options, ofStrings) : makeFn("Cached.fn", first, options as never)
+export const fn: <
+  F extends AnyClass | ToKey,
+  A extends May<F>,
+  E,
+  R,
+  S extends GivenStrategy = "ttl",
+  T extends Given<KeyOf<F>> = undefined
+>(
+  key: F,
+  lookup: (...args: LookupArgs<F>) => Effect.Effect<A, E, R>,
+  options:
+    & Infer<S, T>
+    & OptionsOf<S, NoInfer<ValueOf<F, Known<A>>>, NoInfer<Stored<F, E>>, NoInfer<E | Declared<F>>, KeyOf<F>, T>
+) => CachedFn<
+  ArgsOf<F>,
+  KeyOf<F>,
+  ValueOf<F, A>,
+  E | Declared<F> | TimeoutError<T>,
+  Exclude<R, Scope.Scope> | CodecsOf<F> | Caching
+> =
+  ((key: AnyClass | ToKey, lookup: Lookup, options: FnOptions): unknown =>
+    isToKey(key) ? makeStringFn(key, { lookup, options }) : makeFn("Cached.fn", key, { lookup, options })) as never
+
+type Lookup = Combine.Checked["lookup"]
+
+interface GivenFn {
+  readonly lookup: Lookup
+  readonly options: FnOptions
 }
 
-type OverStrings = "over string keys the lookup is the second argument, and the options are the third"
-
-/** The first argument of `fn`. `Text` is inferred from a name, `Result` from a function, and neither from a class. */
-type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | ((...args: any) => Result)>
-
-type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
-
-/** Unless the first argument is of this kind, rules out an overload by requiring more arguments than any call has. */
-type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
-
-type ToKey = (...args: ReadonlyArray<never>) => string
-
-const isToKey = (first: AnyClass | ToKey): first is ToKey =>
-  typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
+const isToKey = (key: AnyClass | ToKey): key is ToKey =>
+  typeof key === "function" && !("keyName" in key) && !/^class\b/.test(Function.prototype.toString.call(key))
 
 /**
  * Represents the undeclared failures of a {@link recursive} function inside its own load. The type is opaque, because
@@ -329,14 +160,15 @@ export interface FailureOfSelf {
  *
  * ```ts
  * import { Effect, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
- * const fib = Cached.recursive(Fib, {
- *   lookup: ({ n }, self) =>
+ * const fib = Cached.recursive(
+ *   Fib,
+ *   ({ n }, self) =>
  *     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
- *   strategy: Strategy.untilInvalidated
- * })
+ *   { strategy: "untilInvalidated" }
+ * )
  * await Effect.runPromise(fib({ n: 90 }).pipe(Effect.provide(CacheLayer.memory()))) // => 2880067194370816120n
  * ```
  *
@@ -344,57 +176,70 @@ export interface FailureOfSelf {
  * @category constructors
  * @since 0.1.0
  */
-export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined>(
+export const recursive = <
+  C extends AnyClass,
+  E,
+  R,
+  S extends GivenStrategy = "ttl",
+  T extends Given<InstanceType<C>> = undefined
+>(
   keyClass: C,
-  options: RecursiveOptions<C, Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>
+  lookup: (
+    key: InstanceType<C>,
+    self: (
+      ...payload: ArgsOf<C>
+    ) => Effect.Effect<May<C>, FailureOfSelf | Declared<C> | TimeoutError<T>, CodecsOf<C> | Caching>
+  ) => Effect.Effect<May<C>, E, R>,
+  options:
+    & Infer<S, T>
+    & OptionsOf<S, May<C>, Declared<C>, NoInfer<Exclude<E, FailureOfSelf> | Declared<C>>, InstanceType<C>, T>
 ): CachedFn<
-  Instance<C>,
-  Input<C>,
-  Exclude<E, FailureOfSelf> | KeyError<Instance<C>> | TimeoutError<T>,
-  Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
+  ArgsOf<C>,
+  InstanceType<C>,
+  May<C>,
+  Exclude<E, FailureOfSelf> | Declared<C> | TimeoutError<T>,
+  Exclude<R, Scope.Scope> | CodecsOf<C> | Caching
 > => {
-  checkFn("Cached.recursive", keyClass, options as never)
-  const { lookup } = options
-  const self = makeFn("Cached.recursive", keyClass, {
-    ...options,
-    lookup: (key: never) => lookup(key, self as never)
-  } as never)
+  const call = lookup as (...args: ReadonlyArray<unknown>) => never
+  const load = typeof call === "function" ? (key: never): never => call(key, self) : call
+  const self: unknown = makeFn("Cached.recursive", keyClass, { lookup: load, options: options as FnOptions })
   return self as never
 }
 
 // Untyped, because `fn` and `recursive` declare the types. The key class is only used to construct keys.
-const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions, captured?: Combine.Captured): never => {
-  checkFn(name, keyClass, options)
+const makeFn = (name: string, keyClass: AnyClass, given: GivenFn, captured?: Combine.Captured): object => {
+  const { lookup, options } = given
+  const call = checkFn(name, keyClass, lookup)
+  const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup`, words }, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
-  const callOf = Combine.callsOf(options, captured)
-  const call = (payload: unknown) => callOf(keyOf(payload))
-  if (captured === undefined) remadeBy(call, keyClass, (captured) => makeFn(name, keyClass, options, captured))
-  return Object.assign(call, {
-    key: keyOf,
-    invalidate: (payload: unknown) => provided({ provide: captured?.provide }, invalidate(keyOf(payload))),
-    refresh: (payload: unknown) => Combine.refreshing(call(payload))
-  }) as never
+  const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
+  const made = (payload: unknown) => callOf(keyOf(payload), none)
+  if (captured === undefined) remadeBy(made, keyClass, (captured) => makeFn(name, keyClass, given, captured))
+  return withMembers(made, keyOf, captured)
 }
 
-const makeStringFn = (
-  toKey: ToKey,
-  lookup: StringFnOptions["lookup"],
-  others: Omit<StringFnOptions, "lookup">,
-  captured?: Combine.Captured
-): never => {
-  checkStringFn(lookup, others)
-  const options: StringFnOptions = { ...others, lookup }
-  const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args as ReadonlyArray<never>))
-  const callOf = Combine.callsByString(options, captured)
-  const call = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
-  if (captured === undefined) remadeBy(call, toKey, (captured) => makeStringFn(toKey, lookup, others, captured))
-  return Object.assign(call, {
-    key: keyOf,
-    invalidate: (...args: ReadonlyArray<unknown>) =>
-      provided({ provide: captured?.provide }, invalidate(keyOf(...args))),
-    refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(call(...args))
-  }) as never
+const none: ReadonlyArray<unknown> = []
+
+const makeStringFn = (toKey: ToKey, given: GivenFn, captured?: Combine.Captured): object => {
+  const { lookup, options } = given
+  const strategy = strategyIn({ name: checkStringFn(lookup), before: "Cached.fn(() => key, lookup", words }, options)
+  const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args))
+  const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
+  const made = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
+  if (captured === undefined) remadeBy(made, toKey, (captured) => makeStringFn(toKey, given, captured))
+  return withMembers(made, keyOf, captured)
 }
+
+const withMembers = (
+  made: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>,
+  key: (...args: ReadonlyArray<unknown>) => Key.Any | string,
+  captured: Combine.Captured | undefined
+): object =>
+  Object.assign(made, {
+    key,
+    invalidate: (...args: ReadonlyArray<unknown>) => provided({ provide: captured?.provide }, invalidate(key(...args))),
+    refresh: (...args: ReadonlyArray<unknown>) => Combine.refreshing(made(...args))
+  })
 
 /** Says how `Cached.make` makes a function again. One that is made keeps what it has captured. */
 const remadeBy = (self: object, of: object, remake: (captured: Combine.Captured) => unknown): void =>

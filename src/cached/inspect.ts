@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { CacheConfigError, StoreError } from "../CacheError.ts"
-import type { Caching, Curve, Known, Stats } from "../Caching.ts"
+import type { StoreError } from "../CacheError.ts"
+import type { Caching, Known, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { bound, type SizeInput } from "../internal/options/size.ts"
 import { globOf } from "./targets.ts"
@@ -38,7 +38,6 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  * }).pipe(Effect.provide(CacheLayer.memory()))) // => [["user:1", "users"]]
  * ```
  *
- * @see {@link scan} for the ids alone
  * @see `Cached.getMatching` for the values
  * @category accessors
  * @since 0.1.0
@@ -49,30 +48,6 @@ export const entries = (pattern = "*"): Stream.Stream<Known, StoreError, Caching
     Stream.filter(caching.perform(Operations.entries, glob.prefix), ({ id }) => glob.matches(id))
   )
 }
-
-/**
- * Streams the ids of all entries that may be served, in no particular order.
- *
- * **When to use**
- *
- * Use in tools that need only the ids.
- *
- * **Example** (Listing ids by pattern)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.andThen(Cached.set("user:1", "Ada"), Stream.runCollect(Cached.scan("user:?")))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["user:1"]
- * ```
- *
- * @see {@link entries} for the metadata and the pattern syntax
- * @category accessors
- * @since 0.1.0
- */
-export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> =>
-  Stream.map(entries(pattern), ({ id }) => id)
 
 /**
  * Counts the entries in the store, or in memory if there is no store. A store may also count expired entries,
@@ -101,24 +76,6 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store, if there is one, answers in time. Fails with a `StoreError` if it does not.
- *
- * **Example** (Checking the health of a cache)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const health = Cached.ping.pipe(Effect.as("up"), Effect.catchTag("StoreError", () => Effect.succeed("down")))
- * await Effect.runPromise(health.pipe(Effect.provide(CacheLayer.memory()))) // => "up"
- * ```
- *
- * @category accessors
- * @since 0.1.0
- */
-export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((caching) => caching.perform(Operations.ping))
-
-/**
  * Removes all entries and counters from memory and from the store, including those that other processes have stored.
  *
  * **When to use**
@@ -135,7 +92,7 @@ export const ping: Effect.Effect<void, StoreError, Caching> = withCaching((cachi
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 0
  * ```
  *
- * @see `Cached.invalidateAll` for the results of one class
+ * @see `Cached.invalidate` for the results of one class: `{ all: Class }`
  * @category mutations
  * @since 0.1.0
  */
@@ -148,35 +105,9 @@ export const clear: Effect.Effect<void, never, Caching> = withCaching((caching, 
  *
  * **When to use**
  *
- * Use for hit ratios and totals in metrics or on a status page.
- *
- * **Example** (Counting hits and loads)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
- * await Effect.runPromise(Effect.gen(function*() {
- *   yield* Effect.all([answer, answer])
- *   const { hits, loads, misses } = yield* Cached.stats
- *   return { hits, loads, misses }
- * }).pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
- * ```
- *
- * @see `Cached.events` for individual events
- * @see `Cached.storeTimings` for the durations of store operations
- * @category accessors
- * @since 0.1.0
- */
-export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) => caching.perform(Operations.stats))
-
-/**
- * Gets the hit ratio that the memory tier would have had at other capacities.
- *
- * **When to use**
- *
- * Use to choose a capacity. Without the layer's option `curve: true`, the effect fails with a `CacheConfigError`.
+ * Use for hit ratios and totals in metrics or on a status page. Use its `curve` to choose a capacity: the hit ratio
+ * that the memory tier would have had at other capacities. Without the layer's option `curve: true`, the curve fails
+ * with a `CacheConfigError`.
  *
  * **Details**
  *
@@ -187,16 +118,30 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * - A read of a value that has expired or was invalidated in memory is a miss at every capacity. Setting a value that
  *   was not in memory counts as a read. A failed load does not count.
  *
+ * **Example** (Counting hits and loads)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
+ * await Effect.runPromise(Effect.gen(function*() {
+ *   yield* Effect.all([answer, answer])
+ *   const { hits, loads, misses } = yield* Cached.stats
+ *   return { hits, loads, misses }
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => { hits: 1, loads: 1, misses: 1 }
+ * ```
+ *
  * **Example** (Finding the smallest capacity that hits almost as often as any)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const page = (i: number) => Cached.ttl(Effect.succeed(i), { key: `page:${i % 1000}`, ttl: "1 hour" })
+ * const page = (i: number) => Cached.ttl(Effect.succeed(i), `page:${i % 1000}`, { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   for (let i = 0; i < 10_000; i++) yield* page(i)
- *   const { points } = yield* Cached.curve
+ *   const { points } = yield* (yield* Cached.stats).curve
  *   const best = points.at(-1)!.hitRatio
  *   return points.find(({ hitRatio }) => hitRatio > best - 0.01)!.capacity
  * })
@@ -205,13 +150,19 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * capacity > 700 && capacity < 1400 // => true
  * ```
  *
+ * @see `Cached.events` for individual events
  * @see `simulate` of `effect-cached/testing` for comparing other policies with recorded reads
  * @see {@link resize} for changing the capacity
+ * @see `Store.timings` for the durations of store operations
  * @category accessors
  * @since 0.1.0
  */
-export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCaching((caching) =>
-  caching.perform(Operations.curve)
+export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching) =>
+  Effect.map(
+    caching.perform(Operations.stats),
+    (stats) =>
+      Object.defineProperty(stats, "curve", { value: Effect.suspend(() => caching.perform(Operations.curve)) }) as never
+  )
 )
 
 /**
@@ -221,7 +172,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  *
  * **When to use**
  *
- * Use to give a running cache the capacity that `Cached.curve` suggests, or to free memory for other uses.
+ * Use to give a running cache the capacity that the curve of `Cached.stats` suggests, or to free memory for other uses.
  *
  * **Example** (Shrinking)
  *
@@ -236,7 +187,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10 })))) // => 2
  * ```
  *
- * @see {@link curve} for choosing the capacity
+ * @see {@link stats} for its `curve`, for choosing the capacity
  * @see `CacheLayer.withHeapLimit` for shrinking memory while the heap is almost full
  * @category mutations
  * @since 0.1.0

@@ -48,7 +48,7 @@ export interface LogEventsOptions {
  *
  * const lines: Array<unknown> = []
  * const logger = Logger.make(({ message }) => lines.push(String(message)))
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const cache = Layer.effectDiscard(Cached.logEvents("Info")).pipe(Layer.provideMerge(CacheLayer.memory()))
  * await Effect.runPromise(Effect.andThen(answer, answer).pipe(Effect.provide(cache), Effect.provide(Logger.layer([logger]))))
  * lines[0] // => "Cache: Miss \"answer\""

@@ -48,16 +48,14 @@ export type Needs<T> = T extends Effect.Effect<any, any, infer R> ? R
  *
  * ```ts
  * import { Context, Effect, Layer } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
  *
  * class Http extends Context.Service<Http, { readonly get: (id: number) => Effect.Effect<string> }>()("Http") {}
  * class Users extends Context.Service<Users>()("Users", {
  *   make: Effect.gen(function*() {
  *     const http = yield* Http
  *     return {
- *       find: yield* Cached.make(
- *         Cached.fn((id: number) => `user:${id}`, http.get, { strategy: Strategy.ttl({ ttl: "5 minutes" }) })
- *       )
+ *       find: yield* Cached.make(Cached.fn((id: number) => `user:${id}`, http.get, { ttl: "5 minutes" }))
  *     }
  *   })
  * }) {

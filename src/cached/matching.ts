@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching } from "../Caching.ts"
@@ -14,7 +13,7 @@ import { Current } from "../internal/engine/request/callPolicy.ts"
 import { stringOfId } from "../internal/key/id.ts"
 import * as InTurns from "../internal/time/streamsInTurns.ts"
 import { globOf } from "./targets.ts"
-import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
+import { streamWithCaching, valueFor } from "./withCaching.ts"
 
 /**
  * Streams the string keys that match a pattern (as in `Cached.entries`) with their cached values, in any order.
@@ -79,41 +78,3 @@ const valuesOf = (
     // Does not put entries in memory: a scan reads each entry only once, and would evict other entries.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
-
-/**
- * Removes all entries whose ids match a pattern, and returns how many it removed.
- *
- * **When to use**
- *
- * Use in tools, for keys without a tag or an index, if only the number of removed entries matters. Patterns and store
- * failures are treated as in `Cached.invalidateMatching`.
- *
- * **Example** (Removing by pattern)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const program = Effect.andThen(
- *   Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]]),
- *   Cached.removeMatching("user:*")
- * )
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => 2
- * ```
- *
- * @see `Cached.invalidateMatching` for the progress of a long removal
- * @see `Cached.removeMany` for known keys
- * @category mutations
- * @since 0.1.0
- */
-export const removeMatching = (pattern: string): Effect.Effect<number, StoreError, Caching> => {
-  const glob = globOf("Cached.removeMatching", pattern)
-  return withCaching((caching, policy) =>
-    policy.disabled.has("remove")
-      ? Effect.succeed(0)
-      : Effect.map(
-        Stream.runLast(caching.perform(Operations.invalidateMatching, glob)),
-        Option.match({ onNone: () => 0, onSome: ({ invalidated }) => invalidated })
-      )
-  )
-}

@@ -1,5 +1,5 @@
 /**
- * Declares the options of combinators and cached functions, with their checks. `npm run docs` generates tables in the
+ * Declares the options of combinators and cached functions, with their checks. `npm run generate` makes tables in the
  * documentation from the comments in this file.
  *
  * The engine uses these options too, so this file belongs to the lowest layer of the architecture (floor 1).
@@ -37,11 +37,21 @@ import { toMillis } from "../Ttl.ts"
 export type Inherit = "life" | "changes" | "age" | "refuse" | false
 
 /**
- * Options for every combinator and cached function.
+ * Options for every combinator and cached function. An outcome is stored if all of `when`, `storeIf` and
+ * `storeFailures` that are given accept it.
  * @category options
  * @since 0.1.0
  */
-export interface ReadOptions<in out A, in E, in K> {
+export interface ReadOptions<in out A, in out E, in K> {
+  /**
+   * Whether to store an outcome. Not called for defects and interruptions, which are never stored.
+   * @default only successes, and the failures that `storeFailures` names
+   */
+  readonly when?: Strategy.Of<A, E, NoInfer<K>, boolean> | undefined
+  /** Whether to store a value. Not called for failures. @default every value is stored */
+  readonly storeIf?: ((value: A, key: NoInfer<K>) => boolean) | undefined
+  /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
+  readonly storeFailures?: ReadonlyArray<Tags<E>> | undefined
   /**
    * The tags of the entry, in place of the `tags` of its key class: a list, or a function of the outcome and the key.
    * @default the tags of the key class
@@ -54,7 +64,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * this process loads on its own. Invalidations reach all processes in both cases.
    * @default `true` if the store is shared
    */
-  readonly lease?: boolean | undefined
+  readonly shareLoad?: boolean | undefined
   /**
    * Whether the caller waits until the store has acknowledged the write of the loaded value. If `false`, the write
    * continues in the background. Under `CachePolicy.strict`, the caller always waits.
@@ -93,44 +103,40 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly inherit?: Inherit | undefined
 }
 
-export type {
-  MaxHitsOptions,
-  Options as TtlOptions,
-  ProbabilisticOptions,
-  RefreshAheadOptions,
-  SlidingOptions,
-  SoftTtlOptions,
-  TagOf,
-  UntilInvalidatedOptions as StoreOptions
-} from "../Strategy.ts"
+type Tags<E> = Strategy.TagOf<E> | NoTag<Strategy.TagOf<E>>
 
 /**
- * Options for strategies that fall back on a stale value. `E` is the type of the effect's failures.
+ * The failures after which the caller gets the stale value: tags, `"all"` for every typed failure, or a function of the
+ * cause. `Causes` is the type of the effect's failures, `T` that of its `timeout`.
+ */
+export type Outages<Causes, T = undefined> =
+  | ReadonlyArray<Tags<Causes>>
+  | "all"
+  | ((cause: Cause.Cause<Causes | TimeoutError<T>>) => boolean)
+
+/**
+ * The option of strategies that fall back on a stale value. `Out` is the type of {@link Outages}.
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E> | NoTag<Strategy.TagOf<E>>> {
+export interface FallbackOptions<Out = Outages<any>> {
   /**
-   * The tags of the failures after which the caller gets the stale value, as it does after a timeout. Any other typed
-   * failure is definitive: the caller gets it, and no stale value serves as a fallback until a load succeeds.
-   * @default every typed failure that is not stored
+   * The failures after which the caller gets the stale value, as it does after a timeout: tags, `"all"` for every typed
+   * failure, or a function of the cause, which decides alone, also about timeouts and defects. A typed failure that a
+   * list does not name is definitive: the caller gets it, and no stale value serves as a fallback until a load
+   * succeeds. After an interruption, the caller never gets the stale value, and the function is not called.
+   * @default none: the stale value is served after timeouts only
    */
-  readonly fallbackOn?: ReadonlyArray<Tag> | undefined
-  /**
-   * Whether the caller gets the stale value after a load has failed with this cause. After an interruption, the caller
-   * never gets it. The function is not called for a failure that `fallbackOn` names.
-   * @default accepts every typed failure and timeout; with `fallbackOn`, accepts nothing in addition to it
-   */
-  readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
+  readonly fallbackOn?: Out | undefined
 }
 
 /** @internal */
-export interface Timeout<T, K> {
+export interface Timeout<K> {
   /**
    * How long the caller waits for a load, as a duration or a function of the key. After that, the caller
    * fails with `LoadTimeout`, or gets the stale value if its strategy falls back on one.
    */
-  readonly timeout?: T | OfKey<K>
+  readonly timeout?: Given<K>
 }
 
 /** @internal */
@@ -143,7 +149,7 @@ type OfKey<K> = (key: K) => Ttl.Input
 export type Given<K> = Ttl.Input | OfKey<K> | undefined
 
 /** The options of a read without the user's types, which the compiler checks at the public functions. @internal */
-export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, string> & Timeout<Given<any>, any>
+export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions & Timeout<any>
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
@@ -159,24 +165,17 @@ export const checkInherit = (inherit: Inherit, what: string): void => {
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
 }
 
-/** The checks for the options of every read. @internal */
-export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>, any>> = {
-  tags: optional((tags) => {
-    if (typeof tags === "function") return
-    if (!isListOfText(tags)) throw mistake("tags must be a list of strings, or a function that returns one")
-  }),
-  timeout: optional((timeout) => void constantOf("timeout", timeout)),
+const ofAllReads: Checks<Omit<ReadOptions<any, any, any>, OfOneRead>> = {
   retryAfter: duration("retryAfter"),
-  lease: optional((lease) => {
-    // The layer's option `lease` is a duration, so users may pass a duration to a read by mistake.
-    if (typeof lease === "boolean") return
-    throw mistake("lease must be true or false: its length is an option of the layer")
+  shareLoad: optional((shareLoad) => {
+    if (typeof shareLoad === "boolean") return
+    throw mistake("shareLoad must be true or false")
   }),
   waitForWrite: optional((waitForWrite) =>
     refuseUnless(typeof waitForWrite === "boolean", "waitForWrite must be true or false")
   ),
   softTimeout: optional((softTimeout, _, beside) => {
-    const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
+    const { timeout = Infinity } = beside as Timeout<any>
     const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
     // `Infinity` is allowed with any `timeout`, because it disables the layer's `softTimeout`.
     if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
@@ -189,44 +188,58 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
     )
   ),
   memoryTtl: duration("memoryTtl"),
+  minLoad: duration("minLoad")
+}
+
+/** The checks for the options of every read. @internal */
+export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<any>> = {
+  when: optional((when) =>
+    refuseUnless(typeof when === "function", "when must be a function from outcome and key to true or false")
+  ),
+  storeIf: optional((storeIf) =>
+    refuseUnless(typeof storeIf === "function", "storeIf must be a function from value and key to true or false")
+  ),
+  storeFailures: optional((tags) =>
+    refuseUnless(isListOfText(tags), "storeFailures must be a list of the tags of failures")
+  ),
+  tags: optional((tags) => {
+    if (typeof tags === "function") return
+    if (!isListOfText(tags)) throw mistake("tags must be a list of strings, or a function that returns one")
+  }),
+  timeout: optional((timeout) => void constantOf("timeout", timeout)),
+  ...ofAllReads,
   maxLoad: optional((given) => void positiveMillis("maxLoad", given)),
-  minLoad: duration("minLoad"),
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
 
 /** The checks for the options of strategies that fall back on a stale value. @internal */
-export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
-  fallbackOn: optional((fallbackOn) =>
-    refuseUnless(isListOfText(fallbackOn), "fallbackOn must be a list of the tags of failures")
-  ),
-  fallbackWhen: optional((fallbackWhen) =>
+export const fallbackOptions: Checks<FallbackOptions> = {
+  fallbackOn: optional((given) =>
     refuseUnless(
-      typeof fallbackWhen === "function",
-      "fallbackWhen must be a function from a Cause to true or false"
+      given === "all" || typeof given === "function" || isListOfText(given),
+      "fallbackOn must be a list of tags of failures, \"all\" or a function of the cause"
     )
   )
 }
 
 /**
- * The read options that a layer cannot set in `ReadDefaults`: `tags` depend on the result, `timeout` adds an error to
- * the type of a read, and `inherit` and `maxLoad` are already options of the layer itself.
+ * The read options that a layer cannot set in `ReadDefaults`: what is stored and its `tags` depend on the result,
+ * `timeout` adds an error to the type of a read, and `inherit` and `maxLoad` are already options of the layer itself.
  */
-type OfOneRead = "tags" | "timeout" | "inherit" | "maxLoad"
+type OfOneRead = "when" | "storeIf" | "storeFailures" | "tags" | "inherit" | "maxLoad"
 
 /**
  * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
- * `fallbackOn`, `fallbackWhen`, `copy`, `memoryTtl`, `minLoad`, `lease` and `waitForWrite`.
+ * `fallbackOn`, `copy`, `memoryTtl`, `minLoad`, `shareLoad` and `waitForWrite`.
  * @category options
  * @since 0.1.0
  */
 export interface ReadDefaults
-  extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
+  extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<Outages<unknown>>
 {
   /** The largest share of a lifetime, from 0 to 1, that is subtracted at random if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
-
-const { inherit: _inherit, maxLoad: _maxLoad, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
 
 /** The checks for a layer's default read options. @internal */
 export const readDefaults: Checks<ReadDefaults> = {

@@ -15,11 +15,11 @@ import { Within } from "../internal/engine/request/attempt.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { mistake } from "../internal/options/options.ts"
 import { openTransaction } from "../internal/sql/sqlTransaction.ts"
+import { words } from "../internal/strategy/kinds.ts"
 import * as Turns from "../internal/time/turns.ts"
-import type { Strategy } from "../Strategy.ts"
-import { checkResolver } from "./checkCall.ts"
+import { type Call, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
-import type { FallbackOptions, ReadOptions } from "./options.ts"
+import type { GivenStrategy, OptionsOf, Seen } from "./flat.ts"
 import { checked } from "./withCaching.ts"
 
 /** An instance of a key class, which is also a request for its result. */
@@ -27,20 +27,6 @@ type Requested = Any & Request.Any
 
 type SuccessOf<K> = K extends CacheKey<infer A, any, any> ? A : never
 type ErrorOf<K> = K extends CacheKey<any, infer E, any> ? E : never
-
-/**
- * Options for `Cached.resolver`: a strategy, and all read options except `timeout`, because the error type of a request
- * cannot include `LoadTimeout`. Put `Effect.timeout` around the request instead.
- * @category options
- * @since 0.1.0
- */
-export type ResolverOptions<K> =
-  & FallbackOptions<ErrorOf<K>>
-  & ReadOptions<SuccessOf<K>, ErrorOf<K>, K>
-  & {
-    /** Decides when to load again, and what to serve in the meantime. */
-    readonly strategy: Strategy<SuccessOf<K>, ErrorOf<K>, K>
-  }
 
 /**
  * Creates a caching `RequestResolver` from a resolver whose requests are keys.
@@ -51,6 +37,8 @@ export type ResolverOptions<K> =
  *
  * **Details**
  *
+ * - The options are those of `Cached.fn` except `timeout`, because the error type of a request cannot include
+ *   `LoadTimeout`. Put `Effect.timeout` around the request instead.
  * - Requests with a cached result are answered at once. All others reach `self`, each key once, even across batches.
  * - The returned effect requires the cache and succeeds with one resolver per cache. Pass the effect itself to
  *   `Effect.request`, or run it and pass its result.
@@ -62,7 +50,7 @@ export type ResolverOptions<K> =
  *
  * ```ts
  * import { Effect, Exit, RequestResolver, Schema } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class GetUser extends CacheKey.Class<GetUser>()("GetUser", { payload: { id: Schema.Int }, success: Schema.String }) {}
  * const batches: Array<ReadonlyArray<number>> = []
@@ -72,7 +60,7 @@ export type ResolverOptions<K> =
  *     for (const entry of entries) entry.completeUnsafe(Exit.succeed(`user ${entry.request.id}`))
  *   })
  * )
- * const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const users = Cached.resolver(origin, { ttl: "1 hour" })
  * const get = (...ids: ReadonlyArray<number>) =>
  *   Effect.forEach(ids, (id) => Effect.request(new GetUser({ id }), users), { concurrency: "unbounded" })
  * await Effect.runPromise(Effect.andThen(get(1, 2, 1), get(2, 3)).pipe(Effect.provide(CacheLayer.memory())))
@@ -84,21 +72,24 @@ export type ResolverOptions<K> =
  * @category caching
  * @since 0.1.0
  */
-export const resolver = <K extends Requested>(
+export const resolver = <K extends Requested, S extends GivenStrategy = "ttl">(
   self: RequestResolver.RequestResolver<K>,
-  options: ResolverOptions<K>
+  options:
+    & Seen<S, { readonly strategy?: S }>
+    & Omit<OptionsOf<S, SuccessOf<K>, ErrorOf<K>, ErrorOf<K>, K, undefined>, "timeout">
 ): Effect.Effect<RequestResolver.RequestResolver<K>, never, Caching> => {
   if (!RequestResolver.isRequestResolver(self)) {
     throw mistake("Cached.resolver needs a RequestResolver whose requests are instances of CacheKey classes")
   }
-  checkResolver(options as never)
+  const strategy = strategyIn(called, options as FnOptions)
   const resolve = (key: K): Effect.Effect<unknown, unknown, any> => Effect.request(key, self)
   const readMany = Combine.callMany({
-    ...options,
+    options: options as FnOptions,
+    strategy,
     // Requests each key separately, because `self` decides which requests form a batch.
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isPerKey: true
-  } as Combine.ManyOptions)
+  })
   // Keeps one resolver for each cache, because Effect batches only requests that are made with the same resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> => {
@@ -129,6 +120,8 @@ export const resolver = <K extends Requested>(
     return made
   })
 }
+
+const called: Call = { name: "Cached.resolver", before: "Cached.resolver(resolver", words, without: ["timeout"] }
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 

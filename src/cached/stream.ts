@@ -12,29 +12,22 @@ import { streams } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import type { Ended, Streaming } from "../internal/engine/streams/request.ts"
 import { lagMillis } from "../internal/options/lagMillis.ts"
-import {
-  checkGiven,
-  type Checks,
-  mistake,
-  namesIn,
-  optional,
-  positiveMillis,
-  refuseUnknown,
-  requireObject,
-  within
-} from "../internal/options/options.ts"
+import { checkGiven, type Checks, mistake, optional, positiveMillis, within } from "../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import { softTtl, ttl, untilInvalidated } from "../internal/strategy/kinds.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
-import * as Strategy from "../Strategy.ts"
+import type * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
-import type { CodecsOf, ErrorOf, KeyFor, Seen, ValueFor, ValueOf } from "./combinator.ts"
+import { type FnOptions, requireForm, strategyIn, withKey } from "./checkCall.ts"
+import type { AnyFailure, CodecsOf, ErrorOf, Fits, IfUnknown, KeyFor, KeyOf, ValueFor } from "./combinator.ts"
+import type { IfSure, Seen } from "./flat.ts"
 import {
   type AnyReadOptions,
   type FallbackOptions,
   fallbackOptions,
+  type Outages,
   type ReadOptions,
-  readOptions,
-  type TtlOptions
+  readOptions
 } from "./options.ts"
 import { checked, streamWithCaching } from "./withCaching.ts"
 
@@ -49,16 +42,25 @@ export interface StreamEnd extends Ended {
   readonly bytes: number
 }
 
-const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "maxLoad", "minLoad", "inherit"] as const
+const ofReads = [
+  "when",
+  "storeIf",
+  "storeFailures",
+  "tags",
+  "retryAfter",
+  "shareLoad",
+  "memoryTtl",
+  "maxLoad",
+  "minLoad",
+  "inherit"
+] as const
 
 /**
- * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.
+ * Options for {@link stream}, in addition to those of its strategy.
  * @category options
  * @since 0.1.0
  */
-export interface StreamOptions<in out E, in K>
-  extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
-{
+export interface StreamOptions<in out E, in K> extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]> {
   /**
    * The maximum size of a stored stream. A larger stream reaches its consumers, but later consumers start another run.
    * @default 16 MiB; an eighth of `maxSize` if the store has one
@@ -66,7 +68,7 @@ export interface StreamOptions<in out E, in K>
   readonly maxBytes?: SizeInput | undefined
   /**
    * The longest time that a run of the source may take if its elements are to be stored: at most an hour. With
-   * `lease: true`, the run renews its lease for this time.
+   * `shareLoad: true`, the run renews its lease for this time.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
@@ -86,32 +88,51 @@ export interface StreamOptions<in out E, in K>
   readonly emit?: "atOnce" | "whenComplete" | undefined
 }
 
-/**
- * The options for the lifetime of a stream: a `ttl` with its conditions, or a strategy.
- * @category models
- * @since 0.1.0
- */
-export type StreamLifetime<E, K, OfStrategy = E> =
-  | (TtlOptions<StreamEnd, E, K> & { readonly strategy?: undefined })
-  | { readonly strategy: Strategy.Strategy<StreamEnd, OfStrategy, K>; readonly ttl?: undefined }
-
 type Errors = StreamLagged | StreamCut
 
-/** `X` is inferred from the key, as the types of combinators are. */
-interface KeyedOptions<K, X, E> extends StreamOptions<E, KeyFor<K, X>> {
-  readonly key: K & Seen<X, { readonly "~effect-cached/CacheKey": X }>
+type Words = "ttl" | "softTtl" | "untilInvalidated"
+
+interface WithTtl<E, K, S> extends StreamOptions<E, K>, Strategy.Options<StreamEnd, E, K> {
+  readonly strategy?: S
 }
 
-interface StreamOptionsWithTtl<K, X, E> extends KeyedOptions<K, X, E>, TtlOptions<StreamEnd, E, KeyFor<K, X>> {
-  readonly strategy?: undefined
+interface WithSoftTtl<E, K, S, Out>
+  extends StreamOptions<E, K>, Strategy.SoftTtlOptions<StreamEnd, E, K>, FallbackOptions<Out>
+{
+  readonly strategy: S
 }
 
-/**
- * `S` is the type of `strategy`. Without one there is one interface, because the compiler does not say first which
- * option a union lacks.
- */
-type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithTtl<K, X, E>
-  : KeyedOptions<K, X, E> & StreamLifetime<E, KeyFor<K, X>, OfStrategy>
+interface WithSoftTtlAndOutages<E, K, S, Out> extends WithSoftTtl<E, K, S, Out> {
+  readonly fallbackOn: Out
+}
+
+interface WithoutTtl<E, K, S> extends StreamOptions<E, K> {
+  readonly strategy: S
+}
+
+interface WithStrategy<E, K> extends StreamOptions<E, K>, FallbackOptions<Outages<E>> {
+  readonly strategy: Words | Strategy.Strategy<StreamEnd, E, K>
+}
+
+/** The options beside a strategy, of which there is one interface for each, as in `flat.ts`. */
+type OptionsBy<S, E, Causes, K> = [S] extends ["ttl"] ? WithTtl<E, K, S>
+  : [S] extends ["softTtl"]
+    ? IfSure<Causes, WithSoftTtl<E, K, S, Outages<Causes>>, WithSoftTtlAndOutages<E, K, S, Outages<Causes>>>
+  : [S] extends ["untilInvalidated"] ? WithoutTtl<E, K, S>
+  : WithStrategy<E, K>
+
+type ElementsOf<Self> = Self extends Stream.Stream<infer A, any, any> ? A : never
+
+type FailuresOf<Self> = Self extends Stream.Stream<any, infer E, any> ? E : never
+
+type OptionsFor<S, K, X, Self, E> =
+  & Seen<S, { readonly strategy?: S }>
+  & OptionsBy<
+    S,
+    E,
+    IfUnknown<Self, AnyFailure, E>,
+    KeyFor<K, X>
+  >
 
 /**
  * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
@@ -128,9 +149,10 @@ type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithT
  * - Only a complete stream is stored, and not one that fails or that all consumers have left. With `when` or
  *   `storeFailures`, a failure is stored as the end of the stream.
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
- * - `strategy` is `Strategy.ttl`, `untilInvalidated` or `softTtl`. With `softTtl`, a consumer that has received nothing
- *   yet can fall back on the whole stale stream.
- * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, one process runs it.
+ * - `strategy` is `"ttl"`, the default, `"untilInvalidated"` or `"softTtl"`. With `softTtl`, a consumer that has not
+ *   received anything yet can fall back on the whole stale stream.
+ * - Each process runs the source, and the first to finish stores the elements. With `shareLoad: true`, one process runs
+ *   it.
  *
  * **Example** (Reading a stream twice)
  *
@@ -139,7 +161,7 @@ type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithT
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let runs = 0
- * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+ * const rows = Stream.suspend(() => Stream.make(++runs, 2, 3)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
  * const program = Effect.andThen(Stream.runDrain(rows), Stream.runCollect(rows))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 3]
  * ```
@@ -150,41 +172,34 @@ type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithT
  */
 export const stream: {
   // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
-  // The strategy's failures are `any`, because it is created before the stream's failure type is known.
-  <K extends Any | string, X, Failures, S>(
-    options:
-      & Seen<S, { readonly strategy: S }>
-      & OptionsFor<K, X, ErrorOf<X> | Failures, unknown extends X ? Failures : any, S>
-  ): <A extends ValueOf<X>, E, R>(
-    self: Stream.Stream<A, E, R> & Stream.Stream<unknown, Failures, unknown>
+  <K extends Any | string, X, Self, S extends Words | Strategy.Strategy<any, any, any> = "ttl">(
+    key: K & KeyOf<X> & IfUnknown<Self, unknown, Fits<X, ElementsOf<NoInfer<Self>>>>,
+    options: OptionsFor<S, K, X, NoInfer<Self>, IfUnknown<Self, any, FailuresOf<NoInfer<Self>> | ErrorOf<X>>>
+  ): <A, E, R>(
+    self: Stream.Stream<A, E, R> & IfUnknown<Self, Stream.Stream<ValueFor<X, A>, unknown, unknown>, Self>
   ) => Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
-  <A extends ValueOf<X>, E, R, K extends Any | string, X, S>(
+  <A, E, R, K extends Any | string, X, S extends Words | Strategy.Strategy<any, any, any> = "ttl">(
     self: Stream.Stream<A, E, R>,
-    options:
-      & Seen<S, { readonly strategy: S }>
-      & OptionsFor<K, X, NoInfer<E> | ErrorOf<X>, NoInfer<E> | ErrorOf<X>, S>
+    key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
+    options: OptionsFor<S, K, X, true, NoInfer<E> | ErrorOf<X>>
   ): Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
-} = ((first: unknown, second?: unknown): unknown => {
-  const options = second ?? first
-  const read = parse(options)
+} = ((first: unknown, second: unknown, third?: unknown): unknown => {
+  const read = third === undefined ? parse(first, second) : parse(second, third)
   const of = (origin: unknown) => {
     if (!Stream.isStream(origin)) throw mistake(`${name} needs a stream: for an effect use another combinator`)
     const streaming: Streaming = { ...read, origin: origin as Streaming["origin"] }
     return streamWithCaching((cache) => cache.perform(Operations.stream, streaming))
   }
-  return second === undefined ? of : of(first)
+  return third === undefined ? of : of(first)
 }) as never
 
 const name = "Cached.stream"
 
-interface AnyOptions extends StreamOptions<any, any> {
-  readonly key: Streaming["key"]
-  readonly strategy?: Strategy.Strategy<any, any, any>
-  readonly ttl?: unknown
+type Own = Omit<StreamOptions<any, any>, typeof ofReads[number]>
+
+interface AnyOptions extends FnOptions, Own {
   readonly [lagMillis]?: number
 }
-
-type Own = Omit<StreamOptions<any, any>, typeof ofReads[number] | keyof FallbackOptions<any>>
 
 const ownOptions: Checks<Own> = {
   maxBytes: optional((size) => void sizeAboveZero("maxBytes", size)),
@@ -206,45 +221,31 @@ const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): v
   throw mistake(`${option} must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
-/** The options of `Strategy.ttl` that `Cached.stream` takes directly if there is no `strategy`. */
-const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
+/** The strategies that the engine supports for streams. */
+const words = { ttl, softTtl, untilInvalidated }
 
-const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
-
-/** Throws unless the strategy is one of the built-in strategies that the engine supports for streams. */
-const checkStrategy = (strategy: unknown): void => {
-  const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
-    Object.hasOwn(strategy, fallsBack)
-  if (isOwn && strategies.has((strategy as Strategy.Strategy).name)) return
+/** Throws unless the strategy is a built-in one that the engine supports for streams. */
+const checkStrategy = (strategy: Strategy.Strategy): void => {
+  if (Object.hasOwn(strategy, fallsBack) && Object.hasOwn(words, strategy.name)) return
   throw mistake("strategy of a stream must be Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated")
 }
 
-const parse = (given: unknown): Omit<Streaming, "origin"> => {
-  requireObject(name, Stream.isStream(given) ? undefined : given, "{ key: \"rows\", ttl: \"1 hour\" }")
+const example = `"rows", { ttl: "1 hour" }`
+
+const parse = (key: unknown, given: unknown): Omit<Streaming, "origin"> => {
+  requireForm(name, Stream.isStream(key) ? {} : key, Stream.isStream(key) ? undefined : given, example)
   const options = given as AnyOptions
-  const { key, strategy, ttl } = options
-  return within(typeof key === "string" ? `${name} (key "${key}")` : name, () => {
-    refuseUnknown(
-      "it",
-      options,
-      namesIn(["key", "strategy"], ofTtl, ofReads, Object.keys(fallbackOptions), Object.keys(ownOptions))
-    )
-    checked(key)
-    const lifetime = Object.fromEntries(
-      ofTtl.flatMap((name) => name in options ? [[name, options[name as never]]] : [])
-    )
-    if (strategy !== undefined) {
-      const [beside] = Object.keys(lifetime)
-      if (beside !== undefined) throw mistake(`${beside} cannot stand beside a strategy: pass it to the strategy`)
-      checkStrategy(strategy)
-    } else if (ttl === undefined) {
-      throw mistake("it needs a ttl, like \"1 hour\", or a strategy")
-    }
-    checkGiven(name, options as object, { ...readOptions, ...fallbackOptions, ...ownOptions })
+  const call = withKey(name, key)
+  const without = Object.keys(readOptions).filter((option) => !(ofReads as ReadonlyArray<string>).includes(option))
+  const others = Object.keys(ownOptions)
+  const strategy = strategyIn({ name: call, before: "Cached.stream(key", words, others, without }, options)
+  return within(call, () => {
+    checkStrategy(strategy)
+    checkGiven(name, options as object, ownOptions)
     const { emit, maxBytes, maxRun, maxTtl, whenSlow } = options
     return {
-      key,
-      strategy: strategy ?? Strategy.ttl(lifetime as never),
+      key: checked(key as Streaming["key"]),
+      strategy,
       options: readOptionsOf(options),
       maxBytes: maxBytes === undefined ? undefined : sizeAboveZero("maxBytes", maxBytes),
       maxRunMillis: maxRun === undefined ? streams.maxRunMillis : runMillis(maxRun),

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { CacheConfigError } from "../CacheError.ts"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
-import type { Caching } from "../Caching.ts"
+import type { Caching, Progress } from "../Caching.ts"
 import type { Cache } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { strictly } from "../internal/engine/request/strict.ts"
@@ -15,12 +15,12 @@ import { kindOf } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
 import * as Turns from "../internal/time/turns.ts"
-import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, idOf, type ListOf, tagOf, withCaching } from "./withCaching.ts"
 
 /**
  * The field values that select entries by an index of a key class: exactly the fields of one index. `never` if the
  * class declares no index.
- * @see `Cached.invalidateWhere`
+ * @see `Cached.invalidate`
  * @category models
  * @since 0.1.0
  */
@@ -35,17 +35,7 @@ type Exactly<Payload, Field extends PropertyKey> =
   & { readonly [F in Exclude<keyof Payload, Field>]?: never }
 
 /**
- * The target of an invalidation.
- *
- * | target | invalidates |
- * |---|---|
- * | a key | the entry of the key. A string is always a key, never a pattern or a tag |
- * | `{ tag }` | all entries with the tag |
- * | `{ all: Items }` | all results of a key class |
- * | `{ where: [Items, { page }] }` | all results of a key class with these values in an index of the class |
- * | `{ matching: "items:page:*" }` | all entries whose ids match the pattern |
- *
- * @see `Cached.invalidateAfter`
+ * The target of an invalidation: see the table of `Cached.invalidate`.
  * @category models
  * @since 0.1.0
  */
@@ -53,9 +43,9 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
-export type List<Cs extends ReadonlyArray<unknown>> =
+type List<Cs extends ReadonlyArray<unknown>> =
   // A separate member of the union, because otherwise the compiler finds no common type for lists of different lengths.
-  | ReadonlyArray<Simple>
+  | ListOf<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
 export type OneOrMore<C, Cs extends ReadonlyArray<unknown>> = Target<C> | List<Cs>
@@ -108,15 +98,11 @@ const parseOne = (target: unknown): Parsed => {
   )
 }
 
-const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => listOf(targets).map(parseOne)
+export const isList = (given: unknown): given is Iterable<unknown> =>
+  typeof given === "object" && given !== null && Symbol.iterator in given
 
-const listOf = (targets: Iterable<unknown>): ReadonlyArray<unknown> => {
-  // Rejects a string, which is also iterable: each of its letters would become a key.
-  if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) return Array.from(targets)
-  throw mistake("The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate")
-}
-
-export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
+export const parseGiven = (given: unknown): ReadonlyArray<Parsed> =>
+  Array.from(isList(given) ? given : [given], parseOne)
 
 const nothing = (): Stored => ({ ids: [], tags: [], globs: [], patternLike: undefined })
 
@@ -127,22 +113,37 @@ export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   return stored
 }
 
-/** Like `parse` and then `toStored`, but yields to other fibers in a long list. */
-export const collect = (targets: Iterable<unknown>): Effect.Effect<Stored> => {
-  const list = listOf(targets)
+/** Like `parseGiven` and then `toStored`, but yields to other fibers in a long list. */
+export const collect = (given: unknown): Effect.Effect<Stored> => {
+  const list = isList(given) ? Array.from(given) : [given]
   const stored = nothing()
   const adding = Effect.flatMap(Turns.map(list, parseOne), (parsed) => Turns.forEach(parsed, (add) => add(stored)))
   return Effect.as(adding, stored)
 }
 
-export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>
+interface How {
+  readonly mode?: "hard" | "soft" | undefined
+  readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown>) | undefined
+}
+
+export const invalidateTargets = (
+  stored: Stored,
+  { mode = "hard", onProgress }: How = {}
+): Effect.Effect<void, never, Caching> =>
   withCaching((caching, policy) => {
     const { globs, ids, patternLike, tags } = stored
     if (policy.disabled.has("invalidate")) return Effect.void
     if (patternLike !== undefined) warnOfPatternLike(caching, patternLike)
-    const parts: Array<Effect.Effect<unknown>> = globs.map((glob) => invalidateMatching(caching, policy, glob))
-    if (ids.length > 0) parts.push(caching.perform(Operations.invalidate, ids))
-    if (tags.length > 0) parts.push(caching.perform(Operations.invalidateTags, tags))
+    const parts: Array<Effect.Effect<unknown>> = globs.map((glob) => {
+      const progress = caching.perform(Operations.invalidateMatching, glob, mode)
+      return searched(
+        caching,
+        policy,
+        onProgress === undefined ? Stream.runDrain(progress) : Stream.runForEach(progress, onProgress)
+      )
+    })
+    if (ids.length > 0) parts.push(caching.perform(Operations.invalidate, ids, mode))
+    if (tags.length > 0) parts.push(caching.perform(Operations.invalidateTags, tags, mode))
     if (parts.length === 1) return Effect.asVoid(parts[0]!)
     // Under `strict`, a part that fails must not interrupt the others: the targets of all parts leave memory.
     return Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency: "unbounded" }), Exit.asVoidAll)
@@ -157,9 +158,9 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
     { other: key }
   )
 
-/** Invalidates all matches of a pattern. Unless `strict`, only logs a failure, because the write has succeeded. */
-const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
-  Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
+/** Unless `strict`, only logs that a pattern was not searched for everywhere, because a write may have succeeded. */
+const searched = (caching: Cache, { strict }: Policy, search: Effect.Effect<void, StoreError>): Effect.Effect<void> =>
+  Effect.catch(search, (error) => {
     if (strict) return strictly(error)
     caching.perform(
       Operations.warnOnce,
@@ -178,7 +179,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
 }
 
 /** Returns a getter for the tag that keys with these values share. Throws a `CacheConfigError` for invalid values. */
-export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
+const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
     throw mistake(`${what} needs fields: pass an object with the values of all fields of one index`)

@@ -44,7 +44,7 @@ import { requireEffect } from "../internal/options/given.ts"
  *     return span
  *   }
  * })
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(
  *   Effect.andThen(answer, answer).pipe(Cached.traceReads, Effect.provide(CacheLayer.memory()), Effect.withTracer(tracer))
  * )

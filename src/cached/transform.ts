@@ -42,13 +42,11 @@ export interface TransformOptions {
  *
  * ```ts
  * import { Effect, Exit, Schema, Stream } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class City extends CacheKey.Class<City>()("City", { payload: { zip: Schema.String }, success: Schema.String }) {}
- * const cities = Cached.many(City, {
- *   lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.succeed(`city of ${zip}`))),
- *   strategy: Strategy.ttl({ ttl: "30 days" })
- * })
+ * const load = (keys: ReadonlyArray<City>) => Effect.succeed(keys.map(({ zip }) => Exit.succeed(`city of ${zip}`)))
+ * const cities = Cached.many(City, load, { ttl: "30 days" })
  * const rows = Stream.make({ zip: "1010" }, { zip: "8000" })
  * const enriched = Cached.transform(rows, cities, { chunk: 500 })
  * const all = await Effect.runPromise(Stream.runCollect(enriched).pipe(Effect.provide(CacheLayer.memory())))

@@ -9,11 +9,13 @@ import { Current, type Policy } from "../internal/engine/request/callPolicy.ts"
 type Change = (policy: Policy) => Policy
 
 export const underPolicy = (inner: Cache, change: Change): Cache => {
-  // Most calls have the context of the call before.
+  // Most calls have the context of the call before. It is forgotten in a microtask, so that it is not retained.
   let last: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+  const forget = () => void (last = undefined)
   const add = (from: Context.Context<never>): Context.Context<never> => {
-    if (last?.from !== from) last = { from, to: Context.add(from, Current, change(Context.get(from, Current))) }
-    return last.to
+    if (last?.from === from) return last.to
+    if (last === undefined) queueMicrotask(forget)
+    return (last = { from, to: Context.add(from, Current, change(Context.get(from, Current))) }).to
   }
   const wrap = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> => Effect.updateContext(self, add)
   const { beside, inside, policy } = inner

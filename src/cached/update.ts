@@ -21,7 +21,8 @@ import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { setOne, type SetOptions, setOptions, type Setting } from "./byHand.ts"
-import type { IfUnknown, Seen } from "./combinator.ts"
+import type { IfUnknown } from "./combinator.ts"
+import type { Seen } from "./flat.ts"
 import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -69,7 +70,7 @@ type Change<A, B, E, R> = {
  * - After 30 tries, with pauses of up to 250 ms between them, the update fails with `UpdateConflict`. It fails with a
  *   `StoreError` if the store fails. If the function's effect fails or is interrupted, nothing changes.
  * - Inside `Transaction.run`, the update is part of the transaction, and the commit detects conflicts.
- * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`), the function is called and its result
+ * - Under a policy that does not write (`CachePolicy.disable("set")`, `bypass`), the function is called and its result
  *   is returned, but nothing is stored. The function gets the stored value under every policy.
  *
  * **Gotchas**
@@ -91,7 +92,7 @@ type Change<A, B, E, R> = {
  * ```
  *
  * @see `Cached.set` for a value that does not depend on the cached one
- * @see `Cached.increment` for numbers
+ * @see `Cached.counter` for numbers
  * @see `Transaction.run` for several keys
  * @category mutations
  * @since 0.1.0

@@ -75,13 +75,11 @@ export interface WarmOptions {
  *
  * ```ts
  * import { Effect, Schema, Stream } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
- * const square = Cached.fn(Square, {
- *   lookup: ({ n }) => n < 0 ? Effect.fail("negative") : Effect.succeed(n * n),
- *   strategy: Strategy.ttl({ ttl: "1 hour" })
- * })
+ * const load = ({ n }: Square) => n < 0 ? Effect.fail("negative") : Effect.succeed(n * n)
+ * const square = Cached.fn(Square, load, { ttl: "1 hour" })
  * const warming = Cached.warm(square, [{ n: 1 }, { n: -1 }, { n: 2 }], { concurrency: 4 })
  * const progress = await Effect.runPromise(Stream.runCollect(warming).pipe(Effect.provide(CacheLayer.memory())))
  * progress.length // => 3
@@ -223,11 +221,11 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
  * ```ts
  * import { Effect, Schedule, Schema } from "effect"
  * import { TestClock } from "effect/testing"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  *
  * class Rates extends CacheKey.Class<Rates>()("Rates", { success: Schema.Int }) {}
  * let loads = 0
- * const rates = Cached.fn(Rates, { lookup: () => Effect.sync(() => ++loads), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+ * const rates = Cached.fn(Rates, () => Effect.sync(() => ++loads), { ttl: "1 hour" })
  * const program = Effect.gen(function*() {
  *   yield* Cached.keepFresh(rates, undefined, Schedule.spaced("1 minute"))
  *   yield* TestClock.adjust("3 minutes")

@@ -45,8 +45,8 @@ type Usable =
  * import { Cached, CacheLayer, type Caching } from "effect-cached"
  *
  * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
- * const page = Effect.succeed("<h1>").pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
- * const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 minute" }))
+ * const page = Effect.succeed("<h1>").pipe(Cached.ttl("page", { ttl: "1 hour" }), Cached.withCache(Pages))
+ * const user = Effect.succeed("Ada").pipe(Cached.ttl("user", { ttl: "1 minute" }))
  * const program = Effect.gen(function*() {
  *   yield* Effect.all([page, user, user])
  *   const pages = yield* Cached.stats.pipe(Cached.withCache(Pages))
@@ -85,12 +85,16 @@ interface Change {
   readonly to: Context.Context<never>
 }
 
-const changes = new WeakMap<Shape, Change>()
+const changes = new Map<Shape, Change>()
 
-/** Adds a cache to a context. Repeated calls return the same context, which makes later lookups of the cache fast. */
+/**
+ * Adds a cache to a context. Repeated calls return the same context, which makes later lookups of the cache fast. The
+ * contexts are forgotten in a microtask, so that an idle program does not retain one.
+ */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to
+  if (changes.size === 0) queueMicrotask(() => changes.clear())
   const present = Context.getOrUndefined(from as Context.Context<Caching>, Caching)
   const used = present === undefined ? cache : cacheOf(present).beside?.(cache) ?? cache
   const to = Context.add(from, Caching, used) as Context.Context<never>

@@ -89,7 +89,7 @@ export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
   throw mistake(
     `A tag cannot be ${kindOf(tag)}: pass a string` +
-      (Array.isArray(tag) ? `, and several to Cached.invalidateMany, as { tag }` : "")
+      (Array.isArray(tag) ? `, and several as a list of { tag }` : "")
   )
 }
 

@@ -22,6 +22,7 @@ import { schema } from "./schema.ts"
 import { show } from "./show.ts"
 import { stats } from "./stats.ts"
 import { complain, escape, escapeLines } from "./terminal.ts"
+import { top } from "./top.ts"
 import { verify } from "./verify.ts"
 
 const root = Command.make("effect-cached").pipe(
@@ -29,7 +30,7 @@ const root = Command.make("effect-cached").pipe(
     "Looks into a cache, and changes it. A cache is a folder, like ./cache, or a URL.\n" +
       "  Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing found or damaged"
   ),
-  Command.withSubcommands([ls, show, stats, rm, invalidate, exportCommand, importCommand, verify, migrate, schema])
+  Command.withSubcommands([ls, show, stats, rm, invalidate, exportCommand, importCommand, verify, migrate, schema, top])
 )
 
 const toFailure = (error: unknown): Failure => {

@@ -85,7 +85,7 @@ export interface ConfigOptions<S extends Schemes = {}, D extends string | AnyCac
  * import { Cached } from "effect-cached"
  * import { CacheConfig } from "effect-cached/config"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const cache = CacheConfig.fromUrl("memory:?capacity=1000&shutdownTimeout=1s")
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
@@ -259,7 +259,7 @@ const known: ReadonlyMap<string, Reading> = new Map(
  * import { CacheConfig } from "effect-cached/config"
  *
  * const env = { SHOP_CACHE_URL: "memory:", SHOP_CACHE_CAPACITY: "1000" }
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const program = answer.pipe(
  *   Effect.provide(CacheConfig.layer("SHOP_CACHE", { default: "disabled:" })),
  *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))

@@ -108,18 +108,18 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
     jitter: share,
     softTimeout: duration,
     fallbackOn: {
-      form: "names, separated by commas",
+      form: "names, separated by commas, or `all`",
       example: "TimeoutError,HttpError",
       read: (text) => {
+        if (text === "all") return text
         const names = text.split(",").map((name) => name.trim())
         return names.includes("") ? undefined : names
       }
     },
-    fallbackWhen: "code",
     copy: names("structured", "freeze"),
     memoryTtl: duration,
     minLoad: duration,
-    lease: flag,
+    shareLoad: flag,
     waitForWrite: flag
   } satisfies Readings<Defaults>,
   maxLoad: duration,

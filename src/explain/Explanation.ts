@@ -134,7 +134,7 @@ const attach: Operation<[slots: number], () => void> = {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { Explanation } from "effect-cached/explain"
  *
- * const price = Effect.succeed(12).pipe(Cached.refreshAhead({ key: "price", ttl: "1 hour", refreshAfter: "1 minute" }))
+ * const price = Effect.succeed(12).pipe(Cached.refreshAhead("price", { ttl: "1 hour", refreshAfter: "1 minute" }))
  * const program = Effect.gen(function*() {
  *   yield* price
  *   yield* TestClock.adjust("2 minutes")

@@ -74,7 +74,7 @@ interface Times {
 }
 
 /**
- * The facts of an explanation, by name and in their order. `npm run docs` generates a table in the documentation from
+ * The facts of an explanation, by name and in their order. `npm run generate` makes a table in the documentation from
  * this interface. Times are epoch milliseconds; `Infinity` means never, and a `softExpiresAt` of `-Infinity` means that
  * a tag was invalidated softly.
  * @category models

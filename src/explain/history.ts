@@ -197,7 +197,7 @@ export const make = (engine: Engine, count: number): History => {
     },
     invalidated(ids, names, mode) {
       const at = nowOf()
-      for (const id of ids) note(id, "invalidated", at)
+      if (mode === "hard") { for (const id of ids) note(id, "invalidated", at) }
       for (const name of names) {
         const tag = tags.of(name)
         if (!isEcho(tag.change, at)) tag.change = { tag: name, at, by: byNow(), mode }

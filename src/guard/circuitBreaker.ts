@@ -216,7 +216,7 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
  * let calls = 0
  * const quote = Effect.suspend(() => ++calls === 1 ? Effect.succeed("quote") : Effect.fail("down")).pipe(
  *   Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
- *   Cached.failover({ key: "quote", ttl: "1 hour" })
+ *   Cached.failover("quote", { ttl: "1 hour", fallbackOn: "all" })
  * )
  * await Effect.runPromise(Effect.all([quote, quote, quote, quote, quote]).pipe(Effect.provide(CacheLayer.memory())))
  * calls // => 3

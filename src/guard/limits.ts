@@ -251,7 +251,7 @@ interface Limiting<Options extends PlaceOptions> {
  * let calls = 0
  * const quote = Effect.sync(() => ++calls).pipe(
  *   Guard.rateLimit({ key: "quotes", limit: 1, window: "1 minute" }),
- *   Cached.failover({ key: "quote", ttl: "1 hour" })
+ *   Cached.failover("quote", { ttl: "1 hour", fallbackOn: ["RateLimitExceeded"] })
  * )
  * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```

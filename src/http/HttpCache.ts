@@ -114,8 +114,8 @@ export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
  *
  * **When to use**
  *
- * Use in `invalidates` of an annotation, and with `Cached.invalidateTag`. It reaches the results for all callers, of
- * clients and of servers, whatever their `partition`.
+ * Use in `invalidates` of an annotation, and with `Cached.invalidate({ tag })`. It reaches the results for all callers,
+ * of clients and of servers, whatever their `partition`.
  *
  * **Example** (A tag)
  *

@@ -15,7 +15,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Cached from "../Cached.ts"
+import * as CachePolicy from "../CachePolicy.ts"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
 import {
@@ -442,7 +442,7 @@ const answerWith = (options: Options): Respond => {
     const { context } = fiber
     const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.named.href })
     const origin = originOf({
-      handler: reloads ? Cached.invalidateFurther(handling) : handling,
+      handler: reloads ? CachePolicy.invalidating(handling) : handling,
       request,
       sent: resource.sent,
       usual: options,

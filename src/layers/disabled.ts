@@ -19,7 +19,7 @@ import * as Caching from "../Caching.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(CacheLayer.disabled))) // => [1, 2]
  * ```
  *

@@ -56,7 +56,7 @@ export interface DiskOptions extends LayerOptions {
  *
  * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
  * let loads = 0
- * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * // like two processes, one after the other
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.disk({ directory })))) // => 1

@@ -55,7 +55,7 @@ export interface FilesOptions extends LayerOptions {
  * import { tmpdir } from "node:os"
  *
  * const directory = `${mkdtempSync(`${tmpdir()}/cache-`)}/answers`
- * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed({ answer: 42 }).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(CacheLayer.files({ directory })))) // => { answer: 42 }
  * readdirSync(directory).some((name) => /^answer~\w+\.json$/.test(name)) // => true
  * ```

@@ -20,7 +20,7 @@ import { checkMemory, type MemoryOptions } from "./options.ts"
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: 1000 })))) // => 42
  * ```
  *

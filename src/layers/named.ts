@@ -39,7 +39,7 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  *
  * class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
  * let loads = 0
- * const page = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }), Cached.withCache(Pages))
+ * const page = Effect.sync(() => ++loads).pipe(Cached.ttl("page", { ttl: "1 hour" }), Cached.withCache(Pages))
  * const program = Effect.all([page, page])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.named(Pages, CacheLayer.memory())))) // => [1, 1]
  * ```

@@ -57,7 +57,7 @@ const open = Effect.tryPromise({
  *   region: "eu-central-1",
  *   credentials: { accessKeyId: "AKIA...", secretAccessKey: Redacted.make("secret") }
  * })
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 day" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 day" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -1,5 +1,5 @@
 /**
- * The options of all cache layers, and how each option configures a cache. `npm run docs` generates tables in the
+ * The options of all cache layers, and how each option configures a cache. `npm run generate` makes tables in the
  * documentation from the comments in this file.
  * @since 0.1.0
  */
@@ -53,7 +53,7 @@ export interface MemoryOptions {
   readonly weigher?: Weigher | undefined
   /** The policy that selects which entry to evict when memory is full. @default `Eviction.adaptive` */
   readonly eviction?: Eviction | undefined
-  /** If `true`, `Cached.curve` estimates the hit ratios of other capacities. This takes up to 1 MB. @default `false` */
+  /** If `true`, `curve` of `Cached.stats` estimates hit ratios of other capacities, in up to 1 MB. @default `false` */
   readonly curve?: boolean | undefined
   /** Options of background refreshes: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
@@ -71,8 +71,8 @@ export interface MemoryOptions {
    */
   readonly strategy?: Strategy | undefined
   /**
-   * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
-   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read or a strategy may override each option separately.
+   * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `copy`, `memoryTtl`,
+   * `minLoad`, `shareLoad`, `waitForWrite`. A read or a strategy may override each option separately.
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined

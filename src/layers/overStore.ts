@@ -17,7 +17,7 @@ import { AsTier } from "./tiers.ts"
  *
  * **When to use**
  *
- * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Cached.tapStore`, or your own.
+ * Use for stores without a ready-made layer: `IndexedDbStore`, a store wrapped by `Store.tap`, or your own.
  *
  * **Example** (Reading every value from the store)
  *
@@ -27,7 +27,7 @@ import { AsTier } from "./tiers.ts"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *

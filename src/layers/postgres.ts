@@ -53,7 +53,7 @@ export interface PostgresOptions extends LayerOptions, StoreOptions, ConnectionO
  *   url: "postgres://cache@db.example.org/shop?sslmode=require",
  *   password: Redacted.make("secret")
  * })
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

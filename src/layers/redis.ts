@@ -41,7 +41,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const cache = CacheLayer.redis({ url: "rediss://cache.example.org:6379", password: Redacted.make("secret") })
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

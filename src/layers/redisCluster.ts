@@ -31,7 +31,7 @@ export interface RedisClusterOptions extends LayerOptions, ClusterOptions {}
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * const cache = CacheLayer.redisCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"], prefix: "shop" })
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -49,8 +49,9 @@ export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache
  * - A transaction changes only the cache of `default` or, if that is `CacheLayer.disabled`, the only other cache. It
  *   dies with a `CacheConfigError` when it changes an entry of another route, or a tag, because it could not undo that,
  *   and if `default` is disabled and there are several others. It reads entries of other routes as they are.
- * - `Cached.resize` and `Cached.curve` die with a `CacheConfigError`. So does a layer that has `CacheMetrics.layer`
- *   around this one, or `withDisabled` inside it: measure each cache, and disable operations for all.
+ * - `Cached.resize`, and the curve of `Cached.stats`, die with a `CacheConfigError`. So does a layer that has
+ *   `CacheMetrics.layer` around this one, or `withDisabled` inside it: measure each cache, and disable operations for
+ *   all.
  * - The options `strategy` and `copy` of each cache apply to its own keys.
  *
  * **Example** (Keeping weather reports apart)

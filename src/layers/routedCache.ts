@@ -232,7 +232,7 @@ const operations = new Map<Operation<any, any>, Routed>([
         )))
   ),
   on(Operations.stream, (routes, streaming) => cacheFor(routes, streaming.key).perform(Operations.stream, streaming)),
-  on(Operations.invalidate, ({ caches, table }, ids) => {
+  on(Operations.invalidate, ({ caches, table }, ids, mode) => {
     const groups: ReadonlyArray<Array<string>> = caches.map(() => [])
     return Effect.flatMap(
       Turns.forEach(ids, (id) => {
@@ -245,7 +245,7 @@ const operations = new Map<Operation<any, any>, Routed>([
         return Effect.map(
           everywhere(
             affected.map(([cache]) => cache),
-            (cache, i) => cache.perform(Operations.invalidate, affected[i]![1])
+            (cache, i) => cache.perform(Operations.invalidate, affected[i]![1], mode)
           ),
           sum
         )
@@ -258,12 +258,12 @@ const operations = new Map<Operation<any, any>, Routed>([
   on(Operations.size, ({ caches }) => Effect.map(everywhere(caches, (cache) => cache.perform(Operations.size)), sum)),
   streamed(Operations.entries),
   streamed(Operations.counters),
-  on(Operations.invalidateMatching, ({ caches }, glob) =>
+  on(Operations.invalidateMatching, ({ caches }, glob, mode) =>
     // Each cache counts from 0, and the totals of a stream of progress only grow.
     Stream.suspend(() => {
       const totals = caches.map(() => ({ scanned: 0, invalidated: 0 }))
       return Stream.flatMap(Stream.fromIterable(caches.entries()), ([i, cache]) =>
-        Stream.map(cache.perform(Operations.invalidateMatching, glob), (progress) => {
+        Stream.map(cache.perform(Operations.invalidateMatching, glob, mode), (progress) => {
           totals[i] = progress
           return {
             scanned: sum(totals.map(({ scanned }) =>
@@ -276,7 +276,7 @@ const operations = new Map<Operation<any, any>, Routed>([
   on(Operations.ranked, ({ caches }, ranking, count) =>
     Effect.map(
       everywhere(caches, (cache) => cache.perform(Operations.ranked, ranking, count)),
-      (all) => all.flat().toSorted(ranking === "coldest" ? coldestFirst : (a, b) => coldestFirst(b, a)).slice(0, count)
+      (all) => all.flat().toSorted(ranking === "cold" ? coldestFirst : (a, b) => coldestFirst(b, a)).slice(0, count)
     )),
   on(
     Operations.stats,
@@ -284,7 +284,7 @@ const operations = new Map<Operation<any, any>, Routed>([
       Effect.map(everywhere(caches, (cache) => cache.perform(Operations.stats)), (all) => all.reduce(added))
   ),
   refused(Operations.resize, "Cached.resize"),
-  refused(Operations.curve, "Cached.curve"),
+  refused(Operations.curve, "The curve of Cached.stats"),
   on(Operations.meter, () => {
     throw mistake(
       "CacheMetrics.layer measures one cache, and a routed cache has several: wrap each of them, under a name of its own"

@@ -49,7 +49,7 @@ export interface SqlOptions extends LayerOptions, StoreOptions {}
  * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
  * const cache = CacheLayer.sql({ schema: "cache" }).pipe(Layer.provide(client))
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

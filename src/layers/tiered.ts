@@ -91,7 +91,7 @@ export interface TierOptions<C extends AnyCache = AnyCache> {
  *   { cache: CacheLayer.disk({ directory: `${directory}/near` }), ttl: "1 hour" },
  *   CacheLayer.disk({ directory: `${directory}/last` }) // in a real program, CacheLayer.redis
  * ])
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 day" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 day" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -28,7 +28,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * import { Cached, CacheLayer } from "effect-cached"
  *
  * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+ * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
  * const cache = CacheLayer.memory().pipe(CacheLayer.withDisabled(["set"]))
  * await Effect.runPromise(Effect.all([count, count]).pipe(Effect.provide(cache))) // => [1, 2]
  * ```

@@ -64,7 +64,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * const cache = CacheLayer.memory().pipe(CacheLayer.withTelemetry({ ids: "digest" }))
  * await Effect.runPromise(Effect.gen(function*() {
- *   const first = yield* Effect.forkChild(Stream.runHead(Cached.eventsOf(["Set"])), { startImmediately: true })
+ *   const first = yield* Effect.forkChild(Stream.runHead(Cached.events({ of: ["Set"] })), { startImmediately: true })
  *   yield* Cached.set("ada@example.org", 1)
  *   const event = yield* Fiber.join(first)
  *   return event._tag === "Some" ? event.value.id : ""

@@ -1,4 +1,4 @@
-/** The list of all metrics. `npm run docs` copies it to the documentation. */
+/** The list of all metrics. `npm run generate` copies it to the documentation. */
 
 /** A metric. `unit` is a name that Effect's OTLP exporter converts to UCUM, or a UCUM annotation. */
 export interface Definition {

@@ -217,14 +217,12 @@ const fiveMinutes = 300_000
  *
  * ```ts
  * import { Effect, Exit, Schema, Sink, Stream } from "effect"
- * import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheKey, CacheLayer } from "effect-cached"
  * import { Pipeline } from "effect-cached/pipeline"
  *
  * class City extends CacheKey.Class<City>()("City", { payload: { zip: Schema.Int }, success: Schema.String }) {}
- * const cities = Cached.many(City, {
- *   lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.succeed(`city of ${zip}`))),
- *   strategy: Strategy.ttl({ ttl: "30 days" })
- * })
+ * const load = (keys: ReadonlyArray<City>) => Effect.succeed(keys.map(({ zip }) => Exit.succeed(`city of ${zip}`)))
+ * const cities = Cached.many(City, load, { ttl: "30 days" })
  * const rows: Array<Pipeline.Fields> = []
  * const program = Pipeline.run({
  *   from: Stream.make({ zip: 1010 }, { zip: 8000 }, { zip: 1010 }),

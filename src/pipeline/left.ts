@@ -44,10 +44,10 @@ export const findLeft = Effect.fnUntraced(function*(seen: SeenIds, remove: boole
   const ids: Array<string> = []
   let count = 0
   if (seen.prefix !== undefined) {
-    const all = Stream.filter(Cached.scan(`${Glob.escape(seen.prefix)}*`), (id) => !seen.has(id))
-    yield* Stream.runForEach(all, (id) => {
+    const all = Stream.filter(Cached.entries(`${Glob.escape(seen.prefix)}*`), ({ id }) => !seen.has(id))
+    yield* Stream.runForEach(all, ({ id }) => {
       if (++count <= shown) ids.push(id)
-      return remove ? Cached.removeMatching(Glob.escape(id)) : Effect.void
+      return remove ? Cached.remove({ matching: Glob.escape(id) }) : Effect.void
     })
   }
   return { count, ids, removed: remove }

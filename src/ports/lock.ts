@@ -50,7 +50,7 @@ export interface AcquireOptions {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  *
  * let newest = 0n // kept by the protected resource
  * const write = (token: bigint) => Effect.sync(() => token < newest ? "refused" : (newest = token, "written"))

@@ -23,7 +23,7 @@ import type {
  * **Example** (Reporting a damaged file)
  *
  * ```ts
- * import { type CacheEntry, Store } from "effect-cached"
+ * import { type CacheEntry, Store } from "effect-cached/adapters"
  *
  * const files = new Map<string, CacheEntry.Stored | "cut off">([["page", "cut off"]])
  * const store = Store.makeSync({

@@ -88,7 +88,7 @@ export interface Capabilities {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Store } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const program = Effect.gen(function*() {
@@ -261,7 +261,8 @@ export type CoreOperation =
  *
  * ```ts
  * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer, Store } from "effect-cached"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { Store } from "effect-cached/adapters"
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const store = Layer.sync(Store.Store, MemoryStore.make)

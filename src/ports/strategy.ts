@@ -120,14 +120,13 @@ export interface Lifetime {
  * **Example** (Writing a strategy)
  *
  * ```ts
- * import { Exit } from "effect"
  * import { Strategy } from "effect-cached"
  *
  * const officeHours: Strategy.Strategy = {
  *   name: "officeHours",
  *   decide: (entry, now) =>
  *     entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.Serve,
- *   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 60_000, ttl: 60_000 } : "skip"
+ *   lifetime: () => ({ softTtl: 60_000, ttl: 60_000 })
  * }
  * officeHours.decide(undefined, 0, () => 0.5) // => "Load"
  * ```
@@ -139,7 +138,10 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   readonly name: string
   /** Decides what to do with `entry` at the time `now`. `random` returns numbers of at least 0 and below 1. */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** How long to keep the outcome of a load. `"skip"` stores nothing. */
+  /**
+   * How long to keep the outcome of a load that is to be stored: a value or, if `when` or `storeFailures` of the read
+   * accepts it, a failure. `"skip"` stores nothing.
+   */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
   /** Returns the new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads prolong entries. */
   readonly touch?: ((entry: Timing, now: number) => number) | undefined

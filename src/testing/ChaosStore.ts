@@ -109,7 +109,7 @@ export interface ChaosStore {
  * await Effect.runPromise(program) // => ["Unavailable", 0]
  * ```
  *
- * @see `Cached.tapStore` for making a single operation fail
+ * @see `Store.tap` for making a single operation fail
  * @category constructors
  * @since 0.1.0
  */

@@ -45,7 +45,7 @@ export type Recorded =
   | { readonly _tag: "Set"; readonly id: string }
   | { readonly _tag: "Touch"; readonly id: string }
   | { readonly _tag: "Increment"; readonly name: string; readonly by: number }
-  | { readonly _tag: "Invalidate"; readonly ids: ReadonlyArray<string> }
+  | { readonly _tag: "Invalidate"; readonly ids: ReadonlyArray<string>; readonly mode: "hard" | "soft" }
   | { readonly _tag: "InvalidateTags"; readonly tags: ReadonlyArray<string>; readonly mode: "hard" | "soft" }
   | { readonly _tag: "InvalidateMatching"; readonly pattern: string; readonly invalidated: number }
   | { readonly _tag: "Clear" }
@@ -111,7 +111,7 @@ export class RecordingCache extends Context.Service<RecordingCache, Shape>()("ef
  * import { Cached, CacheLayer } from "effect-cached"
  * import { RecordingCache } from "effect-cached/testing"
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const test = Effect.gen(function*() {
  *   yield* Effect.all([answer, answer])
  *   return yield* (yield* RecordingCache.RecordingCache).reads("answer")
@@ -241,14 +241,14 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.set, (isSet, key) => isSet ? [{ _tag: "Set", id: CacheKey.id(key) }] : []),
   after(Operations.touch, (isTouched, key) => isTouched ? [{ _tag: "Touch", id: CacheKey.id(key) }] : []),
   after(Operations.increment, (_, name, by) => [{ _tag: "Increment", name, by }]),
-  after(Operations.invalidate, (_, ids) => [{ _tag: "Invalidate", ids }]),
+  after(Operations.invalidate, (_, ids, mode = "hard") => [{ _tag: "Invalidate", ids, mode }]),
   after(Operations.invalidateTags, (_, tags, mode = "hard") => [{ _tag: "InvalidateTags", tags, mode }]),
   [
     Operations.invalidateMatching,
-    (self, _, [glob]: ReadonlyArray<Glob>) => {
-      const { pattern } = glob!
+    (self, _, [glob, mode]: ReadonlyArray<any>) => {
+      const { pattern } = glob as Glob
       let invalidated = 0
-      return self.inner.perform(Operations.invalidateMatching, glob!).pipe(
+      return self.inner.perform(Operations.invalidateMatching, glob, mode).pipe(
         Stream.map((progress) => {
           invalidated = progress.invalidated
           return progress

@@ -36,7 +36,7 @@ export interface LastingStorage<E = never> {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { type CacheEntry, Store } from "effect-cached"
+ * import { type CacheEntry, Store } from "effect-cached/adapters"
  * import { lastingStoreLaws } from "effect-cached/testing"
  *
  * const laws = lastingStoreLaws(Effect.sync(() => {

@@ -86,7 +86,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Eviction } from "effect-cached"
+ * import { Eviction } from "effect-cached/adapters"
  * import { simulate } from "effect-cached/testing"
  *
  * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)
@@ -97,7 +97,7 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
  * ```
  *
- * @see `Cached.curve` for hit ratios by capacity in a running program
+ * @see `Cached.stats` for its `curve`, the hit ratios by capacity in a running program
  * @category constructors
  * @since 0.1.0
  */

@@ -38,7 +38,7 @@ export interface TimeOptions {
  * import { withTimePassing } from "effect-cached/testing"
  * import { TestClock } from "effect/testing"
  *
- * const report = Effect.delay(Effect.succeed("written"), "1 minute").pipe(Cached.ttl({ key: "report", ttl: "1 hour" }))
+ * const report = Effect.delay(Effect.succeed("written"), "1 minute").pipe(Cached.ttl("report", { ttl: "1 hour" }))
  * const program = withTimePassing(report).pipe(Effect.provide(CacheLayer.memory()), Effect.provide(TestClock.layer()))
  * await Effect.runPromise(program) // => "written"
  * ```

@@ -1,24 +1,21 @@
 /**
- * `npm run charts`: writes the charts of `docs/memory.md` to `docs/images/`, and its table. With the seeds that stand
- * here they come out the same each time, so what differs afterwards has changed in `src/`.
+ * The charts of `docs/memory.md` in `docs/images/`, and its table. With the seeds that stand here they come out the
+ * same each time, so what differs afterwards has changed in `src/`.
  */
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { Seed } from "../../src/internal/token.ts"
 import { chart } from "../../src/testing/internal/chart.ts"
+import * as Looking from "../support/looking.ts"
 import { type Trace, traces } from "./traces.ts"
 
-const docs = join(import.meta.dirname, "../../docs")
 const policies = [Eviction.adaptive, Eviction.wTinyLfu, Eviction.s3Fifo, Eviction.lru]
 const shares = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.8]
 const capacitiesOf = ({ unique }: Trace): ReadonlyArray<number> => shares.map((share) => Math.round(unique * share))
 
 const traceOf = (name: string): Trace => traces().find((trace) => trace.name === name)!
-
-const write = (name: string, svg: string): void => writeFileSync(join(docs, "images", `${name}.svg`), svg)
 
 /** The estimated curve of a cache while it reads a trace, beside the hits of LRU. */
 const estimated = Effect.fnUntraced(function*(trace: Trace) {
@@ -26,10 +23,10 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   const lru = yield* simulate(trace.accesses, [Eviction.lru], { capacities })
   const { points } = yield* Effect.forEach(
     trace.accesses,
-    (id) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" }),
+    (id) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" }),
     { discard: true }
   ).pipe(
-    Effect.andThen(Cached.curve),
+    Effect.andThen(Looking.curve),
     Effect.provide(
       CacheLayer.memory({ capacity: Math.round(trace.unique / 10), curve: true }).pipe(
         Layer.provide(Layer.succeed(Seed, () => Uint32Array.of(1, 2, 3, 4)))
@@ -40,7 +37,7 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   return chart([
     { name: "LRU", points: lru.results.map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio })) },
     {
-      name: "Cached.curve",
+      name: "curve of Cached.stats",
       points: points.filter(({ capacity }) => capacity >= first && capacity <= last)
         .map(({ capacity, hitRatio }) => ({ x: capacity, y: hitRatio }))
     }
@@ -49,20 +46,21 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
 
 const region = /^<!-- charts -->\n[^]*?^<!-- end -->$/m
 
-const program = Effect.gen(function*() {
-  mkdirSync(join(docs, "images"), { recursive: true })
+/** The charts by their files, and the page with its table. */
+export const charts = Effect.fnUntraced(function*(page: string) {
   const web = traceOf("cache2k_web07")
   const { svg, table } = yield* simulate(web.accesses, policies, { capacities: capacitiesOf(web) })
-  write("policies-web", svg)
   const mixed = traceOf("lirs_multi3")
-  write("policies-mixed", (yield* simulate(mixed.accesses, policies, { capacities: capacitiesOf(mixed) })).svg)
-  write("curve", yield* estimated(web))
-  const page = join(docs, "memory.md")
-  const text = readFileSync(page, "utf8")
-  writeFileSync(
-    page,
-    text.replace(region, () => `<!-- charts -->\n\n${table.replace(/--- \|/g, "--- |")}\n\n<!-- end -->`)
-  )
+  return new Map([
+    ["docs/images/policies-web.svg", svg],
+    [
+      "docs/images/policies-mixed.svg",
+      (yield* simulate(mixed.accesses, policies, { capacities: capacitiesOf(mixed) })).svg
+    ],
+    ["docs/images/curve.svg", yield* estimated(web)],
+    [
+      "docs/memory.md",
+      page.replace(region, () => `<!-- charts -->\n\n${table.replace(/--- \|/g, "--- |")}\n\n<!-- end -->`)
+    ]
+  ])
 })
-
-await Effect.runPromise(program)

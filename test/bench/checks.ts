@@ -162,8 +162,8 @@ export const checks: ReadonlyArray<Check> = [
   },
   {
     ...bulk,
-    title: "`Cached.removeMany` on disk",
-    subject: "disk: Cached.removeMany",
+    title: "`Cached.remove` of many on disk",
+    subject: "disk: Cached.remove of many",
     peer: "disk: raw, remove",
     atMost: 3,
     goal: 2

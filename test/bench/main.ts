@@ -1,10 +1,9 @@
 /**
- * `npm run bench`: measures, prints and writes each section into its page (`docs/benchmarks.md`, `docs/benchmarks/`) as
- * it ends, continues where one fails, and ends with an error then, or where a ratio is over its limit. `npm run bench
- * -- hit miss` measures these sections only, and writes what it has measured.
+ * Measures, prints and records each section as it ends, continues where one fails, and ends with an error then, or
+ * where a ratio is over its limit. With names of sections, as in `bench hit miss`, it measures only these. `npm run
+ * generate` makes the pages of what was recorded.
  */
-import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { record } from "../support/measured.ts"
 import * as Report from "./report.ts"
 import * as Run from "./run.ts"
 import { measureAll, type Sections } from "./sections.ts"
@@ -70,16 +69,11 @@ for (const name of chosen) {
   }
 }
 const names = chosen.length === 0 ? Object.keys(sections) : chosen
-const docs = join(import.meta.dirname, "../../docs")
-
 const all = measureAll(sections, names, {
-  ended: (results, all) => {
+  ended: (results) => {
     console.log(`${Report.measurements(results)}\n`)
     // At once: the whole takes long, and may be stopped.
-    if (quick) return
-    for (const [file, page] of Object.entries(Report.pages)) {
-      writeFileSync(join(docs, file), page(all, readFileSync(join(docs, file), "utf8")))
-    }
+    if (!quick) record("bench", results)
   },
   failed: (name, error) => {
     console.error(`the section "${name}" failed:`, error)

@@ -175,12 +175,12 @@ const summary = (results: Results, former: string): string =>
   joined([
     `# Benchmarks
 
-This page compares effect-cached with similar libraries, measured by \`npm run bench\`.
+This page compares effect-cached with similar libraries, measured by \`npm run prove -- bench\`.
 
 \`\`\`sh
-npm run bench              # measures everything, and fails if a ratio exceeds its limit
-npm run bench -- hit miss  # measures these sections, and leaves the others
-npm run bench -- --quick   # measures less, and writes nothing
+npm run prove -- bench           # measures everything, and fails if a ratio exceeds its limit
+npm run prove -- bench hit miss  # measures these sections, and leaves the others
+npm run prove -- bench --quick   # measures less, and writes nothing
 \`\`\`
 
 Smaller ratios are better. [Method](benchmarks/method.md) explains each row. There are pages on [hit ratios](benchmarks/hit-ratios.md),
@@ -231,7 +231,7 @@ const policies = (results: Results, former: string): string =>
   joined([
     `# Hit ratios of eviction policies
 
-This page shows how many recorded reads each policy answers from memory, as \`npm run bench -- ratios\` measured it.
+This page shows how many recorded reads each policy answers from memory, as \`npm run prove -- bench ratios\` measured it.
 
 \`simulate\` does the same for the reads of your program: [memory](../memory.md).`,
     section(
@@ -249,7 +249,7 @@ const bulk = (results: Results, former: string): string =>
   joined([
     `# Bulk calls beside their storage
 
-This page compares bulk calls of 100,000 keys with the plain storage, as \`npm run bench -- bulk\` measured them.
+This page compares bulk calls of 100,000 keys with the plain storage, as \`npm run prove -- bench bulk\` measured them.
 
 Each value has 300 bytes. The plain side (\`raw\`) reads the ids, encodes and writes the same rows in transactions or pipelines
 of 256, and keeps the results of hits. [What bulk work costs](../bulk/costs.md) lists times and memory use.
@@ -262,7 +262,7 @@ const pipelines = (results: Results, former: string): string =>
     `# Pipelines and the command beside raw statements
 
 This page compares [pipelines](../pipelines.md) and [the command](../command-line.md) with the same steps by hand, as
-\`npm run bench -- pipeline cli\` measured them in processor time.
+\`npm run prove -- bench pipeline cli\` measured them in processor time.
 
 - **Pipelines** read a million rows from an NDJSON file, and write a CSV file, over a cache on disk, in a heap of 256 MB. The
   first run is compared with calls of \`Cached.many\` for the same rows, and the second run, all cached, with a program that
@@ -270,6 +270,10 @@ This page compares [pipelines](../pipelines.md) and [the command](../command-lin
 - **The command** copies a million entries of 300 bytes, in a heap of 128 MB. The raw side reads or writes the rows of the
   store with \`node:sqlite\`, in pages and transactions of 256, and converts the same lines with \`JSON\`. The time of the
   command includes its start; that of the raw side does not.
+
+A million rows took, end to end, 95 seconds of processor time in the first run and 35 in the second, all cached, with a
+resident set (RSS) of 315 and 289 MB at most: a heap of 256 MB, the buffers of files and the database. On two cores that
+other programs kept busy, the runs lasted 7 and 3 minutes.
 
 ${allRatios(results, former, checks.filter((check) => check.case === "pipeline" || check.case === "cli"))}`
   ])
@@ -279,7 +283,7 @@ const http = (results: Results, former: string): string =>
     `# HTTP beside constant answers
 
 This page compares [the HTTP client](../http-client.md) and [the HTTP server](../http-server.md) with the same program
-without a cache, which always has the answer at hand, as \`npm run bench -- http\` measured them in processor time. A route
+without a cache, which always has the answer at hand, as \`npm run prove -- bench http\` measured them in processor time. A route
 that calculates its answer, or reads it from elsewhere, costs more than a constant.
 
 ${allRatios(results, former, checks.filter((check) => check.case === "http" || check.case === "httpServer"))}`,
@@ -355,7 +359,7 @@ const formats = (results: Results, former: string): string =>
 This page compares the serializers and their wrappers with the libraries that they use.
 
 \`\`\`sh
-npm run bench -- formats wrappers   # measures them again
+npm run prove -- bench formats wrappers   # measures them again
 \`\`\`
 
 A thousand records of six short fields are written and read. Where a serializer has a schema, so has its library: the
@@ -384,7 +388,7 @@ const tiers = (results: Results, former: string): string =>
     `# Routes and tiers
 
 This page compares [a routed cache](../several-caches.md#one-cache-made-of-several) and [tiers](../tiers.md#more-than-two)
-with the caches of which they consist, as \`npm run bench -- tiers\` measured them in processor time. The cache asks a folder that is alone
+with the caches of which they consist, as \`npm run prove -- bench tiers\` measured them in processor time. The cache asks a folder that is alone
 at once. It asks tiers through a callback, because the next tier may have to answer, and in front of the same folder that
 callback alone is the floor.
 
@@ -396,7 +400,7 @@ const storages = (results: Results, former: string): string =>
     `# Storages on servers
 
 This page compares reads from [PostgreSQL](../postgres.md) and [buckets](../objects.md), without a memory tier, with the
-plain client and \`JSON.parse\`, as \`npm run bench -- postgres objects\` measured them in processor time of the client, fifty
+plain client and \`JSON.parse\`, as \`npm run prove -- bench postgres objects\` measured them in processor time of the client, fifty
 reads at a time. The plain client of buckets is that of \`aws4fetch\`, which signs the requests of both sides. The
 clean-up of a bucket leaves a few thousand of 100,000 small entries. Its longest turn is processor time, and includes
 collections of garbage.

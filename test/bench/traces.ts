@@ -1,5 +1,5 @@
 /** Recorded accesses, and how often each policy hits. `traces/README.md` says where they come from. */
-import type { Eviction } from "effect-cached"
+import type { Eviction } from "effect-cached/adapters"
 import { LRUCache } from "lru-cache"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,7 +1,8 @@
 /** A cache in place of the storages of `effect/persistence`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schema, type Schema as S, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { CachePersistence } from "effect-cached/bridges"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -9,6 +10,7 @@ import { Persistable, PersistedCache, Persistence } from "effect/persistence"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import { TestClock } from "effect/testing"
 import { fakeStore, over } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class User extends Persistable.Class<{ payload: { id: number } }>()("User", {
   primaryKey: ({ id }) => `${id}`,
@@ -144,7 +146,7 @@ describe.each([
       })
       expect(Array.from((yield* storage.get("n"))!).toSorted()).toEqual(["a", "b", "c"])
       yield* storage.clear
-      expect(yield* Stream.runCollect(Cached.scan())).toEqual(["persistence"])
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["persistence"])
     }).pipe(
       Effect.provide(
         CachePersistence.layerKeyValueStore().pipe(Layer.provideMerge(cache() as Layer.Layer<Caching.Caching>))

@@ -2,8 +2,8 @@
  * Runs the suite of https://cache-tests.fyi with this cache, as a client and in front of a server, and with undici's,
  * Varnish and nginx, where they are installed (`apt-get install varnish nginx-light`).
  *
- *     npm run cache-tests                     the pinned package, which `.ci/setup` installs
- *     npm run cache-tests -- --suite PATH     a checkout of the repository, which has moved on
+ *     npm run prove -- cache-tests                the pinned package, which `.ci/setup` installs
+ *     npm run prove -- cache-tests --suite PATH   a checkout of the repository, which has moved on
  */
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"

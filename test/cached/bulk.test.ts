@@ -1,7 +1,8 @@
 /** Many keys in one call: one load for all that is missing, in the order of the keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
@@ -47,7 +48,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("loads only what is missing, in one call, each once, and answers in the order of the input", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
         expect(values(yield* users(ids(3, 2, 3, 4, 1)))).toEqual(["3#2", "2#1", "3#2", "4#2", "1#1"])
         expect(yield* users([])).toEqual([])
@@ -58,7 +59,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one key's failure is its own, and is not stored", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting({ bad: [2] })
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         const exits = yield* users(ids(1, 2, 3))
         expect(exits[1]).toEqual(Exit.fail("bad 2"))
         expect(values(exits)).toEqual(["1#1", "bad 2", "3#1"])
@@ -70,7 +71,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a lookup that fails as a whole fails the read, and what is present is not lost", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         yield* users(ids(1))
         behaviour.fails = true
         expect(yield* Effect.flip(users(ids(1, 2, 3)))).toEqual(new Down())
@@ -84,7 +85,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "10 minutes" })
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
@@ -105,7 +106,12 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one key's failed refresh keeps its value, and the others are replaced", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) })
+        const users = Cached.many(User, lookup, {
+          strategy: "softTtl",
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          fallbackOn: "all"
+        })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.bad = [2]
@@ -116,7 +122,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
         const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy })
         const first = yield* start(users(ids(1, 2, 3)))
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(first)
@@ -135,7 +141,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
-        const users = Cached.many(User, { lookup, strategy, retryAfter: "1 minute" })
+        const users = Cached.many(User, lookup, { strategy, retryAfter: "1 minute" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
@@ -156,7 +162,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("sliding: each read of many moves the ends", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: Strategy.sliding({ idle: "10 minutes" }) })
+        const users = Cached.many(User, lookup, { strategy: "sliding", idle: "10 minutes" })
         yield* users(ids(1, 2))
         for (let i = 0; i < 4; i++) {
           yield* TestClock.adjust("6 minutes")
@@ -170,7 +176,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("failover: always asked, and the last good value where that fails", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: Strategy.failover({ ttl: "1 hour" }) })
+        const users = Cached.many(User, lookup, { strategy: "failover", ttl: "1 hour", fallbackOn: "all" })
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
         behaviour.fails = true
@@ -182,7 +188,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("untilInvalidated: invalidate and refresh of many", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: Strategy.untilInvalidated })
+        const users = Cached.many(User, lookup, { strategy: "untilInvalidated" })
         yield* users(ids(1, 2, 3))
         yield* TestClock.adjust("1000 days")
         yield* users.invalidate(ids(1, 3))
@@ -197,11 +203,8 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a single read joins a batch's load, and a batch joins a single one", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
-        const users = Cached.many(User, { lookup, strategy: hour })
-        const user = Cached.fn(User, {
-          lookup: ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000),
-          strategy: hour
-        })
+        const users = Cached.many(User, lookup, { strategy: hour })
+        const user = Cached.fn(User, ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000), { strategy: hour })
         const one = yield* start(user({ id: 1 }))
         yield* settle
         const all = yield* start(users(ids(1, 2, 3)))
@@ -222,7 +225,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one of two batches is interrupted: what the other waits for lives on", () =>
       Effect.gen(function*() {
         const { calls, lookup, notes } = counting({ delay: 1000 })
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         const first = yield* start(users(ids(1, 2)))
         yield* settle
         const second = yield* start(users(ids(2, 3)))
@@ -242,15 +245,12 @@ describe("CA-10 · Cached.many", () => {
     it.effect("the call ends with its last waiting caller, and that one waits for its finalizers", () =>
       Effect.gen(function*() {
         let finalized = false
-        const users = Cached.many(User, {
-          lookup: () =>
-            Effect.sleep(10_000).pipe(
-              Effect.as([]),
-              Effect.onInterrupt(() => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true)))
-            ),
-          strategy: hour
-        })
-        const user = Cached.fn(User, { lookup: () => Effect.succeed("single"), strategy: hour })
+        const users = Cached.many(User, () =>
+          Effect.sleep(10_000).pipe(
+            Effect.as([]),
+            Effect.onInterrupt(() => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true)))
+          ), { strategy: hour })
+        const user = Cached.fn(User, () => Effect.succeed("single"), { strategy: hour })
         const reader = yield* start(users(ids(1, 2)))
         yield* settle
         const joined = yield* start(user({ id: 2 }))
@@ -269,7 +269,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("entries invalidated during the call are returned to waiting callers, and not kept", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         const first = yield* start(users(ids(1, 2)))
         yield* settle
         yield* users.invalidate(ids(2))
@@ -289,7 +289,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const dies = (lookup: () => Effect.Effect<any>) =>
           Effect.map(
-            Effect.exit(Cached.many(User, { lookup, strategy: hour })(ids(1, 2, 3))),
+            Effect.exit(Cached.many(User, lookup, { strategy: hour })(ids(1, 2, 3))),
             (exit) => Exit.isFailure(exit) && exit.cause.reasons.every(Cause.isDieReason) && Cause.squash(exit.cause)
           )
         expect(yield* dies(() => Effect.die("broken"))).toBe("broken")
@@ -333,8 +333,7 @@ describe("CA-10 · Cached.many", () => {
             ReadonlyArray<Exit.Exit<string>>,
             never,
             Caching.Caching
-          > = Cached.many(User, {
-            lookup: (keys) => Effect.as(users(ids(id)), keys.map(() => Exit.succeed("never"))),
+          > = Cached.many(User, (keys) => Effect.as(users(ids(id)), keys.map(() => Exit.succeed("never"))), {
             strategy: hour
           }) as never
           const reader = yield* start(Effect.exit(users(ids(1, 2))))
@@ -351,9 +350,8 @@ describe("CA-10 · Cached.many", () => {
           ReadonlyArray<Exit.Exit<string>>,
           never,
           Caching.Caching
-        > = Cached.many(User, {
-          lookup: (keys) =>
-            Effect.delay(users(ids(2)), "1 second").pipe(Effect.as(keys.map(() => Exit.succeed("never")))),
+        > = Cached.many(User, (keys) =>
+          Effect.delay(users(ids(2)), "1 second").pipe(Effect.as(keys.map(() => Exit.succeed("never")))), {
           strategy: hour
         }) as never
         const both = yield* start(users(ids(1, 2)))
@@ -364,16 +362,18 @@ describe("CA-10 · Cached.many", () => {
         yield* TestClock.adjust("1 second")
         yield* settle
         const exit = ended(second)
-        if (exit === "still waiting") throw new Error("it hangs")
+        if (exit === "still waiting") {
+          throw new Error("it hangs")
+        }
         expect(String(exit)).toContain("CacheCycle")
       }).pipe(Effect.provide(layer)))
 
     it.effect("timeout: each key that is not there in time fails by itself, and the rest is answered", () =>
       Effect.gen(function*() {
         const { lookup } = counting()
-        yield* Cached.many(User, { lookup, strategy: hour })(ids(1))
+        yield* Cached.many(User, lookup, { strategy: hour })(ids(1))
         const slow = counting({ delay: 1000 })
-        const users = Cached.many(User, { lookup: slow.lookup, strategy: hour, timeout: "100 millis" })
+        const users = Cached.many(User, slow.lookup, { strategy: hour, timeout: "100 millis" })
         const reader = yield* start(users(ids(1, 2)))
         yield* settle
         yield* TestClock.adjust("100 millis")
@@ -390,7 +390,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.many(User, { lookup, strategy, softTimeout: "100 millis" })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", softTimeout: "100 millis" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1000
@@ -404,13 +404,14 @@ describe("CA-10 · Cached.many", () => {
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
       }).pipe(Effect.provide(layer)))
 
-    it.effect("fallbackWhen says which failures stale values stand in for", () =>
+    it.effect("fallbackOn says which failures stale values stand in for", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, {
-          lookup,
-          strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }),
-          fallbackWhen: () => false
+        const users = Cached.many(User, lookup, {
+          strategy: "softTtl",
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          fallbackOn: () => false
         })
         yield* users(ids(1))
         yield* TestClock.adjust("1 minute")
@@ -421,14 +422,14 @@ describe("CA-10 · Cached.many", () => {
     it.effect("the policies mean for many what they mean for one", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         yield* users(ids(1))
-        expect(values(yield* CachePolicy.readOnly(users(ids(1, 2))))).toEqual(["1#1", "2#2"])
+        expect(values(yield* CachePolicy.disable("set")(users(ids(1, 2))))).toEqual(["1#1", "2#2"])
         expect(yield* Cached.has(new User({ id: 2 }))).toBe(false)
         expect(values(yield* CachePolicy.bypass(users(ids(1, 2, 1))))).toEqual(["1#3", "2#3", "1#3"])
         expect(values(yield* CachePolicy.refresh(users(ids(1))))).toEqual(["1#4"])
         expect(values(yield* users(ids(1)))).toEqual(["1#4"])
-        expect(values(yield* CachePolicy.writeOnly(users(ids(1))))).toEqual(["1#5"])
+        expect(values(yield* CachePolicy.disable("get")(users(ids(1))))).toEqual(["1#5"])
         expect(values(yield* users(ids(1)))).toEqual(["1#5"])
         expect(values(yield* CachePolicy.strict(users(ids(1))))).toEqual(["1#5"])
         expect(values(yield* CachePolicy.disable("get")(users(ids(1))))).toEqual(["1#6"])
@@ -438,9 +439,9 @@ describe("CA-10 · Cached.many", () => {
     it.effect("invalidateFurther forgets each key first", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         yield* users(ids(1, 2))
-        expect(values(yield* Cached.invalidateFurther(users(ids(1, 1))))).toEqual(["1#2", "1#2"])
+        expect(values(yield* CachePolicy.invalidating(users(ids(1, 1))))).toEqual(["1#2", "1#2"])
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
         expect(calls).toEqual([[1, 2], [1]])
       }).pipe(Effect.provide(layer)))
@@ -449,7 +450,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect(`${count} keys: loaded in one call, served without one`, () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         const all = ids(...Array.from({ length: count }, (_, i) => i))
         expect((yield* users(all)).length).toBe(count)
         const exits = yield* users(all)
@@ -486,8 +487,7 @@ describe("CA-10 · Cached.many", () => {
       const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))
       const count = (name: string) => asked.filter((one) => one === name).length
       return Effect.gen(function*() {
-        const users = Cached.many(Tagged, {
-          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))),
+        const users = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))), {
           strategy: hour
         })
         const all = ids(...Array.from({ length: 50 }, (_, i) => i))
@@ -521,7 +521,7 @@ describe("CA-10 · Cached.many", () => {
         Layer.provide(CacheLayer.layerWith({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
         Effect.gen(function*() {
           const { calls, lookup } = counting()
-          const users = Cached.many(User, { lookup, strategy: hour })
+          const users = Cached.many(User, lookup, { strategy: hour })
           const reader = yield* start(users(ids(1, 2, 3)))
           yield* TestClock.adjust("99 millis")
           expect(ended(reader)).toBe("still waiting")
@@ -547,7 +547,7 @@ describe("CA-10 · Cached.many", () => {
       }
       return Effect.gen(function*() {
         const { lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
         expect(asked).toEqual(["getMany"])
       }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, failing))))
@@ -558,7 +558,7 @@ describe("CA-10 · Cached.many", () => {
       const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
       return Effect.gen(function*() {
         const { lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ _tag: "StoreError" })
         // The reads answer, the writes do not.
@@ -575,7 +575,7 @@ describe("CA-10 · Cached.many", () => {
         const lying: Store.Store = { ...store, getMany: () => Effect.succeed(answer as never) }
         return Effect.gen(function*() {
           const { lookup } = counting()
-          const users = Cached.many(User, { lookup, strategy: hour })
+          const users = Cached.many(User, lookup, { strategy: hour })
           expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ reason: "Corrupt" })
           expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
           expect((yield* Cached.stats).storeFailures).toBe(2)
@@ -591,7 +591,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         yield* Effect.provide(users(ids(1, 2)), over(fake))
         // Memory is empty again: the store is asked, and takes its time to answer.
         yield* Effect.gen(function*() {
@@ -613,7 +613,7 @@ describe("CA-10 · Cached.many", () => {
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1))
         yield* TestClock.adjust("1 minute")
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
@@ -658,9 +658,9 @@ describe("CA-10 · Cached.many", () => {
         const [a, b] = yield* pair()
         const slow = counting({ delay: 1000 })
         const quick = counting({ delay: 100 })
-        const first = yield* start(inA(a, Cached.many(User, { lookup: slow.lookup, strategy: hour })(ids(1, 2))))
+        const first = yield* start(inA(a, Cached.many(User, slow.lookup, { strategy: hour })(ids(1, 2))))
         yield* settle
-        const second = yield* start(inA(b, Cached.many(User, { lookup: quick.lookup, strategy: hour })(ids(2, 3, 4))))
+        const second = yield* start(inA(b, Cached.many(User, quick.lookup, { strategy: hour })(ids(2, 3, 4))))
         yield* TestClock.adjust("2 seconds")
         yield* settle
         expect(values(yield* Fiber.join(first))).toEqual(["1#1", "2#1"])
@@ -682,7 +682,7 @@ describe("CA-10 · Cached.many", () => {
           })
         }
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         yield* within(
           Layer.provide(CacheLayer.layerWith({ lease: "1 second" }), Layer.succeed(Store.Store, shared)),
           Effect.gen(function*() {
@@ -704,7 +704,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a batch counts as one of those that may run, and waits as one", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy })
         yield* users(ids(1, 2, 3, 4, 5, 6))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1000
@@ -715,7 +715,7 @@ describe("CA-10 · Cached.many", () => {
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
         // A caller waits for a key that waits for room: its whole batch begins.
         const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
-        const waiting = yield* start(Cached.many(User, { lookup, strategy: stale })(ids(5)))
+        const waiting = yield* start(Cached.many(User, lookup, { strategy: stale, fallbackOn: "all" })(ids(5)))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5]])
         yield* TestClock.adjust("1 second")
@@ -731,7 +731,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy })
         yield* users(ids(1, 2, 3))
         yield* TestClock.adjust("1 minute")
         const slow = CacheKey.id(new User({ id: 2 }))
@@ -750,7 +750,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy })
         yield* Effect.provide(users(ids(1)), over(fake))
         yield* TestClock.adjust("1 minute")
         yield* Effect.gen(function*() {
@@ -777,7 +777,7 @@ describe("CA-10 · Cached.many", () => {
       })
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, { lookup, strategy })
+        const users = Cached.many(User, lookup, { strategy })
         yield* users(ids(1, 2, 3))
         yield* TestClock.adjust("1 minute")
         behaviour.fails = true
@@ -793,7 +793,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("keys of a call that takes too long are free for another, and the call is ended", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup, notes } = counting()
-        const users = Cached.many(User, { lookup, strategy, retryAfter: 0 })
+        const users = Cached.many(User, lookup, { strategy, retryAfter: 0 })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1e9
@@ -814,7 +814,7 @@ describe("CA-10 · Cached.many", () => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
       const { lookup } = counting({ delay: 1000 })
-      const users = Cached.many(User, { lookup, strategy: hour })
+      const users = Cached.many(User, lookup, { strategy: hour })
       const reader = yield* start(Effect.provide(users(ids(1, 2)), context))
       yield* settle
       const closing = yield* start(Scope.close(scope, Exit.void))
@@ -834,7 +834,7 @@ describe("CA-10 · Cached.many", () => {
     ({ bad, lists }) =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ bad })
-        const users = Cached.many(User, { lookup, strategy: hour })
+        const users = Cached.many(User, lookup, { strategy: hour })
         const there = new Map<number, string>()
         for (const list of lists) {
           const before = calls.length
@@ -866,7 +866,7 @@ describe("CA-10 · Cached.many", () => {
           if (change !== undefined) Effect.runForkWith(services)(change)
           return hour.decide(entry, now, random)
         }
-        const users = Cached.many(User, { lookup, strategy: { ...hour, decide } })
+        const users = Cached.many(User, lookup, { strategy: { ...hour, decide } })
         yield* users(ids(...there))
         left.push(...changes)
         const [first, , second] = yield* users(ids(1, 2, 1))
@@ -882,7 +882,7 @@ describe("CA-10 · Cached.many", () => {
       const { behaviour, lookup } = counting()
       for (let pause = 1; pause <= 30; pause++) {
         const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
-        const users = Cached.many(User, { lookup, strategy, retryAfter: pause })
+        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", retryAfter: pause })
         const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
         behaviour.fails = false
         yield* read
@@ -897,7 +897,7 @@ describe("CA-10 · Cached.many", () => {
   it.effect("maxHits counts the reads of many", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
-      const users = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
+      const users = Cached.many(User, lookup, { strategy: "maxHits", ttl: "1 hour", hits: 2 })
       for (let i = 0; i < 4; i++) yield* users(ids(1))
       yield* users(ids(1, 2))
       expect(calls).toEqual([[1], [1], [2]])
@@ -906,7 +906,7 @@ describe("CA-10 · Cached.many", () => {
   it.effect("probabilistic: early refreshes are one call", () =>
     Effect.gen(function*() {
       const { behaviour, calls, lookup } = counting({ delay: 1000 })
-      const users = Cached.many(User, { lookup, strategy: Strategy.probabilistic({ ttl: "1 minute", beta: 1e9 }) })
+      const users = Cached.many(User, lookup, { strategy: "probabilistic", ttl: "1 minute", beta: 1e9 })
       const first = yield* start(users(ids(1, 2, 3)))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(first)
@@ -925,12 +925,12 @@ describe("CA-10 · Cached.many", () => {
       let calls = 0
       const lookup = (delay: number) => (keys: ReadonlyArray<Box>) =>
         Effect.delay(Effect.sync(() => (calls++, keys.map(() => Exit.succeed({ n: calls })))), delay)
-      const boxes = Cached.many(Box, { lookup: lookup(0), strategy: hour, copy: "structured" })
+      const boxes = Cached.many(Box, lookup(0), { strategy: hour, copy: "structured" })
       const [first] = yield* boxes(ids(1))
       const [second] = yield* boxes(ids(1))
       expect(second).toEqual(first)
       expect(Exit.isSuccess(first!) && Exit.isSuccess(second!) && first.value === second.value).toBe(false)
-      const quick = Cached.many(Box, { lookup: lookup(10), strategy: hour, minLoad: "1 second" })
+      const quick = Cached.many(Box, lookup(10), { strategy: hour, minLoad: "1 second" })
       for (const n of [2, 3]) {
         const reader = yield* start(quick(ids(7)))
         yield* TestClock.adjust("10 millis")
@@ -942,15 +942,16 @@ describe("CA-10 · Cached.many", () => {
     Effect.gen(function*() {
       let fails = false
       const rate = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed("rate")).pipe(
-        Cached.softTtl({ key: "rate", ttl: "1 hour", softTtl: 0 })
+        Cached.softTtl("rate", { ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
       )
       yield* rate
       fails = true
       let calls = 0
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.map(Effect.orDie(rate), (rate) => (calls++, keys.map(() => Exit.succeed(rate)))),
-        strategy: hour
-      })
+      const users = Cached.many(
+        User,
+        (keys) => Effect.map(Effect.orDie(rate), (rate) => (calls++, keys.map(() => Exit.succeed(rate)))),
+        { strategy: hour }
+      )
       yield* users(ids(1, 2, 3))
       yield* users(ids(2, 3))
       expect(calls).toBe(2)
@@ -959,12 +960,12 @@ describe("CA-10 · Cached.many", () => {
   it.effect("invalid options are reported before anything runs", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
-      expect(() => Cached.many(User, { lookup, strategy: hour, tll: 1 } as never)).toThrow("tll")
-      expect(() => Cached.many(User, { lookup: undefined, strategy: hour } as never)).toThrow("lookup")
-      expect(() => Cached.many(User, { lookup, strategy: hour })(7 as never)).toThrow(
+      expect(() => Cached.many(User, lookup, { strategy: hour, tll: 1 } as never)).toThrow("tll")
+      expect(() => Cached.many(User, undefined as never, { strategy: hour })).toThrow("lookup")
+      expect(() => Cached.many(User, lookup, { strategy: hour })(7 as never)).toThrow(
         "needs a list: for one payload pass [payload]"
       )
-      const counted = Cached.many(User, { lookup, strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
+      const counted = Cached.many(User, lookup, { strategy: "maxHits", ttl: "1 hour", hits: 2 })
       const exit = yield* Effect.exit(counted(ids(1, 2)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(calls).toEqual([])
@@ -973,7 +974,7 @@ describe("CA-10 · Cached.many", () => {
   it.effect("a disabled cache asks for each key once, in one call", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
-      const users = Cached.many(User, { lookup, strategy: hour })
+      const users = Cached.many(User, lookup, { strategy: hour })
       expect(values(yield* users(ids(1, 2, 1)))).toEqual(["1#1", "2#1", "1#1"])
       expect(yield* users([])).toEqual([])
       expect(calls).toEqual([[1, 2]])
@@ -986,16 +987,13 @@ describe("CA-10 · Cached.many", () => {
         ReadonlyArray<Exit.Exit<string>>,
         never,
         Caching.Caching
-      > = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.gen(function*() {
-            calls.push(keys.length)
-            const below = keys.map(({ id }) => id - 1).filter((id) => id >= 0)
-            if (below.length > 0) yield* sums(ids(...below))
-            return keys.map(({ id }) => Exit.succeed(`${id}`))
-          }),
-        strategy: hour
-      }) as never
+      > = Cached.many(User, (keys) =>
+        Effect.gen(function*() {
+          calls.push(keys.length)
+          const below = keys.map(({ id }) => id - 1).filter((id) => id >= 0)
+          if (below.length > 0) yield* sums(ids(...below))
+          return keys.map(({ id }) => Exit.succeed(`${id}`))
+        }), { strategy: hour }) as never
       expect((yield* sums(ids(2000)))[0]).toEqual(Exit.succeed("2000"))
       expect(calls.length).toBe(2001)
     }).pipe(Effect.provide(CacheLayer.memory())))
@@ -1011,12 +1009,12 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
         expect((yield* Cached.getMany([key(2), key(3), key(1), key(2)])).map(Option.getOrUndefined))
           .toEqual(["b", undefined, "a", "b"])
         expect((yield* Cached.getMany(["x", "y", key(1)])).map(Option.getOrUndefined)).toEqual([1, undefined, "a"])
-        expect(yield* Cached.removeMany([key(1), key(3), "x"])).toBe(2)
+        expect(yield* Cached.remove([key(1), key(3), "x"])).toBe(2)
         expect((yield* Cached.getMany([key(1), key(2), "x"])).map(Option.getOrUndefined))
           .toEqual([undefined, "b", undefined])
         yield* TestClock.adjust("1 hour")
         expect(yield* Cached.getMany([key(2)])).toEqual([Option.none()])
-        expect([yield* Cached.getMany([]), yield* Cached.setMany([]), yield* Cached.removeMany([])])
+        expect([yield* Cached.getMany([]), yield* Cached.setMany([]), yield* Cached.remove([])])
           .toEqual([[], undefined, 0])
       }).pipe(Effect.provide(cache.layer())))
   })
@@ -1024,7 +1022,7 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
   it.effect("a key given twice is removed once, and counted once", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
-      expect(yield* Cached.removeMany(["k", "k"])).toBe(1)
+      expect(yield* Cached.remove(["k", "k"])).toBe(1)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("setMany takes no condition", () =>
@@ -1064,7 +1062,7 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
       const stored = fake.entries.get("k")!
       fake.behave = (operation) =>
         operation === "remove" ? { after: Effect.sync(() => void fake.entries.set("k", stored)) } : {}
-      expect(yield* Cached.removeMany(["k", "k"])).toBe(1)
+      expect(yield* Cached.remove(["k", "k"])).toBe(1)
       expect(fake.count("remove")).toBe(1)
     }).pipe(Effect.provide(over(fake)))
   })

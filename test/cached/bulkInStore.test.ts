@@ -1,19 +1,20 @@
 /** The flights of a bulk call at the store: leases, renewals and results go in waves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { found, hour, idOf, key, over, payloads, process, read, sharedStore, take, User } from "../support/bulkCalls.ts"
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import * as Looking from "../support/looking.ts"
 
 /** With a timeout, each key has a flight from the beginning. */
 const ways = [{}, { timeout: "1 hour" }] as const
 
 const usersWith = (options: (typeof ways)[number], gate: Effect.Effect<unknown> = Effect.void) =>
-  Cached.many(User, {
-    lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))),
+  Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))), {
     strategy: hour,
     ...options
   })
@@ -51,7 +52,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const reading = yield* start(here(read(300, Deferred.await(gate))))
       yield* settle
       yield* there(Cached.invalidate(key(3)))
-      yield* there(Cached.invalidateTag("user:299"))
+      yield* there(Cached.invalidate({ tag: "user:299" }))
       yield* there(Cached.set(key(5), "new"))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(reading)
@@ -69,14 +70,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const here = yield* process(over(layer))
       expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.length)
-            return keys.map(({ id }) => Exit.succeed(`old ${id}`))
-          }),
-        strategy: hour
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+        }), { strategy: hour })
       const reading = yield* start(here(users(payloads(10))))
       yield* settle
       expect(calls).toEqual([9])
@@ -267,7 +265,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       }
       yield* settle
       expect(reading.pollUnsafe()).toBeDefined()
-      const left = yield* here(Effect.forEach([0, 299], (id) => Cached.expiresIn(key(id))))
+      const left = yield* here(Effect.forEach([0, 299], (id) => Looking.expiresIn(key(id))))
       expect(left.map(Option.map(Duration.toSeconds))).toEqual([Option.some(3520), Option.some(3520)])
     }).pipe(Effect.scoped))
 
@@ -280,10 +278,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       }) {}
       const { layer } = sharedStore()
       let loads = 0
-      const named = Cached.many(Named, {
-        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
-        strategy: hour
-      })
+      const named = Cached.many(
+        Named,
+        (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+        { strategy: hour }
+      )
       const here = yield* process(over(layer, { memory: false }))
       yield* here(named(payloads(4)))
       yield* here(named(payloads(4)))
@@ -296,10 +295,11 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       let asked = 0
       const { layer } = sharedStore(({ markers }) => ({ markers: (tags) => (asked++, markers(tags)) }))
       let loads = 0
-      const late = Cached.many(Late, {
-        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+      const late = Cached.many(Late, (keys) =>
+        Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))), {
         strategy: hour,
-        tags: (exit) => Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
+        tags: (exit) =>
+          Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
       })
       const here = yield* process(over(layer, { memory: false }))
       yield* here(late(payloads(200)))
@@ -308,7 +308,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       yield* here(late(payloads(200)))
       expect(loads).toBe(200)
       const there = yield* process(over(layer, { memory: false }))
-      yield* there(Cached.invalidateTag("late:3"))
+      yield* there(Cached.invalidate({ tag: "late:3" }))
       yield* here(late(payloads(200)))
       expect(loads).toBe(200 + 29)
     }).pipe(Effect.scoped))
@@ -318,14 +318,14 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       class Odd extends CacheKey.Class<Odd>()("Odd", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const odd = Cached.many(
         Odd,
+        (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
         {
-          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
           strategy: hour,
-          tags: (_: unknown, { id }: Odd) => {
+          tags: (_, { id }) => {
             if (id === 3) throw new Error("no tags")
             return [`odd:${id}`]
           }
-        } as Parameters<typeof Cached.many<typeof Odd, never, never, never>>[1]
+        }
       )
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))
@@ -346,7 +346,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         yield* TestClock.adjust("400 millis")
       }
       yield* Fiber.join(setting)
-      const left = yield* here(Effect.forEach([0, 599], (id) => Cached.expiresIn(key(id))))
+      const left = yield* here(Effect.forEach([0, 599], (id) => Looking.expiresIn(key(id))))
       expect(left.map(Option.map(Duration.toMillis))).toEqual([Option.some(8400), Option.some(8400)])
     }).pipe(Effect.scoped))
 
@@ -373,7 +373,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
     Effect.gen(function*() {
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))
-      const users = Cached.many(User, { lookup: () => Effect.fail("down"), strategy: hour })
+      const users = Cached.many(User, () => Effect.fail("down"), { strategy: hour })
       const exit = yield* Effect.exit(here(users(payloads(300))))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
       yield* settle

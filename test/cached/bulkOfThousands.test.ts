@@ -3,7 +3,8 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Latch, Layer, References, Schema, Semaphore } from "effect"
-import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { turns } from "../../src/internal/time/turns.ts"
 import { type FakeStore, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -22,14 +23,11 @@ const usersIn = ({ entries }: FakeStore) => Array.from(entries.keys()).filter((i
 /** Reads them all in a cache over a store; answers how long that takes, in milliseconds of the test's clock. */
 const readAll = Effect.fnUntraced(function*(fake: FakeStore) {
   const calls: Array<number> = []
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls.push(keys.length)
-        return keys.map(({ id }) => Exit.succeed(id))
-      }),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.length)
+      return keys.map(({ id }) => Exit.succeed(id))
+    }), { ttl: "1 hour" })
   const timed = Effect.timed(users(Array.from({ length: keys }, (_, id) => ({ id }))))
   const reading = yield* start(timed)
   // Only the writes take time.
@@ -71,10 +69,7 @@ it.effect("its first leases are granted before more are asked for", () => {
       })
   }
   return Effect.gen(function*() {
-    const users = Cached.many(User, {
-      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
     const reading = yield* start(users(Array.from({ length: keys }, (_, id) => ({ id }))))
     while (calls.length === 0) yield* Effect.yieldNow
     yield* settle
@@ -88,14 +83,11 @@ it.effect("its first leases are granted before more are asked for", () => {
 // By the clock of the machine, which ends a turn before all have joined.
 it.live("a read that is interrupted before all its keys have joined calls nothing", () => {
   let calls = 0
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls++
-        return keys.map(({ id }) => Exit.succeed(id))
-      }),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls++
+      return keys.map(({ id }) => Exit.succeed(id))
+    }), { ttl: "1 hour" })
   return Effect.gen(function*() {
     const reading = yield* start(users(Array.from({ length: 50_000 }, (_, id) => ({ id }))))
     // The keys are made first, in turns of their own.
@@ -109,10 +101,11 @@ it.live("a read that is interrupted before all its keys have joined calls nothin
 
 it.effect("a key that no reader waits for has no failure, while its call continues for another", () => {
   const open = Latch.makeUnsafe()
-  const users = Cached.many(User, {
-    lookup: (keys) => Effect.uninterruptible(Effect.as(open.await, keys.map(() => Exit.fail("late")))),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(
+    User,
+    (keys) => Effect.uninterruptible(Effect.as(open.await, keys.map(() => Exit.fail("late")))),
+    { ttl: "1 hour" }
+  )
   return Effect.gen(function*() {
     const both = yield* start(users([{ id: 1 }, { id: 2 }]))
     const second = yield* start(users([{ id: 2 }]))
@@ -127,14 +120,15 @@ it.effect("a key that no reader waits for has no failure, while its call continu
 
 it.effect("refreshes that are requested after their reader has left go by the clock of the program", () => {
   const calls: Array<number> = []
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls.push(keys.length)
-        return keys.map(({ id }) => calls.length === 1 ? Exit.succeed(id) : Exit.fail("late"))
-      }),
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.length)
+      return keys.map(({ id }) => calls.length === 1 ? Exit.succeed(id) : Exit.fail("late"))
+    }), {
     retryAfter: "10 minutes",
-    strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    strategy: "refreshAhead",
+    ttl: "1 hour",
+    refreshAfter: "1 minute"
   })
   const payloads = Array.from({ length: 10 }, (_, id) => ({ id }))
   // In a fiber of its own, which ends with the read.

@@ -1,7 +1,8 @@
 /** A store that reports how long it works: a read that waits for a busy program does not time out. */
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
@@ -18,7 +19,7 @@ const make = (workedMillis?: () => number) => {
     commit: (id, generation, entry) => Effect.andThen(Deferred.await(turn), inner.commit(id, generation, entry)),
     workedMillis
   })
-  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
   const over = Effect.provide(
     CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
@@ -96,13 +97,13 @@ it.effect("a store that was too slow to grant a lease is an event and a line: an
   const layer = CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store))
   )
-  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     const events: Array<string> = []
     const warnings = yield* warningsOf(Effect.provide(
       Effect.gen(function*() {
         yield* Effect.forkChild(
-          Stream.runForEach(Cached.events, (event) =>
+          Stream.runForEach(Cached.events(), (event) =>
             Effect.sync(() => {
               if (event._tag === "StoreFailure") events.push(`${event.operation} ${event.reason}`)
             })),

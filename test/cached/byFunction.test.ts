@@ -6,6 +6,7 @@ import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String, slow: Schema.Boolean },
@@ -28,25 +29,23 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       class Limited {
         readonly #millis = 10
-        readonly key = "limited"
         readonly ttl = "1h"
         get timeout() {
           return this.#millis
         }
       }
-      const reading = yield* start(Effect.never.pipe(Cached.ttl(new Limited())))
+      const reading = yield* start(Effect.never.pipe(Cached.ttl("limited", new Limited())))
       yield* TestClock.adjust(10)
       const exit = ended(reading)
       expect(exit !== "still waiting" && defectOf(exit)).toBeInstanceOf(CacheError.LoadTimeout)
-      class Lookup {
-        readonly #reports = counting(20).load
-        readonly strategy = Strategy.ttl({ ttl: "1h" })
-        readonly timeout = ({ slow }: Report) => slow ? 30 : 10
-        lookup() {
-          return this.#reports
+      class Timed {
+        readonly #millis = 10
+        readonly ttl = "1h"
+        get timeout() {
+          return ({ slow }: Report) => slow ? 30 : this.#millis
         }
       }
-      const report = Cached.fn(Report, new Lookup())
+      const report = Cached.fn(Report, () => counting(20).load, new Timed())
       const readings = [yield* start(report(key)), yield* start(report(slow))]
       yield* TestClock.adjust(20)
       yield* settle
@@ -62,13 +61,13 @@ describe.each(caches)("over $name", (cache) => {
         const seen: Array<unknown> = []
         let n = 0
         const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
-          Cached.softTtl({
-            key,
+          Cached.softTtl(key, {
             ttl: "1h",
             softTtl: (exit, key) => {
               seen.push(exit, key.city)
               return Exit.isSuccess(exit) ? `${exit.value}m` : 0
-            }
+            },
+            fallbackOn: "all"
           })
         )
         expect(yield* get).toBe(1)
@@ -84,7 +83,7 @@ describe.each(caches)("over $name", (cache) => {
       (softTtl) =>
         Effect.gen(function*() {
           const { load } = counting()
-          const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1h", softTtl: () => softTtl }))
+          const get = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: () => softTtl }))
           expect([yield* get, yield* get]).toEqual([1, 2])
           expect(yield* Cached.has("k")).toBe(true)
         }).pipe(provided)
@@ -93,7 +92,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("as a function may give more than ttl: it ends there", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1h", softTtl: () => "2h" }))
+        const get = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: () => "2h" }))
         yield* get
         yield* TestClock.adjust("59 minutes")
         expect(yield* get).toBe(1)
@@ -107,8 +106,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const get = load.pipe(
-          Cached.refreshAhead({
-            key: "k",
+          Cached.refreshAhead("k", {
             ttl: "1h",
             refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value * 60_000 : 0
           })
@@ -133,7 +131,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const strategy = Strategy.refreshAhead({ ttl: "1h", refreshAfter: () => "1m" })
-        const get = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+        const get = load.pipe(Cached.withStrategy("k", { strategy }))
         yield* get
         yield* TestClock.adjust("1 minutes")
         expect(yield* get).toBe(1)
@@ -153,8 +151,8 @@ describe.each(caches)("over $name", (cache) => {
     ([, given]) =>
       Effect.gen(function*() {
         const { load } = counting()
-        const soft = load.pipe(Cached.softTtl({ key: "k", ttl: "1h", softTtl: given }))
-        const ahead = load.pipe(Cached.refreshAhead({ key: "l", ttl: "1h", refreshAfter: given }))
+        const soft = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: given }))
+        const ahead = load.pipe(Cached.refreshAhead("l", { ttl: "1h", refreshAfter: given }))
         expect([yield* soft, yield* soft, yield* ahead]).toEqual([1, 2, 3])
         expect([yield* Cached.has("k"), yield* Cached.has("l")]).toEqual([false, false])
         expect(yield* Cached.stats).toMatchObject({ notStored: 3 })
@@ -163,7 +161,7 @@ describe.each(caches)("over $name", (cache) => {
 
   describe("timeout", () => {
     const get = (key: Report, load: Effect.Effect<number>) =>
-      load.pipe(Cached.ttl({ key, ttl: "1h", timeout: ({ slow }) => slow ? "10s" : "1s" }))
+      load.pipe(Cached.ttl(key, { ttl: "1h", timeout: ({ slow }) => slow ? "10s" : "1s" }))
 
     it.effect("as a function of the key", () =>
       Effect.gen(function*() {
@@ -181,8 +179,7 @@ describe.each(caches)("over $name", (cache) => {
         let millis = 100
         const { load } = counting(150)
         const get = load.pipe(
-          Cached.ttl({
-            key: "k",
+          Cached.ttl("k", {
             ttl: "1h",
             timeout: (key) => {
               asked.push(key)
@@ -205,9 +202,9 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that throws is the defect of that caller alone", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(100)
-        const good = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: "1s" }))
-        const bad = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: mistake }))
-        const none = load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: () => "soon" as never }))
+        const good = load.pipe(Cached.ttl("k", { ttl: "1h", timeout: "1s" }))
+        const bad = load.pipe(Cached.ttl("k", { ttl: "1h", timeout: mistake }))
+        const none = load.pipe(Cached.ttl("k", { ttl: "1h", timeout: () => "soon" as never }))
         // Before there is a load.
         const refused = yield* start(bad)
         yield* settle
@@ -228,10 +225,11 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("of each key of many", () =>
       Effect.gen(function*() {
-        const many = Cached.many(Report, {
-          lookup: (keys) => Effect.as(Effect.sleep("5 seconds"), keys.map(() => Exit.succeed(1))),
-          strategy: Strategy.ttl({ ttl: "1h" }),
-          timeout: ({ slow }) => slow ? "10s" : "1s"
+        const many = Cached.many(Report, (keys) =>
+          Effect.as(Effect.sleep("5 seconds"), keys.map(() => Exit.succeed(1))), {
+          ttl: "1h",
+          timeout: ({ slow }) =>
+            slow ? "10s" : "1s"
         })
         const reading = yield* start(many([key, slow]))
         yield* TestClock.adjust("5 seconds")
@@ -242,9 +240,8 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("of one key of many that throws is that key's answer", () =>
       Effect.gen(function*() {
-        const many = Cached.many(Report, {
-          lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))),
-          strategy: Strategy.ttl({ ttl: "1h" }),
+        const many = Cached.many(Report, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), {
+          ttl: "1h",
           timeout: ({ slow }) => slow ? mistake() : "1s"
         })
         const [first, second] = yield* many([key, slow])
@@ -257,7 +254,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const { load } = counting(5000)
       const get = (key: Report) =>
-        load.pipe(Cached.failover({ key, ttl: "1h", softTimeout: ({ slow }) => slow ? "10s" : "1s" }))
+        load.pipe(Cached.failover(key, { ttl: "1h", softTimeout: ({ slow }) => slow ? "10s" : "1s" }))
       yield* Cached.set(key, 100)
       yield* Cached.set(slow, 200)
       const [quick, patient] = [yield* start(get(key)), yield* start(get(slow))]
@@ -274,13 +271,13 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const annotated = Effect.tap(load, Cached.annotate({ softTtl: "5m" }))
-        const soft = annotated.pipe(Cached.softTtl({ key: "k", ttl: "1h", softTtl: "1m" }))
+        const soft = annotated.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: "1m" }))
         expect(yield* soft).toBe(1)
         yield* TestClock.adjust("4 minutes")
         expect(yield* soft).toBe(1)
         yield* TestClock.adjust("1 minutes")
         expect(yield* soft).toBe(2)
-        const ahead = annotated.pipe(Cached.refreshAhead({ key: "l", ttl: "1h", refreshAfter: "30m" }))
+        const ahead = annotated.pipe(Cached.refreshAhead("l", { ttl: "1h", refreshAfter: "30m" }))
         expect(yield* ahead).toBe(3)
         yield* TestClock.adjust("5 minutes")
         expect(yield* ahead).toBe(3)
@@ -292,12 +289,12 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const get = Effect.tap(load, Cached.annotate({ ttl: "10m", softTtl: "2h" })).pipe(
-          Cached.softTtl({ key: "k", ttl: "1h", softTtl: "1m" })
+          Cached.softTtl("k", { ttl: "1h", softTtl: "1m" })
         )
         yield* get
         yield* TestClock.adjust("9 minutes")
         expect(yield* get).toBe(1)
-        expect(yield* Cached.expiresIn("k")).toMatchObject(Option.some({ value: { millis: 60_000 } }))
+        expect(yield* Looking.expiresIn("k")).toMatchObject(Option.some({ value: { millis: 60_000 } }))
         yield* TestClock.adjust("1 minutes")
         expect(yield* get).toBe(2)
       }).pipe(provided))
@@ -306,8 +303,8 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const annotated = Effect.tap(load, Cached.annotate({ softTtl: "1m" }))
-        const plain = annotated.pipe(Cached.ttl({ key: "k", ttl: "1h" }))
-        const sliding = annotated.pipe(Cached.sliding({ key: "l", ttl: "1h", idle: "30m" }))
+        const plain = annotated.pipe(Cached.ttl("k", { ttl: "1h" }))
+        const sliding = annotated.pipe(Cached.sliding("l", { ttl: "1h", idle: "30m" }))
         expect([yield* plain, yield* sliding]).toEqual([1, 2])
         yield* TestClock.adjust("29 minutes")
         expect([yield* plain, yield* sliding]).toEqual([1, 2])

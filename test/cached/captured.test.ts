@@ -111,9 +111,9 @@ it("nothing of a caller, once it has ended", async () => {
         find: Cached.make(byKey),
         page: Cached.make(Cached.withCache(byKey, Pages)),
         items: Cached.make(
-          Cached.many(Item, { lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), strategy })
+          Cached.many(Item, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { strategy })
         ),
-        rows: Cached.make((n: number) => Stream.make(n).pipe(Cached.stream({ key: `rows:${n}`, ttl: "1 hour" })))
+        rows: Cached.make((n: number) => Stream.make(n).pipe(Cached.stream(`rows:${n}`, { ttl: "1 hour" })))
       }).pipe(Effect.provideContext(context))
     }).pipe(Effect.provideService(Scope.Scope, await Effect.runPromise(Scope.make())))
   )

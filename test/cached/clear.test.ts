@@ -1,7 +1,8 @@
 /** Memory is emptied in one step; listeners are called over as many turns as they need, once for each entry. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, type Scope } from "effect"
-import { Cached, CacheLayer, Caching, Eviction, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
@@ -119,7 +120,7 @@ describe("a load that runs when memory is emptied", () => {
         const gate = yield* Deferred.make<number>()
         yield* Cached.set("before", 1)
         const read = (load: Effect.Effect<number>) =>
-          Cached.softTtl(load, { key: "loads", softTtl: "1 second", ttl: "1 hour" })
+          Cached.softTtl(load, "loads", { softTtl: "1 second", ttl: "1 hour" })
         yield* read(Effect.succeed(1))
         yield* Cached.set("after", 1)
         yield* TestClock.adjust("2 seconds")

@@ -1,7 +1,8 @@
 /** Clocks that are set back or forth, or stand before 1970. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Option } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -31,9 +32,9 @@ describe("before 1970", () => {
         yield* TestClock.setTime(longAgo)
         yield* Effect.gen(function*() {
           const { counts, load } = counting()
-          const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
           const failing = Effect.andThen(load, Effect.fail("down")).pipe(
-            Cached.ttl({ key: "f", ttl: "1 hour", when: () => true }),
+            Cached.ttl("f", { ttl: "1 hour", when: () => true }),
             Effect.flip
           )
           yield* Effect.all([get, get, failing])
@@ -53,7 +54,7 @@ describe("before 1970", () => {
           expect(yield* Cached.remove("nothing")).toBe(false)
           yield* Cached.set("k", 1, { ttl: "1 second" })
           expect(yield* Cached.remove("k")).toBe(true)
-          expect(yield* Cached.removeMany(["k", "nothing"])).toBe(0)
+          expect(yield* Cached.remove(["k", "nothing"])).toBe(0)
         }).pipe(Effect.provide(cache.layer()))
       }))
   })
@@ -84,7 +85,7 @@ describe("before 1970", () => {
       })
       yield* Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* Cached.getOption("other")
         isDown = true
         yield* TestClock.adjust("100 millis")
@@ -108,7 +109,7 @@ describe("a clock that is set back two hours", () => {
         yield* Effect.gen(function*() {
           let loads = 0
           const get = Effect.suspend(() => ++loads === 2 ? Effect.fail("down") : Effect.succeed(loads)).pipe(
-            Cached.softTtl({ key: "k", ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds" })
+            Cached.softTtl("k", { ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds", fallbackOn: "all" })
           )
           yield* get
           yield* TestClock.adjust("5 hours")
@@ -133,9 +134,9 @@ describe("a clock that is set back two hours", () => {
         listenersOf(yield* Caching.Caching).listen((event) => {
           if (event._tag === "Load") millis.push(event.millis)
         })
-        yield* TestClock.setTime(hours(98)).pipe(Cached.ttl({ key: "k", ttl: "24 hours" }))
+        yield* TestClock.setTime(hours(98)).pipe(Cached.ttl("k", { ttl: "24 hours" }))
         yield* Effect.andThen(TestClock.setTime(hours(97)), Effect.fail("down")).pipe(
-          Cached.ttl({ key: "f", ttl: "24 hours" }),
+          Cached.ttl("f", { ttl: "24 hours" }),
           Effect.ignore
         )
         yield* settle
@@ -156,10 +157,10 @@ describe("a clock that is set back two hours", () => {
         get: (...input) => Effect.tap(memory.get(...input), () => TestClock.setTime(hours(98)))
       }
       yield* Effect.gen(function*() {
-        const running = yield* start(CachePolicy.refresh(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        const running = yield* start(CachePolicy.refresh(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
         yield* settle
         const late = yield* start(
-          Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }), Effect.flip)
+          Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }), Effect.flip)
         )
         yield* settle
         yield* TestClock.adjust("1 minute")

@@ -1,10 +1,12 @@
 /** P6 · An entry ends when the wall clock or the monotonic clock says so, whichever is first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, cachesAndTiers, counting, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { type WallAndMonotonic, wallAndMonotonic } from "../support/wallAndMonotonic.ts"
 
 const minute = 60_000
@@ -21,7 +23,7 @@ const within = <A, E>(
     return yield* use(clock).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock.clock))
   })
 
-const millisLeft = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const millisLeft = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 class Key extends CacheKey.Class<Key>()("SetBack", { payload: { id: Schema.String }, success: Schema.Number }) {}
 
@@ -32,14 +34,14 @@ interface Way {
 }
 
 const ways: ReadonlyArray<Way> = [
-  { name: "ttl", read: Cached.ttl({ key: "k", ttl: "1 minute" }) },
-  { name: "softTtl", read: Cached.softTtl({ key: "k", ttl: "1 day", softTtl: "1 minute" }) },
-  { name: "sliding", read: Cached.sliding({ key: "k", idle: "1 minute", ttl: "1 day" }) },
+  { name: "ttl", read: Cached.ttl("k", { ttl: "1 minute" }) },
+  { name: "softTtl", read: Cached.softTtl("k", { ttl: "1 day", softTtl: "1 minute" }) },
+  { name: "sliding", read: Cached.sliding("k", { idle: "1 minute", ttl: "1 day" }) },
   {
     name: "many",
     read: (load) => {
       const lookup = (keys: ReadonlyArray<Key>) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n)))
-      const many = Cached.many(Key, { lookup, strategy: Strategy.ttl({ ttl: "1 minute" }) })
+      const many = Cached.many(Key, lookup, { ttl: "1 minute" })
       return Effect.flatMap(many([{ id: "a" }]), ([exit]) => exit!)
     }
   },
@@ -47,7 +49,7 @@ const ways: ReadonlyArray<Way> = [
     name: "a stream",
     read: (load) =>
       Stream.fromEffect(load).pipe(
-        Cached.stream({ key: "k", ttl: "1 minute" }),
+        Cached.stream("k", { ttl: "1 minute" }),
         Stream.runCollect,
         Effect.map(([n]) => n!)
       )
@@ -56,8 +58,8 @@ const ways: ReadonlyArray<Way> = [
     name: "derived from another entry",
     read: (load) =>
       load.pipe(
-        Cached.ttl({ key: "part", ttl: "1 minute" }),
-        Cached.ttl({ key: "k", ttl: "1 day", inherit: "life" })
+        Cached.ttl("part", { ttl: "1 minute" }),
+        Cached.ttl("k", { ttl: "1 day", inherit: "life" })
       )
   }
 ]
@@ -84,7 +86,7 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
         for (const by of [-hour, -20, -7 * hour, -1]) {
           yield* get
           yield* clock.set(by)
@@ -97,7 +99,7 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "90 minutes" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "90 minutes" }))
         yield* get
         yield* TestClock.adjust("2 hours")
         yield* clock.set(-hour)
@@ -120,7 +122,7 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
         for (let i = 0; i < 59; i++) {
           yield* get
           yield* TestClock.adjust(1005)
@@ -137,7 +139,7 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting(10_000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
         const loading = yield* start(get)
         yield* TestClock.adjust("5 seconds")
         yield* clock.set(-hour)
@@ -156,7 +158,7 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* get
         yield* TestClock.adjust("1 hour")
         yield* clock.suspended(hour)
@@ -205,7 +207,7 @@ describe("a clock that is set back, in memory", () => {
   it.effect("a hit reads the monotonic clock about once a second", () =>
     within(layer, (clock) =>
       Effect.gen(function*() {
-        const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* get
         const before = clock.looks()
         for (let i = 0; i < 100; i++) yield* get
@@ -228,7 +230,7 @@ describe("a store that two machines share", () => {
             Effect.provideService(Clock.Clock, clock)
           )
           return load.pipe(
-            Cached.ttl({ key: "k", ttl: "1 hour" }),
+            Cached.ttl("k", { ttl: "1 hour" }),
             Effect.provide(context),
             Effect.provideService(Clock.Clock, clock)
           )

@@ -1,7 +1,8 @@
 /** Sets, cells of bits and counts in a window, which many fibers and processes change. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { Cached, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Json } from "effect-cached/serializers/Json"
 import { TestClock } from "effect/testing"

@@ -21,7 +21,7 @@ describe("Cached", () => {
   it.effect("one load serves all waiting callers", () =>
     Effect.gen(function*() {
       const { load, state } = counter(1000)
-      const get = load.pipe(Cached.softTtl({ key: "k", ttl: "10 minutes", softTtl: "7 minutes" }))
+      const get = load.pipe(Cached.softTtl("k", { ttl: "10 minutes", softTtl: "7 minutes" }))
       const fibers = yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.forkChild(get))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), Array(20).fill(1))
@@ -33,7 +33,7 @@ describe("Cached", () => {
     Effect.gen(function*() {
       let up = true
       const get = Effect.suspend(() => up ? Effect.succeed("sunny") : Effect.fail("down")).pipe(
-        Cached.softTtl({ key: "k", ttl: "10 minutes", softTtl: "7 minutes" })
+        Cached.softTtl("k", { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" })
       )
       assert.strictEqual(yield* get, "sunny")
       up = false
@@ -46,7 +46,7 @@ describe("Cached", () => {
   it.effect("refreshAhead refreshes in the background", () =>
     Effect.gen(function*() {
       const { load, state } = counter(1000)
-      const get = load.pipe(Cached.refreshAhead({ key: "k", ttl: "10 minutes", refreshAfter: "7 minutes" }))
+      const get = load.pipe(Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "7 minutes" }))
       const first = yield* Effect.forkChild(get)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(first), 1)

@@ -1,10 +1,12 @@
 /** Constants other than that of the writer of an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
@@ -22,7 +24,7 @@ const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
   )
 }
 
-const leftOf = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+const leftOf = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 /** As a process sees it that has nothing in memory. */
 const storedLeftOf = (store: Store.Store) =>
@@ -45,8 +47,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       Effect.gen(function*() {
         const { after, before } = yield* releases(make())
         const { load } = counting()
-        const old = before(load.pipe(Cached.withStrategy({ key: "k", strategy: long })))
-        const now = after(load.pipe(Cached.withStrategy({ key: "k", strategy: short })))
+        const old = before(load.pipe(Cached.withStrategy("k", { strategy: long })))
+        const now = after(load.pipe(Cached.withStrategy("k", { strategy: short })))
         expect(yield* old).toBe(1)
         yield* TestClock.adjust("9 minutes")
         expect(yield* now).toBe(1)
@@ -61,14 +63,13 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make(), { memory: false })
       const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       yield* TestClock.adjust("10 minutes")
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
       const rows = (ttl: Duration.Input) =>
-        Cached.many(Row, {
-          lookup: (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))),
-          strategy: Strategy.ttl({ ttl })
-        })([{ id: 1 }, { id: 2 }])
+        Cached.many(Row, (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))), { ttl })([{ id: 1 }, {
+          id: 2
+        }])
       const [first] = yield* before(rows("1 hour"))
       yield* TestClock.adjust("9 minutes")
       expect((yield* after(rows("10 minutes")))[0]).toEqual(first)
@@ -80,11 +81,11 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "30 minutes" })))
-      yield* before(load.pipe(Cached.ttl({ key: "b", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "30 minutes" })))
+      yield* before(load.pipe(Cached.ttl("b", { ttl: "1 hour" })))
       yield* TestClock.adjust("10 minutes")
-      expect(yield* after(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "10 minutes" })))).toBe(3)
-      const ahead = after(load.pipe(Cached.refreshAhead({ key: "b", ttl: "1 hour", refreshAfter: "10 minutes" })))
+      expect(yield* after(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "10 minutes" })))).toBe(3)
+      const ahead = after(load.pipe(Cached.refreshAhead("b", { ttl: "1 hour", refreshAfter: "10 minutes" })))
       expect(yield* ahead).toBe(2)
       yield* settle
       expect(yield* ahead).toBe(4)
@@ -94,9 +95,9 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
+      yield* before(load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "8 hours" })))
       yield* TestClock.adjust("30 minutes")
-      const now = after(load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "45 minutes" })))
+      const now = after(load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "45 minutes" })))
       expect(yield* now).toBe(1)
       yield* TestClock.adjust("9 minutes")
       expect(yield* now).toBe(1)
@@ -111,10 +112,10 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const store = make()
       const { after, before } = yield* releases(store)
       const { load } = counting()
-      yield* before(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
+      yield* before(load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "8 hours" })))
       for (let minute = 0; minute < 10; minute += 2) {
         yield* TestClock.adjust("2 minutes")
-        yield* after(load.pipe(Cached.sliding({ key: "k", idle: "5 minutes", ttl: "45 minutes" })))
+        yield* after(load.pipe(Cached.sliding("k", { idle: "5 minutes", ttl: "45 minutes" })))
         yield* settle
       }
       expect(yield* storedLeftOf(store)).toEqual(Option.some(50 * 60_000))
@@ -141,10 +142,10 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
         })
         const { load } = counting()
         if (kind === "prolonged") {
-          yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-          yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours" })))
+          yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+          yield* after(load.pipe(Cached.ttl("k", { ttl: "2 hours" })))
         } else {
-          const reads = load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "8 hours" }))
+          const reads = load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "8 hours" }))
           yield* before(reads)
           yield* TestClock.adjust("2 minutes")
           yield* before(reads)
@@ -159,10 +160,10 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })))
+      yield* before(load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes" })))
       yield* TestClock.adjust("5 minutes")
       yield* before(Cached.touch("k", "5 minutes"))
-      const longer = after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours" })))
+      const longer = after(load.pipe(Cached.ttl("k", { ttl: "2 hours" })))
       expect(yield* longer).toBe(1)
       yield* TestClock.adjust("5 minutes")
       expect(yield* longer).toBe(2)
@@ -173,8 +174,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const layer = Layer.succeed(Store.Store, make())
       const { load } = counting()
       const release = <A>(use: Effect.Effect<A, never, Caching.Caching>) => Effect.provide(use, over({ layer }))
-      yield* release(load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "8 hours" })))
-      const reads = load.pipe(Cached.sliding({ key: "k", idle: "10 minutes", ttl: "45 minutes" }))
+      yield* release(load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "8 hours" })))
+      const reads = load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "45 minutes" }))
       yield* release(Effect.gen(function*() {
         yield* reads
         yield* TestClock.adjust("5 minutes")
@@ -182,7 +183,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
         yield* settle
       }))
       yield* TestClock.adjust("5 minutes")
-      expect(yield* release(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+      expect(yield* release(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
     }))
 
   it.effect("PE-07 · a longer constant prolongs what is read before its end, in the store too", () =>
@@ -190,8 +191,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const store = make()
       const { after, before } = yield* releases(store)
       const { load } = counting()
-      const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      const long = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
       yield* TestClock.adjust("9 minutes")
       expect(yield* after(long)).toBe(1)
       yield* settle
@@ -209,9 +210,9 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
       yield* TestClock.adjust("10 minutes")
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))).toBe(2)
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))).toBe(2)
     }))
 
   it.effect("PE-07 · a read under a policy that does not write leaves the prolongation to the next", () =>
@@ -219,10 +220,10 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const store = make()
       const { after, before } = yield* releases(store)
       const { load } = counting()
-      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(1)
-      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
+      expect(yield* CachePolicy.disable("set")(long)).toBe(1)
       expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
       expect(yield* long).toBe(1)
       yield* settle
@@ -233,9 +234,9 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make(), { memory: false })
       const { load } = counting()
-      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-      expect(yield* CachePolicy.readOnly(long)).toBe(1)
+      const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+      expect(yield* CachePolicy.disable("set")(long)).toBe(1)
       yield* settle
       expect(yield* before(leftOf("k"))).toEqual(Option.some(600_000))
       expect(yield* long).toBe(1)
@@ -248,17 +249,16 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const { after, before } = yield* releases(make())
       const { load } = counting()
       const rows = (ttl: Duration.Input) =>
-        Cached.many(Row, {
-          lookup: (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))),
-          strategy: Strategy.ttl({ ttl })
-        })([{ id: 1 }, { id: 2 }])
+        Cached.many(Row, (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))), { ttl })([{ id: 1 }, {
+          id: 2
+        }])
       const [first] = yield* before(rows("10 minutes"))
-      yield* before(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "10 minutes" })))
-      yield* before(load.pipe(Cached.refreshAhead({ key: "b", ttl: "20 minutes", refreshAfter: "10 minutes" })))
+      yield* before(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "10 minutes" })))
+      yield* before(load.pipe(Cached.refreshAhead("b", { ttl: "20 minutes", refreshAfter: "10 minutes" })))
       yield* TestClock.adjust("9 minutes")
       const long = {
-        a: after(load.pipe(Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "30 minutes" }))),
-        b: after(load.pipe(Cached.refreshAhead({ key: "b", ttl: "1 hour", refreshAfter: "30 minutes" })))
+        a: after(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "30 minutes" }))),
+        b: after(load.pipe(Cached.refreshAhead("b", { ttl: "1 hour", refreshAfter: "30 minutes" })))
       }
       expect((yield* after(rows("1 hour")))[0]).toEqual(first)
       expect([yield* long.a, yield* long.b]).toEqual([2, 3])
@@ -273,7 +273,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      const cached = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", jitter: 0.5 }))
+      const cached = load.pipe(Cached.ttl("k", { ttl: "1 hour", jitter: 0.5 }))
       yield* before(cached)
       const left = yield* before(leftOf("k"))
       expect(Option.getOrThrow(left)).toBeLessThan(3_600_000)
@@ -286,16 +286,18 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      const ttls = { key: "k", softTtl: "5 minutes", tags: ["t"] } as const
-      yield* before(load.pipe(Cached.softTtl({ ...ttls, ttl: "10 minutes" })))
-      yield* before(Cached.invalidateTag("t", { mode: "soft" }))
+      const ttls = { softTtl: "5 minutes", tags: ["t"] } as const
+      yield* before(load.pipe(Cached.softTtl("k", { ...ttls, ttl: "10 minutes" })))
+      yield* before(Cached.invalidate({ tag: "t" }, { mode: "soft" }))
       yield* TestClock.adjust("1 minute")
-      const failing = (Effect.fail("down") as Effect.Effect<never>).pipe(Cached.softTtl({ ...ttls, ttl: "1 hour" }))
+      const failing = (Effect.fail("down") as Effect.Effect<never>).pipe(
+        Cached.softTtl("k", { ...ttls, ttl: "1 hour", fallbackOn: "all" })
+      )
       expect(yield* after(failing)).toBe(1)
       yield* settle
       expect(yield* after(leftOf("k"))).toEqual(Option.some(540_000))
       // It is stale still.
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours", tags: ["t"] })))).toBe(2)
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "2 hours", tags: ["t"] })))).toBe(2)
     }))
 
   it.effect("PE-07 · the store is asked once, however often readers with two constants take turns", () =>
@@ -307,7 +309,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
         touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
       })
       const { load } = counting()
-      const [short, long] = (["10 minutes", "1 hour"] as const).map((ttl) => load.pipe(Cached.ttl({ key: "k", ttl })))
+      const [short, long] = (["10 minutes", "1 hour"] as const).map((ttl) => load.pipe(Cached.ttl("k", { ttl })))
       for (let i = 0; i < 9; i++) {
         yield* after(short!)
         yield* after(long!)
@@ -326,8 +328,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       }
       const { after, before } = yield* releases(counted, { memory: false })
       const { load } = counting()
-      const short = before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-      const long = after(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      const short = before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+      const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       expect(yield* short).toBe(1)
       for (let minute = 1; minute < 10; minute++) {
         yield* TestClock.adjust("1 minute")
@@ -344,8 +346,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-      const endless = after(load.pipe(Cached.untilInvalidated({ key: "k" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+      const endless = after(load.pipe(Cached.untilInvalidated("k")))
       expect(yield* endless).toBe(1)
       yield* settle
       yield* TestClock.adjust("1000 days")
@@ -362,7 +364,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
         touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
       }, { memory: false })
       const { load } = counting()
-      const sliding = load.pipe(Cached.sliding({ key: "k", idle: "100 minutes", ttl: "1 day" }))
+      const sliding = load.pipe(Cached.sliding("k", { idle: "100 minutes", ttl: "1 day" }))
       yield* before(sliding)
       for (let second = 0; second < 50; second++) {
         yield* TestClock.adjust("10 seconds")
@@ -379,8 +381,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
         const store = make()
         const { after, before } = yield* releases(store, memory ? {} : { memory })
         const { load } = counting()
-        yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
-        yield* after(Effect.andThen(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })), Cached.touch("k", "2 minutes")))
+        yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+        yield* after(Effect.andThen(load.pipe(Cached.ttl("k", { ttl: "1 hour" })), Cached.touch("k", "2 minutes")))
         yield* settle
         yield* TestClock.adjust("2 minutes")
         const { after: third } = yield* releases(store)
@@ -393,12 +395,12 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     [
       [
         "a function of the result",
-        (load: Effect.Effect<number>) => Cached.ttl(load, { key: "k", ttl: () => "1 hour" })
+        (load: Effect.Effect<number>) => Cached.ttl(load, "k", { ttl: () => "1 hour" })
       ],
       [
         "a strategy of one's own",
         (load: Effect.Effect<number>) =>
-          Cached.withStrategy(load, { key: "k", strategy: { ...Strategy.ttl({ ttl: "1 hour" }), name: "own" } })
+          Cached.withStrategy(load, "k", { strategy: { ...Strategy.ttl({ ttl: "1 hour" }), name: "own" } })
       ]
     ] as const
   )("the lifetime of %s stays", ([, cached]) =>
@@ -407,7 +409,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       const { load } = counting()
       yield* before(cached(load))
       yield* TestClock.adjust("59 minutes")
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(1)
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
     }))
 
   it.effect.each(
@@ -420,20 +422,20 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       [
         "touch",
         Effect.andThen(
-          Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "2 hours" })),
+          Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "2 hours" })),
           Cached.touch("k", "1 hour")
         )
       ],
       [
         "annotate",
-        Effect.as(Cached.annotate({ ttl: "1 hour" }), 1).pipe(Cached.ttl({ key: "k", ttl: "30 minutes" }))
+        Effect.as(Cached.annotate({ ttl: "1 hour" }), 1).pipe(Cached.ttl("k", { ttl: "30 minutes" }))
       ]
     ] as const
   )("%s keeps its own, in the store and in memory", ([, write]) =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      const short = Effect.map(load, (n) => n + 1).pipe(Cached.ttl({ key: "k", ttl: "10 minutes" }))
+      const short = Effect.map(load, (n) => n + 1).pipe(Cached.ttl("k", { ttl: "10 minutes" }))
       yield* before(write as Effect.Effect<unknown, never, never>)
       yield* TestClock.adjust("59 minutes")
       expect(yield* after(short)).toBe(1)
@@ -448,12 +450,12 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       Effect.gen(function*() {
         const { after, before } = yield* releases(make())
         const { load } = counting()
-        const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 day" }))
+        const inner = Effect.succeed("inner").pipe(Cached.ttl("inner", { ttl: "1 day" }))
         yield* before(inner)
         yield* TestClock.adjust(age)
-        yield* before(Effect.andThen(inner, load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", inherit })))
+        yield* before(Effect.andThen(inner, load).pipe(Cached.ttl("k", { ttl: "1 hour", inherit })))
         yield* TestClock.adjust("10 minutes")
-        expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))).toBe(2)
+        expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
       })
   )
 
@@ -461,18 +463,18 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       yield* TestClock.adjust("30 minutes")
-      expect(yield* after(load.pipe(Cached.ttl({ key: "k", ttl: () => "1 minute" })))).toBe(1)
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: () => "1 minute" })))).toBe(1)
     }))
 
   it.effect("look-ups return the stored lifetime, until a reader has limited it", () =>
     Effect.gen(function*() {
       const { after, before } = yield* releases(make())
       const { load } = counting()
-      yield* before(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       expect(yield* after(leftOf("k"))).toEqual(Option.some(3_600_000))
-      yield* after(load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" })))
+      yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
       expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
     }))
 })
@@ -481,8 +483,8 @@ describe.each(caches)("in one process, over $name", (cache) => {
   it.effect("an entry filled by another strategy has the constant of its reader", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const long = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const short = load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" }))
+      const long = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const short = load.pipe(Cached.ttl("k", { ttl: "10 minutes" }))
       expect(yield* long).toBe(1)
       yield* TestClock.adjust("9 minutes")
       expect(yield* short).toBe(1)
@@ -504,24 +506,24 @@ describe.each(caches)("in one process, over $name", (cache) => {
   const beside = [
     [
       "softTtl",
-      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes" }),
-      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all" }),
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
     ],
     [
       "softTtl, after ttl",
-      Cached.ttl({ key: "k", ttl: "1 hour" }),
-      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })
+      Cached.ttl("k", { ttl: "1 hour" }),
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
     ],
-    ["idle", Cached.sliding({ key: "k", idle: "1 hour" }), Cached.sliding({ key: "k", idle: "10 minutes" })],
+    ["idle", Cached.sliding("k", { idle: "1 hour" }), Cached.sliding("k", { idle: "10 minutes" })],
     [
       "idle, after untilInvalidated",
-      Cached.untilInvalidated({ key: "k" }),
-      Cached.sliding({ key: "k", idle: "10 minutes" })
+      Cached.untilInvalidated("k"),
+      Cached.sliding("k", { idle: "10 minutes" })
     ],
     [
       "idle, after a softTtl of the same times",
-      Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" }),
-      Cached.sliding({ key: "k", ttl: "1 hour", idle: "10 minutes" })
+      Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" }),
+      Cached.sliding("k", { ttl: "1 hour", idle: "10 minutes" })
     ]
   ] as const
   // A store does not know when the last read was, and may have the later end still.
@@ -540,8 +542,8 @@ describe.each(caches)("in one process, over $name", (cache) => {
   it.effect("a shorter refreshAfter too", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const ahead = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "10 minutes" }))
-      yield* load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "30 minutes" }))
+      const ahead = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "10 minutes" }))
+      yield* load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "30 minutes" }))
       yield* TestClock.adjust("10 minutes")
       expect(yield* ahead).toBe(1)
       yield* settle
@@ -551,11 +553,11 @@ describe.each(caches)("in one process, over $name", (cache) => {
   it.effect("also where the entry has no deadline, and for functions", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const fn = Cached.fn(Row, { lookup: () => load, strategy: Strategy.ttl({ ttl: "10 minutes" }) })
-      yield* load.pipe(Cached.untilInvalidated({ key: new Row({ id: 1 }) }))
+      const fn = Cached.fn(Row, () => load, { ttl: "10 minutes" })
+      yield* load.pipe(Cached.untilInvalidated(new Row({ id: 1 })))
       yield* TestClock.adjust("9 minutes")
       expect(yield* fn({ id: 1 })).toBe(1)
-      yield* load.pipe(Cached.untilInvalidated({ key: new Row({ id: 2 }) }))
+      yield* load.pipe(Cached.untilInvalidated(new Row({ id: 2 })))
       yield* TestClock.adjust("1 minute")
       expect(yield* fn({ id: 1 })).toBe(3)
       yield* TestClock.adjust("9 minutes")
@@ -564,10 +566,10 @@ describe.each(caches)("in one process, over $name", (cache) => {
 
   it.effect("a stale value is no fallback past the reader's own constant", () =>
     Effect.gen(function*() {
-      yield* Effect.succeed(1).pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+      yield* Effect.succeed(1).pipe(Cached.failover("k", { ttl: "1 hour" }))
       yield* TestClock.adjust("10 minutes")
       const short = (Effect.fail("down") as Effect.Effect<number, string>).pipe(
-        Cached.failover({ key: "k", ttl: "10 minutes" })
+        Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" })
       )
       expect(yield* Effect.flip(short)).toBe("down")
     }).pipe(Effect.provide(cache.layer())))
@@ -582,8 +584,8 @@ describe.each(caches)("an entry that has inherited its end, over $name", (cache)
   it.effect.each(kinds)("%s: a reader with a longer constant does not prolong it", (inherit) =>
     Effect.gen(function*() {
       const { load } = counting()
-      const part = load.pipe(Cached.ttl({ key: "part", ttl: "40 minutes" }))
-      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl, inherit }))
+      const part = load.pipe(Cached.ttl("part", { ttl: "40 minutes" }))
+      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl("whole", { ttl, inherit }))
       yield* part
       expect(yield* whole("10 minutes")).toBe(2)
       yield* TestClock.adjust("5 minutes")
@@ -599,8 +601,8 @@ describe.each(caches)("an entry that has inherited its end, over $name", (cache)
   it.effect.each(kinds)("%s: a reader with a shorter constant limits it too", (inherit) =>
     Effect.gen(function*() {
       const { load } = counting()
-      const part = load.pipe(Cached.ttl({ key: "part", ttl: "40 minutes" }))
-      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl, inherit }))
+      const part = load.pipe(Cached.ttl("part", { ttl: "40 minutes" }))
+      const whole = (ttl: Duration.Input) => part.pipe(Effect.andThen(load), Cached.ttl("whole", { ttl, inherit }))
       yield* part
       yield* TestClock.adjust("1 minute")
       expect(yield* whole("1 hour")).toBe(2)

@@ -1,7 +1,8 @@
 /** The option `copy`: a caller that changes its value changes no other caller's. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -45,14 +46,14 @@ describe.each(caches)("copy, over $name", (cache) => {
   describe.each(forms)("as $form", ({ copy }) => {
     it.effect("ME-17 · a caller that changes a loaded or cached value changes nothing else", () =>
       Effect.gen(function*() {
-        const get = Effect.map(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy })), spoil)
+        const get = Effect.map(loading().pipe(Cached.ttl("k", { ttl: "1 hour", copy })), spoil)
         expect([yield* get, yield* get, yield* get]).toEqual([fresh(1), fresh(1), fresh(1)])
         expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
       }).pipe(provided))
 
     it.effect("ME-17 · all callers of one load get their own", () =>
       Effect.gen(function*() {
-        const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
+        const get = loading(1000).pipe(Cached.ttl("k", { ttl: "1 hour", copy }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
         yield* TestClock.adjust(1000)
         const values = yield* Effect.forEach(readers, Fiber.join)
@@ -66,7 +67,14 @@ describe.each(caches)("copy, over $name", (cache) => {
         const load = loading()
         const get = Effect.map(
           Effect.suspend(() => mode === "good" ? load : mode === "down" ? Effect.fail("down") : Effect.never).pipe(
-            Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: 1000, retryAfter: 0, copy })
+            Cached.softTtl("k", {
+              ttl: "1 hour",
+              softTtl: "1 minute",
+              softTimeout: 1000,
+              retryAfter: 0,
+              copy,
+              fallbackOn: "all"
+            })
           ),
           spoil
         )
@@ -84,7 +92,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     it.effect("ME-17 · the value of a refresh", () =>
       Effect.gen(function*() {
         const get = Effect.map(
-          loading().pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", copy })),
+          loading().pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", copy })),
           spoil
         )
         yield* get
@@ -98,9 +106,8 @@ describe.each(caches)("copy, over $name", (cache) => {
     it.effect("ME-17 · functions and many, also for one key that is asked for twice", () =>
       Effect.gen(function*() {
         const strategy = Strategy.ttl({ ttl: "1 hour" })
-        const item = Cached.fn(Item, { lookup: ({ n }) => Effect.sync(() => fresh(n)), strategy, copy })
-        const items = Cached.many(Item, {
-          lookup: (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))),
+        const item = Cached.fn(Item, ({ n }) => Effect.sync(() => fresh(n)), { strategy, copy })
+        const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))), {
           strategy,
           copy
         })
@@ -119,8 +126,8 @@ describe.each(caches)("copy, over $name", (cache) => {
     it.effect("a load that changes its value afterwards changes nothing", () =>
       Effect.gen(function*() {
         const mine = value()
-        const strategy = { key: "k", ttl: "1 hour" } as const
-        const get = Effect.sync(() => mine).pipe(Cached.ttl({ ...strategy, copy }))
+        const strategy = { ttl: "1 hour" } as const
+        const get = Effect.sync(() => mine).pipe(Cached.ttl("k", { ...strategy, copy }))
         expect(yield* get).toEqual(fresh(1))
         spoil(mine)
         expect(yield* get).toEqual(fresh(1))
@@ -131,7 +138,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       Effect.gen(function*() {
         const mine = value()
         const get = Effect.sync(() => mine).pipe(
-          Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", copy })
+          Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", copy })
         )
         yield* get
         yield* TestClock.adjust("1 minute")
@@ -145,9 +152,8 @@ describe.each(caches)("copy, over $name", (cache) => {
     it.effect("a lookup of many that changes its values afterwards changes nothing", () =>
       Effect.gen(function*() {
         const mine = [fresh(1), fresh(2)]
-        const items = Cached.many(Item, {
-          lookup: (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(mine[n - 1]!))),
-          strategy: Strategy.ttl({ ttl: "1 hour" }),
+        const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(mine[n - 1]!))), {
+          ttl: "1 hour",
           copy
         })
         const expected = [fresh(1), fresh(2)].map(Exit.succeed)
@@ -186,8 +192,8 @@ describe.each(caches)("copy, over $name", (cache) => {
   it.effect("ME-17 · two callers with different options share the entry: each gets the copy it has asked for", () =>
     Effect.gen(function*() {
       const load = loading()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
-      const asIs = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
+      const asIs = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const value = yield* get
       expect(yield* asIs).not.toBe(value)
       // A store without memory gives each caller its own anyway.
@@ -198,8 +204,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     Effect.gen(function*() {
       let copies = 0
       const error = { why: "down" }
-      const get = Effect.fail(error).pipe(Cached.ttl({
-        key: new Item({ n: 1 }),
+      const get = Effect.fail(error).pipe(Cached.ttl(new Item({ n: 1 }), {
         ttl: "1 hour",
         when: () => true,
         copy: <A>(value: A): A => {
@@ -215,8 +220,7 @@ describe.each(caches)("copy, over $name", (cache) => {
   it.effect("ME-17 · one copy a read, made when it is answered, and one for what is stored", () =>
     Effect.gen(function*() {
       let copies = 0
-      const get = loading().pipe(Cached.ttl({
-        key: "k",
+      const get = loading().pipe(Cached.ttl("k", {
         ttl: "1 hour",
         copy: (value) => {
           copies++
@@ -236,9 +240,9 @@ describe.each(caches)("copy, over $name", (cache) => {
         copies++
         return byHand(value)
       }
-      yield* loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: count, when: () => false }))
+      yield* loading().pipe(Cached.ttl("k", { ttl: "1 hour", copy: count, when: () => false }))
       expect(copies).toBe(1)
-      yield* CachePolicy.readOnly(loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: count })))
+      yield* CachePolicy.disable("set")(loading().pipe(Cached.ttl("k", { ttl: "1 hour", copy: count })))
       expect(copies).toBe(2)
     }).pipe(provided))
 })
@@ -258,15 +262,14 @@ describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
 
   it.effect("ME-17 · a change throws where it happens: loaded, cached, joined, of a class and of many", () =>
     Effect.gen(function*() {
-      const get = loading(1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      const get = loading(1000).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
       const readers = yield* Effect.forEach([1, 2], () => start(get))
       yield* TestClock.adjust(1000)
-      const many = Cached.many(Item, {
-        lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(fresh(n)))),
-        strategy: Strategy.untilInvalidated,
+      const many = Cached.many(Item, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(fresh(n)))), {
+        strategy: "untilInvalidated",
         copy: "freeze"
       })
-      const item = Effect.succeed(fresh(1)).pipe(Cached.untilInvalidated({ key: new Item({ n: 1 }), copy: "freeze" }))
+      const item = Effect.succeed(fresh(1)).pipe(Cached.untilInvalidated(new Item({ n: 1 }), { copy: "freeze" }))
       const values = [
         ...yield* Effect.forEach(readers, Fiber.join),
         yield* get,
@@ -282,7 +285,7 @@ describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
   it.effect("ME-17 · a value that the load keeps is frozen when it is stored", () =>
     Effect.gen(function*() {
       const kept = fresh(1)
-      yield* Effect.succeed(kept).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      yield* Effect.succeed(kept).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
       expect(changed(kept)).toBeInstanceOf(TypeError)
       const mine = fresh(2)
       yield* Cached.set("mine", mine, { copy: "freeze" })
@@ -295,7 +298,7 @@ describe("copy: \"freeze\"", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const get = (n: number) =>
-        Effect.succeed(fresh(n)).pipe(Cached.ttl({ key: new Item({ n: 0 }), ttl: "1 hour", copy: "freeze" }))
+        Effect.succeed(fresh(n)).pipe(Cached.ttl(new Item({ n: 0 }), { ttl: "1 hour", copy: "freeze" }))
       const over = Effect.provide(
         CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
         { local: true }
@@ -308,15 +311,15 @@ describe("copy: \"freeze\"", () => {
 
   it.effect("ME-17 · a hit gives the frozen object itself", () =>
     Effect.gen(function*() {
-      const get = loading().pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      const get = loading().pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
       const first = yield* get
       expect(yield* get).toBe(first)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("ME-17 · an option of the layer, which a read may overrule", () =>
     Effect.gen(function*() {
-      const frozen = loading().pipe(Cached.ttl({ key: "frozen", ttl: "1 hour" }))
-      const copied = loading().pipe(Cached.ttl({ key: "copied", ttl: "1 hour", copy: "structured" }))
+      const frozen = loading().pipe(Cached.ttl("frozen", { ttl: "1 hour" }))
+      const copied = loading().pipe(Cached.ttl("copied", { ttl: "1 hour", copy: "structured" }))
       expect([changed(yield* frozen), changed(yield* frozen)]).toEqual([expect.any(TypeError), expect.any(TypeError)])
       expect(changed(yield* copied)).toBe("changed")
       expect(yield* copied).toEqual(fresh(1))
@@ -341,7 +344,7 @@ describe("copy: \"freeze\"", () => {
         }
       }
       value.self = value
-      const got = yield* Effect.succeed(value).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+      const got = yield* Effect.succeed(value).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
       expect(got).toBe(value)
       expect(Object.isFrozen(inside.list[1])).toBe(true)
       expect([value.map, value.date, value.bytes, value.box, value.box.inside].filter(Object.isFrozen)).toEqual([])
@@ -355,10 +358,9 @@ describe("copy", () => {
       let loads = 0
       const load = Effect.sync(() => ({ call: () => ++loads }))
       const strategy = Strategy.ttl({ ttl: "1 hour" })
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
       class Call extends CacheKey.Class<Call>()("Call", { payload: {}, success: Schema.Any }) {}
-      const many = Cached.many(Call, {
-        lookup: (keys) => Effect.forEach(keys, () => Effect.exit(load)),
+      const many = Cached.many(Call, (keys) => Effect.forEach(keys, () => Effect.exit(load)), {
         strategy,
         copy: "structured"
       })
@@ -378,7 +380,7 @@ describe("copy", () => {
   it.effect("ME-17 · a value never stands in the message", () =>
     Effect.gen(function*() {
       const get = Effect.succeed({ secret: "hunter2", call: () => "hunter2" }).pipe(
-        Cached.ttl({ key: "k", ttl: "1 hour", copy: "structured" })
+        Cached.ttl("k", { ttl: "1 hour", copy: "structured" })
       )
       const exit = yield* Effect.exit(get)
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).not.toContain("hunter2")
@@ -387,8 +389,7 @@ describe("copy", () => {
   it.effect("ME-17 · a function that throws dies for its caller alone", () =>
     Effect.gen(function*() {
       const load = Effect.succeed(1)
-      const bad = load.pipe(Cached.ttl({
-        key: "k",
+      const bad = load.pipe(Cached.ttl("k", {
         ttl: "1 hour",
         copy: (): number => {
           throw new Error("mistake")
@@ -396,7 +397,7 @@ describe("copy", () => {
       }))
       const exit = yield* Effect.exit(bad)
       expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
-      expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+      expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe(1)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("CA-06 · a value that cannot be copied is not set, and the former one stays", () =>
@@ -414,16 +415,12 @@ describe("copy", () => {
   it.effect.each([true, "deep", 1, null])("ME-17 · %j is no way to copy", (copy) =>
     Effect.gen(function*() {
       let loads = 0
-      const get = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: copy as never }))
+      const get = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", copy: copy as never }))
       const exit = yield* Effect.exit(get)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(loads).toBe(0)
       expect(() =>
-        Cached.fn(Item, {
-          lookup: () => Effect.succeed(fresh(1)),
-          strategy: Strategy.untilInvalidated,
-          copy: copy as never
-        })
+        Cached.fn(Item, () => Effect.succeed(fresh(1)), { strategy: "untilInvalidated", copy: copy as never })
       ).toThrow(CacheError.CacheConfigError)
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
@@ -435,10 +432,9 @@ it.effect.each(forms)(
     fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("10 millis") } : {}
     return Effect.gen(function*() {
       const mine = [fresh(1), fresh(2)]
-      const get = Effect.sync(() => mine[0]!).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy }))
-      const many = Cached.many(Item, {
-        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(mine[1]!))),
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
+      const get = Effect.sync(() => mine[0]!).pipe(Cached.ttl("k", { ttl: "1 hour", copy }))
+      const many = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(mine[1]!))), {
+        ttl: "1 hour",
         copy: copy as "structured"
       })
       const readers = [yield* start(get), yield* start(get)]
@@ -459,11 +455,11 @@ it.effect.each(forms)(
       const mine = fresh(1)
       const single = Effect.sync(() => mine).pipe(
         Effect.delay("5 millis"),
-        Cached.ttl({ key: new Item({ n: 1 }), ttl: "1 hour", copy })
+        Cached.ttl(new Item({ n: 1 }), { ttl: "1 hour", copy })
       )
-      const many = Cached.many(Item, {
-        lookup: (keys) => Effect.delay(Effect.sync(() => keys.map(() => Exit.succeed(fresh(2)))), "10 millis"),
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
+      const many = Cached.many(Item, (keys) =>
+        Effect.delay(Effect.sync(() => keys.map(() => Exit.succeed(fresh(2)))), "10 millis"), {
+        ttl: "1 hour",
         copy: copy as "structured"
       })
       yield* start(single)

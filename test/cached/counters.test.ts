@@ -1,7 +1,8 @@
 /** Counters: one by its name, and all of them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over } from "../support/caches.ts"
@@ -47,9 +48,9 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("lists the counters that match, and leaves out what has expired", () =>
     Effect.gen(function*() {
       expect(yield* listed()).toEqual([])
-      yield* Cached.increment("page:1", { by: 2 })
-      yield* Cached.increment("page:2", { ttl: "1 hour" })
-      yield* Cached.increment("short", { ttl: "1 minute" })
+      yield* Cached.counter("page:1").increment({ by: 2 })
+      yield* Cached.counter("page:2").increment({ ttl: "1 hour" })
+      yield* Cached.counter("short").increment({ ttl: "1 minute" })
       yield* Cached.set("page:3", "an entry is no counter")
       yield* TestClock.adjust("1 minute")
       expect(yield* listed()).toEqual([
@@ -98,7 +99,7 @@ it.effect("counters of a folder are shared by all caches on it, whatever store t
 it.effect("parts of one store have counters of their own", () =>
   Effect.gen(function*() {
     const store = MemoryStore.make()
-    const part = (prefix: string) => over({ layer: Cached.tapStore({ prefix })(Layer.succeed(Store.Store, store)) })
+    const part = (prefix: string) => over({ layer: Store.tap({ prefix })(Layer.succeed(Store.Store, store)) })
     yield* Effect.provide(visits.increment({ by: 2 }), part("a"))
     yield* Effect.provide(Cached.counter("other").increment(), part("b"))
     expect(yield* Effect.provide(listed(), part("a"))).toEqual([{ name: "visits", value: 2, expiresAt: Infinity }])
@@ -110,7 +111,7 @@ it.effect("parts of one store have counters of their own", () =>
 it.effect("a tap sees each page of a listing", () =>
   Effect.gen(function*() {
     const seen: Array<string> = []
-    const tapped = Cached.tapStore({
+    const tapped = Store.tap({
       around: ({ operation }, effect) => {
         seen.push(operation)
         return effect

@@ -1,14 +1,16 @@
-/** `Cached.curve`: what the hit ratio would be at other capacities, beside what it is. */
+/** `curve` of `Cached.stats`: what the hit ratio would be at other capacities, beside what it is. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
-import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { drawWith, Seed } from "../../src/internal/token.ts"
 import { caches } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { randomOf } from "../support/random.ts"
 import { lruRatios, ratioAt } from "../support/stackDistances.ts"
 
-const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
 
 type Options = NonNullable<Parameters<typeof CacheLayer.memory>[0]>
 
@@ -40,7 +42,7 @@ describe("the curve", { timeout: 300_000 }, () => {
     it.effect(`says of ${name} what an LRU cache of each capacity hits`, () =>
       Effect.gen(function*() {
         yield* readAll(accesses)
-        const { capacity, points, reads, share } = yield* Cached.curve
+        const { capacity, points, reads, share } = yield* Looking.curve
         expect({ capacity, reads }).toEqual({ capacity: 1024, reads: accesses.length })
         expect(share).toBe(1 / 8)
         const exact = lruRatios(accesses)
@@ -56,7 +58,7 @@ describe("the curve", { timeout: 300_000 }, () => {
   it.effect("says of its own capacity what an LRU cache has hit", () =>
     Effect.gen(function*() {
       yield* readAll(zipf(12_000, 9000, 7))
-      const { points } = yield* Cached.curve
+      const { points } = yield* Looking.curve
       const { hitRatio } = yield* Cached.stats
       expect(Math.abs(ratioAt(points, 2048) - hitRatio)).toBeLessThan(0.03)
     }).pipe(Effect.provide(seeded({ capacity: 2048, eviction: Eviction.lru }))))
@@ -64,7 +66,7 @@ describe("the curve", { timeout: 300_000 }, () => {
   it.effect("goes up, and each capacity is larger than the one before", () =>
     Effect.gen(function*() {
       yield* readAll(zipf(10_000, 5000, 9))
-      const { points } = yield* Cached.curve
+      const { points } = yield* Looking.curve
       expect(points.length).toBeGreaterThan(20)
       for (const [i, { capacity, hitRatio }] of points.entries()) {
         expect(Number.isInteger(capacity)).toBe(true)
@@ -78,7 +80,7 @@ describe("the curve", { timeout: 300_000 }, () => {
     Effect.gen(function*() {
       const accesses = zipf(5000, 3000, 2)
       const curveOf = (seed: number) =>
-        Effect.provide(Effect.andThen(readAll(accesses), Cached.curve), Layer.fresh(seeded({ capacity: 300 }, seed)))
+        Effect.provide(Effect.andThen(readAll(accesses), Looking.curve), Layer.fresh(seeded({ capacity: 300 }, seed)))
       expect(yield* curveOf(1)).toEqual(yield* curveOf(1))
       expect(yield* curveOf(2)).not.toEqual(yield* curveOf(1))
     }))
@@ -89,7 +91,7 @@ describe("the curve", { timeout: 300_000 }, () => {
         yield* readAll(loop(2000, 1000))
         yield* TestClock.adjust("2 hours")
       }
-      const { points } = yield* Cached.curve
+      const { points } = yield* Looking.curve
       // Each hour half of the reads are of what is there.
       expect(Math.abs(points.at(-1)!.hitRatio - 0.5)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 100 }))))
@@ -100,20 +102,20 @@ describe("the curve", { timeout: 300_000 }, () => {
         yield* readAll(loop(1000, 1000))
         yield* Cached.clear
       }
-      expect((yield* Cached.curve).points).toEqual([])
+      expect((yield* Looking.curve).points).toEqual([])
     }).pipe(Effect.provide(seeded({ capacity: 2000 }))))
 
   it.effect("counts a refresh of what is in memory as no read", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 100; i++) yield* Cached.set(`k${i}`, i)
       for (let i = 0; i < 100; i++) yield* Cached.set(`k${i}`, i + 1)
-      expect((yield* Cached.curve).reads).toBe(100)
+      expect((yield* Looking.curve).reads).toBe(100)
     }).pipe(Effect.provide(seeded({ capacity: 200 }))))
 
   it.effect("is of weights where entries are weighed", () =>
     Effect.gen(function*() {
       yield* readAll(loop(6000, 600))
-      const { capacity, points } = yield* Cached.curve
+      const { capacity, points } = yield* Looking.curve
       expect(capacity).toBe(3000)
       // 600 entries of ten each
       expect(ratioAt(points, 4000)).toBeLessThan(0.1)
@@ -125,20 +127,20 @@ describe("the curve", { timeout: 300_000 }, () => {
       yield* readAll(loop(3000, 1000))
       yield* Cached.resize(50)
       yield* readAll(loop(3000, 1000))
-      const { capacity, points, reads } = yield* Cached.curve
+      const { capacity, points, reads } = yield* Looking.curve
       expect({ capacity, reads }).toEqual({ capacity: 50, reads: 6000 })
       expect(Math.abs(points.at(-1)!.hitRatio - 5 / 6)).toBeLessThan(0.1)
     }).pipe(Effect.provide(seeded({ capacity: 800, eviction: Eviction.fifo }))))
 
   it.effect("of a cache without reads has no points", () =>
     Effect.gen(function*() {
-      expect(yield* Cached.curve).toEqual({ capacity: 10_000, reads: 0, share: 256 / 10_000, points: [] })
+      expect(yield* Looking.curve).toEqual({ capacity: 10_000, reads: 0, share: 256 / 10_000, points: [] })
     }).pipe(Effect.provide(seeded({}))))
 
   it.effect("follows a memory without a bound", () =>
     Effect.gen(function*() {
       yield* readAll(loop(6000, 600))
-      const { capacity, points } = yield* Cached.curve
+      const { capacity, points } = yield* Looking.curve
       expect(capacity).toBe(Infinity)
       expect(Math.abs(points.at(-1)!.hitRatio - 0.9)).toBeLessThan(0.05)
     }).pipe(Effect.provide(seeded({ capacity: Infinity }))))
@@ -146,7 +148,7 @@ describe("the curve", { timeout: 300_000 }, () => {
   it.effect("survives a policy that throws", () =>
     Effect.gen(function*() {
       yield* readAll(loop(3000, 1000))
-      expect((yield* Cached.curve).reads).toBe(3000)
+      expect((yield* Looking.curve).reads).toBe(3000)
       expect((yield* Cached.stats).size).toBe(100)
     }).pipe(Effect.provide(seeded({
       capacity: 100,
@@ -167,13 +169,13 @@ describe("the curve", { timeout: 300_000 }, () => {
 describe("without a curve", () => {
   it.effect("the effect fails, and says what to do", () =>
     Effect.gen(function*() {
-      const exit = yield* Effect.exit(Cached.curve)
+      const exit = yield* Effect.exit(Looking.curve)
       expect(String(Exit.isFailure(exit) && exit.cause)).toContain("curve: true")
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("a cache that caches nothing has an empty one", () =>
     Effect.gen(function*() {
-      expect((yield* Cached.curve).points).toEqual([])
+      expect((yield* Looking.curve).points).toEqual([])
     }).pipe(Effect.provide(CacheLayer.disabled)))
 
   it("a value that is not a boolean is refused, and a curve of no memory", () => {

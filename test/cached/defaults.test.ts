@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
@@ -31,12 +32,12 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("is that of withStrategy where it names none", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.withStrategy({ key: "k" }))
-        const first = Cached.withStrategy(load, { key: "k", strategy: undefined })
+        const get = load.pipe(Cached.withStrategy("k"))
+        const first = Cached.withStrategy(load, "k", { strategy: undefined })
         expect([yield* get, yield* first, yield* get]).toEqual([1, 1, 1])
         yield* TestClock.adjust("1 minute")
         expect(yield* get).toBe(2)
-        const own = load.pipe(Cached.withStrategy({ key: "l", strategy: Strategy.ttl({ ttl: "1h" }) }))
+        const own = load.pipe(Cached.withStrategy("l", { strategy: Strategy.ttl({ ttl: "1h" }) }))
         yield* own
         yield* TestClock.adjust("1 minute")
         expect(yield* own).toBe(3)
@@ -46,7 +47,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
         const { load } = counting()
-        const get = load.pipe(Cached.withStrategy({ key: "k" }))
+        const get = load.pipe(Cached.withStrategy("k"))
         const other = get.pipe(Cached.withCache(Other))
         const both = Layer.merge(
           cache.layer({ strategy }),
@@ -63,7 +64,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         yield* Cached.set("k", 1)
-        const exit = yield* Effect.exit(load.pipe(Cached.withStrategy({ key: "k" })))
+        const exit = yield* Effect.exit(load.pipe(Cached.withStrategy("k")))
         expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
         expect(String(defectOf(exit))).toContain("strategy: Strategy.ttl")
         expect(counts.started).toBe(0)
@@ -74,7 +75,8 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const read = (key: string, error: NotFound | Down, own?: ReadonlyArray<"NotFound" | "Down">) => {
         const { load } = failing(error)
-        const get = load.pipe(Cached.failover({ key, ttl: "1h", fallbackOn: own }))
+        const strategy = Strategy.failover({ ttl: "1h" })
+        const get = load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: own }))
         return Effect.andThen(get, Effect.exit(get))
       }
       expect(yield* read("a", new Down())).toEqual(Exit.succeed("old"))
@@ -84,15 +86,16 @@ describe.each(caches)("over $name", (cache) => {
       expect(defectOf(yield* read("d", new Down(), ["NotFound"]))).toMatchObject({ _tag: "Down" })
     }).pipe(withDefaults({ fallbackOn: ["Down"] })))
 
-  it.effect("fallbackWhen", () =>
+  it.effect("fallbackOn, a function", () =>
     Effect.gen(function*() {
       const { load } = failing(new Down())
-      const get = load.pipe(Cached.failover({ key: "k", ttl: "1h" }))
+      const strategy = Strategy.failover({ ttl: "1h" })
+      const get = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* get
       expect(defectOf(yield* Effect.exit(get))).toMatchObject({ _tag: "Down" })
-      const own = load.pipe(Cached.failover({ key: "k", ttl: "1h", fallbackWhen: () => true }))
+      const own = load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: () => true }))
       expect(yield* own).toBe("old")
-    }).pipe(withDefaults({ fallbackWhen: () => false })))
+    }).pipe(withDefaults({ fallbackOn: () => false })))
 
   it.effect("retryAfter: the read's goes before the strategy's, and that before the layer's", () =>
     Effect.gen(function*() {
@@ -111,17 +114,17 @@ describe.each(caches)("over $name", (cache) => {
           yield* get
           return counts.loads
         })
-      const soft = { ttl: "1h", softTtl: "1s" } as const
-      expect(yield* loadsWithin(Cached.softTtl({ key: "a", ...soft }))).toBe(2)
-      expect(yield* loadsWithin(Cached.softTtl({ key: "b", ...soft, retryAfter: "1s" }))).toBe(3)
-      expect(yield* loadsWithin(Cached.failover({ key: "c", ttl: "1h" }))).toBe(3)
+      const soft = { ttl: "1h", softTtl: "1s", fallbackOn: "all" } as const
+      expect(yield* loadsWithin(Cached.softTtl("a", soft))).toBe(2)
+      expect(yield* loadsWithin(Cached.softTtl("b", { ...soft, retryAfter: "1s" }))).toBe(3)
+      expect(yield* loadsWithin(Cached.failover("c", { ttl: "1h", fallbackOn: "all" }))).toBe(3)
     }).pipe(withDefaults({ retryAfter: "30s" })))
 
   it.effect("jitter: where the strategy has none", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = (key: string, jitter?: number) =>
-        load.pipe(Cached.ttl({ key, ttl: 1000, jitter }), Effect.provideService(Random.Random, half))
+        load.pipe(Cached.ttl(key, { ttl: 1000, jitter }), Effect.provideService(Random.Random, half))
       yield* get("a")
       yield* get("b", 0)
       yield* TestClock.adjust(749)
@@ -135,11 +138,11 @@ describe.each(caches)("over $name", (cache) => {
       const asked: Array<unknown> = []
       yield* Effect.gen(function*() {
         yield* Cached.set("k", 100)
-        const get = counting(5000).load.pipe(Cached.failover({ key: "k", ttl: "1h" }))
+        const get = counting(5000).load.pipe(Cached.failover("k", { ttl: "1h" }))
         const reading = yield* start(get)
         yield* TestClock.adjust("1 second")
         expect(ended(reading)).toEqual(Exit.succeed(100))
-        const patient = counting(5000).load.pipe(Cached.failover({ key: "l", ttl: "1h", softTimeout: "10s" }))
+        const patient = counting(5000).load.pipe(Cached.failover("l", { ttl: "1h", softTimeout: "10s" }))
         yield* Cached.set("l", 100)
         const waiting = yield* start(patient)
         yield* TestClock.adjust("5 seconds")
@@ -156,15 +159,12 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("copy: each caller has a copy, of many too, and what is stored is another", () =>
     Effect.gen(function*() {
       const list: Array<number> = [1]
-      const get = Effect.succeed(list).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const get = Effect.succeed(list).pipe(Cached.ttl("k", { ttl: "1h" }))
       const mine = yield* get
       mine.push(2)
       list.push(3)
       expect(yield* get).toEqual([1])
-      const many = Cached.many(Item, {
-        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(list))),
-        strategy: Strategy.ttl({ ttl: "1h" })
-      })
+      const many = Cached.many(Item, (keys) => Effect.succeed(keys.map(() => Exit.succeed(list))), { ttl: "1h" })
       const [first] = yield* many([{ id: 1 }])
       const [again] = yield* many([{ id: 1 }])
       expect(first).toEqual(again)
@@ -184,22 +184,22 @@ describe.each(caches)("over $name", (cache) => {
       for (const value of yield* values) value.push(3)
       expect(yield* values).toEqual(Array.from({ length: 6 }, () => [1]))
       // Its own: the value itself.
-      const same = Effect.succeed(list).pipe(Cached.ttl({ key: "l", ttl: "1h", copy: (value) => value }))
+      const same = Effect.succeed(list).pipe(Cached.ttl("l", { ttl: "1h", copy: (value) => value }))
       if (cache.memory) expect(yield* same).toBe(yield* same)
     }).pipe(withDefaults({ copy: "structured" })))
 
   it.effect("minLoad", () =>
     Effect.gen(function*() {
-      const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
       yield* get
       expect(yield* Cached.has("k")).toBe(false)
-      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h", minLoad: -1 }))
+      yield* Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h", minLoad: -1 }))
       expect(yield* Cached.has("k")).toBe(true)
     }).pipe(withDefaults({ minLoad: "1s" })))
 
   it.effect("those of an instance of a class, whose getters count", () =>
     Effect.gen(function*() {
-      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      yield* Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
       expect(yield* Cached.has("k")).toBe(false)
     }).pipe(withDefaults(
       new class {
@@ -213,7 +213,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("one effect with two caches has the defaults of each", () =>
     Effect.gen(function*() {
       class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
-      const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
       const both = Layer.merge(
         cache.layer({ defaults: { minLoad: "1s" } }),
         CacheLayer.named(Other, CacheLayer.memory())
@@ -235,13 +235,13 @@ describe("over a store", () => {
   it.effect("memoryTtl: reads and what they find in the store ask again after it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1h" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1h" }))
       yield* get
       yield* TestClock.adjust("10 seconds")
       yield* get
       expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 1 })
       yield* Cached.set("l", 5)
-      yield* load.pipe(Cached.ttl({ key: "l", ttl: "1h" }))
+      yield* load.pipe(Cached.ttl("l", { ttl: "1h" }))
       expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 2 })
       yield* settle
     }).pipe(
@@ -254,17 +254,17 @@ describe("over a store", () => {
 describe("two caches over one store", () => {
   class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
 
-  it.effect("lease: one load for both where their layers say so, and two where a read says otherwise", () =>
+  it.effect("shareLoad: one load for both where their layers say so, and two where a read says otherwise", () =>
     Effect.gen(function*() {
-      const options = { defaults: { lease: true } }
+      const options = { defaults: { shareLoad: true } }
       const both = Layer.merge(
         CacheLayer.layerWith(options),
         CacheLayer.named(Other, CacheLayer.layerWith(options))
       ).pipe(Layer.provide(MemoryStore.layer))
-      const loadsOf = (lease?: boolean) =>
+      const loadsOf = (shareLoad?: boolean) =>
         Effect.gen(function*() {
           const { counts, load } = counting(1000)
-          const get = load.pipe(Cached.ttl({ key: `lease ${lease}`, ttl: "1h", lease }))
+          const get = load.pipe(Cached.ttl(`shared ${shareLoad}`, { ttl: "1h", shareLoad }))
           const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
           yield* TestClock.adjust("5 seconds")
           for (const reader of readers) yield* Fiber.join(reader)
@@ -278,14 +278,14 @@ describe("two caches over one store", () => {
   it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
     Effect.gen(function*() {
       const store = MemoryStore.layer.pipe(
-        Cached.tapStore({
+        Store.tap({
           around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
         })
       )
       yield* Effect.gen(function*() {
         const { load } = counting()
-        const quick = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
-        const patient = yield* start(load.pipe(Cached.ttl({ key: "l", ttl: "1h", waitForWrite: true })))
+        const quick = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
+        const patient = yield* start(load.pipe(Cached.ttl("l", { ttl: "1h", waitForWrite: true })))
         yield* settle
         expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
         yield* TestClock.adjust("100 millis")
@@ -298,7 +298,7 @@ describe("a layer without a cache", () => {
   it.effect("needs no strategy", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.withStrategy({ key: "k" }))
+      const get = load.pipe(Cached.withStrategy("k"))
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(Effect.provide(CacheLayer.disabled)))
 })

@@ -1,20 +1,12 @@
 /** `inherit: "changes"`: an entry ends with each change of what its load has read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Store,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -48,12 +40,12 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       Effect.sync(() => {
         loads.push(`user ${id}`)
         return `user ${id} v${names.get(id) ?? 0}`
-      }).pipe(Cached.ttl({ key: new User({ id }), ttl: "1 day" }))
+      }).pipe(Cached.ttl(new User({ id }), { ttl: "1 day" }))
     const page = (key = "page", ids: ReadonlyArray<number> = [1, 2]) =>
       Effect.suspend(() => {
         loads.push(key)
         return Effect.map(Effect.forEach(ids, user), (users) => users.join(", "))
-      }).pipe(Cached.ttl({ key, ...changes }))
+      }).pipe(Cached.ttl(key, changes))
     const rename = (id: number) => names.set(id, (names.get(id) ?? 0) + 1)
     return { loads, page, rename, user }
   }
@@ -61,7 +53,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
   it.effect("P8 · inside a transaction, what derives from what it has written is not served", () =>
     Effect.gen(function*() {
       const { page, user } = world()
-      const site = page().pipe(Cached.ttl({ key: "site", ...changes }))
+      const site = page().pipe(Cached.ttl("site", changes))
       const list = page("list", Array.from({ length: 70 }, (_, i) => i))
       const before = [yield* site, (yield* list).split(", ").length]
       expect(before).toEqual(["user 1 v0, user 2 v0", 70])
@@ -113,12 +105,12 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const { page, rename } = world()
       expect(yield* page()).toBe("user 1 v0, user 2 v0")
       rename(2)
-      yield* Cached.invalidateTag("other")
+      yield* Cached.invalidate({ tag: "other" })
       if (keeps) expect(yield* page()).toBe("user 1 v0, user 2 v0")
-      yield* Cached.invalidateWhere(User, { id: 2 })
+      yield* Cached.invalidate({ where: [User, { id: 2 }] })
       expect(yield* page()).toBe("user 1 v0, user 2 v1")
       rename(1)
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       expect(yield* page()).toBe("user 1 v1, user 2 v1")
     }).pipe(provided))
 
@@ -136,9 +128,9 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
   it.effect("P8 · through entries that derive too, and not through others", () =>
     Effect.gen(function*() {
       const { page, rename } = world()
-      const site = page().pipe(Cached.ttl({ key: "site", ...changes }))
-      const plain = page().pipe(Cached.ttl({ key: "plain", ttl: "1 day" }))
-      const over = plain.pipe(Cached.ttl({ key: "over", ...changes }))
+      const site = page().pipe(Cached.ttl("site", changes))
+      const plain = page().pipe(Cached.ttl("plain", { ttl: "1 day" }))
+      const over = plain.pipe(Cached.ttl("over", changes))
       yield* site
       yield* over
       rename(1)
@@ -153,7 +145,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
-      const slow = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl({ key: "slow", ...changes }))
+      const slow = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl("slow", changes))
       const { fiber: before } = yield* Effect.map(start(slow), (fiber) => ({ fiber }))
       yield* settle
       rename(1)
@@ -171,8 +163,8 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
     Effect.gen(function*() {
       const { rename, user } = world()
       const gate = yield* Deferred.make<void>()
-      const inner = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl({ key: "inner", ...changes }))
-      const outer = inner.pipe(Cached.ttl({ key: "outer", ...changes }))
+      const inner = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl("inner", changes))
+      const outer = inner.pipe(Cached.ttl("outer", changes))
       const before = yield* start(outer)
       yield* settle
       rename(1)
@@ -193,11 +185,11 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const page = Effect.suspend(() => {
         loads++
         return Effect.tap(user(1), () => Deferred.await(gate))
-      }).pipe(Cached.ttl({ key: "page", ...changes }))
+      }).pipe(Cached.ttl("page", changes))
       const before = yield* start(page)
       yield* settle
       // Something else changes, so that it does not join in the moment of its beginning.
-      yield* Cached.invalidateTag("others")
+      yield* Cached.invalidate({ tag: "others" })
       const between = yield* start(page)
       yield* settle
       rename(1)
@@ -217,13 +209,13 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const outer = Effect.suspend(() => {
         loads++
         return Effect.andThen(Deferred.await(gate), user(1))
-      }).pipe(Cached.ttl({ key: "outer", ...changes }))
+      }).pipe(Cached.ttl("outer", changes))
       // Something depends on it already.
-      yield* user(1).pipe(Cached.ttl({ key: "other", ...changes }))
+      yield* user(1).pipe(Cached.ttl("other", changes))
       const reading = yield* start(outer)
       yield* settle
       yield* Cached.invalidate(new User({ id: 1 }))
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(reading)
       yield* outer
@@ -233,7 +225,7 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
   it.effect("an absent entry counts too", () =>
     Effect.gen(function*() {
       const found = Effect.map(Cached.getOption(new User({ id: 1 })), Option.isSome).pipe(
-        Cached.ttl({ key: "found", ...changes })
+        Cached.ttl("found", changes)
       )
       expect(yield* found).toBe(false)
       yield* Cached.set(new User({ id: 1 }), "there", { ttl: "1 day" })
@@ -244,10 +236,10 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
 
   it.effect("it ends with the first end of what was read", () =>
     Effect.gen(function*() {
-      const short = Effect.succeed(1).pipe(Cached.ttl({ key: "short", ttl: "1 minute" }))
-      const outer = short.pipe(Cached.ttl({ key: "outer", ...changes }))
+      const short = Effect.succeed(1).pipe(Cached.ttl("short", { ttl: "1 minute" }))
+      const outer = short.pipe(Cached.ttl("outer", changes))
       yield* outer
-      expect(yield* Effect.map(Cached.expiresIn("outer"), Option.map(Duration.toMinutes))).toEqual(Option.some(1))
+      expect(yield* Effect.map(Looking.expiresIn("outer"), Option.map(Duration.toMinutes))).toEqual(Option.some(1))
       yield* TestClock.adjust("1 minute")
       expect(yield* Cached.has("outer")).toBe(false)
     }).pipe(provided))
@@ -256,15 +248,11 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
     Effect.gen(function*() {
       const { rename, user } = world()
       let calls = 0
-      const many = Cached.many(Post, {
-        inherit: "changes",
-        strategy: Strategy.ttl({ ttl: "1 day" }),
-        lookup: (keys) =>
-          Effect.suspend(() => {
-            calls++
-            return Effect.map(user(1), (name) => keys.map(({ id }) => Exit.succeed(`${id} of ${name}`)))
-          })
-      })
+      const many = Cached.many(Post, (keys) =>
+        Effect.suspend(() => {
+          calls++
+          return Effect.map(user(1), (name) => keys.map(({ id }) => Exit.succeed(`${id} of ${name}`)))
+        }), { inherit: "changes", ttl: "1 day" })
       const posts = many([{ id: 1 }, { id: 2 }])
       yield* posts
       yield* posts
@@ -292,14 +280,14 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       let isDown = false
       const gate = yield* Deferred.make<void>()
       const page = Effect.suspend(() => isDown ? Effect.andThen(Deferred.await(gate), Effect.fail("down")) : user(1))
-        .pipe(Cached.softTtl({ inherit: "changes", key: "page", softTtl: "1 minute", ttl: "1 day" }))
+        .pipe(Cached.softTtl("page", { inherit: "changes", softTtl: "1 minute", ttl: "1 day", fallbackOn: "all" }))
       expect(yield* page).toBe("user 1 v0")
       yield* TestClock.adjust("1 minute")
       isDown = true
       const before = yield* start(page)
       yield* settle
       // Only the load has it now.
-      yield* Effect.forEach([1, 2, 3], (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other ${n}`, ttl: "1 day" })))
+      yield* Effect.forEach([1, 2, 3], (n) => Effect.succeed(n).pipe(Cached.ttl(`other ${n}`, { ttl: "1 day" })))
       yield* Cached.invalidate(new User({ id: 1 }))
       const after = yield* start(Effect.flip(page))
       yield* settle
@@ -311,11 +299,11 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
   it.effect("of many ids of a group every change of the group counts", () =>
     Effect.gen(function*() {
       let loads = 0
-      const item = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 day" }))
+      const item = (key: string) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: "1 day" }))
       const list = Effect.suspend(() => {
         loads++
         return Effect.forEach(Array.from({ length: 70 }, (_, i) => `item:${i}`), item)
-      }).pipe(Cached.ttl({ key: "list", ...changes }))
+      }).pipe(Cached.ttl("list", changes))
       yield* list
       yield* Cached.invalidate("other:1")
       yield* list
@@ -332,8 +320,8 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
     Effect.gen(function*() {
       const other = yield* Layer.build(CacheLayer.memory())
       let loads = 0
-      const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "inner", ttl: "1 day" }), Effect.provide(other))
-      const outer = Effect.suspend(() => (loads++, inner)).pipe(Cached.ttl({ key: "outer", ...changes }))
+      const inner = Effect.succeed(1).pipe(Cached.ttl("inner", { ttl: "1 day" }), Effect.provide(other))
+      const outer = Effect.suspend(() => (loads++, inner)).pipe(Cached.ttl("outer", changes))
       yield* outer
       yield* outer
       expect(loads).toBe(2)
@@ -349,9 +337,9 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       Effect.gen(function*() {
         const other = yield* Layer.build(CacheLayer.memory())
         let begun = 0
-        const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "inner", ttl: "1 day" }), Effect.provide(other))
+        const inner = Effect.succeed(1).pipe(Cached.ttl("inner", { ttl: "1 day" }), Effect.provide(other))
         const outer = Effect.suspend(() => (begun++, Effect.delay(inner, "1 second"))).pipe(
-          Cached.ttl({ key: "outer", ...changes })
+          Cached.ttl("outer", changes)
         )
         const before = yield* Clock.currentTimeMillis
         const reading = yield* start(
@@ -370,12 +358,12 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       const { user } = world()
       const gate = yield* Deferred.make<void>()
       const told: Array<string> = []
-      yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) =>
+      yield* Effect.forkScoped(Stream.runForEach(Cached.events(), (event) =>
         Effect.sync(() => {
           if (event._tag === "Refused") told.push(`${event.id}: ${event.because}`)
         })))
       yield* settle
-      const page = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl({ key: "page", ...changes }))
+      const page = Effect.tap(user(1), () => Deferred.await(gate)).pipe(Cached.ttl("page", changes))
       const reading = yield* start(page)
       yield* settle
       yield* Cached.invalidate(new User({ id: 1 }))
@@ -407,12 +395,12 @@ describe("while a store is asked that answers late", () => {
   })
 
   let version = 0
-  const source = Effect.sync(() => version).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
-  const posts = Cached.many(Post, {
-    inherit: "changes",
-    strategy: Strategy.ttl({ ttl: "1 day" }),
-    lookup: (keys) => Effect.map(source, (version) => keys.map(() => Exit.succeed(`v${version}`)))
-  })([{ id: 1 }, { id: 2 }])
+  const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
+  const posts = Cached.many(
+    Post,
+    (keys) => Effect.map(source, (version) => keys.map(() => Exit.succeed(`v${version}`))),
+    { inherit: "changes", ttl: "1 day" }
+  )([{ id: 1 }, { id: 2 }])
   const keys = [new Post({ id: 1 }), new Post({ id: 2 })]
 
   it.effect.each([
@@ -425,7 +413,7 @@ describe("while a store is asked that answers late", () => {
       const { first, second } = yield* two
       yield* first(posts)
       const page = Effect.map(read as typeof posts, (found) => JSON.stringify(found)).pipe(
-        Cached.ttl({ key: "page", ...changes })
+        Cached.ttl("page", changes)
       )
       const reading = yield* start(second(page))
       yield* settle
@@ -454,15 +442,15 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         let version = 0
-        const src = Effect.sync(() => version).pipe(Cached.ttl({ key: "src", ttl: "1 day", tags: ["src"] }))
+        const src = Effect.sync(() => version).pipe(Cached.ttl("src", { ttl: "1 day", tags: ["src"] }))
         const part = Effect.tap(src, () => Deferred.await(gate)).pipe(
-          Cached.ttl({ key: "part", ttl: "1 day", ...inner })
+          Cached.ttl("part", { ttl: "1 day", ...inner })
         )
-        const rows = Stream.fromEffect(part).pipe(Cached.stream({ key: "rows", ...changes }))
+        const rows = Stream.fromEffect(part).pipe(Cached.stream("rows", changes))
         const before = yield* start(Stream.runCollect(rows))
         yield* settle
         version = 1
-        yield* Cached.invalidateTag("src")
+        yield* Cached.invalidate({ tag: "src" })
         const after = yield* start(Stream.runCollect(rows))
         yield* settle
         yield* Deferred.succeed(gate, undefined)
@@ -476,16 +464,18 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
     Effect.gen(function*() {
       let version = 0
       let runs = 0
-      const user = Effect.sync(() => version).pipe(Cached.ttl({ key: "user:1", ttl: "1 day" }))
+      const user = Effect.sync(() => version).pipe(Cached.ttl("user:1", { ttl: "1 day" }))
       const rows = Stream.unwrap(Effect.map(user, (version) => Stream.make(version, ++runs)))
-        .pipe(Cached.stream({ key: "rows", ...changes }))
+        .pipe(Cached.stream("rows", changes))
       const page = Effect.map(Stream.runCollect(rows), (rows) => rows.join()).pipe(
-        Cached.ttl({ key: "page", ...changes })
+        Cached.ttl("page", changes)
       )
       const both = Effect.all([Stream.runCollect(rows), page])
       expect(yield* both).toEqual([[0, 1], "0,1"])
       expect(yield* both).toEqual([[0, 1], "0,1"])
-      for (const change of [Cached.invalidate("user:1"), Cached.set("user:1", 2), Cached.removeMatching("user:*")]) {
+      for (
+        const change of [Cached.invalidate("user:1"), Cached.set("user:1", 2), Cached.remove({ matching: "user:*" })]
+      ) {
         version++
         const before = runs
         yield* change
@@ -496,10 +486,10 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
 
   it.effect("64 ids of a group are known one by one; where there are more, the group is", () =>
     Effect.gen(function*() {
-      const item = (n: number) => Effect.succeed(n).pipe(Cached.ttl({ key: `item:${n}`, ttl: "1 day" }))
+      const item = (n: number) => Effect.succeed(n).pipe(Cached.ttl(`item:${n}`, { ttl: "1 day" }))
       const list = (count: number) =>
         Effect.asVoid(Effect.forEach(Array.from({ length: count }, (_, i) => i), item)).pipe(
-          Cached.ttl({ key: `list ${count}`, ...changes })
+          Cached.ttl(`list ${count}`, changes)
         )
       const known = Effect.gen(function*() {
         yield* list(64)
@@ -526,10 +516,10 @@ it.effect("an entry with 256 tags is stored, one with more stays in memory, and 
   return Effect.gen(function*() {
     const store = MemoryStore.make()
     const cache = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
-    const item = (n: number) => Effect.succeed(n).pipe(Cached.ttl({ key: `item ${n}`, ttl: "1 day" }))
+    const item = (n: number) => Effect.succeed(n).pipe(Cached.ttl(`item ${n}`, { ttl: "1 day" }))
     const list = (key: string, count: number) =>
       Effect.asVoid(Effect.forEach(Array.from({ length: count }, (_, i) => i), item)).pipe(
-        Cached.ttl({ key, ...changes })
+        Cached.ttl(key, changes)
       )
     const lists = Effect.all([list("256", 256), list("257", 257), list("257", 257), list("258", 258)])
     yield* Effect.provide(
@@ -569,21 +559,21 @@ describe("a store that does not report the marker of a tag", () => {
         Layer.provide(CacheLayer.layerWith({ memory: true }), Layer.succeed(Store.Store, silent))
       )
       const first = Effect.provideContext(yield* cache)
-      const member = (id: number) => Effect.succeed(id).pipe(Cached.ttl({ key: `${id}`, ttl: "1 day", tags: ["team"] }))
+      const member = (id: number) => Effect.succeed(id).pipe(Cached.ttl(`${id}`, { ttl: "1 day", tags: ["team"] }))
       const both = Effect.gen(function*() {
         isDown = false
         if (isKnown) yield* member(1)
         isDown = true
         return yield* member(2)
       })
-      const page = both.pipe(Cached.ttl({ key: "page", ...changes }))
-      const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+      const page = both.pipe(Cached.ttl("page", changes))
+      const site = page.pipe(Cached.ttl("site", changes))
       yield* first(site)
       expect(yield* store.getMany(["page", "site"])).toEqual([undefined, undefined])
       // In this process it is there until the tag is invalidated.
       expect(yield* first(Cached.getMany(["page", "site"]))).toEqual([Option.some(2), Option.some(2)])
       isDown = false
-      yield* first(Cached.invalidateTag("team"))
+      yield* first(Cached.invalidate({ tag: "team" }))
       expect(yield* first(Cached.getMany(["page", "site"]))).toEqual([Option.none(), Option.none()])
     }).pipe(Effect.scoped))
 })
@@ -594,14 +584,14 @@ describe("a store that does not answer about markers", () => {
       const store: Store.Store = { ...MemoryStore.make(), markers: () => Effect.never }
       const source = (timeout: number | (() => number)) =>
         Effect.delay(Effect.succeed("found"), "1 hour").pipe(
-          Cached.ttl({ key: "source", ttl: "1 day", timeout }),
+          Cached.ttl("source", { ttl: "1 day", timeout }),
           Effect.catch((error: CacheError.LoadTimeout) => Effect.succeed(error._tag))
         )
       const page = Effect.gen(function*() {
         const at = yield* Clock.currentTimeMillis
         const told = [yield* source(10), yield* source(() => 20)]
         return [...told, (yield* Clock.currentTimeMillis) - at]
-      }).pipe(Cached.ttl({ key: "page", ...changes }))
+      }).pipe(Cached.ttl("page", changes))
       const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
@@ -618,10 +608,10 @@ describe("a store that does not answer about markers", () => {
       const page = Effect.forEach(options, (given) =>
         Effect.gen(function*() {
           const at = yield* Clock.currentTimeMillis
-          const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl({ key: "source", ttl: "1 day", ...given })))
+          const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl("source", { ttl: "1 day", ...given })))
           const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
           return [error instanceof CacheError.CacheConfigError, (yield* Clock.currentTimeMillis) - at]
-        })).pipe(Cached.ttl({ key: "page", ...changes }))
+        })).pipe(Cached.ttl("page", changes))
       const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
@@ -633,10 +623,9 @@ describe("a store that does not answer about markers", () => {
       const store: Store.Store = { ...MemoryStore.make(), markers: () => Effect.never }
       let asked = 0
       const users = (timeout: number | ((user: User) => number)) =>
-        Cached.many(User, {
-          strategy: Strategy.ttl({ ttl: "1 day" }),
-          timeout,
-          lookup: (keys) => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed("found"))), "1 hour")
+        Cached.many(User, (keys) => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed("found"))), "1 hour"), {
+          ttl: "1 day",
+          timeout
         })
       const tags = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
         exits.map((exit) => Exit.isFailure(exit) ? (Cause.squash(exit.cause) as { readonly _tag: string })._tag : "")
@@ -647,7 +636,7 @@ describe("a store that does not answer about markers", () => {
           ...tags(yield* users(({ id }) => (asked++, id * 5))([{ id: 3 }, { id: 4 }]))
         ]
         return [...told, (yield* Clock.currentTimeMillis) - at]
-      }).pipe(Cached.ttl({ key: "page", ...changes }))
+      }).pipe(Cached.ttl("page", changes))
       const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
@@ -697,14 +686,14 @@ describe("two processes over one store", () => {
       )
     const gate = yield* Deferred.make<void>()
     const source = Effect.suspend(() => Effect.as(Deferred.await(gate), state.version)).pipe(
-      Cached.ttl({ key: "source", ttl: "1 day" })
+      Cached.ttl("source", { ttl: "1 day" })
     )
     // A process that is granted a lease polls for changes: later ones have not arrived yet.
     const begun = yield* Deferred.make<void>()
     const page = Effect.andThen(Deferred.await(begun), Effect.map(source, (version) => `v${version}`)).pipe(
-      Cached.ttl({ key: "page", ...changes })
+      Cached.ttl("page", changes)
     )
-    const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+    const site = page.pipe(Cached.ttl("site", changes))
     return { begun, gate, here: yield* run(here), log, page, site, source, state, there: yield* run(there) }
   })
 
@@ -810,7 +799,7 @@ describe("two processes over one store", () => {
       expect(yield* there(site)).toBe("v1")
       yield* TestClock.adjust("100 millis")
       // Answered, as the first time was not.
-      yield* here(Effect.succeed(1).pipe(Cached.ttl({ key: "other", tags: ["tag"], ttl: "1 day" })))
+      yield* here(Effect.succeed(1).pipe(Cached.ttl("other", { tags: ["tag"], ttl: "1 day" })))
       expect(yield* here(site)).toBe("v1")
     }).pipe(Effect.scoped))
 })
@@ -818,9 +807,9 @@ describe("two processes over one store", () => {
 it.effect.each(caches)("inside a transaction over $name, a load that derives reads the same cache", ({ layer }) => {
   const warnings: Array<string> = []
   const logger = Logger.make(({ message }) => void warnings.push(String(message)))
-  const user = Effect.succeed("Ada").pipe(Cached.ttl({ key: "user", ttl: "1 day" }))
-  const page = user.pipe(Cached.ttl({ key: "page", ...changes }))
-  const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+  const user = Effect.succeed("Ada").pipe(Cached.ttl("user", { ttl: "1 day" }))
+  const page = user.pipe(Cached.ttl("page", changes))
+  const site = page.pipe(Cached.ttl("site", changes))
   return Effect.gen(function*() {
     yield* Transaction.run(site)
     yield* page
@@ -851,9 +840,9 @@ describe("a look-up in a store that was down", () => {
               ? Effect.fail(new CacheError.StoreError({ store: "memory", operation: "remove", reason: "Unavailable" }))
               : store.remove(id)
         }
-        const source = Effect.succeed(0).pipe(Cached.ttl({ key: "source", ttl: "1 day" }))
-        const page = source.pipe(Cached.ttl({ key: "page", ...changes }))
-        const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+        const source = Effect.succeed(0).pipe(Cached.ttl("source", { ttl: "1 day" }))
+        const page = source.pipe(Cached.ttl("page", changes))
+        const site = page.pipe(Cached.ttl("site", changes))
         yield* Effect.gen(function*() {
           yield* site
           expect(yield* Effect.filter(keys, Cached.has)).toEqual(keys)
@@ -877,7 +866,7 @@ describe("a look-up in a store that was down", () => {
 describe("where a store cannot tell", () => {
   const fails = (layer: Layer.Layer<Caching.Caching>) =>
     Effect.gen(function*() {
-      const page = Effect.succeed(1).pipe(Cached.ttl({ key: "page", ...changes }))
+      const page = Effect.succeed(1).pipe(Cached.ttl("page", changes))
       const exit = yield* Effect.exit(page)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     }).pipe(Effect.provide(layer))

@@ -1,7 +1,7 @@
 /** `Cached.detect` reports how each read in a scope was answered. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -16,7 +16,7 @@ const detected = (
 
 const reads = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.map(Cached.detect(self), ([, reads]) => reads)
 
-const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, { key, ttl: "1 hour" })
+const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, key, { ttl: "1 hour" })
 
 describe.each(caches)("detect tells how a read over $name was answered (CA-53):", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 100 }))
@@ -47,10 +47,10 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
   it.effect("by a load that is not stored, or that has failed", () =>
     Effect.gen(function*() {
       const gone = { ttlMillis: 0 }
-      expect(yield* reads(Cached.ttl(Effect.succeed(1), { key: "k", ttl: () => 0 }))).toEqual([
+      expect(yield* reads(Cached.ttl(Effect.succeed(1), "k", { ttl: () => 0 }))).toEqual([
         detected("k", "load", gone)
       ])
-      expect(yield* reads(CachePolicy.readOnly(ttl(Effect.succeed(1))))).toEqual([detected("k", "load", gone)])
+      expect(yield* reads(CachePolicy.disable("set")(ttl(Effect.succeed(1))))).toEqual([detected("k", "load", gone)])
       expect(yield* reads(Effect.exit(ttl(Effect.fail("down"))))).toEqual([detected("k", "load", gone)])
       const revoked = Effect.andThen(Cached.invalidate("k"), Effect.succeed(1))
       expect(yield* reads(ttl(revoked))).toEqual([detected("k", "load", gone)])
@@ -58,15 +58,15 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
 
   it.effect("with a fallback, then stale while no further try is made", () =>
     Effect.gen(function*() {
-      const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute" } as const
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
       const stale = { ageMillis: 2 * minute, ttlMillis: hour - 2 * minute, strategy: "softTtl" }
-      yield* Cached.softTtl(Effect.succeed(1), soft)
+      yield* Cached.softTtl(Effect.succeed(1), "k", soft)
       yield* TestClock.adjust("2 minutes")
-      const down = Cached.softTtl(Effect.fail("down"), soft)
+      const down = Cached.softTtl(Effect.fail("down"), "k", soft)
       expect(yield* reads(down)).toEqual([detected("k", "fallback", stale)])
       expect(yield* reads(down)).toEqual([detected("k", "stale", stale)])
       yield* TestClock.adjust("8 minutes")
-      const slow = yield* start(reads(Cached.softTtl(Effect.never, { ...soft, softTimeout: "1 second" })))
+      const slow = yield* start(reads(Cached.softTtl(Effect.never, "k", { ...soft, softTimeout: "1 second" })))
       yield* settle
       yield* TestClock.adjust("1 second")
       const older = { ageMillis: 10 * minute + 1000, ttlMillis: 50 * minute - 1000, strategy: "softTtl" }
@@ -75,8 +75,12 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
 
   it.effect("stale by failover too, though its values have no end of freshness", () =>
     Effect.gen(function*() {
-      const failing = Cached.failover(Effect.fail("down"), { key: "k", ttl: "1 hour", retryAfter: "5 seconds" })
-      yield* Cached.failover(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      const failing = Cached.failover(Effect.fail("down"), "k", {
+        ttl: "1 hour",
+        retryAfter: "5 seconds",
+        fallbackOn: "all"
+      })
+      yield* Cached.failover(Effect.succeed(1), "k", { ttl: "1 hour" })
       const found = yield* reads(Effect.andThen(failing, failing))
       expect(found).toEqual(
         ["fallback" as const, "stale" as const].map((source) => detected("k", source, { strategy: "failover" }))
@@ -86,7 +90,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
   it.effect("stale, while it is refreshed behind it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const read = Cached.refreshAhead(load, { key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+      const read = Cached.refreshAhead(load, "k", { ttl: "1 hour", refreshAfter: "1 minute" })
       yield* read
       yield* TestClock.adjust("2 minutes")
       const stale = { ageMillis: 2 * minute, ttlMillis: hour - 2 * minute, strategy: "refreshAhead" }
@@ -98,9 +102,8 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
   it.effect("each of many, by the name of the strategy", () =>
     Effect.gen(function*() {
       class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-        strategy: Strategy.untilInvalidated
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+        strategy: "untilInvalidated"
       })
       const id = (id: number) => CacheKey.id(new User({ id }))
       const forEver = { ttlMillis: Infinity, strategy: "untilInvalidated" }
@@ -174,7 +177,7 @@ describe("detect (CA-53)", () => {
 
   it.effect("does not count reads that were interrupted, gave up, or went past the cache", () =>
     Effect.gen(function*() {
-      const limited = Cached.ttl(Effect.never, { key: "k", ttl: "1 hour", timeout: "1 second" })
+      const limited = Cached.ttl(Effect.never, "k", { ttl: "1 hour", timeout: "1 second" })
       const reader = yield* start(reads(Effect.exit(limited)))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(reader)).toEqual([])
@@ -209,7 +212,7 @@ describe("a result made with a stale value", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       const source = counting()
-      const inner = Cached.refreshAhead(source.load, { key: "inner", ttl: "1 hour", refreshAfter: "1 minute" })
+      const inner = Cached.refreshAhead(source.load, "inner", { ttl: "1 hour", refreshAfter: "1 minute" })
       const outer = ttl(inner, "outer")
       yield* Effect.provide(inner, over(fake))
       yield* TestClock.adjust("2 minutes")

@@ -1,7 +1,7 @@
 /** Events: which ones, in which order, and for which listeners. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -11,6 +11,7 @@ import { listen, onRemoval } from "../../src/internal/engine/operations/removals
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -25,7 +26,7 @@ const berlin = new Weather({ city: "Berlin" })
 const watch = Effect.gen(function*() {
   const told: Array<CacheEvent.CacheEvent> = []
   yield* Effect.forkScoped(
-    Stream.runForEach(Cached.events, (event) => Effect.sync(() => told.push(event))),
+    Stream.runForEach(Cached.events(), (event) => Effect.sync(() => told.push(event))),
     { startImmediately: true }
   )
   return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
@@ -45,7 +46,7 @@ const inShort = (event: CacheEvent.CacheEvent): string => {
 const shortly = (told: Effect.Effect<Array<CacheEvent.CacheEvent>>) =>
   Effect.map(told, (events) => events.map((event) => inShort(event)))
 
-const soft = { key: berlin, ttl: "1 hour", softTtl: "1 minute" } as const
+const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
 
 describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 100 }))
@@ -56,11 +57,11 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       const { load } = counting(100)
-      const reader = yield* start(Cached.ttl(load, { key: berlin, ttl: "1 hour" }))
+      const reader = yield* start(Cached.ttl(load, berlin, { ttl: "1 hour" }))
       yield* TestClock.adjust(100)
       yield* Fiber.join(reader)
       expect(yield* told).toEqual(["Miss", "Load success 100"])
-      yield* Cached.ttl(load, { key: berlin, ttl: "1 hour" })
+      yield* Cached.ttl(load, berlin, { ttl: "1 hour" })
       expect(yield* told).toEqual([hit])
     }).pipe(provided))
 
@@ -68,7 +69,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       const { load } = counting(100)
-      const read = Cached.ttl(load, { key: berlin, ttl: "1 hour" })
+      const read = Cached.ttl(load, berlin, { ttl: "1 hour" })
       const readers = yield* Effect.all([start(read), start(read)])
       yield* settle
       const last = yield* start(read)
@@ -88,10 +89,10 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   it.effect("a load that fails, dies, or is interrupted", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
-      const options = { key: berlin, ttl: "1 hour" } as const
-      yield* Effect.exit(Cached.ttl(Effect.fail("secret"), options))
-      yield* Effect.exit(Cached.ttl(Effect.die("secret"), options))
-      const reader = yield* start(Cached.ttl(Effect.never, options))
+      const options = { ttl: "1 hour" } as const
+      yield* Effect.exit(Cached.ttl(Effect.fail("secret"), berlin, options))
+      yield* Effect.exit(Cached.ttl(Effect.die("secret"), berlin, options))
+      const reader = yield* start(Cached.ttl(Effect.never, berlin, options))
       yield* settle
       yield* Fiber.interrupt(reader)
       expect(yield* told).toEqual(["Miss", "Load failure 0", "Miss", "Load failure 0", "Miss", "Load interrupted 0"])
@@ -104,17 +105,17 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
         Cached.previous(Weather),
         (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed(1)
       )
-      yield* Cached.softTtl(load, soft)
+      yield* Cached.softTtl(load, berlin, soft)
       yield* TestClock.adjust("2 minutes")
-      expect(yield* Cached.softTtl(load, soft)).toBe(1)
-      yield* Cached.softTtl(load, soft)
+      expect(yield* Cached.softTtl(load, berlin, soft)).toBe(1)
+      yield* Cached.softTtl(load, berlin, soft)
       expect(yield* told).toEqual(["Miss", "Load success 0", "Miss", "Load notModified 0", hit])
     }).pipe(provided))
 
   it.effect("a refresh behind a hit", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
-      const read = Cached.refreshAhead(counting(100).load, { key: berlin, ttl: "1 hour", refreshAfter: "1 minute" })
+      const read = Cached.refreshAhead(counting(100).load, berlin, { ttl: "1 hour", refreshAfter: "1 minute" })
       const first = yield* start(read)
       yield* TestClock.adjust("2 minutes")
       yield* Fiber.join(first)
@@ -129,16 +130,16 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
       const { load } = counting(10_000)
-      yield* Cached.softTtl(Effect.succeed(0), soft)
+      yield* Cached.softTtl(Effect.succeed(0), berlin, soft)
       yield* TestClock.adjust("2 minutes")
       yield* told
-      const down = Cached.softTtl(Effect.fail("down"), soft)
+      const down = Cached.softTtl(Effect.fail("down"), berlin, soft)
       expect(yield* down).toBe(0)
       expect(yield* told).toEqual(["Miss", "Load failure 0", "Stale"])
       expect(yield* down).toBe(0)
       expect(yield* told).toEqual(["Stale"])
       yield* TestClock.adjust("5 seconds")
-      const slow = yield* start(Cached.softTtl(load, { ...soft, softTimeout: "1 second" }))
+      const slow = yield* start(Cached.softTtl(load, berlin, { ...soft, softTimeout: "1 second" }))
       yield* settle
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(slow)).toBe(0)
@@ -162,7 +163,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   it.effect("a result that came too late", () =>
     Effect.gen(function*() {
       const told = yield* Effect.map(watch, shortly)
-      const reader = yield* start(Cached.ttl(counting(100).load, { key: "k", ttl: "1 hour", tags: ["t"] }))
+      const reader = yield* start(Cached.ttl(counting(100).load, "k", { ttl: "1 hour", tags: ["t"] }))
       yield* settle
       yield* Cached.invalidate("k")
       yield* TestClock.adjust(100)
@@ -174,10 +175,10 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     Effect.gen(function*() {
       const told = yield* watch
       const nothing = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false }
-      yield* Cached.invalidateMany([])
-      yield* Cached.invalidateMany(["k", berlin])
-      yield* Cached.invalidateTag("t")
-      yield* Cached.invalidateTag("t", { mode: "soft" })
+      yield* Cached.invalidate([])
+      yield* Cached.invalidate(["k", berlin])
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
       yield* Cached.clear
       expect(yield* told).toEqual([
         { ...nothing, ids: ["k", CacheKey.id(berlin)] },
@@ -190,10 +191,9 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
   it.effect("each of many, by its own key", () =>
     Effect.gen(function*() {
       const told = yield* watch
-      const many = Cached.many(Weather, {
-        lookup: (keys) =>
-          Effect.succeed(keys.map(({ city }) => city === "Atlantis" ? Exit.fail("sunk") : Exit.succeed(1))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const many = Cached.many(Weather, (keys) =>
+        Effect.succeed(keys.map(({ city }) => city === "Atlantis" ? Exit.fail("sunk") : Exit.succeed(1))), {
+        ttl: "1 hour"
       })
       yield* many([{ city: "Berlin" }, { city: "Atlantis" }])
       yield* many([{ city: "Berlin" }])
@@ -215,7 +215,7 @@ it.effect("an id with the name of its class, and never a value", () =>
     const id = CacheKey.id(berlin)
     const secret = "of a private kind"
     for (const key of [berlin, "k"]) {
-      const read = <A, E>(load: Effect.Effect<A, E>) => Cached.softTtl(load, { ...soft, key: key as string })
+      const read = <A, E>(load: Effect.Effect<A, E>) => Cached.softTtl(load, key as string, soft)
       yield* read(Effect.succeed({ secret }))
       yield* TestClock.adjust("2 minutes")
       yield* read(Effect.fail(secret))
@@ -248,7 +248,7 @@ describe("a store", () => {
         const told = yield* watch
         const failing = new StoreError({ store: "fake", operation: "get", reason: "Full" })
         fake.behave = (operation) => operation === "get" ? { before: Effect.fail(failing) } : {}
-        yield* Cached.ttl(Effect.succeed(1), { key: berlin, ttl: "1 hour" })
+        yield* Cached.ttl(Effect.succeed(1), berlin, { ttl: "1 hour" })
         const events = yield* told
         expect(events[0]).toEqual({ _tag: "StoreFailure", operation: "get", reason: "Full" })
         expect(events.filter(({ _tag }) => _tag !== "StoreFailure").map((event) => inShort(event)))
@@ -263,7 +263,7 @@ describe("a store", () => {
       const fake = fakeStore()
       const test = Effect.gen(function*() {
         const told = yield* watch
-        yield* Cached.ttl(Effect.succeed("no number" as never), { key: berlin, ttl: "1 hour" })
+        yield* Cached.ttl(Effect.succeed("no number" as never), berlin, { ttl: "1 hour" })
         expect((yield* told).filter(({ _tag }) => _tag === "StoreFailure"))
           .toEqual([{ _tag: "StoreFailure", operation: "encode", reason: "Corrupt" }])
         yield* Cached.set(berlin, 1)
@@ -280,7 +280,7 @@ describe("a store", () => {
   it.effect("that is asked counts a read once: as a hit of it, or as a miss", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
-      const read = Cached.ttl(counting().load, { key: berlin, ttl: "1 hour" })
+      const read = Cached.ttl(counting().load, berlin, { ttl: "1 hour" })
       const both = Effect.all([read, read], { concurrency: 2 })
       const counted = Effect.map(Cached.stats, ({ hits, misses, storeHits }) => ({ hits, misses, storeHits }))
       yield* Effect.provide(read, over(fake))
@@ -300,9 +300,11 @@ describe("listeners", () => {
       const gate = yield* Deferred.make<void>()
       const got: Array<string> = []
       const lost: Array<number> = []
-      const loads = yield* Effect.forkScoped(Stream.runCollect(Cached.eventsOf(["Load"])), { startImmediately: true })
+      const loads = yield* Effect.forkScoped(Stream.runCollect(Cached.events({ of: ["Load"] })), {
+        startImmediately: true
+      })
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.events, (event) => {
+        Stream.runForEach(Cached.events(), (event) => {
           if (event._tag === "Lost") lost.push(event.count)
           else got.push("id" in event ? event.id : event._tag)
           return got.length === 1 ? Deferred.await(gate) : Effect.void
@@ -343,10 +345,10 @@ describe("listeners", () => {
         caching.listen((event) => void received.push(event._tag))
         caching.onRemoval(throwing)
         caching.onRemoval(({ cause }) => void received.push(cause))
-        expect(yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })).toBe(1)
+        expect(yield* Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })).toBe(1)
         expect(calls).toBe(1)
         expect(yield* Cached.remove("k")).toBe(true)
-        expect(yield* Cached.ttl(Effect.succeed(2), { key: "k", ttl: "1 hour" })).toBe(2)
+        expect(yield* Cached.ttl(Effect.succeed(2), "k", { ttl: "1 hour" })).toBe(2)
         expect(yield* Cached.remove("k")).toBe(true)
         expect(calls).toBe(2)
         const removed = ["Invalidate", "invalidated"]
@@ -365,8 +367,8 @@ describe("listeners", () => {
     Effect.gen(function*() {
       const caching = listenersOf(yield* Caching.Caching)
       const { load } = counting()
-      const part = Cached.ttl(Effect.succeed("part"), { key: "part", ttl: "1 day" })
-      const whole = part.pipe(Effect.andThen(load), Cached.ttl({ key: "whole", ttl: "1 minute", inherit: "refuse" }))
+      const part = Cached.ttl(Effect.succeed("part"), "part", { ttl: "1 day" })
+      const whole = part.pipe(Effect.andThen(load), Cached.ttl("whole", { ttl: "1 minute", inherit: "refuse" }))
       yield* part
       const run = Effect.runForkWith(yield* Effect.context<Caching.Caching>())
       const readings: Array<Fiber.Fiber<number>> = []
@@ -396,9 +398,9 @@ describe("listeners", () => {
         }
       }
       const streams = Effect.gen(function*() {
-        const one = yield* start(Stream.runCollect(Stream.take(Cached.events, 1)))
-        const other = yield* start(Stream.runDrain(Cached.events))
-        const failing = yield* start(Stream.runForEach(Cached.events, () => Effect.fail("mine")))
+        const one = yield* start(Stream.runCollect(Stream.take(Cached.events(), 1)))
+        const other = yield* start(Stream.runDrain(Cached.events()))
+        const failing = yield* start(Stream.runForEach(Cached.events(), () => Effect.fail("mine")))
         expect(listening).toBe(3)
         yield* Cached.set("k", 1)
         expect(yield* Fiber.join(one)).toEqual([{ _tag: "Set", id: "k", keyClass: undefined }])
@@ -427,7 +429,7 @@ describe("listeners", () => {
   it.effect("to a cache that is switched off receives nothing", () =>
     Effect.gen(function*() {
       const told = yield* watch
-      yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })
       yield* Cached.set("k", 1)
       expect(yield* told).toEqual([])
     }).pipe(Effect.provide(CacheLayer.disabled)))
@@ -439,7 +441,7 @@ describe("look-ups are reported as reads are", () => {
       const told: Array<string> = []
       yield* Effect.forkChild(
         Stream.runForEach(
-          Cached.events,
+          Cached.events(),
           (event) =>
             Effect.sync(() => {
               if (event._tag === "Hit") told.push(`${event.id} from ${event.source}`)
@@ -456,7 +458,7 @@ describe("look-ups are reported as reads are", () => {
         [Cached.has("there"), `there from ${place}`],
         [Cached.has("gone"), "no gone"],
         [Cached.getEntry("there"), `there from ${place}`],
-        [Cached.expiresIn("gone"), "no gone"],
+        [Looking.expiresIn("gone"), "no gone"],
         [Cached.getMany(["gone", "there"]), "no gone", `there from ${place}`],
         // It goes past the cache.
         [CachePolicy.bypass(Cached.getOption("there"))],

@@ -1,7 +1,8 @@
-/** `Cached.eventsOf`: only the kinds that a subscriber names, and the kinds that are rare. */
+/** `of` of `Cached.events`: only the kinds that a subscriber names, and the kinds that are rare. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Cached, type CacheEvent, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, type CacheEvent, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
@@ -13,13 +14,13 @@ type Kind = CacheEvent.CacheEvent["_tag"]
 const watch = (kinds: ReadonlyArray<Kind>) =>
   Effect.gen(function*() {
     const told: Array<CacheEvent.CacheEvent> = []
-    yield* start(Stream.runForEach(Cached.eventsOf(kinds), (event) => Effect.sync(() => void told.push(event))))
+    yield* start(Stream.runForEach(Cached.events({ of: kinds }), (event) => Effect.sync(() => void told.push(event))))
     return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
   })
 
-const read = (key: string) => Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
 
-describe("Cached.eventsOf", () => {
+describe("Cached.events of some kinds", () => {
   it.effect("has the named kinds, and a hit emits nothing unless it is among them", () =>
     Effect.gen(function*() {
       const loads = yield* watch(["Load", "Invalidate"])
@@ -46,7 +47,7 @@ describe("Cached.eventsOf", () => {
       const both = yield* watch(["Evict", "Removed"])
       const evicted = yield* watch(["Evict"])
       const all: Array<string> = []
-      yield* start(Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => void all.push(_tag))))
+      yield* start(Stream.runForEach(Cached.events(), ({ _tag }) => Effect.sync(() => void all.push(_tag))))
       yield* Effect.all([Cached.set("a", 1), Cached.set("b", 1), Cached.set("c", 1), Cached.set("c", 2)])
       yield* Cached.remove("c")
       const of = { _tag: "Removed", keyClass: undefined, ageMillis: 0 }
@@ -87,10 +88,10 @@ describe("Cached.eventsOf", () => {
       over(fakeStore()),
       Effect.gen(function*() {
         const told = yield* watch(["Load", "Stale", "Removed"])
-        const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true } as const
-        yield* Cached.softTtl(Effect.succeed("four"), soft)
+        const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true } as const
+        yield* Cached.softTtl(Effect.succeed("four"), "k", soft)
         yield* TestClock.adjust("2 minutes")
-        yield* Cached.softTtl(Effect.die("down"), soft)
+        yield* Cached.softTtl(Effect.die("down"), "k", soft)
         yield* Cached.invalidate("k")
         const [first, failed, stale, removed] = yield* told
         expect(first).toMatchObject({ _tag: "Load", bytes: expect.any(Number) })
@@ -129,9 +130,9 @@ describe("Cached.eventsOf", () => {
           yield* read("k")
           yield* Cached.invalidate("k")
           expect(yield* by).toEqual(["this process"])
-          const tagged = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour", tags: ["t"] })
+          const tagged = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour", tags: ["t"] })
           yield* tagged
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* tagged
           expect(yield* by).toEqual([undefined])
         })
@@ -163,7 +164,7 @@ describe("Cached.eventsOf", () => {
       const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
       const [first, second] = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))]
       yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
-      const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const waited = yield* Effect.provide(watch(["Waited"]), second)
       yield* start(Effect.provide(slow, first))
       yield* settle
@@ -203,8 +204,8 @@ describe("Cached.eventsOf", () => {
     }))
 
   it("refuses a kind that does not exist", () => {
-    expect(() => Cached.eventsOf(["Loaded" as never])).toThrow("There is no event \"Loaded\": pass Hit, Miss")
-    expect(() => Cached.eventsOf([])).toThrow("Cached.eventsOf needs the kinds of events")
-    expect(() => Cached.eventsOf(["toString" as never])).toThrow("There is no event")
+    expect(() => Cached.events({ of: ["Loaded" as never] })).toThrow("There is no event \"Loaded\": pass Hit, Miss")
+    expect(() => Cached.events({ of: [] })).toThrow("Cached.events needs kinds of events")
+    expect(() => Cached.events({ of: ["toString" as never] })).toThrow("There is no event")
   })
 })

@@ -1,18 +1,22 @@
 /** A memory that is full lets go of what has expired before anything that may still be served. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect } from "effect"
-import { Cached, CacheLayer, CachePolicy, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 
-const read = (key: string, ttl: Duration.Input = "1 hour") => Cached.ttl(Effect.succeed(key), { key, ttl })
+const read = (key: string, ttl: Duration.Input = "1 hour") => Cached.ttl(Effect.succeed(key), key, { ttl })
 
 /** The keys that memory answers: only what it has is read without a load. */
 const held = (keys: ReadonlyArray<string>) =>
-  Effect.filter(keys, (key) =>
-    CachePolicy.readOnly(Cached.ttl(Effect.succeed("loaded"), { key, ttl: "1 hour" })).pipe(
-      Effect.map((value) => value !== "loaded")
-    ))
+  Effect.filter(
+    keys,
+    (key) =>
+      CachePolicy.disable("set")(Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })).pipe(
+        Effect.map((value) => value !== "loaded")
+      )
+  )
 
 const numbered = (count: number, name = "dead") => Array.from({ length: count }, (_, i) => `${name} ${i}`)
 
@@ -91,7 +95,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
 
   it.effect("an entry whose lifetime slides", () =>
     Effect.gen(function*() {
-      const slides = Cached.sliding(Effect.succeed("slides"), { key: "slides", idle: "10 minutes" })
+      const slides = Cached.sliding(Effect.succeed("slides"), "slides", { idle: "10 minutes" })
       yield* slides
       for (const key of numbered(9, "live")) yield* read(key)
       for (let i = 0; i < 5; i++) {
@@ -141,8 +145,7 @@ it.effect("an entry that a reader's shorter constant or touch has shortened is d
 describe("a strategy of one's own", () => {
   it.effect("that still serves what is stale keeps it until it has expired", () =>
     Effect.gen(function*() {
-      const stale = Cached.withStrategy(Effect.succeed("stale"), {
-        key: "stale",
+      const stale = Cached.withStrategy(Effect.succeed("stale"), "stale", {
         strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
       })
       yield* stale
@@ -152,7 +155,11 @@ describe("a strategy of one's own", () => {
       yield* read("dead", "1 minute")
       yield* TestClock.adjust("2 minutes")
       yield* read("new")
-      const failing = Cached.softTtl(Effect.fail("down"), { key: "stale", ttl: "1 hour", softTtl: "1 minute" })
+      const failing = Cached.softTtl(Effect.fail("down"), "stale", {
+        ttl: "1 hour",
+        softTtl: "1 minute",
+        fallbackOn: "all"
+      })
       expect(yield* failing).toBe("stale")
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
 })

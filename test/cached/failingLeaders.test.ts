@@ -1,7 +1,8 @@
 /** Leaders that fail one after the other: the waiting callers need not all try. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
@@ -29,7 +30,7 @@ const failing = (count: number, key: () => CacheKey.CacheKey<number, Down> | Cac
     const load = Effect.suspend(() => Effect.delay(Effect.fail(new Down({ attempt: ++loads })), "200 millis"))
     const fibers = yield* Effect.forEach(caches, (caching) =>
       load.pipe(
-        Cached.ttl({ key: key() as CacheKey.CacheKey<number, Down>, ttl: "1 hour" }),
+        Cached.ttl(key() as CacheKey.CacheKey<number, Down>, { ttl: "1 hour" }),
         Effect.provideService(Caching.Caching, caching),
         Effect.forkChild
       ))
@@ -60,7 +61,7 @@ describe("leaders that fail one after the other", () => {
       yield* Effect.forEach(fibers, Fiber.await)
       expect(loads()).toBe(3)
       const later = yield* load.pipe(
-        Cached.ttl({ key: new Told(), ttl: "1 hour" }),
+        Cached.ttl(new Told(), { ttl: "1 hour" }),
         Effect.provideService(Caching.Caching, caches[0]!),
         Effect.forkChild
       )

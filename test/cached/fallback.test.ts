@@ -37,26 +37,32 @@ const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
 const ways = [
   {
     name: "softTtl with fallbackOn",
-    cached: (load: Outcome, key: string) => Cached.softTtl(load, { key, ...times, fallbackOn: ["Down"] })
+    cached: (load: Outcome, key: string) => Cached.softTtl(load, key, { ...times, fallbackOn: ["Down"] })
   },
   {
     name: "softTtl with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      Cached.softTtl(load, { key, ...times, when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
+      Cached.softTtl(load, key, { ...times, fallbackOn: "all", when: (exit) => Exit.isSuccess(exit) || isGone(exit) })
   },
   {
     name: "failover with fallbackOn",
-    cached: (load: Outcome, key: string) => Cached.failover(load, { key, ttl: "10 minutes", fallbackOn: ["Down"] })
+    cached: (load: Outcome, key: string) => Cached.failover(load, key, { ttl: "10 minutes", fallbackOn: ["Down"] })
   },
   {
     name: "failover with a `when` that stores it",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.failover({ key, ttl: "10 minutes", when: (exit) => Exit.isSuccess(exit) || isGone(exit) }))
+      load.pipe(
+        Cached.failover(key, {
+          ttl: "10 minutes",
+          when: (exit) => Exit.isSuccess(exit) || isGone(exit),
+          fallbackOn: "all"
+        })
+      )
   },
   {
     name: "a strategy with fallbackOn",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.withStrategy({ key, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
+      load.pipe(Cached.withStrategy(key, { strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
   }
 ] as const
 
@@ -105,7 +111,7 @@ describe.each(caches)("over $name", (cache) => {
         state.answer = down
         expect(yield* read).toBe("good")
         const impatient = load.pipe(
-          Cached.failover({ key: "k", ttl: "10 minutes", retryAfter: 0, fallbackOn: ["Down"] })
+          Cached.failover("k", { ttl: "10 minutes", retryAfter: 0, fallbackOn: ["Down"] })
         )
         state.answer = gone
         expect(yield* Effect.exit(impatient)).toEqual(gone)
@@ -122,7 +128,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.exit(read)).toEqual(gone)
         yield* Cached.set("k", "set", { ttl: "10 minutes" })
         state.answer = down
-        const soft = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes", fallbackOn: ["Down"] }))
+        const soft = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: ["Down"] }))
         expect(yield* soft).toBe("set")
       }).pipe(Effect.provide(cache.layer())))
 
@@ -133,7 +139,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(read), yield* start(others)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -149,7 +155,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = Effect.delay(gone, "1 second")
-        const others = load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))
+        const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(others), yield* start(read)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -164,7 +170,7 @@ describe.each(caches)("over $name", (cache) => {
         const { load, state } = origin()
         const read = cached(load, "k")
         const impatient = load.pipe(
-          Cached.failover({ key: "k", ttl: "10 minutes", softTimeout: "1 second", fallbackOn: ["Down"] })
+          Cached.failover("k", { ttl: "10 minutes", softTimeout: "1 second", fallbackOn: ["Down"] })
         )
         yield* read
         yield* TestClock.adjust("8 minutes")
@@ -199,7 +205,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = gone
-        expect(yield* Effect.exit(CachePolicy.readOnly(read))).toEqual(gone)
+        expect(yield* Effect.exit(CachePolicy.disable("set")(read))).toEqual(gone)
         state.answer = down
         expect(yield* read).toBe("good")
       }).pipe(Effect.provide(cache.layer())))
@@ -217,21 +223,21 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(old)).toEqual(gone)
         state.answer = down
-        expect(yield* load.pipe(Cached.failover({ key: "k", ttl: "10 minutes" }))).toBe("set")
+        expect(yield* load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))).toBe("set")
       }).pipe(Effect.provide(cache.layer())))
   })
 
   it.effect("a load that succeeds makes the value a fallback again, though its own is not stored", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const options = { key: "k", ...times, fallbackOn: ["Down"] } as const
-      const read = load.pipe(Cached.softTtl(options))
+      const options = { ...times, fallbackOn: ["Down"] } as const
+      const read = load.pipe(Cached.softTtl("k", options))
       yield* read
       yield* TestClock.adjust("8 minutes")
       state.answer = gone
       expect(yield* Effect.exit(read)).toEqual(gone)
       state.answer = Effect.succeed("not stored")
-      expect(yield* load.pipe(Cached.softTtl({ ...options, when: () => false }))).toBe("not stored")
+      expect(yield* load.pipe(Cached.softTtl("k", { ...options, when: () => false }))).toBe("not stored")
       state.answer = down
       expect(yield* read).toBe("good")
     }).pipe(Effect.provide(cache.layer())))
@@ -239,9 +245,9 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("in a read of many each key has its own", () =>
     Effect.gen(function*() {
       let answers: ReadonlyArray<Exit.Exit<string, Down | Gone>> = [Exit.succeed("one"), Exit.succeed("two")]
-      const rows = Cached.many(Row, {
-        lookup: (keys) => Effect.sync(() => keys.map(({ id }) => answers[id - 1]!)),
-        strategy: Strategy.failover({ ttl: "10 minutes" }),
+      const rows = Cached.many(Row, (keys) => Effect.sync(() => keys.map(({ id }) => answers[id - 1]!)), {
+        strategy: "failover",
+        ttl: "10 minutes",
         fallbackOn: ["Down"]
       })
       const both = rows([{ id: 1 }, { id: 2 }])
@@ -257,7 +263,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
   it.effect("an answer behind a value that softTimeout has served ends the fallback", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const read = Cached.softTtl(load, { key: "k", ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
+      const read = Cached.softTtl(load, "k", { ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
       yield* read
       yield* TestClock.adjust("8 minutes")
       state.answer = Effect.andThen(Effect.sleep("5 seconds"), gone)
@@ -279,11 +285,11 @@ describe.each(caches)("in the background, over $name", (cache) => {
   it.effect("so does the answer of a refresh in the background, and that of keepFresh", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const soft = (id: number) => load.pipe(Cached.softTtl({ key: new Row({ id }), ...times, fallbackOn: ["Down"] }))
+      const soft = (id: number) => load.pipe(Cached.softTtl(new Row({ id }), { ...times, fallbackOn: ["Down"] }))
       const ahead = load.pipe(
-        Cached.refreshAhead({ key: new Row({ id: 1 }), ttl: "10 minutes", refreshAfter: "7 minutes" })
+        Cached.refreshAhead(new Row({ id: 1 }), { ttl: "10 minutes", refreshAfter: "7 minutes" })
       )
-      const fn = Cached.fn(Row, { lookup: () => load, strategy: Strategy.softTtl(times), fallbackOn: ["Down"] })
+      const fn = Cached.fn(Row, () => load, { strategy: "softTtl", ...times, fallbackOn: ["Down"] })
       yield* ahead
       yield* Cached.keepFresh(fn, { id: 2 }, Schedule.spaced("8 minutes"))
       yield* settle
@@ -292,8 +298,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
       state.answer = gone
       expect(
         yield* load.pipe(
-          Cached.withStrategy({
-            key: new Row({ id: 1 }),
+          Cached.withStrategy(new Row({ id: 1 }), {
             strategy: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
             fallbackOn: ["Down"]
           })
@@ -310,10 +315,13 @@ describe.each(caches)("in the background, over $name", (cache) => {
 
 describe("fallbackOn", () => {
   const provided = Effect.provide(CacheLayer.memory())
-  const after = <E>(outcome: Effect.Effect<string, E>, options: object) =>
+  const after = <E>(
+    outcome: Effect.Effect<string, E>,
+    options: { readonly fallbackOn: any; readonly when?: () => boolean }
+  ) =>
     Effect.gen(function*() {
       yield* Cached.set("k", "stale")
-      return yield* Effect.exit(outcome.pipe(Cached.failover({ key: "k", ttl: "1 hour", ...options })))
+      return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", ...options })))
     })
   const both = Cause.combine(Cause.fail(new Down()), Cause.fail(new Gone()))
 
@@ -329,26 +337,25 @@ describe("fallbackOn", () => {
     Effect.gen(function*() {
       const options = { fallbackOn: ["Down"] }
       expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.die("bug"))
-      expect(yield* Effect.fail(new Down()).pipe(Cached.failover({ key: "k", ttl: 1, fallbackOn: ["Down"] }))).toBe(
+      expect(yield* Effect.fail(new Down()).pipe(Cached.failover("k", { ttl: 1, fallbackOn: ["Down"] }))).toBe(
         "stale"
       )
     }).pipe(provided))
 
-  it.effect("beside it fallbackWhen adds others", () =>
+  it.effect("a function decides alone, about defects too", () =>
     Effect.gen(function*() {
-      const options = { fallbackOn: ["Down"], fallbackWhen: Cause.hasDies }
+      const options = { fallbackOn: Cause.hasDies }
       expect(yield* after(Effect.die("bug"), options)).toEqual(Exit.succeed("stale"))
-      expect(yield* after(down, options)).toEqual(Exit.succeed("stale"))
-      expect(yield* after(gone, options)).toEqual(gone)
-      expect(yield* after(gone, { fallbackOn: ["Down"], fallbackWhen: () => true })).toEqual(Exit.succeed("stale"))
+      expect(yield* after(down, options)).toEqual(down)
+      expect(yield* after(gone, { fallbackOn: () => true })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
   it.effect("a timeout always falls back, the caller's and one inside the load", () =>
     Effect.gen(function*() {
-      const options = { key: "k", ttl: "1 hour", fallbackOn: [], when: () => true } as const
+      const options = { ttl: "1 hour", fallbackOn: [], when: () => true } as const
       yield* Cached.set("k", "stale")
       const reader = yield* start(
-        (Effect.never as Effect.Effect<string>).pipe(Cached.failover({ ...options, timeout: 100 }))
+        (Effect.never as Effect.Effect<string>).pipe(Cached.failover("k", { ...options, timeout: 100 }))
       )
       yield* TestClock.adjust(100)
       expect(yield* Fiber.join(reader)).toBe("stale")
@@ -356,10 +363,10 @@ describe("fallbackOn", () => {
       expect(yield* after(Effect.fail(inner), { fallbackOn: [] })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
-  it.effect("a cause that fallbackWhen refuses is the caller's, and no answer", () =>
+  it.effect("a cause that a function refuses is the caller's, and no answer", () =>
     Effect.gen(function*() {
-      expect(yield* after(gone, { fallbackWhen: () => false })).toEqual(gone)
-      expect(yield* Effect.fail("down").pipe(Cached.failover({ key: "k", ttl: 1 }))).toBe("stale")
+      expect(yield* after(gone, { fallbackOn: () => false })).toEqual(gone)
+      expect(yield* Effect.fail("down").pipe(Cached.failover("k", { ttl: 1, fallbackOn: "all" }))).toBe("stale")
     }).pipe(provided))
 
   it.effect("a `when` that throws makes no answer", () =>
@@ -367,7 +374,7 @@ describe("fallbackOn", () => {
       const when = () => {
         throw new Error("bug")
       }
-      expect(yield* after(gone, { when })).toEqual(Exit.succeed("stale"))
+      expect(yield* after(gone, { when, fallbackOn: "all" })).toEqual(Exit.succeed("stale"))
     }).pipe(provided))
 
   it.effect("an answer is no incident: nothing is logged, and it is counted as a failed load", () =>
@@ -376,7 +383,7 @@ describe("fallbackOn", () => {
       const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
       yield* Effect.gen(function*() {
         const { load, state } = origin()
-        const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+        const read = load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] }))
         yield* read
         yield* TestClock.adjust("8 minutes")
         state.answer = gone
@@ -390,8 +397,8 @@ describe("fallbackOn", () => {
       expect(lines).toEqual([])
     }))
 
-  it.effect.each([["a text", "Down"], ["numbers", [404]], ["a function", () => true]])(
-    "%s is no list of tags",
+  it.effect.each([["a text", "Down"], ["numbers", [404]], ["a number", 404]])(
+    "%s is no way to name outages",
     ([, given]) =>
       Effect.gen(function*() {
         const exit = yield* after(Effect.succeed("x"), { fallbackOn: given })
@@ -402,7 +409,7 @@ describe("fallbackOn", () => {
   it.effect("another process learns of an answer by its own load", () => {
     const fake = fakeStore()
     const { load, state } = origin()
-    const read = load.pipe(Cached.softTtl({ key: "k", ...times, fallbackOn: ["Down"] }))
+    const read = load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] }))
     const inOne = Effect.gen(function*() {
       yield* read
       yield* TestClock.adjust("8 minutes")
@@ -425,7 +432,7 @@ describe("where memory and the store have two values", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       const { load, state } = origin()
-      const read = Cached.failover(load, { key: "k", ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
+      const read = Cached.failover(load, "k", { ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
       yield* Effect.gen(function*() {
         state.answer = Effect.succeed("older")
         yield* read
@@ -437,7 +444,7 @@ describe("where memory and the store have two values", () => {
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
         // The newer one leaves memory, and the store still has the older one.
-        yield* Cached.ttl(Effect.succeed("other"), { key: "other", ttl: "1 hour" })
+        yield* Cached.ttl(Effect.succeed("other"), "other", { ttl: "1 hour" })
         state.answer = down
         expect(yield* Effect.exit(read)).toEqual(down)
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))

@@ -1,7 +1,8 @@
 /** A far store: a miss is one question for entry, tags and lease, and callers do not wait for the write. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Store, type Ttl } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Store, type Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { warningsOf } from "../support/logged.ts"
@@ -66,7 +67,7 @@ const after = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
 it.effect("a miss asks for entry and lease at once, and its caller does not wait for the write", () => {
   const { asked, cache } = far()
   return Effect.gen(function*() {
-    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl })))).toBe("loaded")
+    expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl })))).toBe("loaded")
     expect(asked).toEqual(["acquire", "commit"])
     yield* TestClock.adjust(50)
     expect((yield* Cached.stats).misses).toBe(1)
@@ -76,7 +77,7 @@ it.effect("a miss asks for entry and lease at once, and its caller does not wait
 it.effect("the markers of tags are read at the same time", () => {
   const { asked, cache } = far()
   return Effect.gen(function*() {
-    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("loaded")
+    expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] })))).toBe("loaded")
     expect(asked).toEqual(["acquire", "markers", "commit"])
     yield* settled
   }).pipe(Effect.provide(cache))
@@ -84,7 +85,7 @@ it.effect("the markers of tags are read at the same time", () => {
 
 it.effect("a hit asks once, also with tags, and counts as a hit", () => {
   const { asked, cache } = far()
-  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  const read = load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
   return Effect.gen(function*() {
     yield* after(1000, Effect.provide(read, cache))
     asked.length = 0
@@ -100,7 +101,7 @@ it.effect("a hit asks once, also with tags, and counts as a hit", () => {
 
 it.effect("a hit with tags that its read does not declare asks twice", () => {
   const { asked, cache } = far()
-  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: () => ["tag"] }))
+  const read = load.pipe(Cached.ttl("a", { ttl, tags: () => ["tag"] }))
   return Effect.gen(function*() {
     yield* after(1000, Effect.provide(read, cache))
     asked.length = 0
@@ -112,7 +113,7 @@ it.effect("a hit with tags that its read does not declare asks twice", () => {
 it.effect("an entry whose tag was invalidated is not served", () => {
   const { base, cache } = far()
   let loads = 0
-  const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  const read = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
   return Effect.gen(function*() {
     yield* after(1000, Effect.provide(read, cache))
     yield* base.invalidateTags(["tag"])
@@ -122,12 +123,12 @@ it.effect("an entry whose tag was invalidated is not served", () => {
 
 it.effect("with `waitForWrite`, under `strict`, and inside a load of a derived entry, callers wait for the write", () => {
   const { cache } = far()
-  const inner = load.pipe(Cached.ttl({ key: "inner", ttl }))
+  const inner = load.pipe(Cached.ttl("inner", { ttl }))
   return Effect.gen(function*() {
-    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl, waitForWrite: true })))).toBe("waits")
-    expect(yield* after(50, load.pipe(Cached.ttl({ key: "b", ttl }), CachePolicy.strict))).toBe("waits")
+    expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl, waitForWrite: true })))).toBe("waits")
+    expect(yield* after(50, load.pipe(Cached.ttl("b", { ttl }), CachePolicy.strict))).toBe("waits")
     // The outer load asks for its lease; the inner one for the marker of its id, for its lease, and to commit.
-    const outer = inner.pipe(Cached.ttl({ key: "outer", ttl, inherit: "changes" }))
+    const outer = inner.pipe(Cached.ttl("outer", { ttl, inherit: "changes" }))
     expect(yield* after(170, outer)).toBe("waits")
     yield* settled
   }).pipe(Effect.provide(cache))
@@ -135,7 +136,7 @@ it.effect("with `waitForWrite`, under `strict`, and inside a load of a derived e
 
 it.effect("a derived entry is stored", () => {
   const { base, cache } = far()
-  const outer = load.pipe(Cached.ttl({ key: "inner", ttl }), Cached.ttl({ key: "outer", ttl, inherit: "changes" }))
+  const outer = load.pipe(Cached.ttl("inner", { ttl }), Cached.ttl("outer", { ttl, inherit: "changes" }))
   return Effect.gen(function*() {
     yield* after(500, Effect.provide(outer, cache))
     expect((yield* base.get("outer", [])).entry).toBeDefined()
@@ -145,11 +146,11 @@ it.effect("a derived entry is stored", () => {
 it.effect("a store that refuses leases, because it is full, still serves its entries", () => {
   let isFull = false
   const { cache } = far({ fails: (operation) => isFull && operation !== "get" })
-  const read = load.pipe(Cached.ttl({ key: "a", ttl }))
+  const read = load.pipe(Cached.ttl("a", { ttl }))
   return Effect.gen(function*() {
     yield* after(1000, Effect.provide(read, cache))
     isFull = true
-    const again = Effect.succeed("loaded again").pipe(Cached.ttl({ key: "a", ttl }))
+    const again = Effect.succeed("loaded again").pipe(Cached.ttl("a", { ttl }))
     expect(yield* after(1000, Effect.provide(again, cache))).toBe("loaded")
   })
 })
@@ -158,7 +159,7 @@ it.effect("if the markers cannot be read, the lease is released, and the value i
   const { asked, cache } = far({ fails: (operation) => operation === "markers" })
   return Effect.gen(function*() {
     const slow = Effect.delay(load, "1 second")
-    expect(yield* after(200, slow.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("waits")
+    expect(yield* after(200, slow.pipe(Cached.ttl("a", { ttl, tags: ["tag"] })))).toBe("waits")
     expect(asked).toEqual(["acquire", "markers", "markers", "release"])
     yield* settled
     expect(yield* Cached.has("a")).toBe(true)
@@ -169,7 +170,7 @@ it.effect("an entry that another process stores meanwhile is judged by the versi
   const { base, cache } = far()
   let loads = 0
   const read = (millis: number) =>
-    Effect.delay(Effect.sync(() => ++loads), millis).pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+    Effect.delay(Effect.sync(() => ++loads), millis).pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
   return Effect.gen(function*() {
     yield* Effect.forkChild(Effect.provide(read(300), cache))
     yield* TestClock.adjust(60)
@@ -184,7 +185,7 @@ it.effect("an entry that another process stores meanwhile is judged by the versi
 
 it.effect("the first reads of a turn ask for entry and lease at once, the others for their entries together", () => {
   const { asked, cache } = far()
-  const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl({ key: `${i}`, ttl })))
+  const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
   return Effect.gen(function*() {
     yield* after(1, Effect.all(reads, { concurrency: "unbounded" }))
     expect(asked).toEqual([...Array.from({ length: 8 }, () => "acquire"), "getMany 12"])
@@ -195,7 +196,7 @@ it.effect("the first reads of a turn ask for entry and lease at once, the others
 it.effect("a warning names the `storeTimeout` that the distance needs", () => {
   const { cache } = far({ storeTimeout: "120 millis" })
   return Effect.gen(function*() {
-    const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: () => ["tag"], waitForWrite: true }))
+    const read = load.pipe(Cached.ttl("a", { ttl, tags: () => ["tag"], waitForWrite: true }))
     const warnings = yield* warningsOf(after(1000, Effect.provide(read, cache)))
     expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
   })
@@ -203,7 +204,7 @@ it.effect("a warning names the `storeTimeout` that the distance needs", () => {
 
 it.effect("a lease that is granted after its release is released once more", () => {
   const { asked, cache } = far({ fails: (operation) => operation === "markers" })
-  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  const read = load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
   return Effect.gen(function*() {
     const reading = yield* Effect.forkChild(read, { startImmediately: true })
     yield* TestClock.adjust(25)
@@ -221,7 +222,7 @@ it.effect("a lease that is granted after its release is released once more", () 
 it.effect("a damaged entry is counted", () => {
   const { cache } = far({ isDamaged: true })
   return Effect.gen(function*() {
-    const program = Effect.andThen(load.pipe(Cached.ttl({ key: "a", ttl })), Cached.stats)
+    const program = Effect.andThen(load.pipe(Cached.ttl("a", { ttl })), Cached.stats)
     const warnings = yield* warningsOf(Effect.gen(function*() {
       expect(yield* after(1000, Effect.provide(program, cache))).toMatchObject({ loads: 1, storeFailures: 1 })
     }))
@@ -231,7 +232,7 @@ it.effect("a damaged entry is counted", () => {
 
 it.effect("thousands of reads at once begin in turns, and are all stored", () => {
   const { asked, base, cache } = far()
-  const reads = Array.from({ length: 1000 }, (_, i) => load.pipe(Cached.ttl({ key: `${i}`, ttl })))
+  const reads = Array.from({ length: 1000 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
   return Effect.gen(function*() {
     const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
       startImmediately: true

@@ -9,7 +9,7 @@ import { withTracer } from "../support/tracer.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
 
-const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
 
 const current = Effect.map(Effect.option(Effect.currentSpan), Option.getOrUndefined)
 
@@ -22,7 +22,7 @@ describe.each(caches)("over $name", (cache) => {
         const caller = yield* Effect.makeSpan("caller")
         const span = yield* current.pipe(
           Effect.map((span) => [span] as const),
-          Cached.ttl({ key: "k", ttl: () => 0 }),
+          Cached.ttl("k", { ttl: () => 0 }),
           Effect.withParentSpan(caller)
         )
         const load = span[0]!
@@ -49,8 +49,7 @@ describe.each(caches)("over $name", (cache) => {
           })
         )
         yield* Cached.set("k", 0, { ttl: "1 hour" })
-        const refresh = load.pipe(Cached.withStrategy({
-          key: "k",
+        const refresh = load.pipe(Cached.withStrategy("k", {
           strategy: {
             ...Strategy.ttl({ ttl: "1 hour" }),
             decide: (entry) => entry === undefined ? Strategy.Load : Strategy.ServeAndRefresh
@@ -65,7 +64,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("where the caller has none there is none", () =>
       Effect.gen(function*() {
         const wrapped = Effect.map(current, (span) => span === undefined ? "none" : span.name)
-        expect(yield* wrapped.pipe(Cached.ttl({ key: "k", ttl: 1 }))).toBe("none")
+        expect(yield* wrapped.pipe(Cached.ttl("k", { ttl: 1 }))).toBe("none")
       }).pipe(provided, withTracer))
   })
 
@@ -88,8 +87,8 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("is read past the cache, in both directions: no caller is served a value that may be rolled back", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-        const inside = [get, CachePolicy.refresh(get), CachePolicy.writeOnly(get), CachePolicy.readOnly(get)]
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const inside = [get, CachePolicy.refresh(get), CachePolicy.disable("get")(get), CachePolicy.disable("set")(get)]
         expect(yield* Effect.forEach(inside, (run) => inTransaction(run))).toEqual([1, 2, 3, 4])
         expect(yield* Cached.has("k")).toBe(false)
         expect(yield* get).toBe(5)
@@ -105,7 +104,7 @@ describe.each(caches)("over $name", (cache) => {
           seen.push(transaction)
           return Effect.delay(Effect.succeed(seen.length), "1 second")
         })
-        const get = load.pipe(Cached.refreshAhead(ahead))
+        const get = load.pipe(Cached.refreshAhead("k", ahead))
         const outside = yield* start(get)
         yield* settle
         const inside = yield* start(inTransaction(get))
@@ -124,7 +123,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("is not the load's: what is rolled back is not cached", () =>
       Effect.gen(function*() {
         const ref = yield* TxRef.make("before")
-        const get = TxRef.get(ref).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = TxRef.get(ref).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* Effect.exit(Effect.tx(
           TxRef.set(ref, "rolled back").pipe(
             Effect.andThen(get),
@@ -137,7 +136,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("does not roll back what the load has written", () =>
       Effect.gen(function*() {
         const ref = yield* TxRef.make(0)
-        const get = Effect.as(TxRef.update(ref, (n) => n + 1), "loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.as(TxRef.update(ref, (n) => n + 1), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* Effect.exit(Effect.tx(Effect.andThen(get, Effect.fail("roll back"))))
         expect(yield* get).toBe("loaded")
         expect(yield* TxRef.get(ref)).toBe(1)
@@ -147,7 +146,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const ref = yield* TxRef.make(0)
         const positive = Effect.tx(Effect.flatMap(TxRef.get(ref), (n) => n === 0 ? Effect.txRetry : Effect.succeed(n)))
-        const get = Effect.delay(positive, "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.delay(positive, "1 second").pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const inside = yield* start(Effect.tx(get))
         const outside = yield* start(get)
         yield* settle
@@ -164,7 +163,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a load runs with its starter's, also for callers that join it", () =>
       Effect.gen(function*() {
         const load = Effect.delay(Effect.map(Tenant, (tenant) => tenant.name), 1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const a = yield* start(Effect.provideService(get, Tenant, { name: "a" }))
         const b = yield* start(Effect.provideService(get, Tenant, { name: "b" }))
         yield* TestClock.adjust("1 second")
@@ -176,7 +175,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("every reader is served at once, however often it reads", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(10_000)
-        const get = load.pipe(Cached.refreshAhead(ahead))
+        const get = load.pipe(Cached.refreshAhead("k", ahead))
         const first = yield* start(get)
         yield* TestClock.adjust("10 seconds")
         yield* Fiber.join(first)
@@ -194,7 +193,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that was asked for, every reader is served what is stored", () =>
       Effect.gen(function*() {
         const { load } = counting(10_000)
-        const settings = Cached.fn(Settings, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        const settings = Cached.fn(Settings, () => load, { ttl: "1 hour" })
         yield* Cached.set(new Settings(), 0)
         const refresh = yield* start(settings.refresh())
         yield* settle
@@ -210,7 +209,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("and fails, a reader with a stale value falls back on it", () =>
       Effect.gen(function*() {
-        const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
         yield* Effect.succeed("stale").pipe(soft)
         yield* TestClock.adjust("2 minutes")
         const failing = Effect.delay(Effect.fail("down"), 1000)
@@ -226,7 +225,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("where nothing is stored, readers wait for it", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const both = [yield* start(CachePolicy.refresh(get)), yield* start(get)]
         yield* TestClock.adjust("1 second")
         expect(both.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
@@ -238,8 +237,8 @@ describe.each(caches)("over $name", (cache) => {
 it.effect("a bad option of a joining caller affects only that caller", () =>
   Effect.gen(function*() {
     const { load } = counting(1000)
-    const good = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-    const bad = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: NaN })))
+    const good = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+    const bad = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: NaN })))
     expect(Exit.isFailure(bad) && Cause.squash(bad.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     yield* TestClock.adjust("1 second")
     expect(yield* Fiber.join(good)).toBe(1)
@@ -259,8 +258,8 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
       yield* Cached.set("k", "stale")
       const failing = Effect.delay(Effect.fail("down"), 1000)
       const timeout = when === "when the load fails" ? "1 minute" : "1 second"
-      const bad = yield* start(failing.pipe(Cached.withStrategy({ key: "k", strategy: broken, timeout })))
-      const good = yield* start(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))
+      const bad = yield* start(failing.pipe(Cached.withStrategy("k", { strategy: broken, timeout, fallbackOn: "all" })))
+      const good = yield* start(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))
       yield* TestClock.adjust("1 second")
       const exit = ended(bad)
       expect(exit !== "still waiting" && Exit.hasDies(exit)).toBe(true)
@@ -273,7 +272,7 @@ it.effect("the store's own time does not count as the load's", () => {
   fake.behave = () => ({ before: Effect.sleep(100) })
   return Effect.gen(function*() {
     const { load } = counting(1000)
-    const reader = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+    const reader = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     yield* TestClock.adjust("2 seconds")
     expect(yield* Fiber.join(reader)).toBe(1)
     expect(fake.entries.get("k")!.meta).toMatchObject({ loadMillis: 1000, createdAt: 1200, expiresAt: 3_601_200 })

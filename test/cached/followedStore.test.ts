@@ -1,7 +1,8 @@
 /** A store that pushes what others do: it is followed, and what cannot be followed is not trusted for long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -58,7 +59,7 @@ const coherent: Store.Change = { _tag: "Coherent" }
 /** Reads a value of which another process makes a new one each time. */
 const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
   const origin = { value: 1 }
-  const read = Effect.sync(() => origin.value).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+  const read = Effect.sync(() => origin.value).pipe(Cached.ttl("k", { ttl: "1 hour", ...options }))
   return { origin, read }
 }
 
@@ -124,7 +125,7 @@ describe("a store that pushes changes is followed", () => {
       const logger = Logger.make(({ message }) => void warnings.push(String(message)))
       const within = yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
       yield* storage.push(coherent)
-      const read = (key: string, value: number) => within(Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" }))
+      const read = (key: string, value: number) => within(Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" }))
       for (const key of ["a", "b", "c"]) yield* read(key, 1)
       const many: Store.Change = { _tag: "ManyChanged", mayBe: (id) => id !== "b" }
       yield* elsewhere(storage, many)
@@ -155,7 +156,7 @@ describe("a store that pushes changes is followed", () => {
       const within = yield* storage.build()
       yield* storage.push(coherent)
       const read = (value: number) =>
-        within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl({ key: "a", ttl: "1 hour" })))
+        within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl("a", { ttl: "1 hour" })))
       const first = yield* Effect.forkChild(read(1), { startImmediately: true })
       yield* TestClock.adjust(10)
       yield* storage.push({ _tag: "ManyChanged", mayBe: (id) => id === "a" })
@@ -185,7 +186,7 @@ describe("a store that pushes changes is followed", () => {
       const within = yield* storage.build()
       yield* storage.push(coherent)
       let n = 0
-      const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl("k", { ttl: "1 hour" }))
       const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
       yield* storage.push({ _tag: "Changed", id: "k" })
       yield* TestClock.adjust("1 second")
@@ -243,7 +244,7 @@ describe("a write whose tag is invalidated before the store has answered", () =>
 
   it.effect.each(writes)("an invalidation by the same process removes it (%s)", ([, write]) =>
     Effect.gen(function*() {
-      expect(yield* beside(write, () => Cached.invalidateTag("t"))).toMatchObject({ _tag: "None" })
+      expect(yield* beside(write, () => Cached.invalidate({ tag: "t" }))).toMatchObject({ _tag: "None" })
     }))
 })
 
@@ -291,7 +292,7 @@ describe("while it cannot be followed", () => {
     const within = yield* storage.build()
     const count = { loads: 0 }
     const load = Effect.delay(Effect.sync(() => ++count.loads), "1 second")
-    const slow = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const slow = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
     return { count, first, slow, storage, within }
   })
@@ -346,12 +347,12 @@ describe("while it cannot be followed", () => {
       let loads = 0
       const failing = Effect.suspend(() => Effect.fail(++loads)).pipe(
         Effect.delay("1 second"),
-        Cached.ttl({ key: "k", ttl: "1 hour" }),
+        Cached.ttl("k", { ttl: "1 hour" }),
         Effect.exit
       )
       yield* Effect.forkChild(within(failing), { startImmediately: true })
       yield* storage.push(coherent)
-      const reading = Effect.all([failing, CachePolicy.readOnly(failing)], { concurrency: 2 })
+      const reading = Effect.all([failing, CachePolicy.disable("set")(failing)], { concurrency: 2 })
       const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })

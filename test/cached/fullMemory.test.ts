@@ -1,7 +1,8 @@
 /** A memory that is full all the time: its bound, whatever its policy and however small it is, and its reports. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
-import { Cached, type CacheEvent, Caching, Eviction } from "effect-cached"
+import { Cached, type CacheEvent, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -82,7 +83,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
           const what = random()
           if (what < 0.6) {
             const ttl = random() < 0.6 ? "1 second" : "1 hour"
-            expect(yield* Cached.ttl(Effect.sync(() => ({ id })), { key, ttl })).toEqual({ id })
+            expect(yield* Cached.ttl(Effect.sync(() => ({ id })), key, { ttl })).toEqual({ id })
           } else if (what < 0.7) yield* Cached.set(key, { id })
           else if (what < 0.75) yield* Cached.invalidate(key)
           else if (what < 0.8) expect([Option.none(), Option.some({ id })]).toContainEqual(yield* Cached.getOption(key))
@@ -106,7 +107,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
     const { counts: asked, eviction, held } = told(lru)
     return Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const read = Cached.ttl(load, { key: "loading", ttl: "1 hour" })
+      const read = Cached.ttl(load, "loading", { ttl: "1 hour" })
       const readers = [yield* start(read)]
       yield* settle
       for (let i = 0; i < 20; i++) {
@@ -131,10 +132,10 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
     const { eviction, held } = told(fifo)
     return Effect.gen(function*() {
       const { load } = counting(1000)
-      const reader = yield* start(Cached.ttl(load, { key: "a", ttl: "1 hour", tags: ["t"] }))
+      const reader = yield* start(Cached.ttl(load, "a", { ttl: "1 hour", tags: ["t"] }))
       yield* Cached.set("b", 1, { tags: ["t"] })
       yield* settle
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       yield* Cached.invalidate("b")
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(reader)).toBe(1)
@@ -160,7 +161,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", { timeout: 12
       const reader = Effect.gen(function*() {
         for (let i = 0; i < 40; i++) {
           const key = `key ${Math.floor(random() ** 2 * 60)}`
-          expect(yield* Cached.ttl(load(key), { key, ttl: "1 hour" })).toBe(key)
+          expect(yield* Cached.ttl(load(key), key, { ttl: "1 hour" })).toBe(key)
           yield* Effect.sleep(1)
         }
       })
@@ -193,10 +194,10 @@ describe.each(caches.filter(({ memory }) => !memory))("over $name", (cache) => {
     return Effect.gen(function*() {
       const gone: Array<unknown> = []
       listenersOf(yield* Caching.Caching).onRemoval((entry) => void gone.push(entry))
-      for (let i = 0; i < 50; i++) yield* Cached.ttl(Effect.succeed(i), { key: `key ${i % 5}`, ttl: "1 hour" })
+      for (let i = 0; i < 50; i++) yield* Cached.ttl(Effect.succeed(i), `key ${i % 5}`, { ttl: "1 hour" })
       yield* Cached.resize(3)
       yield* Cached.set("key 1", 9)
-      expect(yield* Cached.ttl(Effect.succeed(7), { key: "key 1", ttl: "1 hour" })).toBe(9)
+      expect(yield* Cached.ttl(Effect.succeed(7), "key 1", { ttl: "1 hour" })).toBe(9)
       expect(yield* Cached.stats).toMatchObject({ hits: 0, storeHits: 46, misses: 5, size: 0, weight: 0, evictions: 0 })
       expect(counts).toEqual({ added: 0, read: 0, removed: 0, replaced: 0 })
       expect(gone).toEqual([])

@@ -24,13 +24,10 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("calls its lookup with the key, once a payload", () =>
       Effect.gen(function*() {
         const keys: Array<Report> = []
-        const report = Cached.fn(Report, {
-          lookup: (key) => {
-            keys.push(key)
-            return Effect.succeed(`${key.city} ${key.days}`)
-          },
-          strategy
-        })
+        const report = Cached.fn(Report, (key) => {
+          keys.push(key)
+          return Effect.succeed(`${key.city} ${key.days}`)
+        }, { strategy })
         expect(yield* report({ city: "Berlin" })).toBe("Berlin 1")
         expect(yield* report({ city: "Berlin", days: 1 })).toBe("Berlin 1")
         expect(yield* report({ city: "Berlin", days: 2 })).toBe("Berlin 2")
@@ -40,7 +37,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("needs no payload where no field is required", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const settings = Cached.fn(Settings, { lookup: () => load, strategy })
+        const settings = Cached.fn(Settings, () => load, { strategy })
         expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
         yield* settings.invalidate()
         expect(yield* settings()).toBe(2)
@@ -51,7 +48,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a call is an effect: it runs as often as it is run, and is made without the cache", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const settings = Cached.fn(Settings, { lookup: () => load, strategy })
+        const settings = Cached.fn(Settings, () => load, { strategy })
         const call = settings()
         expect([yield* call, yield* call]).toEqual([1, 1])
         yield* settings.invalidate()
@@ -61,7 +58,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("key names what a call reads", () =>
       Effect.gen(function*() {
-        const report = Cached.fn(Report, { lookup: () => Effect.succeed("sunny"), strategy })
+        const report = Cached.fn(Report, () => Effect.succeed("sunny"), { strategy })
         yield* report({ city: "Berlin" })
         expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
         expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
@@ -70,7 +67,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("invalidate makes the next call load", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const report = Cached.fn(Report, { lookup: ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy })
+        const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), { strategy })
         yield* report({ city: "Berlin" })
         yield* report({ city: "Rome" })
         yield* report.invalidate({ city: "Berlin" })
@@ -82,10 +79,11 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         let up = true
-        const report = Cached.fn(Report, {
-          lookup: () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
-          strategy
-        })
+        const report = Cached.fn(
+          Report,
+          () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
+          { strategy }
+        )
         const first = yield* start(report({ city: "Berlin" }))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(first)).toBe("1")
@@ -111,9 +109,10 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("refresh takes the place of a background refresh that has not begun, and follows one that runs", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const settings = Cached.fn(Settings, {
-          lookup: () => load,
-          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+        const settings = Cached.fn(Settings, () => load, {
+          strategy: "refreshAhead",
+          ttl: "1 hour",
+          refreshAfter: "1 minute"
         })
         const first = yield* start(settings())
         yield* TestClock.adjust("1 second")
@@ -138,9 +137,9 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("takes the options of a read", () =>
       Effect.gen(function*() {
-        const settings = Cached.fn(Settings, {
-          lookup: () => Effect.never,
-          strategy: Strategy.failover({ ttl: "1 hour" }),
+        const settings = Cached.fn(Settings, () => Effect.never, {
+          strategy: "failover",
+          ttl: "1 hour",
           timeout: "1 second",
           tags: ["t"]
         })
@@ -152,23 +151,20 @@ describe.each(caches)("over $name", (cache) => {
         const stale = yield* start(settings())
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(stale)).toBe(7)
-        const tagged = Cached.fn(Settings, { lookup: () => Effect.succeed(1), strategy, tags: ["t"] })
+        const tagged = Cached.fn(Settings, () => Effect.succeed(1), { strategy, tags: ["t"] })
         yield* Cached.clear
         yield* tagged()
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* Cached.has(new Settings())).toBe(false)
       }).pipe(provided))
 
     it.effect("a lookup that throws is a defect of the call, and is not stored", () =>
       Effect.gen(function*() {
         let calls = 0
-        const settings = Cached.fn(Settings, {
-          lookup: () => {
-            if (++calls === 1) throw new Error("a mistake")
-            return Effect.succeed(calls)
-          },
-          strategy
-        })
+        const settings = Cached.fn(Settings, () => {
+          if (++calls === 1) throw new Error("a mistake")
+          return Effect.succeed(calls)
+        }, { strategy })
         expect(Exit.hasDies(yield* Effect.exit(settings()))).toBe(true)
         expect(yield* settings()).toBe(2)
       }).pipe(provided))
@@ -177,15 +173,12 @@ describe.each(caches)("over $name", (cache) => {
   describe("recursive", () => {
     const counted = () => {
       let computed = 0
-      const fib = Cached.recursive(Fib, {
-        lookup: ({ n }, self) => {
-          computed++
-          return n < 2
-            ? Effect.succeed(BigInt(n))
-            : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b)
-        },
-        strategy: Strategy.untilInvalidated
-      })
+      const fib = Cached.recursive(Fib, ({ n }, self) => {
+        computed++
+        return n < 2
+          ? Effect.succeed(BigInt(n))
+          : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b)
+      }, { strategy: "untilInvalidated" })
       return { fib, computed: () => computed }
     }
 
@@ -207,7 +200,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a value that needs itself dies with the path", () =>
       Effect.gen(function*() {
-        const loop = Cached.recursive(Fib, { lookup: ({ n }, self) => self({ n: (n + 1) % 3 }), strategy })
+        const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), { strategy })
         const exit = yield* Effect.exit(loop({ n: 0 }))
         const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
         expect(defect).toBeInstanceOf(CacheError.CacheCycle)
@@ -229,13 +222,10 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a failure below is a failure above, and nothing is stored", () =>
       Effect.gen(function*() {
         let up = false
-        const walk = Cached.recursive(Report, {
-          lookup: ({ city, days }, self) =>
-            days > 0
-              ? self({ city, days: days - 1 })
-              : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())),
-          strategy
-        })
+        const walk = Cached.recursive(Report, ({ city, days }, self) =>
+          days > 0
+            ? self({ city, days: days - 1 })
+            : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())), { strategy })
         expect(yield* Effect.flip(walk({ city: "Berlin", days: 3 }))).toEqual(new Down())
         up = true
         expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
@@ -244,14 +234,11 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("interrupted, it ends every load that no other caller needs", () =>
       Effect.gen(function*() {
         const ends: Array<number> = []
-        const chain = Cached.recursive(Fib, {
-          lookup: ({ n }, self) =>
-            Effect.onInterrupt(
-              n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
-              () => Effect.sync(() => ends.push(n))
-            ),
-          strategy
-        })
+        const chain = Cached.recursive(Fib, ({ n }, self) =>
+          Effect.onInterrupt(
+            n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
+            () => Effect.sync(() => ends.push(n))
+          ), { strategy })
         const whole = yield* start(chain({ n: 5 }))
         const half = yield* start(chain({ n: 2 }))
         yield* settle
@@ -270,16 +257,17 @@ describe("invalid options are thrown at once", () => {
 
   it.each(
     [
-      ["no strategy", () => Cached.fn(Settings, { lookup } as never)],
-      ["a strategy that is none", () => Cached.fn(Settings, { lookup, strategy: {} as never })],
-      ["no lookup", () => Cached.fn(Settings, { strategy } as never)],
-      ["an unknown option", () => Cached.fn(Settings, { lookup, strategy, ttl: 1 } as never)],
-      ["tags that are no list", () => Cached.fn(Settings, { lookup, strategy, tags: "t" as never })],
-      ["a timeout that does not parse", () => Cached.fn(Settings, { lookup, strategy, timeout: "soon" as never })],
-      ["a softTimeout that is NaN", () => Cached.fn(Settings, { lookup, strategy, softTimeout: NaN })],
-      ["a fallbackWhen that is no function", () => Cached.fn(Settings, { lookup, strategy, fallbackWhen: 1 as never })],
-      ["a class that is none", () => Cached.fn({} as never, { lookup, strategy } as never)],
-      ["recursive without a lookup", () => Cached.recursive(Fib, { strategy } as never)]
+      ["no options", () => Cached.fn(Settings, lookup, undefined as never)],
+      ["no ttl", () => Cached.fn(Settings, lookup, {} as never)],
+      ["a strategy that is none", () => Cached.fn(Settings, lookup, { strategy: {} as Strategy.Strategy })],
+      ["no lookup", () => Cached.fn(Settings, undefined as never, { strategy })],
+      ["an unknown option", () => Cached.fn(Settings, lookup, { strategy, ttl: 1 } as never)],
+      ["tags that are no list", () => Cached.fn(Settings, lookup, { strategy, tags: "t" as never })],
+      ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { strategy, timeout: "soon" as never })],
+      ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { strategy, softTimeout: NaN })],
+      ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
+      ["a class that is none", () => Cached.fn({} as typeof Settings, lookup, { strategy })],
+      ["recursive without a lookup", () => Cached.recursive(Fib, undefined as never, { strategy })]
     ] as const
   )("%s", (_, make) => {
     expect(make).toThrow(CacheError.CacheConfigError)
@@ -287,7 +275,7 @@ describe("invalid options are thrown at once", () => {
 
   it.effect("a payload of another type is a CacheConfigError of the call", () =>
     Effect.gen(function*() {
-      const report = Cached.fn(Report, { lookup: () => Effect.succeed("x"), strategy })
+      const report = Cached.fn(Report, () => Effect.succeed("x"), { strategy })
       const exit = yield* Effect.exit(Effect.suspend(() => report({ city: 5 as never })))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,11 +1,13 @@
 /** A single failure must not last: circuits close, leases come back, queues move, logs stay short. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { counting, fakeStore, over, start, within } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
@@ -30,7 +32,7 @@ it.effect("the first warning of an incident has the cause", () =>
     const logged: Array<string> = []
     const logger = Logger.make(({ cause, message }) => void logged.push(`${message} ${inspect(cause, { depth: 9 })}`))
     yield* load.pipe(
-      Cached.ttl({ key: "k", ttl: "1 hour" }),
+      Cached.ttl("k", { ttl: "1 hour" }),
       Effect.provide(cacheOver(store)),
       Effect.provide(Logger.layer([logger]))
     )
@@ -44,7 +46,7 @@ it.effect("more tags than an entry can be stored with keep a value in memory, wi
     const store = MemoryStore.make()
     const read = (count: number) =>
       Effect.succeed(count).pipe(
-        Cached.ttl({ key: `k${count}`, ttl: "1 hour", tags: Array.from({ length: count }, (_, i) => `t${i}`) })
+        Cached.ttl(`k${count}`, { ttl: "1 hour", tags: Array.from({ length: count }, (_, i) => `t${i}`) })
       )
     const messages = yield* logged(
       Effect.gen(function*() {
@@ -103,7 +105,7 @@ describe("the circuit", () => {
       yield* Effect.gen(function*() {
         for (let i = 0; i < 10; i++) {
           const reading = yield* start(
-            Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }), CachePolicy.writeOnly)
+            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
           )
           yield* TestClock.adjust("500 millis")
           expect(yield* Fiber.join(reading)).toBe(i)
@@ -118,7 +120,7 @@ describe("the circuit", () => {
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), getUnsafe: undefined, get: () => Effect.never }
       yield* Effect.gen(function*() {
-        const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.strict)
+        const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
         for (let i = 0; i < 3; i++) {
           const reading = yield* start(Effect.exit(read))
           yield* TestClock.adjust("500 millis")
@@ -141,7 +143,7 @@ describe("the circuit", () => {
       }
       const messages = yield* logged(
         Effect.gen(function*() {
-          for (const listing of [Cached.size, Stream.runDrain(Cached.scan()), Stream.runDrain(Cached.counters())]) {
+          for (const listing of [Cached.size, Stream.runDrain(Looking.ids()), Stream.runDrain(Cached.counters())]) {
             const asking = yield* start(Effect.flip(listing))
             // `Cached.size` may take 5 seconds.
             yield* TestClock.adjust("5 seconds")
@@ -162,7 +164,7 @@ describe("the circuit", () => {
         ...memory,
         acquire: (id, options) => locked ? Effect.never : memory.acquire(id, options)
       }
-      const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Effect.gen(function*() {
         locked = true
         for (const key of ["a", "b", "c"]) {
@@ -183,7 +185,7 @@ describe("the circuit", () => {
       const fake = fakeStore()
       fake.behave = () => ({ before: Effect.never })
       yield* Effect.gen(function*() {
-        const get = (n: number) => counting().load.pipe(Cached.ttl({ key: `k${n}`, ttl: "1 hour" }))
+        const get = (n: number) => counting().load.pipe(Cached.ttl(`k${n}`, { ttl: "1 hour" }))
         const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
         yield* TestClock.adjust("600 millis")
         yield* Fiber.awaitAll(readers)
@@ -201,7 +203,7 @@ it.effect("a probe that is interrupted leaves the circuit to the next", () =>
     const fake = fakeStore()
     fake.behave = () => ({ before: Effect.never })
     yield* Effect.gen(function*() {
-      const get = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
       for (const key of ["a", "b", "c"]) {
         const reader = yield* start(get(key))
         yield* TestClock.adjust("1 second")
@@ -228,13 +230,13 @@ describe("an exclusive load whose result no caller will get", () => {
       remove: (id) => memory.delete(id)
     })
   })
-  const slow = Cached.ttl(Effect.as(Effect.sleep("4 seconds"), "old"), { key: "k", ttl: "1 hour", tags: ["t"] })
-  const quick = Cached.ttl(Effect.succeed("new"), { key: "k", ttl: "1 hour", tags: ["t"] })
+  const slow = Cached.ttl(Effect.as(Effect.sleep("4 seconds"), "old"), "k", { ttl: "1 hour", tags: ["t"] })
+  const quick = Cached.ttl(Effect.succeed("new"), "k", { ttl: "1 hour", tags: ["t"] })
 
   for (
     const [name, next] of [
-      ["after its tag was invalidated", Effect.andThen(Cached.invalidateTag("t"), quick)],
-      ["under writeOnly", CachePolicy.writeOnly(quick)],
+      ["after its tag was invalidated", Effect.andThen(Cached.invalidate({ tag: "t" }), quick)],
+      ["under writeOnly", CachePolicy.disable("get")(quick)],
       ["under refresh", CachePolicy.refresh(quick)]
     ] as const
   ) {
@@ -257,7 +259,7 @@ describe("an exclusive load whose result no caller will get", () => {
   it.effect("delays the next one when it cannot be interrupted and everybody has left, but for twice the lease", () =>
     Effect.gen(function*() {
       const layer = cacheOver(yield* shared)
-      const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* within(
         layer,
         Effect.gen(function*() {
@@ -279,10 +281,10 @@ it.effect("a refresh that hangs and cannot be interrupted makes room for the nex
     Effect.gen(function*() {
       let hangs = false
       const a = Effect.suspend(() => hangs ? Effect.uninterruptible(Effect.sleep("1 day")) : Effect.void).pipe(
-        Cached.refreshAhead({ key: "a", ttl: "10 hours", refreshAfter: "1 minute" })
+        Cached.refreshAhead("a", { ttl: "10 hours", refreshAfter: "1 minute" })
       )
       const b = counting()
-      const readB = b.load.pipe(Cached.refreshAhead({ key: "b", ttl: "10 hours", refreshAfter: "1 minute" }))
+      const readB = b.load.pipe(Cached.refreshAhead("b", { ttl: "10 hours", refreshAfter: "1 minute" }))
       yield* a
       yield* readB
       hangs = true
@@ -301,7 +303,7 @@ it.effect("a store that reads but does not write is one line in the log, not one
     const full = new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })
     fake.behave = (operation) => operation === "set" ? { before: Effect.fail(full) } : {}
     const messages = yield* logged(
-      Effect.forEach(["a", "b", "c", "d"], (key) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }))).pipe(
+      Effect.forEach(["a", "b", "c", "d"], (key) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))).pipe(
         Effect.provide(over(fake))
       )
     )
@@ -323,7 +325,7 @@ it.effect("a store that is away and then refuses is one incident of two warnings
       Effect.gen(function*() {
         for (const next of ["Unavailable", "Unavailable", "Denied", "Denied", "Unavailable", "Denied"] as const) {
           reason = next
-          yield* Effect.exit(Cached.ping)
+          yield* Effect.exit(Store.ping)
         }
       }).pipe(Effect.provide(cacheOver(store, { memory: false })))
     )
@@ -343,7 +345,7 @@ it.effect("a store of several servers of which one is down is one incident, unti
         getUnsafe: undefined,
         get: (id, tags) => isDown && id === "b" ? Effect.fail(down) : inner.get(id, tags)
       })
-    const read = (key: string) => counting().load.pipe(Cached.ttl({ key, ttl: "1 hour" }), Effect.orDie)
+    const read = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }), Effect.orDie)
     const reads = Effect.forEach(["a", "b", "a", "b", "a", "b"], read)
     const incidents = (isWhole?: () => boolean) => {
       isDown = true
@@ -373,7 +375,7 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   let reads = 0
   const read = (state: "up" | "down") => {
     isDown = state === "down"
-    return counting().load.pipe(Cached.ttl({ key: `${reads++}`, ttl: "1 hour" }))
+    return counting().load.pipe(Cached.ttl(`${reads++}`, { ttl: "1 hour" }))
   }
   const linesOf = (states: ReadonlyArray<"up" | "down">) =>
     Effect.map(Effect.forEach(states, read), () => lines.splice(0))
@@ -396,7 +398,7 @@ describe("an incident in which operations fail that are rarely asked", () => {
         /could not (.+): it|answers again.*/.exec(String(message))!.findLast((part) => part !== undefined)!
       )
     )
-    const store = MemoryStore.layer.pipe(Cached.tapStore({
+    const store = MemoryStore.layer.pipe(Store.tap({
       around: ({ operation, store }, run) => {
         const reason = state.failing(operation)
         return reason === undefined ? run : Effect.fail(new CacheError.StoreError({ store, operation, reason }))
@@ -408,8 +410,8 @@ describe("an incident in which operations fail that are rarely asked", () => {
     return { state, provide }
   }
   let reads = 0
-  const read = Effect.suspend(() => counting().load.pipe(Cached.ttl({ key: `k${reads++}`, ttl: "1 hour" })))
-  const increment = Effect.exit(Cached.increment("visits"))
+  const read = Effect.suspend(() => counting().load.pipe(Cached.ttl(`k${reads++}`, { ttl: "1 hour" })))
+  const increment = Effect.exit(Cached.counter("visits").increment())
 
   it.effect("ends with the first answer, and the next incident has a first and a last line too", () => {
     const { provide, state } = incidents()
@@ -493,7 +495,7 @@ it.effect("closing sends the store the lost invalidations within one store timeo
     const keys = Array.from({ length: 100 }, (_, n) => `k${n}`)
     const using = yield* start(
       Effect.gen(function*() {
-        const invalidating = yield* start(Cached.invalidateMany(keys))
+        const invalidating = yield* start(Cached.invalidate(keys))
         yield* Effect.yieldNow
         yield* start(Fiber.interrupt(invalidating))
       }).pipe(Effect.provide(over(fake)))
@@ -511,7 +513,7 @@ it.effect("a damaged entry is a miss, and one warning", () =>
       remove: () => true
     })
     const { counts, load } = counting()
-    const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const messages = yield* logged(
       Effect.andThen(get, get).pipe(Effect.provide(cacheOver(store, { memory: false })))
     )

@@ -2,10 +2,11 @@
  * The option `inherit`: the properties that an entry takes over from the values that a cache served inside its load.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Inner extends CacheKey.Class<Inner>()("Inner", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -14,14 +15,14 @@ type Key = string | Inner | Outer
 
 /** How much longer the entry is served, in minutes; `undefined` where there is none. */
 const left = (key: Key) =>
-  Effect.map(Cached.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
+  Effect.map(Looking.expiresIn(key), (found) => Option.getOrUndefined(Option.map(found, Duration.toMinutes)))
 
 const minutes = (n: number) => TestClock.adjust(`${n} minutes`)
 
 const hour = { ttl: "1 hour" } as const
 
 let loads = 0
-const inner = (key: string, ttl: Duration.Input = "1 day") => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl }))
+const inner = (key: string, ttl: Duration.Input = "1 day") => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl }))
 
 const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 
@@ -35,7 +36,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(59)
-        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        const outer = inner("inner").pipe(Cached.ttl("outer", hour))
         yield* outer
         expect(yield* left("outer")).toBe(1)
         yield* minutes(1)
@@ -44,7 +45,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
 
     it.effect("CA-40 · a value that was loaded inside, or that another load inside brought, has no age", () =>
       Effect.gen(function*() {
-        const outer = Effect.delay(inner("inner"), "1 minute").pipe(Cached.ttl({ key: "outer", ...hour }))
+        const outer = Effect.delay(inner("inner"), "1 minute").pipe(Cached.ttl("outer", hour))
         const reading = yield* start(outer)
         yield* settle
         yield* minutes(1)
@@ -53,11 +54,11 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left("outer")).toBe(60)
         // Joined: the load began before, and brings a new value.
         const slow = Effect.delay(Effect.succeed(1), "5 minutes")
-          .pipe(Cached.ttl({ key: "slow", maxLoad: "10 minutes", ...hour }))
+          .pipe(Cached.ttl("slow", { maxLoad: "10 minutes", ...hour }))
         yield* start(slow)
         yield* settle
         yield* minutes(1)
-        yield* start(slow.pipe(Cached.ttl({ key: "joins", ...hour })))
+        yield* start(slow.pipe(Cached.ttl("joins", hour)))
         yield* settle
         yield* minutes(4)
         yield* settle
@@ -71,11 +72,11 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* inner("b")
         yield* minutes(10)
         for (const [i, keys] of [["a", "b", "c"], ["c", "b", "a"], ["b", "a", "c"]].entries()) {
-          yield* Effect.forEach(keys, (key) => inner(key)).pipe(Cached.ttl({ key: `outer ${i}`, ...hour }))
+          yield* Effect.forEach(keys, (key) => inner(key)).pipe(Cached.ttl(`outer ${i}`, hour))
           expect(yield* left(`outer ${i}`)).toBe(40)
           yield* Cached.invalidate("c")
         }
-        yield* Effect.all([inner("b"), inner("d")], { concurrency: 2 }).pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* Effect.all([inner("b"), inner("d")], { concurrency: 2 }).pipe(Cached.ttl("outer", hour))
         expect(yield* left("outer")).toBe(50)
       }).pipe(withAge))
 
@@ -83,15 +84,15 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const middle = Effect.andThen(Effect.yieldNow, inner("inner")).pipe(Cached.ttl({ key: "middle", ...hour }))
-        yield* middle.pipe(Cached.ttl({ key: "loaded", ...hour }))
+        const middle = Effect.andThen(Effect.yieldNow, inner("inner")).pipe(Cached.ttl("middle", hour))
+        yield* middle.pipe(Cached.ttl("loaded", hour))
         expect(yield* left("loaded")).toBe(30)
         yield* minutes(10)
-        yield* middle.pipe(Cached.ttl({ key: "cached", ...hour }))
+        yield* middle.pipe(Cached.ttl("cached", hour))
         expect(yield* left("cached")).toBe(20)
         yield* Cached.invalidate("middle")
         const first = yield* start(middle)
-        yield* middle.pipe(Cached.ttl({ key: "joined", ...hour }))
+        yield* middle.pipe(Cached.ttl("joined", hour))
         expect(first.pollUnsafe()).toBeDefined()
         expect(yield* left("joined")).toBe(20)
       }).pipe(withAge))
@@ -101,7 +102,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* inner("inner")
         yield* minutes(61)
         const before = yield* refused
-        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        const outer = inner("inner").pipe(Cached.ttl("outer", hour))
         expect(yield* outer).toBe(yield* inner("inner"))
         expect(yield* Cached.has("outer")).toBe(false)
         expect(yield* refused).toBe(before + 1)
@@ -111,7 +112,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(61)
-        yield* inner("inner").pipe(Cached.untilInvalidated({ key: "outer" }))
+        yield* inner("inner").pipe(Cached.untilInvalidated("outer"))
         expect(yield* left("outer")).toBe(Infinity)
       }).pipe(withAge))
 
@@ -119,9 +120,9 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const options = { key: "outer", ...hour } as const
-        const outer = inner("inner").pipe(Cached.refreshAhead({ ...options, refreshAfter: "20 minutes" }))
-        const late = inner("inner").pipe(Cached.refreshAhead({ ...options, key: "late", refreshAfter: "40 minutes" }))
+        const options = hour
+        const outer = inner("inner").pipe(Cached.refreshAhead("outer", { ...options, refreshAfter: "20 minutes" }))
+        const late = inner("inner").pipe(Cached.refreshAhead("late", { ...options, refreshAfter: "40 minutes" }))
         yield* outer
         yield* late
         expect([yield* left("outer"), yield* left("late")]).toEqual([30, 30])
@@ -142,14 +143,14 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const outer = inner("inner").pipe(Cached.sliding({ key: "outer", idle: "20 minutes", ttl: "1 hour" }))
+        const outer = inner("inner").pipe(Cached.sliding("outer", { idle: "20 minutes", ttl: "1 hour" }))
         yield* outer
         expect(yield* left("outer")).toBe(20)
         yield* minutes(15)
         yield* outer
         yield* settle
         expect(yield* left("outer")).toBe(15)
-        const endless = inner("inner").pipe(Cached.sliding({ key: "endless", idle: "20 minutes" }))
+        const endless = inner("inner").pipe(Cached.sliding("endless", { idle: "20 minutes" }))
         yield* endless
         expect(yield* left("endless")).toBe(20)
       }).pipe(withAge))
@@ -159,7 +160,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* inner("inner")
         yield* minutes(5)
         yield* Effect.andThen(Cached.annotate({ ttl: "8 minutes" }), inner("inner")).pipe(
-          Cached.ttl({ key: "outer", ...hour })
+          Cached.ttl("outer", hour)
         )
         expect(yield* left("outer")).toBe(3)
       }).pipe(withAge))
@@ -167,13 +168,14 @@ describe.each(caches)("inherit, over $name", (cache) => {
     it.effect("a stored failure has it too, and so has a value made of one", () =>
       Effect.gen(function*() {
         const key = new Inner({ n: 1 })
-        const failing = Effect.fail("down").pipe(Cached.ttl({ key: "failing", ...hour, when: () => true }))
+        const failing = Effect.fail("down").pipe(Cached.ttl("failing", { ...hour, when: () => true }))
         if (!cache.memory) return
         yield* Effect.exit(failing)
         yield* minutes(10)
-        yield* Effect.exit(failing.pipe(Cached.ttl({ key: "outer", ...hour, when: () => true })))
-        expect(yield* left("outer")).toBe(50)
-        yield* failing.pipe(Effect.catch(() => Effect.succeed(0)), Cached.ttl({ key, ...hour }))
+        yield* Effect.exit(failing.pipe(Cached.ttl("outer", { ...hour, when: () => true })))
+        const [outer] = yield* Stream.runCollect(Cached.entries("outer"))
+        expect((outer!.expiresAt - (yield* Clock.currentTimeMillis)) / 60_000).toBe(50)
+        yield* failing.pipe(Effect.catch(() => Effect.succeed(0)), Cached.ttl(key, hour))
         expect(yield* left(key)).toBe(50)
       }).pipe(withAge))
 
@@ -181,7 +183,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...hour }))
+        const outer = inner("inner").pipe(Cached.ttl("outer", hour))
         yield* outer
         const [, [read]] = yield* Cached.detect(outer)
         expect(read).toMatchObject({ ageMillis: 30 * 60_000, ttlMillis: 30 * 60_000 })
@@ -200,36 +202,33 @@ describe.each(caches)("inherit, over $name", (cache) => {
         for (
           const [name, way] of Object.entries(ways) as Array<[string, Effect.Effect<unknown, never, Caching.Caching>]>
         ) {
-          yield* Effect.as(way, 1).pipe(Cached.ttl({ key: name, ...hour }))
+          yield* Effect.as(way, 1).pipe(Cached.ttl(name, hour))
           expect(yield* left(name)).toBe(30)
         }
         yield* Effect.andThen(Cached.set("inner", 2, { keepTtl: true }), Effect.succeed(1)).pipe(
-          Cached.ttl({ key: "sets", ...hour })
+          Cached.ttl("sets", hour)
         )
         expect(yield* left("sets")).toBe(60)
-        const outer = Cached.fn(Outer, {
-          lookup: () =>
-            Effect.map(Cached.previous(Outer), Option.match({ onNone: () => 0, onSome: ({ value }) => value })),
-          strategy: Strategy.ttl(hour)
-        })
+        const outer = Cached.fn(Outer, () =>
+          Effect.map(Cached.previous(Outer), Option.match({ onNone: () => 0, onSome: ({ value }) => value })), hour)
         expect(yield* outer.refresh({ n: 1 })).toBe(1)
         expect(yield* left(new Outer({ n: 1 }))).toBe(60)
       }).pipe(withAge))
 
     it.effect("a call of many is one load: its age is that of all its results", () =>
       Effect.gen(function*() {
-        const many = Cached.many(Inner, {
-          lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n))),
-          strategy: Strategy.ttl({ ttl: "1 day" })
+        const many = Cached.many(Inner, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n))), {
+          ttl: "1 day"
         })
         yield* many([{ n: 1 }, { n: 2 }])
         yield* minutes(20)
-        yield* Effect.as(many([{ n: 1 }, { n: 3 }]), 1).pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* Effect.as(many([{ n: 1 }, { n: 3 }]), 1).pipe(Cached.ttl("outer", hour))
         expect(yield* left("outer")).toBe(40)
-        const outers = Cached.many(Outer, {
-          lookup: (keys) => Effect.as(many([{ n: 2 }]), keys.map(({ n }) => Exit.succeed(n))),
-          strategy: Strategy.ttl(hour)
-        })
+        const outers = Cached.many(
+          Outer,
+          (keys) => Effect.as(many([{ n: 2 }]), keys.map(({ n }) => Exit.succeed(n))),
+          hour
+        )
         yield* outers([{ n: 1 }, { n: 2 }])
         expect([yield* left(new Outer({ n: 1 })), yield* left(new Outer({ n: 2 }))]).toEqual([40, 40])
       }).pipe(withAge))
@@ -239,12 +238,12 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* inner("inner")
         yield* minutes(20)
         const strategy = Strategy.ttl(hour)
-        const outers = Cached.many(Outer, {
-          lookup: (keys) =>
-            Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),
-          strategy
-        })
-        const one = Cached.fn(Outer, { lookup: () => Effect.never, strategy })
+        const outers = Cached.many(
+          Outer,
+          (keys) => Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),
+          { strategy }
+        )
+        const one = Cached.fn(Outer, () => Effect.never, { strategy })
         const both = yield* start(outers([{ n: 1 }, { n: 2 }]))
         yield* settle
         const second = yield* start(one({ n: 2 }))
@@ -261,7 +260,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* inner("inner")
         yield* minutes(30)
         const late = Effect.delay(inner("inner"), "1 minute")
-        yield* Effect.as(Effect.forkDetach(late), 1).pipe(Cached.ttl({ key: "outer", ...hour }))
+        yield* Effect.as(Effect.forkDetach(late), 1).pipe(Cached.ttl("outer", hour))
         yield* minutes(1)
         expect(yield* left("outer")).toBe(59)
       }).pipe(withAge))
@@ -273,7 +272,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         const load = Effect.suspend(() =>
           ++tries === 2 ? Effect.andThen(inner("inner"), Effect.fail("down")) : Effect.succeed(tries)
         )
-        const outer = load.pipe(Cached.refreshAhead({ key: "outer", ttl: "2 hours", refreshAfter: "30 minutes" }))
+        const outer = load.pipe(Cached.refreshAhead("outer", { ttl: "2 hours", refreshAfter: "30 minutes" }))
         yield* minutes(10)
         yield* outer
         yield* minutes(30)
@@ -287,7 +286,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
 
   describe("life", () => {
     const life = { ...hour, inherit: "life" } as const
-    const short = (key: string, ttl: `${number} minutes`) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl }))
+    const short = (key: string, ttl: `${number} minutes`) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl }))
 
     it.effect("ends with the first of what a cache served, and of what was loaded inside", () =>
       Effect.gen(function*() {
@@ -295,10 +294,10 @@ describe.each(caches)("inherit, over $name", (cache) => {
         yield* short("b", "50 minutes")
         yield* minutes(4)
         yield* Effect.all([short("b", "50 minutes"), short("a", "30 minutes")]).pipe(
-          Cached.ttl({ key: "outer", ...life })
+          Cached.ttl("outer", life)
         )
-        yield* short("new", "10 minutes").pipe(Cached.ttl({ key: "of a load", ...life }))
-        yield* Effect.as(Cached.getOption("b"), 1).pipe(Cached.ttl({ key: "of a look-up", ...life }))
+        yield* short("new", "10 minutes").pipe(Cached.ttl("of a load", life))
+        yield* Effect.as(Cached.getOption("b"), 1).pipe(Cached.ttl("of a look-up", life))
         expect([yield* left("outer"), yield* left("of a load"), yield* left("of a look-up")]).toEqual([26, 10, 46])
       }).pipe(provided))
 
@@ -306,12 +305,12 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* short("a", "30 minutes")
         const middle = (key: string, inherit: "life" | false) =>
-          short("a", "30 minutes").pipe(Cached.ttl({ key, ttl: "40 minutes", inherit }))
-        yield* middle("taking", "life").pipe(Cached.ttl({ key: "outer", ...life }))
-        yield* middle("not taking", false).pipe(Cached.ttl({ key: "other", ...life }))
+          short("a", "30 minutes").pipe(Cached.ttl(key, { ttl: "40 minutes", inherit }))
+        yield* middle("taking", "life").pipe(Cached.ttl("outer", life))
+        yield* middle("not taking", false).pipe(Cached.ttl("other", life))
         expect([yield* left("outer"), yield* left("other")]).toEqual([30, 40])
         yield* minutes(10)
-        yield* middle("taking", "life").pipe(Cached.ttl({ key: "served", ...life }))
+        yield* middle("taking", "life").pipe(Cached.ttl("served", life))
         expect(yield* left("served")).toBe(20)
       }).pipe(provided))
 
@@ -319,8 +318,8 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(10)
-        yield* inner("inner").pipe(Cached.ttl({ key: "outer", ttl: "20 minutes", inherit: "life" }))
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "alone", ...life }))
+        yield* inner("inner").pipe(Cached.ttl("outer", { ttl: "20 minutes", inherit: "life" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl("alone", life))
         expect([yield* left("outer"), yield* left("alone")]).toEqual([20, 60])
       }).pipe(provided))
 
@@ -328,7 +327,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* short("a", "30 minutes")
         const slow = short("a", "30 minutes").pipe(Effect.tap(() => Effect.sleep("31 minutes")))
-        const reading = yield* start(slow.pipe(Cached.ttl({ key: "outer", ...life })))
+        const reading = yield* start(slow.pipe(Cached.ttl("outer", life)))
         yield* settle
         yield* minutes(31)
         expect(yield* Fiber.join(reading)).toBe("a")
@@ -337,8 +336,8 @@ describe.each(caches)("inherit, over $name", (cache) => {
 
     it.effect("hides loads from an outer one that refuses values served by caches", () =>
       Effect.gen(function*() {
-        const middle = short("new", "10 minutes").pipe(Cached.ttl({ key: "middle", ...life }))
-        yield* middle.pipe(Cached.ttl({ key: "outer", ...hour, inherit: "refuse" }))
+        const middle = short("new", "10 minutes").pipe(Cached.ttl("middle", life))
+        yield* middle.pipe(Cached.ttl("outer", { ...hour, inherit: "refuse" }))
         expect(yield* Cached.has("outer")).toBe(true)
       }).pipe(provided))
   })
@@ -348,7 +347,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
 
     it.effect("CA-40 · a result made of a value that a cache served is not stored; one made of a loaded value is", () =>
       Effect.gen(function*() {
-        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...refuse }))
+        const outer = inner("inner").pipe(Cached.ttl("outer", refuse))
         yield* outer
         expect(yield* left("outer")).toBe(60)
         yield* Cached.invalidate("outer")
@@ -362,8 +361,8 @@ describe.each(caches)("inherit, over $name", (cache) => {
     it.effect("CA-40 · also where a load between them was served it", () =>
       Effect.gen(function*() {
         yield* inner("inner")
-        const middle = inner("inner").pipe(Cached.ttl({ key: "middle", ...hour }))
-        yield* middle.pipe(Cached.ttl({ key: "outer", ...refuse }))
+        const middle = inner("inner").pipe(Cached.ttl("middle", hour))
+        yield* middle.pipe(Cached.ttl("outer", refuse))
         expect([yield* Cached.has("middle"), yield* Cached.has("outer")]).toEqual([true, false])
       }).pipe(provided))
   })
@@ -375,11 +374,11 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)
-        const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ...not }))
-        yield* outer.pipe(Cached.ttl({ key: "loads it", ...hour }))
+        const outer = inner("inner").pipe(Cached.ttl("outer", not))
+        yield* outer.pipe(Cached.ttl("loads it", hour))
         expect([yield* left("outer"), yield* left("loads it")]).toEqual([60, 60])
         yield* minutes(10)
-        yield* outer.pipe(Cached.ttl({ key: "reads it", ...hour }))
+        yield* outer.pipe(Cached.ttl("reads it", hour))
         expect(yield* left("reads it")).toBe(50)
       }).pipe(provided))
 
@@ -387,12 +386,12 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         let up = true
         const soft = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-          Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" })
+          Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" })
         )
         yield* soft
         yield* minutes(1)
         up = false
-        yield* soft.pipe(Cached.ttl({ key: "outer", ...not }))
+        yield* soft.pipe(Cached.ttl("outer", not))
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
   })
@@ -401,8 +400,8 @@ describe.each(caches)("inherit, over $name", (cache) => {
     Effect.gen(function*() {
       yield* inner("inner")
       yield* minutes(30)
-      const outer = (options: Partial<Parameters<typeof Cached.fn<typeof Outer, never, never>>[1]>) =>
-        Cached.fn(Outer, { lookup: () => inner("inner"), strategy: Strategy.ttl(hour), ...options })
+      const outer = (options: { readonly inherit?: Cached.Inherit }) =>
+        Cached.fn(Outer, () => inner("inner"), { ...hour, ...options })
       yield* outer({})({ n: 1 })
       yield* outer({ inherit: "age" })({ n: 2 })
       yield* outer({ inherit: "refuse" })({ n: 3 })
@@ -420,7 +419,7 @@ describe("inherit", () => {
         const part = inner("inner", "45 minutes").pipe(Effect.provideService(Caching.Caching, other))
         yield* part
         yield* minutes(30)
-        yield* part.pipe(Cached.ttl({ key: "outer", ...hour, inherit }))
+        yield* part.pipe(Cached.ttl("outer", { ...hour, inherit }))
         expect(yield* left("outer")).toBe(minutesLeft)
       }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory()))
   )
@@ -429,10 +428,10 @@ describe("inherit", () => {
     Effect.gen(function*() {
       yield* inner("token")
       yield* minutes(120)
-      yield* inner("token").pipe(Cached.ttl({ key: "outer", ...hour }))
+      yield* inner("token").pipe(Cached.ttl("outer", hour))
       expect(yield* left("outer")).toBe(60)
       yield* minutes(21 * 60 + 30)
-      yield* inner("token").pipe(Cached.ttl({ key: "late", ...hour }))
+      yield* inner("token").pipe(Cached.ttl("late", hour))
       expect(yield* left("late")).toBe(30)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -443,9 +442,9 @@ describe("inherit", () => {
     })
     return Effect.gen(function*() {
       yield* inner("part", "40 minutes")
-      yield* inner("part", "40 minutes").pipe(Cached.ttl({ key: "whole", ...hour }))
+      yield* inner("part", "40 minutes").pipe(Cached.ttl("whole", hour))
       const loads = Effect.delay(inner("new", "1 hour"), "1 second").pipe(Effect.delay("1 second"))
-      const reading = yield* start(loads.pipe(Cached.ttl({ key: "loads", ...hour })))
+      const reading = yield* start(loads.pipe(Cached.ttl("loads", hour)))
       yield* settle
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(reading)
@@ -465,7 +464,7 @@ describe("inherit", () => {
     return Effect.gen(function*() {
       yield* inner("token")
       yield* minutes(61)
-      const outer = Cached.fn(Outer, { lookup: () => inner("token"), strategy: Strategy.ttl(hour) })
+      const outer = Cached.fn(Outer, () => inner("token"), hour)
       yield* outer({ n: 1 })
       yield* outer({ n: 1 })
       yield* outer({ n: 2 })
@@ -482,7 +481,7 @@ describe("inherit", () => {
       yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => causes.push(`${id} ${cause}`)))
       yield* inner("inner")
       yield* minutes(30)
-      const outer = inner("inner").pipe(Cached.ttl({ key: "outer", ttl: "2 hours" }))
+      const outer = inner("inner").pipe(Cached.ttl("outer", { ttl: "2 hours" }))
       yield* Cached.set("outer", 1, { ttl: "10 minutes" })
       yield* minutes(10)
       yield* outer
@@ -492,8 +491,8 @@ describe("inherit", () => {
 
   it.effect.each([true, "ages", 0, null])("%j is none of its values", (inherit) =>
     Effect.gen(function*() {
-      const wrong = { key: "k", ...hour, inherit: inherit as never }
-      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl(wrong)))
+      const wrong = { ...hour, inherit: inherit as never }
+      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl("k", wrong)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       if (inherit !== null) {
         expect(() => CacheLayer.memory({ inherit: inherit as never })).toThrow(CacheError.CacheConfigError)

@@ -1,7 +1,8 @@
 /** Many ids are invalidated in few questions to the store, and none of them is forgotten when it does not answer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -36,7 +37,7 @@ describe("invalidating many", () => {
     const { asked, layer } = watching()
     return Effect.gen(function*() {
       yield* Effect.forEach(ids(600), stored)
-      expect(yield* Cached.removeMany(ids(700))).toBe(600)
+      expect(yield* Cached.remove(ids(700))).toBe(600)
       expect(yield* Cached.remove("id 0")).toBe(false)
       expect(asked).toEqual([["removeMany", 256], ["removeMany", 256], ["removeMany", 188], ["remove", 1]])
       expect(yield* Cached.size).toBe(0)
@@ -48,7 +49,7 @@ describe("invalidating many", () => {
     return Effect.gen(function*() {
       yield* Effect.forEach(ids(300), stored)
       state.isDown = true
-      yield* Cached.invalidateMany(ids(300))
+      yield* Cached.invalidate(ids(300))
       expect(yield* Cached.has("id 7")).toBe(false)
       expect(yield* Cached.has("id 299")).toBe(false)
       state.isDown = false
@@ -61,7 +62,7 @@ describe("invalidating many", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       state.isDown = true
-      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidateMany(ids(300))))
+      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate(ids(300))))
       expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
   })
@@ -83,13 +84,13 @@ describe("P2 · under strict, of ids and tags and patterns", () => {
     let loads = 0
     const read = (key: string) =>
       Effect.sync(() => `${key} ${++loads}`).pipe(
-        Cached.ttl({ key, ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
+        Cached.ttl(key, { ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
       )
     return Effect.gen(function*() {
       const many = ids(600)
       for (const key of ["a", "tagged", "matching", ...many]) yield* read(key)
       const targets = ["a", { tag: "t" }, { matching: "match*" }] as const
-      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidateMany(targets)))
+      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate(targets)))
       expect(error).toMatchObject({ _tag: "StoreError" })
       expect([yield* read("a"), yield* read("tagged"), yield* read("matching")]).toEqual([
         "a 604",
@@ -127,21 +128,18 @@ describe("others get their turns", () => {
     return Effect.gen(function*() {
       state.isDown = true
       // Twice for each 256 ids: where they are forgotten, and where the store is asked.
-      expect(yield* turnsDuring(Cached.invalidateMany(ids(20_000)))).toBeGreaterThan(150)
+      expect(yield* turnsDuring(Cached.invalidate(ids(20_000)))).toBeGreaterThan(150)
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
   })
 
   it.effect("while 20,000 tags are invalidated", () =>
     Effect.gen(function*() {
       const tags = Array.from({ length: 20_000 }, (_, i) => ({ tag: `tag ${i}` }))
-      expect(yield* turnsDuring(Cached.invalidateMany(tags))).toBeGreaterThan(70)
+      expect(yield* turnsDuring(Cached.invalidate(tags))).toBeGreaterThan(70)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("while a list is warmed whose loads end at once", () => {
-    const loads = Cached.fn(Num, {
-      lookup: ({ n }) => Effect.succeed(n),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const loads = Cached.fn(Num, ({ n }) => Effect.succeed(n), { ttl: "1 hour" })
     const payloads = Array.from({ length: 5120 }, (_, n) => ({ n }))
     return Effect.gen(function*() {
       expect(yield* turnsDuring(Stream.runDrain(Cached.warm(loads, payloads)))).toBeGreaterThan(40)
@@ -152,7 +150,7 @@ describe("others get their turns", () => {
     const { layer, state } = watching()
     return Effect.gen(function*() {
       state.isDown = true
-      yield* Cached.invalidateMany(ids(5000))
+      yield* Cached.invalidate(ids(5000))
       state.isDown = false
       expect(yield* turnsDuring(TestClock.adjust("10 seconds"))).toBeGreaterThan(70)
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))

@@ -1,10 +1,12 @@
 /** Invalidation by id, tag, class and pattern, here and in other processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -32,11 +34,11 @@ const paris = new Forecast({ city: "Paris", days: 3 })
 const all = [berlin, berlinLong, paris]
 
 const byClass = [
-  ["invalidateAll", Cached.invalidateAll(Forecast), []],
-  ["invalidateWhere a field", Cached.invalidateWhere(Forecast, { city: "Berlin" }), [paris]],
+  ["invalidateAll", Cached.invalidate({ all: Forecast }), []],
+  ["invalidateWhere a field", Cached.invalidate({ where: [Forecast, { city: "Berlin" }] }), [paris]],
   [
     "invalidateWhere a combination, its fields in any order",
-    Cached.invalidateWhere(Forecast, { days: 9, city: "Berlin" }),
+    Cached.invalidate({ where: [Forecast, { days: 9, city: "Berlin" }] }),
     [berlin, paris]
   ]
 ] as const
@@ -46,8 +48,8 @@ const left = Effect.filter(all, (key) => Cached.has(key))
 /** Fills the cache in three ways. */
 const fill = Effect.gen(function*() {
   yield* Cached.set(berlin, 1)
-  yield* Cached.ttl(Effect.succeed(1), { key: berlinLong, ttl: "1 hour", tags: [] })
-  yield* Cached.ttl(Effect.succeed(1), { key: paris, ttl: "1 hour", tags: () => ["own"] })
+  yield* Cached.ttl(Effect.succeed(1), berlinLong, { ttl: "1 hour", tags: [] })
+  yield* Cached.ttl(Effect.succeed(1), paris, { ttl: "1 hour", tags: () => ["own"] })
 })
 
 describe.each(caches)("over $name", (cache) => {
@@ -76,7 +78,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: berlinLong, ttl: "1 hour", tags: ["own"] }))
+        const get = load.pipe(Cached.ttl(berlinLong, { ttl: "1 hour", tags: ["own"] }))
         const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
         yield* run
@@ -94,7 +96,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a tag declared by the class goes with the reader's own tags, its class does not", () =>
     Effect.gen(function*() {
       yield* fill
-      yield* Cached.invalidateTag("days:3")
+      yield* Cached.invalidate({ tag: "days:3" })
       expect(yield* left).toEqual([berlinLong, paris])
     }).pipe(provided))
 
@@ -123,7 +125,7 @@ describe.each(caches)("over $name", (cache) => {
       ([pattern, gone]) =>
         Effect.gen(function*() {
           yield* Effect.forEach(ids, (id) => Cached.set(id, 1))
-          const progress = yield* Stream.runCollect(Cached.invalidateMatching(pattern))
+          const progress = yield* Looking.progressOf(pattern)
           expect(yield* has).toEqual(ids.filter((id) => !(gone as ReadonlyArray<string>).includes(id)))
           expect(progress.at(-1)?.invalidated).toBe(gone.length)
         }).pipe(provided)
@@ -134,19 +136,19 @@ describe.each(caches)("over $name", (cache) => {
         yield* Effect.forEach(all, (key) => Cached.set(key, 1))
         yield* Cached.set("Forecast@", 1)
         yield* Cached.set("~Forecast@", 1)
-        yield* Stream.runDrain(Cached.invalidateMatching("~Forecast@*"))
+        yield* Cached.invalidate({ matching: "~Forecast@*" })
         expect(yield* left).toEqual([])
         expect([yield* Cached.has("Forecast@"), yield* Cached.has("~Forecast@")]).toEqual([true, true])
-        yield* Stream.runDrain(Cached.invalidateMatching(CacheKey.id("~Forecast@")))
+        yield* Cached.invalidate({ matching: CacheKey.id("~Forecast@") })
         expect(yield* Cached.has("~Forecast@")).toBe(false)
       }).pipe(provided))
 
     it.effect("P2 · loads that run are stored nowhere, those of other ids are", () =>
       Effect.gen(function*() {
-        const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), { key, ttl: "1 hour" })
+        const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), key, { ttl: "1 hour" })
         const readers = yield* Effect.forEach(["user:1", "user:2", "page:1"], (key) => start(get(key)))
         yield* TestClock.adjust("500 millis")
-        yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+        yield* Cached.invalidate({ matching: "user:*" })
         yield* TestClock.adjust("500 millis")
         for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(1)
         expect(yield* Effect.filter(["user:1", "user:2", "page:1"], (id) => Cached.has(id))).toEqual(["page:1"])
@@ -160,7 +162,7 @@ describe.each(caches)("over $name", (cache) => {
         )
         yield* Cached.set("page:1", 1)
         const before = (yield* Cached.stats).invalidations
-        const progress = yield* Stream.runCollect(Cached.invalidateMatching("user:*"))
+        const progress = yield* Looking.progressOf("user:*")
         expect(progress.length).toBeGreaterThan(30)
         for (const [i, { invalidated, scanned }] of progress.entries()) {
           const last = progress[i - 1] ?? { invalidated: 0, scanned: 0 }
@@ -170,14 +172,14 @@ describe.each(caches)("over $name", (cache) => {
         }
         expect(progress.at(-1)!.invalidated).toBe(10_000)
         expect((yield* Cached.stats).invalidations - before).toBe(10_000)
-        expect(yield* Stream.runCollect(Cached.scan())).toEqual(["page:1"])
+        expect(yield* Stream.runCollect(Looking.ids())).toEqual(["page:1"])
       }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
 
-    it.effect("a consumer that takes only a part of the progress leaves the rest", () =>
+    it.effect("an interruption by the one that looks at the progress leaves the rest", () =>
       Effect.gen(function*() {
         yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
-        yield* Stream.runDrain(Stream.take(Cached.invalidateMatching("user:*"), 1))
-        const rest = yield* Stream.runCount(Cached.scan("user:*"))
+        yield* Effect.exit(Cached.invalidate({ matching: "user:*" }, { onProgress: () => Effect.interrupt }))
+        const rest = yield* Stream.runCount(Looking.ids("user:*"))
         expect(rest).toBeGreaterThan(0)
         expect(rest).toBeLessThan(1000)
       }).pipe(provided))
@@ -186,34 +188,34 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         yield* Cached.set(berlin, 1)
         yield* Effect.all([
-          Stream.runDrain(Cached.invalidateMatching("*")),
-          Cached.invalidateAll(Forecast),
-          Cached.invalidateWhere(Forecast, { city: "Berlin" }),
+          Cached.invalidate({ matching: "*" }),
+          Cached.invalidate({ all: Forecast }),
+          Cached.invalidate({ where: [Forecast, { city: "Berlin" }] }),
           Cached.invalidate(berlin),
-          Cached.invalidateTag("days:3")
+          Cached.invalidate({ tag: "days:3" })
         ]).pipe(CachePolicy.disable("invalidate"))
         expect(yield* Cached.has(berlin)).toBe(true)
       }).pipe(provided))
   })
 
   describe("CA-51 · invalidateFurther", () => {
-    const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, { key, ttl: "1 hour" })
+    const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, key, { ttl: "1 hour" })
 
     it.effect("each read forgets first, and loads again, for others too", () =>
       Effect.gen(function*() {
         const { load } = counting()
         expect(yield* get(load)).toBe(1)
-        expect(yield* Cached.invalidateFurther(get(load))).toBe(2)
+        expect(yield* CachePolicy.invalidating(get(load))).toBe(2)
         expect(yield* get(load)).toBe(2)
         const twice = Effect.all([get(load), get(load)])
-        expect(yield* Cached.invalidateFurther(twice)).toEqual([3, 4])
+        expect(yield* CachePolicy.invalidating(twice)).toEqual([3, 4])
       }).pipe(provided))
 
     it.effect("where the load fails nothing older is served, nor left", () =>
       Effect.gen(function*() {
-        const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "30 minutes" })
+        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all" })
         yield* soft(Effect.succeed(1))
-        expect(yield* Effect.exit(Cached.invalidateFurther(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
+        expect(yield* Effect.exit(CachePolicy.invalidating(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
         expect(yield* Cached.has("k")).toBe(false)
       }).pipe(provided))
 
@@ -223,23 +225,23 @@ describe.each(caches)("over $name", (cache) => {
           Cached.getOption("k"),
           Cached.has("k"),
           Cached.getEntry("k"),
-          Cached.expiresIn("k"),
+          Looking.expiresIn("k"),
           Cached.getMany(["k"])
         ] as never
         const nothing = [Option.none(), false, Option.none(), Option.none(), [Option.none()]]
         for (const [i, look] of looks.entries()) {
           yield* Cached.set("k", 1)
-          expect(yield* Cached.invalidateFurther(look)).toEqual(nothing[i])
+          expect(yield* CachePolicy.invalidating(look)).toEqual(nothing[i])
           expect(yield* Cached.has("k")).toBe(false)
         }
       }).pipe(provided))
 
     it.effect("writes pass", () =>
       Effect.gen(function*() {
-        yield* Cached.invalidateFurther(Cached.set("k", 1, { ttl: "1 hour" }))
+        yield* CachePolicy.invalidating(Cached.set("k", 1, { ttl: "1 hour" }))
         expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-        yield* Cached.invalidateFurther(Cached.set("k", 2, { keepTtl: true }))
-        expect(Option.isSome(yield* Cached.expiresIn("k"))).toBe(true)
+        yield* CachePolicy.invalidating(Cached.set("k", 2, { keepTtl: true }))
+        expect(Option.isSome(yield* Looking.expiresIn("k"))).toBe(true)
         expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
       }).pipe(provided))
 
@@ -248,10 +250,10 @@ describe.each(caches)("over $name", (cache) => {
         const inner = counting()
         const outer = get(Effect.map(get(inner.load, "inner"), (n) => n * 10), "outer")
         expect(yield* outer).toBe(10)
-        expect(yield* Cached.invalidateFurther(outer)).toBe(10)
-        expect(yield* Cached.invalidateFurther(get(inner.load, "inner"))).toBe(2)
+        expect(yield* CachePolicy.invalidating(outer)).toBe(10)
+        expect(yield* CachePolicy.invalidating(get(inner.load, "inner"))).toBe(2)
         expect(yield* outer).toBe(10)
-        expect(yield* Cached.invalidateFurther(Cached.invalidateFurther(outer))).toBe(20)
+        expect(yield* CachePolicy.invalidating(CachePolicy.invalidating(outer))).toBe(20)
       }).pipe(provided))
 
     it.effect("does not join what runs, nor let others join it", () =>
@@ -259,7 +261,7 @@ describe.each(caches)("over $name", (cache) => {
         const { load } = counting(1000)
         const before = yield* start(get(load))
         yield* TestClock.adjust("500 millis")
-        const fresh = yield* start(Cached.invalidateFurther(get(load)))
+        const fresh = yield* start(CachePolicy.invalidating(get(load)))
         yield* settle
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
@@ -273,11 +275,11 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         yield* Cached.set("k", 0)
-        expect(yield* CachePolicy.bypass(Cached.invalidateFurther(get(load)))).toBe(1)
-        expect(yield* Cached.invalidateFurther(CachePolicy.bypass(get(load)))).toBe(2)
-        expect(yield* Cached.invalidateFurther(CachePolicy.bypass(Cached.getOption("k")))).toEqual(Option.none())
+        expect(yield* CachePolicy.bypass(CachePolicy.invalidating(get(load)))).toBe(1)
+        expect(yield* CachePolicy.invalidating(CachePolicy.bypass(get(load)))).toBe(2)
+        expect(yield* CachePolicy.invalidating(CachePolicy.bypass(Cached.getOption("k")))).toEqual(Option.none())
         expect(yield* Cached.getOption("k")).toEqual(Option.some(0))
-        expect(yield* Cached.invalidateFurther(CachePolicy.readOnly(get(load)))).toBe(3)
+        expect(yield* CachePolicy.invalidating(CachePolicy.disable("set")(get(load)))).toBe(3)
         expect(yield* Cached.has("k")).toBe(false)
       }).pipe(provided))
 
@@ -285,25 +287,22 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         yield* Cached.set("k", 0)
         const disable = CachePolicy.disable("invalidate")
-        expect(yield* disable(Cached.invalidateFurther(get(Effect.succeed(1))))).toBe(0)
-        expect(yield* Cached.invalidateFurther(disable(get(Effect.succeed(1))))).toBe(0)
-        expect(yield* Cached.invalidateFurther(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
+        expect(yield* disable(CachePolicy.invalidating(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* CachePolicy.invalidating(disable(get(Effect.succeed(1))))).toBe(0)
+        expect(yield* CachePolicy.invalidating(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
       }).pipe(provided))
 
     it.effect("many: each of them is loaded again, those asked twice once", () =>
       Effect.gen(function*() {
         const asked: Array<number> = []
-        const many = Cached.many(Forecast, {
-          lookup: (keys) =>
-            Effect.sync(() => {
-              asked.push(keys.length)
-              return keys.map(() => Exit.succeed(asked.length))
-            }),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const many = Cached.many(Forecast, (keys) =>
+          Effect.sync(() => {
+            asked.push(keys.length)
+            return keys.map(() => Exit.succeed(asked.length))
+          }), { ttl: "1 hour" })
         const payloads = [{ city: "Berlin", days: 3 }, { city: "Paris", days: 3 }, { city: "Berlin", days: 3 }]
         yield* many(payloads)
-        const exits = yield* Cached.invalidateFurther(many(payloads))
+        const exits = yield* CachePolicy.invalidating(many(payloads))
         expect(exits).toEqual([Exit.succeed(2), Exit.succeed(2), Exit.succeed(2)])
         expect(yield* many(payloads)).toEqual(exits)
         expect(asked).toEqual([2, 2])
@@ -329,7 +328,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.invalidate("anew")
       yield* Cached.set("anew", 1)
       yield* TestClock.adjust("1 minute")
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Effect.filter(["long", "anew"], (id) => Cached.has(id))).toEqual(["anew"])
     }).pipe(provided))
 
@@ -343,7 +342,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("1 hour")
       expect(yield* Cached.remove("k")).toBe(false)
       yield* Cached.set("k", 1, { tags: ["t"] })
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.remove("k")).toBe(false)
     }).pipe(provided))
 
@@ -368,25 +367,27 @@ describe("invalid arguments are a CacheConfigError that says what to do", () => 
 
   it.effect("an index that is not declared: those that are", () =>
     Effect.gen(function*() {
-      const message = yield* messageOf(() => Cached.invalidateWhere(Forecast, { days: 3 } as never))
+      const message = yield* messageOf(() => Cached.invalidate({ where: [Forecast, { days: 3 } as never] }))
       expect(message).toContain("Forecast")
       expect(message).toContain("\"city\"")
       expect(message).toContain("[\"city\",\"days\"]")
-      expect(yield* messageOf(() => Cached.invalidateWhere(Plain, { city: "Berlin" } as never))).toContain("none")
+      expect(yield* messageOf(() => Cached.invalidate({ where: [Plain, { city: "Berlin" } as never] }))).toContain(
+        "none"
+      )
     }).pipe(provided))
 
   it.effect.each(
     [
-      ["no fields", () => Cached.invalidateWhere(Forecast, {} as never)],
-      ["fields that are none", () => Cached.invalidateWhere(Forecast, null as never)],
-      ["a value of another type", () => Cached.invalidateWhere(Forecast, { city: 5 } as never)],
-      ["a class that is none", () => Cached.invalidateAll("Forecast" as never)],
-      ["a class that is undefined", () => Cached.invalidateAll(undefined as never)],
-      ["a key instead of its class", () => Cached.invalidateAll(berlin as never)],
+      ["no fields", () => Cached.invalidate({ where: [Forecast, {} as never] })],
+      ["fields that are none", () => Cached.invalidate({ where: [Forecast, null as never] })],
+      ["a value of another type", () => Cached.invalidate({ where: [Forecast, { city: 5 } as never] })],
+      ["a class that is none", () => Cached.invalidate({ all: "Forecast" as never })],
+      ["a class that is undefined", () => Cached.invalidate({ all: undefined as never })],
+      ["a key instead of its class", () => Cached.invalidate({ all: berlin as never })],
       ["a target that is null", () => Effect.void.pipe(Cached.invalidateAfter([null as never]))],
-      ["a pattern that is none", () => Cached.invalidateMatching("[a")],
-      ["an empty pattern", () => Cached.invalidateMatching("")],
-      ["a pattern that is no text", () => Cached.invalidateMatching(5 as never)]
+      ["a pattern that is none", () => Cached.invalidate({ matching: "[a" })],
+      ["an empty pattern", () => Cached.invalidate({ matching: "" })],
+      ["a pattern that is no text", () => Cached.invalidate({ matching: 5 as never })]
     ] as const
   )("%s", ([, run]) => messageOf(run).pipe(provided))
 })
@@ -397,7 +398,7 @@ describe("invalidateMatching and the store", () => {
     return { ...fake, layer: Layer.succeed(Store.Store, { ...fake.store, scan }) }
   }
 
-  it.effect("a store that cannot be gone through fails typed; memory and what runs are invalidated before that", () =>
+  it.effect("a store that cannot be gone through is warned of, and fails typed under strict; memory is first", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
       const { get, remove, set } = fake.store
@@ -412,11 +413,11 @@ describe("invalidateMatching and the store", () => {
       )
       yield* Effect.gen(function*() {
         yield* Cached.set("user:1", 1)
-        const error = yield* Effect.flip(Stream.runDrain(Cached.invalidateMatching("user:*")))
+        const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate({ matching: "user:*" })))
         expect(error).toMatchObject({ _tag: "StoreError", operation: "scan", reason: "Unsupported" })
         expect(yield* Cached.has("user:1")).toBe(false)
         yield* Cached.set("user:1", 1)
-        yield* Stream.runDrain(Cached.invalidateMatching("user:1"))
+        yield* Cached.invalidate({ matching: "user:1" })
         expect(yield* Cached.has("user:1")).toBe(false)
       }).pipe(Effect.provide(over({ layer })))
     }))
@@ -435,7 +436,7 @@ describe("invalidateMatching and the store", () => {
     ] as const
   )("P4 · a scan that %s fails typed within the budget", ([, scan, reason]) =>
     Effect.gen(function*() {
-      const fiber = yield* start(Effect.flip(Stream.runDrain(Cached.invalidateMatching("user:*"))))
+      const fiber = yield* start(Effect.flip(CachePolicy.strict(Cached.invalidate({ matching: "user:*" }))))
       yield* settle
       yield* TestClock.adjust("500 millis")
       expect(fiber.pollUnsafe()).toMatchObject({ value: { _tag: "StoreError", operation: "scan", reason } })
@@ -455,10 +456,10 @@ describe("invalidateMatching and the store", () => {
           )
       })
       yield* Effect.gen(function*() {
-        const invalidating = yield* start(Stream.runDrain(Cached.invalidateMatching("user:*")))
+        const invalidating = yield* start(Cached.invalidate({ matching: "user:*" }))
         yield* Deferred.await(began)
         yield* Cached.set("user:1", 1)
-        const loading = yield* start(Cached.ttl(Effect.never, { key: "user:2", ttl: "1 hour" }))
+        const loading = yield* start(Cached.ttl(Effect.never, "user:2", { ttl: "1 hour" }))
         yield* Deferred.succeed(goOn, undefined)
         yield* Fiber.join(invalidating)
         expect(yield* Cached.has("user:1")).toBe(false)
@@ -475,9 +476,9 @@ describe("invalidateMatching and the store", () => {
           operation === "remove"
             ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
             : {}
-        yield* Stream.runDrain(Cached.invalidateMatching("user:*"))
+        yield* Cached.invalidate({ matching: "user:*" })
         expect(yield* Cached.has("user:1")).toBe(false)
-        expect(yield* Stream.runCollect(Cached.scan())).toEqual([])
+        expect(yield* Stream.runCollect(Looking.ids())).toEqual([])
         fake.behave = () => ({})
         yield* TestClock.adjust("2 seconds")
         expect(fake.entries.size).toBe(0)
@@ -488,9 +489,9 @@ describe("invalidateMatching and the store", () => {
 describe("across engines on one folder", () => {
   it.effect.each(
     [
-      ["invalidateAll", Cached.invalidateAll(Forecast)],
-      ["invalidateWhere", Cached.invalidateWhere(Forecast, { city: "Berlin" })],
-      ["invalidateMatching", Stream.runDrain(Cached.invalidateMatching("~Forecast@*"))]
+      ["invalidateAll", Cached.invalidate({ all: Forecast })],
+      ["invalidateWhere", Cached.invalidate({ where: [Forecast, { city: "Berlin" }] })],
+      ["invalidateMatching", Cached.invalidate({ matching: "~Forecast@*" })]
     ] as const
   )("%s reaches the other's memory, and what it loads", ([, run]) =>
     Effect.gen(function*() {
@@ -511,10 +512,10 @@ describe("across engines on one folder", () => {
       const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
       const [one, other] = [yield* engine, yield* engine]
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: berlin, ttl: "1 hour", tags: [] }))
+      const get = load.pipe(Cached.ttl(berlin, { ttl: "1 hour", tags: [] }))
       const loading = yield* start(get.pipe(Effect.provide(other)))
       yield* TestClock.adjust("500 millis")
-      yield* Cached.invalidateAll(Forecast).pipe(Effect.provide(one))
+      yield* Cached.invalidate({ all: Forecast }).pipe(Effect.provide(one))
       yield* TestClock.adjust("500 millis")
       expect(yield* Fiber.join(loading)).toBe(1)
       expect(yield* Cached.has(berlin).pipe(Effect.provide(one))).toBe(false)
@@ -531,7 +532,7 @@ it.effect("a look-up of several keys whose decoding takes long is of one moment"
     yield* Cached.setMany([["a", 1], ["b", 2]], { ttl: "1 hour", tags: ["t"] })
     const looking = yield* start(Cached.getMany(["a", "b", "a"]))
     yield* TestClock.adjust("500 millis")
-    yield* Cached.invalidateTag("t")
+    yield* Cached.invalidate({ tag: "t" })
     yield* TestClock.adjust("1 minute")
     expect(yield* Fiber.join(looking)).toEqual([Option.none(), Option.none(), Option.none()])
   }).pipe(Effect.provide(cache))

@@ -1,7 +1,8 @@
 /** Changes by another process while the store's answer is on its way. In virtual time, with changes pushed by hand. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
@@ -31,7 +32,7 @@ describe("P2 · an answer that is older than what another process has changed me
       const base = MemoryStore.make()
       const { store, tell } = slowlyAnswering(base)
       let loads = 0
-      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const others = yield* over(base)
       yield* Effect.provide(get, others)
       const here = yield* over(store)
@@ -54,7 +55,7 @@ describe("P2 · changes by others in a pause", () => {
       const base = MemoryStore.make()
       const { store, tell } = slowlyAnswering(base)
       let loads = 0
-      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const here = yield* over(store)
       for (let round = 1; round <= 3; round++) {
         const reading = yield* Effect.forkChild(Effect.provide(get, here), { startImmediately: true })

@@ -1,10 +1,12 @@
 /** How long a result lives: `minLoad`, `when`, ttls by result, and the shorter life in memory. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -12,7 +14,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
   error: Schema.String
 }) {}
 
-const left = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+const left = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 const slow = (millis: number) => <A, E, R>(load: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
@@ -29,7 +31,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
       let millis = 3000
       let n = 0
       const load = Effect.suspend(() => Effect.as(Effect.sleep(millis), ++n))
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", minLoad: "3 seconds" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", minLoad: "3 seconds" }))
       expect(yield* slow(3000)(get)).toBe(1)
       expect(yield* Cached.has("k")).toBe(false)
       millis = 3001
@@ -41,8 +43,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
   it.effect("CA-34 · beside `when`, not instead of it", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({
-        key: "k",
+      const get = load.pipe(Cached.ttl("k", {
         ttl: "1 hour",
         minLoad: 500,
         when: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) && exit.value >= 2
@@ -50,7 +51,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
       expect(yield* slow(1000)(get)).toBe(1)
       expect(yield* slow(1000)(get)).toBe(2)
       expect(yield* get).toBe(2)
-      const quick = Effect.succeed(5).pipe(Cached.ttl({ key: "q", ttl: "1 hour", minLoad: 500, when: () => true }))
+      const quick = Effect.succeed(5).pipe(Cached.ttl("q", { ttl: "1 hour", minLoad: 500, when: () => true }))
       yield* quick
       expect(yield* Cached.has("q")).toBe(false)
     }).pipe(provided))
@@ -60,7 +61,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
       let millis = 1000
       let n = 0
       const load = Effect.suspend(() => Effect.as(Effect.sleep(millis), ++n))
-      const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", minLoad: 500 }))
+      const get = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", minLoad: 500 }))
       yield* slow(1000)(get)
       yield* TestClock.adjust("1 minute")
       millis = 10
@@ -71,15 +72,11 @@ describe.each(caches)("minLoad, over $name", (cache) => {
 
   it.effect("holds for failures and for many", () =>
     Effect.gen(function*() {
-      const reports = Cached.many(Report, {
-        lookup: (keys) =>
-          Effect.as(
-            Effect.sleep(keys[0]!.city === "slow" ? 1000 : 100),
-            keys.map(({ city }) => Exit.fail(city))
-          ),
-        strategy: Strategy.ttl({ ttl: "1 hour", when: () => true }),
-        minLoad: 500
-      })
+      const reports = Cached.many(Report, (keys) =>
+        Effect.as(
+          Effect.sleep(keys[0]!.city === "slow" ? 1000 : 100),
+          keys.map(({ city }) => Exit.fail(city))
+        ), { ttl: "1 hour", when: () => true, minLoad: 500 })
       for (const city of ["slow", "quick"]) {
         const reading = yield* start(reports([{ city }]))
         yield* TestClock.adjust(1000)
@@ -100,7 +97,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
         return Effect.sync(() => ++loads === 1 ? value : "again")
       }
       for (const [i, value] of [null, undefined, false, 0, ""].entries()) {
-        const get = load(value).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+        const get = load(value).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
         yield* get
         expect(yield* get).toBe(value)
         expect(yield* Cached.has(`k${i}`)).toBe(true)
@@ -110,7 +107,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
   it.effect("CA-30 · failures are not, by default", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
-      const get = load.pipe(Effect.flatMap(Effect.fail), Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Effect.flatMap(Effect.fail), Cached.ttl("k", { ttl: "1 hour" }))
       expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toEqual([1, 2])
       expect(counts.started).toBe(2)
     }).pipe(provided))
@@ -119,8 +116,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       const { load } = counting()
       let asked = 0
-      const get = load.pipe(Cached.ttl({
-        key: "k",
+      const get = load.pipe(Cached.ttl("k", {
         ttl: () => {
           asked++
           throw new TypeError("inside")
@@ -135,7 +131,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       const { counts, load } = counting()
       for (const ttl of ["1m10", "", " ", "10"] as const) {
-        const exit = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl: ttl as never })))
+        const exit = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: ttl as never })))
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       }
       expect(counts.started).toBe(0)
@@ -145,8 +141,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({
-        key: "k",
+      const get = load.pipe(Cached.ttl("k", {
         ttl: "1 hour",
         when: (exit: Exit.Exit<number>, key) => {
           seen.push(exit, key)
@@ -161,8 +156,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       let n = 0
       const outcomes = [Effect.fail("retry"), Effect.fail("gone"), Effect.succeed(1)]
-      const get = Effect.suspend(() => outcomes[n++]!).pipe(Cached.ttl({
-        key: new Report({ city: "Rome" }),
+      const get = Effect.suspend(() => outcomes[n++]!).pipe(Cached.ttl(new Report({ city: "Rome" }), {
         ttl: "1 minute",
         when: Exit.match({
           onSuccess: () => true,
@@ -180,7 +174,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
       let n = 0
       const get = (city: string, outcome: Effect.Effect<number, string>) =>
         Effect.suspend(() => (n++, outcome)).pipe(
-          Cached.ttl({ key: new Report({ city }), ttl: "1 minute", when: Exit.isFailure })
+          Cached.ttl(new Report({ city }), { ttl: "1 minute", when: Exit.isFailure })
         )
       const good = get("good", Effect.succeed(1))
       const bad = get("bad", Effect.fail("down"))
@@ -203,7 +197,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
       ]
       for (const cause of causes) {
         const get = Effect.suspend(() => (n++, Effect.failCause(cause as Cause.Cause<string>))).pipe(
-          Cached.ttl({ key: new Report({ city: "Rome" }), ttl: "1 hour", when })
+          Cached.ttl(new Report({ city: "Rome" }), { ttl: "1 hour", when })
         )
         yield* Effect.exit(get)
         expect(yield* Cached.has(new Report({ city: "Rome" }))).toBe(false)
@@ -216,7 +210,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
-        Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute", retryAfter: "1 minute" })
+        Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", retryAfter: "1 minute" })
       )
       yield* get
       yield* TestClock.adjust("1 minute")
@@ -233,7 +227,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n % 2 === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
-        Cached.failover({ key: "k", ttl: "1 hour" })
+        Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })
       )
       expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 1, 3, 3])
       expect(n).toBe(4)
@@ -268,7 +262,7 @@ describe("memoryTtl", () => {
 
   describe.each(stores)("over $name", ({ make }) => {
     const ttl = (load: Effect.Effect<number>, memoryTtl: Duration.Input) =>
-      load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", memoryTtl }))
+      load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl }))
 
     it.effect("from then on the store is asked again, and not before", () =>
       Effect.gen(function*() {
@@ -343,7 +337,13 @@ describe("memoryTtl", () => {
         const { a } = yield* two(make)
         let up = true
         const get = Effect.suspend(() => up ? Effect.succeed("good") : Effect.delay(Effect.fail("down"), 5000)).pipe(
-          Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", memoryTtl: "1 second", retryAfter: 0 })
+          Cached.softTtl("k", {
+            ttl: "1 hour",
+            softTtl: "1 minute",
+            memoryTtl: "1 second",
+            retryAfter: 0,
+            fallbackOn: "all"
+          })
         )
         yield* a(get)
         yield* TestClock.adjust("1 minute")
@@ -365,12 +365,12 @@ describe("memoryTtl", () => {
         const { a } = yield* two(make)
         let up = true
         const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-          Cached.softTtl({
-            key: new Report({ city: "Rome" }),
+          Cached.softTtl(new Report({ city: "Rome" }), {
             ttl: "1 hour",
             softTtl: "1 minute",
             memoryTtl: "1 second",
-            when: () => true
+            when: () => true,
+            fallbackOn: "all"
           })
         )
         yield* a(get)
@@ -388,9 +388,9 @@ describe("memoryTtl", () => {
       Effect.gen(function*() {
         const { a } = yield* two(make)
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", memoryTtl: "1 minute", tags: ["t"] }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl: "1 minute", tags: ["t"] }))
         yield* a(get)
-        yield* a(Cached.invalidateTag("t"))
+        yield* a(Cached.invalidate({ tag: "t" }))
         expect(yield* a(get)).toBe(2)
         yield* a(Cached.invalidate("k"))
         expect(yield* a(get)).toBe(3)
@@ -400,7 +400,7 @@ describe("memoryTtl", () => {
       Effect.gen(function*() {
         const { a } = yield* two(make)
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 second", memoryTtl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 second", memoryTtl: "1 hour" }))
         yield* a(get)
         yield* TestClock.adjust("1 second")
         expect(yield* a(get)).toBe(2)
@@ -409,7 +409,7 @@ describe("memoryTtl", () => {
     it.effect("reads of a sliding entry move its end, not the time at which the store is asked", () =>
       Effect.gen(function*() {
         const { a, b } = yield* two(make)
-        const get = counting().load.pipe(Cached.sliding({ key: "k", idle: "1 minute", memoryTtl: "10 seconds" }))
+        const get = counting().load.pipe(Cached.sliding("k", { idle: "1 minute", memoryTtl: "10 seconds" }))
         yield* a(get)
         yield* b(Cached.set("k", 7))
         for (const value of [1, 1, 7]) {
@@ -422,7 +422,7 @@ describe("memoryTtl", () => {
       Effect.gen(function*() {
         const { a } = yield* two(make)
         const { counts, load } = counting(500)
-        const get = load.pipe(Cached.probabilistic({ key: "k", ttl: "1 hour", memoryTtl: "10 seconds" }))
+        const get = load.pipe(Cached.probabilistic("k", { ttl: "1 hour", memoryTtl: "10 seconds" }))
         yield* slow(500)(a(get))
         for (let i = 0; i < 100; i++) {
           yield* TestClock.adjust("9900 millis")
@@ -434,11 +434,11 @@ describe("memoryTtl", () => {
     it.effect("of many: what has outstayed is asked for, the rest is not", () =>
       Effect.gen(function*() {
         const { a, b } = yield* two(make)
-        const reports = Cached.many(Report, {
-          lookup: (keys) => Effect.succeed(keys.map(({ city }) => Exit.succeed(city.length))),
-          strategy: Strategy.ttl({ ttl: "1 hour" }),
-          memoryTtl: "10 seconds"
-        })
+        const reports = Cached.many(
+          Report,
+          (keys) => Effect.succeed(keys.map(({ city }) => Exit.succeed(city.length))),
+          { ttl: "1 hour", memoryTtl: "10 seconds" }
+        )
         yield* a(reports([{ city: "Rome" }]))
         yield* TestClock.adjust("6 seconds")
         yield* a(reports([{ city: "Paris" }]))
@@ -464,7 +464,7 @@ describe("memoryTtl", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", memoryTtl: "1 second" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl: "1 second" }))
       yield* Effect.gen(function*() {
         yield* get
         fake.behave = () => ({
@@ -479,7 +479,7 @@ describe("memoryTtl", () => {
   it.effect.each([0, "1 second"] as const)("%s without a store says nothing", (memoryTtl) =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", memoryTtl }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl }))
       yield* get
       yield* Cached.getOption("k")
       yield* TestClock.adjust("59 minutes")
@@ -493,7 +493,7 @@ describe("invalid options of lifetimes", () => {
     (options) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const exit = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl: 1000, ...options as {} })))
+        const exit = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: 1000, ...options as {} })))
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
         expect(counts.started).toBe(0)
       }).pipe(Effect.provide(CacheLayer.memory()))

@@ -8,7 +8,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a value that a transaction has not committed is not cached", () =>
     Effect.gen(function*() {
       const ref = yield* TxRef.make(1)
-      const get = TxRef.get(ref).pipe(Effect.tx, Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = TxRef.get(ref).pipe(Effect.tx, Cached.ttl("k", { ttl: "1 hour" }))
       const rolledBack = Effect.tx(
         Effect.andThen(TxRef.set(ref, 2), Effect.andThen(get, Effect.fail("rolled back" as const)))
       )
@@ -20,7 +20,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const loads = yield* TxRef.make(0)
       const get = Effect.tx(TxRef.modify(loads, (n): [number, number] => [n + 1, n + 1])).pipe(
-        Cached.ttl({ key: "k", ttl: "1 hour" })
+        Cached.ttl("k", { ttl: "1 hour" })
       )
       yield* Effect.flip(Effect.tx(Effect.andThen(get, Effect.fail("rolled back"))))
       expect(yield* get).toBe(1)
@@ -32,7 +32,7 @@ describe.each(caches)("over $name", (cache) => {
       const ready = yield* TxRef.make(false)
       const get = Effect.tx(
         Effect.flatMap(TxRef.get(ready), (isReady) => isReady ? Effect.succeed("ready") : Effect.txRetry)
-      ).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      ).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const inside = yield* start(Effect.tx(get))
       const outside = yield* start(get)
       yield* settle

@@ -1,7 +1,8 @@
 /** A load that runs on after its last caller has left: no other begins beside it, and none waits forever. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -41,7 +42,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("callers that time out one after another make one load at once", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(4500)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 second" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 second" }))
       for (let i = 0; i < 8; i++) {
         const reader = yield* start(get)
         yield* TestClock.adjust("1 second")
@@ -57,7 +58,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("then one load begins for all waiting callers", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* leave(get)
       const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
       yield* TestClock.adjust("2999 millis")
@@ -73,7 +74,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a caller that waits for it is interrupted at once, and the id is not kept for it", () =>
     Effect.gen(function*() {
       const { counts, load } = stubborn(3000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* leave(get)
       const second = yield* start(get)
       yield* settle
@@ -91,8 +92,8 @@ describe.each(caches)("over $name", (cache) => {
     within(
       cache.layer(),
       Effect.gen(function*() {
-        yield* leave(Effect.uninterruptible(Effect.never).pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-        const second = yield* start(Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        yield* leave(Effect.uninterruptible(Effect.never).pipe(Cached.ttl("k", { ttl: "1 hour" })))
+        const second = yield* start(Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* TestClock.adjust("9999 millis")
         yield* settle
         expect(ended(second)).toBe("still waiting")
@@ -107,10 +108,10 @@ describe.each(caches)("over $name", (cache) => {
       cache.layer(),
       Effect.gen(function*() {
         const { load } = stubborn(3000)
-        yield* leave(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-        const quick = (key: string) => Effect.succeed("quick").pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        yield* leave(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+        const quick = (key: string) => Effect.succeed("quick").pipe(Cached.ttl(key, { ttl: "1 hour" }))
         const others = yield* Effect.forEach(
-          [CachePolicy.readOnly(quick("k")), CachePolicy.bypass(quick("k")), quick("other")],
+          [CachePolicy.disable("set")(quick("k")), CachePolicy.bypass(quick("k")), quick("other")],
           (read) => start(read)
         )
         yield* settle
@@ -119,7 +120,7 @@ describe.each(caches)("over $name", (cache) => {
         const waiting = yield* start(quick("k"))
         yield* settle
         expect(ended(waiting)).toBe("still waiting")
-        const alone = yield* start(CachePolicy.readOnly(quick("k")))
+        const alone = yield* start(CachePolicy.disable("set")(quick("k")))
         yield* settle
         expect(ended(alone)).toMatchObject({ value: "quick" })
         yield* TestClock.adjust("3 seconds")
@@ -131,18 +132,15 @@ describe.each(caches)("over $name", (cache) => {
       cache.layer(),
       Effect.gen(function*() {
         const calls: Array<ReadonlyArray<number>> = []
-        const squares = Cached.many(Square, {
-          strategy: Strategy.ttl({ ttl: "1 hour" }),
-          lookup: (keys) =>
-            Effect.suspend(() => {
-              const ns = keys.map(({ n }) => n)
-              calls.push(ns)
-              const answers = ns.map((n) => Exit.succeed(n * n))
-              return calls.length === 1
-                ? Effect.uninterruptible(Effect.as(Effect.sleep("3 seconds"), answers))
-                : Effect.succeed(answers)
-            })
-        })
+        const squares = Cached.many(Square, (keys) =>
+          Effect.suspend(() => {
+            const ns = keys.map(({ n }) => n)
+            calls.push(ns)
+            const answers = ns.map((n) => Exit.succeed(n * n))
+            return calls.length === 1
+              ? Effect.uninterruptible(Effect.as(Effect.sleep("3 seconds"), answers))
+              : Effect.succeed(answers)
+          }), { ttl: "1 hour" })
         yield* leave(squares([{ n: 1 }]))
         const both = yield* start(squares([{ n: 1 }, { n: 2 }]))
         yield* settle
@@ -165,7 +163,7 @@ it.effect("the lease of a load that runs on is kept", () =>
     }
     const layer = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, shared))
     const { counts, load } = stubborn(4000)
-    const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const inOne = yield* Layer.build(Layer.fresh(layer))
     const inOther = yield* Layer.build(Layer.fresh(layer))
     yield* leave(Effect.provide(get, inOne))
@@ -187,7 +185,7 @@ it.effect("with `wait`, a process loads beside it after that time, an earlier lo
     const inOne = yield* Layer.build(Layer.fresh(layer))
     const inOther = yield* Layer.build(Layer.fresh(layer))
     const { counts, load } = stubborn(10_000)
-    const read = <A>(load: Effect.Effect<A>) => Cached.ttl(load, { key: "k", ttl: "1 hour" })
+    const read = <A>(load: Effect.Effect<A>) => Cached.ttl(load, "k", { ttl: "1 hour" })
     const first = yield* start(Effect.provide(read(Effect.never), inOne))
     const waiting = yield* start(Effect.provide(read(Effect.succeed(0)), inOther))
     yield* TestClock.adjust("3010 millis")
@@ -221,7 +219,7 @@ it.effect("a call of many that outlives its callers keeps all of its ids", () =>
           "4500 millis"
         )
       }))
-    const squares = Cached.many(Square, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), timeout: "1 second" })
+    const squares = Cached.many(Square, lookup, { ttl: "1 hour", timeout: "1 second" })
     for (let i = 0; i < 4; i++) {
       const reader = yield* start(Effect.exit(squares([new Square({ n: 2 }), new Square({ n: 3 })])))
       yield* TestClock.adjust("1 second")
@@ -237,15 +235,15 @@ it.effect("a call of many that outlives its callers keeps all of its ids", () =>
 it.effect("a load that was queued behind it and dropped leaves no timer", () =>
   Effect.gen(function*() {
     const { load } = stubborn(3000)
-    const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" }))
+    const get = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" }))
     const engine = yield* Effect.map(Within, (within) => within!.flight!.engine).pipe(
-      Cached.ttl({ key: "the engine", ttl: 1 })
+      Cached.ttl("the engine", { ttl: 1 })
     )
     const first = yield* start(get)
     yield* TestClock.adjust("3 seconds")
     yield* Fiber.join(first)
     yield* TestClock.adjust("2 minutes")
-    yield* leave(load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })))
+    yield* leave(load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" })))
     const behind = yield* start(get)
     yield* settle
     const flight = engine.flights.get("k")!

@@ -1,7 +1,8 @@
 /** Reading and removing the entries of all keys that match a pattern. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -33,7 +34,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("gone", 1, { ttl: "1 minute" })
       yield* Cached.set("kept", 2)
       yield* Cached.set(new User({ id: 1 }), "Ada")
-      yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("no"), "failed", { ttl: "1 hour", when: () => true }))
       yield* TestClock.adjust("1 minute")
       expect(yield* matching("*")).toEqual([["kept", 2]])
     }).pipe(provided))
@@ -47,16 +48,16 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("CA-10 · removeMatching removes what matches, and answers how many keys had an entry", () =>
     Effect.gen(function*() {
       yield* Cached.setMany([["user:1", "Ada"], ["user:2", "Grace"], ["page:1", "Home"]])
-      expect(yield* Cached.removeMatching("user:*")).toBe(2)
-      expect(yield* Cached.removeMatching("user:*")).toBe(0)
-      expect(yield* Cached.removeMatching("page:1")).toBe(1)
+      expect(yield* Cached.remove({ matching: "user:*" })).toBe(2)
+      expect(yield* Cached.remove({ matching: "user:*" })).toBe(0)
+      expect(yield* Cached.remove({ matching: "page:1" })).toBe(1)
       expect(yield* matching("*")).toEqual([])
     }).pipe(provided))
 
   it.effect("removeMatching under a policy that does not remove removes nothing", () =>
     Effect.gen(function*() {
       yield* Cached.set("user:1", "Ada")
-      expect(yield* Cached.removeMatching("*").pipe(CachePolicy.disable("remove"))).toBe(0)
+      expect(yield* Cached.remove({ matching: "*" }).pipe(CachePolicy.disable("remove"))).toBe(0)
       expect(yield* Cached.has("user:1")).toBe(true)
     }).pipe(provided))
 })
@@ -76,19 +77,19 @@ it.effect("a pattern that is none throws at once; a store that cannot be scanned
   Effect.gen(function*() {
     for (const pattern of ["", "[", 1 as never]) {
       expect(() => Cached.getMatching(pattern)).toThrow(expect.objectContaining({ _tag: "CacheConfigError" }))
-      expect(() => Cached.removeMatching(pattern)).toThrow(expect.objectContaining({ _tag: "CacheConfigError" }))
+      expect(() => Cached.remove({ matching: pattern })).toThrow(expect.objectContaining({ _tag: "CacheConfigError" }))
     }
     const fake = fakeStore()
     const { scan: _, ...store } = fake.store
     const layer = over({ layer: Layer.succeed(Store.Store, Store.complete({ ...store, size: undefined })) })
     expect((yield* Effect.flip(Effect.provide(matching("*"), layer))).reason).toBe("Unsupported")
-    expect((yield* Effect.flip(Effect.provide(Cached.removeMatching("*"), layer))).reason).toBe("Unsupported")
+    expect((yield* Effect.flip(Effect.provide(Cached.remove({ matching: "*" }), layer))).reason).toBe("Unsupported")
   }))
 
 it.effect("without a cache nothing matches", () =>
   Effect.gen(function*() {
     expect(yield* matching("*")).toEqual([])
-    expect(yield* Cached.removeMatching("*")).toBe(0)
+    expect(yield* Cached.remove({ matching: "*" })).toBe(0)
   }).pipe(Effect.provide(CacheLayer.disabled)))
 
 it.effect("P2 · invalidateMatching also concerns what a bulk call has just read and the store has lost since", () =>
@@ -96,9 +97,9 @@ it.effect("P2 · invalidateMatching also concerns what a bulk call has just read
     const fake = fakeStore()
     const user = new User({ id: 1 })
     const gate = yield* Deferred.make<void>()
-    const failover = Cached.many(User, {
-      strategy: Strategy.failover({ ttl: "1 hour" }),
-      lookup: () => Effect.as(Deferred.await(gate), [Exit.succeed("new")])
+    const failover = Cached.many(User, () => Effect.as(Deferred.await(gate), [Exit.succeed("new")]), {
+      strategy: "failover",
+      ttl: "1 hour"
     })
     yield* Effect.gen(function*() {
       yield* Cached.set(user, "old")
@@ -108,10 +109,10 @@ it.effect("P2 · invalidateMatching also concerns what a bulk call has just read
       yield* settle
       fake.behave = () => ({})
       fake.entries.clear()
-      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* Cached.invalidate({ matching: "*" })
       yield* Deferred.succeed(late, undefined)
       yield* settle
-      const reading = yield* start(Effect.exit(Cached.untilInvalidated(Effect.never, { key: user, timeout: 5 })))
+      const reading = yield* start(Effect.exit(Cached.untilInvalidated(Effect.never, user, { timeout: 5 })))
       yield* settle
       yield* TestClock.adjust(10)
       yield* Deferred.succeed(gate, undefined)

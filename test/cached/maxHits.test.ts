@@ -1,15 +1,17 @@
 /** The strategies that count reads: `maxHits` and `dynamic`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const hits = (load: Effect.Effect<number>, hits: number, refreshAfter?: number) =>
-  load.pipe(Cached.maxHits({ key: "k", hits, ttl: "1 hour", ...refreshAfter === undefined ? {} : { refreshAfter } }))
+  load.pipe(Cached.maxHits("k", { hits, ttl: "1 hour", ...refreshAfter === undefined ? {} : { refreshAfter } }))
 
 const times = <A, E, R>(n: number, get: Effect.Effect<A, E, R>, between: Effect.Effect<unknown> = settle) =>
   Effect.forEach(Array.from({ length: n }), () => Effect.tap(get, between))
@@ -57,7 +59,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
   it.effect("CA-37 · an entry that expires before it is used up is loaded", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.maxHits({ key: "k", hits: 100, ttl: "1 minute" }))
+      const get = load.pipe(Cached.maxHits("k", { hits: 100, ttl: "1 minute" }))
       yield* times(3, get)
       yield* TestClock.adjust("1 minute")
       expect(yield* get).toBe(2)
@@ -67,7 +69,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       const { load } = counting()
       const get = load.pipe(
-        Cached.maxHits({ key: "k", hits: 1, ttl: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) ? 1000 : 0 })
+        Cached.maxHits("k", { hits: 1, ttl: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) ? 1000 : 0 })
       )
       expect(yield* times(4, get)).toEqual([1, 1, 2, 2])
       yield* get
@@ -78,8 +80,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
   it.effect("CA-37 · a result that `when` refuses leaves it used up: each later call loads", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.maxHits({
-        key: "k",
+      const get = load.pipe(Cached.maxHits("k", {
         hits: 2,
         ttl: "1 hour",
         when: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) && exit.value === 1
@@ -91,7 +92,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n === 2 ? Effect.fail("down") : Effect.succeed(n)).pipe(
-        Cached.maxHits({ key: "k", hits: 1, ttl: "1 hour" })
+        Cached.maxHits("k", { hits: 1, ttl: "1 hour" })
       )
       yield* get
       yield* get
@@ -134,7 +135,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
   it.effect("CA-38 · dynamic serves at once, and each read refreshes behind it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.dynamic }))
+      const get = load.pipe(Cached.withStrategy("k", { strategy: Strategy.dynamic }))
       expect(yield* times(8, get)).toEqual([1, 1, 2, 3, 4, 5, 6, 7])
       yield* TestClock.adjust("24 hours")
       expect(yield* get).toBe(9)
@@ -144,7 +145,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.never).pipe(
-        Cached.withStrategy({ key: "k", strategy: Strategy.dynamic })
+        Cached.withStrategy("k", { strategy: Strategy.dynamic })
       )
       expect(yield* times(4, get)).toEqual([1, 1, 1, 1])
       const fifth = yield* start(get)
@@ -157,11 +158,8 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let loads = 0
       const strategy = Strategy.maxHits({ hits: 3, ttl: "1 hour" })
-      const item = Cached.fn(Item, { lookup: () => Effect.sync(() => ++loads), strategy })
-      const items = Cached.many(Item, {
-        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))),
-        strategy
-      })
+      const item = Cached.fn(Item, () => Effect.sync(() => ++loads), { strategy })
+      const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))), { strategy })
       yield* item({ n: 1 })
       yield* items([{ n: 1 }])
       yield* item({ n: 1 })
@@ -174,7 +172,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
       const { load } = counting()
       const get = hits(load, 1)
       yield* get
-      yield* Effect.all([Cached.getOption("k"), Cached.has("k"), Cached.expiresIn("k")])
+      yield* Effect.all([Cached.getOption("k"), Cached.has("k"), Looking.expiresIn("k")])
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(provided))
 
@@ -195,7 +193,7 @@ describe("maxHits, where reads are not counted", () => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const layer = synchronous ? MemoryStore.layer : fakeStore().layer
-        const item = Cached.fn(Item, { lookup: () => load, strategy: Strategy.dynamic })
+        const item = Cached.fn(Item, () => load, { strategy: Strategy.dynamic })
         for (const get of [hits(load, 3), item({ n: 1 })]) {
           const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))
           const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -211,7 +209,7 @@ describe("maxHits, where reads are not counted", () => {
   it.effect("memoryTtl zero over a store is a CacheConfigError, and means nothing without one", () =>
     Effect.gen(function*() {
       const { counts, load } = counting()
-      const get = load.pipe(Cached.maxHits({ key: "k", hits: 1, ttl: "1 hour", memoryTtl: 0 }))
+      const get = load.pipe(Cached.maxHits("k", { hits: 1, ttl: "1 hour", memoryTtl: 0 }))
       const exit = yield* Effect.exit(Effect.provide(get, over({ layer: MemoryStore.layer })))
       expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
         "memoryTtl keeps its entries out of memory"
@@ -234,7 +232,7 @@ describe("maxHits, with a store beneath", () => {
       Effect.gen(function*() {
         const { load } = counting()
         const get = hits(load, 2)
-        const other = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+        const other = Effect.succeed(0).pipe(Cached.ttl("other", { ttl: "1 hour" }))
         expect(yield* times(3, get)).toEqual([1, 1, 1])
         yield* other
         expect(yield* times(3, get)).toEqual([1, 1, 2])
@@ -243,7 +241,7 @@ describe("maxHits, with a store beneath", () => {
     it.effect("an entry that is used up is not served again from the store, also after memoryTtl", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.maxHits({ key: "k", hits: 3, ttl: "1 hour", memoryTtl: "1 second" }))
+        const get = load.pipe(Cached.maxHits("k", { hits: 3, ttl: "1 hour", memoryTtl: "1 second" }))
         const spaced = times(10, get, TestClock.adjust("700 millis"))
         expect(yield* spaced).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3])
       }).pipe(Effect.provide(over({ layer }))))
@@ -303,7 +301,7 @@ describe("invalid options of maxHits", () => {
       expect(() => Strategy.maxHits(options)).toThrow(CacheError.CacheConfigError)
       const { counts, load } = counting()
       const exit = yield* Effect.exit(
-        load.pipe(Cached.maxHits({ key: "k", ...options } as { key: string; ttl: number; hits: number }))
+        load.pipe(Cached.maxHits("k", options as { key: string; ttl: number; hits: number }))
       )
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(counts.started).toBe(0)

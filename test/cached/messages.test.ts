@@ -9,13 +9,10 @@ import {
   CachePolicy,
   type Caching,
   Guard,
-  Lock,
-  Serializer,
-  type Store,
   Strategy,
-  Transaction,
-  Ttl
+  Transaction
 } from "effect-cached"
+import { Lock, Serializer, Store, Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RedisStore } from "effect-cached/redis"
 import { Json } from "effect-cached/serializers/Json"
@@ -46,8 +43,8 @@ const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duratio
 // The names that each of them knows, which are defined elsewhere.
 const namesOfStrategy = Array.from(Kinds.ttl.options).join(", ")
 const namesOfRead = Object.keys(readOptions).join(", ")
-const namesOfTtl = `key, ${namesOfStrategy}, ${namesOfRead}`
-const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy, lookup`
+const namesOfTtl = `${namesOfStrategy}, ${namesOfRead}`
+const namesOfFn = `${namesOfRead}, ${Object.keys(fallbackOptions).join(", ")}, strategy`
 
 /** The message of what a call throws at once. */
 const thrown = (call: () => unknown): string => {
@@ -89,8 +86,8 @@ describe("soft times that are not shorter than hard ones", () => {
   const lookup = () => any(Effect.succeed("x"))
 
   it("are refused where a function, a bulk load or a strategy is made", () => {
-    expect(() => Cached.fn(User, { lookup, strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
-    expect(() => Cached.many(User, { lookup, strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
+    expect(() => Cached.fn(User, lookup, { strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
+    expect(() => Cached.many(User, lookup, { strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
     expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
     expect(() => Strategy.softTtl({ ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
     expect(() => Strategy.refreshAhead({ ttl: 5, refreshAfter: 5 })).toThrow(
@@ -100,8 +97,7 @@ describe("soft times that are not shorter than hard ones", () => {
 
   it.effect("are taken where one of them is a function, is endless, or is the layer's", () =>
     Effect.gen(function*() {
-      const read = (given: object) =>
-        one.pipe(Cached.failover({ key: "a", ttl: 5, ...given })) as Effect.Effect<unknown>
+      const read = (given: object) => one.pipe(Cached.failover("a", { ttl: 5, ...given })) as Effect.Effect<unknown>
       yield* read({ softTimeout: () => 2000, timeout: 1 })
       yield* read({ softTimeout: 2000, timeout: () => 1 })
       yield* read({ softTimeout: "Infinity", timeout: 1 })
@@ -112,106 +108,106 @@ describe("soft times that are not shorter than hard ones", () => {
 
 describe("a combinator names itself and its key, and the stack is the user's", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["no ttl", () => Cached.ttl(any({ key: "a" })), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
+    ["no ttl", () => Cached.ttl("a", any({})), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
     [
       "no ttl, data-first",
-      () => Cached.ttl(one, any({ key: ada })),
+      () => Cached.ttl(one, ada, any({})),
       `Cached.ttl (key "${idOfAda}"): ttl is missing. ${advice}`
     ],
     [
       "a ttl that is none",
-      () => Cached.ttl(any({ key: "a", ttl: "10 minuts" })),
+      () => Cached.ttl("a", any({ ttl: "10 minuts" })),
       `Cached.ttl (key "a"): ttl is not a duration: "10 minuts". ${advice}`
     ],
     [
       "a softTtl beyond ttl",
-      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 10 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 10, fallbackOn: "all" }),
       `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
       "a softTtl of the ttl",
-      () => Cached.softTtl({ key: "a", ttl: 5, softTtl: 5 }),
+      () => Cached.softTtl("a", { ttl: 5, softTtl: 5, fallbackOn: "all" }),
       `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
     ],
     [
       "a refreshAfter of the ttl",
-      () => Cached.refreshAhead({ key: "a", ttl: 5, refreshAfter: 5 }),
+      () => Cached.refreshAhead("a", { ttl: 5, refreshAfter: 5 }),
       `Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`
     ],
     [
       "a softTimeout of the timeout",
-      () => Cached.failover({ key: "a", ttl: 5, softTimeout: 2000, timeout: "2 seconds" }),
+      () => Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds", fallbackOn: "all" }),
       `Cached.failover (key "a"): ${lateSoftTimeout}`
     ],
     [
       "no softTtl",
-      () => Cached.softTtl(any({ key: "a", ttl: 5 })),
+      () => Cached.softTtl("a", any({ ttl: 5 })),
       `Cached.softTtl (key "a"): softTtl is missing. ${advice}`
     ],
     [
       "a misspelt option",
-      () => Cached.ttl(any({ key: "a", tll: 5 })),
+      () => Cached.ttl("a", any({ tll: 5 })),
       `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? Use one of ${namesOfTtl}`
     ],
     [
       "an option of another combinator",
-      () => Cached.ttl(any({ key: "a", ttl: 5, fallbackOn: [] })),
+      () => Cached.ttl("a", any({ ttl: 5, fallbackOn: [] })),
       `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. Use one of ` +
       namesOfTtl
     ],
     [
       "an option of nothing",
-      () => Cached.ttl(any({ key: "a", ttl: 5, colour: "red" })),
+      () => Cached.ttl("a", any({ ttl: 5, colour: "red" })),
       `Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`
     ],
     [
       "no key",
-      () => Cached.ttl(any({ ttl: 5 })),
+      () => any(Cached.ttl)(undefined, { ttl: 5 }),
       "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string"
     ],
     [
       "a class as key",
-      () => Cached.ttl(any({ key: User, ttl: 5 })),
+      () => any(Cached.ttl)(User, { ttl: 5 }),
       "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
     ],
     [
       "a when that is no function",
-      () => Cached.ttl(any({ key: "a", ttl: 5, when: "yes" })),
+      () => Cached.ttl("a", any({ ttl: 5, when: "yes" })),
       `Cached.ttl (key "a"): when must be a function from outcome and key to true or false`
     ],
     [
       "a storeIf that is no function",
-      () => Cached.ttl(any({ key: "a", ttl: 5, storeIf: true })),
+      () => Cached.ttl("a", any({ ttl: 5, storeIf: true })),
       `Cached.ttl (key "a"): storeIf must be a function from value and key to true or false`
     ],
     [
       "storeFailures that are no list",
-      () => Cached.ttl(any({ key: "a", ttl: 5, storeFailures: "NotFound" })),
+      () => Cached.ttl("a", any({ ttl: 5, storeFailures: "NotFound" })),
       `Cached.ttl (key "a"): storeFailures must be a list of the tags of failures`
     ],
     [
       "a beta of zero",
-      () => Cached.probabilistic({ key: "a", ttl: 5, beta: 0 }),
+      () => Cached.probabilistic("a", { ttl: 5, beta: 0 }),
       `Cached.probabilistic (key "a"): beta must be a number above 0, not 0`
     ],
     [
       "a refreshAfter beyond hits",
-      () => Cached.maxHits({ key: "a", ttl: 5, hits: 2, refreshAfter: 3 }),
+      () => Cached.maxHits("a", { ttl: 5, hits: 2, refreshAfter: 3 }),
       `Cached.maxHits (key "a"): refreshAfter must be a number of reads from 1 to hits (2), not 3`
     ],
     [
       "no hits",
-      () => Cached.maxHits(any({ key: "a", ttl: 5, hits: 0 })),
+      () => Cached.maxHits("a", any({ ttl: 5, hits: 0 })),
       `Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`
     ],
     [
       "tags that are no list",
-      () => Cached.ttl(any({ key: "a", ttl: 5, tags: "users" })),
+      () => Cached.ttl("a", any({ ttl: 5, tags: "users" })),
       `Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`
     ],
     [
       "a timeout that is none",
-      () => Cached.ttl(any({ key: "a", ttl: 5, timeout: "soon" })),
+      () => Cached.ttl("a", any({ ttl: 5, timeout: "soon" })),
       `Cached.ttl (key "a"): timeout is not a duration: "soon". ${advice}`
     ]
   ]
@@ -224,52 +220,54 @@ describe("a combinator names itself and its key, and the stack is the user's", (
 
   it("no options", () => {
     // A combinator of its own: one that was called a thousand times no longer looks.
-    const untilInvalidated: any = combinator(Kinds.untilInvalidated)
-    const message = `Cached.untilInvalidated needs options: pass { key: "answer" }`
-    expect(thrown(() => untilInvalidated())).toBe(message)
-    expect(thrown(() => untilInvalidated(one))).toBe(message)
+    const ttl: any = combinator(Kinds.ttl)
+    const message = `Cached.ttl needs options: pass Cached.ttl("answer", { ttl: "1 hour" })`
+    expect(thrown(() => ttl())).toBe(message)
+    expect(thrown(() => ttl("a"))).toBe(message)
+    expect(thrown(() => ttl(one, "a"))).toBe(message)
+    expect(thrown(() => ttl({ key: "a", ttl: 5 }))).toBe(message)
   })
 
   it.effect("the stack leads to the call", () =>
     Effect.gen(function*() {
       const ttl: typeof Cached.ttl = combinator(Kinds.ttl)
-      const myMistake = () => one.pipe(ttl({ key: "a", ttl: "soon" as never }))
+      const myMistake = () => one.pipe(ttl("a", { ttl: "soon" as never }))
       const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
         Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
           Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).stack : undefined)
       expect(yield* stackOf(myMistake())).toContain("myMistake")
-      expect(yield* stackOf(ttl(one, { key: "a", ttl: "soon" as never }))).toContain("messages.test")
+      expect(yield* stackOf(ttl(one, "a", { ttl: "soon" as never }))).toContain("messages.test")
     }))
 
   it.effect("after the first thousand calls the first load says it", () =>
     Effect.gen(function*() {
       const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
-      for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
-      const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
+      for (let i = 0; i < 1000; i++) maxHits("a", { ttl: 5, hits: 1 })
+      const get = one.pipe(maxHits("a", { ttl: 5, hits: 0 }))
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
     }))
 
   it.effect("a ttl of zero is the mistake where an entry is stored, too", () =>
     Effect.gen(function*() {
-      const stored = one.pipe(Cached.ttl({ key: "a", ttl: 5 }))
-      const get = one.pipe(Cached.softTtl({ key: "a", ttl: 0, softTtl: 0 }))
+      const stored = one.pipe(Cached.ttl("a", { ttl: 5 }))
+      const get = one.pipe(Cached.softTtl("a", { ttl: 0, softTtl: 0 }))
       expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
     }))
 
   it.effect("withStrategy needs a strategy", () =>
     Effect.gen(function*() {
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
           `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
       )
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a", ttl: 5 })))))).toContain(
-        `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … })`
+      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
+        `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy.`
       )
     }))
 
   it.effect("an effect is expected", () =>
     Effect.gen(function*() {
-      const cache = (self: unknown) => defect(any(Cached.ttl({ key: "a", ttl: 5 }))(self))
+      const cache = (self: unknown) => defect(any(Cached.ttl("a", { ttl: 5 }))(self))
       expect(yield* cache(Promise.resolve(1)))
         .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
       expect(yield* cache(() => 1))
@@ -288,93 +286,70 @@ describe("a cached function", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
     [
       "without options",
-      () => any(Cached.fn)(User),
-      `Cached.fn(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      () => any(Cached.fn)(User, () => one),
+      `Cached.fn(User) needs options: pass Cached.fn(User, lookup, { ttl: "1 hour" })`
     ],
     [
-      "without a strategy",
-      () => Cached.fn(User, any({ lookup: () => one })),
-      `Cached.fn(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+      "without a ttl",
+      () => Cached.fn(User, () => one, any({})),
+      `Cached.fn(User): ttl is missing. ${advice}`
+    ],
+    [
+      "with a word that is no strategy",
+      () => Cached.fn(User, () => one, any({ strategy: "softTTL", ttl: 5 })),
+      `Cached.fn(User): there is no strategy "softTTL": did you mean "softTtl"? Use one of ${
+        Object.keys(Kinds.words).join(", ")
+      }, or a Strategy of your own`
     ],
     [
       "with a strategy that was not called",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: Strategy.ttl })),
+      () => Cached.fn(User, () => one, any({ strategy: Strategy.ttl })),
       "Cached.fn(User): strategy cannot be a function: pass one like " +
       `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
     ],
     [
       "with options of the strategy",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, softTtl: 5 })),
-      `Cached.fn(User): there is no option "softTtl": it belongs to the strategy, like strategy: ` +
-      `Strategy.softTtl({ softTtl, … }). Use one of ${namesOfFn}`
+      () => Cached.fn(User, () => one, any({ strategy: hour, softTtl: 5 })),
+      `Cached.fn(User): there is no option "softTtl": it belongs to the strategy. Use one of ${namesOfFn}`
     ],
     [
       "with a key",
-      () => Cached.fn(User, any({ lookup: () => one, strategy: hour, key: ada })),
-      `Cached.fn(User): there is no option "key": the payload makes the key. Use one of ${namesOfFn}`
+      () => Cached.fn(User, () => one, any({ strategy: hour, key: ada })),
+      `Cached.fn(User): there is no option "key": it stands before the options: Cached.fn(User, lookup, { ttl: "1 hour" }). Use one of ` +
+      namesOfFn
     ],
     [
       "without a lookup",
-      () => Cached.fn(User, any({ strategy: hour })),
-      "Cached.fn(User) needs a lookup, a function from a key to an effect"
+      () => Cached.fn(User, any(undefined), { strategy: hour }),
+      "Cached.fn(User) needs a lookup, a function to an effect, before its options: pass Cached.fn(User, lookup, " +
+      `{ ttl: "1 hour" })`
     ],
     [
       "without a class",
-      () => any(Cached.fn)(undefined, { lookup: () => one, strategy: hour }),
-      "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument"
+      () => any(Cached.fn)(undefined, () => one, { strategy: hour }),
+      "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument, or a function that " +
+      "returns a string"
     ],
     [
-      "by a name alone",
-      () => any(Cached.fn)("User"),
-      `Cached.fn("User") needs options: pass { payload: { id: Schema.Int }, success: Schema.String, lookup, strategy: ` +
-      `Strategy.ttl({ ttl: "1 hour" }) }`
-    ],
-    [
-      "by a name, without the type of its values",
-      () => any(Cached.fn)("User", { lookup: () => one, strategy: hour }),
-      "The key class \"User\": `success` is not a schema"
-    ],
-    [
-      "by a name, with a misspelt option of the class",
-      () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
-      `Cached.fn("User"): there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
-      `indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
-        namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")
-      }`
-    ],
-    [
-      "by a name, with options of the strategy",
-      () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
-      `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
-      `Use one of payload, success, error, ignore, indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
-        namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")
-      }`
-    ],
-    [
-      "by a name, without a lookup",
-      () => any(Cached.fn)("User", { success: Schema.String, version: "code", strategy: hour }),
-      `Cached.fn("User") needs a lookup, a function from a key to an effect`
-    ],
-    [
-      "over string keys, with the lookup among the options",
-      () => any(Cached.fn)((id: number) => `user:${id}`, { lookup: () => one, strategy: hour }),
-      "Cached.fn(() => key) needs a lookup: pass a function from the same arguments to an effect as its second argument, " +
-      "and the options as its third"
+      "over string keys, with the options in place of the lookup",
+      () => any(Cached.fn)((id: number) => `user:${id}`, { ttl: 5 }),
+      "Cached.fn(() => key) needs a lookup, a function to an effect, before its options: pass Cached.fn(() => key, " +
+      `lookup, { ttl: "1 hour" })`
     ],
     [
       "over string keys, without options",
       () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
-      `Cached.fn(() => key) needs options: pass { strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      `Cached.fn(() => key) needs options: pass Cached.fn(() => key, lookup, { ttl: "1 hour" })`
     ],
     [
       "that calls itself, without options",
-      () => any(Cached.recursive)(User),
-      `Cached.recursive(User) needs options: pass { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) }`
+      () => any(Cached.recursive)(User, () => one),
+      `Cached.recursive(User) needs options: pass Cached.recursive(User, lookup, { ttl: "1 hour" })`
     ],
     [
-      "of many, without a strategy",
-      () => Cached.many(User, any({ lookup: () => one })),
-      `Cached.many(User): there is no strategy: pass one, like strategy: Strategy.ttl({ ttl: "1 hour" })`
+      "of many, without a ttl",
+      () => Cached.many(User, () => any(one), any({})),
+      `Cached.many(User): ttl is missing. ${advice}`
     ]
   ]
 
@@ -384,15 +359,14 @@ describe("a cached function", () => {
 
   it.effect("whose lookup answers no effect", () =>
     Effect.gen(function*() {
-      const user = (lookup: () => unknown) =>
-        defect(Cached.fn(User, { lookup: any(lookup), strategy: hour })({ id: 1 }))
+      const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), { strategy: hour })({ id: 1 }))
       expect(yield* user(() => Promise.resolve("Ada")))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
         )
       expect(yield* user(() => undefined))
         .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
-      const users = Cached.many(User, { lookup: any(() => Promise.resolve([])), strategy: hour })
+      const users = Cached.many(User, any(() => Promise.resolve([])), { strategy: hour })
       expect(yield* defect(users([{ id: 1 }])))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
@@ -432,9 +406,9 @@ describe("a strategy", () => {
 
   it.effect("that never falls back, with a softTimeout: a warning, once", () =>
     Effect.gen(function*() {
-      const get = one.pipe(Cached.ttl({ key: "a", ttl: "1 hour", softTimeout: "1 second" }))
+      const get = one.pipe(Cached.ttl("a", { ttl: "1 hour", softTimeout: "1 second" }))
       expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
-      const user = Cached.fn(User, { lookup: () => one, strategy: hour, softTimeout: "1 second" })
+      const user = Cached.fn(User, () => one, { strategy: hour, softTimeout: "1 second" })
       expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
     }))
 
@@ -443,9 +417,9 @@ describe("a strategy", () => {
       const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
       const own = { ...Strategy.softTtl(softTtl), name: "own" }
       const reads = Effect.all([
-        one.pipe(Cached.softTtl({ key: "a", ...softTtl, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy({ key: "b", strategy: own, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy({ key: "c", strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
+        one.pipe(Cached.softTtl("a", { ...softTtl, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy("b", { strategy: own, softTimeout: "1 second" })),
+        one.pipe(Cached.withStrategy("c", { strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
       ])
       expect(yield* logged(reads)).toEqual([])
     }))
@@ -458,8 +432,8 @@ describe("a layer", () => {
       const message = "There is no cache: provide a layer to the whole program, like " +
         "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
         "(Cached.withCache) and disabled"
-      const user = Cached.many(User, { lookup: () => Effect.succeed([]), strategy: hour })
-      for (const effect of [one.pipe(Cached.ttl({ key: "a", ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
+      const user = Cached.many(User, () => Effect.succeed([]), { strategy: hour })
+      for (const effect of [one.pipe(Cached.ttl("a", { ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
         expect(yield* defect(effect, none)).toBe(message)
       }
     }))
@@ -467,7 +441,7 @@ describe("a layer", () => {
   it.effect("of a named cache that is missing", () =>
     Effect.gen(function*() {
       class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
-      expect(yield* defect(one.pipe(Cached.ttl({ key: "a", ttl: 5 }), Cached.withCache(Pages)))).toBe(
+      expect(yield* defect(one.pipe(Cached.ttl("a", { ttl: 5 }), Cached.withCache(Pages)))).toBe(
         `There is no cache "Pages": provide one to the whole program, like ` +
           "Effect.provide(CacheLayer.named(Pages, CacheLayer.memory()))"
       )
@@ -510,7 +484,7 @@ describe("values that a store cannot take", () => {
     `The value of "${id}" stays in memory and is not stored. The serializer "${serializer}" could not encode a ` +
     `value: ${reason} (logged once a key class or cause)`
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
-    Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 5 })))
+    Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl(key, { ttl: 5 })))
 
   it.effect.each(kinds)("%s", ([, value, reason]) =>
     Effect.gen(function*() {
@@ -647,7 +621,7 @@ describe("values that a store cannot take", () => {
       class Down extends Schema.TaggedError<Down>()("Down", {}) {}
       class Row extends CacheKey.Class<Row>()("Row", { payload: {}, success: Schema.String, error: NotFound }) {}
       const key = new Row()
-      const get = Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl: 5, when: () => true }), Effect.flip)
+      const get = Effect.fail(new Down()).pipe(Cached.ttl(key, { ttl: 5, when: () => true }), Effect.flip)
       expect(yield* logged(get, over(Json))).toEqual([
         `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
         `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
@@ -695,14 +669,14 @@ describe("a failure of the store", () => {
 
   it.effect("a ping answers for itself, not for the read that it asks for", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Cached.ping, failing("Denied", new Error("NOPERM"))))
+      const error = yield* Effect.flip(Effect.provide(Store.ping, failing("Denied", new Error("NOPERM"))))
       expect(error.operation).toBe("ping")
       expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
     }))
 
   it.effect("an incident is logged in one line that names its cause once", () =>
     Effect.gen(function*() {
-      const read = one.pipe(Cached.ttl({ key: "k", ttl: 5 }))
+      const read = one.pipe(Cached.ttl("k", { ttl: 5 }))
       expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
         `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
       ])
@@ -747,18 +721,13 @@ describe("an operation names itself", () => {
     ],
     [
       "a timeout by function that is none",
-      () => one.pipe(Cached.ttl({ key: "a", ttl: 5, timeout: () => any("soon") })),
+      () => one.pipe(Cached.ttl("a", { ttl: 5, timeout: () => any("soon") })),
       `timeout of "a" is not a duration: "soon". ${advice}`
     ],
     [
       "increment with a number in place of options",
-      () => any(Cached.increment)("a", 5),
-      `Cached.increment needs options: pass an object, like { by: 5, ttl: "1 day" }`
-    ],
-    [
-      "an invalidation of many with one string",
-      () => any(Cached.invalidateMany)("ada"),
-      "The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate"
+      () => any(Cached.counter("a").increment)(5),
+      `increment of Cached.counter needs options: pass an object, like { by: 5, ttl: "1 day" }`
     ],
     [
       "isLocked without a name",
@@ -767,8 +736,8 @@ describe("an operation names itself", () => {
     ],
     [
       "increment with a ttl that is none",
-      () => Cached.increment("a", any({ ttl: "soon" })),
-      `ttl of Cached.increment is not a duration: "soon". ${advice}`
+      () => Cached.counter("a").increment(any({ ttl: "soon" })),
+      `ttl of increment of Cached.counter is not a duration: "soon". ${advice}`
     ]
   ]
 
@@ -801,7 +770,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ],
     [
       "a warming without payloads",
-      () => any(Cached.warm)(Cached.fn(User, { lookup: () => one, strategy: hour })),
+      () => any(Cached.warm)(Cached.fn(User, () => one, { strategy: hour })),
       "Cached.warm needs a list: for one payload pass [payload]"
     ],
     [
@@ -846,7 +815,6 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
     ],
     ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
-    ["one string to removeMany", () => any(Cached.removeMany)("ada"), `Cached.removeMany needs a list: ${aList}`],
     ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
     [
       "an object to setMany",
@@ -918,14 +886,14 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
     ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
     [
-      "values that are not asked for",
-      () => Cached.detectWith(one, any({ values: false })),
-      "values of Cached.detectWith must be true: without values use Cached.detect"
+      "values that are neither asked for nor not",
+      () => Cached.detect(one, any({ values: "all" })),
+      "values of Cached.detect must be true or false"
     ],
     [
-      "no values",
-      () => any(Cached.eventsWith)(),
-      "Cached.eventsWith needs options: pass { values: true }"
+      "values of events that are none",
+      () => Cached.events({ values: any(1) }),
+      "values of Cached.events must be true or false"
     ],
     [
       "no text as a lifetime",
@@ -947,8 +915,8 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it.effect.each([
     [
       "a list of tags",
-      Cached.invalidateTag(any(["a", "b"])),
-      `A tag cannot be a list: pass a string, and several to Cached.invalidateMany, as { tag }`
+      Cached.invalidate({ tag: any(["a", "b"]) }),
+      `A tag cannot be a list: pass a string, and several as a list of { tag }`
     ],
     [
       "a class as a target",
@@ -975,8 +943,8 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ["a text as a ttl's options", Cached.set("a", 1, any("1 hour")), "Cached.set needs options: pass { ttl: … }"],
     [
       "a text as an increment",
-      Cached.increment("c", any({ by: "1" })),
-      "Cached.increment cannot add a value of type string: pass a safe integer as by"
+      Cached.counter("c").increment(any({ by: "1" })),
+      "increment of Cached.counter cannot add a value of type string: pass a safe integer as by"
     ]
   ])("%s", ([, effect, message]) =>
     Effect.gen(function*() {
@@ -990,11 +958,11 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       Effect.gen(function*() {
         const causes: Array<string> = []
         const logger = Logger.make(({ cause }) => void causes.push(Cause.pretty(cause)))
-        const read = one.pipe(Cached.ttl({ key: "a", ttl: 5, tags: any(() => given) }))
+        const read = one.pipe(Cached.ttl("a", { ttl: 5, tags: any(() => given) }))
         yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
         expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
         class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
-        expect(yield* defect(one.pipe(Cached.ttl({ key: new Team(), ttl: 5 })))).toBe(
+        expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(
           `A tags function of Team${noTags}`
         )
       })

@@ -4,6 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "eff
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -16,7 +17,7 @@ const berlin = new Report({ city: "Berlin" })
 
 const hours = (n: number) => Option.some(Duration.hours(n))
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
@@ -42,7 +43,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("endless", 1, { ttl: "Infinity" })
       yield* Cached.set("own", 2, { keepTtl: true })
       yield* Cached.set("new", 1, { keepTtl: true })
-      const ends = yield* Effect.forEach(["k", "many", "inside", "own", "new"], Cached.expiresIn)
+      const ends = yield* Effect.forEach(["k", "many", "inside", "own", "new"], Looking.expiresIn)
       expect(ends).toEqual([2, 2, 2, 3, 2].map(hours))
       yield* TestClock.adjust("10000 days")
       expect(yield* Effect.filter(["k", "many", "inside", "own", "endless"], Cached.has)).toEqual(["endless"])
@@ -57,14 +58,14 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
     Effect.gen(function*() {
-      yield* Effect.succeed("v").pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+      yield* Effect.succeed("v").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
       yield* TestClock.adjust("30 minutes")
       expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
       const reader = yield* start(get(Effect.never, "running"))
       expect(yield* Cached.getOption("running")).toEqual(Option.none())
       expect(reader.pollUnsafe()).toBe(undefined)
       yield* Fiber.interrupt(reader)
-      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: berlin, ttl: "1 hour", when: () => true })))
+      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl(berlin, { ttl: "1 hour", when: () => true })))
       expect(yield* Cached.getOption(berlin)).toEqual(Option.none())
       expect(yield* Cached.has(berlin)).toBe(true)
     }).pipe(provided))
@@ -72,14 +73,14 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("set: for ever, or for its ttl", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.infinity))
       yield* Cached.set("k", 2, { ttl: "2 hours" })
-      expect(yield* Cached.expiresIn("k")).toEqual(hours(2))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(2))
       yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
       expect(yield* get(Effect.succeed(3))).toBe(2)
       yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.none())
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.none())
       expect(yield* get(Effect.succeed(3))).toBe(3)
     }).pipe(provided))
 
@@ -100,22 +101,22 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("k", 1, { ttl: "4 hours" })
       yield* TestClock.adjust("3 hours")
       yield* Cached.set("k", 2, { keepTtl: true })
-      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
       yield* Cached.set("k", 3, { keepTtl: true, ttl: "9 hours" })
-      expect(yield* Cached.expiresIn("k")).toEqual(hours(1))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
       yield* TestClock.adjust("1 hour")
       yield* Cached.set("k", 4, { keepTtl: true, ttl: "9 hours" })
-      expect(yield* Cached.expiresIn("k")).toEqual(hours(9))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(9))
       yield* Cached.set("l", 1, { keepTtl: true })
-      expect(yield* Cached.expiresIn("l")).toEqual(Option.some(Duration.infinity))
+      expect(yield* Looking.expiresIn("l")).toEqual(Option.some(Duration.infinity))
     }).pipe(provided))
 
   it.effect("set keepTtl: keeps it also where nothing is read", () =>
     Effect.gen(function*() {
-      for (const under of [CachePolicy.refresh, CachePolicy.writeOnly, CachePolicy.disable("get")]) {
+      for (const under of [CachePolicy.refresh, CachePolicy.disable("get"), CachePolicy.disable("get")]) {
         yield* Cached.set("k", 1, { ttl: "4 hours" })
         yield* under(Cached.set("k", 2, { keepTtl: true }))
-        expect(yield* Cached.expiresIn("k")).toEqual(hours(4))
+        expect(yield* Looking.expiresIn("k")).toEqual(hours(4))
       }
     }).pipe(provided))
 
@@ -129,18 +130,18 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("set: tags of the key, or its own", () =>
     Effect.gen(function*() {
       yield* Cached.set(berlin, { celsius: 1 })
-      yield* Cached.invalidateTag("city:Berlin")
+      yield* Cached.invalidate({ tag: "city:Berlin" })
       expect(yield* Cached.has(berlin)).toBe(false)
       yield* Cached.set(berlin, { celsius: 2 }, { tags: ["t"] })
-      yield* Cached.invalidateTag("city:Berlin")
+      yield* Cached.invalidate({ tag: "city:Berlin" })
       expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 2 }))
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
 
   it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
     Effect.gen(function*() {
-      const failover = Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 hour" })
+      const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour", fallbackOn: "all" })
       yield* Effect.succeed(1).pipe(failover)
       expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
       expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
@@ -150,13 +151,13 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("has, expiresIn", () =>
     Effect.gen(function*() {
-      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([false, Option.none()])
+      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
       yield* Cached.set("k", undefined, { ttl: "1 hour" })
-      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([true, hours(1)])
+      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([true, hours(1)])
       yield* TestClock.adjust("59 minutes")
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
       yield* TestClock.adjust("1 minute")
-      expect([yield* Cached.has("k"), yield* Cached.expiresIn("k")]).toEqual([false, Option.none()])
+      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
     }).pipe(provided))
 
   it.effect("remove says whether something was there, whatever it was", () =>
@@ -173,9 +174,9 @@ describe.each(caches)("over $name", (cache) => {
       const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
       yield* Effect.forEach([...keys, "other"], (key) => Cached.set(key, 1))
       yield* Cached.set(berlin, { celsius: 1 })
-      yield* Cached.invalidateMany(new Set([...keys, berlin]))
-      yield* Cached.invalidateMany(["k1", "k1", "nothing"])
-      yield* Cached.invalidateMany([])
+      yield* Cached.invalidate(new Set([...keys, berlin]))
+      yield* Cached.invalidate(["k1", "k1", "nothing"])
+      yield* Cached.invalidate([])
       expect(yield* Effect.filter([...keys, "other"], Cached.has)).toEqual(["other"])
       expect(yield* Cached.has(berlin)).toBe(false)
     }).pipe(provided))
@@ -185,10 +186,10 @@ describe.each(caches)("over $name", (cache) => {
       for (let i = 0; i < 20; i++) {
         yield* Cached.set(`k${i}`, i, { tags: i % 2 === 0 ? ["even", "all"] : ["odd", "all"] })
       }
-      yield* Cached.invalidateTag("even")
+      yield* Cached.invalidate({ tag: "even" })
       const left = yield* Effect.filter(Array.from({ length: 20 }, (_, i) => i), (i) => Cached.has(`k${i}`))
       expect(left).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
-      yield* Cached.invalidateTag("all")
+      yield* Cached.invalidate({ tag: "all" })
       expect(yield* Cached.has("k1")).toBe(false)
     }).pipe(provided))
 
@@ -247,7 +248,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("stats count what happened", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const soft = Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 })
+      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0, fallbackOn: "all" })
       const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
       yield* TestClock.adjust("1 second")
       for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
@@ -255,12 +256,12 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("2 minutes")
       expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
       yield* Effect.exit(get(Effect.fail("down"), "l"))
-      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "m", ttl: () => NaN }))
+      yield* Effect.succeed(1).pipe(Cached.ttl("m", { ttl: () => NaN }))
       const late = yield* start(get(load, "n"))
       yield* Cached.invalidate("n")
       yield* TestClock.adjust("1 second")
       expect(late.pollUnsafe()).toEqual(Exit.succeed(2))
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.stats).toEqual({
         hits: cache.memory ? 1 : 0,
         storeHits: cache.memory ? 0 : 1,
@@ -315,7 +316,7 @@ describe("invalid arguments die with a CacheConfigError", () => {
       ["an unknown option of set", () => Cached.set("k", 1, { tll: 1 } as never)],
       ["tags that are no list", () => Cached.set("k", 1, { tags: "t" as never })],
       ["tags that are no texts", () => Cached.set("k", 1, { tags: [1] as never })],
-      ["a tag that is no text", () => Cached.invalidateTag(5 as never)],
+      ["a tag that is no text", () => Cached.invalidate({ tag: 5 as never })],
       ["a target that is none", () => Effect.void.pipe(Cached.invalidateAfter([5 as never]))]
     ] as const
   )("%s", ([, make]) =>
@@ -329,16 +330,17 @@ it.effect("strategies and operations meet: what is set is what a strategy decide
   Effect.gen(function*() {
     yield* Cached.set("k", "set", { ttl: "1 hour" })
     const failing = Effect.fail("down")
-    expect(yield* failing.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))).toBe("set")
+    expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))).toBe(
+      "set"
+    )
     yield* TestClock.adjust("59 minutes")
-    expect(yield* failing.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
+    expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
     yield* TestClock.adjust("1 minute")
-    expect(yield* Effect.flip(failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" })))).toBe("down")
+    expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 describe("a set beside a refresh of the same id", () => {
-  const loading = (millis: number) =>
-    Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const loading = (millis: number) => Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
   it.effect.each([5, 20, 45, 60])(
     "memory has what the store has, with a load of %i ms beside a write of 50",

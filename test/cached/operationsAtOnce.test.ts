@@ -12,7 +12,7 @@ const ids = Array.from({ length: many }, (_, i) => `id ${i}`)
 const operations: Record<string, (id: string) => Effect.Effect<unknown, never, Caching.Caching>> = {
   "invalidations": Cached.invalidate,
   "removals": Cached.remove,
-  "invalidations of tags": (id) => Cached.invalidateTag(id),
+  "invalidations of tags": (id) => Cached.invalidate({ tag: id }),
   "sets": (id) => Effect.orDie(Cached.set(id, id, { ttl: "1 hour" })),
   "touches": (id) => Cached.touch(id, "1 hour")
 }

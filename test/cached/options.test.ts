@@ -4,6 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "ef
 import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -42,7 +43,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("counts from the end of the load, to the millisecond", () =>
       Effect.gen(function*() {
         const { load } = counting(60_000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "10 seconds" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "10 seconds" }))
         const first = yield* start(get)
         yield* TestClock.adjust("1 minute")
         expect(yield* Fiber.join(first)).toBe(1)
@@ -59,8 +60,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const seen: Array<unknown> = []
         const get = (city: string, value: number) =>
-          Effect.succeed(value).pipe(Cached.ttl({
-            key: new Report({ city }),
+          Effect.succeed(value).pipe(Cached.ttl(new Report({ city }), {
             ttl: (exit, key) => {
               seen.push(exit, key.city)
               return Exit.isSuccess(exit) ? Duration.minutes(exit.value) : 0
@@ -77,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect.each(lifetimes)("as a function that %s: not stored", ([, ttl, notStored]) =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl }))
+        const get = load.pipe(Cached.ttl("k", { ttl }))
         expect([yield* get, yield* get]).toEqual([1, 2])
         expect(yield* Cached.has("k")).toBe(false)
         expect(yield* Cached.stats).toMatchObject({ notStored })
@@ -88,9 +88,9 @@ describe.each(caches)("over $name", (cache) => {
       (ttl) =>
         Effect.gen(function*() {
           const { load } = counting()
-          const exit = yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ttl })))
+          const exit = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl })))
           expect(String(exit)).toContain("ttl is zero or less")
-          const get = load.pipe(Cached.ttl({ key: "k", ttl: () => ttl }))
+          const get = load.pipe(Cached.ttl("k", { ttl: () => ttl }))
           expect([yield* get, yield* get]).toEqual([1, 2])
         }).pipe(provided)
     )
@@ -99,12 +99,12 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         for (const ttl of [Infinity, "Infinity", Duration.infinity] as const) {
-          const get = load.pipe(Cached.ttl({ key: "k", ttl }))
+          const get = load.pipe(Cached.ttl("k", { ttl }))
           yield* get
           yield* TestClock.adjust("10000 days")
           expect(yield* get).toBe(1)
         }
-        expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+        expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.infinity))
       }).pipe(provided))
   })
 
@@ -115,8 +115,8 @@ describe.each(caches)("over $name", (cache) => {
         const left: Array<number> = []
         for (let i = 0; i < 50; i++) {
           const key = `k${i}`
-          yield* load.pipe(Cached.softTtl({ key, ttl: 1000, softTtl: 500, jitter: 0.2 }))
-          left.push(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn(key))))
+          yield* load.pipe(Cached.softTtl(key, { ttl: 1000, softTtl: 500, jitter: 0.2 }))
+          left.push(Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn(key))))
         }
         expect(Math.min(...left)).toBeGreaterThan(800)
         expect(Math.max(...left)).toBeLessThanOrEqual(1000)
@@ -125,10 +125,10 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("0, the default, takes nothing; 1 anything", () =>
       Effect.gen(function*() {
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: 1000 }))
-        expect(yield* Cached.expiresIn("a")).toEqual(Option.some(Duration.seconds(1)))
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "b", ttl: 1000, jitter: 1 }))
-        expect(Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("b")))).toBeLessThan(1000)
+        yield* Effect.succeed(1).pipe(Cached.ttl("a", { ttl: 1000 }))
+        expect(yield* Looking.expiresIn("a")).toEqual(Option.some(Duration.seconds(1)))
+        yield* Effect.succeed(1).pipe(Cached.ttl("b", { ttl: 1000, jitter: 1 }))
+        expect(Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("b")))).toBeLessThan(1000)
       }).pipe(Random.withSeed("jitter"), provided))
   })
 
@@ -136,39 +136,38 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a list, in place of the key's", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: new Report({ city: "Berlin" }), ttl: "1 hour", tags: ["a", "b"] }))
+        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour", tags: ["a", "b"] }))
         yield* get
-        yield* Cached.invalidateTag("city:Berlin")
+        yield* Cached.invalidate({ tag: "city:Berlin" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("b")
+        yield* Cached.invalidate({ tag: "b" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
     it.effect("the key's, by default", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: new Report({ city: "Berlin" }), ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour" }))
         yield* get
-        yield* Cached.invalidateTag("city:Rome")
+        yield* Cached.invalidate({ tag: "city:Rome" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("city:Berlin")
+        yield* Cached.invalidate({ tag: "city:Berlin" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
     it.effect("a function of outcome and key", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({
-          key: new Report({ city: "Berlin" }),
+        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), {
           ttl: "1 hour",
           tags: (exit, key) => Exit.isSuccess(exit) ? [`${key.city} ${exit.value}`] : []
         }))
         yield* get
-        yield* Cached.invalidateTag("Berlin 2")
+        yield* Cached.invalidate({ tag: "Berlin 2" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("Berlin 1")
+        yield* Cached.invalidate({ tag: "Berlin 1" })
         expect(yield* get).toBe(2)
-        yield* Cached.invalidateTag("Berlin 1")
+        yield* Cached.invalidate({ tag: "Berlin 1" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
 
@@ -181,7 +180,7 @@ describe.each(caches)("over $name", (cache) => {
     )("a function that %s: not stored", ([, tags]) =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
         expect([yield* get, yield* get]).toEqual([1, 2])
         expect((yield* Cached.stats).notStored).toBe(2)
       }).pipe(provided))
@@ -189,11 +188,11 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that look like the library's own are the user's", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["~Report"] }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["~Report"] }))
         yield* get
-        yield* Cached.invalidateTag("~~Report")
+        yield* Cached.invalidate({ tag: "~~Report" })
         expect(yield* get).toBe(1)
-        yield* Cached.invalidateTag("~Report")
+        yield* Cached.invalidate({ tag: "~Report" })
         expect(yield* get).toBe(2)
       }).pipe(provided))
   })
@@ -203,7 +202,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const get = load.pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour", when: (exit) => Exit.isSuccess(exit) && exit.value >= 3 })
+          Cached.ttl("k", { ttl: "1 hour", when: (exit) => Exit.isSuccess(exit) && exit.value >= 3 })
         )
         expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 2, 3, 3])
       }).pipe(provided))
@@ -211,8 +210,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that throws: not stored", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.untilInvalidated({
-          key: "k",
+        const get = load.pipe(Cached.untilInvalidated("k", {
           when: () => {
             throw new Error("a mistake")
           }
@@ -228,8 +226,7 @@ describe.each(caches)("over $name", (cache) => {
         const asked: Array<unknown> = []
         let n = 0
         const get = Effect.suspend(() => ++n === 1 ? Effect.fail("down") : Effect.succeed(n)).pipe(
-          Cached.ttl({
-            key: new Report({ city: "Rome" }),
+          Cached.ttl(new Report({ city: "Rome" }), {
             ttl: "1 hour",
             storeIf: (value, key) => {
               asked.push([value, key.city])
@@ -245,7 +242,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that throws: not stored, counted, and the answer is given", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.untilInvalidated({ key: "k", storeIf: mistake }))
+        const get = load.pipe(Cached.untilInvalidated("k", { storeIf: mistake }))
         expect([yield* get, yield* get]).toEqual([1, 2])
         expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
       }).pipe(provided))
@@ -254,7 +251,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const get = load.pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour", when: Exit.isSuccess, storeIf: (value) => value >= 2 })
+          Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeIf: (value) => value >= 2 })
         )
         expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
       }).pipe(provided))
@@ -270,10 +267,10 @@ describe.each(caches)("over $name", (cache) => {
       return { counts, load }
     }
     const strategies = {
-      "of a combinator": Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["NotFound"] }),
-      "of a strategy": Cached.withStrategy({
-        key: "k",
-        strategy: Strategy.ttl({ ttl: "1 hour", storeFailures: ["NotFound"] })
+      "of a combinator": Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }),
+      "of a strategy": Cached.withStrategy("k", {
+        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        storeFailures: ["NotFound"]
       })
     }
 
@@ -302,7 +299,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const gone = failing("NotFound")
         const get = gone.load.pipe(
-          Cached.ttl({ key: new Person({ id: 7 }), ttl: "1 hour", storeFailures: ["NotFound"] })
+          Cached.ttl(new Person({ id: 7 }), { ttl: "1 hour", storeFailures: ["NotFound"] })
         )
         expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toMatchObject([
           { _tag: "NotFound" },
@@ -316,7 +313,7 @@ describe.each(caches)("over $name", (cache) => {
         const gone = failing("NotFound")
         yield* Cached.set("k", "old")
         const get = gone.load.pipe(
-          Cached.failover({ key: "k", ttl: "1 hour", fallbackOn: ["NotFound", "Down"], storeFailures: ["NotFound"] })
+          Cached.failover("k", { ttl: "1 hour", fallbackOn: ["NotFound", "Down"], storeFailures: ["NotFound"] })
         )
         expect(yield* Effect.flip(get)).toMatchObject({ _tag: "NotFound" })
       }).pipe(provided))
@@ -325,7 +322,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const gone = failing("NotFound")
         const never = gone.load.pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour", when: Exit.isSuccess, storeFailures: ["NotFound"] })
+          Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeFailures: ["NotFound"] })
         )
         yield* Effect.flip(never)
         yield* Effect.flip(never)
@@ -338,7 +335,7 @@ describe.each(caches)("over $name", (cache) => {
         const get = Effect.suspend(() => {
           loads++
           return Effect.die(new NotFound()) as Effect.Effect<string, NotFound>
-        }).pipe(Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["NotFound"] }))
+        }).pipe(Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }))
         yield* Effect.exit(get)
         yield* Effect.exit(get)
         expect(loads).toBe(2)
@@ -349,7 +346,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("is the caller's own: LoadTimeout names the key, the load of others continues", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = (timeout: Duration.Input) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const get = (timeout: Duration.Input) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
         const readers = yield* Effect.forEach([100, 200, 5000], (timeout) => start(get(timeout)))
         yield* TestClock.adjust(100)
         expect(readers.map((reader) => ended(reader) === "still waiting")).toEqual([false, true, true])
@@ -368,7 +365,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("counts from when the caller joined", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const get = (timeout: number) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const get = (timeout: number) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
         const first = yield* start(get(600))
         yield* TestClock.adjust(500)
         // The load ends later than 0.7 seconds after its start, and within them after this reader came.
@@ -381,7 +378,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("does not touch a hit, nor a load that is in time", () =>
       Effect.gen(function*() {
         const { load } = counting(99)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: 100 }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: 100 }))
         const reader = yield* start(get)
         yield* TestClock.adjust(99)
         expect(yield* Fiber.join(reader)).toBe(1)
@@ -392,7 +389,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect.each([0, -5] as const)("%s waits for nothing that is not there", (timeout) =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
         const reader = yield* start(get)
         yield* TestClock.adjust(0)
         yield* settle
@@ -407,7 +404,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("Infinity is none", () =>
       Effect.gen(function*() {
         const { load } = counting(1_000_000_000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "Infinity", timeout: "Infinity" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "Infinity", timeout: "Infinity" }))
         const reader = yield* start(get)
         yield* settle
         yield* TestClock.adjust(1_000_000_000)
@@ -416,15 +413,15 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("falls back where the strategy does", () =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: "1 hour", softTtl: 0, timeout: 100 } as const
-        yield* Effect.succeed(0).pipe(Cached.softTtl(options))
+        const options = { ttl: "1 hour", softTtl: 0, timeout: 100 } as const
+        yield* Effect.succeed(0).pipe(Cached.softTtl("k", options))
         const { counts, load } = counting(1000)
-        const reader = yield* start(load.pipe(Cached.softTtl(options)))
+        const reader = yield* start(load.pipe(Cached.softTtl("k", options)))
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(reader)).toBe(0)
         expect(counts.interrupted).toBe(1)
         const picky = yield* start(
-          load.pipe(Cached.softTtl({ ...options, retryAfter: 0, fallbackWhen: () => false }))
+          load.pipe(Cached.softTtl("k", { ...options, retryAfter: 0, fallbackOn: () => false }))
         )
         yield* TestClock.adjust(100)
         expect(timeoutOf(yield* Fiber.await(picky))).toMatchObject({ _tag: "LoadTimeout" })
@@ -435,7 +432,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("with nothing stored waits for the load", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const get = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: 100 }))
+        const get = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", softTimeout: 100 }))
         const reader = yield* start(get)
         yield* TestClock.adjust(1000)
         expect(yield* Fiber.join(reader)).toBe(1)
@@ -445,7 +442,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(
-          Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100, timeout: 500 })
+          Cached.failover("k", { ttl: "1 hour", softTimeout: 100, timeout: 500 })
         )
         const nothing = yield* start(get)
         yield* TestClock.adjust(500)
@@ -466,7 +463,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* Cached.set("k", 0)
         let interrupted = 0
         const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-        const reader = yield* start(hanging.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100 })))
+        const reader = yield* start(hanging.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100 })))
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(reader)).toBe(0)
         yield* TestClock.adjust("59 seconds")
@@ -476,22 +473,22 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(provided))
   })
 
-  describe("fallbackWhen", () => {
-    const options = { key: "k", ttl: "1 hour" } as const
-    const after = (outcome: Effect.Effect<string, string>, fallbackWhen?: (cause: Cause.Cause<string>) => boolean) =>
+  describe("fallbackOn", () => {
+    const after = (
+      outcome: Effect.Effect<string, string>,
+      fallbackOn: "all" | ((cause: Cause.Cause<string>) => boolean)
+    ) =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stale")
-        return yield* Effect.exit(
-          outcome.pipe(Cached.failover(fallbackWhen === undefined ? options : { ...options, fallbackWhen }))
-        )
+        return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn })))
       })
 
-    it.effect("is by default: typed failures, not defects", () =>
+    it.effect("\"all\": typed failures, not defects", () =>
       Effect.gen(function*() {
-        expect(yield* after(Effect.fail("down"))).toEqual(Exit.succeed("stale"))
-        expect(yield* after(Effect.die("bug"))).toEqual(Exit.die("bug"))
+        expect(yield* after(Effect.fail("down"), "all")).toEqual(Exit.succeed("stale"))
+        expect(yield* after(Effect.die("bug"), "all")).toEqual(Exit.die("bug"))
         const both = Cause.combine(Cause.fail("down"), Cause.die("bug"))
-        expect(yield* after(Effect.failCause(both))).toEqual(Exit.failCause(both))
+        expect(yield* after(Effect.failCause(both), "all")).toEqual(Exit.failCause(both))
       }).pipe(provided))
 
     it.effect("chooses by cause, defects too", () =>
@@ -512,14 +509,14 @@ describe.each(caches)("over $name", (cache) => {
   describe("retryAfter", () => {
     it.effect("is five seconds: a failing load is not tried on every read", () =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: "1 hour", softTtl: "1 minute" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        const options = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("2 minutes")
         let calls = 0
         const failing = Effect.suspend(() => {
           calls++
           return Effect.fail("down")
-        }).pipe(Cached.softTtl(options))
+        }).pipe(Cached.softTtl("k", options))
         yield* failing
         yield* TestClock.adjust(4999)
         expect(yield* failing).toBe("stale")
@@ -536,11 +533,11 @@ describe.each(caches)("over $name", (cache) => {
           calls++
           return Effect.fail("down")
         })
-        yield* Effect.succeed("stale").pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 0 }))
+        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0 }))
         for (
           const run of [
-            failing.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 0, retryAfter: 0 })),
-            failing.pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+            failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0, retryAfter: 0, fallbackOn: "all" })),
+            failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
           ]
         ) {
           calls = 0
@@ -551,22 +548,22 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("does not keep a reader with nothing stored from loading", () =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: 3000, softTtl: 1000, retryAfter: "1 hour" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        const options = { ttl: 3000, softTtl: 1000, retryAfter: "1 hour", fallbackOn: "all" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust(2000)
-        yield* Effect.fail("down").pipe(Cached.softTtl(options))
+        yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust(1000)
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("new")
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
       }).pipe(provided))
 
     it.effect("is over once a value is set or invalidated", () =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: "1 hour", softTtl: 0, retryAfter: "1 hour" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
-        yield* Effect.fail("down").pipe(Cached.softTtl(options))
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("stale")
+        const options = { ttl: "1 hour", softTtl: 0, retryAfter: "1 hour", fallbackOn: "all" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
+        yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("stale")
         yield* Cached.invalidate("k")
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl(options))).toBe("new")
+        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
       }).pipe(provided))
   })
 
@@ -576,7 +573,7 @@ describe.each(caches)("over $name", (cache) => {
         const read = (key: string, loadMillis: number) =>
           Effect.gen(function*() {
             const { counts, load } = counting(loadMillis)
-            const get = load.pipe(Cached.probabilistic({ key, ttl: "1 hour" }))
+            const get = load.pipe(Cached.probabilistic(key, { ttl: "1 hour" }))
             const first = yield* start(get)
             yield* TestClock.adjust(loadMillis)
             yield* Fiber.join(first)
@@ -597,7 +594,7 @@ describe.each(caches)("over $name", (cache) => {
         const get = Effect.acquireRelease(
           Effect.sync(() => log.push("open")),
           () => Effect.sync(() => log.push("close"))
-        ).pipe(Effect.andThen(Effect.sync(() => log.push("use"))), Cached.ttl({ key: "k", ttl: "1 hour" }))
+        ).pipe(Effect.andThen(Effect.sync(() => log.push("use"))), Cached.ttl("k", { ttl: "1 hour" }))
         yield* get
         yield* get
         expect(log).toEqual(["open", "use", "close"])
@@ -608,14 +605,14 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("Scope: each try of a refresh has one, closed before the next", () =>
     Effect.gen(function*() {
-      const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
-      yield* Effect.succeed("good").pipe(Cached.refreshAhead(ahead))
+      const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
+      yield* Effect.succeed("good").pipe(Cached.refreshAhead("k", ahead))
       yield* TestClock.adjust("2 minutes")
       const log: Array<string> = []
       const failing = Effect.acquireRelease(
         Effect.sync(() => log.push("open")),
         () => Effect.sync(() => log.push("close"))
-      ).pipe(Effect.andThen(Effect.fail("down")), Cached.refreshAhead(ahead))
+      ).pipe(Effect.andThen(Effect.fail("down")), Cached.refreshAhead("k", ahead))
       expect(yield* failing).toBe("good")
       yield* TestClock.adjust("2 seconds")
       expect(log).toEqual(["open", "close", "open", "close", "open", "close"])
@@ -634,7 +631,7 @@ describe.each(caches)("over $name", (cache) => {
           lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
         }
         const { load } = counting()
-        const get = load.pipe(Cached.withStrategy({ key: "k", strategy: untilTheHour }))
+        const get = load.pipe(Cached.withStrategy("k", { strategy: untilTheHour }))
         yield* TestClock.adjust("59 minutes")
         expect([yield* get, yield* get]).toEqual([1, 1])
         yield* TestClock.adjust("1 minute")
@@ -647,15 +644,15 @@ describe.each(caches)("over $name", (cache) => {
           ...Strategy.softTtl({ ttl: 1000, softTtl: 0, jitter: 0.5 }),
           retryAfter: 100
         }
-        yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy }))
-        const left = Duration.toMillis(Option.getOrThrow(yield* Cached.expiresIn("k")))
+        yield* Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy }))
+        const left = Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("k")))
         expect(left).toBeLessThan(1000)
         expect(left).toBeGreaterThanOrEqual(500)
         let calls = 0
         const failing = Effect.suspend(() => {
           calls++
           return Effect.fail("down")
-        }).pipe(Cached.withStrategy({ key: "k", strategy }))
+        }).pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
         yield* failing
         yield* failing
         expect(calls).toBe(1)
@@ -668,38 +665,38 @@ describe.each(caches)("over $name", (cache) => {
 
 describe("wrong options die with a CacheConfigError before the first load", () => {
   const wrong: ReadonlyArray<readonly [string, (load: Effect.Effect<number>) => unknown]> = [
-    ["a ttl that does not parse", Cached.ttl({ key: "k", ttl: "soon" as never })],
-    ["a ttl that is NaN", Cached.ttl({ key: "k", ttl: NaN })],
-    ["no ttl", Cached.ttl({ key: "k" } as never)],
-    ["an unknown option", Cached.ttl({ key: "k", ttl: 1, tll: 2 } as never)],
-    ["another combinator's option", Cached.ttl({ key: "k", ttl: 1, softTtl: 1 } as never)],
-    ["an unknown option of untilInvalidated", Cached.untilInvalidated({ key: "k", ttl: 1 } as never)],
-    ["a soft ttl longer than its ttl", Cached.softTtl({ key: "k", ttl: "1 minute", softTtl: "2 minutes" })],
-    ["no soft ttl", Cached.softTtl({ key: "k", ttl: "1 minute" } as never)],
-    ["no soft ttl beside a computed ttl", Cached.softTtl({ key: "k", ttl: () => 1 } as never)],
-    ["a refreshAfter longer than its ttl", Cached.refreshAhead({ key: "k", ttl: 1, refreshAfter: 2 })],
-    ["a jitter of 2", Cached.ttl({ key: "k", ttl: 1, jitter: 2 })],
-    ["a beta of 0", Cached.probabilistic({ key: "k", ttl: 1, beta: 0 })],
-    ["a timeout that does not parse", Cached.ttl({ key: "k", ttl: 1, timeout: "soon" as never })],
-    ["a softTimeout that is NaN", Cached.failover({ key: "k", ttl: 1, softTimeout: NaN })],
-    ["a retryAfter that does not parse", Cached.failover({ key: "k", ttl: 1, retryAfter: "soon" as never })],
-    ["a lease that is a duration", Cached.ttl({ key: "k", ttl: 1, lease: "5 seconds" as never })],
-    ["tags that are no list", Cached.ttl({ key: "k", ttl: 1, tags: "t" as never })],
-    ["tags that are no texts", Cached.ttl({ key: "k", ttl: 1, tags: [1] as never })],
-    ["a `storeIf` that is no function", Cached.ttl({ key: "k", ttl: 1, storeIf: true as never })],
-    ["`storeFailures` that is no list", Cached.ttl({ key: "k", ttl: 1, storeFailures: "NotFound" as never })],
-    ["`storeFailures` of no tags", Cached.untilInvalidated({ key: "k", storeFailures: [1 as never] })],
-    ["a `when` that is no function", Cached.ttl({ key: "k", ttl: 1, when: true as never })],
-    ["a fallbackWhen that is no function", Cached.failover({ key: "k", ttl: 1, fallbackWhen: true as never })],
-    ["a strategy that is none", Cached.withStrategy({ key: "k", strategy: {} as never })],
-    ["no strategy", Cached.withStrategy({ key: "k" } as never)],
+    ["a ttl that does not parse", Cached.ttl("k", { ttl: "soon" as never })],
+    ["a ttl that is NaN", Cached.ttl("k", { ttl: NaN })],
+    ["no ttl", Cached.ttl("k", {} as never)],
+    ["an unknown option", Cached.ttl("k", { ttl: 1, tll: 2 } as never)],
+    ["another combinator's option", Cached.ttl("k", { ttl: 1, softTtl: 1 } as never)],
+    ["an unknown option of untilInvalidated", Cached.untilInvalidated("k", { ttl: 1 } as never)],
+    ["a soft ttl longer than its ttl", Cached.softTtl("k", { ttl: "1 minute", softTtl: "2 minutes" })],
+    ["no soft ttl", Cached.softTtl("k", { ttl: "1 minute" } as never)],
+    ["no soft ttl beside a computed ttl", Cached.softTtl("k", { ttl: () => 1 } as never)],
+    ["a refreshAfter longer than its ttl", Cached.refreshAhead("k", { ttl: 1, refreshAfter: 2 })],
+    ["a jitter of 2", Cached.ttl("k", { ttl: 1, jitter: 2 })],
+    ["a beta of 0", Cached.probabilistic("k", { ttl: 1, beta: 0 })],
+    ["a timeout that does not parse", Cached.ttl("k", { ttl: 1, timeout: "soon" as never })],
+    ["a softTimeout that is NaN", Cached.failover("k", { ttl: 1, softTimeout: NaN })],
+    ["a retryAfter that does not parse", Cached.failover("k", { ttl: 1, retryAfter: "soon" as never })],
+    ["a shareLoad that is a duration", Cached.ttl("k", { ttl: 1, shareLoad: "5 seconds" as never })],
+    ["tags that are no list", Cached.ttl("k", { ttl: 1, tags: "t" as never })],
+    ["tags that are no texts", Cached.ttl("k", { ttl: 1, tags: [1] as never })],
+    ["a `storeIf` that is no function", Cached.ttl("k", { ttl: 1, storeIf: true as never })],
+    ["`storeFailures` that is no list", Cached.ttl("k", { ttl: 1, storeFailures: "NotFound" as never })],
+    ["`storeFailures` of no tags", Cached.untilInvalidated("k", { storeFailures: [1 as never] })],
+    ["a `when` that is no function", Cached.ttl("k", { ttl: 1, when: true as never })],
+    ["a fallbackOn that is none", Cached.failover("k", { ttl: 1, fallbackOn: true as never })],
+    ["a strategy that is none", Cached.withStrategy("k", { strategy: {} as never })],
+    ["no strategy", Cached.withStrategy("k")],
     [
       "a ttl beside a strategy",
-      Cached.withStrategy({ key: "k", strategy: Strategy.untilInvalidated, ttl: 1 } as never)
+      Cached.withStrategy("k", { strategy: Strategy.untilInvalidated, ttl: 1 } as never)
     ],
-    ["no key", Cached.ttl({ ttl: 1 } as never)],
-    ["a key that is none", Cached.ttl({ key: 5 as never, ttl: 1 })],
-    ["a key that is null", Cached.ttl({ key: null as never, ttl: 1 })]
+    ["no key", Cached.ttl({ ttl: 1 } as never, undefined as never)],
+    ["a key that is none", Cached.ttl(5 as never, { ttl: 1 })],
+    ["a key that is null", Cached.ttl(null as never, { ttl: 1 })]
   ]
 
   describe.each(caches)("over $name", (cache) => {
@@ -707,7 +704,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
       Effect.gen(function*() {
         const { counts, load } = counting()
         const read = wrap(load) as Effect.Effect<number>
-        for (const run of [read, CachePolicy.readOnly(read), CachePolicy.refresh(read)]) {
+        for (const run of [read, CachePolicy.disable("set")(read), CachePolicy.refresh(read)]) {
           const exit = yield* Effect.exit(run)
           expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
         }

@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("ttl: the readers of a timeout fail, and the next ones get the value of another load", () =>
     Effect.gen(function*() {
       const source = hangs(2)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: 100, timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
       yield* read
       yield* TestClock.adjust(120)
       const answers = yield* busily(read, { millis: 4000 })
@@ -101,10 +101,13 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect.each(
     [
-      ["softTtl with softTimeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, softTimeout: 50 })],
-      ["softTtl with timeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, timeout: 200 })],
-      ["failover", Cached.failover({ key, ttl: "1 hour", timeout: 100 })],
-      ["refreshAhead past its ttl", Cached.refreshAhead({ key, ttl: 400, refreshAfter: 50, timeout: 200 })]
+      [
+        "softTtl with softTimeout",
+        Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, softTimeout: 50, fallbackOn: "all" })
+      ],
+      ["softTtl with timeout", Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, timeout: 200, fallbackOn: "all" })],
+      ["failover", Cached.failover(key, { ttl: "1 hour", timeout: 100, fallbackOn: "all" })],
+      ["refreshAhead past its ttl", Cached.refreshAhead(key, { ttl: 400, refreshAfter: 50, timeout: 200 })]
     ] as const
   )("%s: the load is tried again after refresh.timeout", ([, cached]) =>
     Effect.gen(function*() {
@@ -121,7 +124,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const source = hangs(2)
       const read = source.load.pipe(
-        Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, timeout: 200, fallbackWhen: () => false })
+        Cached.softTtl(key, { ttl: "1 hour", softTtl: 100, timeout: 200, fallbackOn: () => false })
       )
       yield* read
       yield* TestClock.adjust(120)
@@ -131,7 +134,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a clock that is set forward during a load does not make readers patient", () =>
     Effect.gen(function*() {
       const source = sourceOf((n) => n === 2 ? Infinity : 20)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: 1000, timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout: 200 }))
       const wall = { ahead: 0 }
       const clock = yield* Clock.Clock
       const setForward: Clock.Clock = {
@@ -153,7 +156,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a stale value that has ended is no reason to wait for refresh.timeout", () =>
     Effect.gen(function*() {
       const source = hangs(2)
-      const read = source.load.pipe(Cached.softTtl({ key, ttl: 1000, softTtl: 100, softTimeout: 50, timeout: 200 }))
+      const read = source.load.pipe(Cached.softTtl(key, { ttl: 1000, softTtl: 100, softTimeout: 50, timeout: 200 }))
       yield* read
       yield* TestClock.adjust(120)
       const answers = yield* busily(read, { millis: 3000 })
@@ -173,7 +176,7 @@ describe.each(caches)("over $name", (cache) => {
     }) {}
     return Effect.gen(function*() {
       const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key: new Answered(), ttl: "1 hour", maxLoad: maxLoad["ofRead"] }))
+      const read = source.load.pipe(Cached.ttl(new Answered(), { ttl: "1 hour", maxLoad: maxLoad["ofRead"] }))
       const answers = yield* busily(Effect.timeout(read, 200), { millis: 2500 })
       expect(recovered(answers)).toBeGreaterThanOrEqual(960)
       expect(recovered(answers)).toBeLessThanOrEqual(1040)
@@ -203,7 +206,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("outlasted keys leave their call", () =>
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(Infinity)
-        const users = Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), timeout: 200 })
+        const users = Cached.many(User, lookup, { ttl: "1 hour", timeout: 200 })
         const answers = yield* busily(Effect.map(users(ids(1, 2, 3)), texts), { millis: 2000 })
         const late = answers.filter(({ value }) => value.includes("LoadTimeout"))
         expect(late.length).toBeLessThanOrEqual(2)
@@ -214,7 +217,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("keys that leave in one turn share the next call", () =>
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(Infinity)
-        const users = Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), maxLoad: 1000 })
+        const users = Cached.many(User, lookup, { ttl: "1 hour", maxLoad: 1000 })
         const read = Effect.timeout(Effect.map(users(ids(1, 2, 3)), texts), 200)
         const answers = yield* busily(read, { millis: 2000 })
         expect(recovered(answers)).toBeLessThanOrEqual(1040)
@@ -225,7 +228,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
         const strategy = Strategy.ttl({ ttl: "1 hour" })
-        const users = Cached.many(User, { lookup, strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
+        const users = Cached.many(User, lookup, { strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
         const both = yield* start(Effect.map(users(ids(1, 2)), texts))
         const answers = yield* busily(Effect.map(users(ids(1)), texts), { millis: 1000 })
         expect(recovered(answers)).toBeLessThanOrEqual(400)
@@ -238,8 +241,8 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
         const strategy = Strategy.ttl({ ttl: "1 hour" })
-        const patient = yield* start(Effect.map(Cached.many(User, { lookup, strategy })(ids(1, 2)), texts))
-        const hasty = Cached.many(User, { lookup, strategy, timeout: 200 })
+        const patient = yield* start(Effect.map(Cached.many(User, lookup, { strategy })(ids(1, 2)), texts))
+        const hasty = Cached.many(User, lookup, { strategy, timeout: 200 })
         const answers = yield* busily(Effect.map(hasty(ids(1)), texts), { millis: 2000 })
         expect(count(answers, "LoadTimeout")).toBeGreaterThan(10)
         yield* TestClock.adjust(1000)
@@ -253,7 +256,7 @@ describe.each(caches)("over $name", (cache) => {
         let calls = 0
         const lookup = (keys: ReadonlyArray<User>) =>
           Effect.map(tries[calls++] ?? Effect.never, () => keys.map(({ id }) => Exit.succeed(`${id}#${calls}`)))
-        const users = Cached.many(User, { lookup, strategy: Strategy.refreshAhead({ ttl: 600, refreshAfter: 100 }) })
+        const users = Cached.many(User, lookup, { strategy: "refreshAhead", ttl: 600, refreshAfter: 100 })
         yield* users(ids(1, 2))
         yield* TestClock.adjust(150)
         const answers = yield* busily(Effect.map(users(ids(1, 2)), texts), { millis: 800 })
@@ -269,7 +272,7 @@ describe.each(caches)("over $name", (cache) => {
         const n = ++runs
         return n === 1 ? Stream.never : Stream.make(`${n}`, `${n}`)
       })
-      const read = origin.pipe(Cached.stream({ key, ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+      const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
       const answers = yield* busily(Effect.timeout(read, 200), { millis: 3000 })
       expect(recovered(answers)).toBeLessThanOrEqual(1040)
       expect(runs).toBe(2)
@@ -280,12 +283,12 @@ describe.each(caches)("over $name", (cache) => {
       let runs = 0
       const origin = Stream.suspend(() => ++runs === 1 ? Stream.never : Stream.make("own"))
       const consume = (stream: Stream.Stream<string>) =>
-        stream.pipe(Cached.stream({ key, ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+        stream.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
       const first = yield* start(consume(origin))
       yield* TestClock.adjust(500)
       const second = yield* start(consume(origin))
       yield* TestClock.adjust(1000)
-      const third = yield* start(CachePolicy.readOnly(consume(Stream.make("read only"))))
+      const third = yield* start(CachePolicy.disable("set")(consume(Stream.make("read only"))))
       yield* TestClock.adjust(1000)
       for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
     }).pipe(Effect.provide(layer)))
@@ -297,7 +300,7 @@ describe.each(caches)("over $name", (cache) => {
         const n = ++runs
         return n === 1 ? Stream.concat(Stream.make("1"), Stream.never) : Stream.make(`${n}`)
       })
-      const stream = origin.pipe(Cached.stream({ key, ttl: "1 hour", maxLoad: 1000 }))
+      const stream = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }))
       const received: Array<string> = []
       const first = yield* start(Stream.runForEach(stream, (element) => Effect.sync(() => received.push(element))))
       yield* TestClock.adjust(1000)
@@ -315,7 +318,7 @@ describe.each(caches)("over $name", (cache) => {
         runs++
         return Stream.range(1, 10).pipe(Stream.mapEffect((n) => Effect.delay(Effect.succeed(n), 600)))
       })
-      const read = origin.pipe(Cached.stream({ key, ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+      const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
       const answers = yield* busily(read, { millis: 7000, every: 100 })
       expect(runs).toBe(1)
       expect(answers.at(-1)!.value).toBe("1,2,3,4,5,6,7,8,9,10")
@@ -335,7 +338,7 @@ describe.each(caches)("over $name", (cache) => {
           return Effect.void
         })
       )
-      const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const users = Cached.resolver(origin, { ttl: "1 hour" })
       const request = (id: number) => Effect.request(new GetUser({ id }), users)
       const hasty = yield* start(Effect.timeout(request(1), 300))
       const patient = yield* start(request(2))
@@ -363,7 +366,7 @@ describe.each(caches)("over $name", (cache) => {
           return Effect.void
         })
       )
-      const users = Cached.resolver(origin, { strategy: Strategy.ttl({ ttl: "1 hour" }), maxLoad: 1000 })
+      const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
       const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
       expect(recovered(answers)).toBeLessThanOrEqual(1200)
       expect(count(answers, "failed")).toBe(0)
@@ -373,7 +376,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const run = Effect.fnUntraced(function*(timeout: number) {
         const source = sourceOf((n) => n === 1 ? 0 : 300)
-        const read = source.load.pipe(Cached.ttl({ key: `${timeout}`, ttl: 2000, timeout }))
+        const read = source.load.pipe(Cached.ttl(`${timeout}`, { ttl: 2000, timeout }))
         yield* read
         yield* TestClock.adjust(2100)
         return { answers: yield* busily(read, { millis: 12_000 }), source }
@@ -391,7 +394,7 @@ describe.each(caches)("over $name", (cache) => {
         let seed = 7
         const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff
         const source = sourceOf((n) => n === 1 ? 0 : hangs && n % 20 === 0 ? Infinity : 150 + 300 * random())
-        const read = source.load.pipe(Cached.ttl({ key: id, ttl: 1000, timeout: 200 }))
+        const read = source.load.pipe(Cached.ttl(id, { ttl: 1000, timeout: 200 }))
         yield* read
         yield* TestClock.adjust(120)
         return { answers: yield* busily(read, { millis: 40_000, every: 100 }), source }
@@ -406,7 +409,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a source that was slow before may be slow again, although its last load was quick", () =>
     Effect.gen(function*() {
       const source = sourceOf((n) => n % 2 === 1 ? 300 : 10)
-      const read = (timeout: number) => source.load.pipe(Cached.ttl({ key, ttl: 1000, timeout }))
+      const read = (timeout: number) => source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout }))
       for (const _ of [1, 2]) {
         const patient = yield* start(read(1000))
         yield* TestClock.adjust(1000)
@@ -420,7 +423,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a source that hangs for good is tried ever less often", () =>
     Effect.gen(function*() {
       const source = sourceOf((n) => n === 1 ? 0 : Infinity)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: 100, timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
       yield* read
       yield* TestClock.adjust(120)
       const answers = yield* busily(read, { millis: 600_000, every: 190 })
@@ -434,8 +437,8 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("P3: a hasty reader does not make a load run again for which a patient one waits", () =>
     Effect.gen(function*() {
       const source = sourceOf(() => 5000)
-      const patient = yield* start(source.load.pipe(Cached.ttl({ key, ttl: "1 hour" })))
-      const hasty = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 50 }))
+      const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
+      const hasty = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 50 }))
       const answers = yield* busily(hasty, { millis: 5200, every: 20 })
       expect(yield* Fiber.join(patient)).toBe("1")
       expect(source.started).toBe(1)
@@ -445,8 +448,8 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("once the patient reader has left, the others count", () =>
     Effect.gen(function*() {
       const source = hangs(1)
-      const patient = yield* start(source.load.pipe(Cached.ttl({ key, ttl: "1 hour" })))
-      const hasty = yield* start(busily(source.load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 })), {
+      const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
+      const hasty = yield* start(busily(source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 })), {
         millis: 2000
       }))
       yield* TestClock.adjust(0)
@@ -465,7 +468,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.suspend((): Effect.Effect<string> => ++loads === 1 ? first : Effect.succeed(`${loads}`))
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       const answers = yield* busily(read, { millis: 2000 })
       expect(recovered(answers, ["caught"])).toBeLessThanOrEqual(600)
       expect(loads).toBe(2)
@@ -476,7 +479,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("an uninterruptible load is not run again", () =>
     Effect.gen(function*() {
       const source = sourceOf(() => 3000)
-      const read = Effect.uninterruptible(source.load).pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = Effect.uninterruptible(source.load).pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       yield* busily(read, { millis: 4000 })
       expect(source.started).toBe(1)
     }).pipe(Effect.provide(layer)))
@@ -486,7 +489,7 @@ describe.each(caches)("over $name", (cache) => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(layer, scope)
       const load = Effect.onInterrupt(Effect.never, () => Effect.sleep(500))
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", maxLoad: 1000 }), Effect.provideContext(context))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }), Effect.provideContext(context))
       const readers = [yield* start(read)]
       yield* TestClock.adjust(1000)
       readers.push(yield* start(read))
@@ -499,7 +502,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a load whose id was invalidated is not run again: the next readers have a load of their own", () =>
     Effect.gen(function*() {
       const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       const first = yield* start(Effect.exit(read))
       yield* Cached.invalidate(key)
       expect(yield* read).toBe("2")
@@ -514,7 +517,7 @@ describe.each(caches)("over $name", (cache) => {
       const load = Effect.suspend(() =>
         ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.succeed(`${loads}`)
       )
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       yield* start(Effect.exit(read))
       yield* TestClock.adjust(100)
       const second = yield* start(read)
@@ -531,7 +534,7 @@ describe.each(caches)("over $name", (cache) => {
       const load = Effect.suspend(() =>
         ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.sleep(100)
       )
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       yield* start(Effect.exit(read))
       yield* TestClock.adjust(100)
       const second = yield* start(read)
@@ -550,7 +553,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a clock that is set back does not end the patience", () =>
     Effect.gen(function*() {
       const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", maxLoad: 1000 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }))
       yield* TestClock.setTime(10_000_000)
       yield* start(Effect.exit(read))
       yield* TestClock.setTime(1_000_000)
@@ -561,7 +564,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("an explicit refresh that hangs", () =>
     Effect.gen(function*() {
       const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
       const answers = yield* start(CachePolicy.refresh(busily(read, { millis: 1000 })))
       yield* TestClock.adjust(0)
       expect(recovered(yield* Fiber.join(answers))).toBeLessThanOrEqual(400)
@@ -572,10 +575,10 @@ describe.each(caches)("over $name", (cache) => {
       const seen: Array<unknown> = []
       const source = sourceOf((n) => n < 4 ? Infinity : 0)
       const other = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
-      const readOther = other.load.pipe(Cached.ttl({ key: "other", ttl: "1 hour", timeout: 200 }))
+      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+      const readOther = other.load.pipe(Cached.ttl("other", { ttl: "1 hour", timeout: 200 }))
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.eventsOf(["Restart"]), (event) => Effect.sync(() => seen.push(event))),
+        Stream.runForEach(Cached.events({ of: ["Restart"] }), (event) => Effect.sync(() => seen.push(event))),
         { startImmediately: true }
       )
       yield* TestClock.adjust(0)
@@ -601,7 +604,7 @@ it.effect("the span of the attempt that gave way ends as restarted", () =>
         return span
       }
     })
-    const read = hangs(1).load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: 200 }))
+    const read = hangs(1).load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: 200 }))
     yield* Effect.withTracer(Effect.withSpan(busily(read, { millis: 1000 }), "caller"), tracer)
     expect(spans.map(({ attributes }) => attributes.get("cache.outcome"))).toEqual(["restarted", "success"])
     expect(spans.map(({ status }) => status._tag)).toEqual(["Ended", "Ended"])

@@ -1,7 +1,8 @@
 /** An invalidation by pattern holds for what other processes load, and for what only their memory has. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import * as Part from "../../src/internal/store/part/make.ts"
@@ -49,15 +50,18 @@ const stores = [
 class Plain extends CacheKey.Class<Plain>()("Plain", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
 const ways: ReadonlyArray<{ readonly name: string; readonly run: Effect.Effect<unknown, any, Caching.Caching> }> = [
-  { name: "invalidateMatching", run: Stream.runDrain(Cached.invalidateMatching("k*")) },
-  { name: "invalidateMatching of all", run: Stream.runDrain(Cached.invalidateMatching("*")) },
-  { name: "removeMatching", run: Cached.removeMatching("[k]") },
+  { name: "invalidateMatching", run: Cached.invalidate({ matching: "k*" }) },
+  { name: "invalidateMatching of all", run: Cached.invalidate({ matching: "*" }) },
+  { name: "removeMatching", run: Cached.remove({ matching: "[k]" }) },
   { name: "a target of invalidateAfter", run: Effect.void.pipe(Cached.invalidateAfter({ matching: "k*" })) },
-  { name: "a pattern without special characters", run: Stream.runDrain(Cached.invalidateMatching("k")) }
+  { name: "a pattern without special characters", run: Cached.invalidate({ matching: "k" }) }
 ]
 
-const value = (text: string, load: Effect.Effect<unknown> = Effect.void, options: { readonly lease?: boolean } = {}) =>
-  Effect.as(load, text).pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+const value = (
+  text: string,
+  load: Effect.Effect<unknown> = Effect.void,
+  options: { readonly shareLoad?: boolean } = {}
+) => Effect.as(load, text).pipe(Cached.ttl("k", { ttl: "1 hour", ...options }))
 
 /** Reads in both processes, after the load of the first has ended. */
 const expectNew = Effect.fnUntraced(function*([a, b]: readonly [Process, Process]) {
@@ -84,9 +88,9 @@ describe.each(stores)("over $name", ({ two }) => {
       const [a, b] = yield* two
       const loading = yield* gate
       const leading = yield* start(b(value("old", Deferred.await(loading))))
-      const beside = yield* start(a(value("old", Deferred.await(loading), { lease: false })))
+      const beside = yield* start(a(value("old", Deferred.await(loading), { shareLoad: false })))
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* Deferred.succeed(loading, undefined)
       yield* pass(300)
       expect([yield* Fiber.join(leading), yield* Fiber.join(beside)]).toEqual(["old", "old"])
@@ -99,7 +103,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const loading = yield* gate
       yield* start(a(value("old", Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       const after = yield* start(b(value("new")))
       yield* pass(300)
       expect(ended(after)).toEqual(Exit.succeed("new"))
@@ -111,7 +115,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const loading = yield* gate
       const before = yield* start(a(read(count, Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Cached.removeMatching(`${CacheKey.id(key(1))}*`))
+      yield* b(Cached.remove({ matching: `${CacheKey.id(key(1))}*` }))
       yield* Deferred.succeed(loading, undefined)
       yield* pass(1000)
       expect(yield* Fiber.join(before)).toHaveLength(count)
@@ -126,12 +130,12 @@ describe.each(stores)("over $name", ({ two }) => {
       const numbers = (first: number, load: Effect.Effect<unknown> = Effect.void) =>
         Stream.runCollect(
           Stream.concat(Stream.make(first), Stream.drain(Stream.fromEffect(load))).pipe(
-            Cached.stream({ key: "kept", strategy: hour })
+            Cached.stream("kept", { strategy: hour })
           )
         )
       const before = yield* start(a(numbers(1, Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* Deferred.succeed(loading, undefined)
       yield* pass(300)
       expect(Array.from(yield* Fiber.join(before))).toEqual([1])
@@ -143,14 +147,14 @@ describe.each(stores)("over $name", ({ two }) => {
       const [a, b] = yield* two
       const loading = yield* gate
       const other = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
-        Effect.as(load, text).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+        Effect.as(load, text).pipe(Cached.ttl("other", { ttl: "1 hour" }))
       const loads = yield* start(
         a(Effect.all([value("old", Deferred.await(loading)), other("first", Deferred.await(loading))], {
           concurrency: 2
         }))
       )
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* b(Cached.set("k", "set"))
       yield* Deferred.succeed(loading, undefined)
       yield* pass(300)
@@ -170,7 +174,7 @@ describe("over a folder", () => {
       const loading = yield* gate
       yield* start(a(value("old", Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* pass(100)
       const after = yield* start(a(value("new")))
       yield* pass(300)
@@ -183,12 +187,12 @@ describe("over a folder", () => {
       // Without an error schema, a stored failure stays in memory.
       const failing = (name: string) =>
         Effect.fail({ _tag: "Missing" as const, name }).pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["Missing"] }),
+          Cached.ttl("k", { ttl: "1 hour", storeFailures: ["Missing"] }),
           Effect.flip,
           Effect.map((failure) => (failure as { readonly name: string }).name)
         )
       expect([yield* a(failing("old")), yield* a(failing("new"))]).toEqual(["old", "old"])
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* pass(100)
       expect(yield* a(failing("new"))).toBe("new")
     }).pipe(Effect.scoped))
@@ -201,17 +205,14 @@ describe("over a folder", () => {
       const [a, b] = yield* onDisk
       const loading = yield* gate
       const plain = Effect.map(Cached.getOption(new Plain({ id: 2 })), Option.getOrUndefined)
-      const users = Cached.many(Plain, {
-        lookup: () =>
-          Effect.as(
-            Deferred.await(loading),
-            new Map([1, 2, 3].map((id) => [new Plain({ id }), Exit.succeed(`old ${id}`)]))
-          ),
-        strategy: hour
-      })
+      const users = Cached.many(Plain, () =>
+        Effect.as(
+          Deferred.await(loading),
+          new Map([1, 2, 3].map((id) => [new Plain({ id }), Exit.succeed(`old ${id}`)]))
+        ), { strategy: hour })
       const before = yield* start(a(users([{ id: 1 }])))
       yield* pass(1000)
-      if (pattern !== undefined) yield* b(Cached.removeMatching(pattern))
+      if (pattern !== undefined) yield* b(Cached.remove({ matching: pattern }))
       // The report is applied while nothing here knows the id.
       yield* pass(300)
       yield* Deferred.succeed(loading, undefined)
@@ -226,11 +227,11 @@ describe("over a folder", () => {
       const loading = yield* gate
       const outer = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
         Effect.map(value(text, load), (inner) => `made of ${inner}`).pipe(
-          Cached.ttl({ key: "outer", ttl: "1 hour", inherit: "changes" })
+          Cached.ttl("outer", { ttl: "1 hour", inherit: "changes" })
         )
       const before = yield* start(a(outer("old", Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Cached.removeMatching("k*"))
+      yield* b(Cached.remove({ matching: "k*" }))
       yield* Deferred.succeed(loading, undefined)
       yield* pass(300)
       expect(yield* Fiber.join(before)).toBe("made of old")
@@ -243,7 +244,7 @@ describe("over a folder", () => {
       const loading = yield* gate
       yield* start(a(value("old", Deferred.await(loading))))
       yield* pass(1000)
-      yield* b(Transaction.run(Cached.removeMatching("k*")))
+      yield* b(Transaction.run(Cached.remove({ matching: "k*" })))
       yield* Deferred.succeed(loading, undefined)
       yield* expectNew([a, b])
     }).pipe(Effect.scoped))

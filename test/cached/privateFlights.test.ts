@@ -1,20 +1,8 @@
 /** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
 import { describe, expect, it } from "@effect/vitest"
-import {
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  Option,
-  References,
-  Scheduler,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { type Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Scheduler, Schema, Scope } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
@@ -42,11 +30,11 @@ const numbered = (strategy: Strategy.Strategy, delay: Duration.Input = 0) => {
       const n = calls.push(keys.map(({ id }) => id))
       return Effect.delay(Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}#${n}`))), delay)
     })
-  return { calls, items: Cached.many(Item, { lookup, strategy }) }
+  return { calls, items: Cached.many(Item, lookup, { strategy }) }
 }
 
-const ttl = { key: "k", ttl: "1 hour" } as const
-const ahead = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
+const ttl = { ttl: "1 hour" } as const
+const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
 
 describe.each(caches)("private flights over $name", ({ layer }) => {
   const provided = Effect.provide(layer({ flights: "private" }))
@@ -54,7 +42,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   it.effect("four readers at once load for themselves; later ones are served what was stored first", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const get = Cached.ttl(load, ttl)
+      const get = Cached.ttl(load, "k", ttl)
       const readers = yield* Effect.forEach([1, 2, 3, 4], () => start(get))
       yield* TestClock.adjust("2 seconds")
       expect(readers.map(ended)).toEqual([1, 2, 3, 4].map((n) => Exit.succeed(n)))
@@ -88,7 +76,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   it.effect("refreshes that overlap are stored, and a read after one's own never gets what was before it", () =>
     Effect.gen(function*() {
       let runs = 0
-      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl(ttl))
+      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl("k", ttl))
       // Each read after a refresh was a hit.
       expect(yield* overlapping(get, CachePolicy.refresh(get))).toBe(21)
       expect(runs).toBe(21)
@@ -97,11 +85,13 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   it.effect("so are refreshes of many keys", () =>
     Effect.gen(function*() {
       let runs = 0
-      const counts = Cached.many(Count, {
-        lookup: (keys) => Effect.suspend(() => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed(++runs))), 100)),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const counts = Cached.many(Count, (keys) =>
+        Effect.suspend(() => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed(++runs))), 100)), {
+        ttl: "1 hour"
       })
-      const first = Effect.flatMap(([one]: ReadonlyArray<Exit.Exit<number>>) => one!)
+      const first = Effect.flatMap(([one]: ReadonlyArray<Exit.Exit<number>>) =>
+        one!
+      )
       const ids = [{ id: 1 }, { id: 2 }]
       expect(yield* overlapping(first(counts(ids)), first(counts.refresh(ids)))).toBe(41)
       expect(runs).toBe(42)
@@ -109,11 +99,11 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   it.effect("a reader is not held up by a load that never ends, nor by one that ignores its interruption", () =>
     Effect.gen(function*() {
-      const stuck = yield* start(Cached.ttl(Effect.never, ttl))
-      const stubborn = yield* start(Cached.ttl(Effect.uninterruptible(Effect.sleep("1 day")), ttl))
+      const stuck = yield* start(Cached.ttl(Effect.never, "k", ttl))
+      const stubborn = yield* start(Cached.ttl(Effect.uninterruptible(Effect.sleep("1 day")), "k", ttl))
       yield* settle
       const leaving = yield* start(Fiber.interrupt(stubborn))
-      const reader = yield* start(Cached.ttl(Effect.succeed("mine"), ttl))
+      const reader = yield* start(Cached.ttl(Effect.succeed("mine"), "k", ttl))
       yield* settle
       expect(ended(reader)).toEqual(Exit.succeed("mine"))
       yield* Fiber.interrupt(stuck)
@@ -124,7 +114,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   it.effect("the interruption of a reader ends its load, and no other", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const get = Cached.ttl(load, ttl)
+      const get = Cached.ttl(load, "k", ttl)
       const [first, second] = [yield* start(get), yield* start(get)]
       yield* settle
       yield* Fiber.interrupt(first)
@@ -135,21 +125,23 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   const changes: ReadonlyArray<readonly [what: string, change: Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["invalidated by key", Cached.invalidate("k")],
-    ["invalidated by tag", Cached.invalidateTag("t")],
-    ["invalidated by pattern", Stream.runDrain(Cached.invalidateMatching("k*"))],
+    ["invalidated by tag", Cached.invalidate({ tag: "t" })],
+    ["invalidated by pattern", Cached.invalidate({ matching: "k*" })],
     ["cleared", Cached.clear],
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
-    ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), ttl))]
+    ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), "k", ttl))]
   ]
   it.effect.each(changes)("a value that is %s while it loads is not stored", ([, change]) =>
     Effect.gen(function*() {
       yield* settle
-      const reader = yield* start(Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { ...ttl, tags: ["t"] }))
+      const reader = yield* start(
+        Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), "k", { ...ttl, tags: ["t"] })
+      )
       yield* settle
       yield* change
       yield* TestClock.adjust("1 second")
       expect(ended(reader)).toEqual(Exit.succeed("old"))
-      expect(yield* Cached.ttl(Effect.succeed("new"), ttl)).not.toBe("old")
+      expect(yield* Cached.ttl(Effect.succeed("new"), "k", ttl)).not.toBe("old")
     }).pipe(provided))
 
   it.effect("a value that was invalidated while it loads is no previous value", () =>
@@ -158,7 +150,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       const get = Effect.gen(function*() {
         yield* Effect.sleep("1 second")
         return Option.isSome(yield* Cached.previous(Item)) ? "compared" : "loaded"
-      }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Cached.set(key, "old", { ttl: "1 hour" })
       const readers = [yield* start(CachePolicy.refresh(get))]
       yield* settle
@@ -177,18 +169,18 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   it.effect("an explicit refresh loads for itself", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = CachePolicy.refresh(Cached.ttl(load, ttl))
+      const get = CachePolicy.refresh(Cached.ttl(load, "k", ttl))
       const [first, second] = [yield* start(get), yield* start(get)]
       yield* TestClock.adjust("2 seconds")
       expect([ended(first), ended(second)]).toEqual([Exit.succeed(1), Exit.succeed(2)])
-      expect(yield* Cached.ttl(load, ttl)).toBe(2)
+      expect(yield* Cached.ttl(load, "k", ttl)).toBe(2)
     }).pipe(provided))
 
   describe("a refresh in the background", () => {
     it.effect("without a platform there is none", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = Cached.refreshAhead(load, ahead)
+        const get = Cached.refreshAhead(load, "k", ahead)
         yield* get
         yield* TestClock.adjust("2 minutes")
         expect(yield* get).toBe(1)
@@ -202,7 +194,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       Effect.gen(function*() {
         const { handed, provide } = platform()
         const { counts, load } = counting(1000)
-        const get = provide(Cached.refreshAhead(load, ahead))
+        const get = provide(Cached.refreshAhead(load, "k", ahead))
         yield* start(get)
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -223,7 +215,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       Effect.gen(function*() {
         const order: Array<string> = []
         const load = Effect.sync(() => order.push("load"))
-        const get = platform().provide(Cached.refreshAhead(load, ahead))
+        const get = platform().provide(Cached.refreshAhead(load, "k", ahead))
         yield* get
         yield* TestClock.adjust("2 minutes")
         yield* Effect.map(get, () => order.push("served"))
@@ -235,7 +227,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       Effect.gen(function*() {
         const { handed, provide } = platform()
         const { counts, load } = counting(1000)
-        const get = Cached.refreshAhead(load, ahead)
+        const get = Cached.refreshAhead(load, "k", ahead)
         yield* start(get)
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -263,7 +255,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         const logger = Logger.layer([Logger.make(({ message }) => void said.push(message))])
         yield* Effect.gen(function*() {
           const { counts, load } = counting()
-          const get = Cached.refreshAhead(load, ahead)
+          const get = Cached.refreshAhead(load, "k", ahead)
           const broken = Effect.provideService(get, CachePolicy.WaitUntil, () => {
             throw new Error("no request")
           })
@@ -296,13 +288,13 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
   })
 
   describe("past its softTimeout a load", () => {
-    const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" } as const
+    const soft = { ttl: "1 hour", softTtl: "1 minute", softTimeout: "1 second" } as const
     const readLate = (provide: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
       Effect.gen(function*() {
         const slow = counting(5000)
-        yield* Cached.softTtl(Effect.succeed(0), soft)
+        yield* Cached.softTtl(Effect.succeed(0), "k", soft)
         yield* TestClock.adjust("2 minutes")
-        const reader = yield* start(provide(Cached.softTtl(slow.load, soft)))
+        const reader = yield* start(provide(Cached.softTtl(slow.load, "k", soft)))
         yield* TestClock.adjust("1 second")
         expect(ended(reader)).toEqual(Exit.succeed(0))
         yield* TestClock.adjust("5 seconds")
@@ -319,7 +311,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         const { handed, provide } = platform()
         expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })
         expect(handed.map(ended)).toEqual([Exit.void])
-        expect(yield* Cached.softTtl(Effect.succeed(2), soft)).toBe(1)
+        expect(yield* Cached.softTtl(Effect.succeed(2), "k", soft)).toBe(1)
       }).pipe(provided))
   })
 
@@ -337,8 +329,8 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   it.effect("a load that needs itself is a CacheCycle; one that needs thousands of others is not", () =>
     Effect.gen(function*() {
-      const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => Cached.ttl(self, ttl))
-      const around = Cached.ttl(self, { key: "around", ttl: "1 hour" })
+      const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => Cached.ttl(self, "k", ttl))
+      const around = Cached.ttl(self, "around", { ttl: "1 hour" })
       const exit = yield* Effect.exit(around)
       expect(Exit.isFailure(exit) && exit.cause.reasons.map((reason) => Reflect.get(reason, "defect"))).toEqual([
         expect.objectContaining({ _tag: "CacheCycle", path: ["k", "k"] })
@@ -346,7 +338,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       let loads = 0
       const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
         Effect.suspend(() => (loads++, n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1))).pipe(
-          Cached.ttl({ key: `sum ${n}`, ttl: "1 hour" })
+          Cached.ttl(`sum ${n}`, { ttl: "1 hour" })
         )
       expect(yield* sum(3000)).toBe(3000)
       expect(yield* sum(3000)).toBe(3000)
@@ -358,7 +350,7 @@ describe("private flights", () => {
   const others: { readonly [what: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
     "has set": Cached.set("k", "set", { ttl: "1 hour" }),
     "has removed": Cached.remove("k"),
-    "has removed and loaded": Effect.andThen(Cached.remove("k"), Cached.ttl(Effect.succeed("other"), ttl))
+    "has removed and loaded": Effect.andThen(Cached.remove("k"), Cached.ttl(Effect.succeed("other"), "k", ttl))
   }
   it.effect.each(Object.keys(others))(
     "a refresh behind another one does not replace what another process %s",
@@ -372,7 +364,7 @@ describe("private flights", () => {
           )
         const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
         let runs = 0
-        const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl(ttl))
+        const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl("k", ttl))
         const refresh = Effect.provide(CachePolicy.refresh(get), own)
         const first = yield* start(refresh)
         yield* TestClock.adjust(30)
@@ -397,7 +389,7 @@ describe("private flights", () => {
       const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
       const layer = Layer.provide(CacheLayer.layerWith({ flights: "private" }), Layer.succeed(Store.Store, shared))
       const { load } = counting(1000)
-      const get = Cached.ttl(load, { ...ttl, lease: true })
+      const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })
       yield* Effect.gen(function*() {
         const readers = [yield* start(get), yield* start(get)]
         yield* settle
@@ -412,7 +404,7 @@ describe("private flights", () => {
     Effect.gen(function*() {
       const engine = yield* startEngine({ ...Caching.defaults, flights: "private" })
       const cache = over(engine)
-      const get = Cached.refreshAhead(Effect.never, ahead).pipe(
+      const get = Cached.refreshAhead(Effect.never, "k", ahead).pipe(
         Effect.provideService(Caching.Caching, cache),
         Effect.provideService(CachePolicy.WaitUntil, () => {})
       )
@@ -420,7 +412,7 @@ describe("private flights", () => {
         Effect.runFork(get)
         Effect.runFork(CachePolicy.refresh(get))
         Effect.runFork(
-          Cached.softTtl(Effect.never, { ...ttl, key: "soft", softTtl: "1 milli", softTimeout: "1 day" }).pipe(
+          Cached.softTtl(Effect.never, "soft", { ...ttl, softTtl: "1 milli", softTimeout: "1 day" }).pipe(
             Effect.provideService(Caching.Caching, cache)
           )
         )
@@ -430,7 +422,7 @@ describe("private flights", () => {
       for (let i = 0; i < 1000; i++) yield* leave
       expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
       // A later caller is served.
-      const other = Effect.provideService(Cached.ttl(Effect.succeed(1), ttl), Caching.Caching, cache)
+      const other = Effect.provideService(Cached.ttl(Effect.succeed(1), "k", ttl), Caching.Caching, cache)
       expect(yield* other).toBe(1)
     }))
 
@@ -444,7 +436,7 @@ describe("private flights", () => {
       const cache = over(yield* Effect.provideService(starting, Scheduler.Scheduler, stopped))
       const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
         Effect.suspend(() => n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1)).pipe(
-          Cached.ttl({ key: `sum ${n}`, ttl: "1 hour" }),
+          Cached.ttl(`sum ${n}`, { ttl: "1 hour" }),
           CachePolicy.refresh
         )
       const reader = yield* start(Effect.provideService(sum(1000), Caching.Caching, cache))
@@ -457,12 +449,12 @@ describe("private flights", () => {
       const scope = yield* Scope.make()
       const { "0": context } = [yield* Layer.buildWithScope(CacheLayer.memory({ flights: "private" }), scope)]
       const { load } = counting(1000)
-      const reader = yield* start(Effect.provide(Cached.ttl(load, ttl), context))
+      const reader = yield* start(Effect.provide(Cached.ttl(load, "k", ttl), context))
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("1 second")
       // Its own load, which the close does not concern.
       expect(ended(reader)).toEqual(Exit.succeed(1))
-      const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, ttl), context))
+      const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, "k", ttl), context))
       expect(String(late)).toContain("CacheClosed")
     }))
 

@@ -28,8 +28,8 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         const [first, second] = [gated(), gated()]
-        const one = first.load.pipe(Cached.withStrategy({ key: "one", strategy: ahead }))
-        const two = second.load.pipe(Cached.withStrategy({ key: "two", strategy: ahead, tags }))
+        const one = first.load.pipe(Cached.withStrategy("one", { strategy: ahead }))
+        const two = second.load.pipe(Cached.withStrategy("two", { strategy: ahead, tags }))
         yield* one
         yield* two
         yield* TestClock.adjust("2 minutes")
@@ -39,7 +39,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
         yield* two
         yield* settle
         expect([first.loads, second.loads]).toEqual([2, 1])
-        yield* Cached.invalidateTag("t", { mode })
+        yield* Cached.invalidate({ tag: "t" }, { mode })
         yield* Deferred.succeed(gate, undefined)
         yield* settle
         expect(second.loads).toBe(2)
@@ -49,10 +49,10 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
   )
 
   const changes: { readonly [name: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
-    "a hard one": Cached.invalidateTag("t"),
-    "a soft one": Cached.invalidateTag("t", { mode: "soft" }),
+    "a hard one": Cached.invalidate({ tag: "t" }),
+    "a soft one": Cached.invalidate({ tag: "t" }, { mode: "soft" }),
     "an invalidation of its key": Cached.invalidate("k"),
-    "an invalidation of many keys": Cached.invalidateMany(["other", "k"]),
+    "an invalidation of many keys": Cached.invalidate(["other", "k"]),
     "a removal": Cached.remove("k"),
     "the end of its entry": Cached.touch("k", 0),
     "a clear": Cached.clear
@@ -64,7 +64,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
         const origin = gated()
-        const read = origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+        const read = origin.load.pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
         yield* read
         origin.gate = Deferred.await(gate)
         const first = yield* start(CachePolicy.refresh(read))
@@ -89,14 +89,14 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       const gate = yield* Deferred.make<void>()
       const origin = gated()
       origin.gate = Deferred.await(gate)
-      const read = origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = origin.load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const first = yield* start(CachePolicy.refresh(read))
       yield* settle
       const second = yield* start(CachePolicy.refresh(read))
       yield* settle
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       origin.gate = Effect.void
-      const third = yield* start(origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags })))
+      const third = yield* start(origin.load.pipe(Cached.ttl("k", { ttl: "1 hour", tags })))
       yield* settle
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Effect.forEach([first, second, third], Fiber.join)).toEqual([1, 2, 2])
@@ -107,7 +107,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const origin = gated()
-      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
       origin.gate = Deferred.await(gate)
       const left = yield* start(read)
       yield* settle
@@ -116,7 +116,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       const waiting = yield* start(read)
       yield* settle
       expect(origin.loads).toBe(1)
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       origin.gate = Effect.void
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(waiting)).toBe(2)
@@ -129,7 +129,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const origin = gated()
-      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags }))
+      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
       origin.gate = Deferred.await(gate)
       const left = yield* start(read)
       yield* settle
@@ -137,7 +137,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       yield* settle
       const before = yield* start(read)
       yield* settle
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       const after = yield* start(read)
       yield* settle
       origin.gate = Effect.void

@@ -9,7 +9,7 @@ import { caches } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
 
 const read = (key: string, ttl: "1 hour" | "1 minute" = "1 hour") =>
-  Cached.ttl(Effect.succeed(key), { key, ttl, tags: [`tag of ${key}`] })
+  Cached.ttl(Effect.succeed(key), key, { ttl, tags: [`tag of ${key}`] })
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect("are the first of all entries by reads, and then by age", () =>
@@ -30,11 +30,11 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       const told = (list: ReadonlyArray<{ readonly id: string; readonly reads: number }>) =>
         list.map(({ id, reads }) => [id, reads])
       for (const count of [1, 2, 7, 50, 1000]) {
-        expect(told(yield* Cached.coldest(count))).toEqual(coldestFirst.slice(0, count))
-        expect(told(yield* Cached.hottest(count))).toEqual(coldestFirst.toReversed().slice(0, count))
+        expect(told(yield* Cached.ranking("cold", count))).toEqual(coldestFirst.slice(0, count))
+        expect(told(yield* Cached.ranking("hot", count))).toEqual(coldestFirst.toReversed().slice(0, count))
       }
-      expect(yield* Cached.hottest()).toEqual(yield* Cached.hottest(ranked.count))
-      expect(yield* Cached.coldest()).toHaveLength(ranked.count)
+      expect(yield* Cached.ranking("hot")).toEqual(yield* Cached.ranking("hot", ranked.count))
+      expect(yield* Cached.ranking("cold")).toHaveLength(ranked.count)
     }).pipe(Effect.provide(cache.layer({ capacity: 200 }))))
 
   it.effect("leave out what may not be served, and say what an entry weighs", () =>
@@ -42,11 +42,11 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       for (const key of ["a", "b", "c", "d"]) yield* read(key)
       yield* read("dead", "1 minute")
       for (let i = 0; i < 5; i++) yield* read("dead", "1 minute")
-      yield* Cached.invalidateTag("tag of b")
+      yield* Cached.invalidate({ tag: "tag of b" })
       yield* Cached.invalidate("c")
       yield* TestClock.adjust("1 minute")
       yield* read("a")
-      const hottest = yield* Cached.hottest()
+      const hottest = yield* Cached.ranking("hot")
       expect(hottest.map(({ id, reads, weight }) => [id, reads, weight])).toEqual([["a", 1, 7], ["d", 0, 7]])
       expect(hottest[0]).toMatchObject({ outcome: "success", tags: ["tag of a"] })
       expect(hottest[0]).not.toHaveProperty("content")
@@ -56,9 +56,9 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     Effect.gen(function*() {
       yield* read("a")
       yield* read("a")
-      expect((yield* Cached.hottest(1))[0]).toMatchObject({ id: "a", reads: 1 })
+      expect((yield* Cached.ranking("hot", 1))[0]).toMatchObject({ id: "a", reads: 1 })
       yield* Cached.set("a", "new")
-      expect((yield* Cached.hottest(1))[0]).toMatchObject({ id: "a", reads: 0 })
+      expect((yield* Cached.ranking("hot", 1))[0]).toMatchObject({ id: "a", reads: 0 })
     }).pipe(Effect.provide(cache.layer())))
 })
 
@@ -76,7 +76,7 @@ it.effect("other fibers have their turns, and what leaves or comes meanwhile is 
       })
     )
     const coldest = yield* Effect.forkChild(
-      Effect.provideService(Cached.coldest(3), Clock.Clock, slow as never),
+      Effect.provideService(Cached.ranking("cold", 3), Clock.Clock, slow as never),
       { startImmediately: true }
     )
     yield* Cached.invalidate("key 0")
@@ -88,21 +88,21 @@ it.effect("other fibers have their turns, and what leaves or comes meanwhile is 
 it.effect("pages of streams are no entries of a user", () =>
   Effect.gen(function*() {
     const rows = Stream.fromIterable(Array.from({ length: 300 }, () => "x".repeat(1000)))
-    const stream = rows.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+    const stream = rows.pipe(Cached.stream("rows", { ttl: "1 hour" }))
     yield* Stream.runDrain(stream)
     yield* Stream.runDrain(stream)
-    expect((yield* Cached.coldest()).map(({ id }) => id)).toEqual(["rows"])
+    expect((yield* Cached.ranking("cold")).map(({ id }) => id)).toEqual(["rows"])
   }).pipe(Effect.provide(caches.find(({ memory, store }) => memory && store)!.layer())))
 
 it.effect("there are none where nothing is in memory", () =>
   Effect.gen(function*() {
-    expect(yield* Effect.provide(Cached.hottest(), CacheLayer.disabled)).toEqual([])
+    expect(yield* Effect.provide(Cached.ranking("hot"), CacheLayer.disabled)).toEqual([])
     const without = caches.find(({ memory }) => !memory)!
-    expect(yield* Effect.provide(Effect.andThen(read("a"), Cached.hottest()), without.layer())).toEqual([])
-    expect(yield* Effect.provide(Cached.coldest(), CacheLayer.memory())).toEqual([])
+    expect(yield* Effect.provide(Effect.andThen(read("a"), Cached.ranking("hot")), without.layer())).toEqual([])
+    expect(yield* Effect.provide(Cached.ranking("cold"), CacheLayer.memory())).toEqual([])
   }))
 
 it.each([0, -1, 1.5, NaN, 1001, "5" as never])("a count of %s is a CacheConfigError", (count) => {
-  expect(() => Cached.hottest(count)).toThrow("count of Cached.hottest must be a whole number from 1 to 1000")
-  expect(() => Cached.coldest(count)).toThrow("Cached.coldest")
+  expect(() => Cached.ranking("hot", count)).toThrow("count of Cached.ranking must be a whole number from 1 to 1000")
+  expect(() => Cached.ranking("cold", count)).toThrow("Cached.ranking")
 })

@@ -1,7 +1,8 @@
 /** Invalidations that the store refuses again and again: they keep no other from the store, and their order holds. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Scheduler, Scope, Stream } from "effect"
-import { Cached, type CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, type CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -62,7 +63,7 @@ describe("P4 · an invalidation that the store refuses for good", () => {
     return Effect.gen(function*() {
       yield* Cached.setMany(ids.map((id) => [id, 1]))
       state.refuses = isDown
-      yield* Cached.invalidateMany(ids)
+      yield* Cached.invalidate(ids)
       state.refuses = isBad
       yield* TestClock.adjust("4 seconds")
       expect(yield* other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
@@ -91,7 +92,7 @@ describe("P4 · an invalidation that the store refuses for good", () => {
     return Effect.gen(function*() {
       for (const tag of tags) yield* Cached.set(`of ${tag}`, 1, { tags: [tag] })
       state.refuses = isDown
-      yield* Cached.invalidateMany(tags.map((tag) => ({ tag })))
+      yield* Cached.invalidate(tags.map((tag) => ({ tag })))
       state.refuses = isBad
       yield* TestClock.adjust("4 seconds")
       expect(yield* other(Cached.getMany(tags.map((tag) => `of ${tag}`)))).toEqual([
@@ -110,7 +111,7 @@ describe("P4 · an invalidation that the store refuses for good", () => {
       state.refuses = isDown
       yield* Cached.clear
       yield* Cached.invalidate("n")
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       state.refuses = isBad
       yield* TestClock.adjust("4 seconds")
       expect(yield* other(Cached.getMany(["k", "n"]))).toEqual([Option.none(), Option.none()])
@@ -124,7 +125,7 @@ describe("P4 · an invalidation that the store refuses for good", () => {
       Effect.gen(function*() {
         yield* Cached.setMany(ids.map((id) => [id, 1]))
         state.refuses = isDown
-        yield* Cached.invalidateMany(ids)
+        yield* Cached.invalidate(ids)
         state.refuses = () => false
         state.before = (_, subjects) => subjects.includes("bad") ? Effect.never : Effect.void
         yield* TestClock.adjust("10 seconds")
@@ -137,7 +138,7 @@ describe("P4 · an invalidation that the store refuses for good", () => {
     const { layer, state } = refusing()
     return Effect.gen(function*() {
       state.refuses = isDown
-      yield* Cached.invalidateMany(["bad", "k"])
+      yield* Cached.invalidate(["bad", "k"])
       state.refuses = isBad
       expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(true)
     }).pipe(Effect.provide(layer))
@@ -148,7 +149,7 @@ it.effect("P7 · a store that is down is asked for few of many invalidations at 
   const { asked, layer, state } = refusing()
   return Effect.gen(function*() {
     state.refuses = isDown
-    yield* Cached.invalidateMany(Array.from({ length: 3000 }, (_, i) => `${i}`))
+    yield* Cached.invalidate(Array.from({ length: 3000 }, (_, i) => `${i}`))
     asked.length = 0
     yield* TestClock.adjust("10 minutes")
     expect(asked.length).toBeLessThan(17 * 30)
@@ -164,7 +165,7 @@ it.effect("a written value is not acknowledged before an older clear that is sen
   const { fault, layer, other, state } = refusing({ memory: false })
   const lost: Array<string> = []
   return Effect.gen(function*() {
-    yield* start(Stream.runForEach(Cached.events, (event) =>
+    yield* start(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))
@@ -219,7 +220,7 @@ describe("P7 · a cache that closes", () => {
   ])("sends the store what is behind an invalidation that it %s", ([, last]) => {
     const store = refusing()
     return Effect.gen(function*() {
-      const use = Effect.andThen(Cached.invalidateTag("bad"), Cached.invalidateMany(good))
+      const use = Effect.andThen(Cached.invalidate({ tag: "bad" }), Cached.invalidate(good))
       yield* closing(store, last, use)
       expect(yield* store.other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
     })
@@ -228,7 +229,7 @@ describe("P7 · a cache that closes", () => {
   it.effect("sends the store what is behind a clear that it refuses", () => {
     const store = refusing()
     return Effect.gen(function*() {
-      yield* closing(store, { refuses: isBad }, Effect.andThen(Cached.clear, Cached.invalidateMany(ids)))
+      yield* closing(store, { refuses: isBad }, Effect.andThen(Cached.clear, Cached.invalidate(ids)))
       expect(yield* store.other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
     })
   })
@@ -246,7 +247,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
     const self = refusing({ memory: false, storeTimeout: "10 seconds" })
     return Effect.gen(function*() {
       self.state.refuses = isDown
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       self.state.refuses = () => false
       self.asked.length = 0
       yield* use(self)
@@ -292,7 +293,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
         for (let steps = 0; steps < 300; steps++) {
           const tired = Effect.provideService(set("first"), Scheduler.MaxOpsBeforeYield, 2 + steps % 4)
           state.refuses = isDown
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           const first = yield* start(tired)
           for (let i = 0; i < steps / 4; i++) yield* Effect.yieldNow
           yield* Fiber.interrupt(first)
@@ -321,7 +322,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
     const { asked, layer, state } = refusing()
     return Effect.gen(function*() {
       state.refuses = isDown
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       asked.length = 0
       state.before = () => Effect.yieldNow
       const all = Effect.forEach(keys, (key) => Effect.exit(CachePolicy.strict(set(key))), { concurrency: "unbounded" })
@@ -334,7 +335,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
 it.effect("P2 · a clear that is sent again empties memory, because changes of others before it are no longer reported", () => {
   const { layer, state } = refusing({}, { shared: true, changes: true })
   let version = 1
-  const value = Effect.sync(() => version).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const value = Effect.sync(() => version).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     state.refuses = isDown
     yield* Cached.clear
@@ -352,7 +353,7 @@ it.effect("P2 · a value that the store has not acknowledged is gone when anothe
   return within(
     layer,
     Effect.gen(function*() {
-      const get = Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })
+      const get = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })
       state.refuses = (operation) => operation === "set" || operation === "remove"
       yield* Cached.set("k", "written", { ttl: "1 hour" })
       expect(yield* get).toBe("written")
@@ -369,7 +370,7 @@ it.effect("P2 · a written value behind an invalidation that the store refuses d
   return Effect.gen(function*() {
     yield* Cached.set("k", 1, { ttl: "1 day" })
     state.refuses = () => true
-    yield* Cached.invalidateTag("bad")
+    yield* Cached.invalidate({ tag: "bad" })
     yield* Cached.set("k", 2, { tags: ["bad"], ttl: "1 day" })
     state.refuses = isBad
     yield* TestClock.adjust("1 hour")
@@ -380,7 +381,7 @@ it.effect("P2 · a written value behind an invalidation that the store refuses d
 it.effect("P2 · a clear that the store carries out late empties memory, although a newer clear was acknowledged", () => {
   const { layer, state } = refusing({ storeTimeout: "5 seconds" }, { shared: true, changes: true })
   let version = 1
-  const value = Effect.sync(() => version).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const value = Effect.sync(() => version).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   return Effect.gen(function*() {
     state.refuses = (operation) => operation !== "set"
     yield* Cached.clear
@@ -403,7 +404,7 @@ it.effect("a strict read acknowledges no written value before an older clear, so
   const { fault, layer, other, state } = refusing({ memory: false })
   const lost: Array<string> = []
   return Effect.gen(function*() {
-    yield* start(Stream.runForEach(Cached.events, (event) =>
+    yield* start(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))

@@ -1,7 +1,8 @@
 /** Listeners receive each entry that leaves memory, with the reason. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
-import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, type CacheEvent, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, settle, start, within } from "../support/caches.ts"
@@ -24,7 +25,7 @@ const watch = Effect.gen(function*() {
   )
 })
 
-const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 minute", tags: ["t"] })
+const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 minute", tags: ["t"] })
 
 describe.each(caches.filter(({ memory }) => memory))("a removal from memory is reported, over $name:", (cache) => {
   const provided = Effect.provide(cache.layer({ capacity: 3 }))
@@ -62,7 +63,7 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
       for (const key of ["a", "b", "c"]) yield* ttl(key, key)
       yield* Cached.remove("a")
       expect(yield* gone).toEqual([["a", "invalidated", "a"]])
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       yield* Cached.has("b")
       expect(yield* gone).toEqual([["b", "invalidated", "b"]])
       yield* Cached.clear
@@ -74,7 +75,7 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
       const gone: Array<CacheEvent.Removal> = []
       yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
       const key = new User({ id: 1 })
-      yield* Effect.exit(Cached.ttl(Effect.fail("down"), { key, ttl: "1 minute", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 minute", when: () => true }))
       yield* Cached.invalidate(key)
       yield* Cached.set("a", 1)
       yield* Cached.invalidate("a")
@@ -178,7 +179,7 @@ describe("listeners", () => {
       yield* Cached.onRemoval(({ id }) => Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => told.push(id))))
         .pipe(Scope.provide(scope))
       for (const key of ["a", "b", "c"]) yield* Cached.set(key, 1)
-      yield* Cached.removeMany(["a", "b"])
+      yield* Cached.remove(["a", "b"])
       const closing = yield* start(Scope.close(scope, Exit.void))
       yield* Cached.remove("c")
       yield* TestClock.adjust("1 second")

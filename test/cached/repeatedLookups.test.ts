@@ -11,7 +11,7 @@ describe("a key that a lookup names twice has one answer", () => {
     Effect.gen(function*() {
       yield* Cached.set("twice", 1)
       yield* Cached.set("ended", 2, { tags: ["T"] })
-      yield* Cached.invalidateTag("T")
+      yield* Cached.invalidate({ tag: "T" })
       const context = yield* Effect.context<Caching.Caching>()
       listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
         if (id === "ended") Effect.runSync(Effect.provide(Cached.invalidate("twice"), context))

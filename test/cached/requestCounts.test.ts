@@ -1,7 +1,8 @@
 /** How many requests reads send to a store that several processes share, near or far. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -14,12 +15,9 @@ class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, 
 const hour = Strategy.ttl({ ttl: "1 hour" })
 const payloads = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
 const itemsOf = (gate: Effect.Effect<unknown> = Effect.void) =>
-  Cached.many(Item, {
-    lookup: (keys) => Effect.as(gate, keys.map(({ n }) => Exit.succeed(`${n}`))),
-    strategy: hour
-  })
+  Cached.many(Item, (keys) => Effect.as(gate, keys.map(({ n }) => Exit.succeed(`${n}`))), { strategy: hour })
 
-const item = Cached.fn(Item, { lookup: ({ n }) => Effect.succeed(`${n}`), strategy: hour })
+const item = Cached.fn(Item, ({ n }) => Effect.succeed(`${n}`), { strategy: hour })
 
 /** Reads items one by one, all in one turn. */
 const each = (count: number) =>
@@ -81,7 +79,7 @@ describe.each(distances)("over a store that is %s", (_, parts) => {
       const here = yield* process(layer)
       const reading = yield* start(here(itemsOf()(payloads(1000))))
       yield* settle
-      yield* here(Cached.invalidateAll(Item))
+      yield* here(Cached.invalidate({ all: Item }))
       yield* Deferred.succeed(gate, undefined)
       expect((yield* Fiber.join(reading)).length).toBe(1000)
       yield* settle

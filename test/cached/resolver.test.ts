@@ -1,7 +1,8 @@
 /** `Cached.resolver`: a request resolver whose answers are cached. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -69,8 +70,12 @@ describe("Cached.resolver", () => {
     it.effect("a failed refresh keeps the old value, key by key", () =>
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-        const users = Cached.resolver(resolver, { strategy })
+        const users = Cached.resolver(resolver, {
+          strategy: "softTtl",
+          ttl: "1 hour",
+          softTtl: "1 minute",
+          fallbackOn: "all"
+        })
         const get = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
         yield* get(1, 2)
@@ -88,9 +93,7 @@ describe("Cached.resolver", () => {
     it.effect("refreshAhead answers at once, and refreshes in one batch", () =>
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, {
-          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
-        })
+        const users = Cached.resolver(resolver, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
         const get = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
         yield* get(1, 2)
@@ -130,7 +133,7 @@ describe("Cached.resolver", () => {
         const { batches, behaviour, resolver } = origin()
         behaviour.delay = 1000
         const users = Cached.resolver(resolver, { strategy: hour })
-        const user = Cached.fn(GetUser, { lookup: ({ id }) => Effect.succeed(`single ${id}`), strategy: hour })
+        const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), { strategy: hour })
         const requested = yield* start(Effect.request(key(1), users))
         yield* settle
         const joined = yield* start(user({ id: 1 }))
@@ -193,7 +196,7 @@ describe("Cached.resolver", () => {
       const users = Cached.resolver(resolver, { strategy: hour })
       const get = (id: number) => Effect.request(key(id), users)
       yield* get(1)
-      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.readOnly(get(2))], {
+      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
         concurrency: "unbounded"
       })
       const [kept, fresh, unkept] = yield* both
@@ -245,12 +248,12 @@ describe("Cached.resolver", () => {
   it.effect("requests made in loads are a part of them: what is stale for one is not stored by it", () =>
     Effect.gen(function*() {
       const { behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: 0 }) })
+      const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
       const pages = { loads: 0 }
       const page = (id: number) =>
         Effect.request(key(id), users).pipe(
           Effect.tap(() => Effect.sync(() => pages.loads++)),
-          Cached.ttl({ key: `page:${id}`, ttl: "1 hour" })
+          Cached.ttl(`page:${id}`, { ttl: "1 hour" })
         )
       yield* Effect.forEach([1, 2], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
       behaviour.down = true
@@ -288,7 +291,7 @@ describe("Cached.resolver", () => {
   it("refuses what it does not know", () => {
     const { resolver } = origin()
     expect(() => Cached.resolver(resolver, { strategy: hour, timeout: "1 second" } as never)).toThrow("timeout")
-    expect(() => Cached.resolver(resolver, {} as never)).toThrow("strategy")
+    expect(() => Cached.resolver(resolver, {} as never)).toThrow("ttl is missing")
     expect(() => Cached.resolver({} as never, { strategy: hour })).toThrow("RequestResolver")
   })
 })

@@ -15,7 +15,7 @@ import {
   Schema,
   type Scope
 } from "effect"
-import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle } from "../support/caches.ts"
 
@@ -78,7 +78,7 @@ describe.each(caches)("a resource, over $name", (cache) => {
     "is warned of once a kind where keys are strings, and is closed before its first reader has it",
     (warnings) =>
       Effect.gen(function*() {
-        const get = connect.pipe(Cached.ttl({ key: "db", ...hour }))
+        const get = connect.pipe(Cached.ttl("db", hour))
         expect((yield* get).query()).toBe("closed")
         yield* Cached.invalidate("db")
         yield* get
@@ -86,10 +86,10 @@ describe.each(caches)("a resource, over $name", (cache) => {
         expect(warnings).toHaveLength(1)
         expect(warnings[0]).toContain(`"db"`)
         expect(warnings[0]).toMatch(/RcMap.*onRemoval/)
-        for (const n of [1, 2, 3]) yield* connect.pipe(Cached.ttl({ key: `db ${n}`, ...hour }))
+        for (const n of [1, 2, 3]) yield* connect.pipe(Cached.ttl(`db ${n}`, hour))
         yield* settle
         expect(warnings).toHaveLength(1)
-        yield* acquire(new Socket()).pipe(Cached.ttl({ key: "socket", ...hour }))
+        yield* acquire(new Socket()).pipe(Cached.ttl("socket", hour))
         yield* settle
         expect(warnings).toHaveLength(2)
       })
@@ -97,12 +97,12 @@ describe.each(caches)("a resource, over $name", (cache) => {
 
   it_("is warned of once a key class", (warnings) =>
     Effect.gen(function*() {
-      const connection = Cached.fn(Anything, { lookup: () => connect, strategy: Strategy.ttl(hour) })
+      const connection = Cached.fn(Anything, () => connect, hour)
       yield* connection({ n: 1 })
       yield* connection({ n: 2 })
       yield* settle
       expect(warnings).toHaveLength(1)
-      yield* connect.pipe(Cached.ttl({ key: new Declared({ n: 1 }), ...hour }))
+      yield* connect.pipe(Cached.ttl(new Declared({ n: 1 }), hour))
       yield* settle
       expect(warnings).toHaveLength(2)
     }))
@@ -115,19 +115,16 @@ describe.each(caches)("a resource, over $name", (cache) => {
         const load = Effect.suspend((): Effect.Effect<Connection, never, Scope.Scope> =>
           acquires ? connect : Effect.succeed(new Connection())
         )
-        const get = load.pipe(Cached.refreshAhead({ key: "db", ...hour, refreshAfter: "1 minute" }))
+        const get = load.pipe(Cached.refreshAhead("db", { ...hour, refreshAfter: "1 minute" }))
         yield* get
         yield* TestClock.adjust("1 minute")
         acquires = true
         yield* get
         yield* settle
         expect(warnings).toHaveLength(1)
-        const many = Cached.many(Anything, {
-          lookup: (keys) =>
-            Effect.forEach(keys, ({ n }) =>
-              Effect.exit<unknown, never, Scope.Scope>(n === 1 ? connect : Effect.succeed(n))),
-          strategy: Strategy.ttl(hour)
-        })
+        const many = Cached.many(Anything, (keys) =>
+          Effect.forEach(keys, ({ n }) =>
+            Effect.exit<unknown, never, Scope.Scope>(n === 1 ? connect : Effect.succeed(n))), hour)
         yield* many([{ n: 2 }])
         yield* settle
         expect(warnings).toHaveLength(1)
@@ -135,8 +132,7 @@ describe.each(caches)("a resource, over $name", (cache) => {
         yield* settle
         expect(warnings).toHaveLength(2)
         expect(warnings[1]).toContain(CacheKey.id(new Anything({ n: 1 })))
-        yield* acquire(new Socket()).pipe(Cached.ttl({
-          key: "unstored",
+        yield* acquire(new Socket()).pipe(Cached.ttl("unstored", {
           ...hour,
           when: () =>
             false
@@ -154,7 +150,7 @@ describe("a value that could be a resource", () => {
   ) =>
     warned(caches[0]!.layer(), (warnings) =>
       Effect.gen(function*() {
-        yield* Effect.exit(load.pipe(Cached.ttl({ key: key as string, ...hour })))
+        yield* Effect.exit(load.pipe(Cached.ttl(key as string, hour)))
         yield* settle
         return warnings.length
       }))
@@ -234,7 +230,7 @@ describe("a value that could be a resource", () => {
 
   it.effect("past the cache nothing is said", () =>
     Effect.gen(function*() {
-      expect(yield* warningsOf(CachePolicy.bypass(connect.pipe(Cached.ttl({ key: "inner", ...hour }))))).toBe(0)
+      expect(yield* warningsOf(CachePolicy.bypass(connect.pipe(Cached.ttl("inner", hour))))).toBe(0)
     }))
 })
 

@@ -1,7 +1,7 @@
 /** Two key classes of one name and shape have the same ids, which is reported. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 
 const fields = { payload: { n: Schema.Number }, success: Schema.String }
@@ -34,7 +34,7 @@ const warnings = <A, E>(cache: Layer.Layer<Caching.Caching>, use: Effect.Effect<
 
 type Key = CacheKey.CacheKey<string>
 
-const read = (key: Key, value = "loaded") => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
+const read = (key: Key, value = "loaded") => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })
 
 describe.each(Object.entries(caches))("over %s", (_, cache) => {
   it.effect("two classes of one name and shape meet: one warning, and the entries are shared", () =>
@@ -68,10 +68,7 @@ describe.each(Object.entries(caches))("over %s", (_, cache) => {
       const first = Cached.set(new A({ n: 1 }), "set", { ttl: "1 hour" })
       expect(yield* warnings(cache, Effect.andThen(first, Cached.getOption(new B({ n: 1 }))))).toBe(1)
       expect(yield* warnings(cache, Effect.andThen(first, Cached.set(new B({ n: 2 }), "set")))).toBe(1)
-      const many = Cached.many(B, {
-        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed("many"))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const many = Cached.many(B, (keys) => Effect.succeed(keys.map(() => Exit.succeed("many"))), { ttl: "1 hour" })
       expect(yield* warnings(cache, Effect.andThen(first, many([{ n: 1 }])))).toBe(1)
     }))
 

@@ -1,7 +1,8 @@
 /** `Cached.setMany` over a store: waves, values that the store refuses, and other operations on the same keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer, Option } from "effect"
-import { Cached, CachePolicy, Store } from "effect-cached"
+import { Cached, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -48,7 +49,7 @@ describe("AI-03 · Cached.setMany over a store", () => {
       expect(calls).toEqual([256, 256, 88].flatMap((size) => ["markers 2", `setMany ${size}`]))
       expect(fake.entries.size).toBe(600)
       expect((yield* Cached.getMany(["row:0", "row:599"])).map(Option.getOrUndefined)).toEqual([0, 599])
-      yield* Cached.invalidateTag("b")
+      yield* Cached.invalidate({ tag: "b" })
       expect(yield* Cached.getMany(["row:0", "row:599"])).toEqual([Option.none(), Option.none()])
     }).pipe(Effect.provide(layer))
   })
@@ -119,7 +120,7 @@ describe("AI-03 · Cached.setMany over a store", () => {
     return Effect.gen(function*() {
       const { ids, set } = rows(600)
       yield* set()
-      expect(yield* Effect.exit(CachePolicy.strict(Cached.removeMany(ids)))).toMatchObject({ _tag: "Failure" })
+      expect(yield* Effect.exit(CachePolicy.strict(Cached.remove(ids)))).toMatchObject({ _tag: "Failure" })
       expect(asked).toEqual([256, 256, 88])
       expect(fake.entries.size).toBe(256)
     }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))

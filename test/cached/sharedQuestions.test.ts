@@ -1,7 +1,8 @@
 /** Reads over an asynchronous store share one question, without a flight. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -42,10 +43,11 @@ const renewing = Cached.failover(
     Cached.previous(Page),
     (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed("new")
   ),
-  { key: page, ttl: "1 hour" }
+  page,
+  { ttl: "1 hour" }
 )
 
-const one = Cached.ttl(Effect.succeed("loaded"), { key: "one", ttl: "1 hour" })
+const one = Cached.ttl(Effect.succeed("loaded"), "one", { ttl: "1 hour" })
 
 const read = Effect.forkChild(one, { startImmediately: true })
 
@@ -69,7 +71,7 @@ describe("askStore", () => {
     return Effect.gen(function*() {
       const reads = Array.from(
         { length: 1000 },
-        (_, i) => Cached.ttl(Effect.succeed(i), { key: `read:${i}`, ttl: "1 hour" })
+        (_, i) => Cached.ttl(Effect.succeed(i), `read:${i}`, { ttl: "1 hour" })
       )
       const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
         startImmediately: true
@@ -122,7 +124,7 @@ describe("askStore", () => {
     const { layer } = asked()
     return Effect.gen(function*() {
       yield* Cached.set(page, "old", { ttl: "1 hour" })
-      const first = Cached.ttl(Effect.succeed("loaded"), { key: page, ttl: "1 hour" })
+      const first = Cached.ttl(Effect.succeed("loaded"), page, { ttl: "1 hour" })
       const reading = [
         yield* Effect.forkChild(Effect.tap(first, Cached.invalidate(page)), { startImmediately: true }),
         yield* Effect.forkChild(renewing, { startImmediately: true })
@@ -159,7 +161,7 @@ describe("askStore", () => {
     return Effect.gen(function*() {
       context = yield* Effect.context<never>()
       const load = Effect.sync(() => ++loads)
-      const reader = yield* Effect.forkChild(Cached.ttl(load, { key: "one", ttl: "1 hour" }), {
+      const reader = yield* Effect.forkChild(Cached.ttl(load, "one", { ttl: "1 hour" }), {
         startImmediately: true
       })
       yield* TestClock.adjust(499)
@@ -196,7 +198,7 @@ describe("askStore", () => {
         throw new Error("mistake")
       }
       const strategy = { ...Strategy.ttl({ ttl: "1 hour" }), name: "throws", decide }
-      const wrong = Cached.withStrategy(Effect.succeed("loaded"), { key: "one", strategy })
+      const wrong = Cached.withStrategy(Effect.succeed("loaded"), "one", { strategy })
       const [bad, good] = [yield* Effect.forkChild(wrong, { startImmediately: true }), yield* read]
       yield* TestClock.adjust(10)
       const exit = yield* Fiber.await(bad)
@@ -223,7 +225,7 @@ describe("a cache that closes", () => {
     const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     const scope = yield* Scope.make()
     const cache = yield* Layer.buildWithScope(layer, scope)
-    const slow = Cached.ttl(Effect.delay(Effect.succeed("loaded"), "1 second"), { key: "one", ttl: "1 hour" })
+    const slow = Cached.ttl(Effect.delay(Effect.succeed("loaded"), "1 second"), "one", { ttl: "1 hour" })
     return {
       read: Effect.forkChild(Effect.provide(slow, cache), { startImmediately: true }),
       close: Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
@@ -260,8 +262,8 @@ it.effect("a caller that cannot use what its flight has found loads without aski
     Effect.gen(function*() {
       const { load } = counting()
       // A read with a timeout starts a flight, which the other reader joins.
-      const patient = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))
-      const fresh = load.pipe(Cached.ttl({ key: "k", ttl: "20 millis", timeout: "1 minute" }))
+      const patient = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))
+      const fresh = load.pipe(Cached.ttl("k", { ttl: "20 millis", timeout: "1 minute" }))
       yield* patient
       yield* TestClock.adjust(50)
       const asked = fake.count("get")

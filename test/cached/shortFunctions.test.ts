@@ -1,8 +1,8 @@
 /**
- * `Cached.fn` in one statement: by a name with its schemas, and over string keys; and recursive functions that fail.
+ * `Cached.fn` over string keys, and recursive functions that fail.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, settle, start } from "../support/caches.ts"
@@ -17,30 +17,6 @@ const refused = expect.objectContaining({ _tag: "CacheConfigError" })
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("by a name: it makes the class of its keys, with all that one has", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const weather = Cached.fn("weather", {
-        payload: { city: Schema.String, trace: Schema.String },
-        success: Schema.Number,
-        ignore: ["trace"],
-        indexes: ["city"],
-        tags: ({ city }) => [`city:${city}`],
-        lookup: ({ city }) => Effect.sync(() => city.length + 100 * ++loads),
-        strategy
-      })
-      const berlin = { city: "Berlin", trace: "a" }
-      expect([yield* weather(berlin), yield* weather({ ...berlin, trace: "b" })]).toEqual([106, 106])
-      expect([weather.Key.keyName, weather.key(berlin) instanceof weather.Key]).toEqual(["weather", true])
-      expect(yield* Cached.getOption(new weather.Key(berlin))).toEqual(Option.some(106))
-      yield* Cached.invalidateWhere(weather.Key, { city: "Berlin" })
-      expect(yield* weather(berlin)).toBe(206)
-      yield* Cached.invalidateTag("city:Berlin")
-      expect(yield* weather(berlin)).toBe(306)
-      yield* weather.invalidate(berlin)
-      expect([yield* weather(berlin), yield* weather.refresh(berlin)]).toEqual([406, 506])
-    }).pipe(provided))
-
   it.effect("over string keys: one entry a key, invalidated and refreshed by the arguments", () =>
     Effect.gen(function*() {
       const calls: Array<ReadonlyArray<number>> = []
@@ -54,7 +30,7 @@ describe.each(caches)("over $name", (cache) => {
       expect([sum.key(1), yield* Cached.getOption(sum.key(1, 1))]).toEqual(["sum:1:1", Option.some(102)])
       yield* sum.invalidate(1, 1)
       expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
-      yield* Cached.invalidateTag("sums")
+      yield* Cached.invalidate({ tag: "sums" })
       expect(yield* sum(2, 2)).toBe(504)
     }).pipe(provided))
 
@@ -72,14 +48,11 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
       class Down extends CacheKey.Class<Down>()("Down", { payload: { n: Schema.Int }, success: Schema.Int }) {}
-      const countdown = Cached.recursive(Down, {
-        lookup: ({ n }, self) =>
-          Effect.gen(function*() {
-            if (n < -1) return yield* new Negative({ n })
-            return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
-          }),
-        strategy
-      })
+      const countdown = Cached.recursive(Down, ({ n }, self) =>
+        Effect.gen(function*() {
+          if (n < -1) return yield* new Negative({ n })
+          return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
+        }), { strategy })
       expect(yield* countdown({ n: 3 })).toBe(3)
       expect(yield* Effect.flip(countdown({ n: -1 }))).toEqual(new Negative({ n: -2 }))
       expect(yield* Cached.has(new Down({ n: -1 }))).toBe(false)
@@ -88,56 +61,34 @@ describe.each(caches)("over $name", (cache) => {
 
 const inMemory = Effect.provide(CacheLayer.memory())
 
-it.effect("version \"code\": other code of the lookup means other keys, the same code the same", () =>
+it.effect("version by the code of the lookup: other code means other keys, the same code the same", () =>
   Effect.gen(function*() {
-    const common = { payload: { n: Schema.Int }, success: Schema.Int, strategy, version: "code" } as const
-    const twice = () => Cached.fn("f", { ...common, lookup: ({ n }) => Effect.succeed(n * 2) })
-    const thrice = Cached.fn("f", { ...common, lookup: ({ n }) => Effect.succeed(n * 3) })
+    const multiplied = (lookup: (key: { readonly n: number }) => Effect.Effect<number>) => {
+      class F extends CacheKey.Class<F>()("f", {
+        payload: { n: Schema.Int },
+        success: Schema.Int,
+        version: CacheKey.codeOf(lookup)
+      }) {}
+      return Cached.fn(F, lookup, { strategy })
+    }
+    const twice = () => multiplied(({ n }) => Effect.succeed(n * 2))
+    const thrice = multiplied(({ n }) => Effect.succeed(n * 3))
     expect([yield* twice()({ n: 2 }), yield* thrice({ n: 2 }), yield* twice()({ n: 2 })]).toEqual([4, 6, 4])
     expect(CacheKey.id(twice().key({ n: 2 }))).toBe(CacheKey.id(twice().key({ n: 2 })))
     expect(CacheKey.id(twice().key({ n: 2 }))).not.toBe(CacheKey.id(thrice.key({ n: 2 })))
     expect(yield* Cached.size).toBe(2)
   }).pipe(inMemory))
 
-it.effect("with a cache of its own, its class is still one of keys", () =>
-  Effect.gen(function*() {
-    class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
-    const page = Cached.fn("page", {
-      payload: { n: Schema.Int },
-      success: Schema.String,
-      lookup: ({ n }) => Effect.succeed(`page ${n}`),
-      strategy
-    })
-    const inPages = Cached.withCache(page, Pages)
-    yield* Effect.gen(function*() {
-      expect(yield* inPages({ n: 1 })).toBe("page 1")
-      const key = new inPages.Key({ n: 1 })
-      expect([yield* Cached.has(key), yield* Cached.withCache(Cached.has(key), Pages)]).toEqual([false, true])
-    }).pipe(
-      Effect.provide(Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory())))
-    )
-  }))
-
 it.effect("invalid arguments are refused at once", () =>
   Effect.gen(function*() {
     const lookup = () => Effect.succeed(1)
-    const named: ReadonlyArray<object | undefined> = [
-      undefined,
-      { success: Schema.Number, strategy },
-      { success: Schema.Number, strategy, version: "code" },
-      { success: Schema.Number, lookup },
-      { lookup, strategy },
-      { success: Schema.Number, lookup, strategy, tll: 1 },
-      { success: Schema.Number, lookup: Math.max, strategy, version: "code" }
-    ]
-    for (const options of named) expect(() => Cached.fn("f", options as never)).toThrow(refused)
-    expect(() => Cached.fn("", { success: Schema.Number, lookup, strategy })).toThrow(refused)
     const key = (id: string) => id
+    expect(() => Cached.fn("f" as unknown as typeof key, lookup, { strategy })).toThrow(refused)
     expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
     expect(() => Cached.fn(key, undefined as never, { strategy })).toThrow(refused)
     expect(() => Cached.fn(key, lookup, { strategy, tll: 1 } as never)).toThrow(refused)
-    expect(() => Cached.fn(Plain as never, { lookup, strategy } as never)).toThrow(refused)
-    expect(() => Cached.fn((() => 1) as never, lookup, { strategy })(...[] as never)).toThrow(refused)
+    expect(() => Cached.fn(Plain as unknown as typeof key, lookup, { strategy })).toThrow(refused)
+    expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, { strategy })("a")).toThrow(refused)
     const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
     expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(

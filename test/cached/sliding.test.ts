@@ -1,17 +1,19 @@
 /** The strategy `sliding`: every read prolongs, up to the ttl, in memory and in stores. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const idle = 10_000
 
 const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration.Input } = {}) =>
-  load.pipe(Cached.sliding({ key: "k", idle, ...options }))
+  load.pipe(Cached.sliding("k", { idle, ...options }))
 
 /**
  * Caches whose reads are exact: without memory a read sees the end that the store has, which may be late by a tenth of
@@ -19,7 +21,7 @@ const sliding = (load: Effect.Effect<number>, options: { readonly ttl?: Duration
  */
 const exact = caches.filter(({ memory }) => memory)
 
-const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const left = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 describe.each(caches)("sliding, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
@@ -60,8 +62,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
   it.effect("ttl may be a function of the outcome, and be less than idle", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({
-        key: "k",
+      const get = load.pipe(Cached.sliding("k", {
         idle,
         ttl: (exit: Exit.Exit<number>) => Exit.isSuccess(exit) && exit.value === 1 ? idle / 2 : 2 * idle
       }))
@@ -81,7 +82,7 @@ describe.each(caches)("sliding, over $name", (cache) => {
   it.effect("a ttl that answers zero: not stored", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({ key: "k", idle, ttl: () => 0 }))
+      const get = load.pipe(Cached.sliding("k", { idle, ttl: () => 0 }))
       expect([yield* get, yield* get]).toEqual([1, 2])
     }).pipe(provided))
 
@@ -131,18 +132,12 @@ describe.each(caches)("sliding, over $name", (cache) => {
     Effect.gen(function*() {
       class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
       let loads = 0
-      const items = Cached.many(Item, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            loads++
-            return keys.map(({ n }) => Exit.succeed(n))
-          }),
-        strategy: Strategy.sliding({ idle })
-      })
-      const item = Cached.fn(Item, {
-        lookup: ({ n }) => Effect.sync(() => ++loads && n),
-        strategy: Strategy.sliding({ idle })
-      })
+      const items = Cached.many(Item, (keys) =>
+        Effect.sync(() => {
+          loads++
+          return keys.map(({ n }) => Exit.succeed(n))
+        }), { strategy: "sliding", idle })
+      const item = Cached.fn(Item, ({ n }) => Effect.sync(() => ++loads && n), { strategy: "sliding", idle })
       yield* items([{ n: 1 }, { n: 2 }])
       for (let i = 0; i < 3; i++) {
         yield* TestClock.adjust(0.6 * idle)
@@ -195,16 +190,16 @@ describe.each(exact)("sliding, over $name", (cache) => {
       const get = sliding(counting().load)
       yield* get
       yield* TestClock.adjust(idle / 2)
-      expect(yield* CachePolicy.readOnly(get)).toBe(1)
+      expect(yield* CachePolicy.disable("set")(get)).toBe(1)
       expect(yield* left).toEqual(Option.some(idle / 2))
     }).pipe(provided))
 
   it.effect("a soft invalidation ends it for all readers, and no read prolongs it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.sliding({ key: "k", idle, tags: ["t"] }))
+      const get = load.pipe(Cached.sliding("k", { idle, tags: ["t"] }))
       yield* get
-      yield* Cached.invalidateTag("t", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
       expect(yield* get).toBe(2)
     }).pipe(provided))
 })
@@ -270,11 +265,11 @@ describe("the store's view of reads", () => {
         touch: (_, now) => now + idle
       }
       const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-        Cached.withStrategy({ key: "k", strategy: eager, tags: ["t"] })
+        Cached.withStrategy("k", { strategy: eager, tags: ["t"] })
       )
       yield* Effect.gen(function*() {
         yield* get
-        yield* Cached.invalidateTag("t", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
         up = false
         yield* TestClock.adjust(idle / 2)
         expect(yield* get).toBe(1)
@@ -402,7 +397,7 @@ describe("invalid options of sliding", () => {
         expect(() => Strategy.sliding(options)).toThrow(message)
         const { counts, load } = counting()
         const exit = yield* Effect.exit(
-          load.pipe(Cached.sliding({ key: "k", ...options } as { key: string; idle: number }))
+          load.pipe(Cached.sliding("k", options as { key: string; idle: number }))
         )
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)

@@ -1,7 +1,8 @@
 /** Soft invalidation by tag: an entry with the tag is stale, not gone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -15,13 +16,13 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const berlin = new Report({ city: "Berlin" })
 
-const soften = Cached.invalidateTag("t", { mode: "soft" })
-const harden = Cached.invalidateTag("t")
+const soften = Cached.invalidate({ tag: "t" }, { mode: "soft" })
+const harden = Cached.invalidate({ tag: "t" })
 
-const options = { key: "k", ttl: "1 hour", tags: ["t"] } as const
-const softTtl = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: 0 })
-const refreshAhead = Cached.refreshAhead({ ...options, refreshAfter: "30 minutes" })
-const failover = Cached.failover(options)
+const options = { ttl: "1 hour", tags: ["t"] } as const
+const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
+const refreshAhead = Cached.refreshAhead("k", { ...options, refreshAfter: "30 minutes" })
+const failover = Cached.failover("k", { ...options, fallbackOn: "all" })
 const down = Effect.fail("down")
 
 /** Strategies that serve nothing stale. */
@@ -59,7 +60,12 @@ describe.each(caches)("soft tags over $name", (cache) => {
 
   it.effect("after a failed load the stale value is served without another try for a while", () =>
     Effect.gen(function*() {
-      const patient = Cached.softTtl({ ...options, softTtl: "30 minutes", retryAfter: "5 seconds" })
+      const patient = Cached.softTtl("k", {
+        ...options,
+        softTtl: "30 minutes",
+        retryAfter: "5 seconds",
+        fallbackOn: "all"
+      })
       yield* patient(Effect.succeed(1))
       yield* soften
       expect(yield* patient(down)).toBe(1)
@@ -97,7 +103,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     ([, strategy]) =>
       Effect.gen(function*() {
         const get = <E>(load: Effect.Effect<number, E>) =>
-          load.pipe(Cached.withStrategy({ key: "k", tags: ["t"], strategy }))
+          load.pipe(Cached.withStrategy("k", { tags: ["t"], strategy }))
         // It costs something, for the dice.
         const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
         yield* TestClock.adjust("1 second")
@@ -165,7 +171,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       yield* Cached.set("a", 1, { tags: ["t", "u"] })
       yield* Cached.set("b", 1, { tags: ["u"] })
       yield* soften
-      const get = (key: string) => Cached.ttl(Effect.succeed(2), { key, ttl: 1000 })
+      const get = (key: string) => Cached.ttl(Effect.succeed(2), key, { ttl: 1000 })
       expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
     }).pipe(provided))
 
@@ -188,11 +194,13 @@ describe.each(caches)("soft tags over $name", (cache) => {
   it.effect("a whole class, and an index of it", () =>
     Effect.gen(function*() {
       const get = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(Cached.softTtl({ key: berlin, ttl: "1 hour", softTtl: () => "1 hour", retryAfter: 0 }))
+        load.pipe(
+          Cached.softTtl(berlin, { ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
+        )
       for (
         const invalidate of [
-          Cached.invalidateAll(Report, { mode: "soft" }),
-          Cached.invalidateWhere(Report, { city: "Berlin" }, { mode: "soft" })
+          Cached.invalidate({ all: Report }, { mode: "soft" }),
+          Cached.invalidate({ where: [Report, { city: "Berlin" }] }, { mode: "soft" })
         ]
       ) {
         yield* Cached.set(berlin, 1, { ttl: "1 hour" })
@@ -206,21 +214,17 @@ describe.each(caches)("soft tags over $name", (cache) => {
     Effect.gen(function*() {
       const asked: Array<ReadonlyArray<string>> = []
       const fails = yield* Ref.make(false)
-      const many = Cached.many(Report, {
-        lookup: (keys) =>
-          Effect.suspend(() => {
-            asked.push(keys.map(({ city }) => city))
-            return Effect.map(
-              Ref.get(fails),
-              (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
-            )
-          }),
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: () => "1 hour" }),
-        retryAfter: 0
-      })
+      const many = Cached.many(Report, (keys) =>
+        Effect.suspend(() => {
+          asked.push(keys.map(({ city }) => city))
+          return Effect.map(
+            Ref.get(fails),
+            (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
+          )
+        }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
       const cities = [{ city: "Berlin" }, { city: "Paris" }]
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
-      yield* Cached.invalidateWhere(Report, { city: "Paris" }, { mode: "soft" })
+      yield* Cached.invalidate({ where: [Report, { city: "Paris" }] }, { mode: "soft" })
       yield* Ref.set(fails, true)
       expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
       yield* Ref.set(fails, false)
@@ -232,7 +236,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     Effect.gen(function*() {
       yield* softTtl(Effect.succeed(1))
       yield* soften
-      for (let i = 0; i < 10_001; i++) yield* Cached.invalidateTag(`other${i}`, { mode: "soft" })
+      for (let i = 0; i < 10_001; i++) yield* Cached.invalidate({ tag: `other${i}` }, { mode: "soft" })
       expect(yield* softTtl(down)).toBe(1)
       expect(yield* softTtl(Effect.succeed(2))).toBe(2)
     }).pipe(provided))
@@ -245,7 +249,7 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
       decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.ServeAndRefresh,
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
-    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), { key: "k", tags: ["t"], strategy: always })
+    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), "k", { tags: ["t"], strategy: always })
     expect(yield* get(1)).toBe(1)
     yield* soften
     expect(yield* get(2)).toBe(2)
@@ -254,15 +258,15 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
 it.effect("a mode that is none is a CacheConfigError", () =>
   Effect.gen(function*() {
     for (const options of [{ mode: "softly" }, { modes: "soft" }]) {
-      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidateTag("t", options as never)))
+      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidate({ tag: "t" }, options as never)))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     }
   }).pipe(Effect.provide(CacheLayer.memory())))
 
-it.effect("invalidateTag over a list: an index is no option", () =>
+it.effect("invalidate over a list: an index is no option", () =>
   Effect.gen(function*() {
     yield* Cached.set("k", 1, { tags: ["b"] })
-    yield* Effect.forEach(["a", "b"], Cached.invalidateTag)
+    yield* Effect.forEach([{ tag: "a" }, { tag: "b" }], Cached.invalidate)
     expect(yield* Cached.has("k")).toBe(false)
   }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -326,7 +330,7 @@ describe("soft tags while the store fails", () => {
       yield* Effect.gen(function*() {
         yield* softTtl(Effect.succeed(1))
         broken.down = true
-        for (const mode of modes) yield* Cached.invalidateTag("t", { mode })
+        for (const mode of modes) yield* Cached.invalidate({ tag: "t" }, { mode })
         expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
         broken.down = false
         yield* TestClock.adjust("2 seconds")
@@ -405,6 +409,6 @@ describe("soft tags across engines on one folder", () => {
       yield* run(softTtl(Effect.succeed(1)))
       yield* run(soften)
       expect(yield* run(softTtl(down))).toBe(1)
-      expect(yield* run(Cached.ttl(Effect.succeed(2), options))).toBe(2)
+      expect(yield* run(Cached.ttl(Effect.succeed(2), "k", options))).toBe(2)
     }))
 })

@@ -1,7 +1,7 @@
 /** The cache inside an open SQL transaction of `effect/sql`, over a real database. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, References, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import type { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -12,7 +12,7 @@ const users = Effect.gen(function*() {
   const sql = yield* sqlClient
   yield* Effect.orDie(sql`INSERT INTO users VALUES (1, 'Ada')`)
   const load = Effect.map(sql<{ name: string }>`SELECT name FROM users WHERE id = 1`, (rows) => rows[0]!.name)
-  const get = Effect.orDie(load.pipe(Cached.ttl({ key: "user:1", ttl: "1 hour" })))
+  const get = Effect.orDie(load.pipe(Cached.ttl("user:1", { ttl: "1 hour" })))
   const rename = (name: string) =>
     Effect.orDie(sql`UPDATE users SET name = ${name} WHERE id = 1`).pipe(Cached.invalidateAfter("user:1"))
   return { sql, get, rename, inTransaction: sql.withTransaction }
@@ -178,14 +178,10 @@ describe("reads", () => {
       class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
       const { inTransaction } = yield* users
       let loads = 0
-      const many = Cached.many(User, {
-        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const many = Cached.many(User, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))), {
+        ttl: "1 hour"
       })
-      const one = Cached.fn(User, {
-        lookup: () => Effect.sync(() => ++loads),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const one = Cached.fn(User, () => Effect.sync(() => ++loads), { ttl: "1 hour" })
       yield* inTransaction(many([{ id: 1 }]))
       yield* inTransaction(one({ id: 2 }))
       expect(yield* Cached.size).toBe(0)
@@ -232,7 +228,7 @@ describe("reads", () => {
               Effect.map(([row]) => entry.completeUnsafe(Exit.succeed(row!.name)))
             ), { discard: true })
         ),
-        { strategy: Strategy.ttl({ ttl: "1 hour" }) }
+        { ttl: "1 hour" }
       )
       const get = Effect.request(new Name({ id: 1 }), names)
       const written = yield* Deferred.make<void>()

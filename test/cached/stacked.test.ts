@@ -1,7 +1,7 @@
 /** One cached effect inside another: a result made with a stale value is not stored. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -36,33 +36,33 @@ interface Way {
   readonly before: (source: Source, inner: Effect.Effect<number, string, any>) => Effect.Effect<unknown, string, any>
 }
 
-const soft = { key: "inner", ttl: "1 day", softTtl: "1 minute" } as const
+const soft = { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" } as const
 
 const ways: ReadonlyArray<Way> = [
   {
     name: "after a failure",
-    inner: ({ load }) => load.pipe(Cached.softTtl({ ...soft, retryAfter: 0 })),
+    inner: ({ load }) => load.pipe(Cached.softTtl("inner", { ...soft, retryAfter: 0 })),
     before: ({ state }, inner) => inner.pipe(Effect.andThen(minute), Effect.andThen(turn(state, "down")))
   },
   {
     name: "while it is not to be tried again",
-    inner: ({ load }) => load.pipe(Cached.softTtl({ ...soft, retryAfter: "1 hour" })),
+    inner: ({ load }) => load.pipe(Cached.softTtl("inner", { ...soft, retryAfter: "1 hour" })),
     before: ({ state }, inner) =>
       inner.pipe(Effect.andThen(minute), Effect.andThen(turn(state, "down")), Effect.andThen(inner))
   },
   {
     name: "after a soft timeout",
-    inner: ({ load }) => load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" })),
+    inner: ({ load }) => load.pipe(Cached.softTtl("inner", { ...soft, softTimeout: "1 second" })),
     before: ({ state }, inner) => inner.pipe(Effect.andThen(minute), Effect.andThen(turn(state, "slow")))
   },
   {
     name: "past its refreshAfter",
-    inner: ({ load }) => load.pipe(Cached.refreshAhead({ key: "inner", ttl: "1 day", refreshAfter: "1 minute" })),
+    inner: ({ load }) => load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" })),
     before: (_, inner) => Effect.andThen(inner, minute)
   },
   {
     name: "as failover",
-    inner: ({ load }) => load.pipe(Cached.failover({ key: "inner", ttl: "1 day" })),
+    inner: ({ load }) => load.pipe(Cached.failover("inner", { ttl: "1 day", fallbackOn: "all" })),
     before: ({ state }, inner) => Effect.andThen(inner, turn(state, "down"))
   }
 ]
@@ -90,7 +90,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       return { effect, prepared: before(origin, effect), origin }
     }
     const outer = (effect: Effect.Effect<number, string, any>, key = "outer") =>
-      effect.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      effect.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
     it.effect("CA-40 · is given to the caller, and the outer one does not store it", () =>
       Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       Effect.gen(function*() {
         const { effect, prepared } = stale()
         yield* prepared
-        expect(yield* read(effect.pipe(Cached.failover({ key: "outer", ttl: "1 hour" })))).toBe(1)
+        expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour", fallbackOn: "all" })))).toBe(1)
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
 
@@ -137,10 +137,11 @@ describe.each(caches)("stacked, over $name", (cache) => {
       Effect.gen(function*() {
         const { effect, prepared } = stale()
         yield* prepared
-        const many = Cached.many(Outer, {
-          lookup: (keys) => Effect.map(effect, (n) => keys.map((key) => Exit.succeed(key.n * n))),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const many = Cached.many(
+          Outer,
+          (keys) => Effect.map(effect, (n) => keys.map((key) => Exit.succeed(key.n * n))),
+          { ttl: "1 hour" }
+        )
         expect(yield* read(many([{ n: 1 }, { n: 2 }, { n: 3 }]))).toEqual([1, 2, 3].map(Exit.succeed))
         for (const n of [1, 2, 3]) expect(yield* Cached.has(new Outer({ n }))).toBe(false)
       }).pipe(provided))
@@ -159,10 +160,10 @@ describe.each(caches)("stacked, over $name", (cache) => {
       Effect.gen(function*() {
         const { effect, prepared } = stale()
         yield* prepared
-        const good = (key: string) => Effect.delay(Effect.succeed(5), 500).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const good = (key: string) => Effect.delay(Effect.succeed(5), 500).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* start(good("beside"))
         const pair = Effect.all([outer(effect), good("inside")], { concurrency: "unbounded" })
-        yield* read(pair.pipe(Cached.ttl({ key: "around", ttl: "1 hour" })))
+        yield* read(pair.pipe(Cached.ttl("around", { ttl: "1 hour" })))
         yield* read(good("after"))
         expect(yield* Cached.has("around")).toBe(false)
         for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
@@ -176,7 +177,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       Effect.gen(function*() {
         const { effect, origin, prepared } = stale()
         const key = "outer"
-        yield* read(Effect.succeed(100).pipe(Cached.ttl({ key, ttl: "1 hour" })))
+        yield* read(Effect.succeed(100).pipe(Cached.ttl(key, { ttl: "1 hour" })))
         yield* prepared
         expect(yield* read(CachePolicy.refresh(outer(effect)))).toBe(1)
         expect(yield* outer(effect)).toBe(100)
@@ -193,21 +194,21 @@ describe.each(caches)("stacked, over $name", (cache) => {
     Effect.gen(function*() {
       const { load } = source()
       const effects = [
-        load.pipe(Cached.ttl({ key: "ttl", ttl: "1 day" })),
-        load.pipe(Cached.softTtl({ key: "soft", ttl: "1 day", softTtl: "1 hour" })),
-        load.pipe(Cached.refreshAhead({ key: "ahead", ttl: "1 day", refreshAfter: "1 hour" })),
-        load.pipe(Cached.sliding({ key: "sliding", idle: "1 hour" })),
-        load.pipe(Cached.failover({ key: "failover", ttl: "1 hour" }))
+        load.pipe(Cached.ttl("ttl", { ttl: "1 day" })),
+        load.pipe(Cached.softTtl("soft", { ttl: "1 day", softTtl: "1 hour", fallbackOn: "all" })),
+        load.pipe(Cached.refreshAhead("ahead", { ttl: "1 day", refreshAfter: "1 hour" })),
+        load.pipe(Cached.sliding("sliding", { idle: "1 hour" })),
+        load.pipe(Cached.failover("failover", { ttl: "1 hour", fallbackOn: "all" }))
       ]
       for (const [i, effect] of effects.entries()) {
         for (const round of ["loaded", "cached"]) {
           const key = `${i} ${round}`
-          yield* effect.pipe(Cached.ttl({ key, ttl: "1 day" }))
+          yield* effect.pipe(Cached.ttl(key, { ttl: "1 day" }))
           expect(yield* Cached.has(key)).toBe(true)
         }
         const [a, b] = [`${i} a`, `${i} b`]
         yield* Cached.invalidate(effect === effects[0] ? "ttl" : "none")
-        yield* Effect.all([a, b].map((key) => effect.pipe(Cached.ttl({ key, ttl: "1 day" }))), {
+        yield* Effect.all([a, b].map((key) => effect.pipe(Cached.ttl(key, { ttl: "1 day" }))), {
           concurrency: "unbounded"
         })
         expect([yield* Cached.has(a), yield* Cached.has(b)]).toEqual([true, true])
@@ -218,22 +219,26 @@ describe.each(caches)("stacked, over $name", (cache) => {
   it.effect("CA-40 · a value stale for another cache is fresh for the one that serves it, with or without listeners", () =>
     Effect.gen(function*() {
       const { load } = source()
-      yield* load.pipe(Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" }))
+      yield* load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
       yield* minute
-      const inner = load.pipe(Cached.ttl({ key: "inner", ttl: "1 day" }))
-      yield* inner.pipe(Cached.ttl({ key: "unseen", ttl: "1 day" }))
-      yield* Cached.detect(inner.pipe(Cached.ttl({ key: "seen", ttl: "1 day" })))
+      const inner = load.pipe(Cached.ttl("inner", { ttl: "1 day" }))
+      yield* inner.pipe(Cached.ttl("unseen", { ttl: "1 day" }))
+      yield* Cached.detect(inner.pipe(Cached.ttl("seen", { ttl: "1 day" })))
       expect([yield* Cached.has("unseen"), yield* Cached.has("seen")]).toEqual([true, true])
     }).pipe(provided))
 
   it.effect("CA-40 · many stale values read in a load", () =>
     Effect.gen(function*() {
       let up = true
-      const inner = Cached.many(Inner, {
-        lookup: (keys) => up ? Effect.succeed(keys.map(({ n }) => Exit.succeed(n))) : Effect.fail("down"),
-        strategy: Strategy.softTtl({ ttl: "1 day", softTtl: "1 minute" })
+      const inner = Cached.many(Inner, (keys) =>
+        up ? Effect.succeed(keys.map(({ n }) => Exit.succeed(n))) : Effect.fail("down"), {
+        strategy: "softTtl",
+        ttl: "1 day",
+        softTtl: "1 minute",
+        fallbackOn: "all"
       })
-      const read = (key: string) => inner([{ n: 1 }, { n: 2 }]).pipe(Effect.as(1), Cached.ttl({ key, ttl: "1 day" }))
+      const read = (key: string) =>
+        inner([{ n: 1 }, { n: 2 }]).pipe(Effect.as(1), Cached.ttl(key, { ttl: "1 day" }))
       yield* read("fresh")
       expect(yield* Cached.has("fresh")).toBe(true)
       yield* minute
@@ -266,13 +271,13 @@ describe("stacked, from a store", () => {
           let up = true
           const load = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down"))
           const inner = kind === "refreshAhead"
-            ? load.pipe(Cached.refreshAhead({ key: "inner", ttl: "1 day", refreshAfter: "1 minute" }))
-            : load.pipe(Cached.softTtl({ key: "inner", ttl: "1 day", softTtl: "1 minute" }))
+            ? load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
+            : load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
           yield* inner.pipe(cached())
           yield* minute
           up = false
           yield* Effect.gen(function*() {
-            expect(yield* inner.pipe(Cached.ttl({ key: "outer", ttl: "1 day" }))).toBe(1)
+            expect(yield* inner.pipe(Cached.ttl("outer", { ttl: "1 day" }))).toBe(1)
             expect(yield* Cached.has("outer")).toBe(false)
           }).pipe(cached())
         })
@@ -282,10 +287,10 @@ describe("stacked, from a store", () => {
       Effect.gen(function*() {
         const cached = yield* restarted
         const { load } = source()
-        const inner = load.pipe(Cached.refreshAhead({ key: "inner", ttl: "1 day", refreshAfter: "1 minute" }))
+        const inner = load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
         yield* inner.pipe(cached())
         yield* Effect.gen(function*() {
-          expect(yield* inner.pipe(Cached.ttl({ key: "outer", ttl: "1 day" }))).toBe(1)
+          expect(yield* inner.pipe(Cached.ttl("outer", { ttl: "1 day" }))).toBe(1)
           expect(yield* Cached.has("outer")).toBe(true)
         }).pipe(cached())
       }))

@@ -1,7 +1,7 @@
 /** The counters, and the effect of each read, load and write on them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -17,7 +17,7 @@ const make = (keyClass: typeof User, version: string) =>
   }) {}
 
 const ttl = <R>(key: CacheKey.CacheKey<number, never, never> | string, load: Effect.Effect<number, string, R>) =>
-  Cached.ttl(load, { key: key as User, ttl: "1 hour" })
+  Cached.ttl(load, key as User, { ttl: "1 hour" })
 
 const counters = (stats: object, names: ReadonlyArray<string>) =>
   names.map((name) => Number((stats as Readonly<Record<string, unknown>>)[name]))
@@ -40,24 +40,20 @@ describe.each(caches)("stats over $name", (cache) => {
     yield* settle
     yield* TestClock.adjust(100)
     yield* Fiber.joinAll(readers)
-    const soft = { key: order, ttl: "1 hour", softTtl: "1 minute" } as const
+    const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
     yield* Cached.set(order, 1, { ttl: "1 hour" })
-    yield* Cached.softTtl(Effect.succeed(1), { ...soft, key: new Order({ id: 4 }) })
-    const refreshed = Cached.refreshAhead(Effect.succeed(2), {
-      key: new User({ id: 9 }),
+    yield* Cached.softTtl(Effect.succeed(1), new Order({ id: 4 }), soft)
+    const refreshed = Cached.refreshAhead(Effect.succeed(2), new User({ id: 9 }), {
       ttl: "1 hour",
       refreshAfter: "1 minute"
     })
     yield* refreshed
     yield* TestClock.adjust("2 minutes")
-    yield* Cached.softTtl(Effect.fail("down"), { ...soft, key: new Order({ id: 4 }) })
+    yield* Cached.softTtl(Effect.fail("down"), new Order({ id: 4 }), soft)
     yield* refreshed
     yield* ttl(new User({ id: 5 }), Effect.andThen(Cached.invalidate(new User({ id: 5 })), Effect.succeed(1)))
-    yield* Cached.ttl(Effect.succeed(1), { key: new Order({ id: 6 }), ttl: () => NaN })
-    const many = Cached.many(Order, {
-      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    yield* Cached.ttl(Effect.succeed(1), new Order({ id: 6 }), { ttl: () => NaN })
+    const many = Cached.many(Order, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
     yield* many([{ id: 1 }, { id: 7 }, { id: 8 }])
     yield* settle
     return yield* Cached.stats
@@ -145,7 +141,7 @@ describe("ratios and removals", () => {
       expect(yield* Cached.stats).toMatchObject({ hitRatio: 1, meanLoadMillis: 0 })
       const slow = Effect.delay(Effect.succeed(1), "40 millis")
       for (const key of ["a", "b", "a", "a"]) {
-        const reader = yield* start(Cached.ttl(key === "b" ? Effect.succeed(2) : slow, { key, ttl: "1 hour" }))
+        const reader = yield* start(Cached.ttl(key === "b" ? Effect.succeed(2) : slow, key, { ttl: "1 hour" }))
         yield* TestClock.adjust("40 millis")
         yield* Fiber.join(reader)
       }
@@ -194,8 +190,7 @@ describe("a read that ends before the store has answered", () => {
         const fake = fakeStore()
         fake.behave = () => ({ before: Effect.sleep("100 millis") })
         const test = Effect.gen(function*() {
-          const read = Cached.ttl(Effect.succeed(1), {
-            key: new User({ id: 1 }),
+          const read = Cached.ttl(Effect.succeed(1), new User({ id: 1 }), {
             ttl: "1 hour",
             ...limit === "its timeout" ? { timeout: "50 millis" } : {}
           })

@@ -1,13 +1,14 @@
 /** How long the operations of a store take: counted by a value that goes into `tapStore`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema, SchemaGetter } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, settle, start } from "../support/caches.ts"
 
-const over = (store: Layer.Layer<Store.Store>, timings: Cached.StoreTimings) =>
-  CacheLayer.layer.pipe(Layer.provide(Cached.tapStore({ around: timings.around })(store)))
+const over = (store: Layer.Layer<Store.Store>, timings: Store.Timings) =>
+  CacheLayer.layer.pipe(Layer.provide(Store.tap({ around: timings.around })(store)))
 
 describe("AI-21 · storeTimings", () => {
   it.effect("counts each operation, with its total, shortest, longest and average time", () =>
@@ -15,7 +16,7 @@ describe("AI-21 · storeTimings", () => {
       const fake = fakeStore()
       let delay = 0
       fake.behave = () => ({ before: Effect.suspend(() => Effect.sleep(delay)) })
-      const timings = Cached.storeTimings()
+      const timings = Store.timings()
       yield* Effect.gen(function*() {
         for (const millis of [10, 40, 25]) {
           delay = millis
@@ -33,7 +34,7 @@ describe("AI-21 · storeTimings", () => {
   it.effect("failed and interrupted operations count too", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
-      const timings = Cached.storeTimings()
+      const timings = Store.timings()
       const down = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
       yield* Effect.gen(function*() {
         fake.behave = () => ({ before: Effect.fail(down) })
@@ -57,9 +58,9 @@ describe("AI-21 · storeTimings", () => {
 
   it.effect("two of them are apart, and a value that was read no longer changes", () =>
     Effect.gen(function*() {
-      const [one, other] = [Cached.storeTimings(), Cached.storeTimings()]
+      const [one, other] = [Store.timings(), Store.timings()]
       const before = yield* one.read
-      const program = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const program = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* program.pipe(Effect.provide(over(MemoryStore.layer, one)))
       expect(before).toEqual({})
       expect(Object.keys(yield* one.read).toSorted()).toEqual(["acquire", "commit", "get"])
@@ -79,7 +80,7 @@ it.effect("CA-21 · keys in lower case: a field's transformation gives one key, 
     const user = (email: string) =>
       Effect.flatMap(
         User.decode({ email }),
-        (key) => Effect.sync(() => `${key.email}#${++loads}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        (key) => Effect.sync(() => `${key.email}#${++loads}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       )
     expect([yield* user("Ada@Example.org"), yield* user("ada@example.org")])
       .toEqual(["ada@example.org#1", "ada@example.org#1"])

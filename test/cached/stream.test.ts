@@ -1,10 +1,12 @@
 /** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Scheduler, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 interface Counts {
   runs: number
@@ -95,7 +97,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     Effect.gen(function*() {
       const elements = [0, "", false, null, "a", 0]
       const source = counted(() => elements)
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       for (let i = 0; i < 3; i++) expect(yield* Stream.runCollect(rows)).toEqual(elements)
       expect(source.runs).toBe(1)
       yield* TestClock.adjust("1 hour")
@@ -106,7 +108,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("CA-41 · an empty stream is one", () =>
     Effect.gen(function*() {
       const source = counted(() => [])
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[], []])
       expect(source.runs).toBe(1)
     }).pipe(provided))
@@ -114,14 +116,14 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("CA-41 · elements of a class are decoded as its schema says", () =>
     Effect.gen(function*() {
       const source = counted(() => [row(1), row(2), row(3)])
-      const rows = source.stream.pipe(Cached.stream({ key: new Rows({ id: 1 }), strategy: Strategy.untilInvalidated }))
+      const rows = source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { strategy: "untilInvalidated" }))
       expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
       expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
       expect(source.runs).toBe(1)
       yield* Cached.invalidate(new Rows({ id: 1 }))
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
-      yield* Cached.invalidateAll(Rows)
+      yield* Cached.invalidate({ all: Rows })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(3)
       expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
@@ -130,7 +132,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("CA-41 · nothing is stored of a stream that is not consumed to its end, and nothing beyond the demand is pulled", () =>
     Effect.gen(function*() {
       const source = counted(() => [1, 2, 3, 4, 5, 6, 7, 8])
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect(yield* Stream.runCollect(Stream.take(rows, 3))).toEqual([1, 2, 3])
       expect([source.pulled, source.released]).toEqual([4, 1])
       expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
@@ -140,7 +142,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("CA-41, CA-83 · a failure at the end is not served again", () =>
     Effect.gen(function*() {
       const source = counted(() => [1, 2, 3], () => Effect.fail("broken"))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       for (const run of [1, 2]) {
         const { exit, got } = yield* consumer(rows)
         expect(errorOf(yield* exit)).toBe("broken")
@@ -154,7 +156,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const source = counted(() => [row(1), row(2)], () => Effect.fail("broken"))
       const ends: Array<unknown> = []
       const rows = source.stream.pipe(
-        Cached.stream({ key: new Rows({ id: 1 }), ttl: "1 hour", when: (exit) => ends.push(errorOf(exit)) > 0 })
+        Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: (exit) => ends.push(errorOf(exit)) > 0 })
       )
       for (let i = 0; i < 3; i++) {
         const { exit, got } = yield* consumer(rows)
@@ -168,7 +170,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("P5 · a defect passes, and is not stored", () =>
     Effect.gen(function*() {
       const source = counted(() => [1], () => Effect.die("bug"))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", when: () => true }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", when: () => true }))
       for (let i = 0; i < 2; i++) expect(errorOf(yield* Effect.exit(Stream.runDrain(rows)))).toBe("bug")
       expect(source.runs).toBe(2)
     }).pipe(provided))
@@ -176,7 +178,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("P1 · all consumers at the same time share one run; a late one starts with the first element", () =>
     Effect.gen(function*() {
       const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const first = yield* consumer(rows)
       yield* source.give(1, 2)
       const late = yield* consumer(rows)
@@ -194,7 +196,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("P3 · one that leaves does not disturb the others; the last one ends the run", () =>
     Effect.gen(function*() {
       const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const [first, second] = [yield* consumer(rows), yield* consumer(rows)]
       yield* source.give(1)
       yield* Fiber.interrupt(first.fiber)
@@ -208,7 +210,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("P3 · a failure of the run reaches all", () =>
     Effect.gen(function*() {
       const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const both = [yield* consumer(rows), yield* consumer(rows)]
       yield* source.give(1)
       yield* source.fail("broken")
@@ -223,8 +225,8 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const source = counted((run) => [run, run, run, run])
       const gate = yield* Queue.unbounded<void>()
       const slow = Stream.tap(source.stream, () => Queue.take(gate))
-      const rows = slow.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["tag"] }))
-      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear]) {
+      const rows = slow.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
+      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear]) {
         yield* Cached.invalidate("rows")
         const before = source.runs
         const inside = yield* consumer(rows)
@@ -246,15 +248,14 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     Effect.gen(function*() {
       const source = yield* fed
       const rows = source.stream.pipe(
-        Cached.stream({
-          key: "rows",
+        Cached.stream("rows", {
           ttl: "1 hour",
           tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
         })
       )
       const first = yield* consumer(rows)
       yield* source.give(1)
-      yield* Cached.invalidateTag("size:1")
+      yield* Cached.invalidate({ tag: "size:1" })
       const second = yield* consumer(rows)
       yield* settle
       expect(source.runs).toBe(2)
@@ -265,12 +266,12 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("a consumer that has joined a run before its tag was invalidated reads it to its end", () =>
     Effect.gen(function*() {
       const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["tag"] }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
       const first = yield* consumer(rows)
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       const second = yield* consumer(rows)
       yield* source.give(1, 2)
-      yield* Cached.invalidateTag("tag")
+      yield* Cached.invalidate({ tag: "tag" })
       yield* source.give(3)
       yield* source.end
       expect(Exit.isSuccess(yield* first.exit) && Exit.isSuccess(yield* second.exit)).toBe(true)
@@ -282,17 +283,16 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     Effect.gen(function*() {
       const source = counted(() => [1, 2, 3])
       const rows = source.stream.pipe(
-        Cached.stream({
-          key: "rows",
+        Cached.stream("rows", {
           ttl: "1 hour",
           tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
         })
       )
       yield* Stream.runDrain(rows)
-      yield* Cached.invalidateTag("size:2")
+      yield* Cached.invalidate({ tag: "size:2" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(1)
-      yield* Cached.invalidateTag("size:3")
+      yield* Cached.invalidate({ tag: "size:3" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
     }).pipe(provided))
@@ -304,7 +304,8 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         (run) => run === 1 ? Effect.void : Effect.fail("down")
       )
       const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0 }))
+      const options = { strategy, retryAfter: 0, fallbackOn: "all" } as const
+      const rows = source.stream.pipe(Cached.stream("rows", options))
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
       yield* TestClock.adjust("1 minute")
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
@@ -312,14 +313,14 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const { exit, got } = yield* consumer(rows)
       expect(errorOf(yield* exit)).toBe("down")
       expect(got).toEqual([3, 3])
-      const whole = source.stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0, emit: "whenComplete" }))
+      const whole = source.stream.pipe(Cached.stream("rows", { ...options, emit: "whenComplete" }))
       expect(yield* Stream.runCollect(whole)).toEqual([1, 1])
       expect(source.runs).toBe(4)
       yield* TestClock.adjust("1 hour")
       expect(errorOf(yield* Effect.exit(Stream.runDrain(whole)))).toBe("down")
     }).pipe(provided))
 
-  it.effect("fallbackOn and fallbackWhen see the failure of the stream", () =>
+  it.effect("fallbackOn sees the failure of the stream", () =>
     Effect.gen(function*() {
       class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
       class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -327,12 +328,11 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const stream = Stream.suspend(() => failure === undefined ? Stream.make(1) : Stream.fail(failure))
       const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
       const seen: Array<unknown> = []
-      const named = stream.pipe(Cached.stream({ key: "rows", strategy, retryAfter: 0, fallbackOn: ["Down"] }))
-      const asked = Cached.stream(stream, {
-        key: "rows",
+      const named = stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0, fallbackOn: ["Down"] }))
+      const asked = Cached.stream(stream, "rows", {
         strategy,
         retryAfter: 0,
-        fallbackWhen: (cause) => seen.push(Cause.squash(cause)) > 0
+        fallbackOn: (cause) => seen.push(Cause.squash(cause)) > 0
       })
       yield* Stream.runDrain(named)
       yield* TestClock.adjust("1 minute")
@@ -348,7 +348,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     Effect.gen(function*() {
       const text = "x".repeat(40_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 100_000 }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 100_000 }))
       const first = yield* consumer(Stream.tap(rows, () => Effect.sleep(10)))
       for (let i = 0; i < 6; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
       const second = yield* consumer(rows)
@@ -368,7 +368,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     it.effect("holds no other consumer up while the stream can be stored", () =>
       Effect.gen(function*() {
         const { stream } = source()
-        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
         const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
         expect((yield* Stream.runCollect(rows)).length).toBe(100)
         for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
@@ -381,7 +381,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     it.effect("gets StreamLagged where it cannot, after 5 seconds", () =>
       Effect.gen(function*() {
         const { stream } = source()
-        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 }))
+        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
         const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
         const quick = yield* consumer(rows)
         yield* settle
@@ -398,10 +398,10 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     it.effect("does not get it where one that is waited for is as far behind", () =>
       Effect.gen(function*() {
         const { stream } = source()
-        const options = { key: "rows", ttl: "1 hour", maxBytes: 300_000 } as const
+        const options = { ttl: "1 hour", maxBytes: 300_000 } as const
         const slowly = Stream.tap(() => Effect.sleep("10 seconds"))
-        const waited = yield* consumer(slowly(stream.pipe(Cached.stream({ ...options, whenSlow: "wait" }))))
-        const rows = stream.pipe(Cached.stream(options))
+        const waited = yield* consumer(slowly(stream.pipe(Cached.stream("rows", { ...options, whenSlow: "wait" }))))
+        const rows = stream.pipe(Cached.stream("rows", options))
         const slow = yield* consumer(slowly(rows))
         const quick = yield* consumer(rows)
         for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
@@ -412,7 +412,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     it.effect("that continues, but holds others up for 5 seconds in all, gets it too", () =>
       Effect.gen(function*() {
         const { stream } = source()
-        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 }))
+        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
         const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 second")))
         const quick = yield* consumer(rows)
         for (let i = 0; i < 4; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
@@ -428,7 +428,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         const chunk = Array.from({ length: 100 }, (_, i) => `${i} ${text}`)
         const rows = Stream.fromArrays(chunk, ["half"], chunk, ["end"]).pipe(
           Stream.rechunk(100),
-          Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000 })
+          Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 })
         )
         const alone = yield* consumer(Stream.tap(rows, () => Effect.sleep("10 seconds")))
         for (let i = 0; i < 203; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
@@ -448,7 +448,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     it.effect("or holds the run up", () =>
       Effect.gen(function*() {
         const { stream } = source()
-        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 300_000, whenSlow: "wait" }))
+        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000, whenSlow: "wait" }))
         const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
         const quick = yield* consumer(rows)
         yield* settle
@@ -466,7 +466,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       let runs = 0
       const empty = Stream.fromEffectDrain(Effect.andThen(Effect.sync(() => void runs++), Effect.sleep("2 minutes")))
         .pipe(
-          Cached.stream({ key: "none", ttl: "1 hour", maxRun: "90 seconds" })
+          Cached.stream("none", { ttl: "1 hour", maxRun: "90 seconds" })
         )
       for (const before of [1, 2]) {
         const fiber = yield* Effect.forkChild(Stream.runCollect(empty))
@@ -482,7 +482,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const source = counted(() => [`1 ${text}`, `2 ${text}`, `3 ${text}`])
       const rows = source.stream.pipe(
         Stream.tap(() => Effect.sleep("1 minute")),
-        Cached.stream({ key: "rows", ttl: "1 hour", maxRun: "90 seconds" })
+        Cached.stream("rows", { ttl: "1 hour", maxRun: "90 seconds" })
       )
       for (const runs of [1, 2]) {
         const { fiber } = yield* consumer(rows)
@@ -495,9 +495,9 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("an effect and a stream under one key are misses for each other", () =>
     Effect.gen(function*() {
       let loads = 0
-      const value = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const value = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const source = counted((run) => [`run ${run}`])
-      const rows = source.stream.pipe(Cached.stream({ key: "k", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("k", { ttl: "1 hour" }))
       expect([yield* value, yield* Stream.runCollect(rows), yield* value]).toEqual([1, ["run 1"], 2])
       expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([["run 2"], ["run 2"]])
       expect(yield* Cached.getOption("k")).toMatchObject({ _tag: "None" })
@@ -509,13 +509,13 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       const previous = Effect.map(Cached.previous(Rows), (previous) => void seen.push(Option.isSome(previous)))
       const key = new Rows({ id: 1 })
       const rows = Stream.unwrap(Effect.as(previous, Stream.make(row(1)))).pipe(
-        Cached.stream({ key, strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) })
+        Cached.stream(key, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
       )
       yield* Stream.runDrain(rows)
       yield* TestClock.adjust("2 minutes")
       yield* Stream.runDrain(rows)
       yield* TestClock.adjust("2 minutes")
-      yield* Effect.as(previous, row(2)).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      yield* Effect.as(previous, row(2)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       expect(seen).toEqual([false, false, false])
     }).pipe(provided))
 
@@ -523,10 +523,10 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const gone: Array<string> = []
       yield* Effect.forkChild(
-        Stream.runForEach(Cached.events, (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
+        Stream.runForEach(Cached.events(), (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
       )
       yield* settle
       yield* Stream.runDrain(rows)
@@ -534,8 +534,8 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       expect(source.runs).toBe(1)
       expect(yield* Cached.size).toBe(1)
       expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id)).toEqual(["rows"])
-      expect((yield* Stream.runCollect(Cached.scan())).map(String)).toEqual(["rows"])
-      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      expect((yield* Stream.runCollect(Looking.ids())).map(String)).toEqual(["rows"])
+      yield* Cached.invalidate({ matching: "*" })
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
       yield* Cached.clear
@@ -547,10 +547,10 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
   it.effect("CachePolicy: bypass runs the origin, readOnly stores nothing, refresh runs again", () =>
     Effect.gen(function*() {
       const source = counted((run) => [run])
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const collect = Stream.runCollect(rows)
       expect(yield* CachePolicy.bypass(collect)).toEqual([1])
-      expect(yield* CachePolicy.readOnly(collect)).toEqual([2])
+      expect(yield* CachePolicy.disable("set")(collect)).toEqual([2])
       expect([yield* collect, yield* collect]).toEqual([[3], [3]])
       expect([yield* CachePolicy.refresh(collect), yield* collect]).toEqual([[4], [4]])
     }).pipe(provided))
@@ -562,7 +562,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         throw new Error("mistake")
       }
       for (const options of [{ ttl: throwing }, { ttl: 1000, when: throwing }, { ttl: 1000, tags: throwing }]) {
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ...options } as never)) as typeof source.stream
+        const rows = source.stream.pipe(Cached.stream("rows", options as never)) as typeof source.stream
         expect(yield* Stream.runCollect(rows as never)).toEqual([1, 2])
       }
       expect(yield* Cached.size).toBe(0)
@@ -578,7 +578,7 @@ describe("Cached.stream over a store", () => {
       const text = "x".repeat(70_000)
       yield* Effect.gen(function*() {
         const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
         const { fiber, got } = yield* consumer(rows)
         yield* settle
         expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
@@ -593,7 +593,7 @@ describe("Cached.stream over a store", () => {
       const fake = fakeStore()
       const text = "x".repeat(70_000)
       yield* Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
-        Cached.stream({ key: "rows", ttl: "1 hour" }),
+        Cached.stream("rows", { ttl: "1 hour" }),
         Stream.runDrain,
         Effect.provide(over(fake))
       )
@@ -608,7 +608,7 @@ describe("Cached.stream over a store", () => {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
         const source = counted((run) => [run])
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
         yield* Stream.runDrain(rows)
         const [old] = pagesOf(fake.entries)
         yield* CachePolicy.refresh(Stream.runDrain(rows))
@@ -624,7 +624,7 @@ describe("Cached.stream over a store", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
-        const run = (key: string) => Stream.runDrain(Stream.make(1).pipe(Cached.stream({ key, ttl: "10 seconds" })))
+        const run = (key: string) => Stream.runDrain(Stream.make(1).pipe(Cached.stream(key, { ttl: "10 seconds" })))
         yield* run("a")
         yield* run("b")
         yield* Cached.invalidate("b")
@@ -644,7 +644,7 @@ describe("Cached.stream over a store", () => {
       yield* Effect.gen(function*() {
         const rows = (n: number) =>
           Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(
-            Cached.stream({ key: `rows ${n}`, ttl: "1 hour" })
+            Cached.stream(`rows ${n}`, { ttl: "1 hour" })
           )
         for (let n = 0; n < 60; n++) yield* Stream.runDrain(rows(n))
         for (let n = 0; n < 50; n++) yield* Cached.invalidate(`rows ${n}`)
@@ -659,7 +659,7 @@ describe("Cached.stream over a store", () => {
   it.effect("a planted manifest that claims a huge number of pages does not make their removal endless", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
-      const rows = Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hour" }))
       yield* Stream.runDrain(rows).pipe(Effect.provide(over(fake)))
       const { meta, payload } = fake.entries.get("rows")!
       const [run, , ...rest] = JSON.parse(new TextDecoder().decode(payload))
@@ -684,7 +684,7 @@ describe("Cached.stream over a store", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
-        const rows = (key: string) => Stream.make(1).pipe(Cached.stream({ key, strategy: Strategy.untilInvalidated }))
+        const rows = (key: string) => Stream.make(1).pipe(Cached.stream(key, { strategy: "untilInvalidated" }))
         yield* Stream.runDrain(rows("a"))
         yield* Stream.runDrain(rows("b"))
         yield* Cached.invalidate("a")
@@ -702,7 +702,7 @@ describe("Cached.stream over a store", () => {
       const text = "x".repeat(70_000)
       const elements = Array.from({ length: 30 }, (_, i) => `${i} ${text}`)
       yield* Effect.gen(function*() {
-        const rows = Stream.fromIterable(elements).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = Stream.fromIterable(elements).pipe(Cached.stream("rows", { ttl: "1 hour" }))
         yield* Stream.runDrain(rows)
         let reading = 0
         let most = 0
@@ -734,7 +734,7 @@ describe("Cached.stream over a store", () => {
       const text = "x".repeat(70_000)
       yield* Effect.gen(function*() {
         const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
-          Cached.stream({ key: "rows", ttl: "1 hour" })
+          Cached.stream("rows", { ttl: "1 hour" })
         )
         yield* Stream.runDrain(rows)
         let asked = 0
@@ -762,7 +762,7 @@ describe("Cached.stream over a store", () => {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
           expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
@@ -777,7 +777,7 @@ describe("Cached.stream over a store", () => {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
           const { exit, got } = yield* consumer(rows)
@@ -791,7 +791,7 @@ describe("Cached.stream over a store", () => {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(() => elements(1))
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           let reads = 0
           fake.behave = (operation, id) =>
@@ -808,16 +808,16 @@ describe("Cached.stream over a store", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("CachePolicy.readOnly: the origin runs again too, and nothing is stored", () =>
+    it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
           const stored = Array.from(fake.entries.keys())
-          expect(yield* CachePolicy.readOnly(Stream.runCollect(rows))).toEqual(elements(2))
+          expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
           yield* settle
           expect(Array.from(fake.entries.keys())).toEqual(stored)
         }).pipe(Effect.provide(over(fake, { memory: false })))
@@ -829,7 +829,7 @@ describe("Cached.stream over a store", () => {
         yield* Effect.gen(function*() {
           const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
           const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           const ahead = yield* consumer(rows)
           const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
           yield* settle
@@ -851,7 +851,7 @@ describe("Cached.stream over a store", () => {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted((run) => elements(run))
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
           const { exit } = yield* consumer(rows)
@@ -872,7 +872,7 @@ describe("Cached.stream over a store", () => {
         yield* Effect.gen(function*() {
           const source = counted(() => elements(1))
           const rows = Stream.concat(source.stream, Stream.fail("the end")).pipe(
-            Cached.stream({ key: new Failing({}), ttl: "1 hour", when: () => true })
+            Cached.stream(new Failing({}), { ttl: "1 hour", when: () => true })
           )
           const first = yield* consumer(rows)
           yield* first.exit
@@ -889,7 +889,7 @@ describe("Cached.stream over a store", () => {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(() => elements(1))
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
           const gate = yield* Deferred.make<void>()
@@ -912,7 +912,7 @@ describe("Cached.stream over a store", () => {
         yield* Effect.gen(function*() {
           const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
           const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           const ahead = yield* consumer(rows)
           const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
           yield* settle
@@ -938,7 +938,7 @@ describe("Cached.stream over a store", () => {
         yield* Effect.gen(function*() {
           const numbers = Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)
           const source = counted(() => numbers)
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
           answer(":3:rows", () => new Uint8Array())
           expect(yield* Stream.runCollect(rows)).toEqual(numbers)
@@ -961,7 +961,7 @@ describe("Cached.stream over a store", () => {
       yield* Effect.gen(function*() {
         const source = counted((run) => [run])
         const rows = source.stream.pipe(
-          Cached.stream({ key: "rows", strategy: Strategy.untilInvalidated, tags: ["table"] })
+          Cached.stream("rows", { strategy: "untilInvalidated", tags: ["table"] })
         )
         const collect = Stream.runCollect(rows)
         for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
@@ -972,7 +972,7 @@ describe("Cached.stream over a store", () => {
           expect(pagesOf(fake.entries)).toEqual([])
         }
         yield* collect
-        yield* Cached.invalidateTag("table")
+        yield* Cached.invalidate({ tag: "table" })
         yield* collect
         expect(pagesOf(fake.entries).length).toBe(2)
         yield* TestClock.adjust("1 minute")
@@ -986,7 +986,7 @@ describe("Cached.stream over a store", () => {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
         const source = counted((run) => [run])
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", strategy: Strategy.untilInvalidated }))
+        const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated" }))
         yield* Stream.runDrain(rows)
         fake.behave = (operation, id) =>
           operation === "remove" && id === "rows"
@@ -1008,7 +1008,7 @@ describe("Cached.stream over a store", () => {
         fake.behave = (operation, id) => operation === "set" && id.includes(":3:") ? { before } : {}
         yield* Effect.gen(function*() {
           const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
-          const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           const { fiber, got } = yield* consumer(rows)
           yield* TestClock.adjust("1 second")
           yield* Fiber.join(fiber)
@@ -1022,7 +1022,7 @@ describe("Cached.stream over a store", () => {
   it.effect("P4 · elements that cannot be encoded pass, and are not stored", () =>
     Effect.gen(function*() {
       const source = counted(() => [1, () => 2, 3])
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect((yield* Stream.runCollect(rows)).length).toBe(3)
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
@@ -1035,7 +1035,7 @@ describe("Cached.stream over a store", () => {
         Effect.provide(effect, CacheLayer.layerWith().pipe(Layer.provide(store)), { local: true })
       const source = counted((run) => [row(run), row(run)], () => Effect.fail("broken"))
       const read = consumer(
-        source.stream.pipe(Cached.stream({ key: new Rows({ id: 1 }), ttl: "1 hour", when: () => true }))
+        source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: () => true }))
       )
       for (let i = 0; i < 2; i++) {
         yield* other(Effect.gen(function*() {
@@ -1054,7 +1054,7 @@ describe("Cached.stream over a store", () => {
         const store = { ...shared.store, capabilities: { shared: true, changes: false } }
         const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
         const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", lease }))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", shareLoad: lease }))
         const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
         yield* source.give(1)
         const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
@@ -1082,7 +1082,7 @@ describe("Cached.stream over a store", () => {
             runs++ === 0
               ? Stream.fromIterable(elements)
               : Stream.concat(Stream.fromIterable(elements.slice(0, 3)), hanging)
-          ).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          ).pipe(Cached.stream("rows", { ttl: "1 hour" }))
           const scope = yield* Scope.make()
           const context = yield* Layer.buildWithScope(over(fake, { memory: false }), scope)
           const inside = Stream.provideContext(rows, context)
@@ -1107,10 +1107,12 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const source = counted((run) => [run, run], () => Effect.sleep("10 minutes"))
       const rows = source.stream.pipe(
-        Cached.stream({
-          key: "rows",
-          strategy: Strategy.softTtl({ ttl: "1 day", softTtl: "1 hour" }),
-          emit: "whenComplete"
+        Cached.stream("rows", {
+          strategy: "softTtl",
+          ttl: "1 day",
+          softTtl: "1 hour",
+          emit: "whenComplete",
+          fallbackOn: "all"
         })
       )
       const first = yield* consumer(rows)
@@ -1129,7 +1131,7 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       yield* Stream.runDrain(rows)
       for (let i = 0; i < 18; i++) yield* Cached.set(`other ${i}`, i)
       const got = yield* Stream.runCollect(rows)
@@ -1141,7 +1143,7 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", tags: ["table"] }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["table"] }))
       const size = Effect.map(Cached.stats, ({ size }) => size)
       yield* Stream.runDrain(rows)
       expect(yield* size).toBe(9)
@@ -1150,13 +1152,13 @@ describe("Cached.stream in memory", () => {
       yield* Stream.runDrain(rows)
       yield* CachePolicy.refresh(Stream.runDrain(rows))
       expect(yield* size).toBe(9)
-      yield* Cached.invalidateTag("table")
+      yield* Cached.invalidate({ tag: "table" })
       yield* Stream.runDrain(rows)
       expect(yield* size).toBe(9)
       yield* Cached.set("rows", "a value")
       expect(yield* size).toBe(1)
       yield* Stream.runDrain(rows)
-      yield* Stream.runDrain(Cached.invalidateMatching("ro*"))
+      yield* Cached.invalidate({ matching: "ro*" })
       expect(yield* size).toBe(0)
       yield* Stream.runDrain(rows)
       yield* TestClock.adjust("1 hour")
@@ -1168,7 +1170,7 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const gone: Array<string> = []
       yield* Effect.forkChild(Cached.onRemoval(({ cause, id }) => Effect.sync(() => void gone.push(`${cause} ${id}`))))
       yield* settle
@@ -1179,7 +1181,7 @@ describe("Cached.stream in memory", () => {
       expect((yield* Cached.stats).size).toBe(1)
       // There is no room for it at all.
       const larger = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`))
-      expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream({ key: "larger", ttl: "1 hour" })))).length)
+      expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream("larger", { ttl: "1 hour" })))).length)
         .toBe(20)
       expect((yield* Cached.stats).size).toBeLessThanOrEqual(1)
     }).pipe(Effect.provide(CacheLayer.memory({
@@ -1203,7 +1205,7 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       const text = "x".repeat(300_000)
       const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       yield* Stream.runDrain(rows)
       const got: Array<string> = []
       yield* Stream.runForEach(rows, (one) =>
@@ -1218,7 +1220,7 @@ describe("Cached.stream in memory", () => {
   it.effect("CacheLayer.disabled runs the origin each time", () =>
     Effect.gen(function*() {
       const source = counted((run) => [run])
-      const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[1], [2]])
     }).pipe(Effect.provide(CacheLayer.disabled)))
 
@@ -1226,7 +1228,7 @@ describe("Cached.stream in memory", () => {
     Effect.gen(function*() {
       for (const ends of [true, false]) {
         const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
         const scope = yield* Scope.make()
         const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
         const { exit, got } = yield* consumer(Stream.provideContext(rows, context))
@@ -1249,7 +1251,7 @@ describe("Cached.stream in memory", () => {
 
   it.effect("a layer that closes ends its consumers, whatever the step at which their fibers are then", () =>
     Effect.gen(function*() {
-      const rows = Stream.never.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = Stream.never.pipe(Cached.stream("rows", { ttl: "1 hour" }))
       for (let steps = 1; steps <= 100; steps++) {
         const scope = yield* Scope.make()
         const context = yield* Layer.buildWithScope(CacheLayer.memory({ shutdownTimeout: 1 }), scope)
@@ -1271,7 +1273,7 @@ describe("Cached.stream in memory", () => {
       const self: Stream.Stream<number, CacheError.StreamLagged | CacheError.StreamCut, any> = Stream.suspend(() =>
         self
       ).pipe(
-        Cached.stream({ key: "self", ttl: "1 hour" })
+        Cached.stream("self", { ttl: "1 hour" })
       )
       const exit = yield* Effect.exit(Stream.runDrain(self))
       expect(errorOf(exit)).toBeInstanceOf(CacheError.CacheCycle)
@@ -1279,46 +1281,49 @@ describe("Cached.stream in memory", () => {
 
   it.each<[what: string, options: unknown, says: string]>([
     ["no options", undefined, "needs options"],
-    ["no ttl", { key: "k" }, "it needs a ttl"],
-    ["a ttl that is none", { key: "k", ttl: "1 hoor" }, "hoor"],
-    ["no key", { ttl: 1 }, "A key cannot be"],
+    ["no ttl", {}, "ttl is missing"],
+    ["a ttl that is none", { ttl: "1 hoor" }, "hoor"],
     [
       "ttl beside a strategy",
-      { key: "k", ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
-      "ttl cannot stand beside a strategy"
+      { ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
+      "there is no option \"ttl\": it belongs to the strategy"
     ],
     [
       "another strategy",
-      { key: "k", strategy: Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }) },
+      { strategy: Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }) },
       "strategy of a stream must be Strategy.ttl"
     ],
     [
       "a strategy of one's own",
-      { key: "k", strategy: { ...Strategy.ttl({ ttl: 1 }) } },
+      { strategy: { ...Strategy.ttl({ ttl: 1 }) } },
       "strategy of a stream must be Strategy.ttl"
     ],
-    ["an unknown option", { key: "k", ttl: 1, maxBites: 1 }, "did you mean \"maxBytes\"?"],
-    ["an option of values", { key: "k", ttl: 1, copy: "freeze" }, "no option \"copy\""],
+    ["an unknown option", { ttl: 1, maxBites: 1 }, "did you mean \"maxBytes\"?"],
+    ["an option of values", { ttl: 1, copy: "freeze" }, "no option \"copy\""],
     [
       "maxBytes that is no size",
-      { key: "k", ttl: 1, maxBytes: 0 },
+      { ttl: 1, maxBytes: 0 },
       "Cached.stream (key \"k\"): \"maxBytes\" must be a size above zero"
     ],
-    ["a maxRun of two hours", { key: "k", ttl: 1, maxRun: "2 hours" }, "maxRun must be at most 1h"],
-    ["a maxRun of zero", { key: "k", ttl: 1, maxRun: 0 }, "maxRun must be longer than 0"],
+    ["a maxRun of two hours", { ttl: 1, maxRun: "2 hours" }, "maxRun must be at most 1h"],
+    ["a maxRun of zero", { ttl: 1, maxRun: 0 }, "maxRun must be longer than 0"],
     [
       "an unknown whenSlow",
-      { key: "k", ttl: 1, whenSlow: "drop" },
+      { ttl: 1, whenSlow: "drop" },
       "whenSlow must be \"fail\" or \"wait\""
     ],
-    ["an unknown emit", { key: "k", ttl: 1, emit: "late" }, "emit must be \"atOnce\" or \"whenComplete\""]
+    ["an unknown emit", { ttl: 1, emit: "late" }, "emit must be \"atOnce\" or \"whenComplete\""]
   ])("bad input: %s", (_, options, says) => {
-    const call = () => Cached.stream(options as never)
+    const call = () => Cached.stream("k", options as never)
     expect(call).toThrow(CacheError.CacheConfigError)
     expect(call).toThrow(says)
   })
 
+  it.each([undefined, 5, { ttl: 1 }])("bad input: the key %s", (key) => {
+    expect(() => Cached.stream(key as never, { ttl: 1 })).toThrow(CacheError.CacheConfigError)
+  })
+
   it("bad input: an effect", () => {
-    expect(() => Cached.stream(Effect.succeed(1) as never, { key: "k", ttl: 1 })).toThrow("needs a stream")
+    expect(() => Cached.stream(Effect.succeed(1) as never, "k", { ttl: 1 })).toThrow("needs a stream")
   })
 })

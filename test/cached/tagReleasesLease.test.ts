@@ -8,7 +8,7 @@ import { ended, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const one = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
-  Cached.fn(User, { lookup: ({ id }) => Effect.as(load, `${text} ${id}`), strategy: hour })
+  Cached.fn(User, ({ id }) => Effect.as(load, `${text} ${id}`), { strategy: hour })
 
 const two = Effect.gen(function*() {
   const directory = yield* tempDirectory
@@ -29,9 +29,9 @@ const gate = Effect.acquireRelease(
 )
 
 const ways = [
-  { name: "a tag", run: Cached.invalidateTag("users") },
-  { name: "a tag among others", run: Cached.invalidateTag("user:1") },
-  { name: "the class", run: Cached.invalidateAll(User) },
+  { name: "a tag", run: Cached.invalidate({ tag: "users" }) },
+  { name: "a tag among others", run: Cached.invalidate({ tag: "user:1" }) },
+  { name: "the class", run: Cached.invalidate({ all: User }) },
   { name: "the id", run: Cached.invalidate(key(1)) }
 ]
 
@@ -78,8 +78,8 @@ it.effect("a load of other tags keeps its lease, and its result is stored", () =
     const loading = yield* gate
     const leading = yield* start(a(one("first", Deferred.await(loading))({ id: 1 })))
     yield* pass(300)
-    yield* a(Cached.invalidateTag("user:2"))
-    yield* b(Cached.invalidateTag("user:3"))
+    yield* a(Cached.invalidate({ tag: "user:2" }))
+    yield* b(Cached.invalidate({ tag: "user:3" }))
     yield* pass(300)
     const waiting = yield* start(b(one("second")({ id: 1 })))
     yield* pass(300)

@@ -1,7 +1,8 @@
 /** A store behind others: parts of their own, code around operations, limits of payloads. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheLayer, CachePolicy, Store, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
@@ -18,16 +19,15 @@ const over = (store: Store.Store, tap: Tap) =>
 
 /** A part of a store, for tests that are not about layers. */
 const part = (store: Store.Store, prefix: string): Store.Store =>
-  Effect.runSync(Effect.scoped(over(store, Cached.tapStore({ prefix }))))
+  Effect.runSync(Effect.scoped(over(store, Store.tap({ prefix }))))
 
-const identity = Cached.tapStore({ around: (_, effect) => effect })
+const identity = Store.tap({ around: (_, effect) => effect })
 
 const taps: Record<string, Tap> = {
-  "a prefix": Cached.tapStore({ prefix: "app:" }),
-  "a prefix with slashes and percents": Cached.tapStore({ prefix: "a/b%/" }),
+  "a prefix": Store.tap({ prefix: "app:" }),
+  "a prefix with slashes and percents": Store.tap({ prefix: "a/b%/" }),
   "an around that changes nothing": identity,
-  "all of it twice": (layer) =>
-    identity(taps["a prefix"]!(Cached.tapStore({ prefix: "outer", maxSize: "2 MB" })(layer)))
+  "all of it twice": (layer) => identity(taps["a prefix"]!(Store.tap({ prefix: "outer", maxSize: "2 MB" })(layer)))
 }
 
 const stores = {
@@ -302,7 +302,7 @@ describe("changes of a part", () => {
 
 class Tally extends Context.Service<Tally, { readonly calls: Array<string> }>()("Tally") {}
 
-const tallied = Cached.tapStore({
+const tallied = Store.tap({
   around: ({ ids, operation, store }, effect) =>
     Effect.flatMap(
       Tally,
@@ -320,11 +320,11 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const calls: Array<string> = []
       const layer = MemoryStore.layer.pipe(tallied, Layer.provide(Layer.succeed(Tally, { calls })))
       yield* Effect.gen(function*() {
-        const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", tags: ["t"] }))
+        const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour", tags: ["t"] }))
         yield* answer
         yield* answer
         yield* Cached.invalidate("answer")
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         yield* Cached.clear
       }).pipe(Effect.provide(cache(layer)))
       expect(calls).toEqual([
@@ -343,7 +343,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const seen: Array<string> = []
       const store = yield* over(
         MemoryStore.make(),
-        Cached.tapStore({
+        Store.tap({
           around: ({ operation }, effect) => Effect.andThen(Effect.sync(() => seen.push(operation)), effect)
         })
       )
@@ -405,7 +405,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
   it.effect("leaves `isWhole` as it is, and its own time counts as time of the store", () =>
     Effect.gen(function*() {
       const inner: Store.Store = { ...MemoryStore.make(), isWhole: () => false, workedMillis: () => 1 }
-      const store = yield* over(inner, Cached.tapStore({ around: (_, effect) => effect }))
+      const store = yield* over(inner, Store.tap({ around: (_, effect) => effect }))
       expect(store.isWhole!()).toBe(false)
       expect(store.workedMillis).toBe(undefined)
     }).pipe(Effect.scoped))
@@ -413,18 +413,18 @@ describe("around (CA-20, CA-22, AI-21)", () => {
   it.effect("an operation that it refuses, or that it dies of, does not fail a program (P4)", () =>
     Effect.gen(function*() {
       const refusals = [
-        Cached.tapStore({
+        Store.tap({
           around: ({ operation, store }) =>
             Effect.fail(new CacheError.StoreError({ store, operation, reason: "Denied" }))
         }),
-        Cached.tapStore({
+        Store.tap({
           around: () => {
             throw new Error("a mistake of the user")
           }
         })
       ]
       for (const refused of refusals) {
-        const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+        const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
         expect(yield* program.pipe(Effect.provide(cache(MemoryStore.layer.pipe(refused))))).toBe(42)
         const strict = yield* program.pipe(
           CachePolicy.strict,
@@ -438,7 +438,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
   it.effect("spans are children of the caller's, not of those of the layer's builder", () =>
     Effect.gen(function*() {
       const parents: Array<string | undefined> = []
-      const tap = Cached.tapStore({
+      const tap = Store.tap({
         around: (_, effect) =>
           Effect.tap(effect, () =>
             Effect.map(Effect.option(Effect.currentSpan), (span) =>
@@ -451,7 +451,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
 })
 
 describe("payloads out of range (CA-21)", () => {
-  const sized = Cached.tapStore({ prefix: "app:", minSize: 2, maxSize: "4 B" })
+  const sized = Store.tap({ prefix: "app:", minSize: 2, maxSize: "4 B" })
 
   it.effect("are not written, and the rest is", () =>
     Effect.gen(function*() {
@@ -488,7 +488,7 @@ describe("payloads out of range (CA-21)", () => {
     Effect.gen(function*() {
       const inner = MemoryStore.make()
       let loads = 0
-      const large = Effect.sync(() => `${++loads}`.repeat(100)).pipe(Cached.ttl({ key: "large", ttl: "1 hour" }))
+      const large = Effect.sync(() => `${++loads}`.repeat(100)).pipe(Cached.ttl("large", { ttl: "1 hour" }))
       const program = Effect.all([large, large])
       const layer = cache(sized(Layer.succeed(Store.Store, inner)))
       expect(yield* program.pipe(Effect.provide(layer))).toEqual(["1".repeat(100), "1".repeat(100)])
@@ -499,7 +499,7 @@ describe("payloads out of range (CA-21)", () => {
 describe("a rule that keeps payloads out is no failure", () => {
   const events = (what: Array<string>) =>
     Effect.forkChild(
-      Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => what.push(_tag))),
+      Stream.runForEach(Cached.events(), ({ _tag }) => Effect.sync(() => what.push(_tag))),
       { startImmediately: true }
     )
 
@@ -507,14 +507,14 @@ describe("a rule that keeps payloads out is no failure", () => {
     it.effect(`over ${name}`, () =>
       Effect.gen(function*() {
         const inner = yield* make
-        const layer = cache(Cached.tapStore({ minSize: 1000 })(Layer.succeed(Store.Store, inner as Store.Store)))
+        const layer = cache(Store.tap({ minSize: 1000 })(Layer.succeed(Store.Store, inner as Store.Store)))
         const seen: Array<string> = []
         const warnings = yield* warningsOf(
           withTimePassing(
             Effect.gen(function*() {
               yield* events(seen)
               let loads = 0
-              const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "loaded", ttl: "1 hour" }))
+              const read = Effect.sync(() => ++loads).pipe(Cached.ttl("loaded", { ttl: "1 hour" }))
               for (let i = 0; i < 10; i++) {
                 expect(yield* CachePolicy.strict(Cached.set("set", i))).toBe(true)
                 yield* CachePolicy.strict(read)
@@ -541,7 +541,7 @@ describe("a rule that keeps payloads out is no failure", () => {
   it.effect("a value that was there before is removed from the store", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
-      const sized = Cached.tapStore({ minSize: 1000 })
+      const sized = Store.tap({ minSize: 1000 })
       yield* Cached.set("k", "x".repeat(2000)).pipe(Effect.provide(cache(sized(Layer.succeed(Store.Store, inner)))))
       expect(yield* inner.size).toBe(1)
       yield* Cached.set("k", "x").pipe(Effect.provide(cache(sized(Layer.succeed(Store.Store, inner)))))
@@ -554,13 +554,13 @@ describe("two caches on one store", () => {
     withTimePassing(Effect.gen(function*() {
       const directory = yield* tempDirectory
       const process = Effect.map(
-        Layer.build(cache(SqliteStore.layer({ directory }).pipe(Layer.orDie, Cached.tapStore({ prefix: "a" })))),
+        Layer.build(cache(SqliteStore.layer({ directory }).pipe(Layer.orDie, Store.tap({ prefix: "a" })))),
         (context) => Effect.provideContext(context)
       )
       const [one, two] = [yield* process, yield* process]
       let loads = 0
-      const n = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour", tags: ["t"] }))
-      const ways = [Cached.clear, Cached.invalidateTag("t"), Cached.invalidate("n")]
+      const n = Effect.sync(() => ++loads).pipe(Cached.ttl("n", { ttl: "1 hour", tags: ["t"] }))
+      const ways = [Cached.clear, Cached.invalidate({ tag: "t" }), Cached.invalidate("n")]
       for (const [i, way] of ways.entries()) {
         expect([yield* one(n), yield* two(n)]).toEqual([i + 1, i + 1])
         yield* one(way)
@@ -574,11 +574,11 @@ describe("two caches on one store", () => {
       const store = Layer.succeed(Store.Store, MemoryStore.make())
       const counter = () => {
         let loads = 0
-        return Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "n", ttl: "1 hour" }))
+        return Effect.sync(() => ++loads).pipe(Cached.ttl("n", { ttl: "1 hour" }))
       }
       const [a, b] = [counter(), counter()]
-      const withA = Effect.provide(cache(store.pipe(Cached.tapStore({ prefix: "a" }))))
-      const withB = Effect.provide(cache(store.pipe(Cached.tapStore({ prefix: "b" }))))
+      const withA = Effect.provide(cache(store.pipe(Store.tap({ prefix: "a" }))))
+      const withB = Effect.provide(cache(store.pipe(Store.tap({ prefix: "b" }))))
       yield* a.pipe(withA)
       yield* b.pipe(withB)
       yield* Cached.clear.pipe(withA)
@@ -600,7 +600,7 @@ describe("options that make no sense are refused at once", () => {
   }
   for (const [name, options] of Object.entries(cases)) {
     it(name, () => {
-      expect(() => Cached.tapStore(options as Cached.TapStoreOptions<never>)).toThrow(CacheError.CacheConfigError)
+      expect(() => Store.tap(options as Store.TapOptions<never>)).toThrow(CacheError.CacheConfigError)
     })
   }
 })

@@ -1,7 +1,8 @@
 /** Targets of every kind for an invalidation after a write. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Items extends CacheKey.Class<Items>()("Items", {
@@ -45,7 +46,7 @@ const ways: ReadonlyArray<
   ["invalidateAfter, in a list", (target) => Effect.void.pipe(Cached.invalidateAfter([target]))],
   ["invalidateAfter, of a function", (target) => Cached.invalidateAfter(Effect.void, () => [target])],
   ["invalidate", (target) => Cached.invalidate(target)],
-  ["invalidateMany", (target) => Cached.invalidateMany([target])]
+  ["invalidateMany", (target) => Cached.invalidate([target])]
 ]
 
 describe.each(caches)("over $name", (cache) => {
@@ -79,7 +80,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
         const loading = yield* Deferred.make<number>()
-        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl({ key: second, ttl: "1 hour" })))
+        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl(second, { ttl: "1 hour" })))
         yield* settle
         yield* Effect.void.pipe(Cached.invalidateAfter(target))
         yield* Deferred.succeed(loading, 1)
@@ -119,7 +120,7 @@ describe("a string with `*`", () => {
         yield* Cached.set("items:page:*", 1)
         yield* Effect.void.pipe(Cached.invalidateAfter("items:page:*"))
         yield* Cached.invalidate("items:*")
-        yield* Cached.invalidateMany(["items:*"])
+        yield* Cached.invalidate(["items:*"])
         expect(yield* left).toEqual(all)
         expect(yield* Cached.has("items:page:*")).toBe(false)
       }))
@@ -130,7 +131,7 @@ describe("a string with `*`", () => {
     Effect.gen(function*() {
       const lines = yield* logged(Effect.gen(function*() {
         yield* Effect.void.pipe(Cached.invalidateAfter([{ matching: "a*" }, { tag: "a*" }, "a"]))
-        yield* Cached.invalidateFurther(Cached.getOption("a*"))
+        yield* CachePolicy.invalidating(Cached.getOption("a*"))
         yield* Cached.remove("a*")
       }))
       expect(lines).toEqual([])
@@ -203,7 +204,7 @@ describe("a target that cannot be used", () => {
             ran = true
           }).pipe(Cached.invalidateAfter(["k", target as never]))
         )
-        for (const run of [write, Cached.invalidateMany(["k", target as never])]) {
+        for (const run of [write, Cached.invalidate(["k", target as never])]) {
           const exit = yield* Effect.exit(run)
           expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
         }
@@ -219,7 +220,7 @@ describe("a target that cannot be used", () => {
   ])("in place of a list of them: %s", ([, targets]) =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
-      const exit = yield* Effect.exit(Cached.invalidateMany(targets as never))
+      const exit = yield* Effect.exit(Cached.invalidate(targets as never))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(yield* Cached.has("k")).toBe(true)
     }).pipe(Effect.provide(CacheLayer.memory())))

@@ -4,7 +4,8 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { turns } from "../support/turns.ts"
 
@@ -28,7 +29,7 @@ it.live("reads of a store that hangs proceed without it, some in each turn", () 
   Effect.gen(function*() {
     const { most, note } = yield* turns
     const ids = Array.from({ length: 1000 }, (_, i) => i)
-    const read = (i: number) => Effect.as(note, i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const read = (i: number) => Effect.as(note, i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
     expect(yield* Effect.forEach(ids, read, { concurrency: "unbounded" })).toEqual(ids)
     // Turns are counted beside the limit, so two slices of 64 may fall into one.
     expect(most()).toBeLessThanOrEqual(2 * 64)

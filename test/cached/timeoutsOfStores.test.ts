@@ -4,7 +4,8 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as fs from "node:fs"
 import { vi } from "vitest"
@@ -31,7 +32,7 @@ const over = (store: ReturnType<typeof Store.complete>, storeTimeout = timeoutMi
     )
   )
 
-const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
 const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
 
 const hold = (millis: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)

@@ -1,7 +1,7 @@
 /** Spans, links and log lines of loads. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 import { withTracer } from "../support/tracer.ts"
@@ -33,7 +33,7 @@ const tracing = () => {
 const linksOf = (span: Tracer.Span | undefined) =>
   span?.links.map((link) => link.span._tag === "Span" ? link.span.name : link.span.spanId)
 
-const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, { key, ttl: "1 hour" })
+const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, key, { ttl: "1 hour" })
 
 describe.each(caches)("the span of a load over $name", (cache) => {
   const provided = flow(Effect.provide(cache.layer({ capacity: 100 })), withTracer)
@@ -67,7 +67,7 @@ describe.each(caches)("the span of a load over $name", (cache) => {
   it.effect("says how the load ended, and whether its result is stored", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
-      const read = Cached.ttl(load, { key: new User({ id: 1 }), ttl: "1 hour", tags: ["a", "b"] })
+      const read = Cached.ttl(load, new User({ id: 1 }), { ttl: "1 hour", tags: ["a", "b"] })
       const first = yield* start(Effect.withSpan(read, "first"))
       yield* settle
       yield* Cached.invalidate(new User({ id: 1 }))
@@ -155,11 +155,11 @@ describe("the span of a load", () => {
   it.effect("of a refresh is linked to the caller that asked for it, and to one that joins", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
-      const options = { key: "k", ttl: "1 hour", refreshAfter: "1 minute" } as const
-      yield* Cached.refreshAhead(Effect.succeed("0"), options)
+      const options = { ttl: "1 hour", refreshAfter: "1 minute" } as const
+      yield* Cached.refreshAhead(Effect.succeed("0"), "k", options)
       yield* TestClock.adjust("2 minutes")
-      yield* Effect.withSpan(Cached.refreshAhead(load, options), "reader")
-      const joining = Cached.softTtl(load, { key: "k", ttl: "1 hour", softTtl: 0 })
+      yield* Effect.withSpan(Cached.refreshAhead(load, "k", options), "reader")
+      const joining = Cached.softTtl(load, "k", { ttl: "1 hour", softTtl: 0 })
       const joined = yield* start(Effect.withSpan(joining, "joined"))
       yield* TestClock.adjust(100)
       yield* Fiber.join(joined)
@@ -170,18 +170,15 @@ describe("the span of a load", () => {
   it.effect("of many leads from their call to the callers of each", () =>
     Effect.gen(function*() {
       const spans: Array<Tracer.Span | undefined> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.delay(
-            Effect.map(current, (span) => {
-              spans.push(span)
-              return keys.map(({ id }) => Exit.succeed(`${id}`))
-            }),
-            100
-          ),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
-      const one = Cached.fn(User, { lookup: () => Effect.never, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const users = Cached.many(User, (keys) =>
+        Effect.delay(
+          Effect.map(current, (span) => {
+            spans.push(span)
+            return keys.map(({ id }) => Exit.succeed(`${id}`))
+          }),
+          100
+        ), { ttl: "1 hour" })
+      const one = Cached.fn(User, () => Effect.never, { ttl: "1 hour" })
       const many = yield* start(Effect.withSpan(users([{ id: 1 }, { id: 2 }]), "many"))
       const joined = yield* start(Effect.withSpan(one({ id: 2 }), "joined"))
       yield* TestClock.adjust(100)
@@ -243,8 +240,8 @@ describe("the span around a read", () => {
       const of = (name: string) => eventsOn(spans.find((span) => span.name === name))
       const key = new User({ id: 1 })
       const id = CacheKey.id(key)
-      const options = { key, ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 } as const
-      const soft = (load: Effect.Effect<string>) => Cached.softTtl(load, options)
+      const options = { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 } as const
+      const soft = (load: Effect.Effect<string>) => Cached.softTtl(load, key, options)
       const test = Effect.gen(function*() {
         const load = soft(Effect.delay(Effect.succeed("a"), 100))
         const first = yield* start(Effect.withSpan(load, "first"))
@@ -254,10 +251,10 @@ describe("the span around a read", () => {
         yield* Fiber.joinAll([first, second])
         yield* Effect.withSpan(load, "hit")
         yield* TestClock.adjust("2 minutes")
-        const failing = Cached.softTtl(Effect.die("down"), { ...options, fallbackWhen: () => true })
+        const failing = Cached.softTtl(Effect.die("down"), key, { ...options, fallbackOn: () => true })
         yield* Effect.withSpan(failing, "fallback")
         yield* Effect.withSpan(
-          Cached.refreshAhead(Effect.succeed("b"), { key, ttl: "1 hour", refreshAfter: "1 minute" }),
+          Cached.refreshAhead(Effect.succeed("b"), key, { ttl: "1 hour", refreshAfter: "1 minute" }),
           "stale"
         )
         yield* settle
@@ -274,9 +271,10 @@ describe("the span around a read", () => {
   it.effect("gets one event of a bulk read, however many keys waited", () =>
     Effect.gen(function*() {
       const { spans, tracer } = tracing()
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+        strategy: "softTtl",
+        ttl: "1 hour",
+        softTtl: "1 minute"
       })
       const keys = Array.from({ length: 50 }, (_, id) => ({ id }))
       yield* Effect.withTracer(Effect.provide(Effect.withSpan(users(keys), "many"), CacheLayer.memory()), tracer)
@@ -326,9 +324,8 @@ describe("Cached.traceReads", () => {
       const { spans, tracer } = tracing()
       const inner = ttl(Effect.succeed("inner"), "inner")
       const outer = ttl(inner, "outer")
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+        ttl: "1 hour"
       })
       const test = Effect.gen(function*() {
         yield* Effect.all([outer, outer, inner, users([{ id: 1 }, { id: 2 }])]).pipe(
@@ -356,9 +353,8 @@ describe("Cached.traceReads", () => {
     Effect.gen(function*() {
       const { spans, tracer } = tracing()
       const inner = ttl(Effect.succeed("inner"), "inner").pipe(Cached.traceReads)
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+        ttl: "1 hour"
       })
       const test = Effect.all([ttl(inner, "outer"), inner, users([{ id: 1 }]).pipe(Cached.traceReads)])
       yield* Effect.withTracer(Effect.provide(Cached.traceReads(test), CacheLayer.memory()), tracer)
@@ -408,7 +404,7 @@ describe("log lines", () => {
         Effect.tap(() => Effect.annotateLogs(Effect.log("after"), "own", 1))
       )
       const reads = Effect.gen(function*() {
-        yield* Cached.ttl(load, { key: user, ttl: "1 hour" })
+        yield* Cached.ttl(load, user, { ttl: "1 hour" })
         yield* Effect.log("outside")
       })
       yield* Effect.annotateLogs(reads, "caller", "me").pipe(Effect.provide([layer, CacheLayer.memory()]))
@@ -424,10 +420,8 @@ describe("log lines", () => {
   it.effect("of a load for many have the class alone", () =>
     Effect.gen(function*() {
       const { layer, lines } = logging()
-      const users = Cached.many(User, {
-        lookup: (keys) => Effect.as(Effect.log("many"), keys.map(({ id }) => Exit.succeed(`${id}`))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.as(Effect.log("many"), keys.map(({ id }) => Exit.succeed(`${id}`))), { ttl: "1 hour" })
       yield* users([{ id: 1 }, { id: 2 }]).pipe(Effect.provide([layer, CacheLayer.memory()]))
       expect(lines).toEqual([["many", { "cache.class": "User" }]])
     }))
@@ -440,11 +434,11 @@ describe("log lines", () => {
         const user = new User({ id: 1 })
         const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
         for (const key of [user, "k" as never]) {
-          yield* Cached.softTtl(Effect.succeed("1"), { ...soft, key })
+          yield* Cached.softTtl(Effect.succeed("1"), key, soft)
           yield* TestClock.adjust("2 minutes")
-          yield* Cached.softTtl(Effect.suspend(() => Effect.die("down")), { ...soft, key, fallbackWhen: () => true })
+          yield* Cached.softTtl(Effect.suspend(() => Effect.die("down")), key, { ...soft, fallbackOn: () => true })
         }
-        yield* Cached.ttl(Effect.succeed("1"), { key: "nonsense", ttl: () => NaN })
+        yield* Cached.ttl(Effect.succeed("1"), "nonsense", { ttl: () => NaN })
         yield* Cached.set(new User({ id: 2 }), 2 as never)
         fake.behave = () => ({ before: Effect.die("broken") })
         yield* Cached.invalidate("other")

@@ -1,7 +1,7 @@
 /** `Cached.transform`: a stream of payloads through a function of many. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Latch, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -11,14 +11,11 @@ class User extends CacheKey.Class<User>()("User", {
 
 const make = () => {
   const calls: Array<number> = []
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls.push(keys.length)
-        return keys.map(({ id }) => id === 13 ? Exit.fail("unlucky") : Exit.succeed(`user ${id}`))
-      }),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.length)
+      return keys.map(({ id }) => id === 13 ? Exit.fail("unlucky") : Exit.succeed(`user ${id}`))
+    }), { ttl: "1 hour" })
   return { calls, users }
 }
 

@@ -1,7 +1,7 @@
 /** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, type Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Readable } from "node:stream"
 import { warningsOf } from "../support/logged.ts"
@@ -19,7 +19,7 @@ const inMemory = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) =>
   warningsOf(Effect.provide(effect, CacheLayer.memory()))
 
 const load = (key: string | CacheKey.Any, value: unknown): Effect.Effect<unknown, never, Caching.Caching> =>
-  Effect.succeed(value).pipe(Cached.ttl({ key, ttl } as never)) as never
+  Effect.succeed(value).pipe(Cached.ttl(key, { ttl } as never)) as never
 
 const right = { at: new Date(0), tags: ["a"] }
 
@@ -49,17 +49,15 @@ describe("a value that is not of its schema, in memory", () => {
 
   it.effect("each key of a bulk load", () =>
     Effect.gen(function*() {
-      const many = Cached.many(Row, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id === 2 ? 2 as never : right))),
-        strategy: Strategy.ttl({ ttl })
-      })
+      const many = Cached.many(Row, (keys) =>
+        Effect.succeed(keys.map(({ id }) => Exit.succeed(id === 2 ? 2 as never : right))), { ttl })
       const warnings = yield* inMemory(many([{ id: 1 }, { id: 2 }, { id: 3 }]))
       expect(warnings).toEqual([expect.stringContaining(CacheKey.id(new Row({ id: 2 })))])
     }))
 
   it.effect("one that fits is not warned of, nor a string key, nor a failure", () =>
     Effect.gen(function*() {
-      const fail = Effect.fail("no").pipe(Cached.ttl({ key: "fails", ttl, when: () => true }), Effect.ignore)
+      const fail = Effect.fail("no").pipe(Cached.ttl("fails", { ttl, when: () => true }), Effect.ignore)
       const all = [
         load(new Row({ id: 1 }), right),
         load(new User({ id: 1 }), new Person({ name: "Ada" })),
@@ -118,7 +116,7 @@ describe("a string key that its template has filled with nothing", () => {
 
 describe("a softTtl of a function", () => {
   const read = (softTtl: Strategy.Of<any, any, any, string>) =>
-    Effect.succeed(1).pipe(Cached.softTtl({ key: "k", softTtl: softTtl as never, ttl: () => "1 minute" }))
+    Effect.succeed(1).pipe(Cached.softTtl("k", { softTtl: softTtl as never, ttl: () => "1 minute" }))
 
   it.effect("above its ttl is cut to it, and warned of once", () =>
     Effect.gen(function*() {
@@ -192,7 +190,7 @@ describe("a value that can be read once, in memory", () => {
 
   it.effect("the elements of a cached stream are none", () =>
     Effect.gen(function*() {
-      const stream = Stream.make(right).pipe(Cached.stream({ key: new Row({ id: 1 }), ttl }))
+      const stream = Stream.make(right).pipe(Cached.stream(new Row({ id: 1 }), { ttl }))
       expect(yield* inMemory(Stream.runDrain(stream))).toEqual([])
     }))
 })
@@ -201,7 +199,7 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
   class Silent extends CacheKey.Class<Silent>()("Silent", { payload: { id: Schema.Int }, success: Schema.String }) {}
   const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
   const fail = (key: string | Silent, options: object) =>
-    Effect.fail({ _tag: "NotFound" }).pipe(Cached.ttl({ key, ttl, ...options } as never), Effect.ignore)
+    Effect.fail({ _tag: "NotFound" }).pipe(Cached.ttl(key, { ttl, ...options } as never), Effect.ignore)
 
   it.effect.each([{ when: () => true }, { storeFailures: ["NotFound"] }])(
     "over a store: %j",

@@ -1,7 +1,8 @@
 /** The behaviour of a cache while it is untracked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -41,7 +42,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const { program } = silent()
       const [here, there] = [yield* program, yield* program]
-      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const within = Effect.provideService(Caching.Caching, here)
       expect(yield* within(read)).toBe("loaded")
       yield* Effect.provideService(Cached.set("k", "set by another"), Caching.Caching, there)
@@ -54,7 +55,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const { program, state } = silent()
       const within = Effect.provideService(Caching.Caching, yield* program)
-      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* within(read)
       state.isDown = true
       expect(yield* within(read)).toBe("loaded")
@@ -72,12 +73,12 @@ describe("while untracked", () => {
         within(
           Effect.sync(() => ++loads).pipe(
             Effect.delay(millis),
-            Cached.ttl({ key: "slow", ttl: "1 hour" }),
+            Cached.ttl("slow", { ttl: "1 hour" }),
             Effect.forkChild
           )
         )
       // Reads keep it listening; after maxStaleness (10 seconds) it gives up what is in memory.
-      const read = Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+      const read = Effect.succeed(0).pipe(Cached.ttl("other", { ttl: "1 hour" }))
       const reading = yield* within(Effect.forkChild(Effect.forever(Effect.delay(read, "1 second"))))
       yield* TestClock.adjust("9 seconds")
       const across = yield* load(5000)
@@ -96,7 +97,7 @@ describe("while untracked", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       let price = 1
-      const newest = Effect.sync(() => price).pipe(Cached.failover({ key: "price", ttl: "1 day" }))
+      const newest = Effect.sync(() => price).pipe(Cached.failover("price", { ttl: "1 day" }))
       const program = Effect.gen(function*() {
         yield* newest
         price = 2
@@ -115,7 +116,7 @@ it.effect("a value that is too large is no incident of its store", () =>
     state.sizeLimit = 10
     let loads = 0
     const read = (key: string, value: string) =>
-      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl({ key, ttl: "1 hour" })))
+      within(Effect.sync(() => (loads++, value)).pipe(Cached.ttl(key, { ttl: "1 hour" })))
     const large = "x".repeat(100)
     for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
     for (const key of ["a", "b"]) expect(yield* read(key, large)).toBe(large)
@@ -141,13 +142,13 @@ it.effect("entries from before the store received a tag's invalidation are not u
       (context) => Context.get(context, Caching.Caching)
     )
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
     expect(yield* Effect.provideService(read, Caching.Caching, yield* program)).toBe(1)
 
     // Another program, which has nothing in memory.
     const within = Effect.provideService(Caching.Caching, yield* program)
     lateMillis = 20
-    const invalidating = yield* within(Effect.forkChild(Cached.invalidateTag("t"), { startImmediately: true }))
+    const invalidating = yield* within(Effect.forkChild(Cached.invalidate({ tag: "t" }), { startImmediately: true }))
     yield* TestClock.adjust(5)
     const during = yield* within(Effect.forkChild(read, { startImmediately: true }))
     yield* TestClock.adjust(6)
@@ -176,7 +177,7 @@ describe("while tracked", () => {
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, hanging))
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const first = yield* Effect.forkChild(read)
         // Without reads it no longer looks for changes, until the lease is released.
         yield* TestClock.adjust("300 millis")
@@ -210,7 +211,7 @@ describe("while tracked", () => {
       )
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const why = new StoreError({ store: "polled", operation: "listen", reason: "Denied" })
         yield* read
         changes.push({ _tag: "Partial", why })
@@ -264,7 +265,7 @@ describe("while tracked", () => {
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* read
         yield* Effect.yieldNow
         const before = looks

@@ -8,14 +8,15 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
-  Store,
   Strategy,
   Transaction
 } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Basket extends CacheKey.Class<Basket>()("Basket", {
@@ -32,7 +33,7 @@ const add = (n: number) => (found: Option.Option<unknown>) =>
 const addLate = (n: number, delay: Duration.Input) => (found: Option.Option<unknown>) =>
   Effect.delay(Effect.sync(() => add(n)(found)), delay)
 
-const left = (key: string) => Effect.map(Cached.expiresIn(key), Option.map(Duration.toMillis))
+const left = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
@@ -74,19 +75,16 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* put(1)).toEqual(Option.some(new Set([1])))
       yield* put(2)
       expect(yield* Cached.getOption(basket)).toEqual(Option.some(new Set([1, 2])))
-      yield* Cached.invalidateWhere(Basket, { user: "ada" })
+      yield* Cached.invalidate({ where: [Basket, { user: "ada" }] })
       expect(yield* Cached.has(basket)).toBe(false)
-      const failing = Cached.fn(Basket, {
-        lookup: () => Effect.fail("no basket"),
-        strategy: Strategy.ttl({ ttl: "1 minute", when: Exit.isFailure })
-      })
+      const failing = Cached.fn(Basket, () => Effect.fail("no basket"), { ttl: "1 minute", when: Exit.isFailure })
       expect(yield* Effect.flip(failing({ user: "ada" }))).toBe("no basket")
       const begin = Cached.update((items: Option.Option<ReadonlySet<number>>) =>
         Option.some(new Set(Option.isNone(items) ? [7] : []))
       )
       expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
       // Not the end of the failure.
-      expect(yield* Cached.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
+      expect(yield* Looking.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
     }).pipe(provided))
 
   it.effect("CA-15 · bits: cells that stop at their largest number", () =>
@@ -124,16 +122,16 @@ describe.each(caches)("over $name", (cache) => {
       const items = (...numbers: ReadonlyArray<number>) => () => Option.some(new Set(numbers))
       yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
       yield* Cached.update(basket, items(2))
-      yield* Cached.invalidateTag("mine")
+      yield* Cached.invalidate({ tag: "mine" })
       expect(yield* Cached.has(basket)).toBe(false)
       yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
       yield* Cached.update(basket, items(2), { tags: ["theirs"] })
-      yield* Cached.invalidateTag("mine")
+      yield* Cached.invalidate({ tag: "mine" })
       expect(yield* Cached.has(basket)).toBe(true)
-      yield* Cached.invalidateTag("theirs")
+      yield* Cached.invalidate({ tag: "theirs" })
       expect(yield* Cached.has(basket)).toBe(false)
       yield* Cached.update(basket, items(3))
-      yield* Cached.invalidateTag("baskets")
+      yield* Cached.invalidate({ tag: "baskets" })
       expect(yield* Cached.has(basket)).toBe(false)
     }).pipe(provided))
 
@@ -172,8 +170,8 @@ describe.each(caches)("over $name", (cache) => {
       const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
         [Cached.set("k", 10), 11],
         [Cached.invalidate("k"), 1],
-        [Cached.invalidateTag("t"), 1],
-        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))), 2],
+        [Cached.invalidate({ tag: "t" }), 1],
+        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl("k", { ttl: "1 hour" }))), 2],
         [Cached.touch("k", "1 hour"), 2],
         [Cached.getOption("k"), 2]
       ]
@@ -192,7 +190,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("P2 · the later result of a load of the key is not stored", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const reader = yield* start(get)
       yield* settle
       expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
@@ -218,7 +216,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
         Effect.orDie,
-        Cached.ttl({ key: "load", ttl: "1 hour" })
+        Cached.ttl("load", { ttl: "1 hour" })
       )
       const gate = yield* Deferred.make<void>()
       // Not a part of the update: nothing says that it would wait for itself.
@@ -257,20 +255,20 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("under a policy that does not write nothing is stored; one that does not read changes what there is", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
-      for (const policy of [CachePolicy.readOnly, CachePolicy.bypass, CachePolicy.disable("set")]) {
+      for (const policy of [CachePolicy.disable("set"), CachePolicy.bypass, CachePolicy.disable("set")]) {
         expect(yield* policy(Cached.update("k", add(1)))).toEqual(Option.some(2))
         expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
       }
       yield* CachePolicy.refresh(Cached.update("k", add(1)))
       yield* CachePolicy.disable("get")(Cached.update("k", add(1)))
-      yield* Cached.invalidateFurther(Cached.update("k", add(1)))
+      yield* CachePolicy.invalidating(Cached.update("k", add(1)))
       expect(yield* Cached.getOption("k")).toEqual(Option.some(4))
     }).pipe(provided))
 
   it.effect("of a load it is no part: what that reads so does not end its result", () =>
     Effect.gen(function*() {
       yield* Cached.set("n", 1, { ttl: "1 minute" })
-      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(yield* left("k")).toEqual(Option.some(3_600_000))
     }).pipe(provided))
 

@@ -4,10 +4,12 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 
 const mistake = new Error("a mistake")
 
@@ -42,17 +44,16 @@ class User extends CacheKey.Class<User>()("User", {
   tags: ({ id }) => id === 13 ? throwing() : [`user:${id}`]
 }) {}
 
-const many = (options: Partial<Parameters<typeof Cached.many<typeof User, never, never, never>>[1]> = {}) => {
+const many = (
+  options: { readonly strategy?: Strategy.Strategy; readonly copy?: "structured" | ((value: unknown) => unknown) } = {},
+  valueOf: (id: number) => unknown = (id) => `user ${id}`
+) => {
   const calls: Array<ReadonlyArray<number>> = []
-  const users = Cached.many(User, {
-    lookup: (keys) =>
-      Effect.sync(() => {
-        calls.push(keys.map(({ id }) => id))
-        return keys.map(({ id }) => Exit.succeed<unknown>(`user ${id}`))
-      }),
-    strategy: hour,
-    ...options
-  })
+  const users = Cached.many(User, (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.map(({ id }) => id))
+      return keys.map(({ id }) => Exit.succeed(valueOf(id)))
+    }), { strategy: hour, ...options })
   const read = (...ids: ReadonlyArray<number>) => users(ids.map((id) => ({ id })))
   return { calls, read }
 }
@@ -77,8 +78,8 @@ describe.each(caches)("over $name", (cache) => {
         Effect.gen(function*() {
           yield* Cached.set("k", "stored")
           const { counts, load } = counting()
-          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: broken }))
-          const good = load.pipe(Cached.withStrategy({ key: "k", strategy: hour }))
+          const bad = load.pipe(Cached.withStrategy("k", { strategy: broken }))
+          const good = load.pipe(Cached.withStrategy("k", { strategy: hour }))
           const readers = yield* Effect.forEach(place === "first" ? [bad, good, good] : [good, good, bad], start)
           yield* settle
           const exits = readers.map(ended)
@@ -93,7 +94,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("that all share is a defect of each, and no read lasts for ever", () =>
       Effect.gen(function*() {
         yield* Cached.set("k", "stored")
-        const read = Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy: broken }))
+        const read = Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy: broken }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
         yield* settle
         expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, mistake, mistake])
@@ -105,7 +106,7 @@ describe.each(caches)("over $name", (cache) => {
         Effect.gen(function*() {
           yield* Cached.set("k", "stored")
           const strategy: Strategy.Strategy = { ...hour, name: "mine", decide: () => answer as never }
-          const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy({ key: "k", strategy })))
+          const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy })))
           const defect = defectOf(exit)
           expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
           expect((defect as Error).message).toMatch(
@@ -122,8 +123,8 @@ describe.each(caches)("over $name", (cache) => {
           decide: (_, now) => now > 0 ? throwing() : Strategy.LoadOrStale
         }
         const { load } = counting(60_000)
-        const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: late, softTimeout: "1 second" }))
-        const good = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "1 second" }))
+        const bad = load.pipe(Cached.withStrategy("k", { strategy: late, softTimeout: "1 second" }))
+        const good = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: "1 second" }))
         const readers = [yield* start(bad), yield* start(good), yield* start(good)]
         yield* settle
         yield* TestClock.adjust("1 second")
@@ -163,7 +164,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const key = new User({ id: 13 })
-        expect(defectOf(yield* Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))).toBe(mistake)
+        expect(defectOf(yield* Effect.exit(load.pipe(Cached.ttl(key, { ttl: "1 hour" }))))).toBe(mistake)
         expect(counts.started).toBe(0)
       }).pipe(provided))
 
@@ -171,10 +172,10 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const key = new User({ id: 13 })
         const { counts, load } = counting(1000)
-        const good = load.pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["mine"] }))
+        const good = load.pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["mine"] }))
         const first = yield* start(good)
         yield* settle
-        yield* start(Effect.exit(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))))
+        yield* start(Effect.exit(load.pipe(Cached.ttl(key, { ttl: "1 hour" }))))
         yield* settle
         const last = yield* start(good)
         yield* TestClock.adjust("1 second")
@@ -211,8 +212,8 @@ describe.each(caches)("over $name", (cache) => {
             get: () => ++reads >= nth ? throwing() : "1 second"
           })
           const load = Effect.suspend(() => isDown ? Effect.fail("down") : Effect.succeed("fine"))
-          const bad = load.pipe(Cached.withStrategy({ key: "k", strategy }))
-          const good = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          const bad = load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
+          const good = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
           yield* Effect.exit(bad)
           yield* good
           yield* TestClock.adjust("2 minutes")
@@ -236,12 +237,12 @@ describe.each(caches)("over $name", (cache) => {
     ])("%s: what is none is a CacheConfigError before the load: %o", ([name, part]) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const strategy = { ...hour, ...part } as never
-        const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy({ key: "k", strategy }))))
+        const strategy = { ...hour, ...part } as Strategy.Strategy
+        const defect = defectOf(yield* Effect.exit(load.pipe(Cached.withStrategy("k", { strategy }))))
         expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
         expect((defect as Error).message).toContain(name)
         expect(counts.started).toBe(0)
-        expect(() => Cached.fn(User, { lookup: () => Effect.succeed(1), strategy })).toThrow(name)
+        expect(() => Cached.fn(User, () => Effect.succeed(1), { strategy })).toThrow(name)
         expect(() => many({ strategy })).toThrow(name)
       }).pipe(provided))
   })
@@ -268,7 +269,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.gen(function*() {
             const { load } = counting()
             const strategy: Strategy.Strategy = { ...hour, lifetime: () => lifetime as never }
-            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            const read = load.pipe(Cached.withStrategy("k", { strategy }))
             expect([yield* read, yield* read]).toEqual([1, 2])
             expect(yield* Cached.has("k")).toBe(false)
             expect(yield* Cached.stats).toMatchObject({ notStored: 2, callbackFailures: 0 })
@@ -281,7 +282,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { load } = counting()
         const strategy: Strategy.Strategy = { ...hour, lifetime: () => ({ softTtl: Infinity, ttl: Infinity }) }
-        const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+        const read = load.pipe(Cached.withStrategy("k", { strategy }))
         yield* read
         yield* TestClock.adjust("1000 weeks")
         expect(yield* read).toBe(1)
@@ -291,7 +292,7 @@ describe.each(caches)("over $name", (cache) => {
       warned(cache.layer(), (warnings) =>
         Effect.gen(function*() {
           const { load } = counting(1000)
-          const read = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, lifetime: throwing } }))
+          const read = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, lifetime: throwing } }))
           const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
           yield* TestClock.adjust("1 second")
           yield* settle
@@ -320,8 +321,12 @@ describe.each(caches)("over $name", (cache) => {
         warned(cache.layer(), (warnings) =>
           Effect.gen(function*() {
             const { load } = counting()
-            const options = { key: "k", ttl: "1h", softTtl: "1m", ...wrong } as const
-            const read = load.pipe(Cached.softTtl(options as never)) as Effect.Effect<number, never, Caching.Caching>
+            const options = { ttl: "1h", softTtl: "1m", ...wrong } as const
+            const read = load.pipe(Cached.softTtl("k", options as never)) as Effect.Effect<
+              number,
+              never,
+              Caching.Caching
+            >
             expect([yield* read, yield* read]).toEqual([1, 2])
             expect(yield* Cached.has("k")).toBe(false)
             expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
@@ -329,16 +334,16 @@ describe.each(caches)("over $name", (cache) => {
           }))
     )
 
-    it.effect("a fallbackWhen that answers a Promise is a defect of its caller, and of no other", () =>
+    it.effect("a fallbackOn that answers a Promise is a defect of its caller, and of no other", () =>
       Effect.gen(function*() {
         let up = true
         const load = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-        const read = (fallbackWhen: () => unknown) =>
-          load.pipe(Cached.failover({ key: "k", ttl: "1h", fallbackWhen: fallbackWhen as () => boolean }))
+        const read = (fallbackOn: () => unknown) =>
+          load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: fallbackOn as () => boolean }))
         yield* read(() => true)
         up = false
         const defect = defectOf(yield* Effect.exit(read(() => Promise.resolve(true))))
-        expect(defect).toMatchObject({ message: "fallbackWhen must return true or false, not a Promise" })
+        expect(defect).toMatchObject({ message: "fallbackOn must return true or false, not a Promise" })
         expect(yield* read(() => true)).toBe("good")
       }).pipe(provided))
   })
@@ -356,14 +361,14 @@ describe.each(caches)("over $name", (cache) => {
           Effect.gen(function*() {
             const strategy: Strategy.Strategy = { ...hour, touch: touch as never }
             const { load } = counting()
-            const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+            const read = load.pipe(Cached.withStrategy("k", { strategy }))
             yield* read
-            const before = yield* Cached.expiresIn("k")
+            const before = yield* Looking.expiresIn("k")
             // Together, so that they wait for one answer of the store.
             const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
             yield* settle
             expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
-            expect(yield* Cached.expiresIn("k")).toEqual(before)
+            expect(yield* Looking.expiresIn("k")).toEqual(before)
             expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
             expect(warnings.length).toBe(1)
             expect(warnings[0]).toContain(`"k" does not extend its lifetime`)
@@ -388,11 +393,7 @@ describe.each(caches)("over $name", (cache) => {
           const copy = form === "structured"
             ? "structured" as const
             : (value: unknown) => isBad(value) ? throwing() : value
-          const { read } = many({
-            copy,
-            lookup: (keys) =>
-              Effect.sync(() => keys.map(({ id }) => Exit.succeed<unknown>(id === 2 ? () => 2 : `user ${id}`)))
-          })
+          const { read } = many({ copy }, (id) => id === 2 ? () => 2 : `user ${id}`)
           for (let i = 0; i < 2; i++) {
             const exits = yield* read(1, 2, 3)
             expect(exits[0]).toEqual(Exit.succeed("user 1"))
@@ -467,7 +468,7 @@ describe.each(caches)("over $name", (cache) => {
           warned(cache.layer({ capacity: 3, eviction }), (lines) =>
             Effect.gen(function*() {
               const read = (n: number) =>
-                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl({ key: `${n}`, ttl: "1 hour" }))
+                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl(`${n}`, { ttl: "1 hour" }))
               for (let round = 0; round < 3; round++) {
                 for (let n = 0; n < 8; n++) {
                   // Two callers of one load: its landing may throw.
@@ -591,7 +592,7 @@ describe.each(caches)("over $name", (cache) => {
           caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
           caching.onRemoval(throwing)
           const { load } = counting(1000)
-          const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
           const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
           yield* settle
           yield* TestClock.adjust("1 second")
@@ -612,7 +613,7 @@ describe.each(caches)("over $name", (cache) => {
         caching.listen(({ _tag }) => {
           if (_tag === "Joined") Effect.runForkWith(services)(Deferred.succeed(gate, "loaded"))
         })
-        const read = Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Deferred.await(gate).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const first = yield* start(read)
         yield* settle
         const second = yield* start(read)
@@ -625,7 +626,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const { counts, load } = counting(1000)
-        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         let told = 0
         caching.listen(({ _tag }) => {
           if (_tag === "Miss" && ++told === 1) Effect.runForkWith(services)(Effect.raceFirst(read, Effect.void))
@@ -643,7 +644,7 @@ describe.each(caches)("over $name", (cache) => {
         const services = yield* Effect.context<Caching.Caching>()
         const caching = listenersOf(yield* Caching.Caching)
         const { load } = counting(1000)
-        const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         let isReading = false
         const reads: Array<Fiber.Fiber<unknown, unknown>> = []
         caching.listen(({ _tag }) => {
@@ -662,8 +663,8 @@ describe.each(caches)("over $name", (cache) => {
 
     let others = 0
     const doings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
-      ["reads the same key", Effect.succeed(0).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))],
-      ["reads another", Effect.succeed(0).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))],
+      ["reads the same key", Effect.succeed(0).pipe(Cached.ttl("k", { ttl: "1 hour" }))],
+      ["reads another", Effect.succeed(0).pipe(Cached.ttl("other", { ttl: "1 hour" }))],
       ["looks it up", Cached.getOption("k")],
       ["sets the same key", Cached.set("k", "set")],
       ["sets another", Effect.suspend(() => Cached.set(`other ${others++}`, "set"))],
@@ -696,7 +697,7 @@ describe.each(caches)("over $name", (cache) => {
           caching.onRemoval(tell)
           let loads = 0
           const load = Effect.delay(Effect.sync(() => ++loads), 1000)
-          const read = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+          const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
           for (let round = 0; round < 5; round++) {
             const readers: ReadonlyArray<Fiber.Fiber<unknown, unknown>> = [
               yield* start(read),
@@ -723,7 +724,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("an origin that is down", () => {
     const get = (origin: { isDown: boolean }, key: string | User, ttl: "1 hour" = "1 hour") =>
       Effect.suspend(() => origin.isDown ? Effect.fail("down") : Effect.succeed("fine")).pipe(
-        Cached.softTtl({ key: key as string, ttl, softTtl: "1 minute", retryAfter: "1 second" })
+        Cached.softTtl(key as string, { ttl, softTtl: "1 minute", retryAfter: "1 second", fallbackOn: "all" })
       )
 
     it.effect("is one warning, however many keys are stale, until a load succeeds again", () =>
@@ -780,8 +781,8 @@ it.effect("the first caller's decide does not kill the second, also while the le
     yield* Cached.set("k", "stored")
     fake.behave = (operation) => operation === "get" ? { before: Deferred.await(gate) } : {}
     const { counts, load } = counting()
-    const bad = load.pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
-    const good = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const bad = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, decide: throwing } }))
+    const good = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const readers = [yield* start(bad), yield* start(good), yield* start(good)]
     yield* settle
     yield* Deferred.succeed(gate, undefined)
@@ -798,9 +799,9 @@ it.effect("a caller that is late for its soft timeout when the store answers, an
     yield* Cached.set("k", "stale")
     fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(200) } : {}
     const { load } = counting(60_000)
-    const first = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: 100 }))
+    const first = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100 }))
     const bad = load.pipe(
-      Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing }, softTimeout: 100 })
+      Cached.withStrategy("k", { strategy: { ...hour, decide: throwing }, softTimeout: 100 })
     )
     const readers = [yield* start(first), yield* start(bad), yield* start(first)]
     yield* settle
@@ -815,10 +816,10 @@ it.effect("a strategy that throws about the store is no failure of the load: the
   const fake = fakeStore()
   return Effect.gen(function*() {
     yield* Cached.set("k", "stored")
-    const bad = Effect.fail("down").pipe(Cached.withStrategy({ key: "k", strategy: { ...hour, decide: throwing } }))
+    const bad = Effect.fail("down").pipe(Cached.withStrategy("k", { strategy: { ...hour, decide: throwing } }))
     expect(defectOf(yield* Effect.exit(bad))).toBe(mistake)
     expect(yield* Cached.stats).toMatchObject({ loads: 0, loadFailures: 0, notStored: 0 })
-    expect(yield* Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("stored")
+    expect(yield* Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("stored")
   }).pipe(Effect.provide(over(fake, { memory: false })))
 })
 
@@ -831,9 +832,10 @@ it.effect("a refresh of many whose tags cannot be known is left out: the others 
   }) {}
   return Effect.gen(function*() {
     let n = 0
-    const items = Cached.many(Item, {
-      lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++n))),
-      strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++n))), {
+      strategy: "refreshAhead",
+      ttl: "1 hour",
+      refreshAfter: "1 minute"
     })
     const read = items([{ id: 1 }, { id: 2 }, { id: 3 }])
     yield* read
@@ -869,7 +871,7 @@ it.effect("a listener that reads while its entry is removed does not get the ent
   return Effect.gen(function*() {
     const services = yield* Effect.context<Caching.Caching>()
     const caching = listenersOf(yield* Caching.Caching)
-    const read = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* Cached.set("k", "old")
     let told = 0
     caching.onRemoval(() => {
@@ -893,7 +895,7 @@ it.effect("a listener that joins the reported refresh does not wait for the queu
     let isSlow = false
     const read = (key: string) =>
       Effect.suspend(() => isSlow && key === "slow" ? Effect.never : Effect.succeed(isSlow)).pipe(
-        Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+        Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" })
       )
     const joined: Array<Fiber.Fiber<boolean>> = []
     caching.listen((event) => {
@@ -912,7 +914,7 @@ it.effect("a listener that joins the reported refresh does not wait for the queu
 it.effect("CacheCycle says what counts as a part of a load", () =>
   Effect.gen(function*() {
     const self: Effect.Effect<number, never, Caching.Caching> = Effect.suspend(() => self).pipe(
-      Cached.ttl({ key: "self", ttl: "1 hour" })
+      Cached.ttl("self", { ttl: "1 hour" })
     )
     const error = defectOf(yield* Effect.exit(self))
     expect(error).toBeInstanceOf(CacheError.CacheCycle)

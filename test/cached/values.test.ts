@@ -26,7 +26,7 @@ const told = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const events: Array<CacheEvent.ValueEvent> = []
     const watching = yield* Effect.forkChild(
-      Stream.runForEach(Cached.eventsWith({ values: true }), (event) => Effect.sync(() => events.push(event))),
+      Stream.runForEach(Cached.events({ values: true }), (event) => Effect.sync(() => events.push(event))),
       { startImmediately: true }
     )
     yield* effect
@@ -40,15 +40,15 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("CA-53 · detect gives the answer of each read, where it is asked to", () =>
     Effect.gen(function*() {
-      const read = Effect.succeed({ n: 1 }).pipe(Cached.ttl({ key: "k", ...hour }))
-      const failing = Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour })))
-      const [, reads] = yield* Cached.detectWith(Effect.all([read, read, failing]), { values: true })
+      const read = Effect.succeed({ n: 1 }).pipe(Cached.ttl("k", hour))
+      const failing = Effect.exit(Effect.fail("down").pipe(Cached.ttl("f", hour)))
+      const [, reads] = yield* Cached.detect(Effect.all([read, read, failing]), { values: true })
       expect(reads.map(({ exit, key }) => [key, exit])).toEqual([
         ["k", Exit.succeed({ n: 1 })],
         ["k", Exit.succeed({ n: 1 })],
         ["f", Exit.fail("down")]
       ])
-      const [, piped] = yield* read.pipe(Cached.detectWith({ values: true }))
+      const [, piped] = yield* read.pipe(Cached.detect({ values: true }))
       expect(piped[0]!.exit).toEqual(Exit.succeed({ n: 1 }))
       const [, plain] = yield* Cached.detect(read)
       expect(plain[0]).not.toHaveProperty("exit")
@@ -56,10 +56,10 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("each of nested detectors gets what it has asked for", () =>
     Effect.gen(function*() {
-      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ...hour }))
-      const [[, inner], outer] = yield* Cached.detect(Cached.detectWith(read, { values: true }))
+      const read = Effect.succeed(1).pipe(Cached.ttl("k", hour))
+      const [[, inner], outer] = yield* Cached.detect(Cached.detect(read, { values: true }))
       expect([inner[0]!.exit, "exit" in outer[0]!]).toEqual([Exit.succeed(1), false])
-      const [[, without], withValues] = yield* Cached.detectWith(Cached.detect(read), { values: true })
+      const [[, without], withValues] = yield* Cached.detect(Cached.detect(read), { values: true })
       expect(["exit" in without[0]!, withValues[0]!.exit]).toEqual([false, Exit.succeed(1)])
     }).pipe(provided))
 
@@ -67,8 +67,8 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let up = true
       const origin = Effect.delay(Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")), 10)
-      const read = origin.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
-      const valuesOf = Effect.map(Cached.detectWith(read, { values: true }), ([, reads]) =>
+      const read = origin.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))
+      const valuesOf = Effect.map(Cached.detect(read, { values: true }), ([, reads]) =>
         reads.map(({ exit, source }) => [source, exit]))
       const readers = yield* Effect.all([start(valuesOf), start(valuesOf)])
       yield* settle
@@ -88,7 +88,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("CA-22 · events carry the value of a hit, a load and a set, where they are asked to", () =>
     Effect.gen(function*() {
-      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ...hour }))
+      const read = Effect.succeed(1).pipe(Cached.ttl("k", hour))
       expect(yield* told(Effect.all([read, read, Cached.set("k", 2), Cached.remove("k")]))).toEqual([
         ["Miss"],
         ["Load", Exit.succeed(1)],
@@ -96,11 +96,11 @@ describe.each(caches)("over $name", (cache) => {
         ["Set", Exit.succeed(2)],
         ["Invalidate"]
       ])
-      expect(yield* told(Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour }))))).toEqual([
+      expect(yield* told(Effect.exit(Effect.fail("down").pipe(Cached.ttl("f", hour))))).toEqual([
         ["Miss"],
         ["Load", Exit.fail("down")]
       ])
-      const plain = yield* Cached.events.pipe(
+      const plain = yield* Cached.events().pipe(
         Stream.take(2),
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })
@@ -116,7 +116,7 @@ it.effect("a value served in place of a failure, or evicted, is reported too", (
   Effect.gen(function*() {
     let up = true
     const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-    const read = origin.pipe(Cached.failover({ key: "k", ttl: "1 hour" }))
+    const read = origin.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
     yield* read
     up = false
     expect((yield* told(read)).at(-1)).toEqual(["Stale", Exit.succeed("good")])
@@ -126,9 +126,9 @@ it.effect("a value served in place of a failure, or evicted, is reported too", (
 it.effect("an option that is none is refused", () =>
   Effect.gen(function*() {
     const refused = expect.objectContaining({ _tag: "CacheConfigError" })
-    expect(() => Cached.detectWith(Effect.void, { value: true } as never)).toThrow(refused)
-    expect(() => Cached.detectWith(Effect.void, { values: "yes" } as never)).toThrow(refused)
-    expect(() => Cached.eventsWith({ value: true } as never)).toThrow(refused)
+    expect(() => Cached.detect(Effect.void, { value: true } as never)).toThrow(refused)
+    expect(() => Cached.detect(Effect.void, { values: "yes" } as never)).toThrow(refused)
+    expect(() => Cached.events({ value: true } as never)).toThrow(refused)
     expect(() => Cached.logEvents("Loud" as never)).toThrow(refused)
     expect(() => Cached.logEvents("Debug", { values: 1 } as never)).toThrow(refused)
     yield* Effect.void
@@ -157,8 +157,8 @@ describe("PE-16 · logEvents", () => {
       return lines
     }).pipe(Effect.provide(CacheLayer.memory()))
 
-  const read = Effect.succeed("x".repeat(300)).pipe(Cached.ttl({ key: "k", ...hour }))
-  const program = Effect.all([read, read, Cached.invalidateTag("t"), Cached.set(new User({ id: 1 }), "Ada")])
+  const read = Effect.succeed("x".repeat(300)).pipe(Cached.ttl("k", hour))
+  const program = Effect.all([read, read, Cached.invalidate({ tag: "t" }), Cached.set(new User({ id: 1 }), "Ada")])
 
   it.effect("logs each event with its id, at the level that is asked for, to the end of the scope", () =>
     Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe("PE-16 · logEvents", () => {
     Effect.gen(function*() {
       const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), program)
       expect(lines[2]![1]).toBe(`Cache: Hit "k" source=memory value="${"x".repeat(199)}…`)
-      const failed = Effect.exit(Effect.fail("down").pipe(Cached.ttl({ key: "f", ...hour })))
+      const failed = Effect.exit(Effect.fail("down").pipe(Cached.ttl("f", hour)))
       expect((yield* linesOf(Cached.logEvents("Debug", { values: true }), failed)).at(-1)![1])
         .toBe("Cache: Load \"f\" outcome=failure refresh=false millis=0 failure=\"down\"")
     }))
@@ -262,7 +262,7 @@ describe("PE-16 · logEvents", () => {
 
   it.effect("a defect is shown with its cause", () =>
     Effect.gen(function*() {
-      const dying = Effect.exit(Effect.die("bug").pipe(Cached.ttl({ key: "f", ...hour })))
+      const dying = Effect.exit(Effect.die("bug").pipe(Cached.ttl("f", hour)))
       const lines = yield* linesOf(Cached.logEvents("Debug", { values: true }), dying)
       expect(lines.at(-1)![1]).toMatch(/^Cache: Load "f" outcome=failure refresh=false millis=0 failure=.*bug/)
     }))

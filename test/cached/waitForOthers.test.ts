@@ -1,7 +1,8 @@
 /** How long a process waits for the load of another one that lives: as long as that renews its lease, or `wait`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"
@@ -22,7 +23,7 @@ const fleet = (
     yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
     const began: Array<number> = []
     const read = Effect.flatMap(Clock.currentTimeMillis, (now) => load(began.push(now))).pipe(
-      Cached.ttl({ key: "k", ttl: "1 hour" })
+      Cached.ttl("k", { ttl: "1 hour" })
     )
     const readers: Array<Fiber.Fiber<string>> = []
     for (const context of processes) {
@@ -121,11 +122,11 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
     const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
     return Effect.provide(program, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))
   }
-  const next = Effect.succeed("next").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const next = Effect.succeed("next").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
   it.effect("once it has failed", () =>
     over(Effect.gen(function*() {
-      const failing = Effect.fail("failed").pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false }))
+      const failing = Effect.fail("failed").pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false }))
       expect(yield* Effect.exit(failing)).toEqual(Exit.fail("failed"))
       const reader = yield* start(next)
       yield* settle
@@ -134,7 +135,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("once its caller has left", () =>
     over(Effect.gen(function*() {
-      const left = yield* start(Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour", lease: false })))
+      const left = yield* start(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false })))
       yield* Fiber.interrupt(left)
       const reader = yield* start(next)
       yield* settle
@@ -143,7 +144,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
   it.effect("while it is a stream, and the other is not", () =>
     over(Effect.gen(function*() {
-      const stream = Stream.tick("1 second").pipe(Stream.take(3), Cached.stream({ key: "k", ttl: "1 hour" }))
+      const stream = Stream.tick("1 second").pipe(Stream.take(3), Cached.stream("k", { ttl: "1 hour" }))
       const consumer = yield* start(Stream.runDrain(stream))
       const reader = yield* start(next)
       yield* settle
@@ -177,7 +178,7 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
     })
   const keys = Array.from({ length: 10 }, (_, i) => `k${i}`)
   const readers = (context: Context.Context<Caching.Caching>, load: Effect.Effect<string>) =>
-    Effect.forEach(keys, (key) => start(Effect.provide(Cached.ttl(load, { key, ttl: "1 hour" }), context)))
+    Effect.forEach(keys, (key) => start(Effect.provide(Cached.ttl(load, key, { ttl: "1 hour" }), context)))
 
   it.effect("where many were asked for, so that the store counts as down", () =>
     Effect.gen(function*() {

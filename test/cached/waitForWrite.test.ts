@@ -1,7 +1,7 @@
 /** `waitForWrite: false`: a caller that has loaded a value does not wait for the store's answer to its write. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { writesBehind } from "../../src/internal/defaults/bounds.ts"
 import { caches, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -36,11 +36,11 @@ for (const memory of [true, false]) {
       withStore((fake) =>
         Effect.gen(function*() {
           const { load } = counting()
-          const reading = yield* start(load.pipe(Cached.ttl({ key: "k", ...options })))
+          const reading = yield* start(load.pipe(Cached.ttl("k", options)))
           yield* settle
           expect(ended(reading)).toEqual(Exit.succeed(1))
           expect(fake.entries.has("k")).toBe(false)
-          const waiting = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+          const waiting = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
           yield* settle
           expect(ended(waiting)).toBe("still waiting")
           yield* TestClock.adjust("1 second")
@@ -54,7 +54,7 @@ for (const memory of [true, false]) {
       withStore(() =>
         Effect.gen(function*() {
           const { counts, load } = counting(100)
-          const get = load.pipe(Cached.ttl({ key: "k", ...options }))
+          const get = load.pipe(Cached.ttl("k", options))
           const together = [yield* start(get), yield* start(get)]
           yield* TestClock.adjust(100)
           const later = yield* start(get)
@@ -70,10 +70,10 @@ for (const memory of [true, false]) {
       withStore(() =>
         Effect.gen(function*() {
           const { load } = counting(100)
-          const patient = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+          const patient = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
           yield* settle
-          const hasty = yield* start(load.pipe(Cached.ttl({ key: "k", ...options })))
-          const strict = yield* start(load.pipe(Cached.ttl({ key: "k", ...options }), CachePolicy.strict))
+          const hasty = yield* start(load.pipe(Cached.ttl("k", options)))
+          const strict = yield* start(load.pipe(Cached.ttl("k", options), CachePolicy.strict))
           yield* TestClock.adjust(100)
           expect([ended(patient), ended(hasty), ended(strict)]).toEqual([
             "still waiting",
@@ -90,14 +90,13 @@ for (const memory of [true, false]) {
         Effect.gen(function*() {
           let asked = 0
           const counted = {
-            key: "k",
             ttl: "1h",
             get waitForWrite() {
               asked++
               return true
             }
           } as const
-          const get = counting().load.pipe(Cached.ttl(counted))
+          const get = counting().load.pipe(Cached.ttl("k", counted))
           const readings = [yield* start(get)]
           yield* settle
           for (let i = 0; i < 200; i++) readings.push(yield* start(get))
@@ -110,7 +109,7 @@ for (const memory of [true, false]) {
     it.effect("as a default of the layer", () => {
       const fake = slowStore()
       return Effect.gen(function*() {
-        const reading = yield* start(counting().load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+        const reading = yield* start(counting().load.pipe(Cached.ttl("k", { ttl: "1h" })))
         yield* settle
         expect(ended(reading)).toEqual(Exit.succeed(1))
         yield* TestClock.adjust("1 second")
@@ -121,7 +120,7 @@ for (const memory of [true, false]) {
       withStore((fake) =>
         Effect.gen(function*() {
           const reading = yield* start(Effect.andThen(
-            counting().load.pipe(Cached.ttl({ key: "k", ...options })),
+            counting().load.pipe(Cached.ttl("k", options)),
             Effect.never
           ))
           yield* settle
@@ -134,7 +133,7 @@ for (const memory of [true, false]) {
     it.effect("an interrupted load writes nothing", () =>
       withStore((fake) =>
         Effect.gen(function*() {
-          const reading = yield* start(counting(100).load.pipe(Cached.ttl({ key: "k", ...options })))
+          const reading = yield* start(counting(100).load.pipe(Cached.ttl("k", options)))
           yield* settle
           yield* Fiber.interrupt(reading)
           yield* TestClock.adjust("2 seconds")
@@ -146,9 +145,9 @@ for (const memory of [true, false]) {
       withStore(() =>
         Effect.gen(function*() {
           const { load } = counting()
-          const get = load.pipe(Cached.ttl({ key: "k", ...options, tags: ["t"] }))
+          const get = load.pipe(Cached.ttl("k", { ...options, tags: ["t"] }))
           const reader = () => Effect.andThen(start(get), (fiber) => Effect.as(settle, fiber))
-          for (const invalidate of [Cached.invalidate("k"), Cached.invalidateTag("t"), Cached.clear]) {
+          for (const invalidate of [Cached.invalidate("k"), Cached.invalidate({ tag: "t" }), Cached.clear]) {
             const before = yield* reader()
             const first = ended(before)
             const invalidating = yield* start(invalidate)
@@ -171,7 +170,7 @@ for (const memory of [true, false]) {
     it.effect("P2 · a concurrent set stays", () =>
       withStore(() =>
         Effect.gen(function*() {
-          const get = counting().load.pipe(Cached.ttl({ key: "k", ...options }))
+          const get = counting().load.pipe(Cached.ttl("k", options))
           expect(yield* get).toBe(1)
           const setting = yield* start(Cached.set("k", 7))
           yield* TestClock.adjust("3 seconds")
@@ -187,7 +186,7 @@ for (const memory of [true, false]) {
         isWrite("k")(operation, id) ? { before: Effect.andThen(Effect.sleep(100), Effect.fail(down)) } : {}
       return withStore(() =>
         Effect.gen(function*() {
-          const get = counting().load.pipe(Cached.ttl({ key: "k", ...options }))
+          const get = counting().load.pipe(Cached.ttl("k", options))
           const reading = yield* start(get)
           yield* settle
           expect(ended(reading)).toEqual(Exit.succeed(1))
@@ -204,8 +203,8 @@ for (const memory of [true, false]) {
       return withStore(() =>
         Effect.gen(function*() {
           const { load } = counting()
-          expect(yield* load.pipe(Cached.ttl({ key: "k", ...options }))).toBe(1)
-          const waiting = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1h" })))
+          expect(yield* load.pipe(Cached.ttl("k", options))).toBe(1)
+          const waiting = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
           yield* TestClock.adjust("5 seconds")
           expect(ended(waiting)).toEqual(Exit.succeed(1))
           expect(yield* Cached.stats).toMatchObject({ storeFailures: 1 })
@@ -215,12 +214,12 @@ for (const memory of [true, false]) {
     it.effect("closing waits for the write, within its budget", () => {
       const fake = slowStore()
       return Effect.gen(function*() {
-        yield* within(cacheOver(fake), counting().load.pipe(Cached.ttl({ key: "k", ...options })))
+        yield* within(cacheOver(fake), counting().load.pipe(Cached.ttl("k", options)))
         expect(fake.entries.has("k")).toBe(true)
         const hung = fakeStore()
         hung.behave = (operation, id) => isWrite("k")(operation, id) ? { before: Effect.never } : {}
         const layer = over(hung, { memory, storeTimeout: "1 hour", shutdownTimeout: "10 seconds" })
-        expect(yield* within(layer, counting().load.pipe(Cached.ttl({ key: "k", ...options })))).toBe(1)
+        expect(yield* within(layer, counting().load.pipe(Cached.ttl("k", options)))).toBe(1)
       })
     })
 
@@ -230,7 +229,7 @@ for (const memory of [true, false]) {
           let loads = 0
           const get = Effect.suspend(() =>
             ++loads === 1 ? Effect.succeed(100) : Effect.andThen(Cached.previous(Report), Cached.notModified)
-          ).pipe(Cached.softTtl({ key: new Report({ id: 1 }), ...options, softTtl: "10s" }))
+          ).pipe(Cached.softTtl(new Report({ id: 1 }), { ...options, softTtl: "10s", fallbackOn: "all" }))
           const first = yield* start(get)
           yield* TestClock.adjust("30 seconds")
           expect(ended(first)).toEqual(Exit.succeed(100))
@@ -246,9 +245,8 @@ for (const memory of [true, false]) {
     it.effect("each key of many", () =>
       withStore(() =>
         Effect.gen(function*() {
-          const many = Cached.many(Report, {
-            lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-            strategy: Strategy.ttl({ ttl: "1h" }),
+          const many = Cached.many(Report, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+            ttl: "1h",
             waitForWrite: false
           })
           const reading = yield* start(many([{ id: 1 }, { id: 2 }]))
@@ -263,7 +261,7 @@ for (const memory of [true, false]) {
         Effect.gen(function*() {
           const get = (n: number): Effect.Effect<number, never, any> =>
             Effect.suspend(() => n === 0 ? Effect.succeed(0) : Effect.map(get(n - 1), (value) => value + 1)).pipe(
-              Cached.ttl({ key: `n${n}`, ...options })
+              Cached.ttl(`n${n}`, options)
             )
           const reading = yield* start(get(2000))
           for (let i = 0; i < 100; i++) yield* settle
@@ -276,7 +274,7 @@ for (const memory of [true, false]) {
         Effect.gen(function*() {
           const readings = yield* Effect.forEach(
             Array.from({ length: writesBehind + 10 }, (_, n) => n),
-            (n) => start(Effect.succeed(n).pipe(Cached.ttl({ key: `n${n}`, ...options })))
+            (n) => start(Effect.succeed(n).pipe(Cached.ttl(`n${n}`, options)))
           )
           for (let i = 0; i < 20; i++) yield* settle
           const waiting = readings.filter((reading) => ended(reading) === "still waiting").length
@@ -289,7 +287,7 @@ for (const memory of [true, false]) {
       withStore(() =>
         Effect.gen(function*() {
           const key = new Report({ id: 1 })
-          const get = Effect.fail("down").pipe(Cached.ttl({ key, ...options, when: () => true }))
+          const get = Effect.fail("down").pipe(Cached.ttl(key, { ...options, when: () => true }))
           const reading = yield* start(get)
           yield* TestClock.adjust("2 seconds")
           const exit = ended(reading)
@@ -302,7 +300,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("it changes nothing about what is stored", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({ key: "k", ...options }))
+      const get = load.pipe(Cached.ttl("k", options))
       expect(yield* get).toBe(1)
       yield* settle
       expect([yield* get, yield* Cached.has("k")]).toEqual([1, true])
@@ -311,7 +309,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a value that is neither true nor false is refused", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(
-        Effect.suspend(() => counting().load.pipe(Cached.ttl({ key: "k", ttl: 1, waitForWrite: "no" as never })))
+        Effect.suspend(() => counting().load.pipe(Cached.ttl("k", { ttl: 1, waitForWrite: "no" as never })))
       )
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
       expect(() => CacheLayer.memory({ defaults: { waitForWrite: 1 as never } })).toThrow(

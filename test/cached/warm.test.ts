@@ -23,14 +23,11 @@ const squares = (delay = 0) => {
         Effect.ensuring(Effect.sync(() => notes.running--))
       )
     })
-  const square = Cached.fn(Square, { lookup: load, strategy: hour })
-  const many = Cached.many(Square, {
-    lookup: (keys) => {
-      notes.calls.push(keys.length)
-      return Effect.forEach(keys, (key) => Effect.exit(load(key)), { concurrency: "unbounded" })
-    },
-    strategy: hour
-  })
+  const square = Cached.fn(Square, load, { strategy: hour })
+  const many = Cached.many(Square, (keys) => {
+    notes.calls.push(keys.length)
+    return Effect.forEach(keys, (key) => Effect.exit(load(key)), { concurrency: "unbounded" })
+  }, { strategy: hour })
   return { notes, square, many }
 }
 
@@ -115,7 +112,7 @@ describe("Cached.warm", () => {
       const { many } = squares()
       yield* Stream.runDrain(Cached.warm(many, [1, -2, 3, -4].map((n) => ({ n }))))
       expect(lines.at(-1)).toContain(`2 of 4 results could not be loaded: ${id(-2)}, ${id(-4)}`)
-      const down = Cached.many(Square, { lookup: () => Effect.fail("down"), strategy: hour })
+      const down = Cached.many(Square, () => Effect.fail("down"), { strategy: hour })
       yield* Stream.runDrain(Cached.warm(down, ns(20)))
       expect(lines.at(-1)).toContain(`, ${id(ns(20)[9]!.n)} and 10 more`)
     }).pipe(Effect.provide([CacheLayer.memory(), layer]))
@@ -123,9 +120,9 @@ describe("Cached.warm", () => {
 
   it.effect("a lookup that dies or fails as a whole is counted too", () =>
     Effect.gen(function*() {
-      const dying = Cached.fn(Square, { lookup: () => Effect.die("broken"), strategy: hour })
+      const dying = Cached.fn(Square, () => Effect.die("broken"), { strategy: hour })
       expect(yield* Stream.runLast(Cached.warm(dying, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
-      const down = Cached.many(Square, { lookup: () => Effect.fail("down"), strategy: hour })
+      const down = Cached.many(Square, () => Effect.fail("down"), { strategy: hour })
       expect(yield* Stream.runLast(Cached.warm(down, ns(5), { chunk: 2 }))).toMatchObject({
         value: { done: 0, failed: 5 }
       })
@@ -133,7 +130,7 @@ describe("Cached.warm", () => {
 
   it.effect("a lookup that interrupts itself is one more failure", () =>
     Effect.gen(function*() {
-      const leaving = Cached.fn(Square, { lookup: () => Effect.interrupt, strategy: hour })
+      const leaving = Cached.fn(Square, () => Effect.interrupt, { strategy: hour })
       expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
     }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -264,10 +261,7 @@ describe("Cached.keepFresh", () => {
   it.effect("a refresh that can never work ends it, and is reported", () => {
     const { layer, lines } = logged()
     return Effect.gen(function*() {
-      const counted = Cached.fn(Square, {
-        lookup: () => Effect.succeed(1),
-        strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 })
-      })
+      const counted = Cached.fn(Square, () => Effect.succeed(1), { strategy: "maxHits", ttl: "1 hour", hits: 2 })
       yield* Cached.keepFresh(counted, { n: 3 }, spaced)
       yield* TestClock.adjust("10 minutes")
       expect(lines.filter((line) => line.startsWith("Warn")).length).toBe(1)

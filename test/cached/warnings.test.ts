@@ -29,7 +29,7 @@ const hours = { ttl: "1 hour" } as const
 const hour: Strategy.Strategy = Strategy.ttl(hours)
 
 const readWith = (part: object, key: any = "k", value: unknown = 1): Effect.Effect<unknown, never, Caching.Caching> =>
-  Effect.succeed(value).pipe(Cached.withStrategy({ key, strategy: { ...hour, name: "mine", ...part } }))
+  Effect.succeed(value).pipe(Cached.withStrategy(key, { strategy: { ...hour, name: "mine", ...part } }))
 
 const throwingHere = (): never => {
   throw new Error("here")
@@ -101,10 +101,10 @@ it.effect("a softTimeout that does nothing, because the strategy never falls bac
     Effect.gen(function*() {
       const options = { ...hours, softTimeout: "1 second" } as const
       const one = Effect.succeed(1)
-      yield* one.pipe(Cached.ttl({ key: "a", ...options }))
-      yield* one.pipe(Cached.withStrategy({ key: "b", strategy: Strategy.untilInvalidated, softTimeout: "1 second" }))
-      yield* one.pipe(Cached.failover({ key: "c", ...options }))
-      yield* one.pipe(Cached.withStrategy({ key: "d", strategy: Strategy.failover(hours), softTimeout: "1 second" }))
+      yield* one.pipe(Cached.ttl("a", options))
+      yield* one.pipe(Cached.withStrategy("b", { strategy: Strategy.untilInvalidated, softTimeout: "1 second" }))
+      yield* one.pipe(Cached.failover("c", options))
+      yield* one.pipe(Cached.withStrategy("d", { strategy: Strategy.failover(hours), softTimeout: "1 second" }))
       yield* settle
       expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
         text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +
@@ -142,9 +142,9 @@ describe("is logged once", () => {
           yield* readWith({ touch: throwingHere }, key, "text")
           yield* Cached.set(key, 5 as never)
           yield* Cached.set(key, Stream.make(1) as never)
-          yield* Effect.succeed("text").pipe(Cached.ttl({ key, ttl: "1 minute", softTimeout: "1 second" }))
+          yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
           yield* Cached.remove(key)
-          yield* Effect.succeed("text").pipe(Cached.ttl({ key, ttl: "1 minute", softTimeout: "1 second" }))
+          yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
         }
         yield* settle
         const kinds = [
@@ -166,8 +166,8 @@ describe("is logged once", () => {
 })
 
 describe("a value that is too old for the result of a load", () => {
-  const inner = Effect.succeed("token").pipe(Cached.untilInvalidated({ key: "token" }))
-  const outer = (key: any) => inner.pipe(Cached.ttl({ key, ttl: "1 hour", inherit: "age" }))
+  const inner = Effect.succeed("token").pipe(Cached.untilInvalidated("token"))
+  const outer = (key: any) => inner.pipe(Cached.ttl(key, { ttl: "1 hour", inherit: "age" }))
 
   it.effect("is logged once a class, with both names", () =>
     warned((warnings) =>

@@ -1,10 +1,11 @@
 /** Bounds of memory: entries or weights, and other bounds while it is in use. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Eviction, Weigher } from "effect-cached/adapters"
 import { caches } from "../support/caches.ts"
 
-const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
+const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })
 const byLength: Weigher.Weigher = (value: string) => value.length
 const held = (keys: ReadonlyArray<string>) => Effect.filter(keys, Cached.has)
 
@@ -92,7 +93,7 @@ describe("a weigher", () => {
     return Effect.gen(function*() {
       yield* Cached.set("text", "")
       const key = new Page({ url: "/" })
-      yield* Cached.ttl(Effect.succeed("<h1>"), { key, ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed("<h1>"), key, { ttl: "1 hour" })
       const [one, other] = told
       expect(one).toMatchObject({ id: "text", keyClass: undefined })
       expect(other).toMatchObject({ id: CacheKey.id(key), keyClass: "Page" })

@@ -1,7 +1,8 @@
 /** Limits of what begins in one turn of the event loop: whoever has to wait for a later turn gets one. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger } from "effect"
-import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { withShortTurns } from "../simulation/shortTurns.ts"
@@ -16,7 +17,7 @@ const hanging = Store.complete({
 
 const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
 
-const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
 
 it.each([
   { name: "a read of a store", one: read, layer: overStore(MemoryStore.make()) },

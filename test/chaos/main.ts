@@ -1,21 +1,22 @@
 /**
  * Attacks a store with real processes, and reports the view of its users.
  *
- *     npm run chaos -- --store disk                  all attacks, some seconds each; writes docs/failure/attacks.md
- *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
- *     npm run chaos -- --store postgres              the same on PostgreSQL servers of its own
- *     npm run chaos -- --store objects               the same on a bucket of a server of its own
- *     npm run chaos -- --store disk --seconds 60     longer
- *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
- *     npm run chaos -- --store disk --seed 7         other dice
+ *     npm run prove -- chaos --store disk                  all attacks, some seconds each; records them
+ *     npm run prove -- chaos --store redis                 the same on Redis servers and clusters of its own
+ *     npm run prove -- chaos --store postgres              the same on PostgreSQL servers of its own
+ *     npm run prove -- chaos --store objects               the same on a bucket of a server of its own
+ *     npm run prove -- chaos --store disk --seconds 60     longer
+ *     npm run prove -- chaos --store disk --only "stops"   those with this in their names; writes nothing
+ *     npm run prove -- chaos --store disk --seed 7         other dice
  */
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
+import { record } from "../support/measured.ts"
 import { target as disk } from "./disk/target.ts"
 import { target as objects } from "./objects/target.ts"
 import { target as postgres } from "./postgres/target.ts"
 import { target as redis } from "./redis/target.ts"
-import { table, writeInto } from "./report.ts"
+import { table } from "./report.ts"
 import { type Outcome, run } from "./run.ts"
 import type { Target } from "./target.ts"
 
@@ -52,11 +53,14 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
 console.log(table(target.columns, outcomes))
 // An attack that a machine cannot run, or that a store fails, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
-  writeInto(new URL(`../../docs/failure/${target.page ?? "attacks.md"}`, import.meta.url), target.name, {
-    columns: target.columns,
-    outcomes,
-    seconds,
-    cores: availableParallelism(),
-    wanting: wanting.reduce((sum, load) => sum + load, 0) / wanting.length
+  record("chaos", {
+    [target.name]: {
+      page: target.page ?? "attacks.md",
+      columns: target.columns,
+      outcomes,
+      seconds,
+      cores: availableParallelism(),
+      wanting: wanting.reduce((sum, load) => sum + load, 0) / wanting.length
+    }
   })
 }

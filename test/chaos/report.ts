@@ -1,5 +1,4 @@
 /** The table of a suite, and its place in the documentation. */
-import { readFileSync, writeFileSync } from "node:fs"
 import type { Outcome } from "./run.ts"
 
 type Cells = ReadonlyArray<string>
@@ -30,7 +29,7 @@ export const table = (columns: ReadonlyArray<Column>, outcomes: ReadonlyArray<Ou
     ...outcomes.map((outcome): Cells => columns.map((column) => cellOf[column](outcome)))
   ].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-interface Measured {
+export interface Measured {
   readonly columns: ReadonlyArray<Column>
   readonly outcomes: ReadonlyArray<Outcome>
   readonly seconds: number
@@ -56,11 +55,10 @@ const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string 
   ].join("\n")
 }
 
-/** Replaces what stands between the two comments of a suite. */
-export const writeInto = (file: URL, name: string, measured: Measured): void => {
-  const document = readFileSync(file, "utf8")
+/** A page with these attacks between the two comments of a suite. */
+export const withAttacks = (page: string, name: string, measured: Measured): string => {
   const [start, end] = [`<!-- chaos ${name} -->\n`, `\n<!-- end of chaos ${name} -->`]
-  const [from, to] = [document.indexOf(start), document.indexOf(end)]
-  if (from < 0 || to < 0) throw new Error(`${file.pathname} has no place for the attacks on ${name}`)
-  writeFileSync(file, document.slice(0, from + start.length) + text(measured) + document.slice(to))
+  const [from, to] = [page.indexOf(start), page.indexOf(end)]
+  if (from < 0 || to < 0) throw new Error(`the page has no place for the attacks on ${name}`)
+  return page.slice(0, from + start.length) + text(measured) + page.slice(to)
 }

@@ -3,7 +3,8 @@
  * never fail, so every read must give a value.
  */
 import { Cause, Deferred, Effect, Exit, Layer, type Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { makeBulk } from "../consistency/bulk.ts"
 import { ids, tags } from "../consistency/plan.ts"
 import { dice } from "../consistency/random.ts"
@@ -62,7 +63,7 @@ const load = (id: string) =>
 const read = (id: string) =>
   Effect.suspend(() => {
     const at = clock()
-    return Effect.matchCause(Cached.ttl(load(id), { key: id, ttl: "1 hour", tags: ids[id]! }), {
+    return Effect.matchCause(Cached.ttl(load(id), id, { ttl: "1 hour", tags: ids[id]! }), {
       onSuccess: (value) => write("read", { id, value, at }),
       onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
     })
@@ -97,7 +98,7 @@ const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   const roll = next()
   if (roll < 0.93) return read(id)
   if (roll < 0.96) return change({ id }, Cached.invalidate(id))
-  if (roll < 0.99) return Effect.suspend((tag = pick(tags)) => change({ tag }, Cached.invalidateTag(tag)))
+  if (roll < 0.99) return Effect.suspend((tag = pick(tags)) => change({ tag }, Cached.invalidate({ tag })))
   return set(id)
 })
 
@@ -114,7 +115,7 @@ const value = Array.from({ length: work.valueBytes }, () => String.fromCharCode(
 const miss = Effect.suspend(() => {
   const at = clock()
   const key = `bulk ${name} ${++made}`
-  return Effect.matchCause(Cached.ttl(Effect.succeed(`${made}${value}`), { key, ttl: "1 hour" }), {
+  return Effect.matchCause(Cached.ttl(Effect.succeed(`${made}${value}`), key, { ttl: "1 hour" }), {
     onSuccess: () => write("miss", { at }),
     onFailure: (cause) => write("failed", { id: key, at, cause: Cause.pretty(cause) })
   })
@@ -140,7 +141,7 @@ const crowds = Effect.gen(function*() {
     const second = Math.floor(clock() / 1000) + 1
     yield* Effect.sleep(second * 1000 - clock())
     const [at, id] = [clock(), `herd ${second}`]
-    const one = Cached.ttl(load(id), { key: id, ttl: "1 hour" })
+    const one = Cached.ttl(load(id), id, { ttl: "1 hour" })
     const count = work.waiters
     yield* Effect.all(Array.from({ length: count }, () => one), { concurrency: "unbounded" }).pipe(
       Effect.matchCause({
@@ -157,7 +158,7 @@ const crowds = Effect.gen(function*() {
 /** Reads an entry whose load always succeeds: it must not be served after its soft deadline. */
 const readBrief = Effect.suspend(() => {
   const [at, id] = [clock(), `brief ${below(3)}`]
-  return Effect.matchCause(Cached.softTtl(load(id), { key: id, ttl: "1 hour", softTtl: briefMillis }), {
+  return Effect.matchCause(Cached.softTtl(load(id), id, { ttl: "1 hour", softTtl: briefMillis }), {
     onSuccess: (value) => write("brief", { id, value, at }),
     onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
   })

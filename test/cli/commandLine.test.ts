@@ -1,7 +1,8 @@
 /** The command `effect-cached`, run in this process: its function, with the output of the process. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -129,7 +130,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
     const cwd = folder()
     const visits = (program: Effect.Effect<number, unknown, Caching.Caching>) =>
       Effect.runPromise(Effect.provide(program, layerOf("disk", join(cwd, "cache"))))
-    await visits(Cached.increment("visits"))
+    await visits(Cached.counter("visits").increment())
     expect((await command(["rm", "./cache", "--all"], { cwd })).status).toBe(2)
     const dry = await command(["rm", "./cache", "--all", "--dry-run"], { cwd })
     expect([dry.status, dry.stdout]).toEqual([0, "Would remove 0 entries and all counters from ./cache\n"])
@@ -198,7 +199,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
         const all = [yield* Cached.getOption("user:1"), yield* Cached.getOption(new User({ id: 1 }))].map(
           (option) => option._tag
         )
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         return [...all, yield* Cached.has(new User({ id: 1 }))]
       }).pipe(
         Effect.provide(layerOf(layer, directory)),
@@ -354,7 +355,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
       const directory = `./${serializer.name}`
       let runs = 0
       const rows = Stream.suspend(() => (runs++, Stream.make({ n: 1 }, { n: 2 }))).pipe(
-        Cached.stream({ key: new Rows(), ttl: "1 hour" }),
+        Cached.stream(new Rows(), { ttl: "1 hour" }),
         Stream.runCollect
       )
       const read = (copied: boolean) =>

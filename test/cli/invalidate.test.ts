@@ -1,7 +1,7 @@
 /** The invalidations of the command beside other programs. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { soften } from "../../src/cli/invalidate.ts"
 import { removeMatching } from "../../src/cli/rm.ts"

@@ -1,7 +1,8 @@
 /** Caches that URLs and variables choose: what is read, what is refused, what is said, and what no message shows. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -10,7 +11,7 @@ import { schemes } from "../../src/config/schemes.ts"
 import { sized, thirdOf } from "../support/everything.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const answer = Effect.sync(() => 42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+const answer = Effect.sync(() => 42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
 
 interface Line {
   readonly level: string
@@ -46,7 +47,7 @@ describe("fromUrl", () => {
       for (const url of urls) {
         const layer = CacheConfig.fromUrl(url)
         expect(yield* Effect.provide(answer, layer), url).toBe(42)
-        const again = Effect.die("loaded again").pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+        const again = Effect.die("loaded again").pipe(Cached.ttl("answer", { ttl: "1 hour" }))
         const outlives = !url.startsWith("memory")
         expect(Exit.isSuccess(yield* Effect.exit(Effect.provide(again, layer))), url).toBe(outlives)
       }
@@ -56,7 +57,7 @@ describe("fromUrl", () => {
   it.effect("disabled: caches nothing", () =>
     Effect.gen(function*() {
       let loads = 0
-      const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+      const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
       expect(yield* Effect.provide(Effect.all([count, count]), CacheConfig.fromUrl("disabled:"))).toEqual([1, 2])
     }))
 
@@ -74,7 +75,7 @@ describe("fromUrl", () => {
       expect(yield* sizeOf("memory:?maxWeight=1kB", { capacity: 7 })).toBeLessThan(7)
       expect(yield* sizeOf("memory:?capacity=5", { maxWeight: 1, weigher: () => 1 })).toBe(5)
       const strategy = Strategy.ttl({ ttl: "1 hour" })
-      const withStrategy = Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
+      const withStrategy = Effect.succeed(1).pipe(Cached.withStrategy("a"))
       const layer = CacheConfig.fromUrl("memory:?defaults.jitter=0.1", {
         options: { strategy, defaults: { copy: "freeze" } }
       })
@@ -105,7 +106,7 @@ describe("fromUrl", () => {
     Effect.gen(function*() {
       class Text extends CacheKey.Class<Text>()("Text", { payload: {}, success: Schema.String }) {}
       const directory = yield* tempDirectory
-      const long = Effect.succeed("long ".repeat(1000)).pipe(Cached.ttl({ key: new Text({}), ttl: "1 hour" }))
+      const long = Effect.succeed("long ".repeat(1000)).pipe(Cached.ttl(new Text({}), { ttl: "1 hour" }))
       for (const query of ["compress=gzip", "compress=gzip&format=json", "format=json"]) {
         const folder = join(directory, query)
         yield* Effect.provide(long, CacheConfig.fromUrl(`files:${folder.replaceAll("%", "%25")}?${query}`))
@@ -197,7 +198,7 @@ describe("fromUrl", () => {
         ],
         [
           "memory:?defaults.fallbackOn=TimeoutError,",
-          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, like TimeoutError,HttpError"
+          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, or \"all\", like TimeoutError,HttpError"
         ],
         [
           "redis://host?password=hidden",
@@ -366,7 +367,7 @@ describe("every option of every scheme", () => {
       ["curve", "", undefined],
       ["inherit", "changes", "changes"],
       ["inherit", "false", false],
-      ["lease", "90", Duration.seconds(90)],
+      ["lease", "90", undefined],
       ["lease", "1m30s", Duration.seconds(90)],
       ["lease", "90 seconds", Duration.seconds(90)],
       ["lease", "", undefined],
@@ -445,7 +446,7 @@ describe("layer", () => {
   it.effect("is disabled by CACHE_DISABLED", () =>
     Effect.gen(function*() {
       let loads = 0
-      const count = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "count", ttl: "1 hour" }))
+      const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
       const twice = (env: Record<string, string>) => {
         loads = 0
         return withEnv(Effect.provide(Effect.all([count, count]), memory()), env)

@@ -1,7 +1,8 @@
 /** `CacheConfig.profiles`: profiles of key classes from variables and files. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { MemoryStore } from "effect-cached/memory"
@@ -32,7 +33,10 @@ const refusal = (env: Record<string, string>) =>
     return error.message
   })
 
-const json = JSON.stringify({ Weather: { ttl: "10 minutes" }, "user/Page": { softTtl: 90, ttl: "1h", inherit: false } })
+const json = JSON.stringify({
+  Weather: { ttl: "10 minutes" },
+  "user/Page": { softTtl: "90s", ttl: "1h", inherit: false }
+})
 
 describe("profiles", () => {
   it.effect("each option has a variable, which overrides the program", () =>
@@ -40,7 +44,7 @@ describe("profiles", () => {
       expect(yield* current({})).toEqual({ Weather: { ttl: "1 hour", jitter: 0 } })
       const env = {
         CACHE_PROFILES_WEATHER_TTL: "10 minutes",
-        CACHE_PROFILES_WEATHER_SOFT_TTL: " 90 ",
+        CACHE_PROFILES_WEATHER_SOFT_TTL: " 90s ",
         CACHE_PROFILES_WEATHER_IDLE: "  ",
         CACHE_PROFILES_USER_PAGE_REFRESH_AFTER: "30s",
         CACHE_PROFILES_USER_PAGE_JITTER: "0.5",
@@ -54,7 +58,7 @@ describe("profiles", () => {
       })
       expect(Object.keys(profiles["Weather"]!).toSorted()).toEqual(["jitter", "softTtl", "ttl"])
       const read = Effect.succeed(1).pipe(
-        Cached.softTtl({ key: new Weather({ id: 1 }), ttl: "1 day", softTtl: "1 hour" }),
+        Cached.softTtl(new Weather({ id: 1 }), { ttl: "1 day", softTtl: "1 hour" }),
         Effect.andThen(Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow))
       )
       expect(yield* Effect.provide(read, ofEnv(env))).toMatchObject({ softExpiresAt: 90_000, expiresAt: 600_000 })
@@ -73,7 +77,7 @@ describe("profiles", () => {
         const overridden = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_USER_PAGE_INHERIT: "life" })
         expect(overridden).toMatchObject({ "user/Page": { inherit: "life" } })
         const life = Effect.succeed(1).pipe(
-          Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 day", inherit: false }),
+          Cached.ttl(new Weather({ id: 1 }), { ttl: "1 day", inherit: false }),
           Effect.andThen(Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow))
         )
         const { expiresAt } = yield* Effect.provide(life, ofEnv({ CACHE_PROFILES: text }))
@@ -251,10 +255,7 @@ describe("bad input", () => {
 it.effect("a read follows the variable, and the program does not change", () =>
   Effect.gen(function*() {
     let loads = 0
-    const read = Cached.fn(Weather, {
-      lookup: () => Effect.sync(() => ++loads),
-      strategy: Strategy.ttl({ ttl: "1 day" })
-    })
+    const read = Cached.fn(Weather, () => Effect.sync(() => ++loads), { ttl: "1 day" })
     const { expiresAt } = yield* Effect.andThen(
       read({ id: 1 }),
       Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow)

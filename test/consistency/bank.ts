@@ -3,8 +3,10 @@
  * look-ups beside the transactions, in the same process and in others, must find all accounts.
  */
 import { Effect, Exit, Layer, Option, Schedule } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { clock, type Recorder } from "../processes/recording.ts"
+import * as Looking from "../support/looking.ts"
 import { accountsOf, bankTimeout, leaseMillis, opening, type Plan } from "./plan.ts"
 import type { Dice } from "./random.ts"
 
@@ -146,7 +148,7 @@ export const makeBanks = Effect.fnUntraced(function*(
       case 2:
         return looking(bank, Effect.map(Cached.touch(id, ttl), is("touch")))
       case 3:
-        return looking(bank, Effect.map(Effect.map(Cached.expiresIn(id), Option.isSome), is("expiresIn")))
+        return looking(bank, Effect.map(Effect.map(Looking.expiresIn(id), Option.isSome), is("expiresIn")))
       default:
         return looking(bank, Effect.map(found(bank), (all) => sumOf(bank, all)))
     }

@@ -1,6 +1,6 @@
 /** Reads, changes and writes of several keys of a class in one call. */
 import { Effect, Exit, Option, Schema } from "effect"
-import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, type Caching } from "effect-cached"
 import { clock, type Recorder } from "../processes/recording.ts"
 import { bulkIds, tags } from "./plan.ts"
 import type { Dice } from "./random.ts"
@@ -26,10 +26,11 @@ const idOf = ({ name }: Bulk): string => `bulk:${name}`
 export const makeBulk = (
   { dice: { below, next, pick }, load, newValue, recorder: { write, writeAll } }: Parts
 ): Effect.Effect<void, never, Caching.Caching> => {
-  const bulk = Cached.many(Bulk, {
-    strategy: Strategy.ttl({ ttl: "1 hour" }),
-    lookup: (keys) => Effect.all(keys.map((key) => Effect.exit(load(idOf(key)))), { concurrency: "unbounded" })
-  })
+  const bulk = Cached.many(
+    Bulk,
+    (keys) => Effect.all(keys.map((key) => Effect.exit(load(idOf(key)))), { concurrency: "unbounded" }),
+    { ttl: "1 hour" }
+  )
 
   /** One call that changes several keys: if it fails, it is unknown which of them the store has. */
   const changeAll = (
@@ -71,11 +72,11 @@ export const makeBulk = (
     const beside = Array.from({ length: 2 }, () => Effect.delay(readAll(keys), below(20)))
     const besieged = (change: Effect.Effect<void, never, Caching.Caching>) =>
       Effect.asVoid(Effect.all([change, ...beside], { concurrency: "unbounded" }))
-    if (roll < 0.92) return besieged(changeAll(all, Cached.invalidateMany(keys)))
-    if (roll < 0.95) return besieged(changeAll(all, Cached.removeMany(keys)))
+    if (roll < 0.92) return besieged(changeAll(all, Cached.invalidate(keys)))
+    if (roll < 0.95) return besieged(changeAll(all, Cached.remove(keys)))
     if (roll < 0.96) {
       const tag = pick(tags)
-      return besieged(changeAll([...all, { tag }], Cached.invalidateMany([...keys, { tag }])))
+      return besieged(changeAll([...all, { tag }], Cached.invalidate([...keys, { tag }])))
     }
     const values = all.map(({ id }) => newValue(id))
     return besieged(changeAll(

@@ -1,6 +1,7 @@
 /** The guards of a process of the check: calls under limits, and a lock with one holder at a time. */
 import { Effect } from "effect"
-import { Guard, GuardStore, Lock } from "effect-cached"
+import { Guard } from "effect-cached"
+import { GuardStore, Lock } from "effect-cached/adapters"
 import { PgGuardStore, PgLock } from "effect-cached/postgres"
 import { RedisGuardStore, RedisLock } from "effect-cached/redis"
 import { SqliteGuardStore, SqliteLock } from "effect-cached/sqlite"

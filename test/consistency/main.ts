@@ -2,16 +2,16 @@
  * Processes read, write and invalidate at random on one folder, while they are killed and stopped, and data that the
  * store may lose is taken from it. Their records are checked against P1 and P2.
  *
- *     npm run consistency                        20 seconds
- *     npm run consistency -- --minutes 10        longer
- *     npm run consistency -- --seed 7            other dice
- *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
- *     npm run consistency -- --store postgres    on a PostgreSQL server of its own
- *     npm run consistency -- --store tiers       on two machines: a folder of each, before one Redis server
- *     npm run consistency -- --store objects     on a bucket of a server of its own
- *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
- *     npm run consistency -- --faults            every deliberate fault of processes must be found
- *     npm run consistency -- --faults --only x   this one
+ *     npm run prove -- consistency                     20 seconds
+ *     npm run prove -- consistency --minutes 10        longer
+ *     npm run prove -- consistency --seed 7            other dice
+ *     npm run prove -- consistency --store redis       on a Redis server of its own, in place of a folder
+ *     npm run prove -- consistency --store postgres    on a PostgreSQL server of its own
+ *     npm run prove -- consistency --store tiers       on two machines: a folder of each, before one Redis server
+ *     npm run prove -- consistency --store objects     on a bucket of a server of its own
+ *     npm run prove -- consistency --removes           files are removed and replaced, a full disk: judges only P2
+ *     npm run prove -- consistency --faults            every deliberate fault of processes must be found
+ *     npm run prove -- consistency --faults --only x   this one
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

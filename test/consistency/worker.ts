@@ -1,6 +1,7 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
 import { Cause, Effect, Layer, Redacted, Schedule } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { ObjectStore } from "effect-cached/objects"
 import { PgStore } from "effect-cached/postgres"
@@ -181,14 +182,14 @@ const load = (id: string) =>
   })
 
 const cached = (id: string) => {
-  const options = { key: id, ttl: "1 hour" } as const
+  const options = { ttl: "1 hour" } as const
   switch (id) {
     case "late":
-      return Cached.ttl(load(id), { ...options, tags: () => ids[id]! })
+      return Cached.ttl(load(id), id, { ...options, tags: () => ids[id]! })
     case "refreshed":
-      return Cached.refreshAhead(load(id), { ...options, tags: ids[id]!, refreshAfter: 100 })
+      return Cached.refreshAhead(load(id), id, { ...options, tags: ids[id]!, refreshAfter: 100 })
     default:
-      return Cached.ttl(load(id), { ...options, tags: ids[id]! })
+      return Cached.ttl(load(id), id, { ...options, tags: ids[id]! })
   }
 }
 
@@ -246,7 +247,7 @@ const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   if (roll < 0.94) return besieged(change("changed", { id }, Cached.invalidate(id)), [id])
   if (roll < 0.98) {
     return besieged(
-      change("changed", { tag }, Cached.invalidateTag(tag)),
+      change("changed", { tag }, Cached.invalidate({ tag })),
       Object.keys(ids).filter((id) => ids[id]!.includes(tag))
     )
   }

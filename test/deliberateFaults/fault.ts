@@ -24,8 +24,8 @@ export interface Fault extends Edit {
   readonly draws?: ReadonlyArray<string>
   /**
    * When it is looked for: `"always"` by each `.ci/run` (one of each kind, found within a few seeds), `"by hand"` only
-   * by `npm run consistency -- --faults` (it may take minutes), else a sixth of them by each `.ci/run`, and all with
-   * `ALL_FAULTS=1`.
+   * by `npm run prove -- consistency --faults` (it may take minutes), else a sixth of them by each `.ci/run`, and all
+   * with `ALL_FAULTS=1`.
    */
   readonly sought?: "always" | "by hand"
 }

@@ -13,8 +13,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "leases are not asked for",
     sought: "always",
     in: "acquireLeases",
-    find: "\"lease\") ?? store.capabilities.shared",
-    replace: "\"lease\") ?? false"
+    find: "\"shareLoad\") ?? store.capabilities.shared",
+    replace: "\"shareLoad\") ?? false"
   },
   {
     name: "leases are not exclusive",

@@ -6,7 +6,7 @@ import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { folder, publicTypes } from "./api.ts"
 
-const advice = "the public types have changed: run `npm run api`, and review the diff of docs/api"
+const advice = "the public types have changed: run `npm run generate`, and review the diff of docs/api"
 
 describe("docs/api", { timeout: 120_000 }, () => {
   const types = publicTypes()

@@ -1,15 +1,15 @@
 /**
- * The public types as text, one file an entry point of the package: `npm run api` writes them to `docs/api/`, where a
- * review sees what a change does to users.
+ * The public types as text, one file an entry point of the package: `npm run generate` writes them to `docs/api/`,
+ * where a review sees what a change does to users.
  *
  * They are the compiler's declarations without comments, without what is `@internal`, each entry point's in the order
  * of the alphabet. What an entry point passes on from another file is written out; helper types that are not exported
  * follow what uses them.
  */
 import { spawnSync } from "node:child_process"
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 
@@ -21,7 +21,7 @@ const entryPoints = (): ReadonlyArray<string> =>
     "*.ts",
     "serializers/*.ts",
     "drivers/*/index.ts",
-    "{bridges,config,explain,http,pipeline,testing}/index.ts"
+    "{adapters,bridges,config,explain,http,inspector,pipeline,schemas,testing}/index.ts"
   ], {
     cwd: join(root, "src")
   })
@@ -164,14 +164,3 @@ export const publicExports = (comments: "with comments" | "without comments"): R
 /** By file name, below `folder`. */
 export const publicTypes = (): ReadonlyMap<string, string> =>
   new Map(Array.from(publicExports("without comments"), ([file, exported]) => [file, `${written(exported)}\n`]))
-
-if (import.meta.main) {
-  // Before the former record is deleted: code that does not compile has no new one.
-  const types = publicTypes()
-  rmSync(folder, { recursive: true, force: true })
-  for (const [file, text] of types) {
-    mkdirSync(join(folder, dirname(file)), { recursive: true })
-    writeFileSync(join(folder, file), text)
-  }
-  console.log(`The public types are in docs/${basename(folder)}: review their diff`)
-}

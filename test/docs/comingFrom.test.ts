@@ -4,24 +4,14 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Eviction,
-  Lock,
-  Serializer,
-  Strategy,
-  Transaction,
-  Weigher
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Eviction, Lock, Serializer, Store, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const provided = Effect.provide(CacheLayer.memory())
@@ -104,8 +94,8 @@ describe("cashews", () => {
       yield* Cached.set("shared", given)
       yield* Cached.set("copied", given, { copy: "structured" })
       const read = Effect.succeed({ n: 0 })
-      const shared = read.pipe(Cached.untilInvalidated({ key: "shared" }))
-      const copied = read.pipe(Cached.untilInvalidated({ key: "copied", copy: "structured" }))
+      const shared = read.pipe(Cached.untilInvalidated("shared"))
+      const copied = read.pipe(Cached.untilInvalidated("copied", { copy: "structured" }))
       given.n = 2
       expect([yield* shared, yield* copied]).toEqual([{ n: 2 }, { n: 1 }])
       ;(yield* shared).n = 3
@@ -116,7 +106,7 @@ describe("cashews", () => {
   it.effect("CA-10 · the base commands", () =>
     Effect.gen(function*() {
       const get = (key: string) => Effect.map(Cached.getOption(key), Option.getOrElse(() => "default"))
-      const getOrSet = (key: string, value: string) => Effect.succeed(value).pipe(Cached.ttl({ key, ...hour }))
+      const getOrSet = (key: string, value: string) => Effect.succeed(value).pipe(Cached.ttl(key, hour))
       expect([yield* get("a"), yield* getOrSet("a", "1"), yield* getOrSet("a", "2"), yield* get("a")])
         .toEqual(["default", "1", "1", "1"])
       yield* Cached.setMany([["b", "2"], ["c", "3"]])
@@ -124,20 +114,20 @@ describe("cashews", () => {
       expect([yield* Cached.set("a", "4", { ifAbsent: true }), yield* Cached.set("x", "4", { ifPresent: true })])
         .toEqual([false, false])
       // get_expire: -2, -1, the rest
-      expect(yield* Effect.forEach(["x", "b", "a"], Cached.expiresIn)).toEqual([
+      expect(yield* Effect.forEach(["x", "b", "a"], Looking.expiresIn)).toEqual([
         Option.none(),
         Option.some(Duration.infinity),
         Option.some(Duration.hours(1))
       ])
       yield* Cached.touch("b", "1 minute")
-      expect(yield* Cached.expiresIn("b")).toEqual(Option.some(Duration.minutes(1)))
+      expect(yield* Looking.expiresIn("b")).toEqual(Option.some(Duration.minutes(1)))
       // get_match, get_keys_count
       const matching = yield* Stream.runCollect(Cached.getMatching("[ab]"))
       expect(matching.toSorted()).toEqual([["a", "1"], ["b", "2"]])
       expect(yield* Cached.size).toBe(3)
-      yield* Cached.ping
-      expect([yield* Cached.remove("a"), yield* Cached.removeMany(["b", "x"])]).toEqual([true, 1])
-      expect(yield* Cached.increment("n", { by: 5, ttl: "1 hour" })).toBe(5)
+      yield* Store.ping
+      expect([yield* Cached.remove("a"), yield* Cached.remove(["b", "x"])]).toEqual([true, 1])
+      expect(yield* Cached.counter("n").increment({ by: 5, ttl: "1 hour" })).toBe(5)
       yield* Cached.clear
       expect(yield* Cached.size).toBe(0)
     }).pipe(provided))
@@ -218,9 +208,9 @@ describe("cashews", () => {
         loads++
         return outcome
       })
-      const options = { key: "k", ...hour, softTtl: "20 minutes" } as const
+      const options = { ...hour, softTtl: "20 minutes", fallbackOn: "all" } as const
       const soft = (retryAfter?: Duration.Input) =>
-        load.pipe(Cached.softTtl({ ...options, retryAfter, fallbackOn: ["Down"] }))
+        load.pipe(Cached.softTtl("k", { ...options, retryAfter, fallbackOn: ["Down"] }))
       const failure = Effect.map(Effect.flip(soft(0)), (error) => error._tag)
       yield* soft()
       yield* TestClock.adjust("20 minutes")
@@ -230,8 +220,8 @@ describe("cashews", () => {
       yield* TestClock.adjust("5 seconds")
       expect([yield* soft(0), yield* soft(0), loads]).toEqual(["old", "old", 4])
       outcome = Effect.die("bug")
-      const hiding = load.pipe(Cached.softTtl({ ...options, retryAfter: 0, fallbackWhen: () => true }))
-      const byDefault = load.pipe(Cached.softTtl({ ...options, retryAfter: 0 }))
+      const hiding = load.pipe(Cached.softTtl("k", { ...options, retryAfter: 0, fallbackOn: () => true }))
+      const byDefault = load.pipe(Cached.softTtl("k", { ...options, retryAfter: 0 }))
       expect([yield* hiding, Exit.hasDies(yield* Effect.exit(byDefault))]).toEqual(["old", true])
       outcome = Effect.fail(new Gone())
       expect(yield* failure).toBe("Gone")
@@ -249,17 +239,17 @@ describe("cashews", () => {
     Effect.gen(function*() {
       let up = true
       const origin = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down"))
-      const inner = origin.pipe(Cached.failover({ key: "inner", ttl: "1 day" }))
-      const outer = inner.pipe(Cached.ttl({ key: "outer", ...hour }))
+      const inner = origin.pipe(Cached.failover("inner", { ttl: "1 day", fallbackOn: "all" }))
+      const outer = inner.pipe(Cached.ttl("outer", hour))
       yield* outer
       yield* TestClock.adjust("1 hour")
       up = false
       expect(yield* outer).toBe("good")
       expect(yield* Cached.has("outer")).toBe(false)
 
-      const fresh = Effect.succeed(1).pipe(Cached.ttl({ key: "fresh", ...hour }))
-      const refusing = fresh.pipe(Cached.ttl({ key: "refusing", ...hour, inherit: "refuse" }))
-      const aging = fresh.pipe(Cached.ttl({ key: "aging", ...hour }))
+      const fresh = Effect.succeed(1).pipe(Cached.ttl("fresh", hour))
+      const refusing = fresh.pipe(Cached.ttl("refusing", { ...hour, inherit: "refuse" }))
+      const aging = fresh.pipe(Cached.ttl("aging", hour))
       yield* fresh
       yield* TestClock.adjust("59 minutes")
       yield* refusing
@@ -277,7 +267,7 @@ describe("cashews", () => {
       yield* Effect.exit(save("Berlin", Effect.fail("down")))
       expect(yield* Cached.size).toBe(4)
       yield* save("Berlin", Effect.void)
-      expect(yield* Stream.runCollect(Cached.scan())).toEqual(["weather:Paris"])
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["weather:Paris"])
     }).pipe(provided))
 })
 
@@ -285,7 +275,7 @@ describe("py-memoize", () => {
   it.effect("ME-11 · two forced calls at once get the new value both, in one load", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const users = Cached.fn(User, { lookup: () => Effect.map(load, String), strategy: Strategy.ttl(hour) })
+      const users = Cached.fn(User, () => Effect.map(load, String), hour)
       const first = yield* start(users({ id: 1 }))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(first)
@@ -308,8 +298,8 @@ describe("py-memoize", () => {
       }) {}
       expect(CacheKey.id(new Other({ id: 1 }))).not.toBe(id)
       const strategy = Strategy.ttl(hour)
-      const one = Cached.fn(User, { lookup: () => Effect.succeed("one"), strategy })
-      const two = Cached.fn(User, { lookup: () => Effect.succeed("two"), strategy })
+      const one = Cached.fn(User, () => Effect.succeed("one"), { strategy })
+      const two = Cached.fn(User, () => Effect.succeed("two"), { strategy })
       expect([yield* one({ id: 1 }), yield* two({ id: 1 })]).toEqual(["one", "one"])
     }).pipe(provided))
 })
@@ -338,18 +328,22 @@ describe("aiocache", () => {
       const fake = fakeStore()
       yield* Effect.gen(function*() {
         const { load } = counting()
-        const get = load.pipe(Cached.ttl({ key: "k", ...hour }))
-        expect([yield* CachePolicy.readOnly(get), yield* Cached.has("k")]).toEqual([1, false])
-        expect([yield* CachePolicy.writeOnly(get), yield* CachePolicy.writeOnly(get), yield* get]).toEqual([2, 3, 3])
+        const get = load.pipe(Cached.ttl("k", hour))
+        expect([yield* CachePolicy.disable("set")(get), yield* Cached.has("k")]).toEqual([1, false])
+        expect([yield* CachePolicy.disable("get")(get), yield* CachePolicy.disable("get")(get), yield* get]).toEqual([
+          2,
+          3,
+          3
+        ])
         fake.behave = (operation) => operation === "set" ? { before: Effect.never } : {}
-        const reader = yield* start(CachePolicy.writeOnly(get))
+        const reader = yield* start(CachePolicy.disable("get")(get))
         yield* settle
         yield* TestClock.adjust("499 millis")
         expect(reader.pollUnsafe()).toBeUndefined()
         yield* TestClock.adjust("1 millis")
         yield* settle
         expect(reader.pollUnsafe()).toEqual(Exit.succeed(4))
-        const hasty = yield* start(load.pipe(Cached.ttl({ key: "l", ...hour, waitForWrite: false })))
+        const hasty = yield* start(load.pipe(Cached.ttl("l", { ...hour, waitForWrite: false })))
         yield* settle
         expect(hasty.pollUnsafe()).toEqual(Exit.succeed(5))
         yield* TestClock.adjust("500 millis")
@@ -363,7 +357,7 @@ describe("aiocache", () => {
       const engine = Layer.build(Layer.fresh(CacheLayer.disk({ directory, lease: "1 second" })))
       const [one, other] = [yield* engine, yield* engine]
       const { counts, load } = counting(3000)
-      const get = load.pipe(Cached.ttl({ key: "k", ...hour }))
+      const get = load.pipe(Cached.ttl("k", hour))
       const readers = yield* Effect.forEach([one, one, other, other], (cache) => start(Effect.provide(get, cache)))
       for (let i = 0; i < 40; i++) {
         yield* settle
@@ -376,15 +370,12 @@ describe("aiocache", () => {
   it.effect("AI-18 · many: asked for what is missing, not for nothing; others are stored by hand", () =>
     Effect.gen(function*() {
       const calls: Array<ReadonlyArray<number>> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.gen(function*() {
-            calls.push(keys.map(({ id }) => id))
-            yield* Cached.setMany([[new User({ id: 9 }), "extra"]])
-            return keys.map(({ id }) => Exit.succeed(`user ${id}`))
-          }),
-        strategy: Strategy.ttl({ ...hour, when: (_, key) => (key as User).id !== 3 })
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.gen(function*() {
+          calls.push(keys.map(({ id }) => id))
+          yield* Cached.setMany([[new User({ id: 9 }), "extra"]])
+          return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+        }), { ...hour, when: (_, key) => (key as User).id !== 3 })
       const read = (...ids: ReadonlyArray<number>) => users(ids.map((id) => ({ id })))
       expect(yield* read()).toEqual([])
       yield* read(1, 2)

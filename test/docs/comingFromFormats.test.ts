@@ -1,7 +1,8 @@
 /** Formats, signatures and compression that the pages of perscache, cashews and aiocache promise: each is run here. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schema, SchemaTransformation } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -88,7 +89,7 @@ describe("perscache", () => {
       const directory = join(yield* tempDirectory, "answers")
       let loads = 0
       const read = Effect.sync(() => (loads++, rows)).pipe(
-        Cached.ttl({ key: weather, ttl: "1 hour" }),
+        Cached.ttl(weather, { ttl: "1 hour" }),
         Effect.provide(CacheLayer.files({ directory, serializer: Yaml, memory: false }))
       )
       for (const damage of ["", "not: [yaml", "- city: Berlin\n  celsius: 99\n"]) {

@@ -1,12 +1,13 @@
 /** The functions that pages name exist. */
 import { expect, it } from "@effect/vitest"
 import * as Root from "effect-cached"
+import * as Adapters from "effect-cached/adapters"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 
-const modules = Root as unknown as Readonly<Record<string, object | undefined>>
+const modules = { ...Root, ...Adapters } as unknown as Readonly<Record<string, object | undefined>>
 
 /** Methods of what a module makes. */
 const methods = new Set(["Lock.acquire"])

@@ -1,6 +1,6 @@
 /**
- * `docs/messages.md`: the texts of errors and log lines, collected from the sources. `npm run docs` writes the page;
- * `tables.test.ts` says when it is not what the sources give.
+ * `docs/messages.md`: the texts of errors and log lines, collected from the sources. `npm run generate` writes the
+ * page; `tables.test.ts` says when it is not what the sources give.
  */
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -139,10 +139,10 @@ export const messagesPage = (): string => {
     "# Messages",
     "This page lists the texts of all errors and log lines, so that a search finds them. `…` stands for what varies. A " +
     "message says what happened, to what, what that means, and what to do. [Troubleshooting](troubleshooting.md) explains " +
-    "the frequent ones. `npm run docs` writes this page from the sources.",
+    "the frequent ones. `npm run generate` writes this page from the sources.",
     "## Errors",
-    "The getters of [`CacheError`](../src/CacheError.ts). A `StoreError` is made of the operation and the reason, and names " +
-    "its cause; the phrases of both are in [`failures.ts`](../src/internal/text/failures.ts) and [below](#parts).",
+    "The getters of `CacheError`. A `StoreError` is made of the operation and the reason, and names " +
+    "its cause; the phrases of both are [below](#parts).",
     table(["error", "message"], rows("error", (name) => `\`${name}\``)),
     "## Log lines",
     table(["level", "message"], rows("log", (level) => level)),

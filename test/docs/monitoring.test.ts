@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
 describe("monitoring/", () => {
-  it("has the files that `npm run docs` writes, and no others", () => {
+  it("has the files that `npm run generate` writes, and no others", () => {
     expect(globSync("monitoring/*", { cwd: root }).toSorted()).toEqual([...monitoring.keys()].toSorted())
     for (const [file, text] of monitoring) expect(read(file), file).toBe(text)
   })

@@ -1,13 +1,9 @@
 /**
- * The dashboard and the alerts of the package, written from the list of metrics by `npm run docs`: `monitoring/` has
- * them as files. The panels and alerts name metrics as members of the list, so none is misspelled.
+ * The dashboard and the alerts of the package, written from the list of metrics by `npm run generate`: `monitoring/`
+ * has them as files. The panels and alerts name metrics as members of the list, so none is misspelled.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
 import { stringify } from "yaml"
 import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
-
-const root = resolve(import.meta.dirname, "../..")
 
 interface Target {
   readonly expr: string
@@ -342,7 +338,8 @@ export const alerts: ReadonlyArray<Alert> = [
     for: "30m",
     severity: "warning",
     summary: "The memory of {{ $labels.cache }} is too small",
-    description: "More than a fifth of the reads load, and most results evict another one. See Cached.curve."
+    description:
+      "More than a fifth of the reads load, and most results evict another one. See the curve of Cached.stats."
   },
   {
     alert: "EffectCachedInvalidationsPending",
@@ -372,12 +369,7 @@ export const monitoring: ReadonlyMap<string, string> = new Map([
   ["monitoring/grafana.json", JSON.stringify(dashboard(), undefined, 2) + "\n"],
   [
     "monitoring/alerts.yml",
-    "# Alerts of effect-cached for Prometheus, written by `npm run docs` from the list of metrics.\n" +
+    "# Alerts of effect-cached for Prometheus, written by `npm run generate` from the list of metrics.\n" +
     stringify(rules(), { lineWidth: 0 })
   ]
 ])
-
-export const writeMonitoring = (): void => {
-  mkdirSync(join(root, "monitoring"), { recursive: true })
-  for (const [file, text] of monitoring) writeFileSync(join(root, file), text)
-}

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, resolve } from "node:path/posix"
+import { proofs } from "../proofs/proofs.ts"
+import { bulletsAndCells, exceeded, groups } from "./words.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -10,7 +12,7 @@ const withoutCode = (text: string): string => text.replaceAll(/^ *```[\s\S]*?^ *
 /** The pages for maintainers, and how long each may be: one is the way in, the others are read in ten minutes. */
 const maintaining = globSync("docs/maintaining/**/*.md", { cwd: root }).toSorted()
 const longest = new Map([
-  ["ARCHITECTURE.md", 20_000],
+  ["ARCHITECTURE.md", 26_000],
   ...[...maintaining, "test/README.md"].map((page) => [page, 12_000] as const)
 ])
 
@@ -85,6 +87,25 @@ describe("the pages for maintainers", () => {
     expect(maintaining.filter((page) => !/^# [^\n]+\n\nThis page /.test(read(page)))).toEqual([])
   })
 
+  it("have at most 20,000 words together: `npm run words` counts them", () => {
+    const group = groups.find(({ name }) => name === "maintainers")
+    expect(group!.counts.size).toBe(maintaining.length + 1)
+    expect(exceeded(group!)).toEqual([])
+    expect(exceeded({ ...group!, words: 15_000 })).not.toEqual([])
+  })
+
+  it("have no bullet or cell of more than 300 characters", () => {
+    const pages = ["ARCHITECTURE.md", ...maintaining]
+    const all = pages.flatMap((page) => bulletsAndCells(read(page)).map((text) => `${page}: ${text}`))
+    expect(all.length).toBeGreaterThan(500)
+    expect(all.filter((text) => text.length > 300 + text.indexOf(": ") + 2)).toEqual([])
+  })
+
+  it("would be found with a long bullet or cell", () => {
+    const text = "- a\n  [b](c)\n1. d\n\n| e | f \\| g |\n|---|---|\n```\n- code\n```"
+    expect(bulletsAndCells(text)).toEqual(["a [b]", "d", "e", "f \\| g", "---", "---"])
+  })
+
   it("are all in their index", () => {
     const index = "docs/maintaining/README.md"
     const listed = new Set([index, ...linksOf(index).map(({ target }) => target)])
@@ -124,8 +145,34 @@ const linksOf = (page: string): ReadonlyArray<Link> =>
       return { link, target: path === "" ? page : normalize(join(dirname(page), path)), anchor }
     })
 
+describe("commands", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: { readonly [name: string]: string } }
+  const files = globSync(
+    ["*.md", ".github/**/*.{md,yml}", "{docs,examples,monitoring,src,test}/**/*.{md,ts,js,yml}"],
+    { cwd: root, exclude: ["**/node_modules/**", "test/.docs/**"] }
+  )
+  const unknownOf = (text: string): ReadonlyArray<string> => [
+    ...Array.from(text.matchAll(/npm run (?:-s |--silent )?([a-z][\w:-]*)/g), ([, name]) => name!)
+      .filter((name) => !(name in scripts)),
+    ...Array.from(text.matchAll(/npm run (?:-s |--silent )?prove -- ([a-z][\w-]*)/g), ([, name]) => name!)
+      .filter((name) => !(name in proofs))
+  ]
+
+  it("of the pages and the sources are in package.json", () => {
+    const wrong = files.flatMap((file) => unknownOf(read(file)).map((name) => `${file}: npm run ${name}`))
+    expect(wrong).toEqual([])
+  })
+
+  it("would be found if they were not", () => {
+    expect(unknownOf(["polish", "prove -- luck", "prove -- soak", "-s check"].map((name) => `npm run ${name}`).join()))
+      .toEqual(["polish", "luck"])
+  })
+
+  it("are at most twelve", () => expect(Object.keys(scripts).length).toBeLessThanOrEqual(12))
+})
+
 describe("links lead somewhere", () => {
-  const pages = globSync(["*.md", "docs/**/*.md", "test/*.md"], { cwd: root }).toSorted()
+  const pages = globSync(["*.md", "docs/**/*.md", "test/*.md", "test/proofs/*.md"], { cwd: root }).toSorted()
 
   it.each(pages)("in %s", (page) => {
     const broken = linksOf(page).filter(({ anchor, target }) =>

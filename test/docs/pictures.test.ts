@@ -7,7 +7,7 @@ import { panels, shown } from "./pictures/dashboardPanels.ts"
 import { pictures, root } from "./pictures/pictures.ts"
 import { scenarios } from "./pictures/scenarios.ts"
 
-it.effect("every picture is as it is drawn now: otherwise `npm run pictures`", () =>
+it.effect("every picture is as it is drawn now: otherwise `npm run generate`", () =>
   Effect.gen(function*() {
     for (const [file, svg] of yield* pictures) expect(svg, file).toBe(readFileSync(join(root, file), "utf8"))
   }))

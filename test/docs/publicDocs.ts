@@ -45,7 +45,7 @@ const exportsOf = (file: string): ReadonlyArray<Documented> => {
 const entryPoints = globSync([
   "src/*.ts",
   "src/serializers/*.ts",
-  "src/{bridges,config,explain,http,pipeline,testing}/index.ts",
+  "src/{adapters,bridges,config,explain,http,inspector,pipeline,schemas,testing}/index.ts",
   "src/drivers/*/index.ts"
 ], {
   cwd: root

@@ -24,7 +24,7 @@ const lists = pages
   .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
-  it.each(pages)("%s says what its lists say: otherwise `npm run docs`", (page) => {
+  it.each(pages)("%s says what its lists say: otherwise `npm run generate`", (page) => {
     expect(fill(read(page))).toBe(read(page))
   })
 
@@ -71,8 +71,27 @@ describe("the tables of the documentation", () => {
   })
 })
 
+describe("pages for maintainers, which are not in the package,", () => {
+  const named = "See `ARCHITECTURE.md` of the repository, and `docs/maintaining/store-protocol.md` of the repository."
+
+  it("are named without a link until package.json names the repository", () => {
+    expect(fill(named, {})).toBe(named)
+  })
+
+  it("are linked in the repository", () => {
+    const linked = fill(named, { repository: { url: "git+https://git.example/cached.git" } })
+    expect(linked).toBe(
+      "See [`ARCHITECTURE.md`](https://git.example/cached/blob/main/ARCHITECTURE.md) of the repository, and " +
+        "[`docs/maintaining/store-protocol.md`](https://git.example/cached/blob/main/docs/maintaining/store-protocol.md) " +
+        "of the repository."
+    )
+    expect(fill(linked, { repository: { url: "https://git.example/new" } })).toContain("(https://git.example/new/blob/")
+    expect(fill(linked, {})).toBe(named)
+  })
+})
+
 describe("docs/messages.md", () => {
-  it("has the texts of the sources: otherwise `npm run docs`", () => {
+  it("has the texts of the sources: otherwise `npm run generate`", () => {
     expect(read("docs/messages.md")).toBe(messagesPage())
   })
 
@@ -95,7 +114,7 @@ describe("docs/messages.md", () => {
 })
 
 describe("llms.txt", () => {
-  it("says what README.md says: otherwise `npm run docs`", () => {
+  it("says what README.md says: otherwise `npm run generate`", () => {
     expect(read("llms.txt")).toBe(llms())
     expect(read("llms.txt").match(/^- \[/gm)!.length).toBeGreaterThan(20)
   })
@@ -158,7 +177,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "WarmOptions.chunk": [warm.chunk],
   "TransformOptions.chunk": [OptionsDefaults.transform.chunk],
   "TransformOptions.concurrency": [OptionsDefaults.transform.concurrency],
-  "TapStoreOptions.minSize": [0],
+  "TapOptions.minSize": [0],
   "Faults.failRate": [0],
   "Faults.dropRate": [0],
   "Faults.lateRate": [0],

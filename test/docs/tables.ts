@@ -9,17 +9,17 @@
  *
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
  * the comment of one member. A table of `variables` has a row for each option that a URL or a variable can set.
- * `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
+ * `npm run generate` fills all tables; `tables.test.ts` says when one is not what its list
  * gives. It writes `llms.txt`, `docs/messages.md` and `monitoring/` too.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
 import { type Reading, variableOf } from "../../src/config/readings.ts"
 import { schemes } from "../../src/config/schemes.ts"
 import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
 import { messagesPage } from "./messages.ts"
-import { writeMonitoring } from "./monitoring.ts"
+import { monitoring } from "./monitoring.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -243,9 +243,19 @@ const variablesTable = (): string => {
   )
 }
 
-/** A page with all its tables as the lists give them. */
-export const fill = (page: string): string =>
-  page.replaceAll(region, (_, kind: string, lists: string) => {
+/** Names of pages for maintainers, which are not in the package, with or without a link. */
+const outside = /\[?`(ARCHITECTURE\.md|docs\/maintaining\/[\w-]+\.md)`(?:\]\([^)]+\))?(?= of the repository)/g
+
+/**
+ * A page with all its tables as the lists give them, and with links into the repository, if `package.json` names it.
+ */
+export const fill = (
+  page: string,
+  { repository }: { readonly repository?: { readonly url: string } } = JSON.parse(read("package.json"))
+): string => {
+  const url = repository?.url.replaceAll(/^git\+|\.git$/g, "")
+  const linked = page.replaceAll(outside, (_, file) => url ? `[\`${file}\`](${url}/blob/main/${file})` : `\`${file}\``)
+  return linked.replaceAll(region, (_, kind: string, lists: string) => {
     if (kind === "variables") return `<!-- ${kind} ${lists} -->\n\n${variablesTable()}\n\n<!-- end -->`
     if (kind === "metrics") return `<!-- metrics ${lists} -->\n\n${metricsOf(split(lists)[0]![1])}\n\n<!-- end -->`
     const tableOf = kinds[kind]
@@ -254,6 +264,7 @@ export const fill = (page: string): string =>
       tableOf(split(lists).flatMap(([file, name]) => membersOf(file, name)))
     }\n\n<!-- end -->`
   })
+}
 
 /** The lists whose comments make tables of a page. */
 export const listsOf = (page: string): ReadonlyArray<readonly [file: string, name: string]> =>
@@ -261,7 +272,7 @@ export const listsOf = (page: string): ReadonlyArray<readonly [file: string, nam
     kind === "variables" || kind === "metrics" ? [] : split(lists!)
   )
 
-export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
+export const pages = globSync(["README.md", "docs/**/*.md"], { cwd: root }).toSorted()
 
 /**
  * `llms.txt` of the package, for programs that read documentation: the beginning of README.md, and the lists of the
@@ -270,13 +281,13 @@ export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 export const llms = (): string => {
   const [title, what] = read("README.md").split("\n\n")
   const links = read("docs/README.md").replace(/[^]*^## By concept$/m, "").split("\n")
-    .filter((line) => line.startsWith("- ["))
+    .filter((line) => /^- [[`]/.test(line))
     .map((line) => line.replaceAll(/\]\((?!\.\.\/)/g, "](docs/").replaceAll("](../", "]("))
   return [
     title,
     what!.split("\n").map((line) => `> ${line}`).join("\n"),
     "What an Effect program imports: `import { Cached, CacheKey, CacheLayer, Strategy } from \"effect-cached\"`, with `effect` 4.",
-    "All paths here are relative to this file. The sources are in `src/`, with an example on every export.",
+    "All paths here are relative to this file. The declarations in `dist/` have an example on every export.",
     "## Docs",
     [
       "- [README.md](README.md): the first programs, in memory, shared by processes, and tested",
@@ -288,15 +299,11 @@ export const llms = (): string => {
   ].join("\n\n") + "\n"
 }
 
-if (import.meta.main) {
-  writeFileSync(join(root, "docs/messages.md"), messagesPage())
-  writeFileSync(join(root, "llms.txt"), llms())
-  writeMonitoring()
-  for (const page of pages) {
-    const text = read(page)
-    const filled = fill(text)
-    if (filled === text) continue
-    writeFileSync(join(root, page), filled)
-    console.log(`${page} has new tables`)
-  }
-}
+/** All pages with their tables, and what else is made from the lists. */
+export const tableFiles = (textOf: (file: string) => string): ReadonlyMap<string, string> =>
+  new Map([
+    ...pages.map((page) => [page, fill(textOf(page))] as const),
+    ["docs/messages.md", messagesPage()],
+    ["llms.txt", llms()],
+    ...monitoring
+  ])

@@ -43,7 +43,7 @@ it("What the compiler says: each message is in a first line of the golden texts"
 
 const reading: Effect.Effect<number, never, never> = Effect.sleep(1).pipe(
   Effect.as(1),
-  Cached.ttl({ key: "a", ttl: "1 minute" })
+  Cached.ttl("a", { ttl: "1 minute" })
 ) as never
 
 it.each<[run: () => unknown, said: string]>([
@@ -51,12 +51,12 @@ it.each<[run: () => unknown, said: string]>([
   [() => Effect.runPromise(Effect.provide(reading, [CacheLayer.memory] as never)), "layer.build is not a function"],
   [() => Effect.runPromise(TestClock.adjust("1 hour")), "testClock.adjust is not a function"],
   [() => Effect.runSync(Effect.provide(reading, CacheLayer.memory())), "AsyncFiberError"],
-  [() => Effect.runPromise(Cached.ttl({ key: "a", ttl: 1 }) as never), "Not a valid effect"],
+  [() => Effect.runPromise(Cached.ttl("a", { ttl: 1 }) as never), "Not a valid effect"],
   [() => Effect.runPromise(Effect.flatMap(Effect.void, () => "a" as never)), "Not a valid effect"],
   [
     () =>
       Effect.runPromise(Effect.gen(function*() {
-        yield* Cached.ttl({ key: "a", ttl: 1 }) as unknown as Effect.Effect<void>
+        yield* Cached.ttl("a", { ttl: 1 }) as unknown as Effect.Effect<void>
       })),
     "is not iterable"
   ]

@@ -7,7 +7,13 @@ import { type Block, blocks } from "./blocks.ts"
 const root = resolve(import.meta.dirname, "../..")
 
 /** All blocks of the documentation. */
-export const documented: ReadonlyArray<Block> = globSync(["README.md", "AGENTS.md", "docs/**/*.md", "src/**/*.ts"], {
+export const documented: ReadonlyArray<Block> = globSync([
+  "README.md",
+  "AGENTS.md",
+  "CONTRIBUTING.md",
+  "docs/**/*.md",
+  "src/**/*.ts"
+], {
   cwd: root
 })
   .toSorted().flatMap((file) => blocks(file, readFileSync(join(root, file), "utf8")))

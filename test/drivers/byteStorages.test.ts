@@ -1,7 +1,7 @@
 /** Caches in folders that unstorage and Effect keep, opened by one process after another. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema, Stream } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { PersistenceStore } from "effect-cached/persistence"
 import { UnstorageStore } from "effect-cached/unstorage"
@@ -34,7 +34,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
         Effect.provide(effect, Layer.provide(CacheLayer.layer, open(directory))) as Effect.Effect<A, E>
       const ids = ["", "a", "a:b", "../../up", "A", "ä/ö\\ü?#%", "x".repeat(5000), "con", " "]
       const get = (id: number) =>
-        Effect.succeed(`user ${id}`).pipe(Cached.ttl({ key: new User({ id }), ttl: "1 hour", tags: ["all"] }))
+        Effect.succeed(`user ${id}`).pipe(Cached.ttl(new User({ id }), { ttl: "1 hour", tags: ["all"] }))
       yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const)), get(1)))
       // The first load that names a new tag creates the tag's marker, and its result is not stored.
       yield* inProcess(get(1))
@@ -42,14 +42,14 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
         expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
         expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.some("user 1"))
         expect(yield* Cached.size).toBe(ids.length + 1)
-        yield* Cached.invalidateTag("all")
+        yield* Cached.invalidate({ tag: "all" })
         yield* Cached.remove("a")
       }))
       yield* inProcess(Effect.gen(function*() {
         expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
         expect(yield* Cached.has("a")).toBe(false)
         expect(yield* Cached.has("a:b")).toBe(true)
-        yield* Stream.runDrain(Cached.invalidateMatching("a:*"))
+        yield* Cached.invalidate({ matching: "a:*" })
         expect(yield* Cached.has("a:b")).toBe(false)
         yield* Cached.clear
         expect(yield* Cached.size).toBe(0)

@@ -1,10 +1,12 @@
 /** Caches with a store that are made in real time and read under a `TestClock`, as the docs provide it in tests. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Logger, Option, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over as overFake } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** Answers reads in turns that belong to no fiber, as the client of a database does. */
@@ -42,7 +44,7 @@ const until = <E, R>(is: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R
     while (!(yield* is)) yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
   })
 
-const left = Effect.map(Cached.expiresIn("k"), Option.match({ onNone: () => "", onSome: Duration.format }))
+const left = Effect.map(Looking.expiresIn("k"), Option.match({ onNone: () => "", onSome: Duration.format }))
 const isLeft = (time: string) => until(Effect.map(left, (left) => left === time))
 
 const inTest = <A, E>(
@@ -58,9 +60,9 @@ describe.each(tiers)("over %s", (_, layer) => {
     inTest(
       layer,
       Effect.gen(function*() {
-        yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "10 minutes" })
+        yield* Cached.ttl(Effect.succeed(1), "k", { ttl: "10 minutes" })
         yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.ttl(Effect.succeed(2), { key: "k", ttl: "1 hour" })).toBe(1)
+        expect(yield* Cached.ttl(Effect.succeed(2), "k", { ttl: "1 hour" })).toBe(1)
         yield* isLeft("59m")
       })
     ))
@@ -70,7 +72,7 @@ describe.each(tiers)("over %s", (_, layer) => {
       layer,
       Effect.gen(function*() {
         let loads = 0
-        const get = Cached.sliding(Effect.sync(() => ++loads), { key: "k", idle: "10 minutes" })
+        const get = Cached.sliding(Effect.sync(() => ++loads), "k", { idle: "10 minutes" })
         for (let i = 0; i < 4; i++) {
           expect(yield* get).toBe(1)
           yield* isLeft("10m")
@@ -107,7 +109,7 @@ it.live("a stored stream that has lost a page and begins otherwise is cut once: 
     const rows = Stream.suspend(() => {
       runs++
       return Stream.fromIterable([1, 2, 3].map((n) => `${runs} ${n} ${"x".repeat(70_000)}`))
-    }).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+    }).pipe(Cached.stream("rows", { ttl: "1 hour" }))
     yield* Effect.gen(function*() {
       yield* Stream.runDrain(rows)
       const second = Effect.map(

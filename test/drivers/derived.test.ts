@@ -26,13 +26,13 @@ describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
 
   const names = new Map<number, number>()
   const user = (id: number) =>
-    Effect.sync(() => `user ${id} v${names.get(id) ?? 0}`).pipe(Cached.ttl({ key: `user:${id}`, ttl: "1 day" }))
+    Effect.sync(() => `user ${id} v${names.get(id) ?? 0}`).pipe(Cached.ttl(`user:${id}`, { ttl: "1 day" }))
   let loads = 0
   const page: Effect.Effect<string, never, Caching.Caching> = Effect.suspend(() => {
     loads++
     return Effect.map(Effect.forEach([1, 2], user), (users) => users.join(", "))
-  }).pipe(Cached.ttl({ key: "page", ...changes }))
-  const site = page.pipe(Cached.ttl({ key: "site", ...changes }))
+  }).pipe(Cached.ttl("page", changes))
+  const site = page.pipe(Cached.ttl("site", changes))
 
   it.live(
     "P8 · a removal, a write by hand and a transaction end what another process has made",

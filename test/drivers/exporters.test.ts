@@ -2,7 +2,7 @@
 import * as NodeSocketServer from "@effect/platform-node-shared/NodeSocketServer"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Metric, Queue, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { DevTools, DevToolsServer } from "effect/devtools"
 import { FetchHttpClient } from "effect/http"
@@ -17,7 +17,7 @@ class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int },
 
 /** Two reads in one span: a load and a hit. */
 const program = Effect.gen(function*() {
-  const read = Cached.ttl(Effect.succeed("Ada"), { key: new User({ id: 1 }), ttl: "1 hour" })
+  const read = Cached.ttl(Effect.succeed("Ada"), new User({ id: 1 }), { ttl: "1 hour" })
   yield* Effect.withSpan(Effect.andThen(read, read), "request")
   yield* Effect.sleep(150)
 })
@@ -248,10 +248,7 @@ it.live(
       const registry: Metric.MetricRegistry = new Map()
       const classes = Array.from({ length: 300 }, (_, i) => {
         class Key extends CacheKey.Class<Key>()(`Class${i}`, { payload: { id: Schema.Int }, success: Schema.Int }) {}
-        return Cached.many(Key, {
-          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        return Cached.many(Key, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
       })
       const read = (from: number, to: number) =>
         Effect.forEach(classes, (many) => many(Array.from({ length: to - from }, (_, i) => ({ id: from + i }))), {

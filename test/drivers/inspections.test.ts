@@ -1,7 +1,7 @@
 /** The inspections of the stores in a folder. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { SqliteStore } from "effect-cached/sqlite"
 import { tempDirectory } from "../support/tempDirectory.ts"

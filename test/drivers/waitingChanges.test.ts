@@ -1,7 +1,7 @@
 /** Changes that wait for a busy process: each entry and tag once, and no required change is lost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { type Offer, stream } from "../../src/drivers/shared/waitingChanges.ts"
 import { waitingChanges } from "../../src/internal/defaults/stores.ts"

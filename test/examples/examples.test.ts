@@ -6,10 +6,10 @@ import { runExample } from "./run.ts"
 
 const timeout = 120_000
 
-describe("npm run example", () => {
-  it("lists the examples where none is named", { timeout }, async () => {
-    const { code, stderr } = await runExample("run.ts")
-    expect(code).toBe(1)
+describe("npm start list", () => {
+  it("lists the examples", { timeout }, async () => {
+    const { code, stdout } = await runExample("run.ts", ["list"])
+    expect(code).toBe(0)
     for (
       const name of [
         "bulk",
@@ -26,7 +26,7 @@ describe("npm run example", () => {
         "weather"
       ]
     ) {
-      expect(stderr).toContain(`example ${name}\n`)
+      expect(stdout).toContain(`npm start ${name}\n`)
     }
   })
 

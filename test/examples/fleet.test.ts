@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { runExample } from "./run.ts"
 
-describe("npm run example fleet", () => {
+describe("npm start fleet", () => {
   it("one load for all, an invalidation seen by all, and one more load for one that is killed", {
     timeout: 120_000
   }, async () => {

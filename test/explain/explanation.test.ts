@@ -1,17 +1,8 @@
 /** Explanations: why an id is gone, by which process, and their text. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Store,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfigError, StoreError } from "effect-cached/CacheError"
 import { Explanation, report } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
@@ -24,7 +15,7 @@ const ttl = (
   key: string,
   load: Effect.Effect<unknown, string, Caching.Caching> = Effect.succeed(1),
   more: object = {}
-) => load.pipe(Cached.ttl({ key, ttl: "1 hour", ...more }))
+) => load.pipe(Cached.ttl(key, { ttl: "1 hour", ...more }))
 
 /** The lines about an id, without those about reads. */
 const said = (subject: string | Effect.Effect<unknown, unknown, Caching.Caching>) =>
@@ -66,7 +57,7 @@ describe("what is gone says why", () => {
       const user = ttl("a", Effect.succeed(1), { tags: ["other", "users"] })
       yield* user
       yield* TestClock.adjust("1 minute")
-      yield* Cached.invalidateTag("users")
+      yield* Cached.invalidate({ tag: "users" })
       const [status, memory, tag] = yield* said("a")
       expect(status).toBe("a is gone")
       expect(memory).toContain("not used, because a tag was invalidated")
@@ -86,14 +77,14 @@ describe("what is gone says why", () => {
       const other = yield* Layer.build(disk())
       yield* Effect.gen(function*() {
         for (const key of ["a", "b", "c"]) yield* ttl(key, Effect.succeed(1), { tags: key === "a" ? ["users"] : [] })
-        yield* Effect.provide(Cached.invalidateTag("users"), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "users" }), other)
         yield* Effect.provide(Cached.invalidate("b"), other)
         yield* TestClock.adjust("1 second")
         expect((yield* said("a"))[2]).toMatch(/^tag users: invalidated 00:00:0\S+ \(\S+ ago\) by another process$/)
         expect((yield* said("b"))[1]).toMatch(/^history: changed 00:00:0\S+ \(\S+ ago\) by another process$/)
         yield* Effect.provide(Cached.set("d", 1, { tags: ["soft"] }), other)
         yield* Cached.getOption("d")
-        yield* Effect.provide(Cached.invalidateTag("soft", { mode: "soft" }), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "soft" }, { mode: "soft" }), other)
         yield* TestClock.adjust("1 second")
         expect((yield* said("d"))[0]).toBe("d is stale")
         expect((yield* said("d"))[2]).toMatch(/^tag soft: invalidated softly .* by another process$/)
@@ -119,7 +110,7 @@ describe("what is gone says why", () => {
       const cache = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         yield* ttl("a", Effect.succeed(1), { tags: ["users"] })
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         yield* settle
         yield* TestClock.adjust("10 seconds")
         expect((yield* said("a"))[2]).toBe("tag users: invalidated 00:00:00 (10s ago) by this process")
@@ -242,7 +233,7 @@ describe("the facts", () => {
       kept(over(fake, { memory: false })),
       Effect.gen(function*() {
         class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
-        const user = Effect.succeed(1).pipe(Cached.ttl({ key: new User({ id: 1 }), ttl: "1 hour" }))
+        const user = Effect.succeed(1).pipe(Cached.ttl(new User({ id: 1 }), { ttl: "1 hour" }))
         yield* user
         const [[id, stored]] = [...fake.entries] as [[string, CacheEntry.Stored]]
         const broken = [
@@ -295,7 +286,7 @@ describe("the facts", () => {
         let fails = false
         const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
         const soft = load.pipe(
-          Cached.softTtl({ key: "a", ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds" })
+          Cached.softTtl("a", { ttl: "1 hour", softTtl: "1 minute", retryAfter: "10 seconds", fallbackOn: "all" })
         )
         yield* soft
         yield* TestClock.adjust("2 minutes")
@@ -347,18 +338,15 @@ describe("the facts", () => {
         indexes: ["id"],
         tags: ["people"]
       }) {}
-      const user = Cached.fn(User, {
-        lookup: ({ id }) => Effect.succeed(id),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
-      const named = Effect.succeed(1).pipe(Cached.withStrategy({ key: "named" }))
+      const user = Cached.fn(User, ({ id }) => Effect.succeed(id), { ttl: "1 hour" })
+      const named = Effect.succeed(1).pipe(Cached.withStrategy("named"))
       yield* Effect.all([user({ id: 1 }), named])
       for (const explained of [yield* Explanation.of(user({ id: 1 })), yield* Explanation.of(user.key({ id: 1 }))]) {
         expect(explained).toMatchObject({ status: "fresh", keyClass: "User" })
         expect(Explanation.render(explained)).toContain("; class User, class User:id=1,, tag people")
       }
       expect((yield* said(named)).at(-1)).toBe("strategy: refreshAhead")
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       expect(Explanation.render(yield* Explanation.of(user({ id: 1 })))).toContain("class User: invalidated")
     }).pipe(Effect.provide(
       kept(CacheLayer.memory({ strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }) }))
@@ -372,7 +360,7 @@ describe("the facts", () => {
       }
       const lifetime = () => ({ softTtl: 1000, ttl: 1000 })
       const throws = Effect.succeed(1).pipe(
-        Cached.withStrategy({ key: "a", strategy: { name: "throws", decide, lifetime } })
+        Cached.withStrategy("a", { strategy: { name: "throws", decide, lifetime } })
       )
       for (
         const effect of [
@@ -433,11 +421,11 @@ describe("the text", () => {
       )),
       Effect.gen(function*() {
         const secret = Effect.succeed("secret value").pipe(
-          Cached.softTtl({ key: "secret key", ttl: "1 hour", softTtl: "1 minute", tags: ["secret tag"] })
+          Cached.softTtl("secret key", { ttl: "1 hour", softTtl: "1 minute", tags: ["secret tag"] })
         )
         yield* secret
         expect(Explanation.render(yield* Explanation.of(secret))).not.toContain("secret value")
-        yield* start(Effect.never.pipe(Cached.ttl({ key: "secret load", ttl: "1 hour" })))
+        yield* start(Effect.never.pipe(Cached.ttl("secret load", { ttl: "1 hour" })))
         yield* TestClock.adjust("5 minutes")
         const text = yield* report
         expect(text).not.toContain("secret")

@@ -110,25 +110,25 @@ describe.each(cases)("over $name", ({ make, memory }) => {
       const key = (text ? id : new User({ id })) as string
       switch (kind) {
         case "softTtl":
-          return load.pipe(Cached.softTtl({ ...common, key, softTtl: "5 seconds" }))
+          return load.pipe(Cached.softTtl(key, { ...common, softTtl: "5 seconds", fallbackOn: "all" }))
         case "ahead":
-          return load.pipe(Cached.refreshAhead({ ...common, key, refreshAfter: "5 seconds" }))
+          return load.pipe(Cached.refreshAhead(key, { ...common, refreshAfter: "5 seconds" }))
         case "failover":
-          return load.pipe(Cached.failover({ ...common, key }))
+          return load.pipe(Cached.failover(key, { ...common, fallbackOn: "all" }))
         case "sliding":
-          return load.pipe(Cached.sliding({ key, idle: "10 seconds", ttl: "30 seconds", tags: ["t"] }))
+          return load.pipe(Cached.sliding(key, { idle: "10 seconds", ttl: "30 seconds", tags: ["t"] }))
         case "maxHits":
           return memory
-            ? load.pipe(Cached.maxHits({ ...common, key, hits: 3, refreshAfter: 2 }))
-            : load.pipe(Cached.ttl({ ...common, key }))
+            ? load.pipe(Cached.maxHits(key, { ...common, hits: 3, refreshAfter: 2 }))
+            : load.pipe(Cached.ttl(key, common))
         case "random":
-          return load.pipe(Cached.probabilistic({ ...common, key }))
+          return load.pipe(Cached.probabilistic(key, common))
         case "shortMemory":
-          return load.pipe(Cached.ttl({ ...common, key, memoryTtl: "4 seconds" }))
+          return load.pipe(Cached.ttl(key, { ...common, memoryTtl: "4 seconds" }))
         case "computed":
-          return load.pipe(Cached.ttl({ ...common, key, ttl: () => "20 seconds" }))
+          return load.pipe(Cached.ttl(key, { ...common, ttl: () => "20 seconds" }))
         default:
-          return load.pipe(Cached.ttl({ ...common, key }))
+          return load.pipe(Cached.ttl(key, common))
       }
     }
     const check = Effect.fnUntraced(function*(effect: Effect.Effect<number, string, Caching.Caching>, which: number) {
@@ -170,8 +170,8 @@ describe.each(cases)("over $name", ({ make, memory }) => {
           else if (what === "later") yield* TestClock.adjust("3 seconds")
           else if (what === "much later") yield* TestClock.adjust("50 seconds")
           else if (what === "invalidate") yield* Cached.invalidate(key)
-          else if (what === "tag") yield* Cached.invalidateTag("t")
-          else if (what === "soft") yield* Cached.invalidateTag("t", { mode: "soft" })
+          else if (what === "tag") yield* Cached.invalidate({ tag: "t" })
+          else if (what === "soft") yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
           else if (what === "set") yield* Cached.set(key, 2, { ttl: "15 seconds" })
           else if (what === "clear") yield* Cached.clear
           else if (what === "down") {
@@ -182,7 +182,7 @@ describe.each(cases)("over $name", ({ make, memory }) => {
             const change = which === 0
               ? Cached.invalidate(key)
               : which === 1
-              ? Cached.invalidateTag("t")
+              ? Cached.invalidate({ tag: "t" })
               : which === 2
               ? Cached.set(key, 3, { ttl: "15 seconds" })
               : Cached.clear

@@ -1,7 +1,8 @@
 /** Filters, over each place where their bits can be. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
-import { CacheError, CacheLayer, CachePolicy, Guard, GuardStore } from "effect-cached"
+import { CacheError, CacheLayer, CachePolicy, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { SqliteGuardStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { tempDirectory } from "../support/tempDirectory.ts"

@@ -229,7 +229,7 @@ describe.each(places)("a circuit in $name", ({ layer }) => {
         return self.isUp ? Effect.succeed("quote") : Effect.fail("down" as const)
       }).pipe(
         Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
-        Cached.failover({ key: "quote", ttl: "1 hour" })
+        Cached.failover("quote", { ttl: "1 hour", fallbackOn: "all" })
       )
       yield* quote
       self.isUp = false

@@ -1,7 +1,8 @@
 /** The behaviour of guards while the place of their state fails. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Guard, GuardStore } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 
 type Mood = "well" | "fails" | "throws" | "dies" | "interrupts" | "hangs" | "lies"

@@ -1,7 +1,8 @@
 /** Limits of calls, over each place where their state can be. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Guard, GuardStore } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { places } from "./places.ts"
 
@@ -248,7 +249,7 @@ it.effect("outside a limit softTtl serves the stale value instead of failing", (
     let calls = 0
     const quote = Effect.sync(() => ++calls).pipe(
       Guard.rateLimit({ key: "quotes", limit: 1, window: "1 hour" }),
-      Cached.softTtl({ key: "quote", ttl: "1 day", softTtl: "1 minute" })
+      Cached.softTtl("quote", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" })
     )
     expect(yield* quote).toBe(1)
     yield* TestClock.adjust("10 minutes")

@@ -1,7 +1,8 @@
 /** Effects and streams that run one at a time. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, Guard, Lock } from "effect-cached"
+import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
@@ -103,7 +104,7 @@ describe("Guard.locked", () => {
       let loads = 0
       const report = Effect.sync(() => ++loads).pipe(
         Guard.locked({ key: "door" }),
-        Cached.ttl({ key: "report", ttl: "1 hour" })
+        Cached.ttl("report", { ttl: "1 hour" })
       )
       expect(yield* Effect.all([report, report, report], { concurrency: "unbounded" })).toEqual([1, 1, 1])
     }).pipe(Effect.provide(CacheLayer.memory()), onItsOwn))

@@ -1,6 +1,7 @@
 /** The places where guards can have their state, as tests provide them. */
 import { Effect, Layer } from "effect"
-import { CacheLayer, type Caching, GuardStore } from "effect-cached"
+import { CacheLayer, type Caching } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 interface Place {

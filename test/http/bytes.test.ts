@@ -1,7 +1,8 @@
 /** The responses in memory are bounded by their bytes, whatever the capacity of the layer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cached, CacheLayer, Weigher } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Weigher } from "effect-cached/adapters"
 import { HttpServerResponse } from "effect/http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"

@@ -1,12 +1,14 @@
 /** A caching client: which answers come from the cache, what the origin is asked, what is stored. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { CachedHttpClient } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { collect, originOf, privately, seen, shared, slowBody, textOf, url } from "./origin.ts"
 
 const sized = (body: string, headers: Record<string, string> = {}) => ({
@@ -529,9 +531,9 @@ describe("invalidation", () => {
       expect(yield* textOf(client)).toBe("v3")
       yield* client.get("http://example.com/clear")
       expect(yield* textOf(client)).toBe("v6")
-      yield* Cached.invalidateTag(`path:${url}`)
+      yield* Cached.invalidate({ tag: `path:${url}` })
       expect(yield* textOf(client)).toBe("v7")
-      yield* Cached.invalidateTag("status:200")
+      yield* Cached.invalidate({ tag: "status:200" })
       expect(yield* textOf(client)).toBe("v8")
     }))
 })
@@ -553,7 +555,7 @@ describe("users", () => {
       }
       expect(origin.requests.length).toBe(5)
       yield* textOf(client, "http://name:secret@example.com/u")
-      const ids = Array.from(yield* Stream.runCollect(Cached.scan()))
+      const ids = Array.from(yield* Stream.runCollect(Looking.ids()))
       expect(ids.length).toBe(6)
       expect(ids.filter((id) => /secret|name:/.test(id))).toEqual([])
     }))
@@ -876,7 +878,7 @@ describe("the cache", () => {
       const client = yield* privately(origin)
       const [first, reads] = yield* Cached.detect(textOf(client))
       expect([first, reads.length]).toEqual(["v1", 1])
-      expect(yield* CachePolicy.readOnly(textOf(client))).toBe("v1")
+      expect(yield* CachePolicy.disable("set")(textOf(client))).toBe("v1")
       expect(yield* CachePolicy.bypass(textOf(client))).toBe("v2")
       expect(yield* textOf(client)).toBe("v1")
       expect(yield* CachePolicy.refresh(textOf(client))).toBe("v3")
@@ -893,8 +895,8 @@ describe("the cache", () => {
       expect(yield* textOf(client)).toBe("v1")
       expect(yield* CachePolicy.refresh(textOf(client))).toBe("v1")
       expect(origin.requests.length).toBe(2)
-      const { refresh, bypass, readOnly, writeOnly } = CachePolicy
-      for (const policy of [refresh, bypass, readOnly, writeOnly, CachePolicy.disable("get")]) {
+      const { disable, refresh, bypass } = CachePolicy
+      for (const policy of [refresh, bypass, disable("set"), disable("get")]) {
         expect(yield* policy((yield* client.get(url)).text)).toBe("v1")
       }
       expect(yield* textOf(client)).toBe("v1")

@@ -137,7 +137,7 @@ describe.each([["memory", inMemory], ["a store", overStore]] as const)("HttpApi 
       expect(JSON.parse((yield* ask("/users/1")).text).name).toBe("Bob")
       expect(JSON.parse((yield* ask("/users/2")).text).name).toBe("Ann")
       expect(runs["getUser"]).toBe(4)
-      yield* Cached.invalidateTag("user:2")
+      yield* Cached.invalidate({ tag: "user:2" })
       yield* ask("/users/2")
       expect(runs["getUser"]).toBe(5)
       yield* TestClock.adjust("1 minute")
@@ -304,7 +304,7 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
       const { ask } = yield* start({ inherit: "changes" })
       const first = yield* ask("/hourly")
       yield* TestClock.adjust("59 minutes")
-      yield* Cached.invalidateTag("http:url:http://example.com/hourly")
+      yield* Cached.invalidate({ tag: "http:url:http://example.com/hourly" })
       const second = yield* ask("/hourly")
       yield* TestClock.adjust("30 seconds")
       expect((yield* ask("/hourly")).text).toBe(second.text)
@@ -453,7 +453,7 @@ describe.each(["client", "server"] as const)("Rpc in a %s", (side) => {
       yield* client.Write({ id: 1 })
       expect((yield* client.Read({ id: 1 })).name).toBe("n4")
       expect((yield* client.Read({ id: 2 })).name).toBe("n2")
-      yield* Cached.invalidateTag("read:2")
+      yield* Cached.invalidate({ tag: "read:2" })
       yield* client.Read({ id: 2 })
       expect(runs["Read"]).toBe(5)
     }).pipe(Effect.scoped, inMemory))
@@ -525,7 +525,7 @@ it.effect("the tag of an endpoint of one group reaches none of the same name and
     const { as, bs } = yield* HttpCache.client(api, plain)
     const all = Effect.all([as, bs].flatMap(({ get }) => ["1", "2"].map((id) => get({ params: { id } }))))
     const invalidated = (...tags: ReadonlyArray<string>) =>
-      Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag)), all)
+      Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidate({ tag })), all)
     expect(yield* all).toEqual(["run 1 for 1", "run 2 for 2", "run 3 for 1", "run 4 for 2"])
     expect(yield* invalidated(HttpCache.tag(a, { id: "2" }))).toEqual([
       ...["run 1 for 1", "run 5 for 2", "run 3 for 1", "run 4 for 2"]

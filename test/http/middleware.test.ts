@@ -1,7 +1,8 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
@@ -174,12 +175,12 @@ it.effect("a hit counts as one, evictions see it, listeners hear of it, and poli
     for (let i = 0; i < 3; i++) expect((yield* ask()).text).toBe("run 1")
     const stats = yield* Cached.stats
     expect([stats.hits, stats.loads]).toEqual([2, 1])
-    expect((yield* Cached.hottest(1))[0]!.reads).toBe(2)
+    expect((yield* Cached.ranking("hot", 1))[0]!.reads).toBe(2)
     under.policy = CachePolicy.bypass
     expect((yield* ask()).text).toBe("run 2")
     under.policy = (self) => self
     const heard: Array<string> = []
-    yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) => Effect.sync(() => heard.push(event._tag))))
+    yield* Effect.forkScoped(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => heard.push(event._tag))))
     yield* settle
     expect((yield* ask()).text).toBe("run 1")
     yield* settle
@@ -301,7 +302,7 @@ describe("freshness that no field says", () => {
         yield* ask()
         yield* TestClock.adjust("5 seconds")
         expect((yield* ask()).cacheStatus).toBe("hit; ttl=5")
-        yield* Cached.invalidateTag("~news")
+        yield* Cached.invalidate({ tag: "~news" })
         expect((yield* ask()).text).toBe("run 2")
         yield* TestClock.adjust("15 seconds")
         expect((yield* ask()).text).toBe("run 2")
@@ -360,7 +361,7 @@ describe("freshness that no field says", () => {
 describe("inherit", () => {
   const names = { ann: "Ann", bob: "Bob" }
   const user = (id: "ann" | "bob") =>
-    Cached.ttl(Effect.sync(() => names[id]), { key: `user:${id}`, ttl: "1 hour", tags: ["users"] })
+    Cached.ttl(Effect.sync(() => names[id]), `user:${id}`, { ttl: "1 hour", tags: ["users"] })
   const page: Handler = (request, run) =>
     Effect.map(
       user(request.headers["accept-language"] === "de" ? "bob" : "ann"),
@@ -385,7 +386,7 @@ describe("inherit", () => {
         names.ann = "Anna"
         yield* Cached.invalidate("user:ann")
         expect((yield* ask("/", { headers: { "if-none-match": etag } })).text).toBe("2 Anna")
-        yield* Cached.invalidateTag("users")
+        yield* Cached.invalidate({ tag: "users" })
         expect((yield* ask()).text).toBe("3 Anna")
       }).pipe(Effect.provide(layer))
   )
@@ -698,7 +699,7 @@ describe("a body that is too large to lie beside its fields", () => {
       let reads = 0
       yield* start(
         Stream.runForEach(
-          Cached.eventsOf(["Hit"]),
+          Cached.events({ of: ["Hit"] }),
           ({ id }) => Effect.sync(() => reads += id.startsWith("~HttpBody") ? 1 : 0)
         )
       )
@@ -899,7 +900,7 @@ describe("removal", () => {
       expect(["surrogate-key", "cache-tag", "xkey"].map(first.field)).toEqual([undefined, undefined, undefined])
       let runs = 1
       for (const tag of ["a", "b", "c", "d e", "f"]) {
-        yield* Cached.invalidateTag(tag)
+        yield* Cached.invalidate({ tag })
         expect((yield* ask()).text).toBe(`run ${++runs}`)
       }
       yield* ask("/", { method: "DELETE" })
@@ -966,7 +967,7 @@ describe("removal", () => {
       const of = (language: string) =>
         Effect.map(ask("/", { headers: { "accept-language": language } }), (answer) => answer.text)
       for (const language of ["de", "fr", "it"]) yield* of(language)
-      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
       expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
       expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
     }).pipe(inMemory))
@@ -987,11 +988,11 @@ describe("removal", () => {
         return (yield* Fiber.join(all)).map(({ cacheStatus }) => cacheStatus!.split("; ttl")[0])
       })
       expect(yield* inASecond(["de", "de"])).toEqual(["fwd=uri-miss; fwd-status=200", "fwd=uri-miss"])
-      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
       expect(yield* inASecond(["de", "de"])).toEqual(["fwd=stale; fwd-status=200", "fwd=stale"])
-      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
       expect(yield* inASecond(["fr"])).toEqual(["fwd=vary-miss; fwd-status=200"])
-      yield* Cached.invalidateTag("page")
+      yield* Cached.invalidate({ tag: "page" })
       expect(yield* inASecond(["de"])).toEqual(["fwd=uri-miss; fwd-status=200"])
     }).pipe(inMemory))
 
@@ -1003,7 +1004,7 @@ describe("removal", () => {
     Effect.gen(function*() {
       const { ask, state } = yield* serving(text("max-age=60", { "cache-tag": "page" }))
       yield* ask()
-      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
       const answer = yield* ask("/", init)
       expect([answer.status, answer.text, state.runs]).toEqual([status, body, status === 504 ? 1 : 2])
       expect((yield* ask()).text).toBe(`run ${state.runs}`)
@@ -1020,7 +1021,7 @@ describe("removal", () => {
           )
         )
         yield* ask()
-        const purge = Cached.invalidateTag("page", { mode: "soft" })
+        const purge = Cached.invalidate({ tag: "page" }, { mode: "soft" })
         if (when === "before") yield* purge
         const head = yield* start(ask("/", { method: "HEAD", headers: { "cache-control": "no-cache" } }))
         yield* settle
@@ -1045,7 +1046,7 @@ describe("removal", () => {
         const first = text(may ? "max-age=60" : "max-age=60, must-revalidate", { "cache-tag": "page" })
         const { ask } = yield* serving((request, run) => (run === 1 ? first : failing)(request, run))
         yield* ask()
-        yield* Cached.invalidateTag("page", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
         const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-2" } })]
         const all = yield* start(Effect.all(asked.map(Effect.option), { concurrency: "unbounded" }))
         yield* settle
@@ -1086,7 +1087,7 @@ describe("removal", () => {
   it.effect("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", () =>
     Effect.gen(function*() {
       let loads = 0
-      const data = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "data", ttl: "1 hour" }))
+      const data = Effect.sync(() => ++loads).pipe(Cached.ttl("data", { ttl: "1 hour" }))
       const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
       const { ask } = yield* serving(handler, {
         allowReload: ({ headers }) => headers["x-admin"] === "yes",

@@ -221,7 +221,7 @@ const schedule = (seed: number, mode: Mode) =>
       yield* pause(2000)
       const kind = below(100)
       if (kind < 10) yield* write
-      else if (kind < 15) yield* Cached.invalidateTag(`at:${pick(urls)}`)
+      else if (kind < 15) yield* Cached.invalidate({ tag: `at:${pick(urls)}` })
       else if (kind < 25) yield* Effect.timeoutOption(read, Duration.millis(below(150)))
       else if (kind < 45) yield* held
       else yield* read

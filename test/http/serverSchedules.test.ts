@@ -27,7 +27,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
     const versions = new Map(pages.map((page) => [page, 1]))
     const versionOf = (page: string) => {
       const read = Effect.andThen(pause(50), Effect.sync(() => versions.get(page)!))
-      return inherit === undefined ? read : Cached.ttl(read, { key: `version:${page}`, ttl: "1 hour" })
+      return inherit === undefined ? read : Cached.ttl(read, `version:${page}`, { ttl: "1 hour" })
     }
     const bodyOf = (text: string) => {
       const parts = text.match(/.{1,400}/gs)!.map((part) => new TextEncoder().encode(part))
@@ -119,7 +119,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
       yield* pause(2000)
       const kind = random()
       if (kind < 0.1) yield* write
-      else if (kind < 0.15) yield* Cached.invalidateTag(`at:${pick(pages)}`)
+      else if (kind < 0.15) yield* Cached.invalidate({ tag: `at:${pick(pages)}` })
       else if (kind < 0.25) yield* leaving(read)
       // Handlers hang: all callers leave some time.
       else yield* Effect.timeoutOption(read, "5 seconds")

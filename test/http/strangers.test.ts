@@ -172,7 +172,7 @@ describe("HEAD of a client", () => {
       const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60", etag: "\"1\"" } }))
       const client = yield* shared(origin, { tags: () => ["page"] })
       yield* textOf(client)
-      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
       yield* client.head(url)
       yield* textOf(client)
       expect(origin.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])

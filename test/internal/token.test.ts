@@ -1,7 +1,8 @@
 /** Tokens differ whatever the program does with its `Random`, and repeat themselves under a seed of their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Random } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -30,7 +31,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("a value that was loaded again is another write, whatever the seed of the program", () =>
     Effect.gen(function*() {
-      const get = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const writeId = Effect.gen(function*() {
         yield* seeded(get)
         return (yield* seeded(Cached.getEntry("k"))).valueOrUndefined!.writeId
@@ -49,7 +50,7 @@ describe("under one seed of the program", () => {
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared))
       const [a, b] = yield* Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
       const { counts, load } = counting(1000)
-      const get = seeded(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      const get = seeded(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       const readers = [yield* start(Effect.provide(get, a)), yield* start(Effect.provide(get, b))]
       yield* TestClock.adjust("2 seconds")
       for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(1)

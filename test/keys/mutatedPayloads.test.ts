@@ -32,7 +32,7 @@ for (const { layer, memory, name } of caches) {
         within(
           layer(),
           Effect.gen(function*() {
-            const sum = Cached.fn(Sum, { lookup: add, strategy: refreshing })
+            const sum = Cached.fn(Sum, add, { strategy: refreshing })
             yield* sum({ ids: [1, 2] })
             const mine = [1, 2]
             yield* sum({ ids: mine })
@@ -47,7 +47,7 @@ for (const { layer, memory, name } of caches) {
           layer(),
           Effect.gen(function*() {
             const lookup = (keys: ReadonlyArray<Sum>) => Effect.sync(() => keys.map(({ total }) => Exit.succeed(total)))
-            const sums = Cached.many(Sum, { lookup, strategy: refreshing })
+            const sums = Cached.many(Sum, lookup, { strategy: refreshing })
             yield* sums([{ ids: [1, 2] }, { ids: [5] }])
             const mine = [1, 2]
             yield* sums([{ ids: mine }, { ids: [5] }])
@@ -64,7 +64,7 @@ for (const { layer, memory, name } of caches) {
         Effect.gen(function*() {
           const seen: Array<ReadonlyArray<number>> = []
           const lookup = (key: Sum) => Effect.sync(() => void seen.push(key.ids)).pipe(Effect.andThen(add(key)))
-          const sum = Cached.fn(Sum, { lookup: (key) => Effect.andThen(Effect.yieldNow, lookup(key)), strategy: hour })
+          const sum = Cached.fn(Sum, (key) => Effect.andThen(Effect.yieldNow, lookup(key)), { strategy: hour })
           const mine = [1, 2]
           expect(yield* changing(sum({ ids: mine }), mine)).toEqual(ok(3))
           const other = [1, 2]
@@ -84,7 +84,7 @@ for (const { layer, memory, name } of caches) {
               Effect.yieldNow,
               Effect.sync(() => new Map(keys.map((key) => [key, Exit.succeed(key.total)])))
             )
-          const sums = Cached.many(Sum, { lookup, strategy: hour })
+          const sums = Cached.many(Sum, lookup, { strategy: hour })
           const mine = [1, 2]
           const read = Effect.map(sums([{ ids: mine }, { ids: [5] }]), (exits) => exits.map(Exit.getSuccess))
           expect(yield* changing(read, mine)).toEqual(ok([Option.some(3), Option.some(5)]))
@@ -119,8 +119,7 @@ for (const { layer, memory, name } of caches) {
       within(
         layer(),
         Effect.gen(function*() {
-          const sum = Cached.fn(Sum, {
-            lookup: (key) => Effect.andThen(Effect.yieldNow, Effect.suspend(() => add(key))),
+          const sum = Cached.fn(Sum, (key) => Effect.andThen(Effect.yieldNow, Effect.suspend(() => add(key))), {
             strategy: hour
           })
           const mine = [1, 2]
@@ -139,17 +138,15 @@ for (const { layer, memory, name } of caches) {
           }
           const mine = [1, 2]
           const key = new Sum({ ids: mine })
-          const read = Effect.as(Effect.yieldNow, 1).pipe(Cached.ttl({
-            key,
+          const read = Effect.as(Effect.yieldNow, 1).pipe(Cached.ttl(key, {
             ttl: (_: unknown, key: Sum) => note(key, "1 hour" as const),
             tags: (_: unknown, key: Sum) => note(key, ["a"])
           }))
           expect(yield* changing(read, mine)).toEqual(ok(1))
           const others = [1]
-          const stream = Stream.fromEffect(Effect.as(Effect.yieldNow, 1)).pipe(Cached.stream({
-            key: new Sum({ ids: others }),
-            ttl: (_: unknown, key: Sum) => note(key, "1 hour" as const)
-          }))
+          const stream = Stream.fromEffect(Effect.as(Effect.yieldNow, 1)).pipe(
+            Cached.stream(new Sum({ ids: others }), { ttl: (_: unknown, key: Sum) => note(key, "1 hour" as const) })
+          )
           yield* changing(Stream.runDrain(stream), others)
           expect(new Set(seen.map(String))).toEqual(new Set(["1,2", "1"]))
         })
@@ -196,7 +193,7 @@ describe("the copy of a payload", () => {
       Effect.gen(function*() {
         const mine = make()
         let seen: All | undefined
-        const all = Cached.fn(All, { lookup: (key) => Effect.sync(() => (seen = key, 1)), strategy: hour })
+        const all = Cached.fn(All, (key) => Effect.sync(() => (seen = key, 1)), { strategy: hour })
         const key = new All(mine)
         const id = CacheKey.id(key)
         const fiber = yield* start(all(key))
@@ -228,11 +225,10 @@ describe("the copy of a payload", () => {
       CacheLayer.memory(),
       Effect.gen(function*() {
         const lookup = ({ ids }: Sum) => Effect.sync(() => (ids as Array<number>).splice(0).length)
-        const read = Cached.fn(Sum, { lookup, strategy: hour })({ ids: [1, 2] })
+        const read = Cached.fn(Sum, lookup, { strategy: hour })({ ids: [1, 2] })
         expect(yield* read).toBe(2)
         expect(yield* read.pipe(CachePolicy.refresh)).toBe(2)
-        const many = Cached.many(Sum, {
-          lookup: (keys) => Effect.forEach(keys, (key) => Effect.map(lookup(key), Exit.succeed)),
+        const many = Cached.many(Sum, (keys) => Effect.forEach(keys, (key) => Effect.map(lookup(key), Exit.succeed)), {
           strategy: hour
         })
         const key = new Sum({ ids: [3, 4] })
@@ -246,7 +242,7 @@ describe("the copy of a payload", () => {
     within(
       CacheLayer.memory(),
       Effect.gen(function*() {
-        const sum = Cached.fn(Sum, { lookup: add, strategy: hour })
+        const sum = Cached.fn(Sum, add, { strategy: hour })
         const mine = [1, 2]
         const key = Object.freeze(new Sum({ ids: mine }))
         expect(yield* sum(key)).toBe(3)
@@ -260,7 +256,7 @@ describe("the copy of a payload", () => {
     within(
       CacheLayer.memory(),
       Effect.gen(function*() {
-        const sum = Cached.fn(Sum, { lookup: add, strategy: hour })
+        const sum = Cached.fn(Sum, add, { strategy: hour })
         const mine = [1, 2]
         const changed = new Sum({ ids: mine })
         CacheKey.id(changed)
@@ -287,7 +283,7 @@ describe("the copy of a payload", () => {
           )
         )
         expect(exits.map(Exit.isSuccess)).toEqual([false, true])
-        expect(yield* Effect.exit(Cached.many(Sum, { lookup, strategy: hour })([{ ids: [5] }]))).toEqual(
+        expect(yield* Effect.exit(Cached.many(Sum, lookup, { strategy: hour })([{ ids: [5] }]))).toEqual(
           Exit.succeed([Exit.succeed(5)])
         )
         expect(yield* sum({ ids: [1, 2] })).toBe(3)
@@ -306,7 +302,7 @@ describe("the copy of a payload", () => {
               return Reflect.get(target, name, self) as unknown
             }
           })
-        const sum = Cached.fn(Sum, { lookup: add, strategy: hour })
+        const sum = Cached.fn(Sum, add, { strategy: hour })
         yield* sum({ ids: [1, 2] })
         CacheKey.id(new Sum({ ids: watched() }))
         const ofId = reads
@@ -321,10 +317,7 @@ describe("the copy of a payload", () => {
         }) {}
         const client = { list: [1] }
         const key = new Plain({ a: 1, b: "b", client })
-        const same = Cached.fn(Plain, {
-          lookup: (own) => Effect.succeed(own === key && own.client === client),
-          strategy: hour
-        })
+        const same = Cached.fn(Plain, (own) => Effect.succeed(own === key && own.client === client), { strategy: hour })
         expect(yield* same(key)).toBe(true)
       })
     ))
@@ -347,10 +340,7 @@ describe("the copy of a payload", () => {
           success: Schema.Int,
           id: CacheKey.template("odd:{name}", { name: Schema.String }, { lossy: true })
         }) {}
-        const odd = Cached.fn(Odd, {
-          lookup: ({ more }) => Effect.sync(() => (more as { n: number }).n),
-          strategy: hour
-        })
+        const odd = Cached.fn(Odd, ({ more }) => Effect.sync(() => (more as { n: number }).n), { strategy: hour })
         expect(yield* odd({ name: "a", more: new Secret(7) })).toBe(7)
         const broken = {
           get n() {

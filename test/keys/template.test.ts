@@ -1,7 +1,7 @@
 /** Key templates: the texts of placeholders, different texts for different values, and invalid templates. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import * as Arbitrary from "effect/Arbitrary"
 
 const token = (claims: object): string => {
@@ -359,9 +359,7 @@ describe("CacheKey.template as string key", () => {
     Effect.gen(function*() {
       let loads = 0
       const key = CacheKey.template("user:{id}", { id: Schema.Int })
-      const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), {
-        strategy: Strategy.untilInvalidated
-      })
+      const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), { strategy: "untilInvalidated" })
       expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
       expect(yield* Cached.has("user:1")).toBe(true)
       // CA-50: targets.
@@ -393,19 +391,16 @@ describe("CacheKey.template as tag", () => {
 
       const read = (id: number, value: typeof Document.Type) =>
         Effect.succeed(value).pipe(
-          Cached.untilInvalidated({
-            key: new Doc({ id }),
-            tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)]
-          })
+          Cached.untilInvalidated(new Doc({ id }), { tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)] })
         )
       yield* read(1, { owner: "Ada", readers: [{ id: 5 }] })
       yield* read(2, { owner: null, readers: [{ id: 5 }, { id: 6 }] })
-      yield* Cached.invalidateTag("reader:5/1")
+      yield* Cached.invalidate({ tag: "reader:5/1" })
       expect([yield* Cached.has(new Doc({ id: 1 })), yield* Cached.has(new Doc({ id: 2 }))]).toEqual([false, true])
       yield* read(1, { owner: "Ada", readers: [] })
-      yield* Cached.invalidateTag("owner:ada")
+      yield* Cached.invalidate({ tag: "owner:ada" })
       expect(yield* Cached.has(new Doc({ id: 1 }))).toBe(false)
-      yield* Cached.invalidateTag("reader:6/2")
+      yield* Cached.invalidate({ tag: "reader:6/2" })
       expect(yield* Cached.has(new Doc({ id: 2 }))).toBe(false)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -420,8 +415,8 @@ describe("CacheKey.template as tag", () => {
       }) {}
       const ada = new Item({ id: 1, user: { name: "Ada" } })
       const bob = new Item({ id: 2, user: { name: "Bob" } })
-      for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated({ key }))
-      yield* Cached.invalidateTag(tag({ user: { name: "Ada" } }))
+      for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated(key))
+      yield* Cached.invalidate({ tag: tag({ user: { name: "Ada" } }) })
       expect([yield* Cached.has(ada), yield* Cached.has(bob)]).toEqual([false, true])
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
@@ -507,16 +502,10 @@ describe("CacheKey.template as id of a class", () => {
         indexes: ["city"],
         id: CacheKey.template("{city}/{n}", fields)
       }) {}
-      yield* Effect.succeed("x").pipe(Cached.untilInvalidated({ key: new Page({ city: "Rome", n: 1 }) }))
-      yield* Cached.invalidateWhere(Page, { city: "Rome" })
+      yield* Effect.succeed("x").pipe(Cached.untilInvalidated(new Page({ city: "Rome", n: 1 })))
+      yield* Cached.invalidate({ where: [Page, { city: "Rome" }] })
       expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
-      const page = Cached.fn("Named", {
-        payload: fields,
-        success: Schema.String,
-        id: CacheKey.template("{city}/{n}", fields),
-        lookup: ({ city }) => Effect.succeed(city),
-        strategy: Strategy.untilInvalidated
-      })
-      expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Named@[\w-]{8}:Rome\/1$/)
+      const page = Cached.fn(Page, ({ city }) => Effect.succeed(city), { strategy: "untilInvalidated" })
+      expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Page@[\w-]{8}:Rome\/1$/)
     }).pipe(Effect.provide(CacheLayer.memory())))
 })

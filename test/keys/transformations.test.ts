@@ -1,6 +1,6 @@
 /** Keys whose schemas transform: every way to a key makes the one that its schema decodes. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -36,7 +36,7 @@ class User extends CacheKey.Class<User>()("User", {
 const counted = () => {
   const loads: Array<string> = []
   const load = (key: { readonly email: string }) => Effect.sync(() => loads.push(key.email))
-  return { loads, load, fn: Cached.fn(User, { lookup: load, strategy: Strategy.ttl({ ttl: "1 hour" }) }) }
+  return { loads, load, fn: Cached.fn(User, load, { ttl: "1 hour" }) }
 }
 
 describe("a key is what its schema decodes", () => {
@@ -46,7 +46,7 @@ describe("a key is what its schema decodes", () => {
       yield* fn({ email: "ADA" })
       yield* fn({ email: "ada" })
       yield* fn(yield* User.decode({ email: "aDa" }))
-      yield* load(new User({ email: "AdA" })).pipe(Cached.ttl({ key: new User({ email: "AdA" }), ttl: "1 hour" }))
+      yield* load(new User({ email: "AdA" })).pipe(Cached.ttl(new User({ email: "AdA" }), { ttl: "1 hour" }))
       expect(Option.isSome(yield* Cached.getOption(fn.key({ email: "Ada" })))).toBe(true)
       expect(loads).toEqual(["ada"])
     }).pipe(Effect.provide(CacheLayer.memory())))
@@ -56,10 +56,10 @@ describe("a key is what its schema decodes", () => {
   > = [
     ["of a key", () => Cached.invalidate(new User({ email: "ADA" }))],
     ["of a function", (fn) => fn.invalidate({ email: "ADA" })],
-    ["by an index", () => Cached.invalidateWhere(User, { email: "ADA" })],
-    ["by a tag of the class", () => Cached.invalidateTag("mail:ada")],
-    ["by an index, as a target", () => Cached.invalidateMany([{ where: [User, { email: "ADA" }] }])],
-    ["of many keys", () => Cached.invalidateMany([new User({ email: "ADA" })])]
+    ["by an index", () => Cached.invalidate({ where: [User, { email: "ADA" }] })],
+    ["by a tag of the class", () => Cached.invalidate({ tag: "mail:ada" })],
+    ["by an index, as a target", () => Cached.invalidate([{ where: [User, { email: "ADA" }] }])],
+    ["of many keys", () => Cached.invalidate([new User({ email: "ADA" })])]
   ]
   it.effect.each(invalidations)("an invalidation %s reaches it", ([, invalidate]) =>
     Effect.gen(function*() {
@@ -309,14 +309,8 @@ it.effect.prop("every way to a key agrees, whatever transforms", { list: numbers
   const values = Array.from({ length: 3 }, () => drawValue(draw))
   return Effect.gen(function*() {
     let loads = 0
-    const fn: any = Cached.fn(Key, {
-      lookup: () => Effect.sync(() => ++loads),
-      strategy: Strategy.untilInvalidated
-    } as any)
-    const many: any = Cached.many(Key, {
-      lookup: () => Effect.die("it is there"),
-      strategy: Strategy.untilInvalidated
-    } as any)
+    const fn: any = Cached.fn(Key, () => Effect.sync(() => ++loads), { strategy: "untilInvalidated" } as any)
+    const many: any = Cached.many(Key, () => Effect.die("it is there"), { strategy: "untilInvalidated" } as any)
     for (const { encoded, typed } of values) {
       const decoded = decode(encoded)
       const made = yield* Key.decode(encoded)
@@ -330,11 +324,11 @@ it.effect.prop("every way to a key agrees, whatever transforms", { list: numbers
       const ways: ReadonlyArray<Effect.Effect<unknown, any, any>> = [
         fn.invalidate(typed[0]),
         Cached.invalidate(new Key(typed[1])),
-        Cached.invalidateWhere(Key, { a: (typed[1] as any).a } as never),
-        Cached.invalidateTag(`a:${JSON.stringify(decoded.a)}`),
+        Cached.invalidate({ where: [Key, { a: (typed[1] as any).a } as never] }),
+        Cached.invalidate({ tag: `a:${JSON.stringify(decoded.a)}` }),
         Cached.remove(new Key(typed[0]))
       ]
-      yield* Cached.invalidateAll(Key)
+      yield* Cached.invalidate({ all: Key })
       for (const [i, invalidate] of ways.entries()) {
         yield* fn(typed[0])
         yield* fn(typed[1])

@@ -1,7 +1,8 @@
 /** The laws of stores hold over what Keyv, unstorage and the `KeyValueStore` of Effect reach. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { KeyvStore } from "effect-cached/keyv"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"

@@ -1,7 +1,7 @@
 /** The laws of storages that outlive their process hold for maps, files and databases. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { type CacheEntry, Store } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { SqlStore } from "effect-cached/sql"
 import { SqliteStore } from "effect-cached/sqlite"

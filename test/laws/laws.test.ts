@@ -1,7 +1,7 @@
 /** The laws find what is wrong with a store or a serializer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
-import type { Serializer, Store } from "effect-cached"
+import type { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { isSame, type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"

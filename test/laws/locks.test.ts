@@ -1,7 +1,7 @@
 /** The laws of locks hold for those of this package, and find what is wrong with others. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Lock } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { SqliteLock } from "effect-cached/sqlite"
 import { lockLaws, withTimePassing } from "effect-cached/testing"

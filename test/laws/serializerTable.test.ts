@@ -18,7 +18,7 @@ import {
   Result,
   Schema
 } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { CacheConfigError, SerializerError } from "effect-cached/CacheError"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Bytes } from "effect-cached/serializers/Bytes"

@@ -1,7 +1,7 @@
 /** The laws of serializers hold for those of this package. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { Serializer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Cbor } from "effect-cached/serializers/Cbor"

@@ -1,7 +1,8 @@
 /** The lock of a program whose cache is in a folder. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { CacheLayer, Lock } from "effect-cached"
+import { CacheLayer } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { SqliteLock } from "effect-cached/sqlite"
 import { readdirSync } from "node:fs"

@@ -1,7 +1,8 @@
 /** `CacheLayer.files`: a folder that people read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -27,7 +28,7 @@ const counting = () => {
     Effect.sync(() => {
       count.loads++
       return { city, celsius: 21.5, at: new Date(0) }
-    }).pipe(Cached.ttl({ key: new Weather({ city }), ttl: "10 minutes", tags: ["weather"] }))
+    }).pipe(Cached.ttl(new Weather({ city }), { ttl: "10 minutes", tags: ["weather"] }))
   return { count, weather }
 }
 
@@ -63,7 +64,7 @@ describe("CacheLayer.files", () => {
       yield* run(weather("Berlin"))
       yield* run(weather("Berlin"))
       expect(count.loads).toBe(1)
-      yield* run(Cached.invalidateTag("weather"))
+      yield* run(Cached.invalidate({ tag: "weather" }))
       yield* run(weather("Berlin"))
       expect(count.loads).toBe(2)
       yield* run(Cached.invalidate(new Weather({ city: "Berlin" })))
@@ -115,7 +116,7 @@ describe("CacheLayer.files", () => {
         Effect.sync(() => {
           loads++
           return value
-        }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Effect.provide(
         Effect.gen(function*() {
           for (const value of [null, "", 0, false, [1, { a: "é" }]]) {
@@ -134,8 +135,7 @@ describe("CacheLayer.files", () => {
   it.effect("ten results of 2 KB in 5000 bytes: two stay (F21)", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const cached = (i: number) =>
-        Effect.succeed("x".repeat(2048)).pipe(Cached.ttl({ key: `result ${i}`, ttl: "1 hour" }))
+      const cached = (i: number) => Effect.succeed("x".repeat(2048)).pipe(Cached.ttl(`result ${i}`, { ttl: "1 hour" }))
       const layer = CacheLayer.files({ directory, maxSize: 5000 })
       yield* Effect.provide(Effect.forEach(Array.from({ length: 10 }, (_, i) => i), cached), layer)
       expect(list(directory)).toEqual([8, 9].flatMap((i) => [`result+${i}.json`, `result+${i}.meta.json`]).toSorted())

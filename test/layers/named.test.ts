@@ -1,18 +1,20 @@
 /** Several caches in one program, by name. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import * as Looking from "../support/looking.ts"
 
 class A extends Context.Service<A, Caching.Shape>()("A") {}
 class B extends Context.Service<B, Caching.Shape>()("B") {}
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 /** Each over a store of its own, also where that store is a constant. */
 const both = ({ layer }: Cache) =>
@@ -91,16 +93,16 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* all).toEqual([0, 1, 2])
       yield* Cached.invalidate("k").pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
-      yield* Cached.invalidateTag("t")
-      yield* Cached.invalidateTag("t").pipe(Cached.withCache(A))
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Cached.invalidate({ tag: "t" }).pipe(Cached.withCache(A))
       expect(yield* all).toEqual([0, undefined, 2])
-      yield* Cached.invalidateTag("t").pipe(Cached.withCache(B))
+      yield* Cached.invalidate({ tag: "t" }).pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
       yield* Cached.clear.pipe(Cached.withCache(B))
       expect(yield* all).toEqual([0, undefined, undefined])
       yield* Cached.set("l", 1).pipe(Cached.withCache(B))
-      expect(yield* Stream.runCollect(Cached.withCache(Cached.scan(), B))).toEqual(["l"])
-      expect(yield* Stream.runCollect(Cached.scan())).toEqual(["k"])
+      expect(yield* Stream.runCollect(Cached.withCache(Looking.ids(), B))).toEqual(["l"])
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["k"])
     }).pipe(Effect.provide(both(cache))))
 
   it.effect("each counts for itself", () =>
@@ -151,7 +153,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       let loads = 0
       const strategy = Strategy.ttl({ ttl: "1 hour" })
       const square = Cached.withCache(
-        Cached.fn(Squared, { lookup: ({ n }) => Effect.sync(() => n * n + 1000 * loads++), strategy }),
+        Cached.fn(Squared, ({ n }) => Effect.sync(() => n * n + 1000 * loads++), { strategy }),
         A
       )
       expect(yield* square({ n: 2 })).toBe(4)
@@ -163,14 +165,11 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* square({ n: 2 })).toBe(1004)
       yield* square.invalidate({ n: 2 })
       expect(yield* square({ n: 2 })).toBe(2004)
-      yield* Cached.invalidateAll(Squared)
+      yield* Cached.invalidate({ all: Squared })
       expect(yield* square({ n: 2 })).toBe(2004)
 
       const squares = Cached.withCache(
-        Cached.many(Squared, {
-          lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))),
-          strategy
-        }),
+        Cached.many(Squared, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))), { strategy }),
         A
       )
       expect(yield* squares([{ n: 2 }, { n: 3 }])).toEqual([Exit.succeed(2004), Exit.succeed(9)])
@@ -272,7 +271,7 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       let up = true
       const source = Effect.suspend(() => up ? Effect.succeed("good") : Effect.fail("down")).pipe(
-        Cached.softTtl({ key: "source", ttl: "1 hour", softTtl: "1 minute" }),
+        Cached.softTtl("source", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
         Cached.withCache(B)
       )
       const { counts, load } = counting()
@@ -290,27 +289,25 @@ describe("one cache that reads another", () => {
     Effect.gen(function*() {
       const strategy = Strategy.ttl({ ttl: "1 hour" })
       const inner = Cached.withCache(
-        Cached.fn(Squared, {
-          lookup: ({ n }) =>
-            Effect.gen(function*() {
-              expect(yield* Cached.previous(Squared)).toEqual(Option.none())
-              yield* Cached.annotate({ ttl: 0, tags: ["inner"] })
-              return n * n
-            }),
-          strategy
-        }),
+        Cached.fn(Squared, ({ n }) =>
+          Effect.gen(function*() {
+            expect(yield* Cached.previous(Squared)).toEqual(Option.none())
+            yield* Cached.annotate({ ttl: 0, tags: ["inner"] })
+            return n * n
+          }), { strategy }),
         B
       )
-      const outer = Cached.withCache(Cached.fn(Squared, { lookup: inner, strategy }), A)
+      const outer = Cached.withCache(Cached.fn(Squared, inner, { strategy }), A)
       yield* outer({ n: 2 })
       expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       yield* outer.refresh({ n: 2 })
       expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       const many = Cached.withCache(
-        Cached.many(Squared, {
-          lookup: (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
-          strategy
-        }),
+        Cached.many(
+          Squared,
+          (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
+          { strategy }
+        ),
         B
       )
       yield* get(many([{ n: 2 }]), "many").pipe(Cached.withCache(A))
@@ -352,7 +349,10 @@ describe("policies and watching hold for all caches", () => {
     Effect.gen(function*() {
       const received: Array<string> = []
       yield* Effect.forkScoped(
-        Stream.runForEach(Cached.withCache(Cached.events, A), (event) => Effect.sync(() => received.push(event._tag))),
+        Stream.runForEach(
+          Cached.withCache(Cached.events(), A),
+          (event) => Effect.sync(() => received.push(event._tag))
+        ),
         { startImmediately: true }
       )
       yield* settle
@@ -486,7 +486,7 @@ describe("named", () => {
   it.effect("two parts of one store never meet, and are cleared apart", () =>
     Effect.gen(function*() {
       const part = (prefix: string) =>
-        CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Cached.tapStore({ prefix }))))
+        CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Store.tap({ prefix }))))
       const { load } = counting()
       yield* Effect.gen(function*() {
         const one = get(load).pipe(Cached.withCache(A))

@@ -1,10 +1,12 @@
 /** `CacheLayer.routed`: one cache made of several. The model of test/model/operations.test.ts runs over it too. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
 import { settle } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { randomOf } from "../support/random.ts"
 
 const fields = { payload: { id: Schema.Int }, success: Schema.Int }
@@ -51,13 +53,13 @@ describe("routed", () => {
     })
     return Effect.gen(function*() {
       const lifeOf = (key: string | User) =>
-        Effect.map(Cached.expiresIn(key as string), Option.map((left) => Math.round(Duration.toHours(left))))
+        Effect.map(Looking.expiresIn(key as string), Option.map((left) => Math.round(Duration.toHours(left))))
       const [user, other] = [new User({ id: 1 }), new User({ id: 2 })]
-      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: user }))
-      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
+      yield* Effect.succeed(1).pipe(Cached.withStrategy(user))
+      yield* Effect.succeed(1).pipe(Cached.withStrategy("a"))
       expect([yield* lifeOf(user), yield* lifeOf("a")]).toEqual([Option.some(2), Option.some(1)])
       // A route without a strategy does not use that of another route.
-      expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy({ key: "text:a" })))))
+      expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy("text:a")))))
         .toContain("strategy")
       yield* Cached.set(user, 2)
       yield* Cached.setMany<string | User>([[other, 2], ["a", 2], ["text:b", 2]])
@@ -74,7 +76,7 @@ describe("routed", () => {
   it.effect("keeps each entry in the cache of its class, or of the longest prefix of its key", () => {
     const { layer, sizes } = setUp()
     return Effect.gen(function*() {
-      const read = (key: string | User | Page) => Effect.succeed(1).pipe(Cached.ttl({ key: key as string, ttl }))
+      const read = (key: string | User | Page) => Effect.succeed(1).pipe(Cached.ttl(key as string, { ttl }))
       for (const key of [new User({ id: 1 }), "text:a", "text:b", "text:plain:a", "other", new Page({ id: 1 })]) {
         yield* read(key)
         expect(yield* Cached.has(key as string)).toBe(true)
@@ -82,8 +84,8 @@ describe("routed", () => {
       expect(yield* sizes).toEqual([3, 1, 2])
       expect(yield* Cached.size).toBe(6)
       // A key class has no prefix, whatever its id.
-      expect(yield* Cached.increment("text:visits")).toBe(1)
-      expect(yield* Cached.increment("visits")).toBe(1)
+      expect(yield* Cached.counter("text:visits").increment()).toBe(1)
+      expect(yield* Cached.counter("visits").increment()).toBe(1)
       expect(Array.from(yield* Stream.runCollect(Cached.counters("*")), ({ name }) => name).toSorted())
         .toEqual(["text:visits", "visits"])
     }).pipe(Effect.provide(layer))
@@ -97,18 +99,15 @@ describe("routed", () => {
       yield* Cached.setMany(keys.map((key, i) => [key, i] as const), { ttl })
       expect(yield* Cached.getMany(keys)).toEqual(keys.map((_, i) => Option.some(i)))
       expect(yield* Cached.getMany([...keys].reverse())).toEqual(keys.map((_, i) => Option.some(i)).reverse())
-      expect(yield* Cached.removeMany(keys.slice(0, 1000))).toBe(1000)
+      expect(yield* Cached.remove(keys.slice(0, 1000))).toBe(1000)
       expect(yield* Cached.size).toBe(2000)
       expect(yield* Cached.getMany([])).toEqual([])
 
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) => {
-          calls.push(keys.length)
-          return Effect.succeed(keys.map(({ id }) => id % 3 === 0 ? Exit.fail("none") : Exit.succeed(id)))
-        },
-        strategy: Strategy.ttl({ ttl })
-      })
+      const users = Cached.many(User, (keys) => {
+        calls.push(keys.length)
+        return Effect.succeed(keys.map(({ id }) => id % 3 === 0 ? Exit.fail("none") : Exit.succeed(id)))
+      }, { ttl })
       const all = Array.from({ length: 100 }, (_, id) => ({ id }))
       const exits = yield* users(all)
       expect(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : -1)).toEqual(
@@ -132,17 +131,17 @@ describe("routed", () => {
       expect(yield* sizes).toEqual([1, 1, 2])
       expect(yield* Cached.remove(long)).toBe(true)
       expect(yield* Cached.remove(long)).toBe(false)
-      yield* Cached.invalidateMany([new User({ id: 1 }), "text:a", "~strange"])
+      yield* Cached.invalidate([new User({ id: 1 }), "text:a", "~strange"])
       expect(yield* sizes).toEqual([0, 0, 0])
       yield* fill
-      yield* Cached.invalidateTag("people")
+      yield* Cached.invalidate({ tag: "people" })
       expect(yield* Effect.filter(["text:a", "~strange", long], (key) => Cached.has(key))).toEqual([long])
       expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
       yield* fill
-      yield* Cached.invalidateAll(User)
+      yield* Cached.invalidate({ all: User })
       expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
       yield* Cached.set("a", 1, { ttl })
-      const progress = yield* Stream.runCollect(Cached.invalidateMatching("*a"))
+      const progress = yield* Looking.progressOf("*a")
       expect(Array.from(progress).at(-1)!.invalidated).toBe(2)
       yield* Cached.clear
       expect(yield* Cached.size).toBe(0)
@@ -152,26 +151,26 @@ describe("routed", () => {
   it.effect("counts, lists, ranks and reports all caches", () => {
     const { layer } = setUp()
     return Effect.gen(function*() {
-      const read = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl }))
+      const read = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl }))
       const events: Array<string> = []
-      const seen = Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => void events.push(_tag)))
+      const seen = Stream.runForEach(Cached.events(), ({ _tag }) => Effect.sync(() => void events.push(_tag)))
       const watching = yield* Effect.forkChild(seen, { startImmediately: true })
       yield* Effect.forEach(["a", "text:a", "text:a", "text:a", "a"], read)
       yield* settle
       yield* Fiber.interrupt(watching)
-      const user = Effect.succeed(1).pipe(Cached.ttl({ key: new User({ id: 1 }), ttl }))
+      const user = Effect.succeed(1).pipe(Cached.ttl(new User({ id: 1 }), { ttl }))
       yield* Effect.andThen(user, user)
       const stats = yield* Cached.stats
       expect(stats).toMatchObject({ hits: 4, misses: 3, loads: 3, size: 3, hitRatio: 4 / 7 })
       expect(stats.classes["User"]).toMatchObject({ hits: 1, misses: 1, hitRatio: 0.5 })
       expect(stats.removals.evicted).toBe(0)
       expect(events.filter((tag) => tag === "Hit")).toHaveLength(3)
-      expect((yield* Cached.hottest(1)).map(({ id }) => id)).toEqual(["text:a"])
-      expect(yield* Cached.coldest(10)).toHaveLength(3)
-      expect(Array.from(yield* Stream.runCollect(Cached.scan())).toSorted())
+      expect((yield* Cached.ranking("hot", 1)).map(({ id }) => id)).toEqual(["text:a"])
+      expect(yield* Cached.ranking("cold", 10)).toHaveLength(3)
+      expect(Array.from(yield* Stream.runCollect(Looking.ids())).toSorted())
         .toEqual(["a", CacheKey.id(new User({ id: 1 })), "text:a"].toSorted())
-      yield* Cached.ping
-      for (const call of [Cached.resize(5), Cached.curve]) {
+      yield* Store.ping
+      for (const call of [Cached.resize(5), Looking.curve]) {
         expect(diesWith(yield* Effect.exit(call))).toContain("is of one memory, and a routed cache has several")
       }
     }).pipe(Effect.provide(layer))
@@ -202,8 +201,8 @@ describe("routed", () => {
   it.effect("limits a result by what its load reads in another route", () => {
     const { layer } = setUp()
     return Effect.gen(function*() {
-      const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "text:inner", ttl: "1 minute" }))
-      yield* inner.pipe(Cached.ttl({ key: "outer", ttl }))
+      const inner = Effect.succeed(1).pipe(Cached.ttl("text:inner", { ttl: "1 minute" }))
+      yield* inner.pipe(Cached.ttl("outer", { ttl }))
       const { expiresAt } = Option.getOrThrow(yield* Cached.getEntry("outer"))
       expect(expiresAt).toBe(60_000)
     }).pipe(Effect.provide(layer))
@@ -213,7 +212,7 @@ describe("routed", () => {
     const { layer, sizes } = setUp()
     return Effect.gen(function*() {
       let runs = 0
-      const numbers = Stream.suspend(() => Stream.make(++runs, 2)).pipe(Cached.stream({ key: "text:numbers", ttl }))
+      const numbers = Stream.suspend(() => Stream.make(++runs, 2)).pipe(Cached.stream("text:numbers", { ttl }))
       expect(yield* Stream.runCollect(numbers)).toEqual([1, 2])
       expect(yield* Stream.runCollect(numbers)).toEqual([1, 2])
       expect((yield* sizes)[2]).toBeGreaterThan(0)
@@ -229,7 +228,7 @@ describe("routed", () => {
       const program = Effect.gen(function*() {
         yield* Cached.set("a", 1, { ttl, tags: ["t"] })
         yield* Cached.set("far:a", 1, { ttl, tags: ["t"] })
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         return yield* Cached.getMany(["a", "far:a"])
       })
       expect(yield* Effect.provide(program, layer)).toEqual([Option.none(), Option.none()])
@@ -252,8 +251,8 @@ describe("routed", () => {
       const changes = [
         Cached.set("text:a", 2, { ttl }),
         Cached.remove("text:a"),
-        Cached.increment("text:a"),
-        Cached.invalidateTag("people"),
+        Cached.counter("text:a").increment(),
+        Cached.invalidate({ tag: "people" }),
         Cached.clear
       ]
       for (const change of changes) {
@@ -274,8 +273,8 @@ describe("routed", () => {
       const changes = Effect.gen(function*() {
         yield* Cached.set("a:1", 2, { ttl })
         yield* Cached.set("b:1", 2, { ttl })
-        yield* Cached.increment("a:count")
-        yield* Transaction.run(Cached.invalidateTag("t"))
+        yield* Cached.counter("a:count").increment()
+        yield* Transaction.run(Cached.invalidate({ tag: "t" }))
         // There is nothing that could not be undone.
         yield* Cached.set("other", 2, { ttl })
         yield* Cached.remove("other")

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
-import { Cached, CacheError, CacheLayer, Eviction, Weigher } from "effect-cached"
+import { Cached, CacheError, CacheLayer } from "effect-cached"
+import { Eviction, Store, Weigher } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 
 const { bytes } = Weigher
@@ -67,16 +68,16 @@ describe("a size", () => {
   })
 
   it.each(sizes)("%s is a maxSize, a minSize and a maxBytes, and no other text is needed", (size) => {
-    Cached.tapStore({ maxSize: size, minSize: size })
-    Cached.stream({ key: "k", ttl: "1 hour", maxBytes: size })
-    expect(() => Cached.tapStore({ maxSize: size, minSize: "1 PB" })).toThrow("below minSize")
+    Store.tap({ maxSize: size, minSize: size })
+    Cached.stream("k", { ttl: "1 hour", maxBytes: size })
+    expect(() => Store.tap({ maxSize: size, minSize: "1 PB" })).toThrow("below minSize")
   })
 
   it.each(noSizes)("%s is none", (size: any) => {
     expect(() => CacheLayer.memory({ maxWeight: size, weigher: bytes })).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.disk({ directory: "x", maxSize: size })).toThrow(CacheError.CacheConfigError)
     expect(() => CacheLayer.redis({ url: "redis://localhost", maxValue: size })).toThrow(CacheError.CacheConfigError)
-    expect(() => Cached.stream({ key: "k", ttl: "1 hour", maxBytes: size })).toThrow(CacheError.CacheConfigError)
+    expect(() => Cached.stream("k", { ttl: "1 hour", maxBytes: size })).toThrow(CacheError.CacheConfigError)
     expect(() => Weigher.atMost(bytes, typeof size === "number" && size > 0 ? 0 : size)).toThrow(
       CacheError.CacheConfigError
     )

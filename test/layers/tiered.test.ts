@@ -1,7 +1,8 @@
 /** `CacheLayer.tiered`: each tier keeps copies of what the last one holds. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, type Scope } from "effect"
-import { Cached, CacheError, CacheLayer, type Caching, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { MemoryStore } from "effect-cached/memory"
@@ -13,6 +14,7 @@ import { TestClock } from "effect/testing"
 import { basename } from "node:path"
 import { User } from "../support/bulkCalls.ts"
 import { settle } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -24,7 +26,7 @@ const counting = (key: string, options?: { readonly tags?: ReadonlyArray<string>
     origin.loads++
     return origin.value
   })
-  return { origin, read: load.pipe(Cached.ttl({ key, ttl: "1 hour", ...options })) }
+  return { origin, read: load.pipe(Cached.ttl(key, { ttl: "1 hour", ...options })) }
 }
 
 const messageOf = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -65,7 +67,7 @@ describe("tiered", () => {
       const { read } = counting("k")
       yield* running(layer, read)
       yield* TestClock.adjust("30 seconds")
-      expect(yield* running(layer, Cached.expiresIn("k"))).toMatchObject({ value: { value: { millis: 3_570_000 } } })
+      expect(yield* running(layer, Looking.expiresIn("k"))).toMatchObject({ value: { value: { millis: 3_570_000 } } })
       yield* last.clear
       expect(yield* running(layer, Cached.has("k"))).toBe(true)
       yield* TestClock.adjust("31 seconds")
@@ -76,7 +78,7 @@ describe("tiered", () => {
     Effect.gen(function*() {
       const [middle, last] = [MemoryStore.make(), MemoryStore.make()]
       const text = "many ".repeat(1000)
-      const read = Effect.succeed(text).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed(text).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const sizeIn = (store: Store.Store) => Effect.map(store.get("k", []), ({ entry }) => entry!.payload.length)
       const plain = CacheLayer.tiered([cacheOver(middle), cacheOver(last)])
       const small = CacheLayer.tiered([
@@ -113,7 +115,7 @@ describe("tiered", () => {
       )
       const [a, b] = [yield* open, yield* open]
       const { origin, read } = counting("k", { tags: ["t"] })
-      for (const invalidation of [Cached.invalidate("k"), Cached.invalidateTag("t"), Cached.clear]) {
+      for (const invalidation of [Cached.invalidate("k"), Cached.invalidate({ tag: "t" }), Cached.clear]) {
         yield* TestClock.adjust(10)
         expect(yield* Effect.provide(read, a)).toBe(origin.value)
         yield* TestClock.adjust(10)
@@ -306,7 +308,7 @@ describe("tiered", () => {
       const layer = CacheLayer.tiered([CacheLayer.memory(), tier("middle"), tier("last")])
       const late = Effect.never.pipe(
         Effect.onInterrupt(() => Effect.sync(() => order.push("load"))),
-        Cached.ttl({ key: "k", ttl: "1 hour" })
+        Cached.ttl("k", { ttl: "1 hour" })
       )
       yield* running(layer, Effect.forkDetach(late, { startImmediately: true }).pipe(Effect.tap(() => settle))).pipe(
         Effect.forkChild,

@@ -1,7 +1,8 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, type CacheError, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import * as Compressed from "effect-cached/serializers/Compressed"
@@ -121,7 +122,7 @@ it.effect("a cache without memory follows the changes too, so copies are served"
       get: (...given) => Effect.suspend(() => (asked++, last.get(...given)))
     }, MemoryStore.make())
     const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, tiered)))
-    const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* Effect.gen(function*() {
       yield* settle
       yield* TestClock.adjust(1)

@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Tran
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
+import * as Looking from "../support/looking.ts"
 
 class Item
   extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int, tags: ["items"] })
@@ -20,14 +21,14 @@ type Change = Effect.Effect<unknown, unknown, Caching.Caching>
 const counting = () => {
   const count = { loads: 0 }
   const load = Effect.sync(() => ++count.loads)
-  return { count, load, read: load.pipe(Cached.ttl({ key: "count", ttl: "1 hour" })) }
+  return { count, load, read: load.pipe(Cached.ttl("count", { ttl: "1 hour" })) }
 }
 
 describe("withDisabled", () => {
   it.effect("\"get\": every read loads, and its result is stored", () =>
     Effect.gen(function*() {
       const { load, read } = counting()
-      const many = Cached.many(Item, { lookup: (items) => Effect.forEach(items, () => Effect.exit(load)), strategy })
+      const many = Cached.many(Item, (items) => Effect.forEach(items, () => Effect.exit(load)), { strategy })
       const program = Effect.gen(function*() {
         expect(yield* Effect.all([read, read])).toEqual([1, 2])
         expect(yield* many([{ id: 1 }])).toMatchObject([{ value: 3 }])
@@ -42,7 +43,7 @@ describe("withDisabled", () => {
   it.effect("\"set\": nothing is stored, not even inside a load, by hand or in a transaction", () =>
     Effect.gen(function*() {
       const { count, read } = counting()
-      const outer = read.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+      const outer = read.pipe(Cached.ttl("outer", { ttl: "1 hour" }))
       const program = Effect.gen(function*() {
         yield* Effect.all([outer, outer, read])
         expect(count.loads).toBe(3)
@@ -50,7 +51,7 @@ describe("withDisabled", () => {
         yield* Cached.setMany([["b", 1]], { ttl: "1 hour" })
         yield* Transaction.run(Effect.andThen(Cached.set("c", 1, { ttl: "1 hour" }), read))
         yield* Transaction.run(Transaction.run(Cached.set("d", 1, { ttl: "1 hour" })))
-        const inLoad = Cached.set("e", 1, { ttl: "1 hour" }).pipe(Cached.ttl({ key: "load", ttl: "1 hour" }))
+        const inLoad = Cached.set("e", 1, { ttl: "1 hour" }).pipe(Cached.ttl("load", { ttl: "1 hour" }))
         yield* inLoad
         expect(yield* Cached.size).toBe(0)
       })
@@ -72,21 +73,21 @@ describe("withDisabled", () => {
         }).pipe(Effect.provide(without(...operations)))
       const changes: ReadonlyArray<readonly [CachePolicy.Operation, Change]> = [
         ["invalidate", Cached.invalidate("count")],
-        ["invalidate", Cached.invalidateTag("items")],
-        ["invalidate", Cached.invalidateAll(Item)],
-        ["invalidate", Stream.runDrain(Cached.invalidateMatching("co*"))],
+        ["invalidate", Cached.invalidate({ tag: "items" })],
+        ["invalidate", Cached.invalidate({ all: Item })],
+        ["invalidate", Cached.invalidate({ matching: "co*" })],
         ["invalidate", Effect.void.pipe(Cached.invalidateAfter("count"))],
         ["remove", Cached.remove("count")],
-        ["remove", Cached.removeMany(["count"])],
+        ["remove", Cached.remove(["count"])],
         ["clear", Cached.clear]
       ]
       for (const [operation, change] of changes) {
         expect(yield* stays([operation], change), operation).toBe(true)
-        const inLoad = Effect.asVoid(Effect.orDie(change)).pipe(Cached.ttl({ key: "load", ttl: "1 hour" }))
+        const inLoad = Effect.asVoid(Effect.orDie(change)).pipe(Cached.ttl("load", { ttl: "1 hour" }))
         expect(yield* stays([operation], inLoad), operation).toBe(true)
         expect(yield* stays([], change), operation).toBe(false)
       }
-      const further = read.pipe(Cached.invalidateFurther)
+      const further = read.pipe(CachePolicy.invalidating)
       expect(yield* Effect.provide(Effect.all([read, further]), without("invalidate"))).toHaveLength(2)
     }))
 
@@ -120,9 +121,9 @@ describe("withDisabled", () => {
         expect(yield* Effect.all([read, read])).toEqual([1, 2])
         const named = read.pipe(Cached.withCache(Pages))
         expect(yield* Effect.all([named, named])).toEqual([3, 3])
-        expect(yield* Cached.increment("visits")).toBe(1)
+        expect(yield* Cached.counter("visits").increment()).toBe(1)
         expect((yield* Cached.stats).loads).toBe(2)
-        expect(Array.from(yield* Stream.runCollect(Cached.scan()))).toEqual([])
+        expect(Array.from(yield* Stream.runCollect(Looking.ids()))).toEqual([])
       })
       yield* Effect.provide(program, Layer.merge(without("set"), CacheLayer.named(Pages, CacheLayer.memory())))
       const { log } = yield* Effect.provide(RecordingCache.RecordingCache, RecordingCache.layer(without("set")))

@@ -1,10 +1,12 @@
 /** Quotas of key classes: against a model that is a list, and never over one whatever the policy. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { type Duration, Effect, Exit, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Strategy, type Weigher } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Eviction, type Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 import { randomOf } from "../support/random.ts"
 
 const fields = { payload: { id: Schema.Int }, success: Schema.Int }
@@ -26,11 +28,11 @@ const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
 /** The value is the weight. */
 const weigher: Weigher.Weigher = (value: number) => value
 
-const heldIds = Effect.map(Cached.coldest(1000), (entries) => entries.map(({ id }) => id).toSorted())
+const heldIds = Effect.map(Cached.ranking("cold", 1000), (entries) => entries.map(({ id }) => id).toSorted())
 
 /** The weight of all entries of one class. */
 const weightsOf = Effect.map(
-  Cached.coldest(1000),
+  Cached.ranking("cold", 1000),
   (entries) => (prefix: string) =>
     entries.filter(({ id }) => id.startsWith(prefix)).reduce((sum, { weight }) => sum + weight, 0)
 )
@@ -111,13 +113,10 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
   it.effect("a listener that invalidates an id while room is made for it removes its new value", () =>
     Effect.gen(function*() {
       const [before, key] = [new Search({ id: 1 }), new Search({ id: 2 })]
-      const many = Cached.many(Search, {
-        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(2))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const many = Cached.many(Search, (keys) => Effect.succeed(keys.map(() => Exit.succeed(2))), { ttl: "1 hour" })
       const { onRemoval } = listenersOf(yield* Caching.Caching)
       const context = yield* Effect.context<Caching.Caching>()
-      const reads = [Cached.ttl(Effect.succeed(2), { key, ttl: "1 hour" }), many([{ id: 2 }])]
+      const reads = [Cached.ttl(Effect.succeed(2), key, { ttl: "1 hour" }), many([{ id: 2 }])]
       for (const [i, read] of reads.entries()) {
         for (const isStored of [true, false]) {
           if (isStored) yield* Cached.set(key, 1)
@@ -147,7 +146,7 @@ describe.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])("un
         if (what < 0.5) yield* Cached.set(key, 1 + below(9), { ttl: random() < 0.5 ? "1 second" : "1 hour" })
         else if (what < 0.85) yield* Cached.getOption(key)
         else if (what < 0.9) yield* Cached.invalidate(key)
-        else if (what < 0.905) yield* Cached.invalidateAll(User)
+        else if (what < 0.905) yield* Cached.invalidate({ all: User })
         else if (what < 0.91) yield* Cached.clear
         else if (what < 0.92) yield* Cached.resize(bound = 100 + below(400))
         else yield* TestClock.adjust(below(300))
@@ -173,7 +172,7 @@ describe("a quota", () => {
   it.effect("lets the policy of the layer choose the entries that leave: reads count for LRU", () =>
     Effect.gen(function*() {
       for (const id of [1, 2, 3]) yield* Cached.set(new Search({ id }), id)
-      yield* Cached.ttl(Effect.succeed(0), { key: new Search({ id: 1 }), ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed(0), new Search({ id: 1 }), { ttl: "1 hour" })
       yield* Cached.set(new Search({ id: 4 }), 4)
       expect(yield* Effect.filter([1, 2, 3, 4], (id) => Cached.has(new Search({ id })))).toEqual([1, 3, 4])
     }).pipe(Effect.provide(CacheLayer.withQuotas(CacheLayer.memory({ eviction: lru }), { Search: 3 }))))
@@ -229,7 +228,7 @@ describe("a quota", () => {
       yield* Cached.set(key, 5)
       yield* Cached.set(key, 11)
       expect(yield* Cached.has(key)).toBe(false)
-      expect(yield* Cached.ttl(Effect.succeed(12), { key, ttl: "1 hour" })).toBe(12)
+      expect(yield* Cached.ttl(Effect.succeed(12), key, { ttl: "1 hour" })).toBe(12)
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
     }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 100, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
 
@@ -286,7 +285,7 @@ describe("a quota", () => {
   it.effect("counts for the curve like any eviction by hand, which continues beside it", () =>
     Effect.gen(function*() {
       yield* fill(Search, 100)
-      expect((yield* Cached.curve).reads).toBe(100)
+      expect((yield* Looking.curve).reads).toBe(100)
       expect((yield* Cached.stats).size).toBe(5)
     }).pipe(Effect.provide(CacheLayer.memory({ curve: true }).pipe(CacheLayer.withQuotas({ Search: 5 })))))
 
@@ -338,7 +337,7 @@ describe("quotas that are none", () => {
 
 it.live("under a TestClock beside the layer, a class over its quota loses what was read longest ago", () =>
   Effect.gen(function*() {
-    const read = (id: number, ttl: Duration.Input) => Cached.ttl(Effect.succeed(id), { key: new User({ id }), ttl })
+    const read = (id: number, ttl: Duration.Input) => Cached.ttl(Effect.succeed(id), new User({ id }), { ttl })
     yield* read(1, "10 minutes")
     yield* read(2, "1 hour")
     yield* TestClock.adjust("1 minute")

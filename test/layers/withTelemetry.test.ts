@@ -1,7 +1,8 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Guard, GuardStore, Store, Strategy, type Weigher } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching, Guard } from "effect-cached"
+import { GuardStore, Store, type Weigher } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -33,24 +34,24 @@ const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
     })
     const program = Effect.gen(function*() {
       const told = yield* Effect.forkChild(
-        Stream.runForEach(Cached.events, (event) => Effect.sync(() => say(event))),
+        Stream.runForEach(Cached.events(), (event) => Effect.sync(() => say(event))),
         { startImmediately: true }
       )
       const removed = yield* Effect.forkChild(
-        Stream.runForEach(Cached.eventsOf(["Removed"]), (event) => Effect.sync(() => say(event))),
+        Stream.runForEach(Cached.events({ of: ["Removed"] }), (event) => Effect.sync(() => say(event))),
         { startImmediately: true }
       )
-      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true, retryAfter: 0 } as const
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true, retryAfter: 0 } as const
       for (const key of [secret, new User({ email: secret })] as const) {
-        const load = Effect.log("loading").pipe(Effect.as("x"), Cached.softTtl({ ...soft, key: key as never }))
+        const load = Effect.log("loading").pipe(Effect.as("x"), Cached.softTtl(key as never, soft))
         yield* load
         yield* TestClock.adjust("2 minutes")
-        yield* Effect.die(new Error(`no ${secret} here`)).pipe(Cached.softTtl({ ...soft, key: key as never }))
+        yield* Effect.die(new Error(`no ${secret} here`)).pipe(Cached.softTtl(key as never, soft))
         yield* load.pipe(Cached.traceReads)
         yield* Cached.invalidate(key as never)
       }
       yield* Cached.set(secret, 1, { tags: [secret] })
-      yield* Cached.invalidateTag(secret)
+      yield* Cached.invalidate({ tag: secret })
       yield* Cached.set(secret, 2)
       yield* settle
       yield* Fiber.interruptAll([told, removed])
@@ -122,11 +123,11 @@ describe("CacheLayer.withTelemetry", () => {
           ? { before: Effect.fail(new StoreError({ store: "fake", operation, reason: "TooLarge", cause: why })) }
           : {}
       const lookup = () => Effect.fail(`no ${CacheKey.id(new User({ email: secret }))}`)
-      const user = Cached.fn(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const user = Cached.fn(User, lookup, { ttl: "1 hour" })
       const program = Effect.gen(function*() {
         yield* Stream.runDrain(Cached.warm(user, [{ email: secret }]))
         yield* Cached.keepFresh(user, { email: secret }, Schedule.spaced("1 minute"))
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl(secret, { ttl: "1 hour" }))
         yield* Cached.invalidate(`${secret}:*`)
         yield* settle
       })
@@ -176,7 +177,7 @@ describe("CacheLayer.withTelemetry", () => {
         Layer.provide(CacheLayer.layer, MemoryStore.layer)
       ])
       const program = Effect.gen(function*() {
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
+        yield* Effect.succeed(1).pipe(Cached.ttl(secret, { ttl: "1 hour" }))
         yield* Cached.invalidate(secret)
         const rule = { key: secret, limit: 2, window: "1 minute" } as const
         yield* Effect.void.pipe(Guard.rateLimit(rule), Effect.provideService(GuardStore.GuardStore, guardStore))
@@ -203,9 +204,9 @@ describe("CacheLayer.withTelemetry", () => {
         lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
       })
       let load: Effect.Effect<number, unknown> = Effect.succeed(1)
-      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true } as const
-      const outer = Effect.suspend(() => load).pipe(Cached.softTtl({ ...soft, key: "outer" }))
-      const inner = Effect.never.pipe(Cached.ttl({ key: secret, ttl: "1 hour", timeout: "1 second" }))
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true } as const
+      const outer = Effect.suspend(() => load).pipe(Cached.softTtl("outer", soft))
+      const inner = Effect.never.pipe(Cached.ttl(secret, { ttl: "1 hour", timeout: "1 second" }))
       const program = Effect.gen(function*() {
         yield* outer
         yield* TestClock.adjust("2 minutes")
@@ -241,9 +242,9 @@ describe("CacheLayer.withTelemetry", () => {
               return span
             }
           })
-          const own = Effect.fail(new Error(`no user ${secret}`)).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
-          const slow = Effect.never.pipe(Cached.ttl({ key: `${secret}!`, ttl: "1 hour", timeout: "1 second" }))
-          const outer = slow.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+          const own = Effect.fail(new Error(`no user ${secret}`)).pipe(Cached.ttl(secret, { ttl: "1 hour" }))
+          const slow = Effect.never.pipe(Cached.ttl(`${secret}!`, { ttl: "1 hour", timeout: "1 second" }))
+          const outer = slow.pipe(Cached.ttl("outer", { ttl: "1 hour" }))
           const program = Effect.forEach([own, outer], (read) => Effect.exit(Cached.traceReads(read)), {
             concurrency: "unbounded"
           })

@@ -27,6 +27,14 @@ describe("a driver", () => {
     expect(text.slice(text.indexOf("*/") + 3)).toMatch(/^(export \* as ([A-Z]\w+) from "\.\/\2\.ts"\n)+$/)
   })
 
+  it("binds no parameter of SQLite by its number, which Node 22.19 takes for a name", () => {
+    const files = globSync("sqlite/**/*.ts", { cwd: drivers })
+    const numbered = (text: string) => /(?:=|\(|,|NOT|THEN|ELSE) ?\?\d/.test(text)
+    expect(numbered("WHERE id = ?1")).toBe(true)
+    expect(files.filter((file) => numbered(readFileSync(join(drivers, file), "utf8")))).toEqual([])
+    expect(files.length).toBeGreaterThan(10)
+  })
+
   it.each(globSync(["*/", "*/**/"], { cwd: drivers }))("%s is a room of at most twelve files", (folder) => {
     const files = readdirSync(join(drivers, folder), { withFileTypes: true }).filter((entry) => entry.isFile())
     expect(files.length).toBeLessThanOrEqual(mostFiles)

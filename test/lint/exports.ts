@@ -5,14 +5,14 @@ import { parseSync } from "rolldown/utils"
 
 /** Files that a program can import: all their exports count as used. */
 const isEntry = (file: string): boolean =>
-  /^src\/(serializers\/)?\w+\.ts$|^src\/(bridges|config|explain|http|pipeline|drivers\/\w+)\/[A-Z]\w+\.ts$|^src\/(bridges|config|explain|http|pipeline|testing|drivers\/\w+)\/index\.ts$/
+  /^src\/(serializers\/)?\w+\.ts$|^src\/(bridges|config|explain|http|inspector|pipeline|drivers\/\w+)\/[A-Z]\w+\.ts$|^src\/(adapters|bridges|config|explain|http|inspector|pipeline|schemas|testing|drivers\/\w+)\/index\.ts$/
     .test(file)
 
 /** The exports below `src` that nothing there or in the tests reads, as `file: name`. */
 export const needlessExports = (root: string): ReadonlyArray<string> => {
   const exported: Array<readonly [file: string, name: string]> = []
   const read = new Set<string>()
-  for (const file of globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: root })) {
+  for (const file of globSync(["src/**/*.{ts,tsx}", "test/**/*.ts"], { cwd: root, exclude: ["**/*.d.ts"] })) {
     const text = readFileSync(join(root, file), "utf8")
     const { staticExports, staticImports } = parseSync(file, text).module
     const note = (specifier: string, name: string) => {

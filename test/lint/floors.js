@@ -15,7 +15,7 @@ export const floors = [
     name: "1 (vocabulary and ports)",
     // The types of a read's options are declared once: the engine reads them too.
     files:
-      /^(Cache(Entry|Error|ErrorSchema|Event|EventSchema|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
+      /^(Cache(Entry|Error|ErrorSchema|Event|EventSchema|Key)|GuardStore|Lock|Serializer|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
   },
   {
@@ -33,11 +33,15 @@ export const floors = [
       (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
-  { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
-  { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
+  {
+    name: "4 (language)",
+    files: /^(CachePolicy|Cached|Guard|Store|Transaction)\.ts$|^(cached|guard)\//,
+    packages: [effect]
+  },
+  { name: "5 (ready-made)", files: /^CacheLayer\.ts$|^layers\//, packages: [effect] },
   {
     name: "6 (surfaces)",
-    files: /^Cache(Metrics|Profiles|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
+    files: /^(Cache(Metrics|Profiles|Reactivity)|index)\.ts$|^(adapters|bridges|explain|metrics|schemas|testing)\//,
     packages: [effect]
   },
   {
@@ -51,15 +55,22 @@ export const floors = [
       /^@effect\/platform-node\//,
       /^@noble\/hashes\//,
       /^hyparquet(-writer)?$/,
-      /^structured-headers$/
+      /^structured-headers$/,
+      // The page of the inspector is bundled with them.
+      /^(preact|preact\/hooks|uplot|#inspector\/page)$/
     ],
     // They use modules that a program can use, those that every option needs, the forms of values, and the steps of an
-    // invalidation by pattern.
-    below:
-      /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults|text|codec)\/|(token|version|store\/patterns)\.ts$)/,
-    // The command opens the caches that URLs name.
+    // invalidation by pattern. The inspector also looks into the engine.
+    below: (to, from) =>
+      /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults|text|codec)\/|(token|version|store\/patterns)\.ts$)/
+        .test(to) ||
+      (from.startsWith("inspector/") &&
+        /^explain\/collect\.ts$|^internal\/(engine\/(operations\/|(boundCache|engine|operationTable)\.ts|memory\/entry\.ts|storeTier\/pendingInvalidations\.ts)|key\/id\.ts|time\/monotonic\.ts)/
+          .test(to)),
+    // The command opens the caches that URLs name, and reads the protocol of an inspector.
     shared: (from, to) =>
-      from.split("/")[0] === to.split("/")[0] || (from.startsWith("cli/") && to === "config/index.ts")
+      from.split("/")[0] === to.split("/")[0] ||
+      (from.startsWith("cli/") && /^(config\/index|inspector\/(api|index))\.ts$/.test(to))
   }
 ]
 
@@ -125,7 +136,7 @@ const problemOf = (file, specifier) => {
   if (above > floors.indexOf(floor)) return `Floor ${floor.name} does not import floor ${floors[above].name}.`
   if (floors[above] === floor) {
     if (floor.shared?.(file, to) === false) return `On floor ${floor.name} a folder does not import another one.`
-  } else if (floor.below?.test(to) === false) return `Floor ${floor.name} imports only public modules.`
+  } else if (floor.below?.(to, file) === false) return `Floor ${floor.name} imports only public modules.`
   const own = roomOf(file)
   const other = roomOf(to)
   if (own === undefined || other === undefined || own.room === other.room) return undefined

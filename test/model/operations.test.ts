@@ -1,11 +1,12 @@
 /** Operations of a cache in any order, against a model of a few lines: the same over every kind of store. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const keys = ["a", "b", "c"] as const
@@ -117,7 +118,7 @@ const stepper = (unit: number) => {
         break
       case "hard":
       case "soft":
-        yield* Effect.forEach(tags, (tag) => Cached.invalidateTag(tag, { mode: name }))
+        yield* Effect.forEach(tags, (tag) => Cached.invalidate({ tag }, { mode: name }))
         for (const [key, entry] of entries) {
           if (!entry.tags.some((tag) => tags.includes(tag))) continue
           if (name === "hard") entries.delete(key)
@@ -125,29 +126,28 @@ const stepper = (unit: number) => {
         }
         break
       case "matching": {
-        yield* Stream.runDrain(Cached.invalidateMatching(pattern))
+        yield* Cached.invalidate({ matching: pattern })
         const gone = { "*": keys, "[ab]": ["a", "b"], "c*": ["c"], "b": ["b"] } as const
         for (const key of gone[pattern]) entries.delete(key)
         break
       }
       case "ttl": {
         const isServed = entry !== undefined && !entry.stale
-        expect(yield* Cached.ttl(Effect.succeed(n), { key, ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
+        expect(yield* Cached.ttl(Effect.succeed(n), key, { ttl: () => ttl, tags })).toBe(isServed ? entry.value : n)
         // A value with a ttl of zero is not stored: a stale one stays.
         if (!isServed && ttl > 0) put(key, n, now + ttl, tags)
         break
       }
       case "softTtl, failing": {
-        const strategy = Strategy.softTtl({ ttl: () => 10 * unit, softTtl: 10 * unit })
+        const times = { ttl: () => 10 * unit, softTtl: 10 * unit }
         const exit = yield* Effect.exit(
-          Cached.withStrategy(Effect.fail("down"), { key, tags, strategy, retryAfter: 0 })
+          Cached.softTtl(Effect.fail("down"), key, { ...times, tags, retryAfter: 0, fallbackOn: "all" })
         )
         expect(exit).toEqual(entry === undefined ? Exit.fail("down") : Exit.succeed(entry.value))
         break
       }
       case "refreshAhead": {
-        const read = Cached.refreshAhead(Effect.succeed(n), {
-          key,
+        const read = Cached.refreshAhead(Effect.succeed(n), key, {
           ttl: () => 20 * unit,
           refreshAfter: 20 * unit,
           tags
@@ -165,7 +165,7 @@ const stepper = (unit: number) => {
         expect(yield* Cached.getMany(keys)).toEqual(
           keys.map((key) => Option.map(Option.fromUndefinedOr(live(key, now)), ({ value }) => value))
         )
-        const ids = yield* Stream.runCollect(Cached.scan())
+        const ids = yield* Stream.runCollect(Looking.ids())
         expect(Array.from(ids).sort()).toEqual(keys.filter((key) => live(key, now) !== undefined))
       }
     }

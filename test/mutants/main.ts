@@ -3,10 +3,10 @@
  * schedules, with those mutants that the tests let pass. Results are kept in `.cache/mutants`, as long as neither the
  * source nor the test changes.
  *
- *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, alone, far,
- *                                                 model
- *     npm run mutants -- read --only "serve.ts"   those with this in their names
+ *     npm run prove -- mutants read                     the mutants of src/internal/engine/read
+ *     npm run prove -- mutants read --until far         stops after a stage: show (what is kept), near, alone, far,
+ *                                                       model
+ *     npm run prove -- mutants read --only "serve.ts"   those with this in their names
  */
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"

@@ -15,12 +15,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 import { rolldown, type RolldownOutput } from "rolldown"
 import type { Block } from "../docs/blocks.ts"
+import { publicModules } from "../docs/publicDocs.ts"
 import { runBlocks } from "../docs/runBlocks.ts"
 import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
@@ -72,7 +74,7 @@ beforeAll(() => {
 const hidden = [
   "**/internal/**/*.ts",
   "{cached,cli,drivers,guard,layers,metrics,ports}/**/*.ts",
-  "{bridges,config,explain,http,pipeline,testing}/!(index).ts",
+  "{bridges,config,explain,http,inspector,pipeline,testing}/!(index).ts",
   "http/*/**/*.ts"
 ]
 
@@ -144,22 +146,24 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     const files = readdirSync(unpacked, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
       .map((entry) => relative(unpacked, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
     expect(files.filter((file) => !file.includes("/")).toSorted())
-      .toEqual([
-        ...[
-          "AGENTS.md",
-          "ARCHITECTURE.md",
-          "CHANGELOG.md",
-          "LICENSE",
-          "README.md",
-          "SECURITY.md",
-          "llms.txt",
-          "package.json"
-        ]
-      ])
+      .toEqual(["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "llms.txt", "package.json"])
     expect(files).toContain("dist/index.js")
     const expected =
-      /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
+      /^(dist\/.*\.(js|d\.ts)|docs\/(?!maintaining).*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
     expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
+    expect(files.length).toBeLessThanOrEqual(500)
+    const bytes = files.reduce((sum, file) => sum + statSync(join(unpacked, file)).size, 0)
+    expect(bytes).toBeLessThanOrEqual(5_000_000)
+  })
+
+  it("has its code in files that are named after modules", () => {
+    const isOfModule = (file: string): boolean => {
+      const source = join(root, file.replace("dist", "src").replace(/2?\.js$/, ".ts"))
+      return existsSync(source) || existsSync(source.replace("/internal/", "/"))
+    }
+    const files = globSync("dist/**/*.js", { cwd: unpacked }).toSorted()
+    expect(files.length).toBeGreaterThan(100)
+    expect(files.filter((file) => !isOfModule(file))).toEqual(["dist/bin.js", "dist/internal/rolldown-runtime.js"])
   })
 
   it("has a file for each name that its modules have for each other, on every platform", () => {
@@ -270,10 +274,10 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     const program = `
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
-      const cached = Effect.succeed("kept").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const cached = Effect.succeed("kept").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       const layer = () => CacheLayer.disk({ directory: "cache" })
       await Effect.runPromise(Effect.provide(cached, layer()))
-      const again = Effect.die("loaded again").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const again = Effect.die("loaded again").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       console.log(await Effect.runPromise(Effect.provide(again, layer())))
     `
     expect(await run("disk.mjs", program)).toEqual({ status: 0, stdout: "kept\n", stderr: "" })
@@ -345,6 +349,21 @@ describe("the command of the packed package", { timeout: 300_000 }, () => {
     const [help, only] = [0, 1].map((i) => Math.min(...pairs.map((pair) => pair[i]!)))
     expect(only).toBeGreaterThan(20)
     expect(help! / only!).toBeLessThan(1.5)
+  })
+})
+
+describe("the declarations of the packed package", () => {
+  it("have the comment of every export", () => {
+    const documented =
+      /(\/\*\*(?:(?!\*\/)[^])*\*\/)\n(?:export |declare )*(?:const|class|interface|type|function) (\w+)/g
+    const declared = new Set(
+      globSync("dist/**/*.d.ts", { cwd: unpacked }).flatMap((file) =>
+        Array.from(readFileSync(join(unpacked, file), "utf8").matchAll(documented), ([, doc, name]) => `${doc}${name}`)
+      )
+    )
+    const all = [...publicModules.values()].flat()
+    expect(all.length).toBeGreaterThan(500)
+    expect(all.filter(({ doc, name }) => !declared.has(`${doc}${name}`)).map(({ name }) => name)).toEqual([])
   })
 })
 
@@ -455,7 +474,7 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
         CacheLayer.files({ directory: "cache" }),
         CacheLayer.redis({ url: "redis://localhost", prefix: "app" })
       ]
-      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const read = Effect.succeed(1).pipe(Cached.ttl("a", { ttl: "1 minute" }))
       for (const layer of layers) {
         const { message, reason } = await Effect.runPromise(Effect.flip(Effect.provide(read, layer)))
         console.log(reason, message)
@@ -470,7 +489,7 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
     const program = `
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
-      const read = (inherit) => Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: "1 minute", inherit }))
+      const read = (inherit) => Effect.succeed(1).pipe(Cached.ttl("a", { ttl: "1 minute", inherit }))
       for (const inherit of ["life", "changes"]) {
         console.log(String(await Effect.runPromise(Effect.exit(Effect.provide(read(inherit), CacheLayer.memory())))))
       }
@@ -487,7 +506,7 @@ describe("a bundle for Node without the optional packages", { timeout: 300_000 }
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
       const layer = CacheLayer.memory().pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
-      const read = Effect.succeed("read").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const read = Effect.succeed("read").pipe(Cached.ttl("a", { ttl: "1 minute" }))
       Effect.runPromise(Effect.provide(read, layer)).then(console.log)
       const missing = CacheLayer.postgres({ url: "postgres://localhost/shop" })
       Effect.runPromise(Effect.flip(Effect.provide(read, missing))).then(({ message }) => console.log(message))
@@ -550,7 +569,7 @@ describe("a browser bundle of the root", { timeout: 300_000 }, () => {
       import { Effect } from "effect"
       import { Cached, CacheLayer } from "effect-cached"
       let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 minute" }))
       const program = Effect.all([load, load, load]).pipe(Effect.provide(CacheLayer.memory()))
       Effect.runPromise(program).then((values) => console.log(values.join(), loads))
     `)

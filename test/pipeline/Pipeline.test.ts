@@ -1,7 +1,7 @@
 /** Pipelines: rows from files and streams, through a cached function, to files and sinks. */
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schema, Sink, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { parquetWriteBuffer } from "hyparquet-writer"
 import {
@@ -50,16 +50,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const cities = Cached.many(City, {
-  lookup: (keys) =>
-    Effect.sync(() => {
-      calls.push(keys.map(({ zip }) => zip))
-      return keys.map(({ zip }) =>
-        zip.startsWith("x") ? Exit.fail(`no city ${zip}`) : Exit.succeed({ city: `City of ${zip}`, area: 1.5 })
-      )
-    }),
-  strategy: Strategy.ttl({ ttl: "30 days" })
-})
+const cities = Cached.many(City, (keys) =>
+  Effect.sync(() => {
+    calls.push(keys.map(({ zip }) => zip))
+    return keys.map(({ zip }) =>
+      zip.startsWith("x") ? Exit.fail(`no city ${zip}`) : Exit.succeed({ city: `City of ${zip}`, area: 1.5 })
+    )
+  }), { ttl: "30 days" })
 
 const at = (name: string) => join(folder, name)
 const put = (name: string, text: string | Uint8Array) => {
@@ -372,10 +369,11 @@ describe("failures", () => {
       payload: { zip: Schema.String },
       success: Schema.Struct({ at: Schema.Unknown })
     }) {}
-    const through = Cached.many(Odd, {
-      lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.succeed({ at: zip === "2" ? () => 1 : zip }))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const through = Cached.many(
+      Odd,
+      (keys) => Effect.succeed(keys.map(({ zip }) => Exit.succeed({ at: zip === "2" ? () => 1 : zip }))),
+      { ttl: "1 hour" }
+    )
     const from = put("in.ndjson", `{"zip":"1"}\n7\n{"zip":"2"}\n`)
     const program = Pipeline.run({ from, through, to: at("out.csv") })
     const summary = await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory())))
@@ -452,10 +450,11 @@ describe("failures", () => {
         }
       }
     ]
-    const some = Cached.many(City, {
-      lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.die(errors[Number(zip)] ?? "plain"))),
-      strategy: Strategy.ttl({ ttl: "30 days" })
-    })
+    const some = Cached.many(
+      City,
+      (keys) => Effect.succeed(keys.map(({ zip }) => Exit.die(errors[Number(zip)] ?? "plain"))),
+      { ttl: "30 days" }
+    )
     const unwritable = { zip: "2", toJSON: () => JSON.parse("{") }
     const summary = await onDisk(Pipeline.run({
       from: Stream.fromIterable<Record<string, unknown>>([circle, { zip: "0" }, unwritable]),
@@ -477,14 +476,15 @@ describe("failures", () => {
 
   it("a call that fails as a whole, or a sink, fails the pipeline: what was stored stays, and nothing is written", async () => {
     let broken = true
-    const some = Cached.many(City, {
-      lookup: (keys) =>
+    const some = Cached.many(
+      City,
+      (keys) =>
         broken && keys.some(({ zip }) => zip === "3") ? Effect.fail("down" as const) : Effect.sync(() => {
           calls.push(keys.map(({ zip }) => zip))
           return keys.map(({ zip }) => Exit.succeed({ city: zip, area: 1 }))
         }),
-      strategy: Strategy.ttl({ ttl: "30 days" })
-    })
+      { ttl: "30 days" }
+    )
     const from = Stream.make("1", "2", "3").pipe(Stream.map((zip) => ({ zip })))
     const program = Pipeline.run({ from, through: some, to: at("out.csv"), chunk: 1, concurrency: 1 })
     expect(await refused(program)).toBe("down")
@@ -529,10 +529,11 @@ describe("numbers", () => {
     put("in.csv", `zip\n${rows.map(({ zip }) => `${zip}\n`).join("")}`)
     put("in.ndjson", rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
     await onDisk(Pipeline.run({ from: at("in.csv"), through: cities, to: at("in.parquet"), failures: false }))
-    const slow = Cached.many(City, {
-      lookup: (keys) => Effect.as(Effect.sleep(5), keys.map(() => Exit.succeed({ city: "", area: 1 }))),
-      strategy: Strategy.ttl({ ttl: "1 day" })
-    })
+    const slow = Cached.many(
+      City,
+      (keys) => Effect.as(Effect.sleep(5), keys.map(() => Exit.succeed({ city: "", area: 1 }))),
+      { ttl: "1 day" }
+    )
     for (const name of ["in.csv", "in.ndjson", "in.parquet"]) {
       const shares: Array<number | undefined> = []
       const program = Pipeline.run({

@@ -1,7 +1,7 @@
 /** Cells: `Pipeline.file` reads the values that a pipeline has written to a file of any format, or they are refused. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Cause, Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { isSame } from "effect-cached/testing"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -25,9 +25,8 @@ type AnySchema = Schema.Codec<any, any>
 const written = async (format: string, success: AnySchema, values: ReadonlyArray<unknown>) => {
   const to = join(folder, `${++files}.${format}`)
   class Value extends CacheKey.Class<Value>()("Value", { payload: { row: Schema.Int }, success }) {}
-  const through = Cached.many(Value, {
-    lookup: (keys) => Effect.succeed(keys.map(({ row }) => Exit.succeed(values[row]))),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
+  const through = Cached.many(Value, (keys) => Effect.succeed(keys.map(({ row }) => Exit.succeed(values[row]))), {
+    ttl: "1 hour"
   })
   const from = Stream.fromIterable(values.map((_, row) => ({ row })))
   const program = Pipeline.run({ from, through, to, failures: join(folder, `${files}.failures.ndjson`) })

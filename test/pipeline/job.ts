@@ -3,7 +3,7 @@
  * it is answered.
  */
 import { Effect, Exit, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { appendFileSync } from "node:fs"
 import { join } from "node:path"
@@ -15,14 +15,11 @@ class Double extends CacheKey.Class<Double>()("Double", {
   success: Schema.Struct({ double: Schema.Int })
 }) {}
 
-const doubles = Cached.many(Double, {
-  lookup: (keys) =>
-    Effect.andThen(
-      Effect.sync(() => appendFileSync(join(folder, "calls.log"), keys.map(({ n }) => `${n}\n`).join(""))),
-      Effect.sleep(2).pipe(Effect.as(keys.map(({ n }) => Exit.succeed({ double: 2 * n }))))
-    ),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const doubles = Cached.many(Double, (keys) =>
+  Effect.andThen(
+    Effect.sync(() => appendFileSync(join(folder, "calls.log"), keys.map(({ n }) => `${n}\n`).join(""))),
+    Effect.sleep(2).pipe(Effect.as(keys.map(({ n }) => Exit.succeed({ double: 2 * n }))))
+  ), { ttl: "1 hour" })
 
 const program = Pipeline.run({
   from: Pipeline.file(join(folder, "in.ndjson"), Schema.Struct({ n: Schema.Int })),

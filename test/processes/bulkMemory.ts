@@ -3,7 +3,7 @@
  * payloads and keys: `bulkMemory.ts memory` or `bulkMemory.ts disk`.
  */
 import { Effect, Exit, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,14 +18,11 @@ const bytes = (): number => {
 }
 
 let during = 0
-const rows = Cached.many(Row, {
-  lookup: (keys) =>
-    Effect.sync(() => {
-      during = bytes()
-      return keys.map(({ id }) => Exit.succeed(id))
-    }),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+const rows = Cached.many(Row, (keys) =>
+  Effect.sync(() => {
+    during = bytes()
+    return keys.map(({ id }) => Exit.succeed(id))
+  }), { ttl: "1 hour" })
 
 const payloadsFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => ({ id: first + i }))
 

@@ -3,7 +3,8 @@
  * keep it.
  */
 import { Effect } from "effect"
-import { Cached, CacheLayer, Eviction, Weigher } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction, Weigher } from "effect-cached/adapters"
 
 const count = 20_000
 
@@ -26,13 +27,13 @@ const layers = {
 const fill = Effect.gen(function*() {
   for (let i = 0; i < count; i++) {
     const key = `key ${i}`
-    yield* Cached.ttl(Effect.sync(() => new Array(50).fill(i)), { key, ttl: "1 hour", tags: ["tag"] })
+    yield* Cached.ttl(Effect.sync(() => new Array(50).fill(i)), key, { ttl: "1 hour", tags: ["tag"] })
   }
 })
 
 /** Entries invalidated by their tag leave when they are looked up. */
 const invalidated = Effect.gen(function*() {
-  yield* Cached.invalidateTag("tag")
+  yield* Cached.invalidate({ tag: "tag" })
   for (let i = 0; i < count; i++) yield* Cached.has(`key ${i}`)
 })
 

@@ -17,7 +17,7 @@ const origin = Stream.suspend(() => {
     (i) => String.fromCharCode(97 + i % 26).repeat(elementSize)
   )
 })
-const large = origin.pipe(Cached.stream({ key: "large", ttl: "1 hour", maxBytes: "2 GB" }))
+const large = origin.pipe(Cached.stream("large", { ttl: "1 hour", maxBytes: "2 GB" }))
 
 const bytesOf = (stream: typeof large) =>
   Stream.runFold(stream, () => ({ bytes: 0, wrong: 0, next: 0 }), ({ bytes, next, wrong }, one) => ({

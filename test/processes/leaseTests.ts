@@ -63,7 +63,7 @@ export const leaseTests = (open: Open): void => {
 
     it("without a lease each process loads, and what all have is one value", { timeout }, async () => {
       const { loads, workers } = await open(3, { lease })
-      const beside = { load: { sleepMillis: 300 }, options: { lease: false } }
+      const beside = { load: { sleepMillis: 300 }, options: { shareLoad: false } }
       await Promise.all(workers.map((worker) => read(worker, "k", beside)))
       expect(loads()).toHaveLength(3)
       const values = await Promise.all(workers.map((worker) => read(worker, "k")))

@@ -1,6 +1,7 @@
 /** Leaves a read behind that waits for a store, by a clock that stands. */
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
@@ -16,7 +17,7 @@ const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, sil
 
 const program = Effect.gen(function*() {
   const context = yield* Layer.build(cache)
-  const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   yield* Effect.forkDetach(Effect.provide(read, context), { startImmediately: true })
   // The cache stays open, as that of a killed process does: closing it would end the read.
   yield* Effect.sync(() => console.log("waits"))

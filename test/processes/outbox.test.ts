@@ -35,7 +35,7 @@ describe("the outbox", () => {
         const user = Effect.gen(function*() {
           const sql = yield* SqlClient.SqlClient
           return (yield* sql<{ name: string }>`SELECT name FROM users`)[0]!.name
-        }).pipe(Cached.ttl({ key: "user", ttl: "1 day" }))
+        }).pipe(Cached.ttl("user", { ttl: "1 day" }))
         const inProgram = <A, E, R>(self: Effect.Effect<A, E, R>) =>
           self.pipe(Effect.provideContext(cache), Effect.provideContext(sql)) as Effect.Effect<A, E>
         yield* inProgram(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`INSERT INTO users VALUES ('an intruder')`))

@@ -43,7 +43,7 @@ interface Read {
     readonly ttl?: Duration.Input
     readonly softTtl?: Duration.Input
     readonly tags?: ReadonlyArray<string>
-    readonly lease?: boolean
+    readonly shareLoad?: boolean
     readonly inherit?: "life" | "changes"
   }
 }

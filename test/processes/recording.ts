@@ -3,7 +3,7 @@
  * and timed by a clock that all processes of the machine share.
  */
 import { Effect, Exit, Stream } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { openSync, readFileSync, writeSync } from "node:fs"
 
 /** Milliseconds of the machine's monotonic clock. */

@@ -3,7 +3,7 @@
  * gathered` keeps all results of the same function, without a cache. Its starter limits its heap.
  */
 import { Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { getHeapStatistics } from "node:v8"
 
 const [way = "gathered", directory = ""] = process.argv.slice(2)
@@ -21,7 +21,7 @@ const lookup = (rows: ReadonlyArray<{ readonly id: number }>) =>
     loads += rows.length
     return rows.map(({ id }) => Exit.succeed(text(id)))
   })
-const rows = Cached.many(Row, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+const rows = Cached.many(Row, lookup, { ttl: "1 hour" })
 const payloads = Stream.map(Stream.range(0, count - 1), (i) => ({ id: i % keys }))
 
 const counted = Stream.runFold(

@@ -3,7 +3,8 @@
  * heap.
  */
 import { Effect } from "effect"
-import { Cached, CacheLayer, Weigher } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Weigher } from "effect-cached/adapters"
 
 const used = (): number => {
   for (let i = 0; i < 3; i++) globalThis.gc!()
@@ -43,11 +44,11 @@ const values: { readonly [kind: string]: (i: number) => unknown } = {
 type Put = (key: string, value: () => unknown) => Effect.Effect<unknown, any, any>
 
 const ways: { readonly [way: string]: Put } = {
-  loaded: (key, value) => Cached.ttl(Effect.sync(value), { key, ttl: "1 hour" }),
+  loaded: (key, value) => Cached.ttl(Effect.sync(value), key, { ttl: "1 hour" }),
   set: (key, value) => Cached.set(key, value(), { ttl: "1 hour" }),
   "set without an end": (key, value) => Cached.set(key, value()),
-  "with jitter": (key, value) => Cached.ttl(Effect.sync(value), { key, ttl: "1 hour", jitter: 0.2 }),
-  "with tags": (key, value) => Cached.ttl(Effect.sync(value), { key, ttl: "1 hour", tags: [`tag of ${key}`, "all"] })
+  "with jitter": (key, value) => Cached.ttl(Effect.sync(value), key, { ttl: "1 hour", jitter: 0.2 }),
+  "with tags": (key, value) => Cached.ttl(Effect.sync(value), key, { ttl: "1 hour", tags: [`tag of ${key}`, "all"] })
 }
 
 const measured = (maxWeight: number, fill: Effect.Effect<unknown, any, any>) =>

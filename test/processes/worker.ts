@@ -1,6 +1,7 @@
 /** A process that uses a cache as its parent requests: see `processes.ts`. */
 import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
@@ -72,7 +73,9 @@ const load = (
     yield* Effect.sleep(sleepMillis)
     block(blockMillis)
     if (needs !== undefined) {
-      yield* load(needs.key, needs.load).pipe(Cached.softTtl({ key: needs.key, ttl: "1 hour", softTtl: "59 minutes" }))
+      yield* load(needs.key, needs.load).pipe(
+        Cached.softTtl(needs.key, { ttl: "1 hour", softTtl: "59 minutes", fallbackOn: "all" })
+      )
     }
     log.write("loaded", { id, value: value.slice(0, 40) })
     if (outcome === "defect") return yield* Effect.die(new Error("a defect"))
@@ -101,21 +104,18 @@ const keyOf = (key: string) => {
 
 /** Loads rows in one call, and writes which ones. */
 const rowsOf = (sleepMillis: number) =>
-  Cached.many(Row, {
-    strategy: Strategy.ttl({ ttl: "1 hour" }),
-    lookup: (rows) =>
-      Effect.gen(function*() {
-        log.write("load", { rows: rows.map(({ n }) => n) })
-        yield* Effect.sleep(sleepMillis)
-        return rows.map(({ n }) => Exit.succeed(`${name} ${n}`))
-      })
-  })
+  Cached.many(Row, (rows) =>
+    Effect.gen(function*() {
+      log.write("load", { rows: rows.map(({ n }) => n) })
+      yield* Effect.sleep(sleepMillis)
+      return rows.map(({ n }) => Exit.succeed(`${name} ${n}`))
+    }), { ttl: "1 hour" })
 
 const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do: K }>) => Promise<Answers[K]> } = {
   open,
   read: async ({ callers = 1, key, load: how = {}, options }) => {
     const one = load(key, how).pipe(
-      Cached.softTtl({ key: keyOf(key) as string, ttl: "1 hour", softTtl: "59 minutes", ...options }),
+      Cached.softTtl(keyOf(key) as string, { ttl: "1 hour", softTtl: "59 minutes", ...options, fallbackOn: "all" }),
       Effect.catchCause((cause) => Effect.succeed(`no value: ${String(Cause.squash(cause))}`))
     )
     const at = clock()
@@ -135,7 +135,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
   watch: async ({ everyMillis = 5, key, millis }) => {
     const seen: Array<readonly [at: number, value: string]> = []
     const end = clock() + millis
-    const one = load(key, {}).pipe(Cached.ttl({ key, ttl: "1 hour" }), Effect.orDie)
+    const one = load(key, {}).pipe(Cached.ttl(key, { ttl: "1 hour" }), Effect.orDie)
     await runtime!.runPromise(
       Effect.gen(function*() {
         while (clock() < end) {
@@ -153,7 +153,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     return clock()
   },
   invalidateTag: async ({ tag }) => {
-    await runtime!.runPromise(Cached.invalidateTag(tag))
+    await runtime!.runPromise(Cached.invalidate({ tag }))
     return clock()
   },
   stats: () => runtime!.runPromise(Cached.stats),

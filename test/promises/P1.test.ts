@@ -1,7 +1,7 @@
 /** P1: one load per id. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
-import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { cachesAndTiers, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -17,7 +17,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
     it.effect("CA-43 · twenty readers of a cold key share one load, and the next is a hit", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const readers = yield* Effect.forEach(many, () => start(get))
         yield* TestClock.adjust("1 second")
         expect(yield* Effect.forEach(readers, Fiber.join)).toEqual(many.map(() => 1))
@@ -29,11 +29,11 @@ describe("P1 · one load per id that can still be stored or joined", () => {
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const key = new Report({ city: "Berlin" })
-        const report = Cached.fn(Report, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        const report = Cached.fn(Report, () => load, { ttl: "1 hour" })
         const readers = yield* Effect.all([
-          start(load.pipe(Cached.ttl({ key, ttl: "1 hour" }))),
-          start(load.pipe(Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 minute" }))),
-          start(load.pipe(Cached.untilInvalidated({ key }))),
+          start(load.pipe(Cached.ttl(key, { ttl: "1 hour" }))),
+          start(load.pipe(Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute" }))),
+          start(load.pipe(Cached.untilInvalidated(key))),
           start(report({ city: "Berlin" }))
         ])
         yield* TestClock.adjust("1 second")
@@ -43,15 +43,15 @@ describe("P1 · one load per id that can still be stored or joined", () => {
 
     it.effect("keys do not wait for each other", () =>
       Effect.gen(function*() {
-        const slow = yield* start(Effect.never.pipe(Cached.ttl({ key: "slow", ttl: "1 hour" })))
-        expect(yield* Effect.succeed(1).pipe(Cached.ttl({ key: "quick", ttl: "1 hour" }))).toBe(1)
+        const slow = yield* start(Effect.never.pipe(Cached.ttl("slow", { ttl: "1 hour" })))
+        expect(yield* Effect.succeed(1).pipe(Cached.ttl("quick", { ttl: "1 hour" }))).toBe(1)
         yield* Fiber.interrupt(slow)
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("readers of a stale value share one background refresh", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.refreshAhead({ key: "k", ttl: "10 minutes", refreshAfter: "5 minutes" }))
+        const get = load.pipe(Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "5 minutes" }))
         const first = yield* start(get)
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(first)
@@ -65,7 +65,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
     it.effect("refreshes asked for at once are one load, and reads beside them join it", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "10 minutes" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "10 minutes" }))
         const first = yield* start(get)
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(first)
@@ -79,8 +79,8 @@ describe("P1 · one load per id that can still be stored or joined", () => {
 
     it.effect("a refresh beside an older load is the one that is stored, whichever ends last", () =>
       Effect.gen(function*() {
-        const old = Effect.as(Effect.sleep(3000), "old").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-        const recent = Effect.as(Effect.sleep(1000), "recent").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const old = Effect.as(Effect.sleep(3000), "old").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const recent = Effect.as(Effect.sleep(1000), "recent").pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const reader = yield* start(old)
         yield* TestClock.adjust("1 second")
         const refresher = yield* start(CachePolicy.refresh(recent))
@@ -97,7 +97,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
     fake.behave = (operation) => operation === "set" ? { before: Effect.sleep(100) } : {}
     return Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const first = yield* start(get)
       yield* TestClock.adjust("1050 millis")
       expect(counts.ended).toBe(1)

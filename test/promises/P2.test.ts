@@ -1,7 +1,8 @@
 /** P2: no read after an invalidation sees what was loaded before it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -11,12 +12,12 @@ type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, n
 const invalidations: ReadonlyArray<Invalidation> = [
   ["invalidate", Cached.invalidate("k")],
   ["remove", Cached.remove("k")],
-  ["invalidateMany", Cached.invalidateMany(["a", "k"])],
-  ["invalidateTag", Cached.invalidateTag("t")],
+  ["invalidateMany", Cached.invalidate(["a", "k"])],
+  ["invalidateTag", Cached.invalidate({ tag: "t" })],
   ["clear", Cached.clear],
-  ["invalidateMatching", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k*")))],
-  ["invalidateMatching of one id", Effect.orDie(Stream.runDrain(Cached.invalidateMatching("k")))],
-  ["a look under invalidateFurther", Cached.invalidateFurther(Cached.getOption("k"))],
+  ["invalidateMatching", Effect.orDie(Cached.invalidate({ matching: "k*" }))],
+  ["invalidateMatching of one id", Effect.orDie(Cached.invalidate({ matching: "k" }))],
+  ["a look under invalidateFurther", CachePolicy.invalidating(Cached.getOption("k"))],
   ["invalidateAfter a key", Effect.void.pipe(Cached.invalidateAfter("k"))],
   ["invalidateAfter a tag", Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }))],
   ["set with a ttl of zero", Cached.set("k", 0, { ttl: 0 })]
@@ -24,8 +25,7 @@ const invalidations: ReadonlyArray<Invalidation> = [
 
 const everyInvalidation = invalidations.map(([name, run]) => ({ name, run }))
 
-const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) =>
-  load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -62,7 +62,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         Effect.gen(function*() {
           const { load } = counting(1000)
           const get = load.pipe(
-            Cached.refreshAhead({ key: "k", ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
+            Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
           )
           const first = yield* start(get)
           yield* TestClock.adjust("1 second")
@@ -88,17 +88,17 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
         expect(yield* tagged(load)).toBe(99)
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* Cached.getOption("k")).toEqual(Option.none())
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("a tag that is known only after the load kills it, for readers after the invalidation too", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: () => ["late"] }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: () => ["late"] }))
         const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
-        yield* Cached.invalidateTag("late")
+        yield* Cached.invalidate({ tag: "late" })
         const after = yield* start(get)
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
@@ -111,7 +111,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       Effect.gen(function*() {
         const { load } = counting()
         yield* tagged(load)
-        yield* Cached.invalidateTag("u")
+        yield* Cached.invalidate({ tag: "u" })
         yield* Cached.invalidate("l")
         expect(yield* tagged(load)).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
@@ -166,7 +166,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* Cached.set("other", 1)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
         // "k" was evicted: both of these ask the store, and are answered after the invalidation
-        const reader = yield* start(Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const reader = yield* start(Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         const looker = yield* start(Cached.getOption("k"))
         yield* TestClock.adjust("50 millis")
         yield* Cached.invalidate("k")
@@ -176,7 +176,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         yield* Fiber.join(looker)
         fake.behave = () => ({})
         expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
-        expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+        expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
       }).pipe(Effect.provide(over(fake, { capacity: 1 })))
     })
 
@@ -189,7 +189,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const looker = yield* start(Cached.getOption("k"))
         yield* settle
         fake.behave = () => ({})
-        const refreshed = Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+        const refreshed = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
         expect(yield* refreshed).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(yield* Fiber.join(looker)).toEqual(Option.some("old"))
@@ -209,7 +209,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const setter = yield* start(Cached.set("k", "new", { tags: ["t"] }))
         yield* Cached.set("other", 2)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(200) } : {}
-        const reader = yield* start(Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const reader = yield* start(Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* TestClock.adjust("100 millis")
         yield* Fiber.join(setter)
         yield* TestClock.adjust("1 second")
@@ -223,7 +223,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
   it.effect.each(
     [
       ["invalidate", Cached.invalidate("k"), Option.none()],
-      ["invalidateTag", Cached.invalidateTag("t"), Option.none()],
+      ["invalidateTag", Cached.invalidate({ tag: "t" }), Option.none()],
       ["clear", Cached.clear, Option.none()],
       ["a later set", Cached.set("k", "later"), Option.some("later")]
     ] as const
@@ -296,9 +296,9 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     const fake = fakeStore()
     return Effect.gen(function*() {
       yield* Cached.set("kept", 1)
-      yield* Cached.invalidateMany(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
+      yield* Cached.invalidate(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
       expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
-      yield* Effect.succeed(2).pipe(Cached.ttl({ key: "k1", ttl: "1 hour" }))
+      yield* Effect.succeed(2).pipe(Cached.ttl("k1", { ttl: "1 hour" }))
       expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
@@ -309,12 +309,12 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     return Effect.gen(function*() {
       yield* Effect.forEach(keys, (key) => Cached.set(key, "old"))
       fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
-      const fiber = yield* start(Cached.invalidateMany(keys))
+      const fiber = yield* start(Cached.invalidate(keys))
       yield* Fiber.interrupt(fiber)
       fake.behave = () => ({})
       yield* TestClock.adjust("1 minute")
       expect(fake.entries.size).toBe(0)
-      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k39", ttl: "1 hour" }))
+      yield* Effect.succeed("new").pipe(Cached.ttl("k39", { ttl: "1 hour" }))
       expect(fake.entries.has("k39")).toBe(true)
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
@@ -330,7 +330,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       fake.behave = () => ({})
       yield* TestClock.adjust("2 minutes")
       expect(fake.entries.size).toBe(0)
-      yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(fake.entries.size).toBe(1)
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })

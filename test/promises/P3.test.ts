@@ -10,7 +10,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     it.effect("the starter's interruption leaves the load running for its followers", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const starter = yield* start(get)
         const follower = yield* start(get)
         yield* TestClock.adjust("500 millis")
@@ -23,7 +23,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     it.effect("a follower's interruption leaves the load running for the starter", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const starter = yield* start(get)
         const followers = yield* Effect.forEach([1, 2, 3], () => start(get))
         yield* TestClock.adjust("500 millis")
@@ -40,14 +40,14 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
           Effect.sleep(1000),
           () => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true))
         )
-        const get = Effect.as(slow, "slow").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.as(slow, "slow").pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
         yield* TestClock.adjust("500 millis")
         const interruption = yield* start(Fiber.interruptAll(readers))
         yield* settle
         expect(ended(interruption)).toBe("still waiting")
         // While the old load is ending, its id is free.
-        expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
+        expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(finalized).toBe(true)
         expect(Exit.isSuccess(yield* Fiber.await(interruption))).toBe(true)
@@ -57,8 +57,8 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     it.effect("one's timeout is its own: the others get the value, and it is stored", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
-        const patient = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
-        const hasty = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "100 millis" })))
+        const patient = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+        const hasty = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "100 millis" })))
         yield* TestClock.adjust("100 millis")
         expect(yield* Fiber.await(hasty)).toEqual(
           Exit.fail(new CacheError.LoadTimeout({ key: "k", timeoutMillis: 100 }))
@@ -70,15 +70,15 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(counts.started).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("one's fallbackWhen that throws dies alone", () =>
+    it.effect("one's fallbackOn that throws dies alone", () =>
       Effect.gen(function*() {
-        const options = { key: "k", ttl: "1 hour", softTtl: 0 } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl(options))
+        const options = { ttl: "1 hour", softTtl: 0, fallbackOn: "all" } as const
+        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
         const load = Effect.andThen(Effect.sleep(1000), Effect.fail("down"))
-        const good = yield* start(load.pipe(Cached.softTtl(options)))
-        const bad = yield* start(load.pipe(Cached.softTtl({
+        const good = yield* start(load.pipe(Cached.softTtl("k", options)))
+        const bad = yield* start(load.pipe(Cached.softTtl("k", {
           ...options,
-          fallbackWhen: () => {
+          fallbackOn: () => {
             throw new Error("a mistake")
           }
         })))
@@ -90,8 +90,8 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     it.effect("one's interruption inside the load of another key leaves that one's other readers alone", () =>
       Effect.gen(function*() {
         const inner = counting(1000)
-        const get = inner.load.pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
-        const outer = yield* start(get.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" })))
+        const get = inner.load.pipe(Cached.ttl("inner", { ttl: "1 hour" }))
+        const outer = yield* start(get.pipe(Cached.ttl("outer", { ttl: "1 hour" })))
         const other = yield* start(get)
         yield* Fiber.interrupt(outer)
         yield* TestClock.adjust("1 second")
@@ -103,7 +103,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
       Effect.gen(function*() {
         const cause = Cause.combine(Cause.fail("down" as const), Cause.die("and out"))
         const load = Effect.andThen(Effect.sleep(1000), Effect.failCause(cause))
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
         yield* TestClock.adjust("1 second")
         for (const reader of readers) {
@@ -119,7 +119,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
 
     it.effect("a load that interrupts itself does so to its waiters, and nothing is stored", () =>
       Effect.gen(function*() {
-        const get = Effect.andThen(Effect.sleep(1000), Effect.interrupt).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.andThen(Effect.sleep(1000), Effect.interrupt).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const reader = yield* start(get)
         yield* TestClock.adjust("1 second")
         const exit = yield* Fiber.await(reader)

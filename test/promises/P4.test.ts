@@ -1,7 +1,8 @@
 /** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -84,7 +85,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         fake.behave = (asked) => asked === operation ? behaviour() : {}
         return Effect.gen(function*() {
           const { counts, load } = counting()
-          const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] })))
+          const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] })))
           expect(read.value).toBe(1)
           expect(read.millis).toBeLessThanOrEqual(500)
           expect(counts.started).toBe(1)
@@ -102,14 +103,14 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             const { load } = counting()
             for (
               const run of [
-                load.pipe(Cached.ttl({ key: "a", ttl: "1 hour" })),
-                load.pipe(Cached.softTtl({ key: "b", ttl: "1 hour", softTtl: "1 minute", tags: ["t"] })),
-                CachePolicy.refresh(load.pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))),
+                load.pipe(Cached.ttl("a", { ttl: "1 hour" })),
+                load.pipe(Cached.softTtl("b", { ttl: "1 hour", softTtl: "1 minute", tags: ["t"] })),
+                CachePolicy.refresh(load.pipe(Cached.ttl("c", { ttl: "1 hour" }))),
                 Cached.getOption("other"),
                 Cached.has("other"),
                 Cached.set("d", 1, { tags: ["t"] }),
                 Cached.invalidate("a"),
-                Cached.invalidateTag("t"),
+                Cached.invalidate({ tag: "t" }),
                 Cached.remove("b"),
                 Cached.clear
               ]
@@ -125,7 +126,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     it.effect.each(lies)("a store that answers $name: a miss", ({ answer }) =>
       Effect.gen(function*() {
         const { load } = counting()
-        expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+        expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe(1)
         yield* Cached.clear
         expect(yield* Cached.getOption("other")).toEqual(Option.none())
         expect((yield* Cached.stats).loads).toBe(1)
@@ -139,7 +140,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       }
       return Effect.gen(function*() {
         const { load } = counting()
-        expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+        expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe(1)
         expect(yield* Cached.getOption("other")).toEqual(Option.none())
         expect((yield* Cached.stats).loads).toBe(1)
       }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory })))
@@ -159,9 +160,9 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         }
         return Effect.gen(function*() {
           const { load } = counting()
-          expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))).toBe(1)
+          expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))).toBe(1)
           yield* Cached.set("l", 1, { tags: ["t"] })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.invalidate("k")
           broken = false
         }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, thrower) }, { memory })))
@@ -175,9 +176,9 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         const liar = { ...store, [operation]: () => Effect.undefined as never }
         return Effect.gen(function*() {
           const { load } = counting()
-          expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))).toBe(1)
+          expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))).toBe(1)
           yield* Cached.set("l", 1, { tags: ["t"] })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.invalidate("k")
         }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, liar) }, { memory })))
       }
@@ -189,7 +190,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     fake.behave = () => ({ before: Effect.sleep(200) })
     return Effect.gen(function*() {
       const { load } = counting()
-      const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       expect(read).toEqual({ value: 1, millis: 500 })
     }).pipe(Effect.provide(over(fake, { memory: false })))
   })
@@ -205,7 +206,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     })
     return Effect.gen(function*() {
       const { load } = counting()
-      const read = yield* timed(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       expect(read).toEqual({ value: 1, millis: 500 })
     }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
   })
@@ -214,7 +215,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     const fake = fakeStore()
     fake.behave = () => ({ before: Effect.never })
     return Effect.gen(function*() {
-      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       expect((yield* timed(get("a"))).millis).toBe(200)
       expect((yield* timed(CachePolicy.storeTimeout("50 millis")(get("b")))).millis).toBe(50)
       fake.behave = () => ({})
@@ -225,7 +226,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     const fake = fakeStore()
     fake.behave = () => ({ before: Effect.never })
     return Effect.gen(function*() {
-      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       for (const key of ["a", "b", "c"]) expect((yield* timed(get(key))).millis).toBe(500)
       const asked = fake.calls.length
       for (const key of ["d", "e", "f"]) expect(yield* get(key)).toBe(1)
@@ -259,12 +260,12 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       expect(fake.entries.has("k")).toBe(true)
       expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      expect(yield* Effect.succeed("new").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("new")
-      expect(yield* Effect.succeed("newer").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe("newer")
+      expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
+      expect(yield* Effect.succeed("newer").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("newer")
       fake.behave = () => ({})
       yield* TestClock.adjust("2 minutes")
       expect(fake.entries.has("k")).toBe(false)
-      yield* Effect.succeed("stored").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.succeed("stored").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(fake.entries.has("k")).toBe(true)
       expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
     }).pipe(Effect.provide(over(fake, { memory: false })))
@@ -280,11 +281,11 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     })
     return Effect.gen(function*() {
       const get = (key: string, value: string, tag: string) =>
-        Effect.succeed(value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: [tag] }))
+        Effect.succeed(value).pipe(Cached.ttl(key, { ttl: "1 hour", tags: [tag] }))
       yield* get("k", "old", "t")
       yield* get("l", "kept", "u")
       down = true
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* get("k", "new", "t")).toBe("new")
       expect(yield* get("l", "other", "u")).toBe("kept")
       down = false
@@ -302,13 +303,13 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         : {}
     return Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect([yield* get, yield* get]).toEqual([1, 1])
     }).pipe(Effect.provide(over(fake)))
   })
 
   describe("under CachePolicy.strict", () => {
-    const get = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+    const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
 
     it.effect.each(
       [
@@ -333,10 +334,9 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       const other = new Row({ id: 2 })
       const { load } = counting()
       const options = { ttl: "1 hour", tags: ["t"] } as const
-      const read = load.pipe(Cached.ttl({ key, ...options }))
-      const rows = Cached.many(Row, {
-        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
+      const read = load.pipe(Cached.ttl(key, options))
+      const rows = Cached.many(Row, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+        ttl: "1 hour",
         tags: ["t"]
       })
       const unacknowledged = Exit.fail(
@@ -363,9 +363,9 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       it.effect.each(
         [
           ["its invalidation", Cached.invalidate(key)],
-          ["a hard one of its tag", Cached.invalidateTag("t")],
-          ["a soft one of its tag", Cached.invalidateTag("t", { mode: "soft" })],
-          ["one of its class", Cached.invalidateAll(Row)],
+          ["a hard one of its tag", Cached.invalidate({ tag: "t" })],
+          ["a soft one of its tag", Cached.invalidate({ tag: "t" }, { mode: "soft" })],
+          ["one of its class", Cached.invalidate({ all: Row })],
           ["a clear", Cached.clear]
         ] as const
       )("%s: a read of it fails, until it is acknowledged", ([, invalidate]) => {
@@ -383,7 +383,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
               const strict of [
                 read,
                 CachePolicy.refresh(read),
-                CachePolicy.readOnly(read),
+                CachePolicy.disable("set")(read),
                 Effect.asVoid(rows([{ id: 1 }]))
               ]
             ) {
@@ -420,7 +420,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
                 "an earlier invalidation of that)"
             )
             expect(yield* CachePolicy.strict(Cached.getOption(other))).toEqual(Option.some(2))
-            expect(yield* CachePolicy.strict(load.pipe(Cached.ttl({ key: other, ttl: "1 hour" })))).toBe(2)
+            expect(yield* CachePolicy.strict(load.pipe(Cached.ttl(other, { ttl: "1 hour" })))).toBe(2)
             expect(yield* CachePolicy.strict(rows([{ id: 2 }]))).toEqual([Exit.succeed(2)])
             fake.behave = () => ({})
             state.isDeaf = false
@@ -462,12 +462,11 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         return within(
           over(fake, { memory }),
           Effect.gen(function*() {
-            const tagged = Cached.many(Tagged, {
-              lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
-              strategy: Strategy.ttl({ ttl: "1 hour" })
+            const tagged = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+              ttl: "1 hour"
             })
             fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-            yield* Cached.invalidateMany([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
+            yield* Cached.invalidate([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
             fake.behave = () => ({})
             throwsOnce = () => {
               throwsOnce = () => {}
@@ -508,7 +507,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     it.effect("a value that does not fit its schema is a SerializerError, and without strict no failure", () =>
       Effect.gen(function*() {
         const key = new Weather({ city: "Berlin" })
-        const wrong = Effect.succeed({ celsius: "warm" } as never).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const wrong = Effect.succeed({ celsius: "warm" } as never).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         expect(yield* wrong).toEqual({ celsius: "warm" })
         yield* Cached.invalidate(key)
         expect(yield* Effect.flip(CachePolicy.strict(wrong))).toMatchObject({ _tag: "SerializerError" })
@@ -518,7 +517,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       const fake = fakeStore()
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
       return Effect.gen(function*() {
-        const load = Effect.delay(Effect.succeed(1), 1000).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const load = Effect.delay(Effect.succeed(1), 1000).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const lenient = yield* start(load)
         yield* settle
         const strict = yield* start(CachePolicy.strict(load))
@@ -561,7 +560,7 @@ it.effect("a read that asks the store while a refresh runs, and then loads, has 
     acquire: (id, options) => unlessHanging(inMemory.acquire(id, options))
   })
   return Effect.gen(function*() {
-    const read = Cached.ttl(Effect.delay(Effect.succeed(1), 100), { key: "k", ttl: "1 hour" })
+    const read = Cached.ttl(Effect.delay(Effect.succeed(1), 100), "k", { ttl: "1 hour" })
     const refreshing = yield* start(CachePolicy.refresh(read))
     yield* settle
     hangs = true
@@ -583,7 +582,7 @@ it.effect("an older entry of the store does not replace a newer one that it has 
   })
   let value = 0
   const load = Effect.sync(() => ++value)
-  const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+  const read = Cached.ttl(load, "k", { ttl: "1 hour" })
   // The strategy of another reader, which does not accept what is younger than a second.
   const old: Strategy.Strategy = {
     name: "old",
@@ -595,7 +594,7 @@ it.effect("an older entry of the store does not replace a newer one that it has 
     yield* TestClock.adjust("2 seconds")
     isDown = true
     expect(yield* CachePolicy.refresh(read)).toBe(2)
-    expect(yield* Cached.withStrategy(load, { key: "k", strategy: old })).toBe(1)
+    expect(yield* Cached.withStrategy(load, "k", { strategy: old })).toBe(1)
     expect(yield* read).toBe(2)
   }).pipe(Effect.provide(over({ layer })))
 })

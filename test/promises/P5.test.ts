@@ -34,7 +34,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
           const { counts, load } = counting()
           let asked = 0
           const get = Effect.andThen(load, outcome as Effect.Effect<number, string>).pipe(
-            Cached.ttl({ key: "k", ttl: "1 hour", when: () => ++asked > 0 })
+            Cached.ttl("k", { ttl: "1 hour", when: () => ++asked > 0 })
           )
           const first = yield* Effect.exit(get)
           expect(Exit.isFailure(first)).toBe(true)
@@ -48,7 +48,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
     it.effect("a failure is not by default", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = Effect.andThen(load, Effect.fail("down")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const get = Effect.andThen(load, Effect.fail("down")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         expect(yield* Effect.flip(get)).toBe("down")
         expect(yield* Effect.flip(get)).toBe("down")
         expect(counts.started).toBe(2)
@@ -58,7 +58,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
       Effect.gen(function*() {
         const { counts, load } = counting()
         const get = Effect.andThen(load, Effect.fail(new Down({ code: 7 }))).pipe(
-          Cached.ttl({ key: new Described(), ttl: "1 hour", when: always })
+          Cached.ttl(new Described(), { ttl: "1 hour", when: always })
         )
         expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
         expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
@@ -70,12 +70,11 @@ describe("P5 · defects and interruptions are never cached, failures only when t
     it.effect("`when` chooses among failures and values alike", () =>
       Effect.gen(function*() {
         const only = {
-          key: "k",
           ttl: "1 hour",
           when: (exit: Exit.Exit<number, string>) => Exit.isSuccess(exit) && exit.value > 1
         } as const
         const { load } = counting()
-        const get = Cached.ttl(load as Effect.Effect<number, string>, only)
+        const get = Cached.ttl(load as Effect.Effect<number, string>, "k", only)
         expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
       }).pipe(Effect.provide(cache.layer())))
   })
@@ -86,7 +85,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
       const { counts, load } = counting()
       for (const key of [new Plain(), "k"]) {
         const get = Effect.andThen(load, Effect.fail("down")).pipe(
-          Cached.ttl({ key: key as string, ttl: "1 hour", when: always })
+          Cached.ttl(key as string, { ttl: "1 hour", when: always })
         )
         expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toEqual(["down", "down"])
       }
@@ -100,10 +99,10 @@ describe("P5 · defects and interruptions are never cached, failures only when t
     const fake = fakeStore()
     return Effect.gen(function*() {
       const get = Effect.fail(new Down({ code: 7 })).pipe(
-        Cached.ttl({ key: new Described(), ttl: "1 hour", when: always })
+        Cached.ttl(new Described(), { ttl: "1 hour", when: always })
       )
       yield* Effect.exit(get)
-      const again = Effect.succeed(1).pipe(Cached.ttl({ key: new Described(), ttl: "1 hour" }))
+      const again = Effect.succeed(1).pipe(Cached.ttl(new Described(), { ttl: "1 hour" }))
       const failure = yield* Effect.flip(again)
       expect(failure).toBeInstanceOf(Down)
       expect(failure).toEqual(new Down({ code: 7 }))
@@ -114,10 +113,10 @@ describe("P5 · defects and interruptions are never cached, failures only when t
     const fake = fakeStore()
     return Effect.gen(function*() {
       const get = Effect.fail("another" as const).pipe(
-        Cached.ttl({ key: new Described(), ttl: "1 hour", when: always })
+        Cached.ttl(new Described(), { ttl: "1 hour", when: always })
       )
       expect(yield* Effect.flip(get)).toBe("another")
-      expect(yield* Effect.flip(CachePolicy.readOnly(get))).toBe("another")
+      expect(yield* Effect.flip(CachePolicy.disable("set")(get))).toBe("another")
       expect(fake.entries.size).toBe(0)
     }).pipe(Effect.provide(over(fake)))
   })

@@ -7,8 +7,8 @@ import { cachesAndTiers, counting, ended, fakeStore, over, settle, start, within
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 
-const soft = { key: "k", ttl: "10 minutes", softTtl: "7 minutes" } as const
-const ahead = { key: "k", ttl: "10 minutes", refreshAfter: "7 minutes" } as const
+const soft = { ttl: "10 minutes", softTtl: "7 minutes", fallbackOn: "all" } as const
+const ahead = { ttl: "10 minutes", refreshAfter: "7 minutes" } as const
 
 const good = Effect.succeed("good") as Effect.Effect<string, string>
 const bad = Effect.fail("down") as Effect.Effect<string, string>
@@ -16,13 +16,13 @@ const bad = Effect.fail("down") as Effect.Effect<string, string>
 it.effect("P6 · a store's soft deadline behind the hard one prolongs nothing", () => {
   const fake = fakeStore()
   return Effect.gen(function*() {
-    yield* good.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+    yield* good.pipe(Cached.ttl("k", { ttl: "1 minute" }))
     const stored = fake.entries.get("k")!
     fake.entries.set("k", { ...stored, meta: { ...stored.meta, softExpiresAt: Infinity } })
     yield* Cached.set("other", 1)
-    expect(yield* bad.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))).toBe("good")
+    expect(yield* bad.pipe(Cached.ttl("k", { ttl: "1 minute" }))).toBe("good")
     yield* TestClock.adjust("1 minute")
-    expect(yield* Effect.flip(bad.pipe(Cached.ttl({ key: "k", ttl: "1 minute" })))).toBe("down")
+    expect(yield* Effect.flip(bad.pipe(Cached.ttl("k", { ttl: "1 minute" })))).toBe("down")
   }).pipe(Effect.provide(over(fake, { capacity: 1 })))
 })
 
@@ -30,19 +30,19 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
   describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect("softTtl: until one millisecond before ttl", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl(soft))
+        yield* good.pipe(Cached.softTtl("k", soft))
         yield* TestClock.adjust("10 minutes")
         yield* TestClock.adjust(-1)
-        expect(yield* bad.pipe(Cached.softTtl(soft))).toBe("good")
+        expect(yield* bad.pipe(Cached.softTtl("k", soft))).toBe("good")
         yield* TestClock.adjust(1)
-        expect(yield* Effect.flip(bad.pipe(Cached.softTtl(soft)))).toBe("down")
+        expect(yield* Effect.flip(bad.pipe(Cached.softTtl("k", soft)))).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("softTtl: a load that fails only after the stale value's ttl has passed fails its reader", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl(soft))
+        yield* good.pipe(Cached.softTtl("k", soft))
         yield* TestClock.adjust("8 minutes")
-        const slow = yield* start(Effect.delay(bad, "3 minutes").pipe(Cached.softTtl(soft)))
+        const slow = yield* start(Effect.delay(bad, "3 minutes").pipe(Cached.softTtl("k", soft)))
         yield* TestClock.adjust("3 minutes")
         expect(yield* Fiber.await(slow)).toEqual(Exit.fail("down"))
       }).pipe(Effect.provide(cache.layer())))
@@ -50,7 +50,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
     it.effect("softTimeout: the stale value after it, the load continues and is stored", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(3000)
-        const get = load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" }))
+        const get = load.pipe(Cached.softTtl("k", { ...soft, softTimeout: "1 second" }))
         const first = yield* start(get)
         yield* TestClock.adjust("3 seconds")
         expect(yield* Fiber.join(first)).toBe(1)
@@ -69,7 +69,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       Effect.gen(function*() {
         const { load } = counting(3000)
         yield* Cached.set("k", 0, { ttl: "1 second" })
-        const reader = yield* start(load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "2 seconds" })))
+        const reader = yield* start(load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: "2 seconds" })))
         yield* TestClock.adjust("2 seconds")
         expect(ended(reader)).toBe("still waiting")
         yield* TestClock.adjust("1 second")
@@ -80,7 +80,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       Effect.gen(function*() {
         const { load } = counting(3000)
         yield* Cached.set("k", 0, { ttl: "1 hour" })
-        const get = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: "1 second" }))
+        const get = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: "1 second" }))
         const first = yield* start(get)
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(first)).toBe(0)
@@ -95,9 +95,9 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a value that a touch has made fresh while a reader waits is still a fallback", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl(soft))
+        yield* good.pipe(Cached.softTtl("k", soft))
         yield* TestClock.adjust("8 minutes")
-        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl(soft)))
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", soft)))
         yield* TestClock.adjust("500 millis")
         expect(yield* Cached.touch("k", "1 hour")).toBe(true)
         yield* TestClock.adjust("500 millis")
@@ -107,9 +107,9 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
     it.effect("softTimeout serves what a touch has made fresh while a reader waits", () =>
       Effect.gen(function*() {
         const { load } = counting(3000)
-        yield* good.pipe(Cached.softTtl(soft))
+        yield* good.pipe(Cached.softTtl("k", soft))
         yield* TestClock.adjust("8 minutes")
-        const reader = yield* start(load.pipe(Cached.softTtl({ ...soft, softTimeout: "1 second" })))
+        const reader = yield* start(load.pipe(Cached.softTtl("k", { ...soft, softTimeout: "1 second" })))
         yield* TestClock.adjust("500 millis")
         expect(yield* Cached.touch("k", "1 hour")).toBe(true)
         yield* TestClock.adjust("500 millis")
@@ -118,13 +118,13 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a value that was made stale is not fresh again by a touch: strategies that serve no stale value do not", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
+        yield* good.pipe(Cached.softTtl("k", { ...soft, tags: ["t"] }))
         yield* TestClock.adjust("8 minutes")
-        const falls = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl(soft)))
+        const falls = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", soft)))
         yield* settle
-        yield* Cached.invalidateTag("t", { mode: "soft" })
+        yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
         yield* Cached.touch("k", "1 hour")
-        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* settle
         yield* TestClock.adjust("1 second")
         expect(ended(falls)).toEqual(Exit.succeed("good"))
@@ -133,15 +133,15 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("a load that fails later, with a smaller retryAfter, does not end the pause of another", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl({ ...soft, softTtl: 0 }))
+        yield* good.pipe(Cached.softTtl("k", { ...soft, softTtl: 0 }))
         const slow = Effect.delay(bad, "2 seconds").pipe(
-          Cached.softTtl({ ...soft, softTtl: 0, retryAfter: "1 second" })
+          Cached.softTtl("k", { ...soft, softTtl: 0, retryAfter: "1 second" })
         )
-        const later = yield* start(CachePolicy.readOnly(slow))
+        const later = yield* start(CachePolicy.disable("set")(slow))
         yield* settle
         const { counts, load } = counting(0)
         const get = Effect.flatMap(load, () => bad).pipe(
-          Cached.softTtl({ ...soft, softTtl: 0, retryAfter: "1 minute" })
+          Cached.softTtl("k", { ...soft, softTtl: 0, retryAfter: "1 minute" })
         )
         expect(yield* get).toBe("good")
         yield* TestClock.adjust("2 seconds")
@@ -153,11 +153,11 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("ttl, and a reader that joins with it, gets the failure and no stale value", () =>
       Effect.gen(function*() {
-        yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))
+        yield* Effect.succeed("good").pipe(Cached.softTtl("k", { ...soft, softTtl: 0 }))
         const load = Effect.delay(bad, "1 second")
-        const falls = yield* start(load.pipe(Cached.softTtl({ ...soft, softTtl: 0 })))
+        const falls = yield* start(load.pipe(Cached.softTtl("k", { ...soft, softTtl: 0 })))
         yield* settle
-        const refreshes = yield* start(CachePolicy.refresh(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        const refreshes = yield* start(CachePolicy.refresh(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
         yield* settle
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(falls)).toBe("good")
@@ -166,12 +166,12 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("an invalidated stale value is never served", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.softTtl({ ...soft, tags: ["t"] }))
+        yield* good.pipe(Cached.softTtl("k", { ...soft, tags: ["t"] }))
         yield* TestClock.adjust("8 minutes")
-        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl({ ...soft, tags: ["t"] })))
+        const reader = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", { ...soft, tags: ["t"] })))
         yield* TestClock.adjust("500 millis")
-        yield* Cached.invalidateTag("t")
-        const after = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl({ ...soft, tags: ["t"] })))
+        yield* Cached.invalidate({ tag: "t" })
+        const after = yield* start(Effect.delay(bad, "1 second").pipe(Cached.softTtl("k", { ...soft, tags: ["t"] })))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(reader)).toEqual(Exit.fail("down"))
         expect(yield* Fiber.await(after)).toEqual(Exit.fail("down"))
@@ -183,8 +183,12 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           ...Strategy.ttl({ ttl: "1 minute" }),
           decide: (entry) => entry === undefined ? Strategy.Load : decision
         })
-        const falls = Cached.withStrategy({ key: "k", strategy: own(Strategy.LoadOrStale), retryAfter: 0 })
-        const loads = Cached.withStrategy({ key: "k", strategy: own(Strategy.Load), retryAfter: 0 })
+        const falls = Cached.withStrategy("k", {
+          strategy: own(Strategy.LoadOrStale),
+          retryAfter: 0,
+          fallbackOn: "all"
+        })
+        const loads = Cached.withStrategy("k", { strategy: own(Strategy.Load), retryAfter: 0 })
         yield* good.pipe(falls)
         yield* TestClock.adjust("59 seconds")
         const both = [
@@ -200,11 +204,11 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
     it.effect("refreshAhead: at its ttl a value is gone, though its refresh failed", () =>
       Effect.gen(function*() {
-        yield* good.pipe(Cached.refreshAhead(ahead))
+        yield* good.pipe(Cached.refreshAhead("k", ahead))
         yield* TestClock.adjust("9 minutes")
-        expect(yield* bad.pipe(Cached.refreshAhead(ahead))).toBe("good")
+        expect(yield* bad.pipe(Cached.refreshAhead("k", ahead))).toBe("good")
         yield* TestClock.adjust("1 minute")
-        expect(yield* Effect.flip(bad.pipe(Cached.refreshAhead(ahead)))).toBe("down")
+        expect(yield* Effect.flip(bad.pipe(Cached.refreshAhead("k", ahead)))).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 
     describe("a failed refresh never replaces or removes a good value", () => {
@@ -217,20 +221,20 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
       it.effect.each(outcomes)("in the background, when it $what", ({ outcome }) =>
         Effect.gen(function*() {
-          yield* good.pipe(Cached.refreshAhead(ahead))
+          yield* good.pipe(Cached.refreshAhead("k", ahead))
           yield* TestClock.adjust("8 minutes")
-          expect(yield* outcome.pipe(Cached.refreshAhead(ahead))).toBe("good")
+          expect(yield* outcome.pipe(Cached.refreshAhead("k", ahead))).toBe("good")
           yield* TestClock.adjust("90 seconds")
           expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
-          expect(yield* outcome.pipe(Cached.refreshAhead(ahead))).toBe("good")
+          expect(yield* outcome.pipe(Cached.refreshAhead("k", ahead))).toBe("good")
         }).pipe(Effect.provide(cache.layer())))
 
       it.effect.each(outcomes.slice(0, 3))(
         "asked for, when it $what: its failure is the caller's",
         ({ outcome }) =>
           Effect.gen(function*() {
-            yield* good.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-            const exit = yield* Effect.exit(CachePolicy.refresh(outcome.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+            yield* good.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+            const exit = yield* Effect.exit(CachePolicy.refresh(outcome.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
             expect(Exit.isFailure(exit)).toBe(true)
             expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
           }).pipe(Effect.provide(cache.layer()))
@@ -238,10 +242,15 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
 
       it.effect.each(
         [
-          ["refreshAhead", Cached.refreshAhead({ ...ahead, when: () => true }), 8, Exit.succeed("good")],
+          ["refreshAhead", Cached.refreshAhead("k", { ...ahead, when: () => true }), 8, Exit.succeed("good")],
           // A stored failure is an answer: it is the reader's.
-          ["softTtl", Cached.softTtl({ ...soft, when: () => true }), 8, Exit.fail("down")],
-          ["failover", Cached.failover({ key: "k", ttl: "10 minutes", when: () => true }), 0, Exit.fail("down")]
+          ["softTtl", Cached.softTtl("k", { ...soft, when: () => true }), 8, Exit.fail("down")],
+          [
+            "failover",
+            Cached.failover("k", { ttl: "10 minutes", when: () => true, fallbackOn: "all" }),
+            0,
+            Exit.fail("down")
+          ]
         ] as const
       )("even where failures are stored (%s)", ([, cached, minutes, answer]) =>
         Effect.gen(function*() {
@@ -256,7 +265,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       it.effect("even where failures are stored, and the refresh is asked for", () =>
         Effect.gen(function*() {
           const key = new Described()
-          const cached = Cached.ttl({ key, ttl: "1 hour", when: () => true })
+          const cached = Cached.ttl(key, { ttl: "1 hour", when: () => true })
           yield* cached(good)
           expect(yield* Effect.flip(CachePolicy.refresh(cached(bad)))).toBe("down")
           expect(yield* Cached.getOption(key)).toEqual(Option.some("good"))
@@ -267,32 +276,32 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         }).pipe(Effect.provide(cache.layer())))
     })
 
-    it.effect("a failing backend is asked once in retryAfter, and a cause fallbackWhen refuses is the reader's", () =>
+    it.effect("a failing backend is asked once in retryAfter, and a cause that fallbackOn refuses is the reader's", () =>
       Effect.gen(function*() {
         const options = { ...soft, retryAfter: "30 seconds" } as const
-        yield* good.pipe(Cached.softTtl(options))
+        yield* good.pipe(Cached.softTtl("k", options))
         yield* TestClock.adjust("8 minutes")
         let calls = 0
         const failing = Effect.suspend(() => {
           calls++
           return bad
-        }).pipe(Cached.softTtl(options))
+        }).pipe(Cached.softTtl("k", options))
         expect([yield* failing, yield* failing]).toEqual(["good", "good"])
         expect(calls).toBe(1)
         yield* TestClock.adjust("30 seconds")
         expect(yield* failing).toBe("good")
         expect(calls).toBe(2)
         yield* TestClock.adjust("30 seconds")
-        const picky = bad.pipe(Cached.softTtl({ ...options, fallbackWhen: (cause) => !Cause.hasFails(cause) }))
+        const picky = bad.pipe(Cached.softTtl("k", { ...options, fallbackOn: (cause) => !Cause.hasFails(cause) }))
         expect(yield* Effect.flip(picky)).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 
-    const lasting = { key: "k", ttl: "10 hours", softTtl: "1 minute", retryAfter: "1 hour" } as const
-    const ofOthers = good.pipe(Cached.softTtl(lasting))
+    const lasting = { ttl: "10 hours", softTtl: "1 minute", retryAfter: "1 hour", fallbackOn: "all" } as const
+    const ofOthers = good.pipe(Cached.softTtl("k", lasting))
     it.effect.each(
       [
         ["is stored", CachePolicy.refresh(ofOthers)],
-        ["is not stored", CachePolicy.refresh(good.pipe(Cached.softTtl({ ...lasting, storeIf: () => false })))],
+        ["is not stored", CachePolicy.refresh(good.pipe(Cached.softTtl("k", { ...lasting, storeIf: () => false })))],
         ["is stored by a transaction", Transaction.run(ofOthers)]
       ] as const
     )("retryAfter ends with a load that succeeds, and %s", ([, succeeding]) =>
@@ -303,7 +312,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         const failing = Effect.suspend(() => {
           calls++
           return bad
-        }).pipe(Cached.softTtl(lasting))
+        }).pipe(Cached.softTtl("k", lasting))
         expect([yield* failing, yield* failing, calls]).toEqual(["good", "good", 1])
         expect(yield* succeeding).toBe("good")
         yield* TestClock.adjust("1 minute")
@@ -311,12 +320,12 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       }).pipe(Effect.provide(cache.layer())))
 
     describe("a load that continues in the background until its time is up causes a pause", () => {
-      const newest = { key: "k", ttl: "1 hour", softTimeout: "1 second", retryAfter: "10 seconds" } as const
+      const newest = { ttl: "1 hour", softTimeout: "1 second", retryAfter: "10 seconds" } as const
       /** The second load hangs, and takes its time to end. */
       const hanging = (endingMillis: number) => {
         const { counts, load } = counting()
         const hung = Effect.onInterrupt(Effect.never, () => Effect.sleep(endingMillis))
-        const read = Effect.tap(load, (n) => n === 2 ? hung : Effect.void).pipe(Cached.failover(newest))
+        const read = Effect.tap(load, (n) => n === 2 ? hung : Effect.void).pipe(Cached.failover("k", newest))
         const begun = Effect.gen(function*() {
           expect(yield* read).toBe(1)
           const late = yield* start(read)

@@ -27,7 +27,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
   it.effect("the memory tier keeps its capacity, whatever is written", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 1000; i++) {
-        yield* Effect.succeed(i).pipe(Cached.ttl({ key: `load ${i}`, ttl: "1 hour" }))
+        yield* Effect.succeed(i).pipe(Cached.ttl(`load ${i}`, { ttl: "1 hour" }))
         yield* Cached.set(`set ${i}`, i)
       }
       expect(yield* Cached.stats).toMatchObject({ size: 10, evictions: 1990 })
@@ -40,8 +40,8 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       Effect.gen(function*() {
         yield* Cached.set("dead", 1, { tags: ["t"] })
         yield* Cached.set("alive", 1, { tags: ["u"] })
-        yield* Cached.invalidateTag("t")
-        yield* Effect.forEach(others, Cached.invalidateTag)
+        yield* Cached.invalidate({ tag: "t" })
+        yield* Effect.forEach(others, (tag) => Cached.invalidate({ tag }))
         expect(yield* Cached.has("dead")).toBe(false)
         expect(yield* Cached.has("alive")).toBe(false)
         yield* Cached.set("alive", 1, { tags: ["u"] })
@@ -63,7 +63,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         const { counts, load } = counting(1000)
         const readers = yield* Effect.forEach(
           Array.from({ length: 10_000 }, (_, i) => i % 100),
-          (i) => start(load.pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour", timeout: "1 minute" })))
+          (i) => start(load.pipe(Cached.ttl(`k${i}`, { ttl: "1 hour", timeout: "1 minute" })))
         )
         yield* settle
         expect(counts.started).toBe(100)
@@ -87,10 +87,10 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         for (const key of keys) {
           yield* Effect.succeed("stale").pipe(
             CachePolicy.refresh,
-            Cached.refreshAhead({ key, ...options }),
+            Cached.refreshAhead(key, options),
             CachePolicy.refresh
           )
-          expect(yield* slow.pipe(Cached.refreshAhead({ key, ...options }))).toBe("stale")
+          expect(yield* slow.pipe(Cached.refreshAhead(key, options))).toBe("stale")
         }
         yield* settle
         expect(running).toBe(4)
@@ -107,7 +107,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         const cache = yield* open(CacheLayer.memory())
         yield* cache.close
         const { counts, load } = counting()
-        const exit = yield* Effect.exit(cache.use(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        const exit = yield* Effect.exit(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
         expect(isClosed(exit)).toBe(true)
         expect(counts.started).toBe(0)
       }))
@@ -116,7 +116,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory({ refresh: { concurrency: 1 } }))
         const { counts, load } = counting(1000)
-        const get = (key: string) => load.pipe(Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: 0 }))
+        const get = (key: string) => load.pipe(Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: 0 }))
         for (const key of ["a", "b"]) {
           const reader = yield* start(cache.use(CachePolicy.refresh(get(key))))
           yield* TestClock.adjust("1 second")
@@ -137,7 +137,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory())
         const { load } = counting(3000)
-        const reader = yield* start(cache.use(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))))
+        const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("2999 millis")
         expect(ended(closing)).toBe("still waiting")
@@ -150,7 +150,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
         const { counts, load } = counting(3000)
-        const reader = yield* start(cache.use(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))))
+        const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))))
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(closing)
@@ -161,9 +161,9 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
     it.effect("leaves no timer of callers that waited", () =>
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
-        const options = { key: "k", ttl: "1 hour", softTimeout: "30 seconds", timeout: "1 minute" } as const
-        yield* cache.use(Effect.succeed("stale").pipe(Cached.failover(options)))
-        const reader = yield* start(cache.use(Effect.never.pipe(Cached.failover(options))))
+        const options = { ttl: "1 hour", softTimeout: "30 seconds", timeout: "1 minute" } as const
+        yield* cache.use(Effect.succeed("stale").pipe(Cached.failover("k", options)))
+        const reader = yield* start(cache.use(Effect.never.pipe(Cached.failover("k", options))))
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(closing)
@@ -180,9 +180,9 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
           Effect.never,
           () => Effect.andThen(Effect.sleep(100), Effect.sync(() => released = true))
         )
-        const options = { key: "k", ttl: "1 hour", refreshAfter: 0 } as const
-        yield* cache.use(Effect.succeed("v").pipe(Cached.refreshAhead(options)))
-        yield* cache.use(hanging.pipe(Cached.refreshAhead(options)))
+        const options = { ttl: "1 hour", refreshAfter: 0 } as const
+        yield* cache.use(Effect.succeed("v").pipe(Cached.refreshAhead("k", options)))
+        yield* cache.use(hanging.pipe(Cached.refreshAhead("k", options)))
         yield* settle
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("99 millis")
@@ -244,7 +244,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       return Effect.gen(function*() {
         const cache = yield* open(over(fake))
         fake.behave = () => ({ before: Effect.fail(unavailable) })
-        yield* cache.use(Cached.invalidateMany(["a", "b", "c"]))
+        yield* cache.use(Cached.invalidate(["a", "b", "c"]))
         fake.behave = () => ({ before: Effect.never })
         const closing = yield* start(cache.close)
         yield* TestClock.adjust("500 millis")

@@ -1,7 +1,8 @@
 /** P8: a value made of cached values is served no longer than they are, and sees no change of them too late. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
@@ -32,16 +33,16 @@ const world = (inherit: "life" | "changes", ttl = 10) => {
   const state = { version: 0, pages: 0, sites: 0 }
   const options = { inherit, ttl: "1 day" } as const
   const user = Effect.sync(() => `v${state.version}`).pipe(
-    Cached.softTtl({ key: ada, ttl: `${ttl} minutes`, softTtl: `${ttl / 2} minutes`, tags: ["people"] })
+    Cached.softTtl(ada, { ttl: `${ttl} minutes`, softTtl: `${ttl / 2} minutes`, tags: ["people"] })
   )
   const page = Effect.suspend(() => {
     state.pages++
     return Effect.map(user, (name) => `page of ${name}`)
-  }).pipe(Cached.ttl({ key: "page", ...options }))
+  }).pipe(Cached.ttl("page", options))
   const site = Effect.suspend(() => {
     state.sites++
     return Effect.map(page, (page) => `site of ${page}`)
-  }).pipe(Cached.ttl({ key: "site", ...options }))
+  }).pipe(Cached.ttl("site", options))
   return { page, site, state, user }
 }
 
@@ -73,9 +74,9 @@ describe.each(caches)("over $name", ({ layer }) => {
     "an invalidation": Cached.invalidate(ada),
     "a removal": Cached.remove(ada),
     "a write by hand": Cached.set(ada, "by hand", { ttl: "1 day" }),
-    "an invalidation by a tag": Cached.invalidateTag("people"),
-    "an invalidation by an index": Cached.invalidateWhere(User, { id: 1 }),
-    "an invalidation of the class": Cached.invalidateAll(User)
+    "an invalidation by a tag": Cached.invalidate({ tag: "people" }),
+    "an invalidation by an index": Cached.invalidate({ where: [User, { id: 1 }] }),
+    "an invalidation of the class": Cached.invalidate({ all: User })
   }
 
   it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(
@@ -84,7 +85,7 @@ describe.each(caches)("over $name", ({ layer }) => {
       Effect.gen(function*() {
         const { page, site, state } = world("changes")
         const list = Effect.map(page, (page) => `list of ${page}`).pipe(
-          Cached.ttl({ key: "list", ttl: "1 day", inherit: "changes" })
+          Cached.ttl("list", { ttl: "1 day", inherit: "changes" })
         )
         expect(yield* site).toBe("site of page of v0")
         expect(yield* site).toBe("site of page of v0")
@@ -104,7 +105,7 @@ describe.each(caches)("over $name", ({ layer }) => {
       const { state, user } = world("changes")
       const gate = yield* Deferred.make<void>()
       const slow = Effect.tap(user, () => Deferred.await(gate)).pipe(
-        Cached.ttl({ key: "slow", ttl: "1 day", inherit: "changes" })
+        Cached.ttl("slow", { ttl: "1 day", inherit: "changes" })
       )
       const early = yield* start(slow)
       yield* settle

@@ -39,27 +39,27 @@ type Origin = ReturnType<typeof origin>
 
 const request = ({ load }: Origin, strategy: Strategy) => {
   const { pause: retryAfter, soft, ttl } = millis
-  const base = { key: "k", tags: ["t"], ttl, retryAfter }
+  const base = { tags: ["t"], ttl, retryAfter }
   const falls = { ...base, fallbackOn: ["Down"] as const, softTimeout: millis.load / 2 }
   switch (strategy) {
     case "ttl":
-      return Cached.ttl(load, base)
+      return Cached.ttl(load, "k", base)
     case "softTtl":
-      return Cached.softTtl(load, { ...falls, softTtl: soft })
+      return Cached.softTtl(load, "k", { ...falls, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(load, { ...base, refreshAfter: soft, storeFailures: ["Gone"] })
+      return Cached.refreshAhead(load, "k", { ...base, refreshAfter: soft, storeFailures: ["Gone"] })
     case "probabilistic":
-      return Cached.probabilistic(load, { ...base, beta: 1e12, storeFailures: ["Gone"] })
+      return Cached.probabilistic(load, "k", { ...base, beta: 1e12, storeFailures: ["Gone"] })
     case "sliding":
-      return Cached.sliding(load, { ...base, idle: ttl })
+      return Cached.sliding(load, "k", { ...base, idle: ttl })
     case "maxHits":
-      return Cached.maxHits(load, { ...base, hits: 2 })
+      return Cached.maxHits(load, "k", { ...base, hits: 2 })
     case "dynamic":
-      return Cached.maxHits(load, { ...base, hits: 9, refreshAfter: 1, storeFailures: ["Gone"] })
+      return Cached.maxHits(load, "k", { ...base, hits: 9, refreshAfter: 1, storeFailures: ["Gone"] })
     case "failover":
-      return Cached.failover(load, falls)
+      return Cached.failover(load, "k", falls)
     case "untilInvalidated":
-      return Cached.untilInvalidated(load, { key: "k", tags: ["t"] })
+      return Cached.untilInvalidated(load, "k", { tags: ["t"] })
   }
 }
 
@@ -84,7 +84,7 @@ const bring = (origin: Origin, strategy: Strategy, state: State) =>
     }
     yield* read(origin, strategy)
     if (state === "past its end") return yield* TestClock.adjust(millis.ttl)
-    if (state === "softened") return yield* Cached.invalidateTag("t", { mode: "soft" })
+    if (state === "softened") return yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     if (state === "used up") {
       const hits = strategy === "dynamic" ? 9 : 2
       // Each refresh would bring a new entry.

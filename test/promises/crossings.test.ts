@@ -1,10 +1,12 @@
 /** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start, within } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -57,9 +59,9 @@ describe("P1 · an entry that another program has changed before the lease was g
       const { program } = fleet()
       const [here, there] = [yield* program, yield* program]
       const { counts, load } = counting(1000)
-      const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+      const read = Cached.ttl(load, "k", { ttl: "1 hour" })
       // From here on it looks every 50 ms.
-      yield* here(Cached.ttl(Effect.succeed(0), { key: "other", ttl: "1 hour" }))
+      yield* here(Cached.ttl(Effect.succeed(0), "other", { ttl: "1 hour" }))
       yield* there(Cached.set("k", 7))
       yield* there(Cached.invalidate("k"))
       const first = yield* start(here(read))
@@ -78,7 +80,7 @@ describe("P2 · an entry that another program has invalidated", () => {
       const [here, there] = [yield* program, yield* program]
       const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
       const read = Effect.suspend(() => load.run).pipe(
-        Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" })
+        Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
       )
       expect(yield* here(read)).toBe("old")
       yield* TestClock.adjust("2 minutes")
@@ -87,7 +89,7 @@ describe("P2 · an entry that another program has invalidated", () => {
       const leader = yield* start(Effect.exit(there(
         Effect.fail("down").pipe(
           Effect.delay("2 seconds"),
-          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          Cached.ttl("k", { ttl: "1 hour" }),
           CachePolicy.refresh
         )
       )))
@@ -111,7 +113,7 @@ describe("P3 · a read that is interrupted", () => {
       const here = yield* program
       const there = yield* program
       const { load } = counting()
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       answering.millis = (operation) => operation === "acquire" ? 100 : 0
       const first = yield* start(here(read))
       yield* TestClock.adjust("50 millis")
@@ -131,10 +133,10 @@ describe("P6 · a refresh that leaves the load to another program", () => {
       const { answering, program } = fleet()
       const [here, there] = [yield* program, yield* program]
       const { load } = counting()
-      const ahead = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+      const ahead = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
       expect(yield* here(ahead)).toBe(1)
       yield* TestClock.adjust("1 minute")
-      const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+      const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
       yield* start(there(slow))
       yield* settle
       answering.millis = (operation) => operation === "acquire" ? 100 : 0
@@ -142,7 +144,7 @@ describe("P6 · a refresh that leaves the load to another program", () => {
       yield* TestClock.adjust("50 millis")
       yield* here(Cached.set("k", 70))
       yield* TestClock.adjust("50 millis")
-      const newest = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 second" }))
+      const newest = load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: "1 second" }))
       const next = yield* start(here(newest))
       yield* TestClock.adjust("100 millis")
       const answer = ended(next)
@@ -160,10 +162,10 @@ describe("a strategy of the user's that moves deadlines", () => {
         name: "mine",
         touch: (_entry, now) => now + 600_000
       }
-      const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+      const read = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* Cached.set("k", 100, { ttl: "1 minute" })
       expect(yield* read).toBe(100)
-      expect(yield* Cached.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
@@ -177,7 +179,7 @@ describe("touch, for less than the value's own ttl", () => {
       const { answering, program } = fleet()
       const here = yield* program
       const { counts, load } = counting(10)
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       answering.millis = (asked) => asked === operation ? 100 : 0
       const first = yield* start(here(read))
       yield* TestClock.adjust(operation === "commit" ? 50 : 5)
@@ -211,8 +213,8 @@ describe("whatever the step at which it is interrupted", () => {
   const asynchronous = caches.filter(({ name }) => name.startsWith("an asynchronous"))
   const invalidations = [
     { name: "invalidate", run: Cached.invalidate("k") },
-    { name: "invalidateMany", run: Cached.invalidateMany(["a", "k", "b"]) },
-    { name: "invalidateTag", run: Cached.invalidateTag("t") },
+    { name: "invalidateMany", run: Cached.invalidate(["a", "k", "b"]) },
+    { name: "invalidateTag", run: Cached.invalidate({ tag: "t" }) },
     { name: "clear", run: Cached.clear },
     { name: "set", run: Cached.set("k", 7, { tags: ["t"] }) }
   ] as const
@@ -225,7 +227,7 @@ describe("whatever the step at which it is interrupted", () => {
             cache.layer(),
             Effect.gen(function*() {
               const { counts, load } = counting()
-              const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+              const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
               yield* read
               const hasEnded = yield* cutAfter(
                 steps,
@@ -252,7 +254,7 @@ describe("whatever the step at which it is interrupted", () => {
           const hasEnded = yield* within(
             cache.layer(),
             Effect.gen(function*() {
-              const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"], lease: true }))
+              const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], shareLoad: true }))
               const hasEnded = yield* cutAfter(steps, read)
               const next = yield* start(read)
               yield* settle
@@ -289,13 +291,13 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
     yield* TestClock.adjust("100 millis")
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
     // Its own it sees at once.
-    yield* Effect.provide(Cached.invalidateAll(Page), one)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), one)
     expect(yield* Effect.provide(read, one)).toBe(3)
   }))
 
@@ -305,9 +307,9 @@ it.effect("P2 · a process that was stopped uses nothing that the disk has answe
     const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
     const [one, other] = [yield* open, yield* open]
     let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" }))
+    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidateAll(Page), other)
+    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
     // A second has gone by, and its timers have not run yet.
     const clock = yield* Clock.Clock
     const later: Clock.Clock = Object.create(clock, {

@@ -1,7 +1,7 @@
 /** F29 at depth: loads that need loads, thousands deep. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheError, CacheKey, type CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, type CacheLayer, type Caching } from "effect-cached"
 import { type Cache, caches } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
 
@@ -18,12 +18,11 @@ const fibonacci = (n: number): bigint => {
 const add = (a: bigint, b: bigint) => a + b
 
 const fib = (options?: { readonly concurrent: boolean }) =>
-  Cached.recursive(Fib, {
-    lookup: ({ n }, self) =>
-      n < 2
-        ? Effect.succeed(BigInt(n))
-        : Effect.zipWith(self({ n: n - 1 }), Effect.andThen(Effect.yieldNow, self({ n: n - 2 })), add, options),
-    strategy: Strategy.untilInvalidated
+  Cached.recursive(Fib, ({ n }, self) =>
+    n < 2
+      ? Effect.succeed(BigInt(n))
+      : Effect.zipWith(self({ n: n - 1 }), Effect.andThen(Effect.yieldNow, self({ n: n - 2 })), add, options), {
+    strategy: "untilInvalidated"
   })
 
 /** A chain of loads, the last of which ends when it is interrupted. */
@@ -40,7 +39,7 @@ const chain = () => {
           )
           : Effect.map(link(n - 1), (below) => below + 1),
       () => Effect.sync(() => state.open--)
-    ).pipe(Cached.ttl({ key: `c${n}`, ttl: "1 hour" }))
+    ).pipe(Cached.ttl(`c${n}`, { ttl: "1 hour" }))
   return { state, link }
 }
 
@@ -77,7 +76,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* Fiber.interrupt(head)
         expect(state).toEqual({ deepest: true, interrupted: 1, open: 0 })
         // Every key is free: nothing would be joined.
-        expect(yield* Effect.succeed(7).pipe(Cached.ttl({ key: "c0", ttl: "1 hour" }))).toBe(7)
+        expect(yield* Effect.succeed(7).pipe(Cached.ttl("c0", { ttl: "1 hour" }))).toBe(7)
         expect(yield* link(depth)).toBe(depth + 7)
       }).pipe(Effect.provide(cache.layer(patient(cache)))),
     60_000
@@ -87,7 +86,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const link = (n: number): Effect.Effect<number, string, Caching.Caching> =>
         Effect.suspend(() => n === 0 ? Effect.andThen(Effect.yieldNow, Effect.fail("down")) : link(n - 1)).pipe(
-          Cached.ttl({ key: `c${n}`, ttl: "1 hour" })
+          Cached.ttl(`c${n}`, { ttl: "1 hour" })
         )
       expect(yield* Effect.flip(link(depth))).toBe("down")
     }).pipe(Effect.provide(cache.layer(patient(cache)))), 300_000)
@@ -95,7 +94,7 @@ describe.each(caches)("over $name", (cache) => {
   it.live("F29 · a long cycle of loads is found", () =>
     Effect.gen(function*() {
       const link = (n: number): Effect.Effect<number, never, Caching.Caching> =>
-        Effect.suspend(() => link((n + 1) % depth)).pipe(Cached.ttl({ key: `c${n}`, ttl: "1 hour" }))
+        Effect.suspend(() => link((n + 1) % depth)).pipe(Cached.ttl(`c${n}`, { ttl: "1 hour" }))
       const exit = yield* Effect.exit(link(0))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheCycle)
     }).pipe(Effect.provide(cache.layer(patient(cache)))), 300_000)

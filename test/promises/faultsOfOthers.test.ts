@@ -1,7 +1,7 @@
 /** Faults seen in other caches, each as a test of its name: those of loads, refreshes and waiters. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
-import { Cached, type CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, start } from "../support/caches.ts"
 
@@ -12,7 +12,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const many = Array.from({ length: 20 }, (_, i) => i)
 
-const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
 
 const hasDied = (exit: Exit.Exit<unknown, unknown>, tag: string) =>
   Exit.isFailure(exit) && (Cause.squash(exit.cause) as { readonly _tag?: string })._tag === tag
@@ -23,7 +23,7 @@ describe.each(caches)("over $name", (cache) => {
       [
         ["invalidate", Cached.invalidate("k")],
         ["remove", Cached.remove("k")],
-        ["invalidateTag", Cached.invalidateTag("t")],
+        ["invalidateTag", Cached.invalidate({ tag: "t" })],
         ["clear", Cached.clear]
       ] as const
     )("F1 · %s during a load is not undone when the load ends", ([, run]) =>
@@ -48,7 +48,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("F1 · invalidate during a refresh is not undone when the refresh ends", () =>
       Effect.gen(function*() {
-        const report = Cached.fn(Report, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+        const report = Cached.fn(Report, () => load, { ttl: "1 hour" })
         const { load } = counting(1000)
         const refresh = yield* start(report.refresh({ n: 1 }))
         yield* TestClock.adjust("500 millis")
@@ -62,7 +62,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F2 · concurrent refreshes are merged: three calls, one load", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const report = Cached.fn(Report, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const report = Cached.fn(Report, () => load, { ttl: "1 hour" })
       const refreshes = yield* Effect.forEach([1, 2, 3], () => start(report.refresh({ n: 1 })))
       yield* TestClock.adjust("1 second")
       expect(yield* Effect.forEach(refreshes, Fiber.join)).toEqual([1, 1, 1])
@@ -91,7 +91,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
       const patient = yield* start(ttl(load))
-      const hasty = yield* start(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "100 millis" })))
+      const hasty = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "100 millis" })))
       yield* TestClock.adjust("100 millis")
       expect(Exit.isFailure(yield* Fiber.await(hasty))).toBe(true)
       const late = yield* start(ttl(load))
@@ -103,7 +103,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F5 · a timeout of the last caller interrupts the load: two never run at once", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "100 millis" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "100 millis" }))
       for (let i = 1; i <= 3; i++) {
         const caller = yield* start(get)
         yield* TestClock.adjust("100 millis")
@@ -124,8 +124,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F10 · a ttl function that throws after an asynchronous load harms no caller", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl({
-        key: "k",
+      const get = load.pipe(Cached.ttl("k", {
         ttl: () => {
           throw new Error("a mistake")
         }
@@ -151,11 +150,11 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F12 · an entry set in the millisecond of a tag's invalidation is there, in that order", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", "before", { tags: ["t"] })
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
       yield* Cached.set("k", "after", { tags: ["t"] })
       expect(yield* Cached.getOption("k")).toEqual(Option.some("after"))
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* ttl(Effect.succeed("loaded"))).toBe("loaded")
       expect(yield* ttl(Effect.succeed("again"))).toBe("loaded")
     }).pipe(Effect.provide(cache.layer())))
@@ -168,14 +167,14 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("short", 2, { tags: ["t"], ttl: "1 second" })
       yield* TestClock.adjust("1 day")
       expect(yield* Cached.has("long")).toBe(true)
-      yield* Cached.invalidateTag("t")
+      yield* Cached.invalidate({ tag: "t" })
       expect(yield* Cached.has("long")).toBe(false)
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("F14 · a load's error is the caller's error, also from the cache: never undefined, never a value", () =>
     Effect.gen(function*() {
       class Keyed extends CacheKey.Class<Keyed>()("Keyed", { success: Schema.Undefined, error: Schema.String }) {}
-      const get = Effect.fail("down").pipe(Cached.ttl({ key: new Keyed(), ttl: "1 hour", when: () => true }))
+      const get = Effect.fail("down").pipe(Cached.ttl(new Keyed(), { ttl: "1 hour", when: () => true }))
       expect(yield* Effect.exit(get)).toEqual(Exit.fail("down"))
       expect(yield* Effect.exit(get)).toEqual(Exit.fail("down"))
       expect(yield* Effect.exit(ttl(Effect.fail("down")))).toEqual(Exit.fail("down"))
@@ -185,7 +184,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       for (const value of [undefined, null, 0, "", false, NaN]) {
         const { counts, load } = counting()
-        const get = Effect.as(load, value).pipe(Cached.ttl({ key: `k ${value}`, ttl: "1 hour" }))
+        const get = Effect.as(load, value).pipe(Cached.ttl(`k ${value}`, { ttl: "1 hour" }))
         expect([yield* get, yield* get]).toEqual([value, value])
         expect(counts.started).toBe(1)
         expect(yield* Cached.getOption(`k ${value}`)).toEqual(Option.some(value))
@@ -206,7 +205,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F16 · a load that needs its own key dies with CacheCycle, and says which", () =>
     Effect.gen(function*() {
       const self: Effect.Effect<number, never, any> = Effect.suspend(() => self).pipe(
-        Cached.ttl({ key: "k", ttl: "1 hour" })
+        Cached.ttl("k", { ttl: "1 hour" })
       )
       const exit = yield* Effect.exit(self)
       expect(hasDied(exit, "CacheCycle")).toBe(true)
@@ -217,19 +216,19 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const { counts, load } = counting()
       // Ten minutes fresh, thirty milliseconds more to fall back on.
-      const options = { key: "k", ttl: 600_030, softTtl: "10 minutes" } as const
-      yield* load.pipe(Cached.softTtl(options))
+      const options = { ttl: 600_030, softTtl: "10 minutes" } as const
+      yield* load.pipe(Cached.softTtl("k", options))
       yield* TestClock.adjust(599_999)
-      expect(yield* load.pipe(Cached.softTtl(options))).toBe(1)
+      expect(yield* load.pipe(Cached.softTtl("k", options))).toBe(1)
       expect(counts.started).toBe(1)
       yield* TestClock.adjust(1)
-      expect(yield* load.pipe(Cached.softTtl(options))).toBe(2)
+      expect(yield* load.pipe(Cached.softTtl("k", options))).toBe(2)
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("F29 · two fibers whose loads need each other's key do not deadlock", () =>
     Effect.gen(function*() {
       const needs = (key: string, other: () => Effect.Effect<number, never, any>): Effect.Effect<number, never, any> =>
-        Effect.andThen(Effect.sleep(10), Effect.suspend(other)).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        Effect.andThen(Effect.sleep(10), Effect.suspend(other)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       const a = needs("a", () => b)
       const b: Effect.Effect<number, never, any> = needs("b", () => a)
       const fibers = yield* Effect.all([start(a), start(b)])

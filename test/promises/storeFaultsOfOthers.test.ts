@@ -1,7 +1,8 @@
 /** Faults seen in other caches, each as a test of its name: those of stores and serializers. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
@@ -17,7 +18,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const get = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 const stores = [
   { kind: "asynchronous", make: () => fakeStore().store },
@@ -108,7 +109,7 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
       const { load } = counting()
       const before = compiled
       for (let i = 0; i < 100; i++) {
-        yield* load.pipe(Cached.ttl({ key: new Report({ n: i % 10 }), ttl: "1 hour" }))
+        yield* load.pipe(Cached.ttl(new Report({ n: i % 10 }), { ttl: "1 hour" }))
         yield* Cached.getOption(new Report({ n: i % 10 }))
       }
       expect(compiled - before).toBe(1)
@@ -121,7 +122,7 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
     const layer = { layer: Layer.succeed(Store.Store, store) }
     return Effect.gen(function*() {
       const { load } = counting()
-      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* within(over(layer, { memory }), read)
       const stored = (yield* store.get(CacheKey.id(key), [])).entry!
       for (const text of ["not json", "\"text\"", ""]) {

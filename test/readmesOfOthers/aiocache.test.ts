@@ -1,8 +1,9 @@
 /** The programs of aiocache's README, its examples and its announcement, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
+import * as Looking from "../support/looking.ts"
 
 const provided = Effect.provide(CacheLayer.memory())
 
@@ -12,18 +13,18 @@ describe("aiocache", () => {
       yield* Cached.set("key", "value")
       yield* Cached.set("expire_me", "value", { ttl: "10s" })
       expect(yield* Cached.getMany(["key", "expire_me"])).toEqual([Option.some("value"), Option.some("value")])
-      expect(yield* Cached.expiresIn("expire_me")).toEqual(Option.some(Duration.seconds(10)))
-      expect(yield* Cached.removeMany(["key", "expire_me"])).toBe(2)
+      expect(yield* Looking.expiresIn("expire_me")).toEqual(Option.some(Duration.seconds(10)))
+      expect(yield* Cached.remove(["key", "expire_me"])).toBe(2)
     }).pipe(provided))
 
   it.effect("the decorator: four calls, one of them not cached", () =>
     Effect.gen(function*() {
       let calls = 0
-      const asyncMain = Cached.fn("async_main", {
-        success: Schema.Struct({ content: Schema.String, status: Schema.Int }),
-        lookup: () => Effect.delay(Effect.sync(() => ({ content: `content ${++calls}`, status: 200 })), "1 second"),
-        strategy: Strategy.ttl({ ttl: "10s" })
-      })
+      const asyncMain = Cached.fn(
+        () => "async_main",
+        () => Effect.delay(Effect.sync(() => ({ content: `content ${++calls}`, status: 200 })), "1 second"),
+        { ttl: "10s" }
+      )
       const main = yield* Effect.forkChild(Effect.all([asyncMain(), asyncMain(), asyncMain(), asyncMain()]))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(main)).toEqual(Array.from({ length: 4 }, () => ({ content: "content 1", status: 200 })))
@@ -36,15 +37,12 @@ describe("aiocache", () => {
       {}
       const dict: Record<string, string> = { a: "Z", b: "Y", c: "X", d: "W" }
       const calls: Array<ReadonlyArray<string>> = []
-      const multiCachedIds = Cached.many(Value, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.map(({ id }) => id))
-            // "d" beside whatever was asked for
-            return new Map([...keys.map(({ id }) => id), "d"].map((id) => [new Value({ id }), Exit.succeed(dict[id]!)]))
-          }),
-        strategy: Strategy.untilInvalidated
-      })
+      const multiCachedIds = Cached.many(Value, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.map(({ id }) => id))
+          // "d" beside whatever was asked for
+          return new Map([...keys.map(({ id }) => id), "d"].map((id) => [new Value({ id }), Exit.succeed(dict[id]!)]))
+        }), { strategy: "untilInvalidated" })
       const ids = (...ids: ReadonlyArray<string>) => ids.map((id) => ({ id }))
       expect(yield* Effect.all(yield* multiCachedIds(ids("a", "b")))).toEqual(["Z", "Y"])
       expect(yield* Effect.all(yield* multiCachedIds(ids("a", "b", "c")))).toEqual(["Z", "Y", "X"])
@@ -56,11 +54,9 @@ describe("aiocache", () => {
     "AI-25 · Fibonacci(%i): each number is computed once, n + 1 in all",
     (n) =>
       Effect.gen(function*() {
-        const fib = Cached.recursive(Fib, {
-          lookup: ({ n }, self) =>
-            n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
-          strategy: Strategy.untilInvalidated
-        })
+        const fib = Cached.recursive(Fib, ({ n }, self) =>
+          n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) =>
+            a + b), { strategy: "untilInvalidated" })
         const [a] = Array.from({ length: n }).reduce<readonly [bigint, bigint]>(([a, b]) => [b, a + b], [0n, 1n])
         expect(yield* fib({ n })).toBe(a)
         // For 1 the recursion does not get to 0.

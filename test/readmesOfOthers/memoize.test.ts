@@ -1,6 +1,6 @@
 /** The programs of py-memoize's README and examples, as they are written here, with what they are to print. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 
@@ -30,7 +30,9 @@ describe("py-memoize's README", () => {
 
       let uniqueCalls = 0
       const cached = Cached.fn(() => "cached", () => Effect.delay(Effect.sync(() => ++uniqueCalls), 10), {
-        strategy: Strategy.refreshAhead({ refreshAfter: ttlMillis, ttl: "30m" })
+        strategy: "refreshAhead",
+        refreshAfter: ttlMillis,
+        ttl: "30m"
       })
       const program = Effect.gen(function*() {
         for (let i = 0; i < batches; i++) {
@@ -49,7 +51,9 @@ describe("py-memoize's README", () => {
   it.effect("configuration: a timeout of the method, lifetimes, a capacity, a key by its arguments", () =>
     Effect.gen(function*() {
       const cached = Cached.fn((id: number) => `cached:${id}`, () => Effect.succeed("dummy"), {
-        strategy: Strategy.refreshAhead({ refreshAfter: "2m", ttl: "5m" }),
+        strategy: "refreshAhead",
+        refreshAfter: "2m",
+        ttl: "5m",
         timeout: "2m"
       })
       expect([yield* cached(1), yield* cached(2), yield* cached(3), yield* Cached.size])
@@ -74,23 +78,21 @@ describe("py-memoize's README", () => {
 
   it.effect("a lifetime that comes with the value, and a tenth of it beside", () =>
     Effect.gen(function*() {
-      const ValueWithTtl = Schema.Struct({ value: Schema.String, ttlSeconds: Schema.Number })
-      type ValueWithTtl = typeof ValueWithTtl.Type
       let calls = 0
-      const externalCall = Cached.fn("external", {
-        payload: { key: Schema.String },
-        success: ValueWithTtl,
-        lookup: ({ key }) => Effect.sync(() => ({ value: `${key}-result-${++calls}`, ttlSeconds: 100 * calls })),
-        strategy: Strategy.refreshAhead<ValueWithTtl>({
+      const externalCall = Cached.fn(
+        (key: string) => `external:${key}`,
+        (key) => Effect.sync(() => ({ value: `${key}-result-${++calls}`, ttlSeconds: 100 * calls })),
+        {
+          strategy: "refreshAhead",
           refreshAfter: (exit) => exit._tag === "Success" ? exit.value.ttlSeconds * 1000 : 0,
           ttl: (exit) => exit._tag === "Success" ? exit.value.ttlSeconds * 1100 : 0
-        })
-      })
-      yield* externalCall({ key: "a" })
-      yield* externalCall({ key: "b" })
-      yield* externalCall({ key: "b" })
+        }
+      )
+      yield* externalCall("a")
+      yield* externalCall("b")
+      yield* externalCall("b")
       expect(calls).toBe(2)
-      const [, reads] = yield* Cached.detect(Effect.all([externalCall({ key: "a" }), externalCall({ key: "b" })]))
+      const [, reads] = yield* Cached.detect(Effect.all([externalCall("a"), externalCall("b")]))
       expect(reads.map(({ ttlMillis }) => ttlMillis)).toEqual([110_000, 220_000])
     }).pipe(Effect.provide(CacheLayer.memory())))
 })

@@ -1,14 +1,15 @@
 /** The twelve programs of perscache's README, as they are written here, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Layer, Schema } from "effect"
-import { Cached, type CacheEntry, CacheLayer, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const strategy = Strategy.untilInvalidated
+const strategy = "untilInvalidated"
 
 /** Cached in files of a directory, as perscache does by default; each time fresh, as in another run of the program. */
 const inFiles = (directory: string) => Effect.provide(Layer.fresh(CacheLayer.files({ directory })), { local: true })
@@ -24,15 +25,11 @@ describe("perscache's README", () => {
     Effect.gen(function*() {
       const cache = inFiles(yield* tempDirectory)
       let counter = 0
-      const getData = Cached.fn("get_data", {
-        success: Schema.String,
-        lookup: () =>
-          Effect.sync(() => {
-            counter++
-            return "abc"
-          }),
-        strategy
-      })
+      const getData = Cached.fn(() => "get_data", () =>
+        Effect.sync(() => {
+          counter++
+          return "abc"
+        }), { strategy })
       expect(yield* cache(getData())).toBe("abc")
       expect(yield* cache(getData())).toBe("abc")
       expect(counter).toBe(1)
@@ -88,21 +85,22 @@ describe("perscache's README", () => {
     Effect.gen(function*() {
       const cache = inFiles(yield* tempDirectory)
       const log: Array<string> = []
-      const options = { payload: { key: Schema.String }, success: Schema.String, strategy, version: "code" } as const
-      const getData = Cached.fn("get_data", {
-        ...options,
-        lookup: ({ key }) => {
-          log.push("The function has been called...")
-          return Effect.succeed(key)
-        }
+      const cached = (lookup: (key: { readonly key: string }) => Effect.Effect<string>) => {
+        class GetData extends CacheKey.Class<GetData>()("get_data", {
+          payload: { key: Schema.String },
+          success: Schema.String,
+          version: CacheKey.codeOf(lookup)
+        }) {}
+        return Cached.fn(GetData, lookup, { strategy })
+      }
+      const getData = cached(({ key }) => {
+        log.push("The function has been called...")
+        return Effect.succeed(key)
       })
       for (const key of ["abc", "fgh", "abc"]) expect(yield* cache(getData({ key }))).toBe(key)
-      const changed = Cached.fn("get_data", {
-        ...options,
-        lookup: ({ key }) => {
-          log.push("This function has been changed...")
-          return Effect.succeed(key)
-        }
+      const changed = cached(({ key }) => {
+        log.push("This function has been changed...")
+        return Effect.succeed(key)
       })
       expect(yield* cache(changed({ key: "abc" }))).toBe("abc")
       expect(log).toEqual([
@@ -115,9 +113,7 @@ describe("perscache's README", () => {
   it.effect("6 · an expiry: a day", () =>
     Effect.gen(function*() {
       let calls = 0
-      const getData = Cached.fn(() => "get_data", () => Effect.sync(() => ++calls), {
-        strategy: Strategy.ttl({ ttl: "1 day" })
-      })
+      const getData = Cached.fn(() => "get_data", () => Effect.sync(() => ++calls), { ttl: "1 day" })
       expect([yield* getData(), yield* getData()]).toEqual([1, 1])
       yield* TestClock.adjust("1 day")
       expect(yield* getData()).toBe(2)
@@ -126,16 +122,15 @@ describe("perscache's README", () => {
   it.effect("7 · an argument that is ignored", () =>
     Effect.gen(function*() {
       let calls = 0
-      const getData = Cached.fn("get_data", {
+      class GetData extends CacheKey.Class<GetData>()("get_data", {
         payload: { key: Schema.String, ignoreThis: Schema.String },
         ignore: ["ignoreThis"],
-        success: Schema.String,
-        lookup: ({ key }) => {
-          calls++
-          return Effect.succeed(key)
-        },
-        strategy
-      })
+        success: Schema.String
+      }) {}
+      const getData = Cached.fn(GetData, ({ key }) => {
+        calls++
+        return Effect.succeed(key)
+      }, { strategy })
       expect(yield* getData({ key: "abc", ignoreThis: "ignore_1" })).toBe("abc")
       expect(yield* getData({ key: "abc", ignoreThis: "ignore_2" })).toBe("abc")
       expect(calls).toBe(1)
@@ -175,7 +170,7 @@ describe("perscache's README", () => {
         encode: (value) => new TextEncoder().encode(JSON.stringify(value)).reverse(),
         decode: (bytes) => JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes).reverse()))
       })
-      const getData = Cached.fn("data", { success: Schema.String, lookup: () => Effect.succeed("abc"), strategy })
+      const getData = Cached.fn(() => "data", () => Effect.succeed("abc"), { strategy })
       const cache = Effect.provide(
         CacheLayer.files({ directory }).pipe(Layer.provide(Layer.succeed(Serializer.Serializer, MySerializer)))
       )
@@ -188,9 +183,8 @@ describe("perscache's README", () => {
       const directory = yield* tempDirectory
       class Message extends Schema.Class<Message>("Message")({ id: Schema.Int, sent: Schema.Date }) {}
       let calls = 0
-      const message = Cached.fn("message", {
-        success: Message,
-        lookup: () => Effect.sync(() => new Message({ id: ++calls, sent: new Date(0) })),
+      class Sent extends CacheKey.Class<Sent>()("message", { success: Message }) {}
+      const message = Cached.fn(Sent, () => Effect.sync(() => new Message({ id: ++calls, sent: new Date(0) })), {
         strategy
       })
       const cache = inFiles(directory)

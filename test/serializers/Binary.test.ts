@@ -1,7 +1,8 @@
 /** The serializers `Binary` and `IndentedJson`, and serializers of one's own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import { CacheError, Serializer } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"

@@ -1,7 +1,8 @@
 /** The serializers `Csv` and `Ndjson`: arrays of records as tables and lines. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as csv from "effect-cached/serializers/Csv"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { isSame } from "effect-cached/testing"
@@ -263,7 +264,7 @@ describe("a folder", () => {
         const key = new Weather({ year: 2026 })
         let loads = 0
         const weather = Effect.sync(() => (loads++, [{ city: "Berlin", celsius: -1.5 }])).pipe(
-          Cached.ttl({ key, ttl: "1 hour" })
+          Cached.ttl(key, { ttl: "1 hour" })
         )
         yield* Effect.provide(weather, layer)
         const file = readdirSync(directory).find((name) => name.endsWith(serializer.extension))!

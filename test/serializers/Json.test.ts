@@ -1,7 +1,8 @@
 /** The serializer `Json`, and which one is taken where none is named. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Redacted, Schema, SchemaTransformation } from "effect"
-import { CacheError, Serializer } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
 
 const standard = Effect.runSync(Effect.gen(function*() {

@@ -1,7 +1,8 @@
 /** The serializer `Parquet`: arrays of records as typed tables that other programs read. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
 import * as parquet from "effect-cached/serializers/Parquet"
 import { isSame } from "effect-cached/testing"
@@ -156,7 +157,7 @@ describe("Parquet", () => {
       class Total extends CacheKey.Class<Total>()("Total", { payload: {}, success: Schema.Number }) {}
       let loads = 0
       const layer = CacheLayer.files({ directory: join(yield* tempDirectory, "answers"), serializer: Parquet })
-      const total = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Total({}), ttl: "1 hour" }))
+      const total = Effect.sync(() => ++loads).pipe(Cached.ttl(new Total({}), { ttl: "1 hour" }))
       const exit = yield* Effect.exit(total.pipe(Effect.provide(layer)))
       expect(String(exit)).toContain("\"parquet\" holds only schemas of arrays of structs")
       expect(loads).toBe(0)

@@ -1,7 +1,8 @@
 /** The serializers `Text` and `Bytes`, and `Serializer.byClass`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Layer, Schema, SchemaTransformation } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Json } from "effect-cached/serializers/Json"
@@ -144,7 +145,7 @@ describe("Serializer.byClass", () => {
     Effect.gen(function*() {
       const page = new Page({ path: "/" })
       const failing = Effect.fail({ reason: 1 }).pipe(
-        Cached.ttl({ key: page, ttl: "1 hour", when: () => true }),
+        Cached.ttl(page, { ttl: "1 hour", when: () => true }),
         Effect.flip
       )
       expect(yield* stored(layer, failing, CacheKey.id(page))).toBe("{\"reason\":1}")
@@ -155,7 +156,7 @@ describe("Serializer.byClass", () => {
       let loads = 0
       const load = Effect.sync(() => ++loads).pipe(Effect.as([1]))
       const wrong = Serializer.byClass({ default: Json, User: Text })
-      const program = load.pipe(Cached.ttl({ key: new User({ id: 1 }), ttl: "1 hour" }), CachePolicy.strict)
+      const program = load.pipe(Cached.ttl(new User({ id: 1 }), { ttl: "1 hour" }), CachePolicy.strict)
       const exit = yield* Effect.exit(Effect.provide(
         program,
         CacheLayer.layer.pipe(

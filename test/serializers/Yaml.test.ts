@@ -1,7 +1,8 @@
 /** The serializers `Yaml` and `Cbor`, which need optional packages. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { Cached, CacheLayer, type Serializer } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { Cbor } from "effect-cached/serializers/Cbor"
 import { Yaml } from "effect-cached/serializers/Yaml"
 import { isSame } from "effect-cached/testing"

@@ -1,7 +1,7 @@
 /** An entry that one setting writes is read under every other as the right value, or it is a miss. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import { type CacheEntry, Serializer } from "effect-cached"
+import { type CacheEntry, Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Cbor } from "effect-cached/serializers/Cbor"
 import * as csv from "effect-cached/serializers/Csv"

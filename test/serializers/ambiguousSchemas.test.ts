@@ -1,7 +1,8 @@
 /** A value comes back equal from a store, or it is not stored: unions whose members the encoded value may confuse. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Option, Schema, SchemaTransformation, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Serializer, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
+import { type Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
@@ -97,10 +98,7 @@ for (const [name, { kept, lost, schema }] of Object.entries(cases)) {
       const { Key, isStored, layer, warnings } = setup(schema)
       return Effect.gen(function*() {
         const values = [...kept, ...lost.map(([value]) => value)]
-        const get = Cached.fn(Key, {
-          lookup: ({ n }) => Effect.succeed(values[n]),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const get = Cached.fn(Key, ({ n }) => Effect.succeed(values[n]), { ttl: "1 hour" })
         for (const [n, value] of values.entries()) {
           expect(yield* get({ n })).toBe(value)
           expect(yield* get({ n })).toBe(value)
@@ -127,10 +125,11 @@ describe("a value that would come back as another one", () => {
       yield* Cached.set(key(1), value)
       yield* Cached.setMany([[key(2), value], [key(3), { a: 1 }]])
       expect(String(yield* Effect.exit(Transaction.run(Cached.set(key(4), value))))).toContain("as another one at [b]")
-      const many = Cached.many(Key, {
-        lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n === 5 ? value : { a: n }))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const many = Cached.many(
+        Key,
+        (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n === 5 ? value : { a: n }))),
+        { ttl: "1 hour" }
+      )
       expect(yield* many([{ n: 5 }, { n: 6 }])).toEqual([Exit.succeed(value), Exit.succeed({ a: 6 })])
       expect([1, 2, 3, 4, 5, 6].map(isStored)).toEqual([false, false, true, false, false, true])
       expect(yield* Cached.getOption(key(1))).toEqual(Option.some(value))
@@ -143,7 +142,7 @@ describe("a value that would come back as another one", () => {
     const { Key, isStored, layer, warnings } = setup(schema)
     return Effect.gen(function*() {
       const rows = (n: number, ...elements: ReadonlyArray<unknown>) =>
-        Stream.fromIterable(elements).pipe(Cached.stream({ key: new Key({ n }), ttl: "1 hour" }))
+        Stream.fromIterable(elements).pipe(Cached.stream(new Key({ n }), { ttl: "1 hour" }))
       yield* Stream.runDrain(rows(1, { a: 1 }))
       expect(yield* Stream.runCollect(rows(2, { a: 1 }, value))).toEqual([{ a: 1 }, value])
       expect([1, 2].map(isStored)).toEqual([true, false])
@@ -171,7 +170,7 @@ describe("a value that would come back as another one", () => {
     const layer = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     return Effect.gen(function*() {
       const failing = Effect.fail(failure).pipe(
-        Cached.ttl({ key: new Failure(), ttl: "1 hour", storeFailures: ["Bad"] })
+        Cached.ttl(new Failure(), { ttl: "1 hour", storeFailures: ["Bad"] })
       )
       expect(yield* Effect.flip(failing)).toBe(failure)
       expect(store.getUnsafe(CacheKey.id(new Failure()), []).entry).toBeUndefined()

@@ -1,7 +1,7 @@
 /** Every format over generated schemas, and generated values of each: a value comes back as it was, or is refused. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Exit, Option, Schema } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { CacheConfigError } from "effect-cached/CacheError"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Cbor } from "effect-cached/serializers/Cbor"

@@ -1,7 +1,8 @@
 /** Golden bytes: what this release writes, later releases read. More are in the tests of the other formats. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
@@ -160,7 +161,7 @@ it.effect.each(streams)(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))
       )
-      const stored = Stream.die("it was stored").pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const stored = Stream.die("it was stored").pipe(Cached.stream("rows", { ttl: "1 hour" }))
       expect(yield* Effect.provide(Stream.runCollect(stored), layer)).toEqual(["a", "b"])
     })
 )

@@ -1,7 +1,7 @@
 /** Bytes that Structured, Binary and Json did not write. The other formats have tests of their own. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"

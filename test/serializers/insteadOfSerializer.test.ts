@@ -1,7 +1,8 @@
 /** A value in place of a serializer is refused where the cache, the wrapper or the key class is made. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Schema } from "effect"
-import { CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { CacheKey, CacheLayer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as CsvModule from "effect-cached/serializers/Csv"

@@ -1,7 +1,8 @@
 /** Key classes whose results have a format of their own: named by the class, or chosen by `Serializer.byClass`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -96,7 +97,7 @@ describe("a key class that names its serializer", () => {
     Effect.gen(function*() {
       class Wrong extends CacheKey.Class<Wrong>()("Wrong", { success: Schema.Number, serializer: Csv }) {}
       let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: new Wrong(), ttl: "1 hour" }))
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl(new Wrong(), { ttl: "1 hour" }))
       const layer = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
       expect(String(yield* Effect.exit(Effect.provide(load, layer)))).toContain(
         "holds only schemas of arrays of structs"
@@ -169,7 +170,7 @@ describe("stores on disk", () => {
           )
         // A failure is JSON, so its file has another extension, and takes the place of the value's.
         const failing = Effect.fail({ reason: "down" }).pipe(
-          Cached.ttl({ key: weather, ttl: "1 hour", when: () => true }),
+          Cached.ttl(weather, { ttl: "1 hour", when: () => true }),
           Effect.flip
         )
         yield* run(Cached.invalidate(weather))

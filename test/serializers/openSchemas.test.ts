@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, HashMap, Layer, Logger, Option, Schema, type SchemaAST } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import type { SerializerError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
@@ -191,7 +192,7 @@ describe("the place", () => {
 describe("a key whose value is not JSON", () => {
   class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Any }) {}
   const value = { rows: [{ at: new Date(0) }] }
-  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl({ key: new Row({ id }), ttl: "1 hour" }))
+  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl(new Row({ id }), { ttl: "1 hour" }))
 
   const layers = {
     "a store": Effect.succeed(CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))),

@@ -1,7 +1,8 @@
 /** A serializer of one's own is given the id with the value. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { createHmac } from "node:crypto"
 
@@ -43,10 +44,7 @@ describe("a signature can cover the id", () => {
   it.effect("a value copied to another key by hand is loaded, not served", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
-      const page = Cached.fn(Page, {
-        lookup: ({ id }) => Effect.succeed({ text: `page ${id}` }),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const page = Cached.fn(Page, ({ id }) => Effect.succeed({ text: `page ${id}` }), { ttl: "1 hour" })
       const layer = CacheLayer.layerWith({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
@@ -72,7 +70,7 @@ describe("a signature can cover the id", () => {
         runs++
         return Stream.make(1, 2, 3)
       })
-      const numbers = Cached.stream(origin, { key: "numbers", ttl: "1 hour" })
+      const numbers = Cached.stream(origin, "numbers", { ttl: "1 hour" })
       const layer = CacheLayer.layerWith({ memory: false }).pipe(
         Layer.provide(MemoryStore.layer),
         Layer.provide(Layer.succeed(Serializer.Serializer, Signed))

@@ -1,7 +1,8 @@
 /** Streams whose pages are compressed, signed or encrypted, over a store that loses, moves or changes a page. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Redacted, Schema, type Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
@@ -35,7 +36,7 @@ export const streamsOver = (
     const counts = { runs: 0 }
     const stream = Stream.suspend(() => (counts.runs++, Stream.fromIterable(elements))).pipe(
       Stream.rechunk(7),
-      Cached.stream({ key, ttl: "1 hour" })
+      Cached.stream(key, { ttl: "1 hour" })
     )
     return Object.assign(counts, { stream })
   }
@@ -208,7 +209,7 @@ export const streamsOver = (
         let runs = 0
         const failing = Stream.suspend(() => (runs++, Stream.concat(Stream.make("a", "b"), Stream.fail("the end"))))
           .pipe(
-            Cached.stream({ key: new Rows({}), ttl: "1 hour", when: () => true })
+            Cached.stream(new Rows({}), { ttl: "1 hour", when: () => true })
           )
         const got: Array<string> = []
         const read = Stream.runForEach(failing, (one) => Effect.sync(() => void got.push(one))).pipe(

@@ -1,6 +1,6 @@
 /** Serializers in all orders of wrapping, and what their tests share. */
 import { Redacted } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import * as Signed from "effect-cached/serializers/Signed"

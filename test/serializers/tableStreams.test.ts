@@ -1,7 +1,8 @@
 /** Streams over formats of tables: each page is a table, and in a folder a file that other programs open. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
@@ -47,7 +48,7 @@ const counted = <A>(elements: ReadonlyArray<A>, key: CacheKey.CacheKey<A, unknow
   const counts = { runs: 0 }
   const stream = Stream.suspend(() => (counts.runs++, Stream.fromIterable(elements))).pipe(
     Stream.rechunk(7),
-    Cached.stream({ key, ttl: "1 hour" })
+    Cached.stream(key, { ttl: "1 hour" })
   )
   return Object.assign(counts, { read: Stream.runCollect(stream), stream })
 }
@@ -189,7 +190,7 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
         let runs = 0
         const failing = Stream.suspend(
           () => (runs++, Stream.concat(Stream.fromIterable(readings(2)), Stream.fail({ reason: "the end" })))
-        ).pipe(Cached.stream({ key: new Readings(), ttl: "1 hour", when: () => true }))
+        ).pipe(Cached.stream(new Readings(), { ttl: "1 hour", when: () => true }))
         const got: Array<unknown> = []
         const read = Stream.runForEach(failing, (one) => Effect.sync(() => void got.push(one))).pipe(
           Effect.exit,
@@ -259,8 +260,7 @@ it.effect("the size of a stream is that of its pages", () =>
     const store = MemoryStore.make()
     let bytes = 0
     const rows = Stream.fromIterable(readings(3000)).pipe(
-      Cached.stream({
-        key: new Readings(),
+      Cached.stream(new Readings(), {
         ttl: (exit) => {
           if (Exit.isSuccess(exit)) bytes = exit.value.bytes
           return "1 hour"

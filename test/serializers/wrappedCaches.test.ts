@@ -1,7 +1,8 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Option, Redacted, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
@@ -47,7 +48,7 @@ const loading = (read: (count: () => void) => Effect.Effect<unknown, unknown, Ca
   })
 
 const page = (count: () => void, key = "page") =>
-  Effect.sync(() => (count(), text)).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+  Effect.sync(() => (count(), text)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 const signed = (more: Partial<Signed.Options> = {}) => Signed.make(Json, { ...keys, ...more })
 
@@ -90,7 +91,7 @@ describe("a store that was written with another setting", () => {
       const store = MemoryStore.make()
       const read = (count: () => void) =>
         Stream.runCollect(
-          Stream.suspend(() => (count(), Stream.make(text, text))).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          Stream.suspend(() => (count(), Stream.make(text, text))).pipe(Cached.stream("rows", { ttl: "1 hour" }))
         ).pipe(Effect.tap((rows) => Effect.sync(() => expect(rows).toEqual([text, text]))))
       expect((yield* withSerializer(store, Json)(loading(read))).loads).toBe(1)
       expect((yield* withSerializer(store, compressed)(loading(read))).loads).toBe(0)
@@ -184,9 +185,8 @@ describe("CachePolicy.strict", () => {
         )
 
         const many = (count: () => void) =>
-          Cached.many(Page, {
-            lookup: (keys) => Effect.sync(() => keys.map(() => (count(), Exit.succeed(text)))),
-            strategy: Strategy.ttl({ ttl: "1 hour" })
+          Cached.many(Page, (keys) => Effect.sync(() => keys.map(() => (count(), Exit.succeed(text)))), {
+            ttl: "1 hour"
           })
         yield* run({ keys: { old }, current: "old" })(loading((count) => many(count)([{ n: 1 }, { n: 2 }])))
         const strictly = yield* run(keys)(loading((count) =>
@@ -277,7 +277,7 @@ describe("an entry that another program changed", () => {
 
 describe("a lifetime that is extended", () => {
   const sliding = (count: () => void) =>
-    Effect.sync(() => (count(), text)).pipe(Cached.sliding({ key: "slides", idle: "1 hour" }))
+    Effect.sync(() => (count(), text)).pipe(Cached.sliding("slides", { idle: "1 hour" }))
 
   it.effect.each([[undefined, 2], [true, 1]] as const)(
     "with prolongable: %s it takes %s loads",

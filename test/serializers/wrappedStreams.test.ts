@@ -1,7 +1,8 @@
 /** Streams over serializers that compress, sign or encrypt. Over Redis: `test/servers/redisSerializers.test.ts`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Stream } from "effect"
-import { Cached, CacheLayer, Serializer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
@@ -38,7 +39,7 @@ it.effect("a stream that one setting writes is read by every other as it was, or
       const written = MemoryStore.make()
       let runs = 0
       const rows = Stream.suspend(() => (runs++, Stream.fromIterable(elements))).pipe(
-        Cached.stream({ key: "rows", ttl: "1 hour" })
+        Cached.stream("rows", { ttl: "1 hour" })
       )
       const under = (serializer: Serializer.Serializer, store: Store.Store) =>
         Effect.provide(
@@ -72,7 +73,7 @@ it.effect("a stream with an element or a page that cannot be encoded is not stor
     for (const elements of [large, odd] as ReadonlyArray<Stream.Stream<unknown>>) {
       let runs = 0
       const store = MemoryStore.make()
-      const rows = Stream.suspend(() => (runs++, elements)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const rows = Stream.suspend(() => (runs++, elements)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
       const twice = Effect.andThen(Stream.runDrain(rows), Stream.runDrain(rows))
       const warnings = yield* warningsOf(Effect.provide(
         twice,

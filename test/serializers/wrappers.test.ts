@@ -1,7 +1,7 @@
 /** Serializers around serializers: what is read, what is refused, and the bytes that they write. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted, Schema } from "effect"
-import type { CacheEntry, Serializer } from "effect-cached"
+import type { CacheEntry, Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"

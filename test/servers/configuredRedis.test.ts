@@ -6,7 +6,7 @@ import { CacheConfig } from "effect-cached/config"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, startCluster, startSentinel, startServer } from "../support/redis.ts"
 
-const answer = (value: number) => Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+const answer = (value: number) => Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
 
 const from = (value: number, url: string, variables: Record<string, string> = {}) => {
   const env = { CACHE_URL: url, CACHE_MEMORY: "false", CACHE_CONNECT: "required", ...variables }

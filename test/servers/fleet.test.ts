@@ -6,7 +6,7 @@ import { program } from "../support/redis.ts"
 
 const timeout = 300_000
 
-describe.skipIf(isMissing(program))("npm run example fleet -- --redis", () => {
+describe.skipIf(isMissing(program))("npm start fleet -- --redis", () => {
   it("one load for all, an invalidation seen by all, and no failed read while the server is away", {
     timeout: timeout + 10_000
   }, async () => {

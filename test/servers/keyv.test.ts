@@ -44,7 +44,7 @@ for (const { name, needs, start } of servers) {
           }
           let loads = 0
           const get = Effect.sync(() => `user ${++loads}`).pipe(
-            Cached.ttl({ key: new User({ id: 1 }), ttl: "1 hour", tags: ["all"] })
+            Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
           )
           const ids = ["a", "a b\r\nc", "ä".repeat(300)]
           yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))
@@ -54,7 +54,7 @@ for (const { name, needs, start } of servers) {
             expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
             yield* get
             expect(loads).toBe(before)
-            yield* Cached.invalidateTag("all")
+            yield* Cached.invalidate({ tag: "all" })
             yield* Cached.remove("a")
           }))
           yield* inProcess(Effect.gen(function*() {

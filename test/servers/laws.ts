@@ -3,7 +3,7 @@
  * any runtime, without a test framework.
  */
 import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
 import { MemoryStore, ProcessLock } from "effect-cached/memory"

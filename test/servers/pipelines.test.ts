@@ -1,7 +1,7 @@
 /** Pipelines over a store that really goes away in the middle: no call is made twice, and nothing is lost. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, type Layer, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -25,18 +25,15 @@ const twice = async (
   const folder = mkdtempSync(join(tmpdir(), "pipeline-"))
   const to = join(folder, "out.ndjson")
   let calls = 0
-  const through = Cached.many(Row, {
-    lookup: (keys) =>
-      Effect.delay(
-        Effect.sync(() => {
-          if (calls <= rows / 2 && calls + keys.length > rows / 2) happens()
-          calls += keys.length
-          return keys.map(({ n }) => Exit.succeed(`${n} ${text}`))
-        }),
-        "20 millis"
-      ),
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const through = Cached.many(Row, (keys) =>
+    Effect.delay(
+      Effect.sync(() => {
+        if (calls <= rows / 2 && calls + keys.length > rows / 2) happens()
+        calls += keys.length
+        return keys.map(({ n }) => Exit.succeed(`${n} ${text}`))
+      }),
+      "20 millis"
+    ), { ttl: "1 hour" })
   const from = Stream.map(Stream.range(1, rows), (n) => ({ n }))
   const once = Pipeline.run({ from, through, to, chunk: 20, concurrency: 2, overwrite: true, ...options })
   const run = () => Effect.runPromise(Effect.provide(once, layer()) as Effect.Effect<Pipeline.Summary>)

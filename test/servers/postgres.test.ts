@@ -2,7 +2,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, type Caching, Guard, type Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching, Guard } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
@@ -50,7 +51,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         of.loads++
         return ++loaded
       })
-      const read = use(Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }))
+      const read = use(Cached.ttl(load, "k", { ttl: "1 hour", tags: ["t"] }))
       return { context, of, read, use }
     })
 
@@ -197,7 +198,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const [a, b] = [yield* processIn(schema), yield* processIn(schema)]
         expect(yield* a.read).toBe(yield* b.read)
         yield* Effect.sleep("500 millis")
-        for (const invalidate of [Cached.invalidate("k"), Cached.invalidateTag("t")]) {
+        for (const invalidate of [Cached.invalidate("k"), Cached.invalidate({ tag: "t" })]) {
           const before = yield* b.read
           yield* a.use(invalidate)
           yield* Effect.sleep("100 millis")
@@ -356,7 +357,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const value = yield* a.read
         expect(yield* b.read).toBe(value)
         yield* Effect.promise(() => server.stop())
-        expect(yield* a.use(Cached.ttl(Effect.succeed("loaded"), { key: "other", ttl: "1 hour" }))).toBe("loaded")
+        expect(yield* a.use(Cached.ttl(Effect.succeed("loaded"), "other", { ttl: "1 hour" }))).toBe("loaded")
         yield* a.use(Cached.invalidate("k"))
         expect(yield* a.read).not.toBe(value)
         yield* Effect.promise(() => server.start())
@@ -365,7 +366,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* until(
           "it is shared again",
           Effect.gen(function*() {
-            yield* a.use(Cached.invalidateTag("t"))
+            yield* a.use(Cached.invalidate({ tag: "t" }))
             yield* Effect.sleep("100 millis")
             return (yield* a.read) === (yield* b.read)
           })
@@ -479,7 +480,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       yield* Effect.gen(function*() {
         const sql = yield* SqlClient.SqlClient
         let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const store = yield* SqlStore.make({ schema })
         expect([yield* read, yield* read]).toEqual([1, 1])
         const failing = sql.withTransaction(Effect.gen(function*() {

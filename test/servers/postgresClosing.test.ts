@@ -35,7 +35,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(layer, scope)
     const read = (key: string) =>
-      Effect.provideContext(Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" }), context)
+      Effect.provideContext(Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" }), context)
     expect(yield* read("first")).toBe("first")
     return { close: closing(scope), read }
   })

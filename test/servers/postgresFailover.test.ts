@@ -1,7 +1,7 @@
 /** A replica that takes the place of its PostgreSQL server, before it has received the last changes. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"

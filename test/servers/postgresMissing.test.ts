@@ -1,7 +1,8 @@
 /** Tables, functions and numbers that somebody has removed from a schema are made again, and bring nothing back. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, type Caching } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
@@ -34,7 +35,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
       const context = yield* Layer.build(CacheLayer.postgres({ url, schema, maxStaleness: "1 hour" }))
       const use = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
       const of = (key: string) =>
-        use(Cached.ttl(Effect.sync(() => ++loaded), { key, ttl: "1 hour", tags: key === "untagged" ? [] : ["t"] }))
+        use(Cached.ttl(Effect.sync(() => ++loaded), key, { ttl: "1 hour", tags: key === "untagged" ? [] : ["t"] }))
       return { use, of }
     })
 
@@ -67,7 +68,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
         }
         yield* Effect.sleep("200 millis")
         yield* a.use(Cached.invalidate("key"))
-        yield* a.use(Cached.invalidateTag("t"))
+        yield* a.use(Cached.invalidate({ tag: "t" }))
         yield* asked(damage(schema))
         // Also while the table of changes is missing, and whoever asks first.
         for (const key of keys) {
@@ -85,9 +86,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
           })
         )
         const before = yield* b.of("later")
-        yield* a.use(Cached.invalidateTag("t"))
+        yield* a.use(Cached.invalidate({ tag: "t" }))
         yield* until("a tag", Effect.map(b.of("later"), (value) => value !== before))
-        expect(yield* a.use(Cached.increment("n"))).toBe((yield* b.use(Cached.increment("n"))) - 1)
+        expect(yield* a.use(Cached.counter("n").increment())).toBe((yield* b.use(Cached.counter("n").increment())) - 1)
         // Only a program that opens needs the table of migrations.
         yield* PgStore.make({ url: server.url, schema })
         const found = yield* asked(`SELECT count(*)::integer FROM ${schemaOf(schema)}.migrations`)

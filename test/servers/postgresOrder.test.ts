@@ -5,7 +5,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Redacted, type Scope, Stream } from "effect"
-import type { CacheEntry, Store } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"

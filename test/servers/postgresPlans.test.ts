@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"

@@ -22,7 +22,7 @@ const reasonOf = (error: unknown): string =>
 /** Reads a key twice in each of two caches, the second of which opens what the first has closed. */
 const probeOne = (layer: () => Cache): Effect.Effect<string> => {
   let loads = 0
-  const get = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "probe", ttl: "1 hour" }))
+  const get = Effect.sync(() => ++loads).pipe(Cached.ttl("probe", { ttl: "1 hour" }))
   const read = Effect.suspend(() => Effect.provide(Effect.all([get, get]), layer()))
   return Effect.match(Effect.andThen(read, read), {
     onFailure: reasonOf,

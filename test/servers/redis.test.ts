@@ -1,17 +1,8 @@
 /** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  type CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Lock,
-  type Store,
-  Strategy
-} from "effect-cached"
+import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { type CacheEntry, Lock, type Store } from "effect-cached/adapters"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
@@ -326,7 +317,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const prefix = freshPrefix()
         let loads = 0
-        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
         const layer = CacheLayer.redis({ url: server.url, prefix, connect })
         yield* using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf("1")))
         const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
@@ -385,7 +376,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const [port] = yield* Effect.promise(() => freePorts(1))
         const cache = CacheLayer.redis({ url: `redis://127.0.0.1:${port}` })
-        const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.strict)
+        const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
         const failure = yield* Effect.flip(Effect.provide(read, cache))
         expect(failure.message).toContain(`ECONNREFUSED`)
         expect(failure.message).toContain(`connect: "required"`)
@@ -422,7 +413,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
                 prefix: "few",
                 memory: false
               })
-              const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+              const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
               return yield* failureOf(Effect.provide(read, layer))
             })
           expect(yield* as()).toBe(undefined)
@@ -477,7 +468,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         // A user of the prefix alone can do all of it, and the lock too.
         yield* Effect.gen(function*() {
           yield* Cached.set("a", 1)
-          yield* Cached.invalidateTag("tag")
+          yield* Cached.invalidate({ tag: "tag" })
           const lock = yield* Lock.Lock
           const held = yield* Scope.make()
           yield* Scope.provide(lock.acquire("name", { lease: "10 seconds", wait: 0 }), held)
@@ -493,7 +484,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           }
           yield* Scope.close(held, Exit.void)
           yield* Fiber.join(waiting)
-          expect(yield* Effect.succeed(2).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))).toBe(1)
+          expect(yield* Effect.succeed(2).pipe(Cached.ttl("a", { ttl: "1 hour" }))).toBe(1)
         }).pipe(
           Effect.provide(CacheLayer.redis({
             url: server.url.replace("redis://", "redis://cache:right@"),
@@ -615,14 +606,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("ten thousand that are missing are loaded by one call, and all of them stored", () => {
       const ids = Array.from({ length: 10_000 }, (_, id) => ({ id }))
       const calls: Array<number> = []
-      const users = Cached.many(User, {
-        lookup: (keys) =>
-          Effect.sync(() => {
-            calls.push(keys.length)
-            return keys.map(({ id }) => Exit.succeed(id))
-          }),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(id))
+        }), { ttl: "1 hour" })
       const read = Effect.gen(function*() {
         expect((yield* users(ids)).every(Exit.isSuccess)).toBe(true)
         expect((yield* Cached.stats).storeFailures).toBe(0)
@@ -645,11 +633,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         let loads = 0
         const large = (key: string) =>
-          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* Effect.gen(function*() {
           const failures: Array<unknown> = []
           yield* Effect.forkChild(
-            Stream.runForEach(Cached.events, (event) =>
+            Stream.runForEach(Cached.events(), (event) =>
               Effect.sync(() =>
                 event._tag === "StoreFailure" && failures.push([event.operation, event.reason])
               )),
@@ -721,7 +709,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         Effect.gen(function*() {
           const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
           let loads = 0
-          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
           yield* Effect.gen(function*() {
             expect(yield* answer("a")).toBe(1)
             yield* Effect.sleep("300 millis")
@@ -844,7 +832,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const nodes = cluster.nodes
         let loads = 0
-        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
         const warnings: Array<string> = []
         const logger = Logger.layer([

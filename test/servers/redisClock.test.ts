@@ -64,9 +64,9 @@ describe.skipIf(isMissing(program))("Redis · a clock that is set between two he
     Effect.gen(function*() {
       const setBy = { millis: 0 }
       let loads = 0
-      const hard = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "hard", ttl: "400 millis" }))
+      const hard = Effect.sync(() => ++loads).pipe(Cached.ttl("hard", { ttl: "400 millis" }))
       const soft = Effect.sync(() => ++loads).pipe(
-        Cached.softTtl({ key: "soft", ttl: "1 minute", softTtl: "400 millis" })
+        Cached.softTtl("soft", { ttl: "1 minute", softTtl: "400 millis" })
       )
       yield* Effect.gen(function*() {
         yield* Effect.all([hard, soft])

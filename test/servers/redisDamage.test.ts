@@ -3,7 +3,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Stream } from "effect"
-import { Cached, type CacheEntry, type CacheError, CacheLayer, type Store } from "effect-cached"
+import { Cached, type CacheError, CacheLayer } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
@@ -315,7 +316,7 @@ for (const kind of ["server", "cluster"] as const) {
           Effect.gen(function*() {
             const prefix = freshPrefix()
             let loads = 0
-            const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+            const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
             const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
             expect(yield* run).toEqual([1, 1, 1])
             const key = yield* keyOf(`${prefix}:t:*}t`)

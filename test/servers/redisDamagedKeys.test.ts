@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Guard, Lock } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Guard } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
@@ -98,7 +99,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   const reading = (id: string, tags: ReadonlyArray<string> = []) => {
     const of = { loads: 0, during: Effect.void as Effect.Effect<unknown> }
     const load = Effect.andThen(Effect.suspend(() => of.during), Effect.sync(() => ++of.loads))
-    return { of, read: load.pipe(Cached.ttl({ key: id, ttl: "1 hour", tags })) }
+    return { of, read: load.pipe(Cached.ttl(id, { ttl: "1 hour", tags })) }
   }
 
   const eraOf = (keys: Keys.Keys) => Effect.map(ask("GET", keys.era), String)
@@ -139,7 +140,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
           const key = keys.of("f", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), CacheKey.id(failing))
           let loads = 0
           const read = (load: Effect.Effect<number, string>) =>
-            Effect.andThen(load, () => Effect.sync(() => ++loads)).pipe(Cached.ttl({ key: failing, ttl: "1 hour" }))
+            Effect.andThen(load, () => Effect.sync(() => ++loads)).pipe(Cached.ttl(failing, { ttl: "1 hour" }))
           expect(yield* Effect.flip(read(Effect.andThen(damage(key), Effect.fail("no"))))).toBe("no")
           expect([name, yield* read(Effect.succeed(0)), yield* read(Effect.succeed(0))]).toEqual([name, 1, 1])
         })

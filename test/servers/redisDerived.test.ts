@@ -29,14 +29,14 @@ const over = (
       const loads = { page: 0 }
       const user = (id: number) =>
         Effect.sync(() => `user ${id} v${versions.get(`user:${id}`) ?? 0}`).pipe(
-          Cached.ttl({ key: `user:${id}`, ttl: "1 day", tags: [`team ${id}`] })
+          Cached.ttl(`user:${id}`, { ttl: "1 day", tags: [`team ${id}`] })
         )
       const pageOf = (ids: ReadonlyArray<number>, key = "page") =>
         Effect.suspend(() => {
           loads.page++
           return Effect.map(Effect.forEach(ids, user), (users) => users.join(", "))
-        }).pipe(Cached.ttl({ key, ...changes }))
-      const site = pageOf([1, 2]).pipe(Cached.ttl({ key: "site", ...changes }))
+        }).pipe(Cached.ttl(key, changes))
+      const site = pageOf([1, 2]).pipe(Cached.ttl("site", changes))
       const rename = (id: number) => versions.set(`user:${id}`, (versions.get(`user:${id}`) ?? 0) + 1)
       return { a: yield* make, b: yield* make, make, loads, pageOf, rename, site }
     })
@@ -78,7 +78,7 @@ const over = (
         yield* becomes(b(site), "user 1 v1, by hand")
         yield* settled(all)
         rename(1)
-        yield* b(Cached.invalidateTag("team 1"))
+        yield* b(Cached.invalidate({ tag: "team 1" }))
         expect(yield* b(site)).toBe("user 1 v2, by hand")
         yield* becomes(a(site), "user 1 v2, by hand")
       }).pipe(Effect.scoped), timeout)
@@ -115,7 +115,7 @@ const over = (
           yield* b(page)
           const first = loads.page
           // And by the first one after a tag was invalidated here.
-          yield* a(Cached.invalidateTag("team 1"))
+          yield* a(Cached.invalidate({ tag: "team 1" }))
           yield* a(page)
           yield* Effect.sleep("300 millis")
           yield* a(page)

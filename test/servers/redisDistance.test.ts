@@ -10,7 +10,7 @@ import { freshPrefix, program, type Server, startServer } from "../support/redis
 const timeout = 120_000
 const connect = "required"
 
-const read = (key: string) => Effect.succeed("loaded").pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const read = (key: string) => Effect.succeed("loaded").pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 describe.skipIf(isMissing(program))("Redis", () => {
   let server: Server

@@ -179,7 +179,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     return Effect.gen(function*() {
       const [one, other] = [yield* build, yield* build]
       let loads = 0
-      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* Effect.provide(Cached.has("k"), one)
       const key = Keys.make(prefix).of("l", String(yield* ask("GET", Keys.make(prefix).era)), "k")
       yield* ask("HSET", key, "g", "dead", "o", "dead", "u", "8000000000000", "m", "8000000000000")

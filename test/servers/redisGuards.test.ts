@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
-import { CacheLayer, Guard, GuardStore } from "effect-cached"
+import { CacheLayer, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { RedisGuardStore } from "effect-cached/redis"
 import { guardsOver } from "../../src/drivers/redis/guards.ts"
 import * as Open from "../../src/drivers/redis/open.ts"

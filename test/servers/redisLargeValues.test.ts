@@ -1,7 +1,7 @@
 /** Large values on a server that limits its output: many at once, and one that is larger than the limit. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { createHash } from "node:crypto"
 import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
@@ -74,7 +74,7 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
   )
   const layer = (url = server.url) => CacheLayer.redis({ url, prefix, connect: "required", memory: false })
   const ids = small.slice(0, 20)
-  const load = Effect.succeed(value).pipe(Cached.ttl({ key: "big", ttl: "1 hour" }))
+  const load = Effect.succeed(value).pipe(Cached.ttl("big", { ttl: "1 hour" }))
 
   const proxied = Effect.acquireRelease(
     Effect.promise(() => startProxy(server.port)),
@@ -162,10 +162,7 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
 
   it.live("costs a connection once in a bulk load, and with it all values of that size", () =>
     Effect.gen(function*() {
-      const pages = Cached.many(Page, {
-        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(value))),
-        strategy: Strategy.ttl({ ttl: "1 hour" })
-      })
+      const pages = Cached.many(Page, (keys) => Effect.succeed(keys.map(() => Exit.succeed(value))), { ttl: "1 hour" })
       const load = pages([1, 2, 3].map((number) => ({ number })))
       yield* filled
       yield* limitTo(0)

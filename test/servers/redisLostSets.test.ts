@@ -41,7 +41,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
         yield* build({ url: server.url, memory: false })
       ]
       const lost: Array<string> = []
-      yield* far(Stream.runForEach(Cached.events, (event) =>
+      yield* far(Stream.runForEach(Cached.events(), (event) =>
         Effect.sync(() => {
           if (event._tag === "LostSet") lost.push(event.id)
         }))).pipe(Effect.forkScoped)

@@ -109,14 +109,14 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         const value = yield* a.read()
         yield* b.read()
         yield* until("both memories", areInMemory(a, b))
-        const down = Effect.fail("down").pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
+        const down = Effect.fail("down").pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
         expect(yield* Effect.flip(CachePolicy.refresh(b.use(down)))).toBe("down")
         yield* Effect.sleep("200 millis")
         yield* ask("UNLINK", ...((yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>).map(String))
         expect(yield* a.read()).toBe(value)
 
         const gate = yield* Deferred.make<never, string>()
-        const failing = Deferred.await(gate).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+        const failing = Deferred.await(gate).pipe(Cached.ttl("other", { ttl: "1 hour" }))
         const leading = yield* Effect.forkChild(Effect.flip(b.use(failing)))
         yield* Effect.sleep("3 seconds")
         const waiting = yield* Effect.forkChild(a.read("other"))
@@ -178,7 +178,7 @@ describe.skipIf(isMissing(program))("Redis · published changes on a cluster", (
         const load = Effect.sync(() => ++loads)
         const readAll = Effect.forEach(
           tags,
-          (tag) => b(load.pipe(Cached.ttl({ key: `of ${tag}`, ttl: "1 hour", tags: [tag] })))
+          (tag) => b(load.pipe(Cached.ttl(`of ${tag}`, { ttl: "1 hour", tags: [tag] })))
         )
         const storeHits = Effect.map(b(Cached.stats), ({ storeHits }) => storeHits)
         const areInMemory = Effect.gen(function*() {
@@ -190,7 +190,7 @@ describe.skipIf(isMissing(program))("Redis · published changes on a cluster", (
           Effect.gen(function*() {
             yield* until("both memories", areInMemory)
             const before = yield* readAll
-            yield* a(CachePolicy.strict(Effect.all(tags.map((tag) => Cached.invalidateTag(tag)), together)))
+            yield* a(CachePolicy.strict(Effect.all(tags.map((tag) => Cached.invalidate({ tag })), together)))
             const areNewer = Effect.map(readAll, (now) => now.every((value, i) => value > before[i]!))
             yield* until(`the invalidations ${when}`, areNewer)
           })

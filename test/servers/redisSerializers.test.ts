@@ -1,7 +1,8 @@
 /** Formats and wrappers over Redis: what one process writes another one reads, and what a client plants is a miss. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -45,7 +46,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const options = { ttl: "1 hour", tags: ["a", "é"], etag: "W/\"1\"" } as const
         let runs = 0
         const elements = Stream.suspend(() => (runs++, Stream.make(text, "b"))).pipe(
-          Cached.stream({ key: "stream", ttl: "1 hour" })
+          Cached.stream("stream", { ttl: "1 hour" })
         )
         const write = Effect.all([
           Cached.set("text", text, options),
@@ -65,7 +66,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const expected = [Option.some(text), Option.some([1]), Option.some(rows), Option.some(rows), [text, "b"]]
         expect(yield* Effect.provide(read, layer(prefix, serializer))).toEqual(expected)
         expect(runs).toBe(1)
-        yield* Effect.provide(Cached.invalidateTag("é"), layer(prefix, serializer))
+        yield* Effect.provide(Cached.invalidate({ tag: "é" }), layer(prefix, serializer))
         expect(yield* Effect.provide(Cached.getOption("text"), layer(prefix, serializer))).toEqual(Option.none())
       }),
     timeout
@@ -79,7 +80,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const serializer = make(Compressed.make(Json), keys)
         const cache = layer(prefix, serializer)
         const store = yield* RedisStore.make({ url: server.url, prefix })
-        const role = (key: string) => Effect.succeed(`role of ${key}`).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const role = (key: string) => Effect.succeed(`role of ${key}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* Effect.provide(Effect.all([role("ada"), role("eve")]), cache)
         const { entry } = yield* store.get("ada", [])
         const changed = {
@@ -109,7 +110,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       const prefix = freshPrefix()
       const [may, june] = [Redacted.make(secretBytes(5)), Redacted.make(secretBytes(6))]
       let loads = 0
-      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       const steps = [
         { keys: { may }, current: "may" },
         { keys: { may, june }, current: "may" },

@@ -18,7 +18,7 @@ describe.skipIf(isMissing(program))("Redis · TestClock", () => {
     (memory) =>
       Effect.gen(function*() {
         let loads = 0
-        const rate = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "rate", ttl: "5 minutes" }))
+        const rate = Effect.sync(() => ++loads).pipe(Cached.ttl("rate", { ttl: "5 minutes" }))
         const program = Effect.gen(function*() {
           const answers = [yield* rate]
           yield* TestClock.adjust("4 minutes")
@@ -42,7 +42,7 @@ describe.skipIf(isMissing(program))("Redis · TestClock", () => {
   it.effect("a healthy server that is slower than the moved clock is not given up", () =>
     Effect.gen(function*() {
       let loads = 0
-      const rate = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "rate", ttl: "5 minutes" }))
+      const rate = Effect.sync(() => ++loads).pipe(Cached.ttl("rate", { ttl: "5 minutes" }))
       const program = Effect.gen(function*() {
         const answers = [yield* rate]
         server.signal("SIGSTOP")

@@ -59,7 +59,7 @@ describe.skipIf(isMissing(program))("CacheLayer.tiered over Redis", () => {
         const origin = { value: 1 }
         const keys = ["a", "b", "c", "d", "e"]
         const readOf = (key: string) =>
-          Effect.sync(() => origin.value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["all"] }))
+          Effect.sync(() => origin.value).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["all"] }))
         const readAll = Effect.forEach(processes, (services) => Effect.provide(Effect.forEach(keys, readOf), services))
         for (let round = 0; round < 6; round++) {
           yield* readAll
@@ -67,7 +67,7 @@ describe.skipIf(isMissing(program))("CacheLayer.tiered over Redis", () => {
           yield* readAll
           origin.value++
           const changing = processes[round % processes.length]!
-          const change = round % 2 === 0 ? Cached.invalidateMany(keys) : Cached.invalidateTag("all")
+          const change = round % 2 === 0 ? Cached.invalidate(keys) : Cached.invalidate({ tag: "all" })
           yield* Effect.provide(change, changing)
           const current = keys.map(() => origin.value)
           // At once where it was changed, and soon in the other processes.

@@ -23,7 +23,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   it.live.each(
     [
       ["an invalidation", Cached.invalidate("k")],
-      ["an invalidated tag", Cached.invalidateTag("t")],
+      ["an invalidated tag", Cached.invalidate({ tag: "t" })],
       ["a clear", Cached.clear],
       ["a set", Cached.set("k", -1, { ttl: "1 hour" })]
     ] as const
@@ -114,7 +114,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const { a } = yield* two
         const slow = Effect.delay(Effect.succeed(1), "30 millis")
         for (let i = 0; i < 5; i++) {
-          yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
+          yield* a.use(Cached.ttl(slow, `loaded ${i}`, { ttl: "1 hour", tags: [`loaded ${i}`] }))
           yield* a.use(Cached.set(`set ${i}`, 1, { ttl: "1 hour", tags: [`set ${i}`] }))
         }
         // A report whose writer the server names late counts as a change.
@@ -123,14 +123,14 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* Effect.sleep("500 millis")
         const before = yield* a.use(Cached.stats)
         for (let i = 0; i < 5; i++) {
-          yield* a.use(Cached.ttl(slow, { key: `loaded ${i}`, ttl: "1 hour", tags: [`loaded ${i}`] }))
-          yield* a.use(Cached.ttl(slow, { key: `set ${i}`, ttl: "1 hour", tags: [`set ${i}`] }))
+          yield* a.use(Cached.ttl(slow, `loaded ${i}`, { ttl: "1 hour", tags: [`loaded ${i}`] }))
+          yield* a.use(Cached.ttl(slow, `set ${i}`, { ttl: "1 hour", tags: [`set ${i}`] }))
         }
         const after = yield* a.use(Cached.stats)
         expect(after.loads).toBe(before.loads)
         expect(after.hits - before.hits).toBeGreaterThan(0)
-        yield* a.use(Cached.invalidateTag("loaded 1"))
-        yield* a.use(Cached.ttl(slow, { key: "loaded 1", ttl: "1 hour", tags: ["loaded 1"] }))
+        yield* a.use(Cached.invalidate({ tag: "loaded 1" }))
+        yield* a.use(Cached.ttl(slow, "loaded 1", { ttl: "1 hour", tags: ["loaded 1"] }))
         expect((yield* a.use(Cached.stats)).loads).toBe(after.loads + 1)
       })),
     timeout
@@ -172,7 +172,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const large = "x".repeat(2000)
         const setLarge = Cached.set("k", large, { ttl: "1 hour" })
         const refreshLarge = Effect.succeed(large).pipe(
-          Cached.ttl({ key: "k", ttl: "1 hour" }),
+          Cached.ttl("k", { ttl: "1 hour" }),
           CachePolicy.refresh
         )
         for (const change of [setLarge, refreshLarge] as ReadonlyArray<Effect.Effect<unknown, never, Caching>>) {
@@ -314,7 +314,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         const [a, b] = [yield* process(prefix), yield* process(prefix, { maxValue: 100 })]
         let loads = 0
         const large = b.use(
-          Cached.ttl(Effect.sync(() => `${++loads}${"x".repeat(1000)}`), { key: "large", ttl: "1 hour" })
+          Cached.ttl(Effect.sync(() => `${++loads}${"x".repeat(1000)}`), "large", { ttl: "1 hour" })
         )
         const isInMemory = Effect.map(
           Effect.all([large, Effect.delay(large, "200 millis")]),
@@ -350,7 +350,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
           yield* Deferred.await(gate)
           return "loaded"
         })
-        const reads = processes.map(({ use }) => use(Cached.ttl(load, { key: "woken", ttl: "1 hour" })))
+        const reads = processes.map(({ use }) => use(Cached.ttl(load, "woken", { ttl: "1 hour" })))
         const really = (what: string, is: Effect.Effect<boolean>) =>
           Effect.gen(function*() {
             for (let i = 0; i < 1000; i++) {
@@ -439,7 +439,7 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
         ]
         let loads = 0
         const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
-        const all = Effect.forEach(keys, (key) => Cached.ttl(Effect.sync(() => ++loads), { key, ttl: "1 hour" }), {
+        const all = Effect.forEach(keys, (key) => Cached.ttl(Effect.sync(() => ++loads), key, { ttl: "1 hour" }), {
           concurrency: "unbounded"
         })
         const isInMemory = Effect.gen(function*() {
@@ -451,7 +451,7 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
         const areHeard = Effect.gen(function*() {
           yield* Effect.provideContext(until("its memory", isInMemory), b)
           const before = yield* Effect.provideContext(all, b)
-          yield* Effect.provideContext(Cached.invalidateMany(keys), a)
+          yield* Effect.provideContext(Cached.invalidate(keys), a)
           const areChanged = Effect.map(all, (values) => values.every((value, i) => value !== before[i]))
           yield* Effect.provideContext(until("all changes", areChanged), b)
         })

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Schedule } from "effect"
 import { Cached, type CacheError, CacheLayer, type Caching, Transaction } from "effect-cached"
+import * as Looking from "../support/looking.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 
@@ -37,9 +38,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
           Transaction.run(Effect.gen(function*() {
             yield* Cached.set("a", 1, { ttl: "1 hour", tags: ["u"] })
             yield* Cached.setMany(Array.from({ length: 500 }, (_, i) => [`k${i}`, i] as const))
-            yield* Cached.invalidateTag("t")
+            yield* Cached.invalidate({ tag: "t" })
             yield* Cached.set("new", 1, { tags: ["t"] })
-            yield* Cached.increment("n", { by: 7 })
+            yield* Cached.counter("n").increment({ by: 7 })
             expect(yield* value("old")).toBe(undefined)
           })),
           mine
@@ -123,7 +124,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
                   yield* Cached.set("cart:7", "of the same slot", { ifAbsent: true })
                   yield* Cached.remove("{cart:7}:old")
                   yield* Cached.touch("{cart:7}:touched", "1 hour")
-                  yield* Cached.increment("{cart:7}:count", { by: 7 })
+                  yield* Cached.counter("{cart:7}:count").increment({ by: 7 })
                 }),
                 { isolation }
               ),
@@ -139,12 +140,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
             ])
             expect(yield* Effect.provideContext(seen, other)).toEqual([0, 499, 1, "of the same slot", undefined, 7])
             const left = Effect.map(
-              Cached.expiresIn("{cart:7}:touched"),
+              Looking.expiresIn("{cart:7}:touched"),
               (left) => Duration.toMinutes(Option.getOrThrow(left))
             )
             expect(yield* Effect.provideContext(left, other)).toBeGreaterThan(50)
             // The tag is another slot's, and counts.
-            yield* Effect.provideContext(Cached.invalidateTag("anywhere"), mine)
+            yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), mine)
             expect(yield* Effect.provideContext(value("{cart:7}:tagged"), mine)).toBe(undefined)
           }).pipe(Effect.scoped),
         timeout
@@ -199,9 +200,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
           const write = Cached.set("{there}:2", 2)
           expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1)))).toEqual(unsupported)
           expect(yield* refusal(Effect.andThen(write, Cached.remove("a")))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.increment("a")))).toEqual(unsupported)
+          expect(yield* refusal(Effect.andThen(write, Cached.counter("a").increment()))).toEqual(unsupported)
           expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1, { ifAbsent: true })))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.invalidateTag("t")))).toEqual(unsupported)
+          expect(yield* refusal(Effect.andThen(write, Cached.invalidate({ tag: "t" })))).toEqual(unsupported)
           expect(yield* refusal(Effect.andThen(write, Cached.clear))).toEqual(unsupported)
           // The tag of what is checked may be invalidated until the commit.
           expect(yield* refusal(Effect.andThen(write, Cached.set("{there}:tagged", 2, { ifPresent: true }))))
@@ -211,7 +212,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(yield* Effect.provideContext(left, mine)).toEqual([1, 1, 1, undefined])
           expect(yield* Effect.provideContext(Cached.counter("a").get, other)).toBe(0)
           // An entry that a tag has ended is absent, wherever the tag is.
-          yield* Effect.provideContext(Cached.invalidateTag("anywhere"), other)
+          yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), other)
           yield* Effect.provideContext(Transaction.run(Cached.set("{there}:tagged", 3, { ifAbsent: true })), mine)
           expect(yield* Effect.provideContext(value("{there}:tagged"), other)).toBe(3)
         }).pipe(Effect.scoped),
@@ -229,7 +230,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             Transaction.run(
               Effect.gen(function*() {
                 const read = yield* value("{x}:a")
-                if (tries++ === 0) yield* Effect.provideContext(Cached.invalidateTag("{x}:tag"), other)
+                if (tries++ === 0) yield* Effect.provideContext(Cached.invalidate({ tag: "{x}:tag" }), other)
                 yield* Cached.set("{x}:b", read)
               }),
               patient
@@ -256,7 +257,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             Effect.timeout("20 seconds")
           )
           let loads = 0
-          const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+          const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
           const keys = ["user:1", "user:2", "{cart}:user"]
           const all = Effect.forEach(keys, load)
           yield* Effect.provideContext(Transaction.run(Effect.andThen(all, Cached.set("{cart}:sum", 1))), mine)

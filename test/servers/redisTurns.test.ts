@@ -84,7 +84,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
           messages: parts
         })
         yield* until("the removals", Effect.map(Effect.forEach(fifty, read), (all) => all.every(Option.isNone)))
-        const tags = a(Effect.forEach(fifty, (i) => Cached.invalidateTag(idOf(i)), together))
+        const tags = a(Effect.forEach(fifty, (i) => Cached.invalidate({ tag: idOf(i) }), together))
         yield* tags
         // On a cluster, a script counts the invalidation first.
         expect(yield* costs(tags)).toEqual({ scripts: kind === "cluster" ? 1 + parts : 1, messages: parts })

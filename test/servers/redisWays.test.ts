@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Lock, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Transaction } from "effect-cached"
+import { Lock, Store } from "effect-cached/adapters"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { isMissing } from "../support/needs.ts"
@@ -22,12 +23,9 @@ class Item extends CacheKey.Class<Item>()("Item", {
 
 const load = Effect.succeed("loaded")
 const ttl = "1 hour"
-const items = Cached.many(Item, {
-  strategy: Strategy.ttl({ ttl }),
-  lookup: (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(`${n}`)))
-})
-const read = (key: string) => load.pipe(Cached.ttl({ key, ttl }))
-const tagged = (key: string) => load.pipe(Cached.ttl({ key, ttl, tags: ["tag"] }))
+const items = Cached.many(Item, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(`${n}`))), { ttl })
+const read = (key: string) => load.pipe(Cached.ttl(key, { ttl }))
+const tagged = (key: string) => load.pipe(Cached.ttl(key, { ttl, tags: ["tag"] }))
 const some = (from: number) => Array.from({ length: 50 }, (_, i) => ({ n: 100 * from + i }))
 
 type Run = Effect.Effect<unknown, unknown, any>
@@ -47,10 +45,10 @@ const operations: Record<string, (i: number) => Operation> = {
   "a read that loads": (i) => ({ run: read(`d ${i}`) }),
   "a read that loads, with `tags`": (i) => ({ run: tagged(`e ${i}`) }),
   "a read that loads, with `waitForWrite: false`": (i) => ({
-    run: load.pipe(Cached.ttl({ key: `f ${i}`, ttl, waitForWrite: false }))
+    run: load.pipe(Cached.ttl(`f ${i}`, { ttl, waitForWrite: false }))
   }),
   "a read that loads, with `waitForWrite: true`": (i) => ({
-    run: load.pipe(Cached.ttl({ key: `g ${i}`, ttl, waitForWrite: true }))
+    run: load.pipe(Cached.ttl(`g ${i}`, { ttl, waitForWrite: true }))
   }),
   "a read of 50 entries on the server": (i) => ({ there: items(some(i)), run: items(some(i)) }),
   "a read that loads 50 entries": (i) => ({ run: items(some(100 + i)) }),
@@ -58,8 +56,8 @@ const operations: Record<string, (i: number) => Operation> = {
   "`set`": (i) => ({ run: Cached.set(`i ${i}`, "set") }),
   "`set` with `ifAbsent` or `ifPresent`": (i) => ({ run: Cached.set(`j ${i}`, "set", { ifAbsent: true }) }),
   "`remove`, `invalidate`": (i) => ({ run: Cached.remove(`k ${i}`) }),
-  "`invalidateTag`": () => ({ run: Cached.invalidateTag("tag") }),
-  "`increment`": () => ({ run: Cached.increment("visits") }),
+  "`invalidateTag`": () => ({ run: Cached.invalidate({ tag: "tag" }) }),
+  "`increment`": () => ({ run: Cached.counter("visits").increment() }),
   "acquiring and releasing a free lock": (i) => ({
     run: Effect.scoped(Effect.flatMap(Lock.Lock, (lock) => lock.acquire(`l ${i}`, { lease: "10 seconds", wait: 0 })))
   }),

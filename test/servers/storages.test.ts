@@ -1,7 +1,8 @@
 /** The table of `docs/storages.md`, written by trying each storage. `UPDATE_DOCS=1` writes it again. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Redacted, type Scope, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
 import { MemoryStore } from "effect-cached/memory"
@@ -201,7 +202,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
       if (requests === undefined) return "none"
       // Readers that come before the result is written share it.
       const read = Effect.succeed(1).pipe(
-        Cached.ttl({ key: "hit", ttl: "1 hour", tags: ["t"], waitForWrite: true })
+        Cached.ttl("hit", { ttl: "1 hour", tags: ["t"], waitForWrite: true })
       )
       for (let i = 0; i < 4; i++) yield* read
       const counts: Array<number> = []
@@ -241,7 +242,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
     return cells
   })
 
-  it("keeps what an example needs after a restart: npm run example storages postgres", async () => {
+  it("keeps what an example needs after a restart: npm start storages postgres", async () => {
     process.env["DATABASE_URL"] = postgres.url
     const { code, stdout, stderr } = await runExample("run.ts", ["storages", "postgres"])
     expect([stderr, code]).toEqual(["", 0])

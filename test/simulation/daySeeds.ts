@@ -12,4 +12,4 @@ export const firstOfToday = Math.floor(Date.now() / millisOfDay) * 100_000
 
 /** How each failure comes again. */
 export const replays = (failures: ReadonlyArray<Failure>, more = ""): ReadonlyArray<string> =>
-  failures.map(({ rule, seed }) => `${rule} (again: npm run simulate --${more} --seed ${seed})`)
+  failures.map(({ rule, seed }) => `${rule} (again: npm run prove -- simulate --${more} --seed ${seed})`)

@@ -10,7 +10,9 @@ const sweep = async (first: number, seeds: number, tallies: Tallies): Promise<Re
   const wrong: Array<string> = []
   for (let seed = first; seed < first + seeds; seed++) {
     wrong.push(
-      ...simulateDerived(seed, tallies).map((rule) => `${rule} (again: npm run simulate -- --derived --seed ${seed})`)
+      ...simulateDerived(seed, tallies).map((rule) =>
+        `${rule} (again: npm run prove -- simulate --derived --seed ${seed})`
+      )
     )
     if (seed % 50 === 0) await new Promise((resume) => setImmediate(resume))
   }

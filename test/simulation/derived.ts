@@ -21,19 +21,8 @@ import {
   Semaphore,
   Stream
 } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Lock,
-  Store,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Lock, Store } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
@@ -269,24 +258,23 @@ const run = (seed: number, judged: Judged): void => {
     of: Object.assign({}, ...parts.map(({ of }) => of)),
     ends: parts.flatMap(({ ends }) => ends)
   })
-  const a = source("a", 4000).pipe(Cached.ttl({ key: "a", ttl: 4000 }))
-  const b = source("b", 6000).pipe(Cached.ttl({ key: "b", ttl: 6000, tags: ["T"] }))
-  const item = (n: number) => source(`item:${n}`, 60_000).pipe(Cached.ttl({ key: `item:${n}`, ttl: 60_000 }))
+  const a = source("a", 4000).pipe(Cached.ttl("a", { ttl: 4000 }))
+  const b = source("b", 6000).pipe(Cached.ttl("b", { ttl: 6000, tags: ["T"] }))
+  const item = (n: number) => source(`item:${n}`, 60_000).pipe(Cached.ttl(`item:${n}`, { ttl: 60_000 }))
   const derived = (key: string, reads: ReadonlyArray<Effect.Effect<Made, never, Caching.Caching>>) =>
     Effect.map(
       Effect.forEach(reads, (read) =>
         Effect.tap(read, () => dice.chance(0.3) ? Effect.sleep(dice.below(20)) : Effect.void)),
       together
-    ).pipe(Cached.ttl({ inherit: "changes", key, ttl: 50_000 }))
+    ).pipe(Cached.ttl(key, { inherit: "changes", ttl: 50_000 }))
   const d = derived("d", [a])
   const o = derived("o", [d, b])
   const list = derived("list", Array.from({ length: config.list }, (_, n) => item(n)))
   // One call for several.
   const things = Effect.map(
-    Cached.many(Thing, {
+    Cached.many(Thing, (keys) => Effect.map(a, (made) => keys.map(() => Exit.succeed(made))), {
       inherit: "changes",
-      strategy: Strategy.ttl({ ttl: 50_000 }),
-      lookup: (keys) => Effect.map(a, (made) => keys.map(() => Exit.succeed(made)))
+      ttl: 50_000
     })([{ n: 1 }, { n: 2 }]),
     (exits) => together(exits.map((exit) => (exit as Exit.Success<Made>).value))
   )
@@ -303,7 +291,7 @@ const run = (seed: number, judged: Judged): void => {
   // A class with an indexed field.
   const shelf = derived(
     "shelf",
-    items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl({ key, ttl: 60_000 })))
+    items.map((key) => source(`shelf:${key.n}`, 60_000).pipe(Cached.ttl(key, { ttl: 60_000 })))
   )
   const shelves = derived("shelves", [shelf, a])
 
@@ -313,12 +301,12 @@ const run = (seed: number, judged: Judged): void => {
   const streamed = collect(
     Stream.fromEffect(source("s", 60_000)).pipe(
       Stream.concat(Stream.make<Array<Made>>({ of: {}, ends: [] })),
-      Cached.stream({ key: "s", ttl: 60_000 })
+      Cached.stream("s", { ttl: 60_000 })
     )
   )
   const reel = derived("reel", [streamed, a])
   const film = collect(
-    Stream.fromEffect(reel).pipe(Cached.stream({ key: "film", ttl: 50_000, inherit: "changes" }))
+    Stream.fromEffect(reel).pipe(Cached.stream("film", { ttl: 50_000, inherit: "changes" }))
   )
 
   const checked = (n: number, name: string, read: Effect.Effect<Made, never, Caching.Caching>) =>
@@ -396,7 +384,7 @@ const run = (seed: number, judged: Judged): void => {
     const write = (name: string) =>
       Effect.gen(function*() {
         if (moreDice.chance(0.3)) return yield* Cached.remove(name)
-        if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidateTag("T")
+        if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidate({ tag: "T" })
         const made = value(name)
         yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
         if (name !== "a") return
@@ -441,12 +429,12 @@ const run = (seed: number, judged: Judged): void => {
         },
         () => {
           const kind = moreDice.pick(["x", "y"])
-          return changeAll(n, ofKind(kind), Cached.invalidateWhere(Item, { kind }))
+          return changeAll(n, ofKind(kind), Cached.invalidate({ where: [Item, { kind }] }))
         },
-        () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidateAll(Item)),
+        () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidate({ all: Item })),
         () => {
           // A pattern removes what is there: this one is, unless it is lost. It fails if the store cannot note it.
-          const matching = Effect.exit(Effect.andThen(item(1), Cached.removeMatching("item:*")))
+          const matching = Effect.exit(Effect.andThen(item(1), Cached.remove({ matching: "item:*" })))
           return config.losses || config.outages || config.capacity < 1000
             ? matching
             : change(n, "item:1", Effect.flatten(matching))
@@ -472,7 +460,7 @@ const run = (seed: number, judged: Judged): void => {
     if (die < 56) return change(n, "b", Cached.invalidate("b"))
     if (die < 62) return change(n, "a", byHand("a", 4000))
     if (die < 66) return change(n, "b", byHand("b", 6000, ["T"]))
-    if (die < 70) return change(n, "b", Cached.invalidateTag("T"))
+    if (die < 70) return change(n, "b", Cached.invalidate({ tag: "T" }))
     if (die < 72) return change(n, "d", Cached.invalidate("d"))
     if (die < 73) return Cached.invalidate(new Thing({ n: 1 }))
     if (die < 76) {

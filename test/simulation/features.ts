@@ -17,13 +17,12 @@ export const drawn = {
   classTags: true,
   /** An option, or `retryAfter` of a user's strategy, is no duration. */
   options: true,
-  /** `fallbackWhen` throws. */
-  fallbackWhen: true,
+  /** `fallbackOn` throws. */
+  fallbackOn: true,
   /** `copy` throws, for one value. */
   copy: true,
   /** `copy` throws in a read of many: the other keys are answered. */
   copyOfMany: true,
-
   // About a loaded value: it is not stored or not moved, which is counted, and the answer is given all the same.
   /** `when` throws. */
   when: true,
@@ -37,7 +36,6 @@ export const drawn = {
   eviction: true,
   /** A listener throws. */
   listener: true,
-
   // None of these throws.
   /** A listener reads the cache. */
   readingListener: true,

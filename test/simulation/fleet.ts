@@ -1,6 +1,7 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
-import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Lock, Strategy, Transaction } from "effect-cached"
+import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
+import { Cached, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
@@ -123,7 +124,6 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
   const lease = !(world.config.beside && dice.chance(0.3))
   const isBehind = self.extras.happens("behind", 0.5)
   const base = {
-    key: keyOf(world.config, id),
     tags: tagsOf[id]!,
     ttl,
     ...lease ? {} : { lease },
@@ -134,17 +134,22 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
   if (kind === "refresh") world.replaced.set(id, world.seq)
   switch (kind) {
     case "sliding":
-      return Cached.sliding(effect, { ...base, idle: ttl / 2 })
+      return Cached.sliding(effect, keyOf(world.config, id), { ...base, idle: ttl / 2 })
     case "ttl":
-      return Cached.ttl(effect, base)
+      return Cached.ttl(effect, keyOf(world.config, id), base)
     case "softTtl":
-      return Cached.softTtl(effect, { ...base, softTtl: ttl / 4, retryAfter: 10 })
+      return Cached.softTtl(effect, keyOf(world.config, id), {
+        ...base,
+        softTtl: ttl / 4,
+        retryAfter: 10,
+        fallbackOn: "all"
+      })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, refreshAfter: ttl / 4 })
+      return Cached.refreshAhead(effect, keyOf(world.config, id), { ...base, refreshAfter: ttl / 4 })
     case "failover":
-      return Cached.failover(effect, base)
+      return Cached.failover(effect, keyOf(world.config, id), { ...base, fallbackOn: "all" })
     case "refresh":
-      return CachePolicy.refresh(Cached.ttl(effect, base))
+      return CachePolicy.refresh(Cached.ttl(effect, keyOf(world.config, id), base))
   }
 }
 
@@ -215,7 +220,7 @@ const readMany = (
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys, reads) })
+    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy, fallbackOn: "all" })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(
@@ -248,7 +253,7 @@ const overlap = (self: Worker): Effect.Effect<unknown, never, Caching> => {
     const ids = self.world.config.ids.filter(() => dice.chance(0.6))
     if (dart < 8) return setMany(self, ids)
     if (dart < 9) return lookUp(self, ids)
-    return writtenTogether(self, ids, () => Cached.removeMany(ids.map((id) => keyOf(self.world.config, id))))
+    return writtenTogether(self, ids, () => Cached.remove(ids.map((id) => keyOf(self.world.config, id))))
   }
   const all = Array.from({ length: 1 + dice.below(3) }, () => Effect.delay(Effect.suspend(one), dice.below(30)))
   return Effect.all(all, { concurrency: "unbounded", discard: true })
@@ -430,7 +435,7 @@ const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   const die = dice.below(10)
   if (die < 6) return lookUp(self, ids)
   if (die < 8) return setMany(self, ids)
-  return writtenTogether(self, ids, () => Cached.removeMany(ids.map((id) => keyOf(self.world.config, id))))
+  return writtenTogether(self, ids, () => Cached.remove(ids.map((id) => keyOf(self.world.config, id))))
 }
 
 /** Sets several ids in one step, after it has looked at them; or fails. */
@@ -507,7 +512,7 @@ const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
     const [{ asked }] = writes as [FleetWrite]
     world.say(() => `[${index}] pattern ${pattern} @${asked}`)
     const before = world.faults[index]
-    const call = dice.chance(0.5) ? Cached.removeMatching(pattern) : Stream.runDrain(Cached.invalidateMatching(pattern))
+    const call = dice.chance(0.5) ? Cached.remove({ matching: pattern }) : Cached.invalidate({ matching: pattern })
     return Effect.map(Effect.exit(call), (exit) => {
       world.say(() => `[${index}] pattern @${asked}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
       if (Exit.isFailure(exit)) {
@@ -542,9 +547,9 @@ const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (dart < 65) return read(self, id)
   if (dart < 75) return readAndLeave(self, id)
   if (dart < 85) return written(self, "id", id, () => Cached.invalidate(keyOf(world.config, id)))
-  if (dart < 91) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
+  if (dart < 91) return written(self, "tag", tag, () => Cached.invalidate({ tag }))
   if (dart < 93) return touch(self, id, dice.pick([30, 500]))
-  if (dart < 95) return Cached.invalidateTag(tag, { mode: "soft" })
+  if (dart < 95) return Cached.invalidate({ tag }, { mode: "soft" })
   return set(self, id)
 }
 

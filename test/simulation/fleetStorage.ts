@@ -1,6 +1,7 @@
 /** One storage with a clock of its own, and each process's view of it. */
 import { Deferred, Effect, Exit, Queue, Stream } from "effect"
-import { type CacheEntry, CacheError, CacheKey, Store } from "effect-cached"
+import { CacheError, CacheKey } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { leaseLife, sharedFailures } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"

@@ -1,6 +1,7 @@
 /** Tiers in the middle: machines whose processes share copies of what the common store holds, and which go wrong. */
 import { Effect, Layer } from "effect"
-import { CacheError, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { mapOperations } from "../../src/internal/store/tapped.ts"
 import * as Tiered from "../../src/layers/tieredStore.ts"

@@ -1,6 +1,6 @@
 /** Answers of a store that are not of their types. */
 import { Effect } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import type { Extras } from "./features.ts"
 
 // None of them claims something that may be true, for example that tags were not invalidated.

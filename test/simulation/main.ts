@@ -2,19 +2,18 @@
  * Runs random programs against the cache, each under a schedule drawn from its seed, and checks what must always hold.
  * Each prints the table of its rules, and those of them that were decided seldom.
  *
- *     npm run simulate                            2,000 seeds
- *     npm run simulate -- --seeds 1000000         more, over all processors
- *     npm run simulate -- --seed 123              one again, with its log
- *     npm run simulate -- --store async           over this store only: none, sync, async, derived
- *     npm run simulate -- --with abandoned,lies   programs with these features (features.ts), whatever the seed draws
- *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
- *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
- *     npm run simulate -- --derived               derived entries alone, on up to three engines
- *     npm run simulate -- --serving               what strategies serve
- *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several
- *                                                 engines, with --derived those of derived entries, with --serving
- *                                                 those of what strategies serve
- *     npm run simulate -- --faults --only slot    those with this in their names
+ *     npm run prove -- simulate                         2,000 seeds
+ *     npm run prove -- simulate --seeds 1000000         more, over all processors
+ *     npm run prove -- simulate --seed 123              one again, with its log
+ *     npm run prove -- simulate --store async           over this store only: none, sync, async, derived
+ *     npm run prove -- simulate --with abandoned,lies   programs with these features (features.ts)
+ *     npm run prove -- simulate --fleet                 several processes on one store; with --seeds, --from and --seed
+ *     npm run prove -- simulate --streams               streams alone, on one engine or two, under more disturbance
+ *     npm run prove -- simulate --derived               derived entries alone, on up to three engines
+ *     npm run prove -- simulate --serving               what strategies serve
+ *     npm run prove -- simulate --faults                every deliberate fault must be found; also with --fleet,
+ *                                                       --derived or --serving
+ *     npm run prove -- simulate --faults --only slot    those with this in their names
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
@@ -193,7 +192,7 @@ const report = (swept: Swept): void => {
     const { rule, seed } = failures[0]!
     console.log(`${String(failures.length).padStart(7)}  seed ${seed}: ${rule}`)
     console.log(
-      `         again: npm run simulate -- --seed ${seed}${store === undefined ? "" : ` --store ${store}`}${
+      `         again: npm run prove -- simulate --seed ${seed}${store === undefined ? "" : ` --store ${store}`}${
         also.length === 0 ? "" : ` --with ${args.with}`
       }`
     )

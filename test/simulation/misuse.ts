@@ -1,5 +1,6 @@
 /** User functions that throw, and invalid options: their kinds, the readers that have them, and their effects. */
-import type { Eviction, Strategy } from "effect-cached"
+import type { Strategy } from "effect-cached"
+import type { Eviction } from "effect-cached/adapters"
 import type { Extras, Feature } from "./features.ts"
 import { type Kind, type Misuse, type Spec, Thrown, type Value } from "./model.ts"
 import type { World } from "./state.ts"
@@ -7,7 +8,7 @@ import type { World } from "./state.ts"
 const ofReads = [
   "decide",
   "options",
-  "fallbackWhen",
+  "fallbackOn",
   "copy",
   "when",
   "lifetime",
@@ -26,12 +27,12 @@ export const drawMisuse = ({ dice, features }: Extras, { kind }: Spec): Misuse |
 
 const canHave = (name: typeof ofReads[number], kind: Kind): boolean => {
   if (name === "touch") return kind === "sliding"
-  return name !== "fallbackWhen" || kind === "softTtl" || kind === "failover"
+  return name !== "fallbackOn" || kind === "softTtl" || kind === "failover"
 }
 
 /** Whether what it throws may end the read whose it is. */
 export const endsRead = ({ of }: Misuse): boolean =>
-  of === "decide" || of === "fallbackWhen" || of === "copy" || of === "options"
+  of === "decide" || of === "fallbackOn" || of === "copy" || of === "options"
 
 /** Whether it may be refused before it waits for a load. */
 export const mayBeRefused = ({ misuse }: Spec): boolean => misuse?.of === "decide" || misuse?.of === "options"
@@ -72,8 +73,10 @@ export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object =
     case "options":
       if (misuse.option === "strategy") return { retryAfter: undefined }
       return { [misuse.option]: byFunction === true && isTimeout(misuse.option) ? () => "soon" : "soon" }
-    case "fallbackWhen":
-      return { fallbackWhen: () => dice.chance(misuse.share) ? throwFor(self, "fallbackWhen", misuse) : true }
+    case "fallbackOn":
+      return {
+        fallbackOn: () => dice.chance(misuse.share) ? throwFor(self, "fallbackOn", misuse) : true
+      }
     case "copy":
       return {
         copy: (value: Value) => {

@@ -311,7 +311,7 @@ const ttlOf = (self: Simulation, spec: Spec) => {
 }
 
 /** Which outcomes are stored. */
-const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec) => {
+const conditionsOf = (self: Simulation, { conditions, failuresToo, misuse }: Spec): object => {
   if (misuse?.of === "when") return { when: () => throwAboutResult(self, "when", misuse) }
   if (conditions === true) return { storeIf: () => true, storeFailures: failuresToo ? ["Down"] : [] }
   return failuresToo ? { when: () => true } : {}
@@ -354,8 +354,8 @@ const request = (self: Simulation, spec: Spec, by: Reader): Effect.Effect<Value,
   // An idle that is longer than its ttl is refused, one of nothing too.
   const idle = Math.max(1, spec.soft)
   const counted = { hits: spec.hits, refreshAfter: State.refreshes(spec) ? 1 : undefined }
+  const key = keyOf(self, spec.id) as string
   const given = {
-    key: keyOf(self, spec.id) as string,
     tags: tagsOf(self, spec),
     timeout,
     retryAfter,
@@ -365,44 +365,44 @@ const request = (self: Simulation, spec: Spec, by: Reader): Effect.Effect<Value,
   }
   const base = { ...given, ...wrongOptions(self, spec) }
   const conditions = conditionsOf(self, spec)
-  const timed = { ttl: ttlOf(self, spec), jitter, ...conditions }
+  const falls = { softTimeout, fallbackOn: "all" } as const
+  const times = { ttl: ttlOf(self, spec), jitter }
+  const timed = { ...times, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
-      ttl: () => Strategy.ttl(timed),
-      softTtl: () => Strategy.softTtl({ ...timed, softTtl: soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...timed, refreshAfter: soft }),
-      probabilistic: () => Strategy.probabilistic({ ...timed, beta: 5 }),
-      sliding: () => Strategy.sliding({ ...timed, idle }),
-      maxHits: () => Strategy.maxHits({ ...timed, ...counted }),
-      failover: () => Strategy.failover(timed),
-      untilInvalidated: () => ({
-        ...Strategy.untilInvalidated,
-        lifetime: Strategy.ttl({ ttl: Infinity, ...conditions }).lifetime
-      })
+      ttl: () => Strategy.ttl(times),
+      softTtl: () => Strategy.softTtl({ ...times, softTtl: soft }),
+      refreshAhead: () => Strategy.refreshAhead({ ...times, refreshAfter: soft }),
+      probabilistic: () => Strategy.probabilistic({ ...times, beta: 5 }),
+      sliding: () => Strategy.sliding({ ...times, idle }),
+      maxHits: () => Strategy.maxHits({ ...times, ...counted }),
+      failover: () => Strategy.failover(times),
+      untilInvalidated: () => Strategy.untilInvalidated
     }[spec.kind]()
-    return Cached.withStrategy(effect, {
-      softTimeout,
+    return Cached.withStrategy(effect, key, {
+      ...falls,
       ...base,
+      ...conditions,
       strategy: wrongStrategy(self, spec, strategy as Strategy.Strategy)
     })
   }
   switch (spec.kind) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ...timed })
+      return Cached.ttl(effect, key, { ...base, ...timed })
     case "softTtl":
-      return Cached.softTtl(effect, { softTimeout, ...base, ...timed, softTtl: soft })
+      return Cached.softTtl(effect, key, { ...falls, ...base, ...timed, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ...timed, refreshAfter: soft })
+      return Cached.refreshAhead(effect, key, { ...base, ...timed, refreshAfter: soft })
     case "probabilistic":
-      return Cached.probabilistic(effect, { ...base, ...timed, beta: 5 })
+      return Cached.probabilistic(effect, key, { ...base, ...timed, beta: 5 })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ...timed, idle })
+      return Cached.sliding(effect, key, { ...base, ...timed, idle })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ...timed, ...counted })
+      return Cached.maxHits(effect, key, { ...base, ...timed, ...counted })
     case "failover":
-      return Cached.failover(effect, { softTimeout, ...base, ...timed })
+      return Cached.failover(effect, key, { ...falls, ...base, ...timed })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, { ...base, ...conditions })
+      return Cached.untilInvalidated(effect, key, { ...base, ...conditions })
   }
 }
 
@@ -434,7 +434,7 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   const size = 1 + dice.below(2)
   const elementsOf = (value: Value) => Stream.fromIterable(Array.from({ length: 1 + value.n % 4 }, () => value))
   const origin = Stream.unwrap(Effect.map(value, (value) => Stream.rechunk(elementsOf(value), size)))
-  const timed = { ttl: spec.ttl, jitter: spec.jitter, ...conditionsOf(self, spec) }
+  const timed = { ttl: spec.ttl, jitter: spec.jitter }
   const strategy = {
     ttl: () => Strategy.ttl(timed),
     softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
@@ -442,9 +442,10 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   }[spec.kind as "ttl"]()
   const { retryAfter, tags } = spec
   const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
-  const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, {
-    key: keyOf(self, spec.id) as string,
+  const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, keyOf(self, spec.id) as string, {
     strategy: strategy as Strategy.Strategy<any>,
+    ...conditionsOf(self, spec),
+    fallbackOn: "all",
     tags,
     retryAfter,
     emit
@@ -476,9 +477,9 @@ const underPolicy = <A, E>(
     case "refresh":
       return CachePolicy.refresh(effect)
     case "readOnly":
-      return CachePolicy.readOnly(effect)
+      return CachePolicy.disable("set")(effect)
     case "writeOnly":
-      return CachePolicy.writeOnly(effect)
+      return CachePolicy.disable("get")(effect)
     case "bypass":
       return CachePolicy.bypass(effect)
   }
@@ -676,15 +677,16 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       tags: tagsOf(self, spec),
       timeout,
       softTimeout,
+      fallbackOn: "all" as const,
       retryAfter: spec.retryAfter,
       copy: copyOf(spec),
       waitForWrite: spec.behind === true ? false : undefined,
+      ...conditionsOf(self, spec),
       ...wrongOptions(self, spec)
     }
-    const call = Cached.many(classOf(config), {
+    const call = Cached.many(classOf(config), (keys) => loadMany(self, spec, reads)(keys), {
       ...base,
-      strategy: strategyOf(self, spec),
-      lookup: (keys) => loadMany(self, spec, reads)(keys)
+      strategy: strategyOf(self, spec)
     })
     const interruption: Interruption = { requested: false }
     const watched = Effect.suspend(() => {
@@ -750,11 +752,17 @@ const invalidateTag = (self: Simulation) => {
   if (self.config.classed && self.dice.chance(0.3)) {
     const id = self.dice.pick(self.config.ids)
     return self.dice.chance(0.5)
-      ? invalidate(self, "tag", "class", Cached.invalidateAll(classOf(self.config), { mode }), mode)
-      : invalidate(self, "tag", `index ${id}`, Cached.invalidateWhere(classOf(self.config), { id }, { mode }), mode)
+      ? invalidate(self, "tag", "class", Cached.invalidate({ all: classOf(self.config) }, { mode }), mode)
+      : invalidate(
+        self,
+        "tag",
+        `index ${id}`,
+        Cached.invalidate({ where: [classOf(self.config), { id }] }, { mode }),
+        mode
+      )
   }
   const tag = self.dice.pick(["T", "U"])
-  return invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode }), mode)
+  return invalidate(self, "tag", tag, Cached.invalidate({ tag }, { mode }), mode)
 }
 
 /** One invalidation of several targets. */
@@ -790,7 +798,7 @@ const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     const one = !self.config.classed && self.dice.chance(0.5)
     const write = World.beginWrite(self.world, one ? "id" : "all", one ? id : "")
-    const matching = Stream.runDrain(Cached.invalidateMatching(one ? id : "*"))
+    const matching = Cached.invalidate({ matching: one ? id : "*" })
     return Effect.matchEffect(matching, {
       onFailure: () => Effect.void,
       onSuccess: () => Effect.sync(() => World.endWrite(self.world, write))
@@ -985,7 +993,7 @@ const crowd = (self: Simulation) =>
     yield* Effect.exit(read(self, specOf(self, id)))
     const tag = crowdDice.pick(["T", "U"])
     if (crowdDice.chance(0.5)) {
-      yield* invalidate(self, "tag", tag, Cached.invalidateTag(tag, { mode: "soft" }), "soft")
+      yield* invalidate(self, "tag", tag, Cached.invalidate({ tag }, { mode: "soft" }), "soft")
     }
     yield* Effect.sleep(crowdDice.below(20))
     yield* Effect.all(
@@ -1111,7 +1119,7 @@ export const program = (self: Simulation) =>
 const deep = (depth: number): Effect.Effect<number, never, Caching> =>
   Effect.suspend(() => depth === 0 ? Effect.yieldNow.pipe(Effect.as(0)) : Effect.map(deep(depth - 1), (n) => n + 1))
     .pipe(
-      Cached.ttl({ key: `deep ${depth}`, ttl: 1000 })
+      Cached.ttl(`deep ${depth}`, { ttl: 1000 })
     )
 
 /** The timer of a reader ends with its waiting, and a refresh has a place. */

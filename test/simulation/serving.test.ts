@@ -10,7 +10,7 @@ const sweep = async (first: number, seeds: number, tallies: Tallies): Promise<Re
   const wrong: Array<string> = []
   for (let seed = first; seed < first + seeds; seed++) {
     const found = simulateServing(seed, tallies)
-    wrong.push(...found.map((rule) => `${rule} (again: npm run simulate -- --serving --seed ${seed})`))
+    wrong.push(...found.map((rule) => `${rule} (again: npm run prove -- simulate --serving --seed ${seed})`))
     if (seed % 50 === 0) await new Promise((resume) => setImmediate(resume))
   }
   return wrong.slice(0, 5)

@@ -107,7 +107,7 @@ const removeMany = (self: Simulation, ids: ReadonlyArray<string>) => {
       const before = yield* Effect.forEach(different, (id) => Cached.has(keyOf(self, id)))
       const writes = different.map((id) => beginWrite(world, "id", id))
       const keys = ids.map((id) => keyOf(self, id))
-      const count = yield* timed(world, `removing ${ids}`, wavesOf(different), Cached.removeMany(keys))
+      const count = yield* timed(world, `removing ${ids}`, wavesOf(different), Cached.remove(keys))
       for (const look of looks) endUnanswered(world, look)
       for (const write of writes) endWrite(world, write)
       agree(self, turn, () => [count, before.filter((isThere) => isThere).length])

@@ -1,6 +1,7 @@
 /** One seed: one configuration, one program, one schedule. */
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, Caching, Eviction, Serializer, Store, type Weigher } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction, Serializer, Store, type Weigher } from "effect-cached/adapters"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Tallies } from "./decide.ts"
 import { countingTurns } from "./explained.ts"

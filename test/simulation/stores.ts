@@ -2,7 +2,8 @@
  * Stores that go wrong: they fail, hang, answer late, lose what they were given, and apply in another order than asked.
  */
 import { type Context, Effect, Exit } from "effect"
-import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { type CacheEntry, type Serializer, Store } from "effect-cached/adapters"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import { distanceOf, type Extras } from "./features.ts"

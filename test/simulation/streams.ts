@@ -3,17 +3,8 @@
  * on one engine or two over one store that may fail, hang and lose pages, beside invalidations.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheError,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Guard,
-  Store,
-  Strategy
-} from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Guard } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
@@ -184,13 +175,12 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       yield* Effect.sleep(dice.below(20_000))
       const startedAt = ++step
       const invalidated = invalidatedAt[engine]!
-      const strategy = config.soft
-        ? Strategy.softTtl({ ttl: 10_000, softTtl: 3000, ...conditions(config) })
-        : Strategy.ttl({ ttl: 8000, ...conditions(config) })
       const { emit, lease, maxBytes, whenSlow } = config
-      const stream = origin(engine).pipe(
-        Cached.stream({ key: "rows", strategy, tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow })
-      )
+      const options = { ...conditions(config), tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow }
+      const soft = { strategy: "softTtl", ttl: 10_000, softTtl: 3000, fallbackOn: "all" } as const
+      const stream = config.soft
+        ? Cached.stream(origin(engine), "rows", { ...options, ...soft })
+        : Cached.stream(origin(engine), "rows", { ...options, ttl: 8000 })
       const pauses = dice.pick([0, 0, 0, 500, 4000])
       const most = dice.chance(0.2) ? dice.below(6) : Infinity
       const got: Array<string> = []
@@ -262,7 +252,7 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       }
       if (!config.invalidates) return
       const began = ++step
-      yield* dice.pick([Cached.invalidate("rows"), Cached.invalidateTag("tag"), Cached.clear])
+      yield* dice.pick([Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear])
       invalidatedAt[engine] = Math.max(invalidatedAt[engine]!, began)
     })
 

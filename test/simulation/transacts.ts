@@ -1,6 +1,7 @@
 /** Transactions in one engine: their look-ups, reads, writes and invalidations, and the view of others. */
 import { Cause, Effect, Exit, Option, Schedule } from "effect"
-import { Cached, Lock, Transaction } from "effect-cached"
+import { Cached, Transaction } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import { decide } from "./decide.ts"
@@ -133,7 +134,7 @@ const readCached = (self: Simulation, within: Within, id: string) =>
       const value = Effect.as(Effect.sleep(dice.below(10)), { id, n: record.n })
       return Effect.onExit(value, (exit) => Effect.sync(() => endLoad(world, record, exit)))
     })
-    const cached = Cached.ttl(load, { key: keyOf(self, id) as string, ttl, tags: spec.tags })
+    const cached = Cached.ttl(load, keyOf(self, id) as string, { ttl, tags: spec.tags })
     return Effect.map(cached, (value) => checkFound(world, within, { id, value, isLoaded: value.n > read.begun }))
   })
 
@@ -222,7 +223,7 @@ const invalidateTag = (self: Simulation, { level }: Within, tag: string) =>
         if (origin?.tags.includes(tag) === true && knownAt(level, id)?.level === at) level.written.set(id, undefined)
       }
     }
-    return Cached.invalidateTag(tag)
+    return Cached.invalidate({ tag })
   })
 
 /** If it fails, nothing of it has happened. */

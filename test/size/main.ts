@@ -1,4 +1,4 @@
-/** `npm run size`: what the built package adds to a program, and which modules weigh what. */
+/** `npm run prove -- size`: what the built package adds to a program, and which modules weigh what. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -9,7 +9,10 @@ const root = resolve(import.meta.dirname, "../..")
 const folder = join(root, ".cache/size")
 const link = join(folder, "node_modules/effect-cached")
 
-execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
+execFileSync("npm", ["run", "--silent", "build", "--", "--sourcemap"], {
+  cwd: root,
+  stdio: ["ignore", "ignore", "inherit"]
+})
 mkdirSync(join(folder, "node_modules"), { recursive: true })
 rmSync(link, { force: true })
 symlinkSync(root, link, "junction")

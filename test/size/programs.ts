@@ -56,7 +56,7 @@ export const compared: ReadonlyArray<Compared> = [
     program: program(
       [...effect, ...cached],
       "",
-      `const greet = greeter.greet("Ada").pipe(Cached.ttl({ key: "Ada", ttl: "1 hour" }))`,
+      `const greet = greeter.greet("Ada").pipe(Cached.ttl("Ada", { ttl: "1 hour" }))`,
       all
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
@@ -70,7 +70,7 @@ export const compared: ReadonlyArray<Compared> = [
 class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: Schema.Int }, success: Schema.String }) {}
 `,
       `${ask}
-  const greet = greeter.greet(person.name).pipe(Cached.ttl({ key: new Greeting(person), ttl: "1 hour" }))`,
+  const greet = greeter.greet(person.name).pipe(Cached.ttl(new Greeting(person), { ttl: "1 hour" }))`,
       all
     ),
     without: program(

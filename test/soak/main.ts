@@ -2,10 +2,10 @@
  * Very many operations on one cache, for each strategy and each way in which a load can end, over each state of a
  * store, and with each way to bound memory. Fails where the heap, or any collection of the engine, is not bounded.
  *
- *     npm run soak                                two million operations for each row in memory: at most 20 minutes
- *     npm run soak -- --quick                     the same rows with less: a minute
- *     npm run soak -- --only refreshAhead         the rows whose name has this text
- *     npm run soak -- --minutes 10                in real time, on real stores: see long/main.ts; --hours 8 for a night
+ *     npm run prove -- soak                       two million operations for each row in memory: at most 20 minutes
+ *     npm run prove -- soak --quick               the same rows with less: a minute
+ *     npm run prove -- soak --only refreshAhead   the rows whose name has this text
+ *     npm run prove -- soak --minutes 10          in real time, on real stores: see long/main.ts; --hours 8 for a night
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"

@@ -16,7 +16,6 @@ type Load = Effect.Effect<string, string>
 type Read = Effect.Effect<unknown, unknown, Caching.Caching>
 
 interface Options {
-  readonly key: string
   readonly tags: ReadonlyArray<string>
   readonly timeout?: number | undefined
 }
@@ -24,17 +23,17 @@ interface Options {
 // In virtual milliseconds: every reader reads about once in each, so most entries are evicted after a dozen.
 const [ttl, soft] = [400, 4]
 
-export const strategies: { readonly [strategy: string]: (load: Load, options: Options) => Read } = {
-  ttl: (load, options) => Cached.ttl(load, { ...options, ttl }),
-  softTtl: (load, options) => Cached.softTtl(load, { ...options, ttl, softTtl: soft }),
-  refreshAhead: (load, options) => Cached.refreshAhead(load, { ...options, ttl, refreshAfter: soft }),
-  probabilistic: (load, options) => Cached.probabilistic(load, { ...options, ttl, beta: 5 }),
-  sliding: (load, options) => Cached.sliding(load, { ...options, ttl, idle: soft }),
-  maxHits: (load, options) => Cached.maxHits(load, { ...options, ttl, hits: 8, refreshAfter: 1 }),
-  failover: (load, options) => Cached.failover(load, { ...options, ttl }),
-  untilInvalidated: (load, options) => Cached.untilInvalidated(load, options),
-  dynamic: (load, options) => Cached.withStrategy(load, { ...options, strategy: Strategy.dynamic }),
-  failures: (load, options) => Cached.ttl(load, { ...options, ttl, when: () => true })
+export const strategies: { readonly [strategy: string]: (load: Load, key: string, options: Options) => Read } = {
+  ttl: (load, key, options) => Cached.ttl(load, key, { ...options, ttl }),
+  softTtl: (load, key, options) => Cached.softTtl(load, key, { ...options, ttl, softTtl: soft, fallbackOn: "all" }),
+  refreshAhead: (load, key, options) => Cached.refreshAhead(load, key, { ...options, ttl, refreshAfter: soft }),
+  probabilistic: (load, key, options) => Cached.probabilistic(load, key, { ...options, ttl, beta: 5 }),
+  sliding: (load, key, options) => Cached.sliding(load, key, { ...options, ttl, idle: soft }),
+  maxHits: (load, key, options) => Cached.maxHits(load, key, { ...options, ttl, hits: 8, refreshAfter: 1 }),
+  failover: (load, key, options) => Cached.failover(load, key, { ...options, ttl, fallbackOn: "all" }),
+  untilInvalidated: (load, key, options) => Cached.untilInvalidated(load, key, options),
+  dynamic: (load, key, options) => Cached.withStrategy(load, key, { ...options, strategy: Strategy.dynamic }),
+  failures: (load, key, options) => Cached.ttl(load, key, { ...options, ttl, when: () => true })
 }
 
 /** How every second load ends; the others succeed, or nothing would ever be stored. */
@@ -100,8 +99,7 @@ export const operations = (
       chance(0.5) ? succeed(number) : end[outcome === "any" ? outcomes[below(outcomes.length)]! : outcome](number)
     )
   const readOf = (number: number): Read =>
-    read(loadOf(number), {
-      key: keyOf(number) as string,
+    read(loadOf(number), keyOf(number) as string, {
       tags: [tagOf(number)],
       timeout: outcome === "hangs" || outcome === "any" ? 20 : undefined
     })
@@ -120,7 +118,7 @@ export const operations = (
     }
     const key = keyOf(number)
     if (kind < 0.89) return Cached.invalidate(key)
-    if (kind < 0.98) return Cached.invalidateTag(tagOf(below(keys)), { mode: chance(0.5) ? "hard" : "soft" })
+    if (kind < 0.98) return Cached.invalidate({ tag: tagOf(below(keys)) }, { mode: chance(0.5) ? "hard" : "soft" })
     if (kind < 0.985) return Cached.set(key as string, value(number), { ttl })
     if (kind < 0.99) return Cached.touch(key, ttl)
     return Effect.exit(CachePolicy.refresh(readOf(number)))

@@ -1,6 +1,7 @@
 /** Soaks one cache: very many operations by many readers at once, under a clock of its own. Run by `main.ts`. */
 import { Clock, Effect, Fiber, References } from "effect"
-import { Caching, Eviction } from "effect-cached"
+import { Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { defaults } from "../../src/Caching.ts"
 import * as BoundsDefaults from "../../src/internal/defaults/bounds.ts"
 import * as StoresDefaults from "../../src/internal/defaults/stores.ts"

@@ -1,6 +1,7 @@
 /** The states of a store that a soak goes through. */
 import { Effect } from "effect"
-import { CacheError, type Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore } from "effect-cached/testing"
 import { dice } from "../../src/testing/SeededScheduler.ts"

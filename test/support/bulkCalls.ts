@@ -1,6 +1,7 @@
 /** Bulk calls over a store that several processes share, and that counts its waves. */
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 
 export class User extends CacheKey.Class<User>()("User", {
@@ -56,8 +57,7 @@ export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
 /** Reads users 0 to count - 1, with a lookup that waits for the gate. */
 export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
   Effect.suspend(() => {
-    const users = Cached.many(User, {
-      lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))),
+    const users = Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))), {
       strategy: hour
     })
     return users(payloads(count))

@@ -1,6 +1,7 @@
 /** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
 import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { type CacheEntry, CacheLayer, type Caching, Store } from "effect-cached"
+import { CacheLayer, type Caching } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"

@@ -1,7 +1,8 @@
 /** Runs the command `effect-cached` as a process, from its sources. */
 import { afterAll } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

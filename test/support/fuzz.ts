@@ -1,6 +1,6 @@
 /** Bytes that a decoder has to survive: random, truncated and mutated ones. */
 import { Effect, Exit } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { SerializerError } from "effect-cached/CacheError"
 import { expect } from "vitest"
 

@@ -1,5 +1,5 @@
 /** The part of a memory tier that concerns its eviction policy: entries by id, within a bound. */
-import type { Eviction } from "effect-cached"
+import type { Eviction } from "effect-cached/adapters"
 
 export interface Held extends Eviction.Node {
   readonly id: string

@@ -1,6 +1,6 @@
 /** Storages that outlive their process, as a user writes them: a map, and a folder with one plain file an entry. */
 import { Effect, Stream } from "effect"
-import { type CacheEntry, Store } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { createHash, randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"

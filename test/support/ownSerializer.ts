@@ -1,6 +1,6 @@
 /** A serializer as a user writes one, in JSON. A test replaces parts of its codec. */
 import { Effect, Layer } from "effect"
-import { Serializer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 
 export const parsed = (bytes: Uint8Array): never => JSON.parse(new TextDecoder().decode(bytes)) as never
 

@@ -38,11 +38,11 @@ export const processesOn = (server: () => Server, shared: Partial<CacheLayer.Red
       })
       const context = yield* Layer.build(layer)
       const use = <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
-      const read = (key = "k") => use(Cached.ttl(load, { key, ttl: "1 hour", tags: ["t"] }))
+      const read = (key = "k") => use(Cached.ttl(load, key, { ttl: "1 hour", tags: ["t"] }))
       /** A load of its own, which reads that one. */
       const derived = use(
-        Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }).pipe(
-          Cached.ttl({ key: "derived", ttl: "1 hour", inherit: "changes" })
+        Cached.ttl(load, "k", { ttl: "1 hour", tags: ["t"] }).pipe(
+          Cached.ttl("derived", { ttl: "1 hour", inherit: "changes" })
         )
       )
       const storeHits = Effect.map(use(Cached.stats), (stats) => stats.storeHits)

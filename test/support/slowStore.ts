@@ -1,6 +1,6 @@
 /** A store whose writes take so long that they overtake each other, unless its caller keeps them in order. */
 import { Effect, Stream } from "effect"
-import { type CacheEntry, Store } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 
 type Stored = CacheEntry.Stored
 

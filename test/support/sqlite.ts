@@ -1,6 +1,6 @@
 /** Shared parts of the SQLite tests. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import type { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"

@@ -1,5 +1,5 @@
 /** A stored entry to write. */
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 
 /** The n-th entry that a store is given to keep. */
 export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({

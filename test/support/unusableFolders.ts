@@ -26,7 +26,7 @@ const opens: Record<string, Open> = {
   "the layer of files": (options) => Layer.build(CacheLayer.files(options))
 }
 
-const read = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
 
 /** How opening fails, and what a cache in memory reads in place of one in the folder. */
 const opened = (directory: string) =>

@@ -1,7 +1,8 @@
 /** `ChaosStore` fails, drops, delays and lies as configured, and the program over it continues. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -268,7 +269,7 @@ describe("a program over a store that goes wrong", () => {
     Effect.gen(function*() {
       const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
       let loads = 0
-      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
       const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         expect(yield* load("a")).toBe(1)

@@ -1,7 +1,8 @@
 /** `RecordingCache` shows a test the operations of a program on its cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, RecordingCache, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -14,7 +15,7 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 
 const berlin = new Weather({ city: "Berlin" })
 const fetched = Effect.delay(Effect.succeed("sunny"), "100 millis")
-const cached = fetched.pipe(Cached.ttl({ key: berlin, ttl: "1 minute" }))
+const cached = fetched.pipe(Cached.ttl(berlin, { ttl: "1 minute" }))
 
 const memory = RecordingCache.layer(CacheLayer.memory())
 
@@ -49,14 +50,14 @@ describe("a read is recorded", () => {
     "as stale, where the load failed or took too long",
     test(Effect.fnUntraced(function*(recording) {
       const options = {
-        key: "key",
         ttl: "1 hour",
         softTtl: "1 minute",
         softTimeout: "1 second",
-        retryAfter: 0
+        retryAfter: 0,
+        fallbackOn: "all"
       } as const
       let load: Effect.Effect<number, string> = Effect.succeed(1)
-      const read = Effect.suspend(() => load).pipe(Cached.softTtl(options))
+      const read = Effect.suspend(() => load).pipe(Cached.softTtl("key", options))
       yield* read
       yield* TestClock.adjust("2 minutes")
       load = Effect.delay(Effect.fail("down"), "10 millis")
@@ -73,7 +74,7 @@ describe("a read is recorded", () => {
   it.effect(
     "as load where it fails, and not at all where it is interrupted",
     test(Effect.fnUntraced(function*(recording) {
-      const failing = Effect.delay(Effect.fail("down"), "1 second").pipe(Cached.ttl({ key: "key", ttl: "1 minute" }))
+      const failing = Effect.delay(Effect.fail("down"), "1 second").pipe(Cached.ttl("key", { ttl: "1 minute" }))
       yield* withTimePassing(Effect.exit(failing))
       expect(yield* recording.reads("key")).toEqual(["load"])
       const fiber = yield* Effect.forkChild(failing, { startImmediately: true })
@@ -110,7 +111,7 @@ describe("a refresh in the background", () => {
     test(Effect.fnUntraced(function*(recording) {
       let loads = 0
       const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.fail("down"))
-      const read = load.pipe(Cached.refreshAhead({ key: "key", ttl: "1 hour", refreshAfter: "1 minute" }))
+      const read = load.pipe(Cached.refreshAhead("key", { ttl: "1 hour", refreshAfter: "1 minute" }))
       yield* read
       yield* TestClock.adjust("2 minutes")
       yield* recording.forget
@@ -157,7 +158,7 @@ describe("over a store", () => {
         const load = Effect.suspend(() =>
           takes === 0 ? Effect.sync(() => ++loads) : Effect.delay(Effect.sync(() => ++loads), takes)
         )
-        const read = load.pipe(Cached.refreshAhead({ key: "key", ttl: "1 hour", refreshAfter: "1 minute" }))
+        const read = load.pipe(Cached.refreshAhead("key", { ttl: "1 hour", refreshAfter: "1 minute" }))
         const test = Effect.gen(function*() {
           const recording = yield* RecordingCache.RecordingCache
           yield* read
@@ -191,8 +192,8 @@ describe("over a store", () => {
         })
       )
       let loads = 0
-      const options = { key: "key", ttl: "1 hour", refreshAfter: "1 minute" } as const
-      const read = Effect.sync(() => ++loads).pipe(Cached.refreshAhead(options))
+      const options = { ttl: "1 hour", refreshAfter: "1 minute" } as const
+      const read = Effect.sync(() => ++loads).pipe(Cached.refreshAhead("key", options))
       const test = Effect.gen(function*() {
         yield* read
         yield* Effect.sleep("2 minutes")
@@ -210,11 +211,11 @@ describe("everything else", () => {
   it.effect(
     "is each key of a read of many, once, by how it was answered",
     test(Effect.fnUntraced(function*(recording) {
-      const many = Cached.many(Weather, {
-        lookup: (keys) =>
-          Effect.succeed(keys.map(({ city }) => city === "Rome" ? Exit.fail("down") : Exit.succeed(city))),
-        strategy: Strategy.ttl({ ttl: "1 minute" })
-      })
+      const many = Cached.many(
+        Weather,
+        (keys) => Effect.succeed(keys.map(({ city }) => city === "Rome" ? Exit.fail("down") : Exit.succeed(city))),
+        { ttl: "1 minute" }
+      )
       const id = (city: string) => CacheKey.id(new Weather({ city }))
       yield* withTimePassing(cached)
       yield* many([{ city: "Paris" }, { city: "Berlin" }, { city: "Rome" }, { city: "Paris" }])
@@ -237,8 +238,8 @@ describe("everything else", () => {
   it.effect(
     "is what a load reads, before the read that it is for",
     test(Effect.fnUntraced(function*(recording) {
-      const inner = Cached.ttl(Effect.succeed(1), { key: "inner", ttl: "1 minute" })
-      const outer = Cached.ttl(Effect.andThen(inner, inner), { key: "outer", ttl: "1 minute" })
+      const inner = Cached.ttl(Effect.succeed(1), "inner", { ttl: "1 minute" })
+      const outer = Cached.ttl(Effect.andThen(inner, inner), "outer", { ttl: "1 minute" })
       yield* outer
       expect(yield* recording.log).toEqual([
         { _tag: "Read", id: "inner", outcome: "load" },
@@ -256,8 +257,8 @@ describe("everything else", () => {
       expect(yield* recording.log).toEqual([])
       yield* Cached.set("key", 1, { ifAbsent: true })
       yield* Cached.touch("key", "1 minute")
-      yield* Cached.increment("number", { by: 2 })
-      yield* Cached.invalidateTag("tag", { mode: "soft" })
+      yield* Cached.counter("number").increment({ by: 2 })
+      yield* Cached.invalidate({ tag: "tag" }, { mode: "soft" })
       expect(yield* recording.log).toEqual([
         { _tag: "Set", id: "key" },
         { _tag: "Touch", id: "key" },
@@ -270,10 +271,10 @@ describe("everything else", () => {
   it.effect(
     "keeps its meaning: what is invalidated softly is stale, not gone",
     test(Effect.fnUntraced(function*(recording) {
-      const soft = { key: "key", ttl: "1 hour", softTtl: "1 minute", tags: ["tag"] } as const
-      yield* Cached.softTtl(Effect.succeed(1), soft)
-      yield* Cached.invalidateTag("tag", { mode: "soft" })
-      expect(yield* Cached.softTtl(Effect.fail("down"), soft)).toBe(1)
+      const soft = { ttl: "1 hour", softTtl: "1 minute", tags: ["tag"], fallbackOn: "all" } as const
+      yield* Cached.softTtl(Effect.succeed(1), "key", soft)
+      yield* Cached.invalidate({ tag: "tag" }, { mode: "soft" })
+      expect(yield* Cached.softTtl(Effect.fail("down"), "key", soft)).toBe(1)
       expect(yield* recording.reads("key")).toEqual(["load", "stale"])
     }))
   )
@@ -285,7 +286,7 @@ describe("everything else", () => {
       yield* withTimePassing(cached)
       yield* Cached.set(berlin, "rain", { ttl: "1 minute" })
       yield* Cached.invalidate(berlin)
-      yield* Cached.invalidateTag("tag")
+      yield* Cached.invalidate({ tag: "tag" })
       expect(yield* recording.log).toEqual([
         { _tag: "Read", id, outcome: "load" },
         { _tag: "Set", id },
@@ -294,9 +295,9 @@ describe("everything else", () => {
       ])
       yield* Cached.setMany([["a:1", 1], ["a:2", 2], ["b", 3]])
       yield* recording.forget
-      expect(yield* Cached.removeMatching("a:*")).toBe(2)
+      expect(yield* Cached.remove({ matching: "a:*" })).toBe(2)
       yield* Cached.invalidate({ matching: "b" })
-      yield* Stream.runDrain(Cached.invalidateMatching("a:*"))
+      yield* Cached.invalidate({ matching: "a:*" })
       yield* Cached.clear
       expect(yield* recording.log).toEqual([
         { _tag: "InvalidateMatching", pattern: "a:*", invalidated: 2 },
@@ -327,7 +328,7 @@ describe("a read inside a load that does not take over what changes", () => {
   it.effect(
     "is listed, with its reader",
     test(Effect.fnUntraced(function*({ forget, uninherited }) {
-      const inner = Effect.succeed("inner").pipe(Cached.ttl({ key: "inner", ttl: "1 hour" }))
+      const inner = Effect.succeed("inner").pipe(Cached.ttl("inner", { ttl: "1 hour" }))
       const reads = Effect.all([
         inner,
         Cached.getOption("other"),
@@ -335,9 +336,9 @@ describe("a read inside a load that does not take over what changes", () => {
         CachePolicy.bypass(inner)
       ])
       yield* reads
-      yield* reads.pipe(Cached.ttl({ inherit: "changes", key: "page", ttl: "1 hour" }))
+      yield* reads.pipe(Cached.ttl("page", { inherit: "changes", ttl: "1 hour" }))
       expect(yield* uninherited).toEqual([])
-      yield* reads.pipe(Cached.ttl({ inherit: "life", key: "list", ttl: "1 hour" }))
+      yield* reads.pipe(Cached.ttl("list", { inherit: "life", ttl: "1 hour" }))
       const by = "list"
       expect(yield* uninherited).toEqual(["inner", "other", "a", "b"].map((id) => ({ id, by })))
       yield* forget

@@ -1,7 +1,7 @@
 /** The laws of stores on a busy machine: an operation that is late once breaks none, and lateness excuses no store. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

@@ -1,7 +1,8 @@
 /** `simulate`: the hits of recorded reads, with the code that caches run. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
 import { Seed } from "../../src/internal/token.ts"
@@ -52,7 +53,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       const draw = () => Uint32Array.of(1, 1, 2, 3)
       const { hits } = yield* Effect.forEach(
         reads,
-        (id) => Cached.ttl(Effect.succeed(id), { key: `${id}`, ttl: "1 hour" }),
+        (id) => Cached.ttl(Effect.succeed(id), `${id}`, { ttl: "1 hour" }),
         { discard: true }
       ).pipe(
         Effect.andThen(Cached.stats),
@@ -74,12 +75,12 @@ describe("simulate", { timeout: 300_000 }, () => {
 
   it.effect("takes the events of a cache", () =>
     Effect.gen(function*() {
-      const recording = yield* Cached.events.pipe(
+      const recording = yield* Cached.events().pipe(
         Stream.takeUntil((event) => event._tag === "Invalidate"),
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })
       )
-      for (const key of ["a", "b", "a", "c", "a"]) yield* Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+      for (const key of ["a", "b", "a", "c", "a"]) yield* Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
       yield* Cached.invalidate("a")
       const { ids, reads, results } = yield* simulate(yield* Fiber.join(recording), [Eviction.lru], { capacities: [2] })
       expect({ ids, reads, hits: results[0]!.hits }).toEqual({ ids: 3, reads: 5, hits: 2 })

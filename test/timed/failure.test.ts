@@ -4,7 +4,8 @@
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Logger, ManagedRuntime } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError, type StoreErrorReason } from "effect-cached/CacheError"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -105,7 +106,7 @@ const program = (name: string, trouble: Trouble) => {
   let loads = 0
   const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => runtime.runPromise(effect)
   const value = (key: string) =>
-    run(Effect.sync(() => `${name} ${++loads}`).pipe(Cached.ttl({ key, ttl: "10 minutes" })))
+    run(Effect.sync(() => `${name} ${++loads}`).pipe(Cached.ttl(key, { ttl: "10 minutes" })))
   return {
     run,
     dispose: () => runtime.dispose(),

@@ -10,7 +10,7 @@ import { thirdOf } from "../support/everything.ts"
 
 type Step = Effect.Effect<unknown, unknown, Caching.Caching>
 
-const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 const tagged = Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
 const rolledBack = (step: Step): Step => Effect.exit(Transaction.run(Effect.andThen(step, Effect.fail("back"))))
 
@@ -29,22 +29,22 @@ const steps: { readonly [name: string]: Step } = {
   touch: Cached.touch("k", "2 hours"),
   touchEnded: Cached.touch("k", 0),
   remove: Cached.remove("k"),
-  removeMany: Cached.removeMany(["k", "o", "k"]),
-  invalidateTag: Cached.invalidateTag("t"),
-  invalidateTagSoftly: Cached.invalidateTag("t", { mode: "soft" }),
+  removeMany: Cached.remove(["k", "o", "k"]),
+  invalidateTag: Cached.invalidate({ tag: "t" }),
+  invalidateTagSoftly: Cached.invalidate({ tag: "t" }, { mode: "soft" }),
   clear: Cached.clear,
-  removeMatching: Cached.removeMatching("k*"),
-  increment: Cached.increment("n"),
+  removeMatching: Cached.remove({ matching: "k*" }),
+  increment: Cached.counter("n").increment(),
   savepoint: Transaction.run(tagged),
   savepointTouches: Transaction.run(Cached.touch("k", "3 hours")),
-  rolledBack: rolledBack(Effect.andThen(Cached.touch("k", "3 hours"), Cached.invalidateTag("t")))
+  rolledBack: rolledBack(Effect.andThen(Cached.touch("k", "3 hours"), Cached.invalidate({ tag: "t" })))
 }
 
 const before: { readonly [name: string]: Step } = {
   nothing: Effect.void,
   "an entry": Cached.set("k", 0, { ttl: "1 hour" }),
   "an entry with the tag": tagged,
-  "an entry whose tag was invalidated softly": Effect.andThen(tagged, Cached.invalidateTag("t", { mode: "soft" }))
+  "an entry whose tag was invalidated softly": Effect.andThen(tagged, Cached.invalidate({ tag: "t" }, { mode: "soft" }))
 }
 
 const kinds = (["fast", "locked", "serializable"] as const).flatMap((isolation) =>

@@ -7,7 +7,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schedule } from "effect"
-import { Cached, type CacheEntry, CacheLayer, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 
@@ -113,7 +114,7 @@ const bank = (
         if (fails < 0.4) yield* Effect.ignore(Transaction.run(Effect.andThen(Cached.set(to, -1), Effect.fail("inner"))))
         if (fails < 0.5) yield* Effect.interrupt
         yield* Cached.set(to, (yield* balance(to)) + amount)
-        yield* Cached.increment("moves")
+        yield* Cached.counter("moves").increment()
       })
       const exit = yield* Effect.exit(somewhere(Transaction.run(body, { isolation, ...patient })))
       if (Exit.isSuccess(exit)) commits++
@@ -141,7 +142,7 @@ const bank = (
         )
       )
     const cachedRead = (key: string) =>
-      Effect.succeed(true).pipe(Cached.ttl({ key, ttl: "1 hour" })) as Effect.Effect<boolean, never, Caching.Caching>
+      Effect.succeed(true).pipe(Cached.ttl(key, { ttl: "1 hour" })) as Effect.Effect<boolean, never, Caching.Caching>
     yield* Effect.all([
       ...Array.from({ length: 6 }, () => transfer),
       ...Array.from({ length: 3 }, () => read),

@@ -1,7 +1,8 @@
 /** Transactions that go wrong: stores that fail, others that write, programs that misuse them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Lock, Store, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Lock, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -38,7 +39,7 @@ describe("a store that", () => {
         yield* Cached.set("b", 1, { tags: ["t"] })
         const error = yield* Effect.flip(Transaction.run(Effect.gen(function*() {
           yield* Cached.set("a", 2)
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.set("c", 2)
         })))
         expect(error).toEqual(down)
@@ -113,7 +114,7 @@ describe("a store that", () => {
         keepTtl: Cached.set("a", 2, { keepTtl: true }),
         touch: Cached.touch("a", "1 hour"),
         nested: Transaction.run(Cached.getOption("a")),
-        "inside a load": Cached.getOption("a").pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))
+        "inside a load": Cached.getOption("a").pipe(Cached.ttl("c", { ttl: "1 hour" }))
       }
       return Effect.gen(function*() {
         yield* Cached.set("a", 1)
@@ -134,7 +135,7 @@ describe("a store that", () => {
             ])
         }
         // A cached effect loads, as everywhere.
-        const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl({ key: "a", ttl: "1 hour" })), {
+        const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl("a", { ttl: "1 hour" })), {
           isolation: "fast"
         })
         const fiber = yield* start(loading)
@@ -207,8 +208,8 @@ describe("processes on one database", () => {
       yield* Effect.provideContext(
         Transaction.run(Effect.gen(function*() {
           yield* Cached.setMany(Array.from({ length: 300 }, (_, i) => [`k${i}`, i] as const), { tags: ["t"] })
-          yield* Cached.invalidateTag("u")
-          yield* Cached.increment("n", { by: 7 })
+          yield* Cached.invalidate({ tag: "u" })
+          yield* Cached.counter("n").increment({ by: 7 })
         })),
         mine
       )
@@ -226,8 +227,8 @@ describe("misuse", () => {
     const [name, write] of [
       ["set", Cached.set("a", 1)],
       ["invalidate", Cached.invalidate("a")],
-      ["increment", Cached.increment("a")],
-      ["invalidateMatching", Stream.runDrain(Cached.invalidateMatching("a*"))],
+      ["increment", Cached.counter("a").increment()],
+      ["invalidateMatching", Cached.invalidate({ matching: "a*" })],
       ["a transaction", Transaction.run(Cached.set("a", 1))]
     ] as ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]>
   ) {
@@ -258,12 +259,12 @@ describe("misuse", () => {
   it.effect("a fiber that outlives its transaction may not use its cache", () =>
     Effect.gen(function*() {
       const go = yield* Deferred.make<void>()
-      const cached = Effect.succeed(1).pipe(Cached.ttl({ key: "r", ttl: "1 hour" }))
+      const cached = Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
       const late = [
         Cached.set("a", 1),
         cached,
         Cached.getOption("a"),
-        Cached.increment("n"),
+        Cached.counter("n").increment(),
         Cached.clear,
         Transaction.rollback
       ]
@@ -354,7 +355,7 @@ describe("remains of a transaction", () => {
         Effect.sync(() => running++),
         () => Effect.never,
         () => Effect.sync(() => running--)
-      ).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+      ).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
       const fiber = yield* start(Transaction.run(slow))
       yield* settle
       expect(running).toBe(1)
@@ -370,14 +371,14 @@ describe("remains of a transaction", () => {
   it.effect("events of what it has written, once it is committed", () =>
     Effect.gen(function*() {
       const told: Array<string> = []
-      yield* Effect.forkChild(Stream.runForEach(Cached.events, (event) => Effect.sync(() => told.push(event._tag))))
+      yield* Effect.forkChild(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => told.push(event._tag))))
       yield* settle
       yield* Cached.set("x", 1)
       yield* Transaction.run(Effect.gen(function*() {
         yield* Cached.set("a", 1)
         yield* Cached.remove("x")
-        yield* Cached.invalidateTag("t")
-        yield* Effect.succeed(1).pipe(Cached.ttl({ key: "r", ttl: "1 hour" }))
+        yield* Cached.invalidate({ tag: "t" })
+        yield* Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
         yield* settle
         told.push("inside")
       }))
@@ -411,14 +412,14 @@ describe("remains of a transaction", () => {
     Effect.gen(function*() {
       yield* Cached.set("a", 1)
       yield* Transaction.run(Effect.gen(function*() {
-        expect(yield* CachePolicy.readOnly(Cached.set("a", 2))).toBe(false)
+        expect(yield* CachePolicy.disable("set")(Cached.set("a", 2))).toBe(false)
         let loads = 0
-        const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
         expect(yield* CachePolicy.bypass(load)).toBe(1)
         expect(yield* load).toBe(1)
         expect(yield* CachePolicy.refresh(load)).toBe(2)
         expect(yield* load).toBe(2)
-        expect(yield* Cached.invalidateFurther(load)).toBe(3)
+        expect(yield* CachePolicy.invalidating(load)).toBe(3)
       }))
       expect(yield* value("a")).toBe(undefined)
     }).pipe(Effect.provide(CacheLayer.memory())))

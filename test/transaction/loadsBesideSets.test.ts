@@ -14,7 +14,7 @@ it.effect("a load of a transaction does not replace a value that was set while i
         const read = Effect.sync(() => {
           isLoading = true
           return "loaded"
-        }).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        }).pipe(Cached.ttl("a", { ttl: "1 hour" }))
         const committing = yield* Effect.forkChild(
           Transaction.run(read, { isolation: "serializable" }).pipe(
             // Other fibers run between steps of the commit.

@@ -1,7 +1,8 @@
 /** The locks that a transaction holds: renewed together, and released together. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { Cached, CacheLayer, Lock, Transaction } from "effect-cached"
+import { Cached, CacheLayer, Transaction } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { SqliteLock } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { start } from "../support/caches.ts"

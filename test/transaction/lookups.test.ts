@@ -1,13 +1,15 @@
 /** Look-ups beside transactions: they see what a commit writes as it was before it, or as it is after it, whole. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Stream } from "effect"
-import { Cached, type CacheEntry, type CacheLayer, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
+import { Cached, type CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { ended, over, settle, start } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const accounts = ["a", "b", "c", "d", "e"]
@@ -73,7 +75,7 @@ const transfersAndLookups = Effect.fnUntraced(function*(seed: number, isolation:
         const balances = (yield* Cached.getMany(accounts)).map(balanceOf)
         balances[from]! -= amount
         balances[to]! += amount
-        if (renews) yield* Cached.invalidateTag("accounts")
+        if (renews) yield* Cached.invalidate({ tag: "accounts" })
         const places = renews ? accounts.map((_, i) => i) : [from, to]
         for (const i of places) yield* Cached.set(accounts[i]!, balances[i]!, { tags: ["accounts"] })
       }),
@@ -150,7 +152,7 @@ const transaction = <A, E, R>(self: Effect.Effect<A, E, R>) => Transaction.run(s
 /** Gives both new tags and ends the old ones. */
 const renew = (value: number) =>
   transaction(Effect.andThen(
-    Cached.invalidateTag("t"),
+    Cached.invalidate({ tag: "t" }),
     Cached.setMany([["a", value], ["b", value]], { tags: ["t"] })
   ))
 
@@ -161,7 +163,7 @@ describe("a commit under way", () => {
     getOption: [Cached.getOption("a"), Option.some(2)],
     has: [Cached.has("a"), true],
     getEntry: [Effect.map(Cached.getEntry("a"), Option.isSome), true],
-    expiresIn: [Effect.map(Cached.expiresIn("a"), Option.isSome), true],
+    expiresIn: [Effect.map(Looking.expiresIn("a"), Option.isSome), true],
     getMany: [both, [2, 2]],
     touch: [Cached.touch("a", "1 minute"), true]
   }
@@ -192,7 +194,7 @@ describe("a commit under way", () => {
         Effect.andThen(Deferred.await(applied), store.acquire(id, options))
       yield* Effect.gen(function*() {
         yield* Cached.set("b", 1)
-        const read = yield* start(Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour" }))
+        const read = yield* start(Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" }))
         yield* settle
         const committing = yield* start(transaction(Cached.setMany([["a", 2], ["b", 2]])))
         yield* settle

@@ -8,6 +8,7 @@ import { Cached, type CacheError, type Caching, Transaction } from "effect-cache
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 const keys = ["u:1", "u:2", "v:1", "w"] as const
 const names = ["n", "m"] as const
@@ -92,7 +93,7 @@ const program = (seed: number, isExact: boolean) =>
             (told) => same("getMany", told.map(Option.getOrUndefined), keys.map((key) => live(state, key)?.value))
           ),
         () =>
-          Effect.map(Cached.expiresIn(key), (told) =>
+          Effect.map(Looking.expiresIn(key), (told) =>
             same(
               `expiresIn ${key}`,
               Option.getOrUndefined(Option.map(told, Duration.toMillis)),
@@ -141,20 +142,20 @@ const program = (seed: number, isExact: boolean) =>
         () => {
           const some = keys.filter(() => chance(0.5))
           // One that is named twice is removed once.
-          return Effect.map(Cached.removeMany([...some, ...some.slice(0, 1)]), (told) => {
+          return Effect.map(Cached.remove([...some, ...some.slice(0, 1)]), (told) => {
             sameCount(`removeMany ${some}`, told, some.filter((key) => live(state, key) !== undefined).length)
             for (const key of some) entries.delete(key)
           })
         },
         () =>
-          Effect.map(Cached.removeMatching(pattern), (told) => {
+          Effect.map(Cached.remove({ matching: pattern }), (told) => {
             const matching = liveKeys(state, expression)
             sameCount(`removeMatching ${pattern}`, told, matching.length)
             for (const key of matching) entries.delete(key)
           }),
         () =>
           Effect.map(
-            Stream.runCollect(Cached.scan(pattern)),
+            Stream.runCollect(Looking.ids(pattern)),
             (told) => same(`scan ${pattern}`, told.toSorted(), liveKeys(state, expression))
           ),
         () =>
@@ -165,12 +166,12 @@ const program = (seed: number, isExact: boolean) =>
               liveKeys(state, expression).map((key) => `${key} ${live(state, key)!.value}`)
             )),
         () =>
-          Effect.map(Cached.invalidateTag(tag), () => {
+          Effect.map(Cached.invalidate({ tag }), () => {
             for (const [key, { tags }] of entries) if (tags.includes(tag)) entries.delete(key)
           }),
         () => {
           const by = pick([1, 2, -3])
-          return Effect.map(Cached.increment(name, { by, ttl: day }), (told) => {
+          return Effect.map(Cached.counter(name).increment({ by, ttl: day }), (told) => {
             const counter = counters.get(name)
             same(`increment ${name}`, told, (counter?.value ?? 0) + by)
             counters.set(name, { value: told, until: counter?.until ?? now + day })
@@ -183,7 +184,7 @@ const program = (seed: number, isExact: boolean) =>
             same(`counter ${name} remove`, told, counters.delete(name))
           }),
         () =>
-          Effect.map(Effect.succeed(value).pipe(Cached.ttl({ key, ttl: 2000 })), (told) => {
+          Effect.map(Effect.succeed(value).pipe(Cached.ttl(key, { ttl: 2000 })), (told) => {
             same(`cached ${key}`, told, entry?.value ?? value)
             if (entry !== undefined) return
             put(2000)
@@ -285,7 +286,7 @@ const program = (seed: number, isExact: boolean) =>
       )
       same(
         "ends",
-        (yield* Effect.forEach(keys, Cached.expiresIn)).map((left) =>
+        (yield* Effect.forEach(keys, Looking.expiresIn)).map((left) =>
           Option.getOrUndefined(Option.map(left, (left) => now + Duration.toMillis(left)))
         ),
         keys.map((key) => (live(state, key)?.life as { readonly until: number } | undefined)?.until)

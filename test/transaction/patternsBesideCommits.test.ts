@@ -1,7 +1,8 @@
 /** Invalidations by pattern beside commits: they list the entries that exist, and a commit may be under way. */
 import { expect, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer, Option, Stream } from "effect"
-import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
+import { Effect, Fiber, Latch, Layer, Option } from "effect"
+import { Cached, CacheLayer, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { settle, start } from "../support/caches.ts"
 
@@ -15,10 +16,10 @@ it.effect("P2 · an invalidation by pattern reaches a load whose transaction is 
       transact: (request) => Effect.andThen(commits.await, store.transact!(request))
     }
     yield* Effect.gen(function*() {
-      const read = Effect.succeed("old").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed("old").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const transaction = yield* start(Transaction.run(Effect.andThen(read, Cached.set("other", 1))))
       yield* settle
-      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* Cached.invalidate({ matching: "*" })
       yield* commits.open
       yield* Fiber.join(transaction)
       expect(yield* Cached.getOption("k")).toEqual(Option.none())

@@ -1,7 +1,8 @@
 /** `transact` of stores made from three functions, and of SQLite: the remains after a failed step. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { type CacheEntry, CacheError, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"

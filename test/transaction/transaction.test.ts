@@ -1,9 +1,11 @@
 /** `Transaction.run`, over every kind of cache. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -36,7 +38,7 @@ for (const cache of caches) {
       "a stream inside is its origin alone: nothing is stored of a rolled back value, and no reader joins",
       Effect.gen(function*() {
         let runs = 0
-        const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream("rows", { ttl: "1 hour" }))
         expect(yield* Stream.runCollect(rows)).toEqual([1])
         const inside = Effect.flatMap(Stream.runCollect(rows), (rows) => Effect.fail(rows))
         expect(yield* Effect.flip(Transaction.run(inside, never))).toEqual([2])
@@ -49,16 +51,16 @@ for (const cache of caches) {
       Effect.gen(function*() {
         const under = (policy: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>, key: string) => {
           const a: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() => Transaction.run(policy(b), never))
-            .pipe(Cached.ttl({ key: `a ${key}`, ttl: "1 hour" }))
-          const b = Effect.suspend(() => a).pipe(Cached.ttl({ key: `b ${key}`, ttl: "1 hour" }))
+            .pipe(Cached.ttl(`a ${key}`, { ttl: "1 hour" }))
+          const b = Effect.suspend(() => a).pipe(Cached.ttl(`b ${key}`, { ttl: "1 hour" }))
           const alone: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
             Transaction.run(Transaction.run(policy(alone)), never)
-          ).pipe(Cached.ttl({ key: `alone ${key}`, ttl: "1 hour" }))
+          ).pipe(Cached.ttl(`alone ${key}`, { ttl: "1 hour" }))
           return [alone, a, Transaction.run(a, never)]
         }
         const policies = {
           normal: <A, E, R>(self: Effect.Effect<A, E, R>) => self,
-          readOnly: CachePolicy.readOnly,
+          readOnly: CachePolicy.disable("set"),
           refresh: CachePolicy.refresh
         }
         for (const [name, policy] of Object.entries(policies)) {
@@ -79,7 +81,7 @@ for (const cache of caches) {
       Effect.gen(function*() {
         const read: Effect.Effect<number, any, Caching.Caching> = Effect.suspend(() =>
           Transaction.run(Effect.andThen(Cached.set("k", 1, { ttl: "1 hour" }), read), never)
-        ).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        ).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         expect(yield* read).toBe(1)
       })
     )
@@ -114,7 +116,7 @@ for (const cache of caches) {
               expect(yield* value("a")).toBe(1)
               yield* Cached.touch("d", "2 hours")
               yield* Cached.touch("e", "2 hours")
-              yield* Cached.invalidateTag("t")
+              yield* Cached.invalidate({ tag: "t" })
               return [
                 yield* Cached.set("a", 2, { ifAbsent: true }),
                 yield* Cached.set("b", 2, { ifAbsent: true }),
@@ -130,7 +132,7 @@ for (const cache of caches) {
           // A value that others set meanwhile was not ended by it.
           yield* Cached.set("a", 3, { ttl: "1 hour", tags: ["t"] })
           const meanwhile = Effect.gen(function*() {
-            yield* Cached.invalidateTag("t")
+            yield* Cached.invalidate({ tag: "t" })
             yield* Cached.set("a", 4, { ifAbsent: true })
             yield* out(Cached.set("a", 5, { ttl: "1 hour" }))
           })
@@ -153,7 +155,7 @@ for (const cache of caches) {
           return {
             inside: [yield* value("a"), yield* value("b"), yield* Cached.has("c"), yield* Cached.has("old")],
             many: (yield* Cached.getMany(["a", "none", "b"])).map(Option.getOrUndefined),
-            expires: Option.map(yield* Cached.expiresIn("a"), Duration.toMillis),
+            expires: Option.map(yield* Looking.expiresIn("a"), Duration.toMillis),
             removed,
             size: yield* Cached.size,
             outside: yield* out(Cached.getMany(["a", "b", "old"])).pipe(
@@ -171,7 +173,7 @@ for (const cache of caches) {
         })
         expect([yield* value("a"), yield* value("b"), yield* value("c"), yield* value("old")])
           .toEqual([1, 2, 3, undefined])
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
       })
     )
@@ -187,12 +189,12 @@ for (const cache of caches) {
         `nothing is written after ${name}`,
         Effect.gen(function*() {
           yield* Cached.set("kept", 1, { tags: ["t"] })
-          yield* Cached.increment("n", { by: 5 })
+          yield* Cached.counter("n").increment({ by: 5 })
           const exit = yield* Effect.exit(Transaction.run(Effect.gen(function*() {
             yield* Cached.set("kept", 2)
             yield* Cached.set("new", 2)
-            yield* Cached.increment("n")
-            yield* Cached.invalidateTag("t")
+            yield* Cached.counter("n").increment()
+            yield* Cached.invalidate({ tag: "t" })
             yield* Cached.remove("kept")
             yield* failing
           })))
@@ -219,7 +221,7 @@ for (const cache of caches) {
           expect(yield* value("a")).toBe(1)
           expect(yield* value("b")).toBe(1)
         }))
-        const left = yield* Effect.forEach(["a", "b", "kept", "touched"], Cached.expiresIn)
+        const left = yield* Effect.forEach(["a", "b", "kept", "touched"], Looking.expiresIn)
         expect(left.map(Option.map(Duration.toSeconds))).toEqual([1, 3, 55, 10].map(Option.some))
         yield* TestClock.adjust("1 second")
         expect(yield* Cached.has("a")).toBe(false)
@@ -276,10 +278,10 @@ for (const cache of caches) {
             const first = [
               yield* n.increment({ by: 5 }),
               yield* n.get,
-              yield* Cached.increment("m", { by: 2, ttl: "1 minute" })
+              yield* Cached.counter("m").increment({ by: 2, ttl: "1 minute" })
             ]
             yield* out(n.increment({ by: 100 }))
-            return [...first, yield* Cached.increment("none", { by: 0 }), yield* n.increment({ by: -1 })]
+            return [...first, yield* Cached.counter("none").increment({ by: 0 }), yield* n.increment({ by: -1 })]
           }),
           { isolation: "fast" }
         )
@@ -313,26 +315,26 @@ for (const cache of caches) {
         yield* Cached.set(new User({ id: 1 }), "Ada")
         yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("before", 2, { tags: ["t"] })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.set("after", 2, { tags: ["t"] })
           expect([yield* value("a"), yield* value("before"), yield* value("after"), yield* value("b")])
             .toEqual([undefined, undefined, 2, 1])
           yield* Cached.set("page:3", 1)
-          expect(yield* Cached.removeMatching("page:*")).toBe(3)
+          expect(yield* Cached.remove({ matching: "page:*" })).toBe(3)
           yield* Cached.set("page:4", 1)
-          yield* Cached.invalidateAll(User)
-          expect((yield* Stream.runCollect(Cached.scan())).toSorted()).toEqual(["after", "b", "page:4"])
+          yield* Cached.invalidate({ all: User })
+          expect((yield* Stream.runCollect(Looking.ids())).toSorted()).toEqual(["after", "b", "page:4"])
         }))
-        expect((yield* Stream.runCollect(Cached.scan())).toSorted()).toEqual(["after", "b", "page:4"])
-        yield* Cached.invalidateTag("t")
+        expect((yield* Stream.runCollect(Looking.ids())).toSorted()).toEqual(["after", "b", "page:4"])
+        yield* Cached.invalidate({ tag: "t" })
         expect(yield* value("after")).toBe(undefined)
         yield* Transaction.run(Effect.gen(function*() {
-          yield* Cached.increment("n")
+          yield* Cached.counter("n").increment()
           yield* Cached.clear
           expect([yield* value("b"), yield* Cached.size, yield* Cached.counter("n").get]).toEqual([undefined, 0, 0])
           yield* Cached.set("c", 1)
         }))
-        expect(yield* Stream.runCollect(Cached.scan())).toEqual(["c"])
+        expect(yield* Stream.runCollect(Looking.ids())).toEqual(["c"])
       })
     )
 
@@ -340,11 +342,11 @@ for (const cache of caches) {
       "a soft invalidation makes stale what was before it, and not what is set after it",
       Effect.gen(function*() {
         let loads = 0
-        const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+        const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["t"] }))
         yield* load("old")
         yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("before", 0, { tags: ["t"] })
-          yield* Cached.invalidateTag("t", { mode: "soft" })
+          yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
           yield* Cached.set("after", 0, { tags: ["t"] })
         }))
         expect([yield* load("old"), yield* load("before"), yield* load("after")]).toEqual([2, 3, 0])
@@ -355,13 +357,13 @@ for (const cache of caches) {
       "savepoints: a touch of what an outer level has loaded moves the end of what the commit stores",
       Effect.gen(function*() {
         let loads = 0
-        const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const load = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         yield* Transaction.run(Effect.gen(function*() {
           yield* load
           expect(yield* Transaction.run(Transaction.run(Cached.touch("k", "3 hours")))).toBe(true)
-          expect(Option.map(yield* Cached.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
+          expect(Option.map(yield* Looking.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
         }))
-        expect(Option.map(yield* Cached.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
+        expect(Option.map(yield* Looking.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
         expect([yield* load, loads]).toEqual([1, 1])
       })
     )
@@ -372,19 +374,19 @@ for (const cache of caches) {
         yield* Cached.set("a", 0)
         yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("a", 1)
-          yield* Cached.increment("n", { by: 1 })
+          yield* Cached.counter("n").increment({ by: 1 })
           yield* Effect.ignore(Transaction.run(Effect.gen(function*() {
             expect(yield* value("a")).toBe(1)
             yield* Cached.set("a", 2)
             yield* Cached.set("b", 2)
-            yield* Cached.increment("n", { by: 10 })
+            yield* Cached.counter("n").increment({ by: 10 })
             yield* Cached.remove("a")
             return yield* Effect.fail("no")
           })))
           expect([yield* value("a"), yield* value("b"), yield* Cached.counter("n").get]).toEqual([1, undefined, 1])
           yield* Transaction.run(Effect.gen(function*() {
             yield* Cached.set("c", 3)
-            yield* Cached.increment("n", { by: 100 })
+            yield* Cached.counter("n").increment({ by: 100 })
             yield* Transaction.run(Cached.set("d", 4))
             expect(yield* value("d")).toBe(4)
           }))
@@ -407,7 +409,7 @@ for (const cache of caches) {
         const out = yield* outside
         let loads = 0
         const load = (key: string, delay = 0) =>
-          Effect.sync(() => ++loads).pipe(Effect.delay(delay), Cached.ttl({ key, ttl: "1 hour" }))
+          Effect.sync(() => ++loads).pipe(Effect.delay(delay), Cached.ttl(key, { ttl: "1 hour" }))
         yield* load("hit")
         const seen = yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set("own", 100)
@@ -439,7 +441,7 @@ for (const cache of caches) {
         const gate = yield* Deferred.make<void>()
         let loads = 0
         const load = Effect.suspend(() => ++loads === 2 ? Effect.as(Deferred.await(gate), 2) : Effect.succeed(loads))
-        const cached = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+        const cached = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
         yield* cached
         yield* TestClock.adjust("2 minutes")
         const inside = Transaction.run(CachePolicy.refresh(cached), { isolation: "fast" })
@@ -459,9 +461,9 @@ for (const cache of caches) {
       Effect.gen(function*() {
         yield* Cached.set("a", 1, { tags: ["t"] })
         yield* Transaction.run(Effect.gen(function*() {
-          yield* Cached.invalidateTag("t")
-          yield* Cached.invalidateTag("t", { mode: "soft" })
-          yield* Cached.invalidateTag("t")
+          yield* Cached.invalidate({ tag: "t" })
+          yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
+          yield* Cached.invalidate({ tag: "t" })
           yield* Cached.set("b", 2, { tags: ["t"] })
         }))
         expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
@@ -477,19 +479,19 @@ for (const cache of caches) {
         const reads = [
           Effect.asVoid(Cached.getMany(["a", "none"])),
           Effect.asVoid(Cached.has("b")),
-          Effect.asVoid(Cached.expiresIn("c")),
+          Effect.asVoid(Looking.expiresIn("c")),
           Effect.asVoid(Cached.getEntry("d"))
         ]
-        const further = Cached.invalidateFurther(Effect.all(reads, { discard: true }))
-        const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "e", ttl: "1 hour" }))
+        const further = CachePolicy.invalidating(Effect.all(reads, { discard: true }))
+        const load = Effect.succeed("loaded").pipe(Cached.ttl("e", { ttl: "1 hour" }))
         const all = ["a", "b", "c", "d", "e"]
         yield* Cached.setMany(all.map((key) => [key, 1] as const))
         yield* Effect.exit(
-          Transaction.run(Effect.all([further, Cached.invalidateFurther(load), Effect.fail("no")]), never)
+          Transaction.run(Effect.all([further, CachePolicy.invalidating(load), Effect.fail("no")]), never)
         )
         expect(yield* Effect.filter(all, Cached.has)).toEqual(all)
         const seen = yield* Transaction.run(
-          Effect.all([further, Cached.invalidateFurther(load), Effect.filter(all, Cached.has)]),
+          Effect.all([further, CachePolicy.invalidating(load), Effect.filter(all, Cached.has)]),
           never
         )
         expect(seen.slice(1)).toEqual(["loaded", ["e"]])
@@ -501,7 +503,7 @@ for (const cache of caches) {
       "reads that do not use the cache, for their policy, say nothing that is checked",
       Effect.gen(function*() {
         yield* Cached.set("a", 1)
-        for (const policy of [CachePolicy.bypass, CachePolicy.refresh, CachePolicy.writeOnly]) {
+        for (const policy of [CachePolicy.bypass, CachePolicy.refresh, CachePolicy.disable("get")]) {
           expect(yield* Transaction.run(policy(value("a")), { ...never, isolation: "serializable" })).toBe(undefined)
         }
         const held = CachePolicy.refresh(Cached.set("a", 2, { ifPresent: true }))
@@ -513,7 +515,7 @@ for (const cache of caches) {
     test(
       "values loaded inside count for conditions, listings and patterns",
       Effect.gen(function*() {
-        const load = Effect.succeed("loaded").pipe(Cached.ttl({ key: "u:1", ttl: "1 hour" }))
+        const load = Effect.succeed("loaded").pipe(Cached.ttl("u:1", { ttl: "1 hour" }))
         const conditions = Effect.gen(function*() {
           yield* load
           return [yield* Cached.set("u:1", 1, { ifAbsent: true }), yield* Cached.set("u:1", 2, { ifPresent: true })]
@@ -525,8 +527,8 @@ for (const cache of caches) {
           // The store has it, so the result of a load cannot be stored: inside it is there all the same.
           const listed = Effect.gen(function*() {
             yield* Cached.clear
-            const ids = [yield* load, ...yield* Stream.runCollect(Cached.scan("u:*"))]
-            return [...ids, yield* Cached.removeMatching("u:*"), yield* Cached.has("u:1")]
+            const ids = [yield* load, ...yield* Stream.runCollect(Looking.ids("u:*"))]
+            return [...ids, yield* Cached.remove({ matching: "u:*" }), yield* Cached.has("u:1")]
           })
           expect(yield* Transaction.run(listed, { ...never, isolation: "fast" })).toEqual(["loaded", "u:1", 1, false])
         }
@@ -537,7 +539,10 @@ for (const cache of caches) {
       "additions to a counter that come to nothing make one all the same",
       Effect.gen(function*() {
         yield* Transaction.run(
-          Effect.andThen(Cached.increment("n", { by: 2 }), Cached.increment("n", { by: -2, ttl: "1 hour" })),
+          Effect.andThen(
+            Cached.counter("n").increment({ by: 2 }),
+            Cached.counter("n").increment({ by: -2, ttl: "1 hour" })
+          ),
           never
         )
         expect(yield* Cached.counter("n").touch("1 hour")).toBe(true)
@@ -549,9 +554,9 @@ for (const cache of caches) {
       "values written around a savepoint do not age in it",
       Effect.gen(function*() {
         const seen = Effect.gen(function*() {
-          const before = yield* Cached.expiresIn("a")
+          const before = yield* Looking.expiresIn("a")
           yield* TestClock.adjust("1 minute")
-          return [before, yield* Cached.expiresIn("a")].map(Option.map(Duration.toSeconds))
+          return [before, yield* Looking.expiresIn("a")].map(Option.map(Duration.toSeconds))
         })
         const outer = Effect.andThen(Cached.set("a", 1, { ttl: "1 second" }), Transaction.run(Transaction.run(seen)))
         expect(yield* Transaction.run(outer, { timeout: "1 hour" })).toEqual([Option.some(1), Option.some(1)])
@@ -562,14 +567,11 @@ for (const cache of caches) {
       "functions of many, with what was written and what is cached",
       Effect.gen(function*() {
         const asked: Array<ReadonlyArray<number>> = []
-        const users = Cached.many(User, {
-          lookup: (keys) =>
-            Effect.sync(() => {
-              asked.push(keys.map(({ id }) => id))
-              return keys.map(({ id }) => Exit.succeed(`user ${id}`))
-            }),
-          strategy: Strategy.ttl({ ttl: "1 hour" })
-        })
+        const users = Cached.many(User, (keys) =>
+          Effect.sync(() => {
+            asked.push(keys.map(({ id }) => id))
+            return keys.map(({ id }) => Exit.succeed(`user ${id}`))
+          }), { ttl: "1 hour" })
         yield* users([{ id: 1 }])
         const names = yield* Transaction.run(Effect.gen(function*() {
           yield* Cached.set(new User({ id: 2 }), "Ada")
@@ -611,7 +613,7 @@ for (const cache of caches) {
       "serializable refuses what was changed since it was read, through cached effects and listings too",
       Effect.gen(function*() {
         const out = yield* outside
-        const hit = Effect.succeed(1).pipe(Cached.ttl({ key: "hit", ttl: "1 hour" }))
+        const hit = Effect.succeed(1).pipe(Cached.ttl("hit", { ttl: "1 hour" }))
         yield* hit
         const tryIt = (read: Effect.Effect<unknown, unknown, Caching.Caching>, isolation: Transaction.Isolation) =>
           Effect.exit(Transaction.run(
@@ -623,9 +625,9 @@ for (const cache of caches) {
             { isolation, ...never }
           ))
         expect(Exit.isSuccess(yield* tryIt(hit, "locked"))).toBe(true)
-        yield* Cached.removeMany(["listed", "written"])
+        yield* Cached.remove(["listed", "written"])
         const listed = value("listed")
-        for (const read of [hit, listed, Stream.runDrain(Cached.scan("lis*")), Cached.size]) {
+        for (const read of [hit, listed, Stream.runDrain(Looking.ids("lis*")), Cached.size]) {
           yield* Cached.remove("listed")
           const exit = yield* tryIt(read, "serializable")
           const isListing = read !== hit && read !== listed
@@ -738,7 +740,7 @@ it.effect.each(caches)(
       let loads = 0
       const body = Effect.andThen(
         Effect.sleep("1 second"),
-        Cached.ttl(Effect.sync(() => ++loads), { key: "k", ttl: "1 hour" })
+        Cached.ttl(Effect.sync(() => ++loads), "k", { ttl: "1 hour" })
       )
       const running = yield* start(Effect.provideContext(Transaction.run(body), context))
       yield* Scope.close(scope, Exit.void)
@@ -753,10 +755,10 @@ it.effect.each(caches)(
   "an invalidation by a pattern reaches the load of a transaction, over $name",
   (cache) =>
     Effect.gen(function*() {
-      const load = Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), { key: "k", ttl: "1 hour" })
+      const load = Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), "k", { ttl: "1 hour" })
       const running = yield* start(Transaction.run(load))
       yield* settle
-      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* Cached.invalidate({ matching: "*" })
       yield* pass(1000)
       expect(yield* Fiber.join(running)).toBe("old")
       expect(yield* value("k")).toBe(undefined)

@@ -17,7 +17,7 @@ const setup = Effect.gen(function*() {
   yield* sql`INSERT INTO users VALUES (1, 'Ada')`
   yield* Effect.scoped(Layer.build(Transaction.outbox({ table })))
   const name = Effect.map(sql<{ name: string }>`SELECT name FROM users WHERE id = 1`, (rows) => rows[0]!.name)
-  const user = Effect.orDie(name.pipe(Cached.ttl({ key: "user:1", ttl: "1 hour" })))
+  const user = Effect.orDie(name.pipe(Cached.ttl("user:1", { ttl: "1 hour" })))
   const rename = (to: string) => sql`UPDATE users SET name = ${to} WHERE id = 1`
   const rows = Effect.map(sql`SELECT * FROM ${sql(table)}`, (rows) => rows.length)
   return { sql, user, rename, rows }
@@ -68,9 +68,9 @@ describe("withSql", () => {
         Effect.gen(function*() {
           yield* rename("Grace")
           yield* Cached.invalidate("user:1")
-          yield* Cached.invalidateTag("users")
+          yield* Cached.invalidate({ tag: "users" })
           yield* Cached.set("set", 2)
-          yield* Cached.increment("renames")
+          yield* Cached.counter("renames").increment()
           return {
             inside: [yield* user, yield* value("set"), yield* value("list"), yield* Cached.counter("renames").get],
             outside: [yield* out(value("user:1")), yield* out(value("set")), yield* out(Cached.counter("renames").get)]
@@ -242,7 +242,7 @@ describe("withSql", () => {
       const counted = (name: string, end: Effect.Effect<void, string>) =>
         Effect.gen(function*() {
           const kept = yield* Deferred.make<void>()
-          const savepoint = Transaction.withSql(Cached.increment(name))
+          const savepoint = Transaction.withSql(Cached.counter(name).increment())
           yield* Effect.exit(sql.withTransaction(Effect.gen(function*() {
             const fiber = yield* start(
               Effect.provideService(savepoint, SqlClient.SqlClient, slowToKeep(sql, kept))
@@ -280,7 +280,7 @@ describe("withSql", () => {
       const silent = (end: Effect.Effect<void, string>) => ending(sql, (self) => Effect.tap(self, () => end))
       const add = (end: Effect.Effect<void, string>) =>
         Effect.exit(Effect.provideService(
-          Transaction.withSql(Effect.andThen(Cached.increment("books"), Cached.invalidate("books"))),
+          Transaction.withSql(Effect.andThen(Cached.counter("books").increment(), Cached.invalidate("books"))),
           SqlClient.SqlClient,
           silent(end)
         ))
@@ -326,7 +326,7 @@ describe("withSql", () => {
         operation === "remove" || operation === "set"
           ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
           : {}
-      const change = Effect.andThen(rename("Grace"), Cached.invalidateMany(["user:1", { tag: "users" }]))
+      const change = Effect.andThen(rename("Grace"), Cached.invalidate(["user:1", { tag: "users" }]))
       yield* CachePolicy.strict(Transaction.withSql(change))
       expect(yield* Cached.has("list")).toBe(false)
       fake.behave = () => ({})
@@ -371,7 +371,7 @@ describe("the outbox", () => {
         Transaction.withSql(
           Effect.gen(function*() {
             yield* rename("Grace")
-            yield* Cached.invalidateMany(["user:1", { tag: "users" }])
+            yield* Cached.invalidate(["user:1", { tag: "users" }])
             yield* sql.afterCommit(Deferred.await(end))
           }),
           { outbox: table }

@@ -1,20 +1,9 @@
 /**
  * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
  */
-import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, type Stream } from "effect"
-import {
-  Cached,
-  type CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  Caching,
-  Eviction,
-  type Serializer,
-  type Store,
-  Strategy,
-  Weigher
-} from "effect-cached"
+import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, Stream } from "effect"
+import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Eviction, type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"
@@ -129,10 +118,10 @@ CacheLayer.named("Pages", CacheLayer.memory())
 // ---------------------------------------------------------------------------------------------------------------------
 
 type OfPages = Effect.Effect<number, Down, Client | Pages>
-const cached = load.pipe(Cached.ttl({ key: "k", ttl: 1 }))
+const cached = load.pipe(Cached.ttl("k", { ttl: 1 }))
 const piped = cached.pipe(Cached.withCache(Pages))
 same<typeof piped, OfPages>(true)
-const inOnePipe = load.pipe(Cached.ttl({ key: new Weather({ id: "x" }), ttl: 1 }), Cached.withCache(Pages))
+const inOnePipe = load.pipe(Cached.ttl(new Weather({ id: "x" }), { ttl: 1 }), Cached.withCache(Pages))
 same<typeof inOnePipe, OfPages>(true)
 const dataFirst = Cached.withCache(cached, Pages)
 same<typeof dataFirst, OfPages>(true)
@@ -150,10 +139,10 @@ const got = Cached.getOption("k").pipe(Cached.withCache(Pages))
 same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)
 const stats = Cached.stats.pipe(Cached.withCache(Pages))
 same<typeof stats, Effect.Effect<Caching.Stats, never, Pages>>(true)
-const ids = Cached.scan("a*").pipe(Cached.withCache(Pages))
+const ids = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Cached.withCache(Pages))
 same<typeof ids, Stream.Stream<string, CacheError.StoreError, Pages>>(true)
 
-const weather = Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1 }) })
+const weather = Cached.fn(Weather, () => load, { ttl: 1 })
 const itsWeather = Cached.withCache(weather, Pages)
 const read = itsWeather({ id: "x" })
 same<typeof read, OfPages>(true)
@@ -185,7 +174,7 @@ export const run: Effect.Effect<number, Down, Client> = piped.pipe(Effect.provid
 
 const runtime = ManagedRuntime.make(Layer.merge(CacheLayer.disk({ directory: "x" }), pages))
 same<typeof runtime, ManagedRuntime.ManagedRuntime<Cache | Pages, CacheError.StoreError>>(true)
-const promised = () => runtime.runPromise(Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: 1 })))
+const promised = () => runtime.runPromise(Effect.succeed(1).pipe(Cached.ttl("k", { ttl: 1 })))
 same<typeof promised, () => Promise<number>>(true)
 // @ts-expect-error its layer does not give what the load needs
 export const missing = () => runtime.runPromise(cached)
@@ -199,18 +188,17 @@ const defaults: Cached.ReadDefaults = {
   jitter: 0.1,
   softTimeout: (key) => typeof key === "string" ? key.length : "1s",
   fallbackOn: ["Down"],
-  fallbackWhen: () => true,
   copy: "structured",
   memoryTtl: "1m",
   minLoad: "10ms",
-  lease: false
+  shareLoad: false
 }
 CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
 CacheLayer.disk({ directory: "x", strategy: Strategy.dynamic, defaults: { copy: (value) => value } })
 
-const byLayer = load.pipe(Cached.withStrategy({ key: new Weather({ id: "x" }) }))
+const byLayer = load.pipe(Cached.withStrategy(new Weather({ id: "x" })))
 same<typeof byLayer, Effect.Effect<number, Down, Client | Cache>>(true)
-const textByLayer = Cached.withStrategy(load, { key: "k", timeout: "1s" })
+const textByLayer = Cached.withStrategy(load, "k", { timeout: "1s" })
 same<typeof textByLayer, Effect.Effect<number, Down | CacheError.LoadTimeout, Client | Cache>>(true)
 
 // @ts-expect-error it would change the failures of every read
@@ -223,4 +211,4 @@ const ofText = Strategy.ttl<string>({ ttl: (exit) => exit._tag === "Success" ? e
 // @ts-expect-error a strategy of one value alone
 CacheLayer.memory({ strategy: ofText })
 // @ts-expect-error a function names its strategy
-Cached.fn(Weather, { lookup: () => load })
+Cached.fn(Weather, () => load)

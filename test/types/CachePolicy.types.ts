@@ -1,15 +1,7 @@
 /** Types that the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
 import { Effect, Exit, Layer } from "effect"
-import {
-  Cached,
-  type CacheError,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Serializer,
-  type Store,
-  Strategy
-} from "effect-cached"
+import { Cached, type CacheError, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Serializer, type Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -20,8 +12,8 @@ type Load = typeof load
 
 const policies = [
   CachePolicy.refresh(load),
-  CachePolicy.readOnly(load),
-  CachePolicy.writeOnly(load),
+  CachePolicy.disable("set")(load),
+  CachePolicy.disable("get")(load),
   CachePolicy.bypass(load),
   load.pipe(CachePolicy.refresh),
   load.pipe(CachePolicy.storeTimeout("1 second")),
@@ -69,7 +61,7 @@ CacheLayer.memory({ eviction: "lru" })
 export const anything: ReadonlyArray<Strategy.Strategy> = [
   Strategy.ttl({ ttl: 1 }),
   Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),
-  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1, when: () => true }),
+  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }),
   Strategy.probabilistic({ ttl: 2, beta: 1 }),
   Strategy.failover({ ttl: 2 }),
   Strategy.untilInvalidated
@@ -87,7 +79,7 @@ export const own: Strategy.Strategy = {
   decide: (entry, now, random) => entry === undefined || now > random() ? Strategy.Load : "Serve",
   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 1, ttl: 1 } : "skip"
 }
-export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy({ key: "k", strategy: own }))
+export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy("k", { strategy: own }))
 
 // @ts-expect-error one for numbers is none for all
 export const wider: Strategy.Strategy = ofNumbers

@@ -14,7 +14,8 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { Cached, type CacheError, type CacheEvent, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, type CacheEvent, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -53,34 +54,34 @@ type TimedOut = Effect.Effect<number, Down | Http | LoadTimeout, Client | Cache>
 // inference of values, errors and services: piped, data-first, reused, with a key and with a string
 // ---------------------------------------------------------------------------------------------------------------------
 
-const piped = load.pipe(Cached.ttl({ key, ttl: 1 }))
+const piped = load.pipe(Cached.ttl(key, { ttl: 1 }))
 same<typeof piped, Loaded>(true)
-const dataFirst = Cached.ttl(load, { key, ttl: 1 })
+const dataFirst = Cached.ttl(load, key, { ttl: 1 })
 same<typeof dataFirst, Loaded>(true)
-const byText = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+const byText = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
 same<typeof byText, Loaded>(true)
-const byTextFirst = Cached.ttl(load, { key: "k", ttl: Duration.hours(1) })
+const byTextFirst = Cached.ttl(load, "k", { ttl: Duration.hours(1) })
 same<typeof byTextFirst, Loaded>(true)
 
-const withKey = Cached.ttl({ key, ttl: 1 })
+const withKey = Cached.ttl(key, { ttl: 1 })
 const reusedKey = load.pipe(withKey)
 same<typeof reusedKey, Loaded>(true)
-const withText = Cached.ttl({ key: "k", ttl: 1, tags: ["a"] })
+const withText = Cached.ttl("k", { ttl: 1, tags: ["a"] })
 const reusedText = load.pipe(withText)
 same<typeof reusedText, Loaded>(true)
 const reusedElsewhere = five.pipe(withText)
 same<typeof reusedElsewhere, Effect.Effect<5, Http, Cache>>(true)
 
 // The value may be narrower than the key's: the result has the key's type.
-const narrower = five.pipe(Cached.ttl({ key, ttl: 1 }))
+const narrower = five.pipe(Cached.ttl(key, { ttl: 1 }))
 same<typeof narrower, Effect.Effect<number, Down | Http, Cache>>(true)
 // The services of the key's codecs are needed.
-const zoned = Effect.succeed(new Date()).pipe(Cached.ttl({ key: new Today({ id: "x" }), ttl: 1 }))
+const zoned = Effect.succeed(new Date()).pipe(Cached.ttl(new Today({ id: "x" }), { ttl: 1 }))
 same<typeof zoned, Effect.Effect<Date, never, Zone | Cache>>(true)
 // A load has a scope of its own.
-const ownScope = scoped.pipe(Cached.ttl({ key: "k", ttl: 1 }))
+const ownScope = scoped.pipe(Cached.ttl("k", { ttl: 1 }))
 same<typeof ownScope, Effect.Effect<number, never, Client | Cache>>(true)
-const ownScopeKey = Cached.ttl(scoped, { key, ttl: 1 })
+const ownScopeKey = Cached.ttl(scoped, key, { ttl: 1 })
 same<typeof ownScopeKey, Effect.Effect<number, Down, Client | Cache>>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -88,22 +89,22 @@ same<typeof ownScopeKey, Effect.Effect<number, Down, Client | Cache>>(true)
 // ---------------------------------------------------------------------------------------------------------------------
 
 const all = [
-  load.pipe(Cached.softTtl({ key, ttl: 2, softTtl: 1, softTimeout: 1, fallbackWhen: () => true, retryAfter: 1 })),
-  load.pipe(Cached.softTtl({ key: "k", ttl: 2, softTtl: 1, softTimeout: "1 second" })),
-  Cached.softTtl(load, { key, ttl: 2, softTtl: 1 }),
-  load.pipe(Cached.refreshAhead({ key, ttl: 2, refreshAfter: 1, jitter: 0.1 })),
-  load.pipe(Cached.refreshAhead({ key: "k", ttl: 2, refreshAfter: 1, jitter: 0.1 })),
-  load.pipe(Cached.probabilistic({ key, ttl: 2, beta: 1.5 })),
-  load.pipe(Cached.probabilistic({ key: "k", ttl: 2 })),
+  load.pipe(Cached.softTtl(key, { ttl: 2, softTtl: 1, softTimeout: 1, fallbackOn: () => true, retryAfter: 1 })),
+  load.pipe(Cached.softTtl("k", { ttl: 2, softTtl: 1, softTimeout: "1 second", fallbackOn: "all" })),
+  Cached.softTtl(load, key, { ttl: 2, softTtl: 1, fallbackOn: ["Down"] }),
+  load.pipe(Cached.refreshAhead(key, { ttl: 2, refreshAfter: 1, jitter: 0.1 })),
+  load.pipe(Cached.refreshAhead("k", { ttl: 2, refreshAfter: 1, jitter: 0.1 })),
+  load.pipe(Cached.probabilistic(key, { ttl: 2, beta: 1.5 })),
+  load.pipe(Cached.probabilistic("k", { ttl: 2 })),
   load.pipe(
-    Cached.failover({ key, ttl: 2, fallbackWhen: (cause: Cause.Cause<Http | Down>) => cause.reasons.length > 0 })
+    Cached.failover(key, { ttl: 2, fallbackOn: (cause: Cause.Cause<Http | Down>) => cause.reasons.length > 0 })
   ),
-  load.pipe(Cached.failover({ key: "k", ttl: 2 })),
-  load.pipe(Cached.untilInvalidated({ key })),
-  load.pipe(Cached.untilInvalidated({ key: "k", tags: ["a"] })),
-  load.pipe(Cached.withStrategy({ key, strategy: Strategy.untilInvalidated })),
-  load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: 1 }), softTimeout: 1 })),
-  Cached.withStrategy(load, { key, strategy: Strategy.softTtl({ ttl: 2, softTtl: 1 }), fallbackWhen: () => true })
+  load.pipe(Cached.failover("k", { ttl: 2, fallbackOn: [] })),
+  load.pipe(Cached.untilInvalidated(key)),
+  load.pipe(Cached.untilInvalidated("k", { tags: ["a"] })),
+  load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated })),
+  load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }), softTimeout: 1 })),
+  Cached.withStrategy(load, key, { strategy: Strategy.softTtl({ ttl: 2, softTtl: 1 }), fallbackOn: () => true })
 ] as const
 same<(typeof all)[number], Loaded>(true)
 
@@ -111,8 +112,7 @@ same<(typeof all)[number], Loaded>(true)
 // functions of the outcome see its type
 // ---------------------------------------------------------------------------------------------------------------------
 
-const ofKey = load.pipe(Cached.ttl({
-  key,
+const ofKey = load.pipe(Cached.ttl(key, {
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     same<typeof key, Weather>(true)
@@ -126,8 +126,7 @@ const ofKey = load.pipe(Cached.ttl({
 }))
 same<typeof ofKey, Loaded>(true)
 
-const ofText = load.pipe(Cached.ttl({
-  key: "k",
+const ofText = load.pipe(Cached.ttl("k", {
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
     same<typeof key, string>(true)
@@ -136,8 +135,7 @@ const ofText = load.pipe(Cached.ttl({
 }))
 same<typeof ofText, Loaded>(true)
 
-const tagsOfText = load.pipe(Cached.ttl({
-  key: "k",
+const tagsOfText = load.pipe(Cached.ttl("k", {
   ttl: "1 hour",
   tags: (exit) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
@@ -146,16 +144,15 @@ const tagsOfText = load.pipe(Cached.ttl({
 }))
 same<typeof tagsOfText, Loaded>(true)
 
-const whenOfText = load.pipe(Cached.softTtl({
-  key: "k",
+const whenOfText = load.pipe(Cached.softTtl("k", {
   ttl: "1 hour",
   softTtl: "1 minute",
+  fallbackOn: "all",
   when: (exit) => Exit.isSuccess(exit) && exit.value > 1
 }))
 same<typeof whenOfText, Loaded>(true)
 
-const dataFirstOfText = Cached.ttl(load, {
-  key: "k",
+const dataFirstOfText = Cached.ttl(load, "k", {
   ttl: (exit) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
     return 1
@@ -169,16 +166,16 @@ same<typeof dataFirstOfText, Loaded>(true)
 // ---------------------------------------------------------------------------------------------------------------------
 
 const timed = [
-  load.pipe(Cached.ttl({ key, ttl: 1, timeout: "1 second" })),
-  load.pipe(Cached.ttl({ key: "k", ttl: 1, timeout: "1 second" })),
-  Cached.ttl(load, { key, ttl: 1, timeout: 5 }),
-  Cached.ttl(load, { key: "k", ttl: 1, timeout: 5 }),
-  load.pipe(Cached.softTtl({ key, ttl: 1, softTtl: 1, timeout: 5, tags: (_, key) => [key.id] })),
-  load.pipe(Cached.untilInvalidated({ key, timeout: Duration.seconds(1) })),
-  load.pipe(Cached.withStrategy({ key, strategy: Strategy.untilInvalidated, timeout: 5 }))
+  load.pipe(Cached.ttl(key, { ttl: 1, timeout: "1 second" })),
+  load.pipe(Cached.ttl("k", { ttl: 1, timeout: "1 second" })),
+  Cached.ttl(load, key, { ttl: 1, timeout: 5 }),
+  Cached.ttl(load, "k", { ttl: 1, timeout: 5 }),
+  load.pipe(Cached.softTtl(key, { ttl: 1, softTtl: 1, timeout: 5, fallbackOn: "all", tags: (_, key) => [key.id] })),
+  load.pipe(Cached.untilInvalidated(key, { timeout: Duration.seconds(1) })),
+  load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated, timeout: 5 }))
 ] as const
 same<(typeof timed)[number], TimedOut>(true)
-const noTimeout = load.pipe(Cached.ttl({ key, ttl: 1, timeout: undefined }))
+const noTimeout = load.pipe(Cached.ttl(key, { ttl: 1, timeout: undefined }))
 same<typeof noTimeout, Loaded>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -186,54 +183,51 @@ same<typeof noTimeout, Loaded>(true)
 // ---------------------------------------------------------------------------------------------------------------------
 
 // @ts-expect-error a value of another type than the key's
-Effect.succeed("x").pipe(Cached.ttl({ key, ttl: 1 }))
+Effect.succeed("x").pipe(Cached.ttl(key, { ttl: 1 }))
 // @ts-expect-error the same, data-first
-Cached.ttl(Effect.succeed("x"), { key, ttl: 1 })
+Cached.ttl(Effect.succeed("x"), key, { ttl: 1 })
 // @ts-expect-error an unknown option
-load.pipe(Cached.ttl({ key, ttl: 1, tll: 2 }))
+load.pipe(Cached.ttl(key, { ttl: 1, tll: 2 }))
 // @ts-expect-error the same, with a text
-load.pipe(Cached.ttl({ key: "k", ttl: 1, tll: 2 }))
+load.pipe(Cached.ttl("k", { ttl: 1, tll: 2 }))
 // @ts-expect-error the same, data-first
-Cached.ttl(load, { key, ttl: 1, tll: 2 })
+Cached.ttl(load, key, { ttl: 1, tll: 2 })
 // @ts-expect-error another combinator's option
-load.pipe(Cached.ttl({ key, ttl: 2, softTtl: 1 }))
+load.pipe(Cached.ttl(key, { ttl: 2, softTtl: 1 }))
 // @ts-expect-error a ttl beside untilInvalidated
-load.pipe(Cached.untilInvalidated({ key, ttl: 1 }))
+load.pipe(Cached.untilInvalidated(key, { ttl: 1 }))
 // @ts-expect-error a fallback where nothing falls back
-load.pipe(Cached.ttl({ key, ttl: 1, fallbackWhen: () => true }))
+load.pipe(Cached.ttl(key, { ttl: 1, fallbackOn: () => true }))
 // @ts-expect-error no ttl
-load.pipe(Cached.ttl({ key }))
+load.pipe(Cached.ttl(key))
 // @ts-expect-error no soft ttl
-load.pipe(Cached.softTtl({ key, ttl: 1 }))
+load.pipe(Cached.softTtl(key, { ttl: 1 }))
 // @ts-expect-error no key
-load.pipe(Cached.ttl({ ttl: 1 }))
+load.pipe(Cached.ttl({ ttl: 1 }, {}))
 // @ts-expect-error a key that is none
-load.pipe(Cached.ttl({ key: 5, ttl: 1 }))
+load.pipe(Cached.ttl(5, { ttl: 1 }))
 // @ts-expect-error a ttl that is no duration
-load.pipe(Cached.ttl({ key, ttl: "soon" }))
+load.pipe(Cached.ttl(key, { ttl: "soon" }))
 // @ts-expect-error a function that gives no duration
-load.pipe(Cached.ttl({ key, ttl: () => true }))
+load.pipe(Cached.ttl(key, { ttl: () => true }))
 // @ts-expect-error tags that are no list
-load.pipe(Cached.ttl({ key, ttl: 1, tags: "t" }))
+load.pipe(Cached.ttl(key, { ttl: 1, tags: "t" }))
 // @ts-expect-error a cache is needed
 export const needs: Effect.Effect<number, Down | Http, Client> = piped
 // @ts-expect-error LoadTimeout is an error
-export const untimed: Loaded = load.pipe(Cached.ttl({ key, ttl: 1, timeout: "1 second" }))
+export const untimed: Loaded = load.pipe(Cached.ttl(key, { ttl: 1, timeout: "1 second" }))
 const ofLength = Strategy.ttl<string>({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
 // @ts-expect-error a strategy for another value
-load.pipe(Cached.withStrategy({ key, strategy: ofLength }))
+load.pipe(Cached.withStrategy(key, { strategy: ofLength }))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // functions
 // ---------------------------------------------------------------------------------------------------------------------
 
-const weather = Cached.fn(Weather, {
-  lookup: (key) => {
-    same<typeof key, Weather>(true)
-    return Effect.as(load, key.days)
-  },
-  strategy: Strategy.softTtl({ ttl: 2, softTtl: 1 })
-})
+const weather = Cached.fn(Weather, (key) => {
+  same<typeof key, Weather>(true)
+  return Effect.as(load, key.days)
+}, { strategy: "softTtl", ttl: 2, softTtl: 1, fallbackOn: ["Http"] })
 const read = weather({ id: "x", days: 1 })
 same<typeof read, Loaded>(true)
 const refreshed = weather.refresh({ id: "x", days: 1 })
@@ -243,32 +237,29 @@ same<typeof invalidated, Effect.Effect<void, never, Cache>>(true)
 const itsKey = weather.key({ id: "x", days: 1 })
 same<typeof itsKey, Weather>(true)
 
-const settings = Cached.fn(Settings, { lookup: () => Effect.succeed("x"), strategy: Strategy.untilInvalidated })
+const settings = Cached.fn(Settings, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
 const setting = settings()
 same<typeof setting, Effect.Effect<string, never, Cache>>(true)
 
-const today = Cached.fn(Today, { lookup: () => Effect.succeed(new Date()), strategy: Strategy.untilInvalidated })
+const today = Cached.fn(Today, () => Effect.succeed(new Date()), { strategy: "untilInvalidated" })
 const day = today({ id: "x" })
 same<typeof day, Effect.Effect<Date, never, Zone | Cache>>(true)
 
-const timedFn = Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1 }), timeout: "1 second" })
+const timedFn = Cached.fn(Weather, () => load, { ttl: 1, timeout: "1 second" })
 const timedRead = timedFn({ id: "x", days: 1 })
 same<typeof timedRead, TimedOut>(true)
 
-const scopedFn = Cached.fn(Weather, { lookup: () => scoped, strategy: Strategy.ttl({ ttl: 1 }) })
+const scopedFn = Cached.fn(Weather, () => scoped, { ttl: 1 })
 const scopedRead = scopedFn({ id: "x", days: 1 })
 same<typeof scopedRead, Effect.Effect<number, Down, Client | Cache>>(true)
 
 // A strategy and tags in it see outcome and key.
-Cached.fn(Weather, {
-  lookup: () => load,
-  strategy: Strategy.ttl({
-    ttl: (exit, key) => {
-      same<typeof exit, Exit.Exit<number, Down>>(true)
-      same<typeof key, Weather>(true)
-      return key.days
-    }
-  }),
+Cached.fn(Weather, () => load, {
+  ttl: (exit, key) => {
+    same<typeof exit, Exit.Exit<number, Down>>(true)
+    same<typeof key, Weather>(true)
+    return key.days
+  },
   tags: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     return [key.id]
@@ -281,113 +272,67 @@ class Word extends CacheKey.Class<Word>()("Word", { payload: { id: Schema.Int },
 const word = new Word({ id: 1 })
 declare const ofWords: Strategy.Strategy<string, "none", string>
 const byLength = [
-  words.pipe(Cached.withStrategy({
-    key: word,
+  words.pipe(Cached.withStrategy(word, {
     strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
   })),
-  words.pipe(Cached.withStrategy({
-    key: "k",
+  words.pipe(Cached.withStrategy("k", {
     strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
   })),
-  Cached.withStrategy(words, {
-    key: word,
+  Cached.withStrategy(words, word, {
     strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
   }),
-  Cached.withStrategy(words, {
-    key: "k",
+  Cached.withStrategy(words, "k", {
     strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
   }),
-  words.pipe(Cached.withStrategy({ key: "k", strategy: ofWords }))
+  words.pipe(Cached.withStrategy("k", { strategy: ofWords }))
 ] as const
 same<(typeof byLength)[number], Effect.Effect<string, "none", Cache>>(true)
-const standalone = Cached.withStrategy({ key: "k", strategy: ofWords })
+const standalone = Cached.withStrategy("k", { strategy: ofWords })
 const alone = standalone(words)
 same<typeof alone, Effect.Effect<string, "none", Cache>>(true)
 
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
-const fib = Cached.recursive(Fib, {
-  lookup: ({ n }, self) =>
+const fib = Cached.recursive(
+  Fib,
+  ({ n }, self) =>
     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
-  strategy: Strategy.untilInvalidated
-})
+  { strategy: "untilInvalidated" }
+)
 const fibonacci = fib({ n: 10 })
 same<typeof fibonacci, Effect.Effect<bigint, never, Cache>>(true)
 
 // A function that calls itself fails with its key's error and with what its load fails with, and its callers see that.
-const walk = Cached.recursive(Weather, {
-  lookup: (key, self) => {
-    const next = self({ id: key.id, days: key.days - 1 })
-    same<typeof next, Effect.Effect<number, Down | Cached.FailureOfSelf, Cache>>(true)
-    return key.days > 0 ? next : Effect.fail(new Down())
-  },
-  strategy: Strategy.untilInvalidated
-})
+const walk = Cached.recursive(Weather, (key, self) => {
+  const next = self({ id: key.id, days: key.days - 1 })
+  same<typeof next, Effect.Effect<number, Down | Cached.FailureOfSelf, Cache>>(true)
+  return key.days > 0 ? next : Effect.fail(new Down())
+}, { strategy: "untilInvalidated" })
 const walked = walk({ id: "x", days: 1 })
 same<typeof walked, Effect.Effect<number, Down, Cache>>(true)
 
 // @ts-expect-error another value than the key's
-Cached.fn(Weather, { lookup: () => Effect.succeed("x"), strategy: Strategy.untilInvalidated })
+Cached.fn(Weather, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
 // @ts-expect-error an unknown option
-Cached.fn(Weather, { lookup: () => load, strategy: Strategy.untilInvalidated, ttl: 1 })
-// @ts-expect-error no strategy
-Cached.fn(Weather, { lookup: () => load })
+Cached.fn(Weather, () => load, { strategy: "untilInvalidated", ttl: 1 })
+// @ts-expect-error no options
+Cached.fn(Weather, () => load)
+// @ts-expect-error no ttl
+Cached.fn(Weather, () => load, {})
+// @ts-expect-error a strategy that there is not
+Cached.fn(Weather, () => load, { strategy: "softTTL", ttl: 1 })
 // @ts-expect-error a payload of another type
 weather({ id: 1, days: 1 })
 // @ts-expect-error no payload
 weather()
-const failing = Cached.recursive(Fib, {
-  lookup: ({ n }, self) =>
-    Effect.gen(function*() {
-      if (n < 0) return yield* new Http()
-      yield* self({ n: n - 1 })
-      return yield* loadBig
-    }),
-  strategy: Strategy.untilInvalidated
-})({ n: 1 })
+const failing = Cached.recursive(Fib, ({ n }, self) =>
+  Effect.gen(function*() {
+    if (n < 0) return yield* new Http()
+    yield* self({ n: n - 1 })
+    return yield* loadBig
+  }), { strategy: "untilInvalidated" })({ n: 1 })
 same<typeof failing, Effect.Effect<bigint, Http | "big", Client | Cache>>(true)
 
-// In one statement.
 declare const loadBig: Effect.Effect<bigint, "big", Client>
-const named = Cached.fn("Named", {
-  payload: { id: Schema.String, days: Schema.Number.pipe(Schema.withConstructorDefault(Effect.succeed(1))) },
-  success: Schema.BigInt,
-  error: Down,
-  version: "code",
-  indexes: ["id"],
-  tags: ({ id }) => [id],
-  lookup: (key) => {
-    same<typeof key.days, number>(true)
-    return Effect.andThen(Effect.log(key.id), loadBig)
-  },
-  strategy: Strategy.untilInvalidated,
-  fallbackOn: []
-})
-const namedRead = named({ id: "a" })
-same<typeof namedRead, Effect.Effect<bigint, Down | "big", Client | Cache>>(true)
-same<typeof named.Key.keyName, "Named">(true)
-const namedKey = new named.Key({ id: "a" })
-same<typeof namedKey.id, string>(true)
-const namedFound = Cached.getOption(namedKey)
-same<typeof namedFound, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
-const namedFoundToo = Cached.getOption(named.key({ id: "a", days: 2 }))
-same<typeof namedFoundToo, Effect.Effect<Option.Option<bigint>, never, Cache>>(true)
-const namedGone = Cached.invalidateWhere(named.Key, { id: "a" })
-same<typeof namedGone, Effect.Effect<void, never, Cache>>(true)
-const namedOnce = Cached.fn("Once", {
-  success: Schema.Number,
-  lookup: () => Effect.succeed(1),
-  strategy: Strategy.untilInvalidated,
-  timeout: "1 second"
-})()
-same<typeof namedOnce, Effect.Effect<number, LoadTimeout, Cache>>(true)
-// @ts-expect-error another value than `success`
-Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed("x"), strategy: Strategy.untilInvalidated })
-// @ts-expect-error no strategy
-Cached.fn("Named", { success: Schema.Number, lookup: () => Effect.succeed(1) })
-// @ts-expect-error no schema of the value
-Cached.fn("Named", { lookup: () => Effect.succeed(1), strategy: Strategy.untilInvalidated })
-// @ts-expect-error a payload of another type
-named({ id: 1 })
 
 // Over string keys.
 const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id, days) => {
@@ -395,7 +340,10 @@ const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id
   same<typeof days, number | undefined>(true)
   return Effect.andThen(loadBig, Effect.succeed(id))
 }, {
-  strategy: Strategy.softTtl({ ttl: (_, key: string) => key.length, softTtl: "1 minute" }),
+  strategy: "softTtl",
+  ttl: (_, key) => key.length,
+  softTtl: "1 minute",
+  fallbackOn: "all",
   timeout: "1 second"
 })
 const text = texts("a", 1)
@@ -409,11 +357,11 @@ same<typeof textGone, Effect.Effect<void, never, Cache>>(true)
 // @ts-expect-error an argument of another type
 texts(1)
 // @ts-expect-error a key that is no text
-Cached.fn((id: number) => id, () => Effect.succeed(1), { strategy: Strategy.untilInvalidated })
-// @ts-expect-error no strategy
+Cached.fn((id: number) => id, () => Effect.succeed(1), { strategy: "untilInvalidated" })
+// @ts-expect-error no ttl
 Cached.fn((id: string) => id, () => Effect.succeed(1), {})
 // @ts-expect-error an unknown option
-Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: Strategy.untilInvalidated, ttl: 1 })
+Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: "untilInvalidated", ttl: 1 })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // operations
@@ -456,7 +404,7 @@ Cached.update(key, () => Option.some("x"))
 Cached.update("k", () => 5)
 // @ts-expect-error a condition
 Cached.update("k", (n) => n, { ifAbsent: true })
-const expires = Cached.expiresIn("k")
+const expires = Effect.map(Cached.getEntry("k"), Option.map(({ expiresIn }) => expiresIn))
 same<typeof expires, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
 const removed = Cached.remove(key)
 same<typeof removed, Effect.Effect<boolean, never, Cache>>(true)
@@ -466,9 +414,9 @@ export const operations: ReadonlyArray<Effect.Effect<unknown, never, Cache>> = [
   Cached.clear,
   Cached.stats,
   Cached.invalidate("k"),
-  Cached.invalidateMany([key, "k"]),
-  Cached.invalidateMany(new Set(["k"])),
-  Cached.invalidateTag("t")
+  Cached.invalidate([key, "k"]),
+  Cached.invalidate(new Set(["k"])),
+  Cached.invalidate({ tag: "t" })
 ]
 const after = load.pipe(Cached.invalidateAfter([key, "k", { tag: "t" }]))
 same<typeof after, Loaded>(true)
@@ -510,9 +458,9 @@ export const afters: ReadonlyArray<Loaded> = [
 export const targets: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ tag: "t" }),
   Cached.invalidate({ where: [Page, { page: 1 }] }),
-  Cached.invalidateMany(["k", key, { all: Weather }, { where: [Page, { page: 1 }] }, { matching: "k:*" }]),
-  Cached.invalidateMany(new Set(["a", "b"])),
-  Cached.invalidateMany(anyTargets)
+  Cached.invalidate(["k", key, { all: Weather }, { where: [Page, { page: 1 }] }, { matching: "k:*" }]),
+  Cached.invalidate(new Set(["a", "b"])),
+  Cached.invalidate(anyTargets)
 ]
 // @ts-expect-error no index over this field
 load.pipe(Cached.invalidateAfter({ where: [Page, { lang: "en" }] }))
@@ -529,7 +477,7 @@ load.pipe(Cached.invalidateAfter({ tags: ["t"] }))
 // @ts-expect-error a kind that is none
 Cached.invalidate({ tags: ["t"] })
 // @ts-expect-error no index over this field
-Cached.invalidateMany([{ where: [Page, { lang: "en" }] }])
+Cached.invalidate([{ where: [Page, { lang: "en" }] }])
 // @ts-expect-error a key that is none
 Cached.invalidate(5)
 
@@ -543,53 +491,52 @@ declare const loadMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, "all", Client | Scope.Scope>
 type Answers<A, E> = ReadonlyArray<Exit.Exit<A, E>>
 
-const manyReports = Cached.many(Weather, { lookup: loadMany, strategy })
+const manyReports = Cached.many(Weather, loadMany, { strategy })
 const reports = manyReports([{ id: "a", days: 1 }])
 same<typeof reports, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
 const reportsAnew = manyReports.refresh(new Set([{ id: "a", days: 1 }]))
 same<typeof reportsAnew, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
 const reportKey = manyReports.key({ id: "a", days: 1 })
 same<typeof reportKey, Weather>(true)
-const limitedReports = Cached.many(Weather, { lookup: loadMany, strategy, timeout: "1 second" })([])
+const limitedReports = Cached.many(Weather, loadMany, { strategy, timeout: "1 second" })([])
 same<typeof limitedReports, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
-const days = Cached.many(Today, {
-  lookup: (keys) => {
-    same<typeof keys, ReadonlyArray<Today>>(true)
-    return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
-  },
-  strategy
-})([{ id: "x" }])
+const days = Cached.many(Today, (keys) => {
+  same<typeof keys, ReadonlyArray<Today>>(true)
+  return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
+}, { strategy })([{ id: "x" }])
 same<typeof days, Effect.Effect<Answers<Date, never>, never, Zone | Cache>>(true)
-Cached.many(Weather, {
-  lookup: loadMany,
-  strategy: Strategy.ttl({ ttl: (exit: Exit.Exit<number, Down>) => Exit.isSuccess(exit) ? exit.value : 0 }),
+Cached.many(Weather, loadMany, {
+  ttl: (exit: Exit.Exit<number, Down>) => Exit.isSuccess(exit) ? exit.value : 0,
   tags: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     return [key.id]
   }
 })
 // @ts-expect-error an unknown option
-Cached.many(Weather, { lookup: loadMany, strategy, tll: 1 })
-// @ts-expect-error no strategy
-Cached.many(Weather, { lookup: loadMany })
+Cached.many(Weather, loadMany, { strategy, tll: 1 })
+// @ts-expect-error no options
+Cached.many(Weather, loadMany)
+// @ts-expect-error no ttl
+Cached.many(Weather, loadMany, {})
 // @ts-expect-error values of another type than the key's
-Cached.many(Weather, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), strategy })
+Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), { strategy })
 // @ts-expect-error no Exits
-Cached.many(Weather, { lookup: () => Effect.succeed([1]), strategy })
+Cached.many(Weather, () => Effect.succeed([1]), { strategy })
 declare const mapMany: (
   keys: ReadonlyArray<Weather>
 ) => Effect.Effect<Map<Weather, Exit.Exit<number, Http>>, "all", Client>
-const mapped = Cached.many(Weather, { lookup: mapMany, strategy })([])
+const mapped = Cached.many(Weather, mapMany, { strategy })([])
 same<typeof mapped, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const inferred = Cached.many(Weather, {
-  lookup: (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
-  strategy
-})([])
+const inferred = Cached.many(
+  Weather,
+  (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
+  { strategy }
+)([])
 same<typeof inferred, Effect.Effect<Answers<number, Down | Http>, never, Cache>>(true)
 // @ts-expect-error a map by something else than keys
-Cached.many(Weather, { lookup: () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), strategy })
+Cached.many(Weather, () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), { strategy })
 // @ts-expect-error a map of values that are no Exits
-Cached.many(Weather, { lookup: (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), strategy })
+Cached.many(Weather, (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), { strategy })
 // @ts-expect-error one payload in place of a list
 manyReports({ id: "a", days: 1 })
 
@@ -597,7 +544,7 @@ const gotMany = Cached.getMany([key, new Weather({ id: "b", days: 2 })])
 same<typeof gotMany, Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>(true)
 const setMany = Cached.setMany([[key, 5]], { ttl: 1 })
 same<typeof setMany, Effect.Effect<void, never, Cache>>(true)
-const removedMany = Cached.removeMany([key, "k"])
+const removedMany = Cached.remove([key, "k"])
 same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
 // @ts-expect-error a value of another type than the key's
 Cached.setMany([[key, "x"]])
@@ -616,7 +563,7 @@ Cached.resolver(origin, { strategy, timeout: 1 })
 // @ts-expect-error an unknown option
 Cached.resolver(origin, { strategy, tll: 1 })
 
-const oneReport = Cached.fn(Weather, { lookup: () => load, strategy })
+const oneReport = Cached.fn(Weather, () => load, { strategy })
 const warming = Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
 same<typeof warming, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
 const warmingMany = Cached.warm(manyReports, [{ id: "a", days: 1 }])
@@ -644,27 +591,46 @@ const entry = Cached.getEntry(key)
 same<typeof entry, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
 const touched = Cached.touch(new Today({ id: "x" }), "1 hour")
 same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
-const incremented = Cached.increment("n", { by: 2, ttl: "1 hour" })
+const incremented = Cached.counter("n").increment({ by: 2, ttl: "1 hour" })
 same<typeof incremented, Effect.Effect<number, StoreError, Cache>>(true)
-const scanned = Cached.scan("user:*")
+const scanned = Stream.map(Cached.entries("user:*"), ({ id }) => id)
 same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
 const known = Cached.entries()
 same<typeof known, Stream.Stream<Caching.Known, StoreError, Cache>>(true)
-const matching = Cached.invalidateMatching("user:*")
-same<typeof matching, Stream.Stream<Caching.Progress, StoreError, Cache>>(true)
-const further = Cached.invalidateFurther(load)
+const matching = Cached.invalidate({ matching: "user:*" })
+same<typeof matching, Effect.Effect<void, never, Cache>>(true)
+const further = CachePolicy.invalidating(load)
 same<typeof further, typeof load>(true)
-export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Cached.ping]
+export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Store.ping]
 export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
-  Cached.invalidateAll(Weather),
-  Cached.invalidateAll(Weather, { mode: "soft" }),
-  Cached.invalidateAll(Settings),
-  Cached.invalidateWhere(Page, { page: 1 }),
-  Cached.invalidateWhere(Page, { sort: "new" }),
-  Cached.invalidateWhere(Page, { lang: "en", page: 1 }, { mode: "hard" }),
-  Cached.invalidateTag("t", { mode: "soft" })
+  Cached.invalidate({ all: Weather }),
+  Cached.invalidate({ all: Weather }, { mode: "soft" }),
+  Cached.invalidate({ all: Settings }),
+  Cached.invalidate({ where: [Page, { page: 1 }] }),
+  Cached.invalidate({ where: [Page, { sort: "new" }] }),
+  Cached.invalidate({ where: [Page, { lang: "en", page: 1 }] }, { mode: "hard" }),
+  Cached.invalidate({ tag: "t" }, { mode: "soft" })
 ]
-export const each = Effect.forEach(["a", "b"], Cached.invalidateTag)
+export const each = Effect.forEach(["a", "b"], Cached.invalidate)
+const removedEach = Effect.forEach(["a", "b"], Cached.remove)
+same<typeof removedEach, Effect.Effect<Array<boolean>, never, Cache>>(true)
+const removedList = Cached.remove(["a", new Today({ id: "x" })])
+same<typeof removedList, Effect.Effect<number, never, Cache>>(true)
+const removedMatching = Cached.remove({ matching: "a*" })
+same<typeof removedMatching, Effect.Effect<number, StoreError, Cache>>(true)
+export const softly: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
+  Cached.invalidate("a", { mode: "soft" }),
+  Cached.invalidate(["a", { tag: "t" }, { where: [Page, { page: 1 }] }], { mode: "soft" }),
+  Cached.invalidate({ matching: "a*" }, { onProgress: ({ scanned }) => Effect.log(scanned) }),
+  Effect.void.pipe(Cached.invalidateAfter({ tag: "t" }, { mode: "soft" })),
+  Cached.invalidateAfter(Effect.void, ["a", { all: Page }], { mode: "soft" })
+]
+// @ts-expect-error a class is no target
+Cached.invalidate(Page)
+// @ts-expect-error there is no such option
+Cached.invalidate("a", { mod: "soft" })
+// @ts-expect-error the effect is awaited by its caller, who sees no progress
+Cached.invalidateAfter(Effect.void, "a", { onProgress: () => Effect.void })
 
 // @ts-expect-error a condition is true or left out
 Cached.set("k", 1, { ifAbsent: false })
@@ -673,34 +639,35 @@ Cached.set("k", 1, { ifUnchanged: undefined })
 // @ts-expect-error a value of another type than the key's
 Cached.set(key, "x", { ifAbsent: true })
 // @ts-expect-error a class without indexes
-Cached.invalidateWhere(Weather, { id: "a" })
+Cached.invalidate({ where: [Weather, { id: "a" }] })
 // @ts-expect-error a field of another type
-Cached.invalidateWhere(Page, { page: "1" })
+Cached.invalidate({ where: [Page, { page: "1" }] })
 // @ts-expect-error a field that is none
-Cached.invalidateWhere(Page, { city: "a" })
+Cached.invalidate({ where: [Page, { city: "a" }] })
 // @ts-expect-error a field that is no index by itself
-Cached.invalidateWhere(Page, { lang: "en" })
+Cached.invalidate({ where: [Page, { lang: "en" }] })
 // @ts-expect-error two indexes at once
-Cached.invalidateWhere(Page, { page: 1, sort: "new" })
+Cached.invalidate({ where: [Page, { page: 1, sort: "new" }] })
 // @ts-expect-error no fields
-Cached.invalidateWhere(Page, {})
+Cached.invalidate({ where: [Page, {}] })
 // @ts-expect-error a key instead of its class
-Cached.invalidateAll(key)
+Cached.invalidate({ all: key })
 // @ts-expect-error a mode that is none
-Cached.invalidateTag("t", { mode: "softly" })
+Cached.invalidate({ tag: "t" }, { mode: "softly" })
 // @ts-expect-error a number has a name
-Cached.increment(key)
+Cached.counter(key).increment()
 
 // Watching
 const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
-same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
-const loadsOnly = Cached.eventsOf(["Load", "Miss"])
+const everything = Cached.events()
+same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const loadsOnly = Cached.events({ of: ["Load", "Miss"] })
 type LoadOrMiss = Extract<CacheEvent.CacheEvent, { readonly _tag: "Load" | "Miss" }>
 same<typeof loadsOnly, Stream.Stream<LoadOrMiss, never, Cache>>(true)
 // @ts-expect-error there is no such event
-Cached.eventsOf(["Loaded"])
+Cached.events({ of: ["Loaded"] })
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
 const telling = Cached.onRemoval(({ cause, exit }) => {
   same<typeof cause, CacheEvent.RemovalCause>(true)
@@ -708,7 +675,7 @@ const telling = Cached.onRemoval(({ cause, exit }) => {
   return Effect.asVoid(load)
 })
 same<typeof telling, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
-Cached.events.pipe(Stream.map((event) => {
+Cached.events().pipe(Stream.map((event) => {
   if (!("keyClass" in event)) return
   same<typeof event.keyClass, string | undefined>(true)
   // @ts-expect-error no event has a value
@@ -735,53 +702,55 @@ export const setCounts = <A>(rows: ReadonlyArray<readonly [string, A]>) => Cache
 class Broken extends Data.TaggedError("Broken")<{ readonly row: number }> {}
 const numbers = Stream.make(1) as Stream.Stream<number, Broken>
 
-const streamed = numbers.pipe(Cached.stream({
-  key: "rows",
+const streamed = numbers.pipe(Cached.stream("rows", {
   ttl: (exit) => {
     same<typeof exit, Exit.Exit<Cached.StreamEnd, Broken>>(true)
     return 1000
   },
   when: (exit) => Exit.isSuccess(exit) && exit.value.elements > 0,
-  storeFailures: ["Broken"],
-  fallbackOn: ["Broken"]
+  storeFailures: ["Broken"]
 }))
 same<typeof streamed, Stream.Stream<number, Broken | CacheError.StreamCut | CacheError.StreamLagged, Caching.Caching>>(
   true
 )
 
-numbers.pipe(Cached.stream({
-  key: "rows",
+numbers.pipe(Cached.stream("rows", {
   ttl: 1000,
   // @ts-expect-error a stream that has ended has no such field
   when: (exit) => Exit.isSuccess(exit) && exit.value.rows > 0
 }))
-numbers.pipe(Cached.stream({
-  key: "rows",
+numbers.pipe(Cached.stream("rows", {
   ttl: 1000,
   // @ts-expect-error there is no such failure
   storeFailures: ["Brocken"]
 }))
 // Made apart it knows nothing of failures, and loses none.
-const cacheRows = Cached.stream({
-  key: "rows",
+const cacheRows = Cached.stream("rows", {
   ttl: (exit) => {
-    same<typeof exit, Exit.Exit<Cached.StreamEnd, unknown>>(true)
+    same<typeof exit, Exit.Exit<Cached.StreamEnd, any>>(true)
     return 1000
   }
 })
 const cachedRows = cacheRows(numbers)
 same<typeof cachedRows, typeof streamed>(true)
 
-// Options that may have either are checked as the union.
-const streamFor = (lifetime: Cached.StreamLifetime<Broken, string>) =>
-  numbers.pipe(Cached.stream({ key: "rows", ...lifetime }))
-same<ReturnType<typeof streamFor>, typeof streamed>(true)
-const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string> | undefined) =>
-  Cached.stream(numbers, { key: "rows", ...strategy === undefined ? { ttl: 1000 } : { strategy } })
+const softStream = numbers.pipe(Cached.stream("rows", {
+  strategy: "softTtl",
+  ttl: 1000,
+  softTtl: 1,
+  fallbackOn: ["Broken"]
+}))
+same<typeof softStream, typeof streamed>(true)
+// @ts-expect-error outages are not named
+numbers.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1 }))
+// @ts-expect-error streams have no such strategy
+numbers.pipe(Cached.stream("rows", { strategy: "sliding", idle: 1000 }))
+const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string>) =>
+  Cached.stream(numbers, "rows", { strategy })
 same<ReturnType<typeof streamBy>, typeof streamed>(true)
 
 // The failures of a stream may be a type parameter.
 const streamOf = <A, E, R>(self: Stream.Stream<A, E | Broken, R>) =>
-  self.pipe(Cached.stream({ key: "rows", ttl: 1000, fallbackOn: ["Broken"] }))
+  self.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1, fallbackOn: "all" }))
 const streamedOf = streamOf(numbers)
 same<typeof streamedOf, typeof streamed>(true)

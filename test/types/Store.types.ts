@@ -1,6 +1,7 @@
 /** Types that the compiler must infer from stores and their taps; checked by `tsc`, not run. */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -175,23 +176,23 @@ Store.layer(Effect.succeed({ name: "x" }))
 // taps
 // ---------------------------------------------------------------------------------------------------------------------
 
-const tapped = MemoryStore.layer.pipe(Cached.tapStore({ prefix: "a:", maxSize: "1 MB", minSize: 1 }))
+const tapped = MemoryStore.layer.pipe(Store.tap({ prefix: "a:", maxSize: "1 MB", minSize: 1 }))
 same<typeof tapped, Layer.Layer<Store.Store>>(true)
-const watched = sqlite.pipe(Cached.tapStore({
+const watched = sqlite.pipe(Store.tap({
   around: (call, effect) => {
-    same<typeof call, Cached.StoreCall>(true)
+    same<typeof call, Store.StoreCall>(true)
     return Effect.andThen(Effect.log(call.operation), effect)
   }
 }))
 same<typeof watched, Layer.Layer<Store.Store, Failure>>(true)
-const serving = scoped.pipe(Cached.tapStore({ around: (_, effect) => Effect.andThen(Client, effect) }))
+const serving = scoped.pipe(Store.tap({ around: (_, effect) => Effect.andThen(Client, effect) }))
 same<typeof serving, Layer.Layer<Store.Store, Failed, Client>>(true)
 
 // @ts-expect-error an unknown option
-Cached.tapStore({ prefx: "a" })
+Store.tap({ prefx: "a" })
 // @ts-expect-error an answer of another type
-Cached.tapStore({ around: (_, effect) => Effect.as(effect, 1) })
+Store.tap({ around: (_, effect) => Effect.as(effect, 1) })
 // @ts-expect-error a failure of another type
-Cached.tapStore({ around: () => Effect.fail("x") })
+Store.tap({ around: () => Effect.fail("x") })
 // @ts-expect-error a layer of something else
-Cached.tapStore({ prefix: "a" })(Layer.succeed(Client, { url: "" }))
+Store.tap({ prefix: "a" })(Layer.succeed(Client, { url: "" }))

@@ -1,6 +1,7 @@
 /** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
-import { Cached, type CacheEntry, CacheKey, type Caching, Strategy, Ttl } from "effect-cached"
+import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+import { type CacheEntry, Ttl } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -22,10 +23,10 @@ const asking = [
   Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }),
   Strategy.probabilistic({ ttl: Duration.days(1) }),
   Strategy.sliding({ idle: 1 }),
-  Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1, when: () => true }),
+  Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1 }),
   Strategy.maxHits({ ttl: 1, hits: 3, refreshAfter: 2 }),
   Strategy.dynamic,
-  Strategy.failover({ ttl: 1, when: () => true }),
+  Strategy.failover({ ttl: 1 }),
   Strategy.untilInvalidated
 ] as const
 same<(typeof asking)[number], Strategy.Strategy>(true)
@@ -43,16 +44,15 @@ export const answering: ReadonlyArray<OfWeather> = [
 ]
 const ofLength = Strategy.sliding({ idle: 1, ttl: length })
 same<typeof ofLength, OfWeather>(true)
-const when = Strategy.maxHits<number, Down, Weather>({
-  ttl: 1,
+const byTtl = Strategy.maxHits<number, Down, Weather>({
   hits: 1,
-  when: (exit, key) => {
+  ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     same<typeof key, Weather>(true)
-    return true
+    return 1
   }
 })
-same<typeof when, OfWeather>(true)
+same<typeof byTtl, OfWeather>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // one's own
@@ -90,25 +90,25 @@ declare const load: Effect.Effect<number, Down>
 const key = new Weather({ id: "a", days: 1 })
 type Loaded = Effect.Effect<number, Down, Caching.Caching>
 const combined = [
-  load.pipe(Cached.sliding({ key, idle: 1 })),
-  load.pipe(Cached.sliding({ key: "k", idle: "1 hour" })),
-  load.pipe(Cached.sliding({ key: "k", idle: "1 hour", ttl: "1 day", jitter: 0.5 })),
-  load.pipe(Cached.sliding({ key, idle: 1, ttl: length, tags: (_, key) => [key.id] })),
-  load.pipe(Cached.sliding({ key: "k", idle: 1, ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 0 })),
-  Cached.sliding(load, { key, idle: 1 }),
-  Cached.sliding(load, { key: "k", idle: 1, when: (exit) => Exit.isSuccess(exit) && exit.value > 1 }),
-  load.pipe(Cached.maxHits({ key, ttl: 1, hits: 3 })),
-  load.pipe(Cached.maxHits({ key: "k", ttl: 1, hits: 3, refreshAfter: 1 })),
-  Cached.maxHits(load, { key, ttl: length, hits: 3 }),
-  Cached.maxHits(load, { key: "k", ttl: 1, hits: 3 }),
-  load.pipe(Cached.ttl({ key, ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, lease: false })),
-  load.pipe(Cached.ttl({ key, ttl: 1, copy: (value) => value + 1 })),
-  load.pipe(Cached.ttl({ key: "k", ttl: 1, copy: (value) => value })),
-  load.pipe(Cached.ttl({ key: "k", ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),
-  load.pipe(Cached.withStrategy({ key, strategy: own, copy: (value) => value })),
-  load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.dynamic, tags: ["t"], memoryTtl: 1 })),
+  load.pipe(Cached.sliding(key, { idle: 1 })),
+  load.pipe(Cached.sliding("k", { idle: "1 hour" })),
+  load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "1 day", jitter: 0.5 })),
+  load.pipe(Cached.sliding(key, { idle: 1, ttl: length, tags: (_, key) => [key.id] })),
+  load.pipe(Cached.sliding("k", { idle: 1, ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 0 })),
+  Cached.sliding(load, key, { idle: 1 }),
+  Cached.sliding(load, "k", { idle: 1, when: (exit) => Exit.isSuccess(exit) && exit.value > 1 }),
+  load.pipe(Cached.maxHits(key, { ttl: 1, hits: 3 })),
+  load.pipe(Cached.maxHits("k", { ttl: 1, hits: 3, refreshAfter: 1 })),
+  Cached.maxHits(load, key, { ttl: length, hits: 3 }),
+  Cached.maxHits(load, "k", { ttl: 1, hits: 3 }),
+  load.pipe(Cached.ttl(key, { ttl: 1, copy: "structured", memoryTtl: "1 second", minLoad: 1, shareLoad: false })),
+  load.pipe(Cached.ttl(key, { ttl: 1, copy: (value) => value + 1 })),
+  load.pipe(Cached.ttl("k", { ttl: 1, copy: (value) => value })),
+  load.pipe(Cached.ttl("k", { ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),
+  load.pipe(Cached.withStrategy(key, { strategy: own, copy: (value) => value })),
+  load.pipe(Cached.withStrategy("k", { strategy: Strategy.dynamic, tags: ["t"], memoryTtl: 1 })),
   load.pipe(
-    Cached.withStrategy({ key, strategy: ofLength, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null })
+    Cached.withStrategy(key, { strategy: ofLength, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null })
   )
 ] as const
 same<(typeof combined)[number], Loaded>(true)
@@ -143,8 +143,8 @@ Strategy.probabilistic({ ttl: 1, softTtl: 1 })
 Strategy.failover({ ttl: 1, jitter: "much" })
 // @ts-expect-error it takes no options
 Strategy.untilInvalidated({ when: () => true })
-// @ts-expect-error a `when` that answers no boolean
-Strategy.ttl({ ttl: 1, when: () => "yes" })
+// @ts-expect-error which outcomes are stored is said by a read
+Strategy.ttl({ ttl: 1, when: () => true })
 // @ts-expect-error a lifetime in text
 export const text: Strategy.Strategy = { ...own, lifetime: () => "1 hour" }
 // @ts-expect-error one for weather is none for anything
@@ -152,20 +152,20 @@ export const wider: Strategy.Strategy = ofLength
 // @ts-expect-error no name
 export const nameless: Strategy.Strategy = { decide: () => "Load", lifetime: () => "skip" }
 // @ts-expect-error no idle
-load.pipe(Cached.sliding({ key, ttl: 1 }))
+load.pipe(Cached.sliding(key, { ttl: 1 }))
 // @ts-expect-error no hits
-load.pipe(Cached.maxHits({ key: "k", ttl: 1 }))
+load.pipe(Cached.maxHits("k", { ttl: 1 }))
 // @ts-expect-error a fallback where nothing falls back
-load.pipe(Cached.sliding({ key, idle: 1, fallbackWhen: () => true }))
+load.pipe(Cached.sliding(key, { idle: 1, fallbackOn: () => true }))
 // @ts-expect-error a copy of another type
-load.pipe(Cached.ttl({ key, ttl: 1, copy: (value) => String(value) }))
+load.pipe(Cached.ttl(key, { ttl: 1, copy: (value) => String(value) }))
 // @ts-expect-error no such way to copy
-load.pipe(Cached.ttl({ key, ttl: 1, copy: "deep" }))
+load.pipe(Cached.ttl(key, { ttl: 1, copy: "deep" }))
 // @ts-expect-error a lease that is neither on nor off
-load.pipe(Cached.ttl({ key, ttl: 1, lease: "5 seconds" }))
+load.pipe(Cached.ttl(key, { ttl: 1, lease: "5 seconds" }))
 // @ts-expect-error a text that is no duration
-load.pipe(Cached.ttl({ key, ttl: 1, memoryTtl: "short" }))
+load.pipe(Cached.ttl(key, { ttl: 1, memoryTtl: "short" }))
 // @ts-expect-error the options of a strategy are its own
-load.pipe(Cached.withStrategy({ key, strategy: Strategy.dynamic, ttl: 1 }))
+load.pipe(Cached.withStrategy(key, { strategy: Strategy.dynamic, ttl: 1 }))
 // @ts-expect-error a compact duration is a text
 Ttl.parse(5)

@@ -23,9 +23,9 @@ type TimedOut = Effect.Effect<number, Down | CacheError.LoadTimeout, Caching.Cac
 
 const lifetimes = [
   load.pipe(
-    Cached.softTtl({
-      key,
+    Cached.softTtl(key, {
       ttl: "1h",
+      fallbackOn: "all",
       softTtl: (exit, key) => {
         same<typeof exit, Exit.Exit<number, Down>>(true)
         same<typeof key, Weather>(true)
@@ -34,9 +34,9 @@ const lifetimes = [
     })
   ),
   load.pipe(
-    Cached.softTtl({
-      key: "k",
+    Cached.softTtl("k", {
       ttl: "1h",
+      fallbackOn: "all",
       softTtl: (exit, key) => {
         same<typeof exit, Exit.Exit<number, Down>>(true)
         same<typeof key, string>(true)
@@ -44,11 +44,15 @@ const lifetimes = [
       }
     })
   ),
-  Cached.softTtl(load, { key, ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, softTtl: (_, { days }) => days }),
-  Cached.refreshAhead(load, { key: "k", ttl: "1h", refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value : 0 }),
-  load.pipe(Cached.refreshAhead({ key, ttl: "1h", refreshAfter: (_, { days }) => `${days}m` })),
+  Cached.softTtl(load, key, {
+    ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1,
+    softTtl: (_, { days }) => days,
+    fallbackOn: "all"
+  }),
+  Cached.refreshAhead(load, "k", { ttl: "1h", refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value : 0 }),
+  load.pipe(Cached.refreshAhead(key, { ttl: "1h", refreshAfter: (_, { days }) => `${days}m` })),
   load.pipe(
-    Cached.withStrategy({ key, strategy: Strategy.softTtl({ ttl: "1h", softTtl: (_, key: Weather) => key.days }) })
+    Cached.withStrategy(key, { strategy: Strategy.softTtl({ ttl: "1h", softTtl: (_, key: Weather) => key.days }) })
   )
 ] as const
 same<(typeof lifetimes)[number], Loaded>(true)
@@ -60,21 +64,20 @@ const strategy = Strategy.refreshAhead<number, Down, Weather>({
 same<typeof strategy, Strategy.Strategy<number, Down, Weather>>(true)
 
 // @ts-expect-error the key has no such field
-load.pipe(Cached.softTtl({ key, ttl: "1h", softTtl: (_, { hours }) => hours }))
+load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: (_, { hours }) => hours, fallbackOn: "all" }))
 // @ts-expect-error no duration
-load.pipe(Cached.softTtl({ key, ttl: "1h", softTtl: () => "soon" }))
+load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: () => "soon", fallbackOn: "all" }))
 // @ts-expect-error idle is no function
-load.pipe(Cached.sliding({ key, ttl: "1h", idle: () => "1m" }))
+load.pipe(Cached.sliding(key, { ttl: "1h", idle: () => "1m" }))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // timeouts, of the key
 // ---------------------------------------------------------------------------------------------------------------------
 
 const timeouts = [
-  load.pipe(Cached.ttl({ key, ttl: "1h", timeout: ({ days }) => `${days}s` })),
+  load.pipe(Cached.ttl(key, { ttl: "1h", timeout: ({ days }) => `${days}s` })),
   load.pipe(
-    Cached.ttl({
-      key: "k",
+    Cached.ttl("k", {
       ttl: "1h",
       timeout: (key) => {
         same<typeof key, string>(true)
@@ -82,35 +85,34 @@ const timeouts = [
       }
     })
   ),
-  load.pipe(Cached.ttl({ key: "k", ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, timeout: () => 1 })),
-  Cached.ttl(load, { key, ttl: "1h", timeout: ({ days }) => days }),
-  Cached.ttl(load, { key: "k", ttl: "1h", timeout: (key) => key.length }),
-  Cached.withStrategy(load, { key, strategy, timeout: ({ days }) => days })
+  load.pipe(Cached.ttl("k", { ttl: (exit) => Exit.isSuccess(exit) ? exit.value : 1, timeout: () => 1 })),
+  Cached.ttl(load, key, { ttl: "1h", timeout: ({ days }) => days }),
+  Cached.ttl(load, "k", { ttl: "1h", timeout: (key) => key.length }),
+  Cached.withStrategy(load, key, { strategy, timeout: ({ days }) => days })
 ] as const
 same<(typeof timeouts)[number], TimedOut>(true)
 
 const softTimeouts = [
-  load.pipe(Cached.failover({ key, ttl: "1h", softTimeout: ({ days }) => `${days}s` })),
-  load.pipe(Cached.failover({ key: "k", ttl: "1h", softTimeout: (key) => key.length })),
-  Cached.failover(load, { key, ttl: "1h", softTimeout: ({ days }) => days })
+  load.pipe(Cached.failover(key, { ttl: "1h", softTimeout: ({ days }) => `${days}s`, fallbackOn: "all" })),
+  load.pipe(Cached.failover("k", { ttl: "1h", softTimeout: (key) => key.length, fallbackOn: "all" })),
+  Cached.failover(load, key, { ttl: "1h", softTimeout: ({ days }) => days, fallbackOn: "all" })
 ] as const
 same<(typeof softTimeouts)[number], Loaded>(true)
 
-const weather = Cached.fn(Weather, { lookup: () => load, strategy, timeout: ({ days }) => days })
+const weather = Cached.fn(Weather, () => load, { strategy, timeout: ({ days }) => days })
 same<ReturnType<typeof weather>, TimedOut>(true)
-Cached.many(Weather, {
-  lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))),
+Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), {
   strategy,
   timeout: ({ days }) => days,
   softTimeout: ({ id }) => id.length
 })
 
 // @ts-expect-error the key has no such field
-load.pipe(Cached.ttl({ key, ttl: "1h", timeout: ({ hours }) => hours }))
+load.pipe(Cached.ttl(key, { ttl: "1h", timeout: ({ hours }) => hours }))
 // @ts-expect-error no duration
-load.pipe(Cached.ttl({ key: "k", ttl: "1h", timeout: () => "soon" }))
+load.pipe(Cached.ttl("k", { ttl: "1h", timeout: () => "soon" }))
 // @ts-expect-error it is asked before there is an outcome
-load.pipe(Cached.ttl({ key, ttl: "1h", timeout: (_: Weather, exit: unknown) => exit ? 1 : 2 }))
+load.pipe(Cached.ttl(key, { ttl: "1h", timeout: (_: Weather, exit: unknown) => exit ? 1 : 2 }))
 
 Cached.annotate({ softTtl: "1m" })
 // @ts-expect-error the load knows its outcome
@@ -126,8 +128,7 @@ type Either = Effect.Effect<number, Down | Gone, Caching.Caching>
 
 const conditions = [
   either.pipe(
-    Cached.ttl({
-      key,
+    Cached.ttl(key, {
       ttl: 1,
       storeIf: (value, key) => {
         same<typeof value, number>(true)
@@ -138,8 +139,7 @@ const conditions = [
     })
   ),
   either.pipe(
-    Cached.ttl({
-      key: "k",
+    Cached.ttl("k", {
       ttl: 1,
       storeIf: (value, key) => {
         same<typeof value, number>(true)
@@ -149,30 +149,27 @@ const conditions = [
       storeFailures: ["Gone"]
     })
   ),
-  either.pipe(Cached.ttl({ key: "k", ttl: 1, storeFailures: ["Gone", "Down"] })),
-  either.pipe(Cached.softTtl({ key: "k", ttl: 1, softTtl: 1, storeFailures: ["Gone"], fallbackOn: ["Down"] })),
-  Cached.ttl(either, { key, ttl: 1, storeFailures: ["Down"], storeIf: (value) => value > 1 }),
-  Cached.ttl(either, { key: "k", ttl: 1, storeFailures: ["Down", "Gone"], storeIf: (value) => value > 1 }),
-  either.pipe(Cached.untilInvalidated({ key: "k", storeFailures: ["Gone"] })),
-  Cached.untilInvalidated({ key: "k", storeFailures: ["Gone"] })(either)
+  either.pipe(Cached.ttl("k", { ttl: 1, storeFailures: ["Gone", "Down"] })),
+  either.pipe(Cached.softTtl("k", { ttl: 1, softTtl: 1, storeFailures: ["Gone"], fallbackOn: ["Down"] })),
+  Cached.ttl(either, key, { ttl: 1, storeFailures: ["Down"], storeIf: (value) => value > 1 }),
+  Cached.ttl(either, "k", { ttl: 1, storeFailures: ["Down", "Gone"], storeIf: (value) => value > 1 }),
+  either.pipe(Cached.untilInvalidated("k", { storeFailures: ["Gone"] })),
+  Cached.untilInvalidated("k", { storeFailures: ["Gone"] })(either)
 ] as const
 same<(typeof conditions)[number], Either>(true)
 
-Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1, storeFailures: ["Down"] }) })
-Cached.fn(Weather, {
-  lookup: () => load,
-  strategy: Strategy.ttl({ ttl: 1, storeIf: (value, key) => value > key.days })
-})
+Cached.fn(Weather, () => load, { ttl: 1, storeFailures: ["Down"] })
+Cached.fn(Weather, () => load, { ttl: 1, storeIf: (value, key) => value > key.days })
 
 // @ts-expect-error no failure of the key has this tag
-either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: ["Gonn"] }))
+either.pipe(Cached.ttl(key, { ttl: 1, storeFailures: ["Gonn"] }))
 // @ts-expect-error nor has one of the effect
-either.pipe(Cached.ttl({ key: "k", ttl: 1, storeFailures: ["Gonn"] }))
+either.pipe(Cached.ttl("k", { ttl: 1, storeFailures: ["Gonn"] }))
 // @ts-expect-error the same, data-first
-Cached.ttl(either, { key: "k", ttl: 1, storeFailures: ["Gonn"] })
+Cached.ttl(either, "k", { ttl: 1, storeFailures: ["Gonn"] })
 // @ts-expect-error the key declares no such failure, so nothing could store it for long
-either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: ["Gone"] }))
+either.pipe(Cached.ttl(key, { ttl: 1, storeFailures: ["Gone"] }))
 // @ts-expect-error the same, of a function's strategy
-Cached.fn(Weather, { lookup: () => load, strategy: Strategy.ttl({ ttl: 1, storeFailures: ["Gone"] }) })
+Cached.fn(Weather, () => load, { ttl: 1, storeFailures: ["Gone"] })
 // @ts-expect-error one tag is no list
-either.pipe(Cached.ttl({ key, ttl: 1, storeFailures: "Down" }))
+either.pipe(Cached.ttl(key, { ttl: 1, storeFailures: "Down" }))

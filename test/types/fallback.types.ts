@@ -32,25 +32,24 @@ const strategy = Strategy.softTtl({ ttl: 2, softTtl: 1 })
 // ---------------------------------------------------------------------------------------------------------------------
 
 const byTags = [
-  load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Http"] })),
-  load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Http", "Down"] })),
-  load.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Http"] })),
-  Cached.softTtl(load, { key, ...soft, fallbackOn: ["Http"] }),
-  Cached.softTtl(load, { key: "k", ...soft, fallbackOn: ["Http"] }),
-  pipe(load, Cached.softTtl({ key, ...soft, fallbackOn: ["Http"] })),
-  load.pipe(Cached.failover({ key, ttl: 1, fallbackOn: ["Http"], fallbackWhen: () => true })),
-  load.pipe(Cached.failover({ key: "k", ttl: 1, fallbackOn: [] })),
-  Cached.failover(load, { key, ttl: 1, fallbackOn: ["Http"] }),
-  load.pipe(Cached.withStrategy({ key, strategy, fallbackOn: ["Http"] })),
-  load.pipe(Cached.withStrategy({ key: "k", strategy, fallbackOn: ["Http"] })),
-  Cached.withStrategy(load, { key, strategy, fallbackOn: ["Http"] }),
-  Cached.withStrategy(load, { key: "k", strategy, fallbackOn: ["Http"] }),
+  load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Http"] })),
+  load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Http", "Down"] })),
+  load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Http"] })),
+  Cached.softTtl(load, key, { ...soft, fallbackOn: ["Http"] }),
+  Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Http"] }),
+  pipe(load, Cached.softTtl(key, { ...soft, fallbackOn: ["Http"] })),
+  load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: "all" })),
+  load.pipe(Cached.failover("k", { ttl: 1, fallbackOn: [] })),
+  Cached.failover(load, key, { ttl: 1, fallbackOn: ["Http"] }),
+  load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: ["Http"] })),
+  load.pipe(Cached.withStrategy("k", { strategy, fallbackOn: ["Http"] })),
+  Cached.withStrategy(load, key, { strategy, fallbackOn: ["Http"] }),
+  Cached.withStrategy(load, "k", { strategy, fallbackOn: ["Http"] }),
   // Beside options that are functions of the outcome.
-  load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Http"], tags: (_, key) => [key.id] })),
-  load.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Http"], tags: () => [] })),
+  load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Http"], tags: (_, key) => [key.id] })),
+  load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Http"], tags: () => [] })),
   load.pipe(
-    Cached.softTtl({
-      key: "k",
+    Cached.softTtl("k", {
       ttl: (exit) => exit._tag === "Success" ? exit.value : 1,
       softTtl: 1,
       fallbackOn: ["Http"]
@@ -58,53 +57,59 @@ const byTags = [
   )
 ] as const
 same<(typeof byTags)[number], Loaded>(true)
-const timed = load.pipe(Cached.softTtl({ key, ...soft, timeout: 1, fallbackOn: ["Http"] }))
+const timed = load.pipe(Cached.softTtl(key, { ...soft, timeout: 1, fallbackOn: ["Http"] }))
 same<typeof timed, TimedOut>(true)
 
 // Made before the effect is known.
-const made = Cached.softTtl({ key, ...soft, fallbackOn: ["Http"] })
+const made = Cached.softTtl(key, { ...soft, fallbackOn: ["Http"] })
 const used = load.pipe(made)
 same<typeof used, Loaded>(true)
-const ofText = Cached.failover({ key: "k", ttl: 1, fallbackOn: ["Http"] })
+const ofText = Cached.failover("k", { ttl: 1, fallbackOn: ["Http"] })
 const usedText = ofText(load)
 same<typeof usedText, Loaded>(true)
 
 // @ts-expect-error no failure of the effect has this tag
-load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Htpt"] }))
+load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Htpt"] }))
 // @ts-expect-error the same, with a text
-load.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Http", "Htpt"] }))
+load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Http", "Htpt"] }))
 // @ts-expect-error the same, data-first
-Cached.softTtl(load, { key, ...soft, fallbackOn: ["Htpt"] })
+Cached.softTtl(load, key, { ...soft, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, data-first with a text
-Cached.softTtl(load, { key: "k", ...soft, fallbackOn: ["Htpt"] })
+Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, beside a function of the outcome
-load.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Htpt"], tags: () => [] }))
-// @ts-expect-error the same, beside a function of the cause
-load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Htpt"], fallbackWhen: (cause) => cause.reasons.length > 1 }))
-// @ts-expect-error the same, made before the effect is known
-ofText(sure)
-// @ts-expect-error the same, made before the effect is known, in a pipe
-untagged.pipe(ofText)
+load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Htpt"], tags: () => [] }))
 // @ts-expect-error the same, with failover
-load.pipe(Cached.failover({ key, ttl: 1, fallbackOn: ["Gone"] }))
+load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: ["Gone"] }))
 // @ts-expect-error the same, with a strategy
-load.pipe(Cached.withStrategy({ key, strategy, fallbackOn: ["Gone"] }))
+load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: ["Gone"] }))
 // @ts-expect-error the same, with a strategy, data-first
-Cached.withStrategy(load, { key: "k", strategy, fallbackOn: ["Gone"] })
+Cached.withStrategy(load, "k", { strategy, fallbackOn: ["Gone"] })
+// @ts-expect-error outages are not named
+load.pipe(Cached.softTtl(key, soft))
+// @ts-expect-error the same, with a text
+load.pipe(Cached.failover("k", { ttl: 1 }))
+// @ts-expect-error the same, data-first
+Cached.softTtl(load, key, soft)
+// @ts-expect-error the same, data-first with a text
+Cached.failover(untagged, "k", { ttl: 1 })
+// @ts-expect-error the same, outside of a pipe
+Cached.softTtl("k", soft)
+// @ts-expect-error another word
+load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: "some" }))
 // @ts-expect-error any text may be a tag
-load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: ["Http" as string] }))
+load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Http" as string] }))
 // @ts-expect-error failures without a tag
-untagged.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["down"] }))
+untagged.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["down"] }))
 // @ts-expect-error it cannot fail
-sure.pipe(Cached.softTtl({ key: "k", ...soft, fallbackOn: ["Http"] }))
+sure.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Http"] }))
 // @ts-expect-error a timeout is no failure of the effect: it always falls back
-load.pipe(Cached.softTtl({ key, ...soft, timeout: 1, fallbackOn: ["LoadTimeout"] }))
+load.pipe(Cached.softTtl(key, { ...soft, timeout: 1, fallbackOn: ["LoadTimeout"] }))
 // @ts-expect-error one tag in place of a list
-load.pipe(Cached.softTtl({ key, ...soft, fallbackOn: "Http" }))
+load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: "Http" }))
 // @ts-expect-error a fallback where nothing falls back
-load.pipe(Cached.ttl({ key, ttl: 1, fallbackOn: ["Http"] }))
+load.pipe(Cached.ttl(key, { ttl: 1, fallbackOn: ["Http"] }))
 // @ts-expect-error a fallback where nothing falls back
-load.pipe(Cached.refreshAhead({ key, ttl: 2, refreshAfter: 1, fallbackOn: ["Http"] }))
+load.pipe(Cached.refreshAhead(key, { ttl: 2, refreshAfter: 1, fallbackOn: ["Http"] }))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the cause is the effect's
@@ -112,67 +117,54 @@ load.pipe(Cached.refreshAhead({ key, ttl: 2, refreshAfter: 1, fallbackOn: ["Http
 
 const isTyped = (cause: Cause.Cause<Down | Http>) => cause.reasons.length > 0
 const byCause = [
-  load.pipe(Cached.softTtl({
-    key,
+  load.pipe(Cached.softTtl(key, {
     ...soft,
-    fallbackWhen: (cause) => {
+    fallbackOn: (cause) => {
       same<typeof cause, Cause.Cause<Down | Http>>(true)
       return true
     }
   })),
-  load.pipe(Cached.softTtl({
-    key: "k",
+  load.pipe(Cached.softTtl("k", {
     ...soft,
-    fallbackWhen: (cause) => {
+    fallbackOn: (cause) => {
       same<typeof cause, Cause.Cause<Down | Http>>(true)
       return true
     }
   })),
-  load.pipe(Cached.softTtl({
-    key: "k",
+  load.pipe(Cached.softTtl("k", {
     ...soft,
     when: (exit) => {
       same<typeof exit, Exit.Exit<number, Down | Http>>(true)
       return true
     },
-    fallbackWhen: (cause) => {
+    fallbackOn: (cause) => {
       same<typeof cause, Cause.Cause<Down | Http>>(true)
       return true
     }
   })),
-  Cached.softTtl(load, {
-    key,
-    ...soft,
-    fallbackWhen: (cause) => {
-      same<typeof cause, Cause.Cause<Down | Http>>(true)
-      return true
-    }
-  }),
-  Cached.failover(load, {
-    key: "k",
+  Cached.softTtl(load, key, { ...soft, fallbackOn: (cause) => isTyped(cause) }),
+  Cached.failover(load, "k", {
     ttl: 1,
-    fallbackWhen: (cause) => {
+    fallbackOn: (cause) => {
       same<typeof cause, Cause.Cause<Down | Http>>(true)
       return true
     }
   }),
-  load.pipe(Cached.withStrategy({
-    key,
+  load.pipe(Cached.withStrategy(key, {
     strategy,
-    fallbackWhen: (cause) => {
+    fallbackOn: (cause) => {
       same<typeof cause, Cause.Cause<Down | Http>>(true)
       return true
     }
   })),
-  load.pipe(Cached.failover({ key, ttl: 1, fallbackWhen: isTyped })),
-  load.pipe(Cached.failover({ key: "k", ttl: 1, fallbackWhen: isTyped }))
+  load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: isTyped })),
+  load.pipe(Cached.failover("k", { ttl: 1, fallbackOn: isTyped }))
 ] as const
 same<(typeof byCause)[number], Loaded>(true)
-const timedByCause = load.pipe(Cached.softTtl({
-  key,
+const timedByCause = load.pipe(Cached.softTtl(key, {
   ...soft,
   timeout: 1,
-  fallbackWhen: (cause) => {
+  fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http | LoadTimeout>>(true)
     return true
   }
@@ -180,27 +172,30 @@ const timedByCause = load.pipe(Cached.softTtl({
 same<typeof timedByCause, TimedOut>(true)
 // A wider function: the failures stay those of the effect.
 const wider = load.pipe(
-  Cached.failover({ key, ttl: 1, fallbackWhen: (cause: Cause.Cause<Down | Http | Gone>) => isTyped(cause as never) })
+  Cached.failover(key, {
+    ttl: 1,
+    fallbackOn: (cause: Cause.Cause<Down | Http | Gone>) => isTyped(cause as never)
+  })
 )
 same<typeof wider, Loaded>(true)
 const unknowing = load.pipe(
-  Cached.failover({ key: "k", ttl: 1, fallbackWhen: (cause: Cause.Cause<unknown>) => cause !== null })
+  Cached.failover("k", { ttl: 1, fallbackOn: (cause: Cause.Cause<unknown>) => cause !== null })
 )
 same<typeof unknowing, Loaded>(true)
-const whatever = Cached.failover({ key: "k", ttl: 1, fallbackWhen: () => true })
+const whatever = Cached.failover("k", { ttl: 1, fallbackOn: () => true })
 const ofWhatever = load.pipe(whatever)
 same<typeof ofWhatever, Loaded>(true)
 
 // @ts-expect-error the effect fails with more
-load.pipe(Cached.failover({ key, ttl: 1, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null }))
+load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null }))
 // @ts-expect-error the same, with a text
-load.pipe(Cached.failover({ key: "k", ttl: 1, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null }))
+load.pipe(Cached.failover("k", { ttl: 1, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null }))
 // @ts-expect-error the same, data-first
-Cached.failover(load, { key, ttl: 1, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null })
+Cached.failover(load, key, { ttl: 1, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null })
 // @ts-expect-error the same, data-first with a text
-Cached.failover(load, { key: "k", ttl: 1, fallbackWhen: (cause: Cause.Cause<Down>) => cause !== null })
+Cached.failover(load, "k", { ttl: 1, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null })
 // @ts-expect-error a timeout may fall back too
-Cached.failover(load, { key: "k", ttl: 1, timeout: 1, fallbackWhen: isTyped })
+Cached.failover(load, "k", { ttl: 1, timeout: 1, fallbackOn: isTyped })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // functions and resolvers
@@ -212,24 +207,21 @@ declare const lookupMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Http>>, Gone>
 declare const origin: RequestResolver.RequestResolver<Weather>
 
-const weather = Cached.fn(Weather, { lookup, strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
+const weather = Cached.fn(Weather, lookup, { strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
 same<typeof weather, Effect.Effect<number, Down | Http, Cache>>(true)
-const inferred = Cached.fn(Weather, { lookup: (key) => lookup(key), strategy, fallbackOn: ["Http"] })({ id: "a" })
+const inferred = Cached.fn(Weather, (key) => lookup(key), { strategy, fallbackOn: ["Http"] })({ id: "a" })
 same<typeof inferred, Effect.Effect<number, Down | Http, Cache>>(true)
-Cached.fn(Weather, {
-  lookup,
+Cached.fn(Weather, lookup, {
   strategy,
-  fallbackWhen: (cause) => {
+  fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http>>(true)
     return true
   }
 })
-Cached.recursive(Weather, { lookup: (_, self) => self({ id: "b" }), strategy, fallbackOn: ["Down"] })
-const weathers = Cached.many(Weather, {
-  lookup: lookupMany,
+Cached.recursive(Weather, (_, self) => self({ id: "b" }), { strategy, fallbackOn: ["Down"] })
+const weathers = Cached.many(Weather, lookupMany, {
   strategy,
-  fallbackOn: ["Http", "Down", "Gone"],
-  fallbackWhen: (cause) => {
+  fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http | Gone>>(true)
     return true
   }
@@ -238,10 +230,10 @@ same<typeof weathers, Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>
 Cached.resolver(origin, { strategy, fallbackOn: ["Down"] })
 
 // @ts-expect-error no failure of the look-up has this tag
-Cached.fn(Weather, { lookup, strategy, fallbackOn: ["Gone"] })
+Cached.fn(Weather, lookup, { strategy, fallbackOn: ["Gone"] })
 // @ts-expect-error the same, for one that calls itself
-Cached.recursive(Weather, { lookup: (_, self) => self({ id: "b" }), strategy, fallbackOn: ["Http"] })
+Cached.recursive(Weather, (_, self) => self({ id: "b" }), { strategy, fallbackOn: ["Http"] })
 // @ts-expect-error the same, for many
-Cached.many(Weather, { lookup: lookupMany, strategy, fallbackOn: ["Htpt"] })
+Cached.many(Weather, lookupMany, { strategy, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, for requests
 Cached.resolver(origin, { strategy, fallbackOn: ["Http"] })

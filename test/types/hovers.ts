@@ -10,11 +10,11 @@ const key = new User({ id: 1 })
 const strategy = Strategy.ttl({ ttl: "1 hour" })
 
 export const hovers = [
-  Cached.ttl({ key, ttl: "1 hour" }),
-  Cached.ttl({ key: "ada", ttl: "1 hour" }),
-  Cached.ttl(load, { key, ttl: "1 hour" }),
-  Cached.softTtl({ key, ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }),
-  Cached.softTtl({ key: "ada", ttl: "1 hour", softTtl: "1 minute" }),
-  Cached.withStrategy({ key: "ada", strategy }),
-  Cached.fn(User, { lookup: () => load, strategy })
+  Cached.ttl(key, { ttl: "1 hour" }),
+  Cached.ttl("ada", { ttl: "1 hour" }),
+  Cached.ttl(load, key, { ttl: "1 hour" }),
+  Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }),
+  Cached.softTtl("ada", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
+  Cached.withStrategy("ada", { strategy }),
+  Cached.fn(User, () => load, { strategy })
 ]

@@ -16,50 +16,49 @@ type Personal = Effect.Effect<Person, any, any>
 
 /** Calls with types that a type parameter of the caller leaves open. */
 export const generic = {
-  keyOfValue: <A>(one: Effect.Effect<A>, key: CacheKey.CacheKey<A>) => one.pipe(Cached.ttl({ key, ttl })),
-  narrowerValue: <A extends Person>(one: Effect.Effect<A>) => one.pipe(Cached.ttl({ key, ttl })),
-  anyKey: <A, K extends CacheKey.Any>(one: Effect.Effect<A>, key: K) => one.pipe(Cached.ttl({ key, ttl })),
+  keyOfValue: <A>(one: Effect.Effect<A>, key: CacheKey.CacheKey<A>) => one.pipe(Cached.ttl(key, { ttl })),
+  narrowerValue: <A extends Person>(one: Effect.Effect<A>) => one.pipe(Cached.ttl(key, { ttl })),
+  anyKey: <A, K extends CacheKey.Any>(one: Effect.Effect<A>, key: K) => one.pipe(Cached.ttl(key, { ttl })),
   keyOfPerson: <A extends Person, K extends CacheKey.CacheKey<Person>>(one: Effect.Effect<A>, key: K) =>
-    one.pipe(Cached.ttl({ key, ttl })),
-  anEffect: <F extends Effect.Effect<Person>>(one: F) => one.pipe(Cached.ttl({ key, ttl })),
-  anEffectByText: <F extends Effect.Effect<Person>>(one: F) => one.pipe(Cached.ttl({ key: "k", ttl })),
+    one.pipe(Cached.ttl(key, { ttl })),
+  anEffect: <F extends Effect.Effect<Person>>(one: F) => one.pipe(Cached.ttl(key, { ttl })),
+  anEffectByText: <F extends Effect.Effect<Person>>(one: F) => one.pipe(Cached.ttl("k", { ttl })),
   failures: <A, E>(one: Effect.Effect<A, E | Down>) =>
-    one.pipe(Cached.softTtl({ key: "k", ttl, softTtl: 1, fallbackOn: ["Down"], storeFailures: ["Down"] })),
+    one.pipe(Cached.softTtl("k", { ttl, softTtl: 1, fallbackOn: ["Down"], storeFailures: ["Down"] })),
   failuresOfKey: <E>(one: Effect.Effect<Person, E | Down>) =>
-    one.pipe(Cached.softTtl({ key, ttl, softTtl: 1, fallbackOn: ["Down", "NotFound"], storeFailures: ["NotFound"] })),
+    one.pipe(Cached.softTtl(key, { ttl, softTtl: 1, fallbackOn: ["Down", "NotFound"], storeFailures: ["NotFound"] })),
   functions: <A, E>(one: Effect.Effect<A, E>) =>
-    one.pipe(Cached.softTtl({
-      key: "k",
+    one.pipe(Cached.softTtl("k", {
       ttl: (_: Exit.Exit<A, E>) => 1,
       softTtl: 1,
       storeIf: (_: A) => true,
-      fallbackWhen: (_: Cause.Cause<E>) => true
+      fallbackOn: (_: Cause.Cause<E>) => true
     })),
   strategy: <A, E>(one: Effect.Effect<A, E>, strategy: Strategy.Strategy<A, E>) =>
-    one.pipe(Cached.withStrategy({ key: "k", strategy }))
+    one.pipe(Cached.withStrategy("k", { strategy }))
 }
 
 export const fitting = [
   // The value may be narrower than the key's.
-  load.pipe(Cached.ttl({ key: new Maybe(), ttl })),
-  Effect.succeed({} as any).pipe(Cached.ttl({ key, ttl })),
-  Effect.fail(new Down()).pipe(Cached.ttl({ key, ttl })),
+  load.pipe(Cached.ttl(new Maybe(), { ttl })),
+  Effect.succeed({} as any).pipe(Cached.ttl(key, { ttl })),
+  Effect.fail(new Down()).pipe(Cached.ttl(key, { ttl })),
   // A function may take more than the value.
-  load.pipe(Cached.ttl({ key, ttl, storeIf: (value: Person | undefined) => value !== undefined })),
-  load.pipe(Cached.ttl({ key: "k", ttl, storeIf: (value: Person | undefined) => value !== undefined })),
-  load.pipe(Cached.softTtl({ key: "k", ttl, softTtl: 1, fallbackWhen: (cause: Cause.Cause<unknown>) => !!cause })),
-  load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: (_: Exit.Exit<unknown, unknown>) => 1 }) }))
+  load.pipe(Cached.ttl(key, { ttl, storeIf: (value: Person | undefined) => value !== undefined })),
+  load.pipe(Cached.ttl("k", { ttl, storeIf: (value: Person | undefined) => value !== undefined })),
+  load.pipe(Cached.softTtl("k", { ttl, softTtl: 1, fallbackOn: (cause: Cause.Cause<unknown>) => !!cause })),
+  load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: (_: Exit.Exit<unknown, unknown>) => 1 }) }))
 ]
 
-export const assigned: (self: Effect.Effect<Person>) => Personal = Cached.ttl({ key, ttl })
-const reused = Cached.softTtl({ key, ttl, softTtl: 1, fallbackOn: ["Down"] })
+export const assigned: (self: Effect.Effect<Person>) => Personal = Cached.ttl(key, { ttl })
+const reused = Cached.softTtl(key, { ttl, softTtl: 1, fallbackOn: ["Down"] })
 export const reusedInPipe = load.pipe(reused)
 
 // @ts-expect-error
-Effect.succeed("Ada").pipe(Cached.withStrategy({ key, strategy: Strategy.ttl({ ttl }) }))
+Effect.succeed("Ada").pipe(Cached.withStrategy(key, { strategy: Strategy.ttl({ ttl }) }))
 // @ts-expect-error
-Effect.succeed<Person | undefined>(undefined).pipe(Cached.ttl({ key, ttl }))
+Effect.succeed<Person | undefined>(undefined).pipe(Cached.ttl(key, { ttl }))
 // @ts-expect-error
-load.pipe(Cached.softTtl({ key, ttl, softTtl: 1, fallbackOn: ["Down", "Dwon"] }))
+load.pipe(Cached.softTtl(key, { ttl, softTtl: 1, fallbackOn: ["Down", "Dwon"] }))
 // @ts-expect-error
-load.pipe(Cached.withStrategy({ key: "k", strategy: Strategy.ttl({ ttl: (_: Exit.Exit<string, Down>) => 1 }) }))
+load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: (_: Exit.Exit<string, Down>) => 1 }) }))

@@ -1,6 +1,6 @@
 /** Types that the compiler must infer inside a load; checked by `tsc`, not run. */
 import { Effect, type Option, Schema } from "effect"
-import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, type Caching } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -35,14 +35,15 @@ Cached.annotate({ ttl: "soon" })
 Cached.annotate({ tags: "a" })
 
 // None of them shows in the type of what is cached.
-const weather = Cached.fn(Weather, {
-  lookup: Effect.fnUntraced(function*({ city }) {
+const weather = Cached.fn(
+  Weather,
+  Effect.fnUntraced(function*({ city }) {
     const known = yield* Cached.previous(Weather)
     if (known._tag === "Some" && known.value.etag === city) return yield* Cached.notModified
     yield* Cached.annotate({ etag: city })
     return { celsius: 1 }
   }),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+  { ttl: "1 hour" }
+)
 const report = weather({ city: "Berlin" })
 same<typeof report, Effect.Effect<{ readonly celsius: number }, never, Caching.Caching>>(true)

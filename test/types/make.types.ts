@@ -30,7 +30,7 @@ same<ReturnType<typeof find.refresh>, Effect.Effect<string, Down>>(true)
 
 // A key class, whose schema needs a service
 const byClass = Cached.make(
-  Cached.fn(User, { lookup: ({ id }) => Effect.scoped(one(id)), strategy, timeout: "1 second" })
+  Cached.fn(User, ({ id }) => Effect.scoped(one(id)), { strategy, timeout: "1 second" })
 )
 same<Effect.Services<typeof byClass>, Db | Zone | Caching.Caching>(true)
 declare const user: Effect.Success<typeof byClass>
@@ -40,44 +40,36 @@ same<Effect.Error<ReturnType<typeof user>>["_tag"], "Down" | "NotFound" | "LoadT
 same<ReturnType<typeof user.key>, User>(true)
 const used: Effect.Effect<string, unknown> = user({ id: 1 })
 
-// A name: its class stays
-const byName = Cached.make(Cached.fn("Cube", {
-  payload: { n: Schema.Int },
-  success: Schema.Int,
-  lookup: ({ n }) => Effect.succeed(n ** 3),
-  strategy
-}))
-declare const cube: Effect.Success<typeof byName>
-const key: { readonly n: number } = new cube.Key({ n: 3 })
-
 // Many
-const ofMany = Cached.make(Cached.many(User, {
-  lookup: (keys) =>
-    Effect.flatMap(Db, () => Effect.succeed(keys.map(({ id }) => Effect.runSyncExit(Effect.succeed(`${id}`))))),
-  strategy
-}))
+const ofMany = Cached.make(
+  Cached.many(
+    User,
+    (keys) =>
+      Effect.flatMap(Db, () => Effect.succeed(keys.map(({ id }) => Effect.runSyncExit(Effect.succeed(`${id}`))))),
+    { strategy }
+  )
+)
 same<Effect.Services<typeof ofMany>, Db | Zone | Caching.Caching>(true)
 declare const users: Effect.Success<typeof ofMany>
 same<ReturnType<typeof users>, Effect.Effect<ReadonlyArray<Exit.Exit<string, NotFound>>>>(true)
 
 // Recursive
-const ofRecursive = Cached.make(Cached.recursive(User, {
-  lookup: ({ id }, self) => Effect.flatMap(one(id), () => self({ id: id - 1 })),
-  strategy
-}))
+const ofRecursive = Cached.make(
+  Cached.recursive(User, ({ id }, self) => Effect.flatMap(one(id), () => self({ id: id - 1 })), { strategy })
+)
 same<Effect.Services<typeof ofRecursive>, Db | Zone | Caching.Caching>(true)
 declare const chain: Effect.Success<typeof ofRecursive>
 same<Effect.Services<ReturnType<typeof chain>>, never>(true)
 
 // Streams, and effects of combinators
 const ofStream = Cached.make((name: string) =>
-  Stream.fromEffect(Effect.as(Db, name)).pipe(Cached.stream({ key: name, ttl: "1 hour" }))
+  Stream.fromEffect(Effect.as(Db, name)).pipe(Cached.stream(name, { ttl: "1 hour" }))
 )
 same<Effect.Services<typeof ofStream>, Db | Caching.Caching>(true)
 declare const rows: Effect.Success<typeof ofStream>
 same<Stream.Services<ReturnType<typeof rows>>, never>(true)
 same<Stream.Success<ReturnType<typeof rows>>, string>(true)
-const ofCombinator = Cached.make((id: number) => one(id).pipe(Cached.ttl({ key: `user:${id}`, ttl: "1 hour" })))
+const ofCombinator = Cached.make((id: number) => one(id).pipe(Cached.ttl(`user:${id}`, { ttl: "1 hour" })))
 same<Effect.Services<typeof ofCombinator>, Db | Caching.Caching>(true)
 
 // A named cache
@@ -100,10 +92,10 @@ const again = Cached.make(find)
 same<Effect.Services<typeof again>, never>(true)
 
 // @ts-expect-error an effect is no function
-void Cached.make(Effect.succeed(1).pipe(Cached.ttl({ key: "a", ttl: 1 })))
+void Cached.make(Effect.succeed(1).pipe(Cached.ttl("a", { ttl: 1 })))
 // @ts-expect-error the options of Effect's `Cache.make`
 void Cached.make({ lookup: one, capacity: 10, timeToLive: "1 hour" })
 // @ts-expect-error the services of the load are still to be provided
 const lacking: Effect.Effect<unknown, never, Caching.Caching> = byString
 
-void [used, key, warmed, fresh, lacking, CacheLayer]
+void [used, warmed, fresh, lacking, CacheLayer]

@@ -1,16 +1,7 @@
 /** Types that the compiler must infer from operations on entries, and from their models; checked by `tsc`, not run. */
 import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
-import {
-  Cached,
-  type CacheEntry,
-  CacheError,
-  type CacheEvent,
-  CacheKey,
-  type CachePolicy,
-  Caching,
-  type Store,
-  type Strategy
-} from "effect-cached"
+import { Cached, CacheError, type CacheEvent, CacheKey, type CachePolicy, Caching, type Strategy } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -47,7 +38,7 @@ same<typeof entry.outcome, CacheEntry.Outcome>(true)
 
 const hasZoned = Cached.has(zoned)
 same<typeof hasZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
-const expiresZoned = Cached.expiresIn(zoned)
+const expiresZoned = Effect.map(Cached.getEntry(zoned), Option.map(({ expiresIn }) => expiresIn))
 same<typeof expiresZoned, Effect.Effect<Option.Option<Duration.Duration>, never, Zone | Cache>>(true)
 const setZoned = Cached.set(zoned, new Date(0), { etag: "x" })
 same<typeof setZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
@@ -76,7 +67,7 @@ const conditionZoned = Cached.set(zoned, new Date(0), { ifAbsent: true })
 same<typeof conditionZoned, Effect.Effect<boolean, Failure, Zone | Cache>>(true)
 const touched = Cached.touch(zoned, "1 hour")
 same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
-const sum = Cached.increment("visits", { by: -1, ttl: "1 day" })
+const sum = Cached.counter("visits").increment({ by: -1, ttl: "1 day" })
 same<typeof sum, Effect.Effect<number, Failure, Cache>>(true)
 const visits = Cached.counter("visits")
 same<
@@ -93,10 +84,10 @@ same<typeof allCounters, Stream.Stream<Store.NamedCounter, Failure, Cache>>(true
 visits.increment({ to: 5 })
 // @ts-expect-error numbers have names, not keys
 Cached.counter(key)
-const next = Cached.increment("visits")
+const next = Cached.counter("visits").increment()
 same<typeof next, Effect.Effect<number, Failure, Cache>>(true)
 
-const removedMatching = Cached.removeMatching("user:*")
+const removedMatching = Cached.remove({ matching: "user:*" })
 same<typeof removedMatching, Effect.Effect<number, Failure, Cache>>(true)
 const pairs = Cached.getMatching("user:*")
 same<typeof pairs, Stream.Stream<readonly [key: string, value: unknown], Failure, Cache>>(true)
@@ -112,9 +103,9 @@ Cached.set(key, 1, { ttl: "soon" })
 // @ts-expect-error for how long
 Cached.touch(key)
 // @ts-expect-error an unknown option
-Cached.increment("visits", { to: 5 })
+Cached.counter("visits").increment({ to: 5 })
 // @ts-expect-error numbers have names, not keys
-Cached.increment(key)
+Cached.counter(key).increment()
 // @ts-expect-error a class is no key
 Cached.getOption(Weather)
 
@@ -124,12 +115,12 @@ Cached.getOption(Weather)
 
 const entries = Cached.entries("Weather*")
 same<typeof entries, Stream.Stream<Caching.Known, Failure, Cache>>(true)
-const ids = Cached.scan()
+const ids = Stream.map(Cached.entries(), ({ id }) => id)
 same<typeof ids, Stream.Stream<string, Failure, Cache>>(true)
-const collected = Cached.scan("a*").pipe(Stream.take(1), Stream.runCollect)
+const collected = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Stream.take(1), Stream.runCollect)
 same<typeof collected, Effect.Effect<Array<string>, Failure, Cache>>(true)
 same<typeof Cached.size, Effect.Effect<number, Failure, Cache>>(true)
-same<typeof Cached.ping, Effect.Effect<void, Failure, Cache>>(true)
+same<typeof Store.ping, Effect.Effect<void, Failure, Cache>>(true)
 same<typeof Cached.clear, Effect.Effect<void, never, Cache>>(true)
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
 same<Caching.Stats["hits"], number>(true)
@@ -144,17 +135,18 @@ stats.hits = 1
 // watching
 // ---------------------------------------------------------------------------------------------------------------------
 
-same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const everything = Cached.events()
+same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
 const detected = Effect.fail("down").pipe(Cached.detect)
 same<typeof detected, Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>(true)
 type WithValues = readonly [result: never, reads: ReadonlyArray<CacheEvent.DetectedValue>]
-const withValues = Effect.fail("down").pipe(Cached.detectWith({ values: true }))
+const withValues = Effect.fail("down").pipe(Cached.detect({ values: true }))
 same<typeof withValues, Effect.Effect<WithValues, string>>(true)
-const withValuesFirst = Cached.detectWith(Effect.fail("down"), { values: true })
+const withValuesFirst = Cached.detect(Effect.fail("down"), { values: true })
 same<typeof withValuesFirst, Effect.Effect<WithValues, string>>(true)
 // @ts-expect-error an option that is none
-Cached.detectWith(Effect.fail("down"), { value: true })
-const valueEvents = Cached.eventsWith({ values: true })
+Cached.detect(Effect.fail("down"), { value: true })
+const valueEvents = Cached.events({ values: true })
 same<typeof valueEvents, Stream.Stream<CacheEvent.ValueEvent, never, Cache>>(true)
 export const exitOf = (event: CacheEvent.ValueEvent): Exit.Exit<unknown, unknown> | undefined => {
   // @ts-expect-error a miss has no value

@@ -1,6 +1,7 @@
 /** Types that the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
-import { type CacheError, CacheLayer, Eviction, Lock, Serializer } from "effect-cached"
+import { type CacheError, CacheLayer } from "effect-cached"
+import { Eviction, Lock, Serializer } from "effect-cached/adapters"
 import { ProcessLock } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"

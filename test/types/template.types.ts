@@ -66,7 +66,7 @@ class Doc extends CacheKey.Class<Doc>()("Doc", {
 const tags = CacheKey.template("reader:{result.readers.id}:{folder}", { folder: Schema.String }, { result: Document })
 same<Parameters<typeof tags>[0], Exit.Exit<typeof Document.Type, unknown>>(true)
 export const cached = Effect.succeed({ owner: null, readers: [] }).pipe(
-  Cached.ttl({ key: new Doc({ id: 1, folder: "a" }), ttl: "1 hour", tags })
+  Cached.ttl(new Doc({ id: 1, folder: "a" }), { ttl: "1 hour", tags })
 )
 // @ts-expect-error no such part of the result
 CacheKey.template("reader:{result.writers.id}", {}, { result: Document })

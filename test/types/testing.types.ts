@@ -3,7 +3,8 @@
  * run.
  */
 import { Context, Effect, type Exit, Layer, type Random, type Scope } from "effect"
-import { type CacheError, CacheLayer, type Caching, type Lock, type Serializer, Store } from "effect-cached"
+import { type CacheError, CacheLayer, type Caching } from "effect-cached"
+import { type Lock, type Serializer, Store } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import * as Testing from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"

@@ -11,7 +11,7 @@ import { sizesOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import type { SizeInput } from "../../internal/options/size.ts"
 import * as Tokens from "../../internal/token.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import * as Channel from "./channel.ts"
 import * as Counters from "./counters.ts"
 import * as Database from "./database.ts"
@@ -91,7 +91,7 @@ const validate = (options: Options): Config => {
  * const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "my-app" })))
  * const cache = Layer.catch(stored, () => CacheLayer.memory())
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { mistake } from "../../internal/options/options.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import * as ByteStorage from "../shared/byteStorage.ts"
 
 /**
@@ -62,7 +62,7 @@ export interface Keyv {
  * const keyv = new Keyv({ namespace: "cache", throwOnErrors: true })
  * const cache = CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -6,7 +6,7 @@
 import * as Layer from "effect/Layer"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 
 const copyMeta = (meta: Meta): Meta => ({ ...meta, tags: meta.tags.map((tag) => ({ ...tag })) })
 

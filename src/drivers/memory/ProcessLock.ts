@@ -47,7 +47,7 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  * import { ProcessLock } from "effect-cached/memory"
  *
  * const held = Effect.gen(function*() {

@@ -9,7 +9,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { open } from "./open.ts"
 import { type BucketOptions, bucketOptions, configOf, tagMillisOf } from "./options.ts"
@@ -101,7 +101,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, H
  *   credentials: { accessKeyId: "minio", secretAccessKey: Redacted.make("secret") }
  * }).pipe(Layer.provide(FetchHttpClient.layer))
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *

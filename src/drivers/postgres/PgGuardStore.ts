@@ -33,7 +33,8 @@ export interface Options extends ConnectionOptions, SchemaOptions {}
  *
  * ```ts no-run
  * import { Effect, Layer } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  * import { PgGuardStore } from "effect-cached/postgres"
  *
  * const guards = Layer.effect(GuardStore.GuardStore, PgGuardStore.make({ url: "postgres://cache@127.0.0.1/shop" }))

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import { type ConnectionOptions, type StoreOptions, storeOptions } from "../sql/options.ts"
 import { storeOver } from "../sql/store/store.ts"
 import { openWith } from "./client.ts"
@@ -67,7 +67,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * const store = PgStore.layer({ url: "postgres://cache@127.0.0.1/shop" })
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *

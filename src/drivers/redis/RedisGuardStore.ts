@@ -78,7 +78,8 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  *
  * ```ts no-run
  * import { Effect } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  * import { RedisGuardStore } from "effect-cached/redis"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))

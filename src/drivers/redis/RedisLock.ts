@@ -111,7 +111,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Lock.Lock, L
  *
  * ```ts no-run
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  * import { RedisLock } from "effect-cached/redis"
  *
  * const report = Effect.gen(function*() {
@@ -140,7 +140,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, LockError> => L
  *
  * ```ts no-run
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  * import { RedisLock } from "effect-cached/redis"
  *
  * const isLocked = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("report"))

@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { storeError } from "./fault.ts"
 import * as Open from "./open.ts"
@@ -133,7 +133,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  *
  * const cache = CacheLayer.layer.pipe(Layer.provide(RedisStore.layer({ url: "redis://127.0.0.1:6379" })))
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
@@ -161,7 +161,7 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  *
  * const store = RedisStore.layerCluster({ nodes: ["redis://10.0.0.1:6379"] })
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *

@@ -12,7 +12,7 @@ import { crc32 } from "../../internal/codec/crc32.ts"
 import * as Frame from "../../internal/codec/frame.ts"
 import { byteStorages } from "../../internal/defaults/stores.ts"
 import { hash } from "../../internal/key/id.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 
 /** A storage of bytes. The error of a failed operation becomes the cause of a `StoreError`. */
 interface ByteStorage {

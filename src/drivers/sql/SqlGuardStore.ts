@@ -35,7 +35,8 @@ export interface Options extends SchemaOptions {}
  * ```ts no-run
  * import { PgClient } from "@effect/sql-pg"
  * import { Effect, Layer, Redacted } from "effect"
- * import { Guard, GuardStore } from "effect-cached"
+ * import { Guard } from "effect-cached"
+ * import { GuardStore } from "effect-cached/adapters"
  * import { SqlGuardStore } from "effect-cached/sql"
  *
  * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import { configOf, type StoreOptions, storeOptions } from "./options.ts"
 import { openStore } from "./stores.ts"
 
@@ -82,7 +82,7 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
  * const cache = CacheLayer.layer.pipe(Layer.provide(SqlStore.layer({ schema: "cache" })), Layer.provide(client))
  *
- * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -94,7 +94,7 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Lock } from "effect-cached"
+ * import { Lock } from "effect-cached/adapters"
  * import { SqliteLock } from "effect-cached/sqlite"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"

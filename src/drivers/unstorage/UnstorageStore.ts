@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { mistake, refuseUnknown } from "../../internal/options/options.ts"
-import * as Store from "../../Store.ts"
+import * as Store from "../../ports/stores.ts"
 import * as ByteStorage from "../shared/byteStorage.ts"
 
 /**
@@ -66,7 +66,7 @@ const what = "UnstorageStore.make"
  *
  * const cache = CacheLayer.layer.pipe(Layer.provide(UnstorageStore.layer(createStorage())))
  *
- * const answer = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *

@@ -227,8 +227,8 @@ export const bodyStream = (
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
     Stream.ensuring(origin, ended),
+    new Body({ id: variant.id }),
     {
-      key: new Body({ id: variant.id }),
       ttl: Math.max(1, usableMillis(variant, self.keepMillis)),
       maxTtl: Infinity,
       maxBytes: self.maxBody,
@@ -236,7 +236,7 @@ export const bodyStream = (
       ...{ [lagMillis]: http.lagMillis },
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
-      lease: false,
+      shareLoad: false,
       inherit: self.inherit
     }
   )

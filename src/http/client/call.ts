@@ -195,5 +195,5 @@ export const isRedirected = ({ named: { url } }: Call, response: HttpClientRespo
 /** `Clear-Site-Data` of a response empties the caches of its receiver. That of a server is not one of them. */
 export const cleared = (call: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
   call.self.scope !== "server" && clearsCache(response.headers as Fields)
-    ? Cached.invalidateTag(originTag(answeredBy(call, response).origin))
+    ? Cached.invalidate({ tag: originTag(answeredBy(call, response).origin) })
     : Effect.void

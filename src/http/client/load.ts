@@ -48,14 +48,14 @@ const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Stra
 /** Reads the response through the cache. */
 const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
-    Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), {
-      key: call.place.key,
+    Cached.withStrategy(Effect.suspend(() => load(nextOf(call))), call.place.key, {
       strategy: strategyOf(way, call.self),
+      fallbackOn: "all",
       tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
       inherit: call.self.inherit,
       timeout: leftOf(call),
       maxLoad: call.self.maxLoadMillis,
-      lease: call.self.unshared.has(call.place.id) ? false : undefined
+      shareLoad: call.self.unshared.has(call.place.id) ? false : undefined
     }) as Effect.Effect<Stored, HttpClientError | LoadTimeout, Caching>,
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )

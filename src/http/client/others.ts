@@ -108,7 +108,7 @@ export const unsafe = (call: Call.Call): Call.Answer =>
         ...groups.map((group) => groupTag(by.origin, group))
       ])
       return Call.cleared(call, response).pipe(
-        Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag), { discard: true })),
+        Effect.andThen(Cached.invalidate(Array.from(tags, (tag) => ({ tag })))),
         Effect.as(Call.marked(response, { fwd: "method" }))
       )
     })

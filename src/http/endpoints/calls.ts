@@ -27,12 +27,16 @@ import { strategyLike } from "../client/options.ts"
 import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
+const ofReads = ["when", "storeIf", "storeFailures", "fallbackOn"] as const
+
 /**
  * The options of an annotation.
  * @category options
  * @since 0.1.0
  */
-export interface EndpointOptions<in Req = any, in Val = any> {
+export interface EndpointOptions<in Req = any, in out Val = any>
+  extends Pick<Cached.ReadOptions<Val, any, any> & Cached.FallbackOptions, typeof ofReads[number]>
+{
   /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
   readonly strategy?: Strategy<any, any, any> | undefined
   /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
@@ -52,7 +56,13 @@ export interface EndpointOptions<in Req = any, in Val = any> {
 
 const parts = ["params", "query", "headers", "payload"]
 
+const checkedByCached = () => {}
+
 const checks: Checks<EndpointOptions> = {
+  when: checkedByCached,
+  storeIf: checkedByCached,
+  storeFailures: checkedByCached,
+  fallbackOn: checkedByCached,
   strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
   shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
@@ -102,7 +112,7 @@ export const callsOf = (
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {
     const targets = (request: object) => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))
-    const remove = (request: object) => Effect.suspend(() => Cached.invalidateMany(targets(request)))
+    const remove = (request: object) => Effect.suspend(() => Cached.invalidate(targets(request)))
     return {
       invalidate: true,
       effect: (request, run) => Cached.invalidateAfter(run, ({ value }) => hasFailed(value) ? [] : targets(request)),
@@ -113,12 +123,16 @@ export const callsOf = (
   if (strategy === undefined) return undefined
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
-  if (isStream) {
-    within(`HttpCache.Endpoint of "${name}"`, () => Cached.stream(Stream.empty, { key: name, strategy } as never))
-  }
-  const optionsOf = (request: object, key: CacheKey.Any) => ({
-    key,
-    strategy,
+  const read = { ...Struct.pick(annotation, ofReads), strategy }
+  within(
+    `HttpCache.Endpoint of "${name}"`,
+    () =>
+      isStream
+        ? Cached.stream(Stream.empty, name, read as never)
+        : Cached.fn(() => name, () => Effect.void, read as never)
+  )
+  const optionsOf = (request: object) => ({
+    ...read,
     tags: (exit: Exit.Exit<unknown, unknown>) => {
       const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
         ? []
@@ -132,15 +146,15 @@ export const callsOf = (
     effect: (request, run) =>
       Effect.flatMap(keyed(request), (key) => {
         if (key === undefined) return run
-        const read = Cached.withStrategy(Effect.flatMap(run, storable), optionsOf(request, key)) as Run
+        const read = Cached.withStrategy(Effect.flatMap(run, storable), key, optionsOf(request)) as Run
         return lasts ? Effect.tap(read, () => lastingAs(key)) : read
       }),
     stream: (request, run) =>
       Stream.unwrap(Effect.map(keyed(request), (key) => {
         if (key === undefined) return run
-        const options = { ...optionsOf(request, key), whenSlow: "wait" } as never
+        const options = { ...optionsOf(request), whenSlow: "wait" } as never
         return Stream.catch(
-          Cached.stream(run, options) as RunStream,
+          Cached.stream(run, key, options) as RunStream,
           (error) => isOfCache(error) ? Stream.die(error) : Stream.fail(error)
         )
       }))

@@ -42,7 +42,7 @@ export const purged = (
     if (named.length === 0 || named.some((tag) => tag === undefined || tag === "")) return answer(400)
     const removal = Effect.forEach(
       named as ReadonlyArray<string>,
-      (tag) => Cached.invalidateTag(tag, { mode: soft ? "soft" : "hard" }),
+      (tag) => Cached.invalidate({ tag }, { mode: soft ? "soft" : "hard" }),
       { discard: true }
     )
     return Effect.matchEffect(CachePolicy.strict(removal), {

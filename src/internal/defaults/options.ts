@@ -63,7 +63,7 @@ export const simulation = { seed: 1, shares: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] }
 /** `CacheLayer.withHeapLimit`: the fraction of the heap above which memory shrinks. */
 export const heap = { above: 0.8 }
 
-/** `Cached.hottest` and `Cached.coldest`: the default and the maximum number of entries. */
+/** `Cached.ranking`: the default and the maximum number of entries. */
 export const ranked = { count: 10, most: 1000 }
 
 /** Retries of a failed refresh, with exponential backoff and jitter. */
@@ -155,6 +155,39 @@ export const http = {
   longestNamed: 500,
   /** How many digests of credentials are remembered. */
   mostDigests: 1000
+}
+
+/** `effect-cached/inspector`. */
+export const inspector = {
+  /** The time between two beats of a stream, and between two batches of events. */
+  beatMillis: 2000,
+  batchMillis: 200,
+  slotMillis: 10_000,
+  /** How late the timer of a slot may be. */
+  lateMillis: 500,
+  /** For how long slots are kept, and how long after the last look they are counted. */
+  keptMillis: 3_600_000,
+  /** Entries of a page, the entries with a rank, and flights of a beat. */
+  page: 100,
+  mostFlights: 500,
+  /** Events of a batch. The others are counted. */
+  mostEvents: 200,
+  /** Pages that can be continued at the same time. */
+  cursors: 16,
+  streams: 8,
+  /** Bytes that wait for one reader, and for all. */
+  waitingBytes: 262_144,
+  allWaitingBytes: 2_097_152,
+  /** The time limit of a slice of a pass, and between two reports of how far it is. */
+  sliceMillis: 4,
+  reportMillis: 100,
+  shortestToken: 32,
+  /** Wrong tokens of a minute, after which further ones are refused with 429. */
+  wrongTokens: 10,
+  minuteMillis: 60_000,
+  longestText: 1024,
+  longestBody: 16_384,
+  valueCharacters: 20_000
 }
 
 /** A law that is broken by a check which was later than this, in milliseconds, is checked again so many times. */

@@ -126,8 +126,9 @@ export const counters: Operation<[prefix: string], Stream.Stream<NamedCounter, S
   without: () => Stream.empty
 }
 
-export const invalidate: Operation<[ids: ReadonlyArray<string>], Effect.Effect<number>> = {
-  over: Invalidate.invalidateIds,
+export const invalidate: Operation<[ids: ReadonlyArray<string>, mode?: "hard" | "soft"], Effect.Effect<number>> = {
+  over: (engine, ids, mode) =>
+    mode === "soft" ? Invalidate.softenIds(engine, ids) : Invalidate.invalidateIds(engine, ids),
   without: () => Effect.succeed(0)
 }
 
@@ -136,10 +137,11 @@ export const invalidateTags: Operation<[tags: ReadonlyArray<string>, mode?: "har
   without: () => Effect.void
 }
 
-export const invalidateMatching: Operation<[glob: Glob], Stream.Stream<Progress, StoreError>> = {
-  over: ByPattern.invalidateMatching,
-  without: () => Stream.empty
-}
+export const invalidateMatching: Operation<[glob: Glob, mode?: "hard" | "soft"], Stream.Stream<Progress, StoreError>> =
+  {
+    over: ByPattern.invalidateMatching,
+    without: () => Stream.empty
+  }
 
 export const clear: Operation<[], Effect.Effect<void>> = {
   over: Invalidate.clear,

@@ -8,6 +8,7 @@ import { type Cache, type Operation, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore, markUnsent } from "./invalidation/replay.ts"
+import { softenInStore } from "./invalidation/softenInStore.ts"
 import { track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { endQuestions } from "./read/askStore.ts"
@@ -24,6 +25,7 @@ const steps: StoreSteps = {
   touch,
   prolong,
   remove: removeInStore,
+  soften: softenInStore,
   send: sendToStore,
   removeLater: (tier, id) => markUnsent(tier, Pending.add(tier.pending, { _tag: "Id", id })),
   close: closeStore

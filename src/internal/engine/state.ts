@@ -80,7 +80,8 @@ type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" 
 export interface Flight {
   readonly engine: Flights
   readonly id: string
-  readonly request: Request
+  /** The request that loads. If the load runs again, that of the caller that starts it. */
+  request: Request
   readonly policy: Policy
   readonly refresh: boolean
   bornAt: number

@@ -88,7 +88,7 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>, assign: Assign)
   return (where) => {
     const fields = Object.keys(where).sort()
     if (fields.length === 0) {
-      throw configError(name, "no field is given. To invalidate every key of the class use invalidateAll")
+      throw configError(name, "no field is given. To invalidate every key of the class use { all }")
     }
     const index = bySet.get(setText(fields))
     if (index !== undefined) {

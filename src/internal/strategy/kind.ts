@@ -20,15 +20,12 @@ export interface Kind {
   readonly beside: keyof AnyOptions | undefined
   readonly touch: ((options: AnyOptions, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** Whether the combinator answers a failure with a stored value, and takes `fallbackOn` and `fallbackWhen`. */
+  /** Whether the combinator answers a failure with a stored value, and takes `fallbackOn`. */
   readonly fallsBack: boolean
 }
 
 export interface AnyOptions {
   readonly ttl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
-  readonly when?: Of<any, any, any, boolean> | undefined
-  readonly storeIf?: ((value: any, key: any) => boolean) | undefined
-  readonly storeFailures?: ReadonlyArray<string> | undefined
   readonly jitter?: number | undefined
   readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   /** A duration or, for `maxHits`, a number of reads. */
@@ -37,9 +34,6 @@ export interface AnyOptions {
   readonly idle?: Ttl.Input | undefined
   readonly hits?: number | undefined
 }
-
-const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
-const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
 /** The options of each kind. They are listed here, because importing the kinds would load even unused ones. */
 const own = {
@@ -56,7 +50,7 @@ const own = {
 type Name = keyof typeof own
 
 const optionsOf = (name: Name): ReadonlySet<string> =>
-  new Set(name === "untilInvalidated" ? conditions : [...common, ...own[name]])
+  new Set<string>(name === "untilInvalidated" ? [] : ["ttl", "jitter", ...own[name]])
 
 export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
 

@@ -77,6 +77,9 @@ export const untilInvalidated = kind("untilInvalidated", {
   ttl: () => Infinity
 })
 
+/** The kinds by the words that users write. */
+export const words = { ttl, softTtl, refreshAhead, probabilistic, sliding, maxHits, failover, untilInvalidated }
+
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   // The duration that a user's function returns may be negative. The engine cuts one beyond the ttl.
   if (typeof options[name] === "function") return Math.max(0, toMillis(soft as Ttl.Input, name))

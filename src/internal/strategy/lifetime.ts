@@ -1,6 +1,7 @@
 /** Derives from the options whether an outcome is stored, and for how long. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import type { ReadOptions } from "../../cached/options.ts"
 import type { Lifetime } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
@@ -14,14 +15,14 @@ export const lifetimeOf = (
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): Lifetime | "skip" => {
-  if (!isStored(options, exit, key)) return "skip"
   const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
   const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
   return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
 
-const isStored = (
-  { storeFailures, storeIf, when }: AnyOptions,
+/** Whether a read's options accept an outcome. Throws if a function among them throws. */
+export const isStored = (
+  { storeFailures, storeIf, when }: Pick<ReadOptions<any, any, any>, "storeFailures" | "storeIf" | "when">,
   exit: Exit.Exit<unknown, unknown>,
   key: unknown
 ): boolean => {

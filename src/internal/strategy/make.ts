@@ -17,6 +17,11 @@ export const constantOfStrategy = (strategy: Strategy<any, any, any>): Lifetime 
 
 export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> => {
   checkOptions(kind, options)
+  return ofKind(kind, options)
+}
+
+/** Makes a strategy from checked options, which may contain those of a read. */
+export const ofKind = (kind: Kind, options: AnyOptions): Strategy<any, any, any> => {
   const strategy: Strategy<any, any, any> = {
     name: kind.name,
     jitter: options.jitter,

@@ -1,14 +1,13 @@
 /** Checks the options of strategies, and finds every mistake that can be detected before a load has run. */
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
-import { isListOfText, mistake } from "../options/options.ts"
+import { mistake } from "../options/options.ts"
 import { type AnyOptions, besideOf, type Kind } from "./kind.ts"
 
 /** Throws a `CacheConfigError` for a mistake. The caller refuses unknown options, and names the call in the message. */
 export const validate = (kind: Kind, options: AnyOptions): void => {
   checkJitter(options.jitter)
   kind.check?.(options)
-  validateConditions(options)
   const ttl = kind.ttl(options)
   if (typeof ttl !== "function" && toMillis(ttl as Ttl.Input) <= 0) {
     throw mistake("ttl is zero or less, so nothing would be stored: pass a function if that depends on the result")
@@ -20,17 +19,6 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
     // The time that a user's function will return is not known yet.
     typeof beside === "function" ? 0 : beside
   )
-}
-
-const validateConditions = ({ storeFailures, storeIf, when }: AnyOptions): void => {
-  if (when !== undefined && typeof when !== "function") {
-    throw mistake("when must be a function from outcome and key to true or false")
-  }
-  if (storeIf !== undefined && typeof storeIf !== "function") {
-    throw mistake("storeIf must be a function from value and key to true or false")
-  }
-  if (storeFailures === undefined || isListOfText(storeFailures)) return
-  throw mistake("storeFailures must be a list of the tags of failures")
 }
 
 export const checkJitter = (jitter: number | undefined): number => {

@@ -1,5 +1,5 @@
 /**
- * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `removeMany`, beside the same rows raw,
+ * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `remove`, beside the same rows raw,
  * and the longest turn of the event loop meanwhile. The argument names the storage.
  */
 import { Effect, Exit, Schema } from "effect"
@@ -30,8 +30,8 @@ const product = (id: number): typeof Product.Type => ({ name: `product ${id}`, p
 
 const strategy = Strategy.ttl({ ttl: "1 hour" })
 const lookup = (all: ReadonlyArray<ProductKey>) => Effect.succeed(all.map(({ id }) => Exit.succeed(product(id))))
-const products = Cached.many(ProductKey, { lookup, strategy })
-const one = Cached.fn(ProductKey, { lookup: ({ id }) => Effect.succeed(product(id)), strategy })
+const products = Cached.many(ProductKey, lookup, { strategy })
+const one = Cached.fn(ProductKey, ({ id }) => Effect.succeed(product(id)), { strategy })
 
 /** Payloads that no earlier round has asked for. */
 let asked = 0
@@ -184,9 +184,9 @@ const onDisk = (directory: string) =>
         return watched(perKey(Cached.setMany(entries, { ttl: "1 hour" })))
       },
       "disk: raw, remove": () => perKey(inChunks(storedRaw.map(idOf), raw.remove)),
-      "disk: Cached.removeMany": () => {
+      "disk: Cached.remove of many": () => {
         const removed = stored.map((payload) => products.key(payload))
-        return watched(perKey(Cached.removeMany(removed)))
+        return watched(perKey(Cached.remove(removed)))
       }
     }).pipe(Effect.provide(layer()))
     raw.close()

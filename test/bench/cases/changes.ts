@@ -4,7 +4,7 @@
  * thousand removals arrive.
  */
 import { Deferred, Effect, Exit, Fiber } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
@@ -100,7 +100,7 @@ const served = Effect.scoped(Effect.gen(function*() {
     const key = `waited ${i}`
     const begun = Deferred.makeUnsafe<void>()
     const load = Effect.andThen(Deferred.succeed(begun, undefined), Effect.sleep(i < 0 ? "60 millis" : "100 millis"))
-    const loading = yield* Effect.forkChild(Cached.ttl(load, { key, ttl: "1 hour" }))
+    const loading = yield* Effect.forkChild(Cached.ttl(load, key, { ttl: "1 hour" }))
     yield* Deferred.await(begun)
     const told = all.map((one) => newsOf(one, "Served"))
     for (const one of all) one.send({ _tag: "Read", key } satisfies Order)
@@ -123,7 +123,7 @@ const loads = inTurn(
       yield* Effect.sleep("50 millis")
       const start = nanos()
       for (let i = 0; i < loadsOfRound; i++) {
-        yield* Cached.ttl(Effect.succeed(i), { key: `${name} ${round} ${i}`, ttl: "1 hour", tags: ["own"] })
+        yield* Cached.ttl(Effect.succeed(i), `${name} ${round} ${i}`, { ttl: "1 hour", tags: ["own"] })
       }
       const taken = nanos() - start
       yield* order({ _tag: "Storm", is: false })
@@ -131,11 +131,12 @@ const loads = inTurn(
     })
 )
 
-const readAll = Cached.many(Many, {
+const readAll = Cached.many(
+  Many,
   // Few at most: entries that a busy machine has not stored.
-  lookup: (keys) => Effect.succeed(keys.map(({ i }) => Exit.succeed(i))),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+  (keys) => Effect.succeed(keys.map(({ i }) => Exit.succeed(i))),
+  { ttl: "1 hour" }
+)
 
 /** The longest turn in processor time, until all that was in memory has left it. */
 const drained = Effect.gen(function*() {

@@ -18,7 +18,7 @@ const warmup = 20
 const rounds = 80
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 
-const body: Body = (i) => Cached.ttl(Effect.succeed(1), { key: ids[i % keys]!, ttl: "1 hour" })
+const body: Body = (i) => Cached.ttl(Effect.succeed(1), ids[i % keys]!, { ttl: "1 hour" })
 
 const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 const server = await Redis.start()

@@ -36,7 +36,7 @@ const program = Effect.gen(function*() {
       loads.set(key, load)
       return Cache.get(cache, key)
     },
-    "Cached.ttl": (key, load) => Cached.ttl(load, { key, ttl: "10 minutes" })
+    "Cached.ttl": (key, load) => Cached.ttl(load, key, { ttl: "10 minutes" })
   }
   return yield* inTurn(
     { subjects: Object.keys(subjects), warmup: 8, rounds: 50 },

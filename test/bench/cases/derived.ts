@@ -8,7 +8,7 @@ const capacity = 10_000
 
 const users = Array.from(
   { length: values },
-  (_, i) => Effect.succeed(i).pipe(Cached.ttl({ key: `user:${i}`, ttl: "1 hour" }))
+  (_, i) => Effect.succeed(i).pipe(Cached.ttl(`user:${i}`, { ttl: "1 hour" }))
 )
 
 const page = Effect.gen(function*() {
@@ -20,8 +20,8 @@ const page = Effect.gen(function*() {
 let asked = 0
 
 const subjects: { readonly [name: string]: Body } = {
-  "without inherit": () => page.pipe(Cached.ttl({ key: `page:${asked++}`, ttl: "1 hour" })),
-  "inherit: \"changes\"": () => page.pipe(Cached.ttl({ key: `page:${asked++}`, ttl: "1 hour", inherit: "changes" }))
+  "without inherit": () => page.pipe(Cached.ttl(`page:${asked++}`, { ttl: "1 hour" })),
+  "inherit: \"changes\"": () => page.pipe(Cached.ttl(`page:${asked++}`, { ttl: "1 hour", inherit: "changes" }))
 }
 
 const program = Effect.gen(function*() {

@@ -33,14 +33,13 @@ const program = Effect.gen(function*() {
   const select = raw.prepare("SELECT value FROM record WHERE id = ?")
   const load: Effect.Effect<typeof User.Type> = Effect.die("it is stored")
   for (const id of ids) {
-    yield* Cached.ttl(Effect.succeed(user(id)), { key: id, ttl: "1 hour" })
-    yield* Cached.ttl(Effect.succeed(user(id)), { key: new UserKey({ id }), ttl: "1 hour" })
+    yield* Cached.ttl(Effect.succeed(user(id)), id, { ttl: "1 hour" })
+    yield* Cached.ttl(Effect.succeed(user(id)), new UserKey({ id }), { ttl: "1 hour" })
   }
   const subjects: { readonly [name: string]: Body } = {
     "node:sqlite and JSON.parse": (i) => Effect.sync(() => JSON.parse(select.get(idOf(i))!["value"] as string)),
-    "string key (JSON)": (i) => Cached.ttl(load, { key: idOf(i), ttl: "1 hour" }),
-    "key class (JSON, checked by its schema)": (i) =>
-      Cached.ttl(load, { key: new UserKey({ id: idOf(i) }), ttl: "1 hour" })
+    "string key (JSON)": (i) => Cached.ttl(load, idOf(i), { ttl: "1 hour" }),
+    "key class (JSON, checked by its schema)": (i) => Cached.ttl(load, new UserKey({ id: idOf(i) }), { ttl: "1 hour" })
   }
   const rows = yield* timeCalls({ subjects, calls, warmup, rounds })
   const stats = yield* Cached.stats

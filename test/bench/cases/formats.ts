@@ -6,7 +6,7 @@
 import { decode as decodeMsgpack, encode as encodeMsgpack } from "@msgpack/msgpack"
 import * as cborg from "cborg"
 import { Effect, Redacted, Schema, Stream } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Cbor } from "effect-cached/serializers/Cbor"

@@ -65,7 +65,7 @@ const inPromises = async (read: (key: string) => Promise<unknown>): Promise<void
 const subjects: { readonly [subject: string]: () => Promise<void> } = {
   "effect-cached": () =>
     Effect.runPromise(
-      inEffect((key) => Cached.ttl(Effect.sync(() => value(key)), { key, ttl: "1 hour" })).pipe(
+      inEffect((key) => Cached.ttl(Effect.sync(() => value(key)), key, { ttl: "1 hour" })).pipe(
         Effect.provide(CacheLayer.memory({ capacity }))
       )
     ),

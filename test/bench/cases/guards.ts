@@ -3,7 +3,8 @@
  * `Lock.acquire`.
  */
 import { Effect, Layer } from "effect"
-import { CacheLayer, Guard, Lock } from "effect-cached"
+import { CacheLayer, Guard } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { type Body, print, timeCalls } from "../measure.ts"
 

@@ -38,7 +38,7 @@ class User extends CacheKey.Class<User>()("User", { payload: { name: Schema.Stri
 
 const lookup = Effect.sync(() => 1)
 const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
-const page = Cached.fn(Page, { lookup: () => lookup, strategy })
+const page = Cached.fn(Page, () => lookup, { strategy })
 
 /**
  * The least that a hit of a cache in the context takes: an effect made for each read, its service, a look-up in a
@@ -78,18 +78,18 @@ const makeSubjects = Effect.gen(function*() {
     "the floor, string": (i) => new Floor(idOf(i)),
     "the floor, template literal": (i) => new Floor(`User:${idOf(i)}`),
     "Effect Cache.get, string": (i) => Cache.get(strings, idOf(i)),
-    "Cached.ttl(effect, …), string": (i) => Cached.ttl(lookup, { key: idOfTtl(i), ttl: "10 minutes" }),
+    "Cached.ttl(effect, …), string": (i) => Cached.ttl(lookup, idOfTtl(i), { ttl: "10 minutes" }),
     "Cached.ttl(effect, …), fresh key of one field": (i) =>
-      Cached.ttl(lookup, { key: new User({ name: idOf(i) }), ttl: "10 minutes" }),
+      Cached.ttl(lookup, new User({ name: idOf(i) }), { ttl: "10 minutes" }),
     "Cached.softTtl(effect, …), string": (i) =>
-      Cached.softTtl(lookup, { key: idOfSoft(i), ttl: "10 minutes", softTtl: "7 minutes" }),
+      Cached.softTtl(lookup, idOfSoft(i), { ttl: "10 minutes", softTtl: "7 minutes" }),
     "effect.pipe(Cached.softTtl(…)), string": (i) =>
-      lookup.pipe(Cached.softTtl({ key: idOfPiped(i), ttl: "10 minutes", softTtl: "7 minutes" })),
+      lookup.pipe(Cached.softTtl(idOfPiped(i), { ttl: "10 minutes", softTtl: "7 minutes" })),
     "Effect Cache.get, fresh object": (i) => Cache.get(objects, new DataKey(fields(i))),
     "Cached.softTtl(effect, …), fresh object": (i) =>
-      Cached.softTtl(lookup, { key: new Page(fieldsOfSoft(i)), ttl: "10 minutes", softTtl: "7 minutes" }),
+      Cached.softTtl(lookup, new Page(fieldsOfSoft(i)), { ttl: "10 minutes", softTtl: "7 minutes" }),
     "effect.pipe(Cached.softTtl(…)), fresh object": (i) =>
-      lookup.pipe(Cached.softTtl({ key: new Page(fieldsOfPiped(i)), ttl: "10 minutes", softTtl: "7 minutes" })),
+      lookup.pipe(Cached.softTtl(new Page(fieldsOfPiped(i)), { ttl: "10 minutes", softTtl: "7 minutes" })),
     "Cached.fn, fresh object": (i) => page(fields(i))
   }
   return subjects
@@ -99,11 +99,11 @@ const makeSubjects = Effect.gen(function*() {
 const useEverything = Effect.gen(function*() {
   for (let i = 0; i < 20_000; i++) {
     const key = idOfOther(i)
-    yield* Cached.refreshAhead(lookup, { key, ttl: "10 minutes", refreshAfter: "8 minutes" })
-    yield* Cached.probabilistic(lookup, { key, ttl: "10 minutes" })
-    yield* Cached.untilInvalidated(lookup, { key })
-    yield* Cached.withStrategy(lookup, { key, strategy })
-    if (i % 10 === 0) yield* Cached.failover(lookup, { key, ttl: "10 minutes" })
+    yield* Cached.refreshAhead(lookup, key, { ttl: "10 minutes", refreshAfter: "8 minutes" })
+    yield* Cached.probabilistic(lookup, key, { ttl: "10 minutes" })
+    yield* Cached.untilInvalidated(lookup, key)
+    yield* Cached.withStrategy(lookup, key, { strategy })
+    if (i % 10 === 0) yield* Cached.failover(lookup, key, { ttl: "10 minutes" })
   }
 })
 

@@ -12,14 +12,16 @@ const rounds = 160
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const lookup = Effect.sync(() => 1)
 
-const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10 minutes", softTtl: "7 minutes" })
+const body: Body = (i) => Cached.softTtl(lookup, ids[i % keys]!, { ttl: "10 minutes", softTtl: "7 minutes" })
 
 const listeners = {
   "no listener": Effect.void,
-  "a listener for loads": Effect.forkScoped(Stream.runDrain(Cached.eventsOf(["Load"])), { startImmediately: true }),
+  "a listener for loads": Effect.forkScoped(Stream.runDrain(Cached.events({ of: ["Load"] })), {
+    startImmediately: true
+  }),
   "a listener": Effect.map(Caching.Caching, (caching) => listenersOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
-  "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })
+  "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events()), { startImmediately: true })
 }
 
 const program = Effect.gen(function*() {

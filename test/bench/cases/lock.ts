@@ -30,7 +30,7 @@ const watch = () => {
   }
 }
 
-const read = (key: string) => Effect.delay(Effect.succeed(key), "1 millis").pipe(Cached.ttl({ key, ttl: "1 hour" }))
+const read = (key: string) => Effect.delay(Effect.succeed(key), "1 millis").pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 const readAll = (name: string) =>
   Effect.forEach(Array.from({ length: misses }, (_, i) => `${name} ${i}`), read, {

@@ -13,7 +13,7 @@ const fillMap = (map: { readonly set: (key: string, value: number) => unknown })
 
 const cached: Body = (i) => {
   const key = keyOf(i)
-  return Cached.ttl(Effect.sync(() => key.length), { key, ttl: "1 hour" })
+  return Cached.ttl(Effect.sync(() => key.length), key, { ttl: "1 hour" })
 }
 
 /** Each fills itself, and answers how many entries it has and what keeps them. */

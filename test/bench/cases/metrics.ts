@@ -15,10 +15,10 @@ const capacity = 10_000
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const load = Effect.sync(() => 1)
 
-const hit: Body = (i) => Cached.ttl(load, { key: ids[i % keys]!, ttl: "1 hour" })
+const hit: Body = (i) => Cached.ttl(load, ids[i % keys]!, { ttl: "1 hour" })
 
 let reads = 0
-const miss: Body = () => Cached.ttl(load, { key: `cold:${++reads}`, ttl: "1 hour" })
+const miss: Body = () => Cached.ttl(load, `cold:${++reads}`, { ttl: "1 hour" })
 
 const memory = () => Layer.fresh(CacheLayer.memory({ capacity }))
 
@@ -55,7 +55,7 @@ const classesFrom = (first: number, count: number) =>
 const readAll = (keyClasses: ReturnType<typeof classesFrom>) =>
   Effect.forEach(
     keyClasses,
-    (Key) => repeat((id) => Cached.ttl(Effect.succeed(id), { key: new Key({ id: id % 2 }), ttl: "1 hour" }), 4),
+    (Key) => repeat((id) => Cached.ttl(Effect.succeed(id), new Key({ id: id % 2 }), { ttl: "1 hour" }), 4),
     { discard: true }
   )
 

@@ -1,6 +1,7 @@
 /** A read that finds nothing: it loads, and what it stores takes the place of another entry: `miss.ts <policy>`. */
 import { Cache, Effect } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { type Body, print, timeCalls } from "../measure.ts"
 
 const policies = { adaptive: Eviction.adaptive, lru: Eviction.lru }
@@ -14,7 +15,7 @@ const program = Effect.gen(function*() {
   let reads = 0
   const subjects: { readonly [name: string]: Body } = {
     [`Effect Cache.get, beside ${name}`]: () => Cache.get(cache, `user:${++reads}`),
-    [`Cached.ttl, ${name}`]: () => Cached.ttl(load, { key: `user:${++reads}`, ttl: "1 hour" })
+    [`Cached.ttl, ${name}`]: () => Cached.ttl(load, `user:${++reads}`, { ttl: "1 hour" })
   }
   const rows = yield* timeCalls({ subjects, calls: 2000, warmup: 40, rounds: 100 })
   const { evictions, loads } = yield* Cached.stats

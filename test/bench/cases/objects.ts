@@ -4,7 +4,8 @@
  */
 import { AwsClient } from "aws4fetch"
 import { Effect, Layer, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { FetchHttpClient } from "effect/http"
 import { fork } from "node:child_process"
@@ -68,8 +69,8 @@ const program = Effect.gen(function*() {
   const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, Caching.Caching> } = {
     "GET and JSON.parse": (id) =>
       Effect.promise(async () => JSON.parse(await (await client.fetch(urlOf(id))).text()) as unknown),
-    "string key (JSON)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }),
-    "key class (JSON, checked by its schema)": (id) => Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" })
+    "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }),
+    "key class (JSON, checked by its schema)": (id) => Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" })
   }
   const options: ObjectStore.Options = {
     bucket: "cache",

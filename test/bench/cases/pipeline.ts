@@ -4,7 +4,7 @@
  * rows, so that a million of them can be measured with `--max-old-space-size=256`.
  */
 import { Effect, Exit, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { appendFileSync, createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -24,11 +24,12 @@ class City extends CacheKey.Class<City>()("City", {
   success: Schema.Struct({ city: Schema.String, area: Schema.Number })
 }) {}
 
-const cities = Cached.many(City, {
-  lookup: (keys) =>
+const cities = Cached.many(
+  City,
+  (keys) =>
     Effect.succeed(keys.map(({ zip }) => Exit.succeed({ city: `a city with the number ${zip}`, area: zip / 10 }))),
-  strategy: Strategy.ttl({ ttl: "1 hour" })
-})
+  { ttl: "1 hour" }
+)
 
 const folder = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 const input = join(folder, "in.ndjson")

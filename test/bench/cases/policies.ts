@@ -2,7 +2,8 @@
  * A hit in a full memory of ten thousand ids, some of them popular: by policy, and with the curve of other capacities.
  */
 import { Context, Effect, Layer } from "effect"
-import { Cached, CacheLayer, Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { randomOf } from "../../support/random.ts"
 import { type Body, print, timeCalls } from "../measure.ts"
 
@@ -34,7 +35,7 @@ const program = Effect.gen(function*() {
           Effect.gen(function*() {
             const from = i * 100 % reads.length
             for (let place = from; place < from + 100; place++) {
-              yield* Cached.ttl(lookup, { key: reads[place]!, ttl: "1 hour" })
+              yield* Cached.ttl(lookup, reads[place]!, { ttl: "1 hour" })
             }
           }),
           Caching.Caching,

@@ -4,7 +4,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Exit, Layer, Redacted, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { isPostgresMissing, startPostgres } from "../../support/postgres.ts"
 import { inTurn, nanos, print } from "../measure.ts"
@@ -43,9 +43,8 @@ else {
       ids,
       ids.map((id) => JSON.stringify(user(id)))
     ])
-    const users = Cached.many(UserKey, {
-      strategy: Strategy.ttl({ ttl: "1 hour" }),
-      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(user(id))))
+    const users = Cached.many(UserKey, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(user(id)))), {
+      ttl: "1 hour"
     })
     yield* Cached.setMany(ids.map((id): readonly [string, unknown] => [id, user(id)]), { ttl: "1 hour" })
     const payloads = ids.map((id) => ({ id }))
@@ -60,10 +59,8 @@ else {
           ([row]) => JSON.parse(String(row![0]))
         )
       ),
-      "string key (JSON)": each((id) => Cached.ttl(load, { key: id, ttl: "1 hour" })),
-      "key class (JSON, checked by its schema)": each((id) =>
-        Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" })
-      ),
+      "string key (JSON)": each((id) => Cached.ttl(load, id, { ttl: "1 hour" })),
+      "key class (JSON, checked by its schema)": each((id) => Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" })),
       "SELECT = ANY and JSON.parse": [
         Effect.map(
           sql.unsafe("SELECT id, value FROM raw WHERE id = ANY($1::text[])", [ids]).values,

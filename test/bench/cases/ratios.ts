@@ -1,5 +1,5 @@
 /** Hit ratios over recorded accesses: of each policy, of `lru-cache`, and of Belady's optimum. */
-import { Eviction } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { median, print, type Row } from "../measure.ts"
 import { type Cell, cells, hitRatio, lruCache, type MakeCache, optimum, policy, scoreOf } from "../traces.ts"
 

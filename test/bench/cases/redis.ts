@@ -44,15 +44,15 @@ if (server === undefined) {
   const program = Effect.gen(function*() {
     const persistence = yield* (yield* Persistence.Persistence).make({ storeId: "users" })
     for (const id of ids) {
-      yield* Cached.ttl(Effect.succeed(user(id)), { key: id, ttl: "1 hour" })
-      yield* Cached.ttl(Effect.succeed(user(id)), { key: new UserKey({ id }), ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed(user(id)), id, { ttl: "1 hour" })
+      yield* Cached.ttl(Effect.succeed(user(id)), new UserKey({ id }), { ttl: "1 hour" })
     }
     for (const id of ids) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
     const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
       "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
-      "string key (JSON)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }) as never,
+      "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }) as never,
       "key class (JSON, checked by its schema)": (id) =>
-        Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" }) as never,
+        Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" }) as never,
       "Effect Persistence": (id) => persistence.get(new UserKey({ id }))
     }
     const context = yield* Effect.context<never>()

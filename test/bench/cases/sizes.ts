@@ -15,7 +15,7 @@ const ids = Array.from({ length: 10_000 }, (_, i) => `user:${i}`)
 type Load = (id: string) => Effect.Effect<typeof User.Type>
 
 const readAll = (load: Load) =>
-  Effect.forEach(ids, (id) => Cached.ttl(load(id), { key: id, ttl: "1 hour" }), { concurrency: 16, discard: true })
+  Effect.forEach(ids, (id) => Cached.ttl(load(id), id, { ttl: "1 hour" }), { concurrency: 16, discard: true })
 
 /** A missing entry is loaded, which fails the run. */
 const fill = async (layer: () => Layer.Layer<Caching.Caching, unknown>) => {

@@ -8,9 +8,9 @@ const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const lookup = Effect.sync(() => 1)
 
 const subjects: { readonly [name: string]: Body } = {
-  "Cached.ttl": (i) => Cached.ttl(lookup, { key: `a${ids[i % keys]!}`, ttl: "10 minutes" }),
-  "Cached.sliding": (i) => Cached.sliding(lookup, { key: `b${ids[i % keys]!}`, idle: "10 minutes" }),
-  "Cached.maxHits": (i) => Cached.maxHits(lookup, { key: `c${ids[i % keys]!}`, ttl: "10 minutes", hits: 1e9 })
+  "Cached.ttl": (i) => Cached.ttl(lookup, `a${ids[i % keys]!}`, { ttl: "10 minutes" }),
+  "Cached.sliding": (i) => Cached.sliding(lookup, `b${ids[i % keys]!}`, { idle: "10 minutes" }),
+  "Cached.maxHits": (i) => Cached.maxHits(lookup, `c${ids[i % keys]!}`, { ttl: "10 minutes", hits: 1e9 })
 }
 
 const program = timeCalls({ subjects, calls: 10_000, warmup: 50, rounds: 100 })

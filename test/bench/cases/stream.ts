@@ -7,7 +7,7 @@ const count = 10_000
 const repeats = 20
 
 const elements = Array.from({ length: count }, (_, i) => i)
-const cached = Stream.fromIterable(elements).pipe(Cached.stream({ key: "elements", ttl: "1 hour" }))
+const cached = Stream.fromIterable(elements).pipe(Cached.stream("elements", { ttl: "1 hour" }))
 
 const program = Effect.gen(function*() {
   yield* Stream.runDrain(cached)

@@ -3,7 +3,8 @@
  * alone, in processor time. The floor of the second tier is its store, asked through a callback as tiers are.
  */
 import { type Context, Effect, Exit, Layer } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,7 +19,7 @@ const warmup = 20
 const rounds = 60
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 
-const body: Body = (i) => Cached.ttl(Effect.succeed(1), { key: ids[i % keys]!, ttl: "1 hour" })
+const body: Body = (i) => Cached.ttl(Effect.succeed(1), ids[i % keys]!, { ttl: "1 hour" })
 
 const root = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 const folder = (name: string) => ({ directory: join(root, name) })

@@ -3,7 +3,7 @@
  * that the wrapper calls.
  */
 import { Effect, Redacted } from "effect"
-import type { Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached/adapters"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"

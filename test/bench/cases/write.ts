@@ -3,7 +3,7 @@
  * folder that has not changed for some seconds, as they are in programs that run for longer than that.
  */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

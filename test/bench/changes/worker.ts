@@ -31,7 +31,7 @@ let storm: NodeJS.Timeout | undefined
 
 /** Ten every ten milliseconds. */
 const invalidateTags = () => {
-  for (let i = 0; i < 10; i++) runtime.runFork(Cached.invalidateTag(`of no entry ${invalidated++ % 1000}`))
+  for (let i = 0; i < 10; i++) runtime.runFork(Cached.invalidate({ tag: `of no entry ${invalidated++ % 1000}` }))
 }
 
 const remove = async () => {
@@ -47,7 +47,7 @@ const remove = async () => {
 /** Repeats until the entry stays: entries from before the server reports changes leave memory. */
 const keep = (key: string): Effect.Effect<void, never, Caching.Caching> =>
   Effect.gen(function*() {
-    const read = Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+    const read = Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
     yield* read
     yield* Effect.sleep("20 millis")
     const { hits } = yield* Cached.stats
@@ -61,7 +61,7 @@ const obey = async (order: Order): Promise<void> => {
       await runtime.runPromise(keep(order.key))
       break
     case "Read":
-      await runtime.runPromise(Cached.ttl(Effect.die("loaded twice"), { key: order.key, ttl: "1 hour" }))
+      await runtime.runPromise(Cached.ttl(Effect.die("loaded twice"), order.key, { ttl: "1 hour" }))
       tell({ _tag: "Served", at: nanos() })
       break
     case "Storm":

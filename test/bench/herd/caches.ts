@@ -29,7 +29,7 @@ const disk = async ({ directory }: Shared): Promise<Cache> => {
   const { Cached, CacheLayer } = await import("effect-cached")
   const runtime = ManagedRuntime.make(CacheLayer.disk({ directory: join(directory, "cache") }))
   return {
-    get: (key, load) => runtime.runPromise(Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })),
+    get: (key, load) => runtime.runPromise(Cached.ttl(Effect.promise(load), key, { ttl: "1 hour" })),
     close: () => runtime.dispose()
   }
 }
@@ -38,7 +38,7 @@ const redis = async ({ port }: Shared): Promise<Cache> => {
   const { Effect, ManagedRuntime } = await import("effect")
   const { Cached, CacheLayer } = await import("effect-cached")
   const runtime = ManagedRuntime.make(CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, connect: "required" }))
-  const read = (key: string, load: () => Promise<User>) => Cached.ttl(Effect.promise(load), { key, ttl: "1 hour" })
+  const read = (key: string, load: () => Promise<User>) => Cached.ttl(Effect.promise(load), key, { ttl: "1 hour" })
   return {
     get: (key, load) => runtime.runPromise(read(key, load)),
     getTogether: (callers, key, load) =>

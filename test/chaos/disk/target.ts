@@ -1,6 +1,6 @@
 /** Attacks on `CacheLayer.disk`: damage to its folder. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,6 +1,6 @@
 /** Attacks on `CacheLayer.postgres`: failures of servers, networks and processes. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
 import { chmodSync } from "node:fs"
 import { join } from "node:path"

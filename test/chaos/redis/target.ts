@@ -1,6 +1,6 @@
 /** Attacks on `CacheLayer.redis`: failures of servers and clusters. */
 import { Effect, type Scope } from "effect"
-import type { CacheEntry, Store } from "effect-cached"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { hashOf, slotOf } from "../../../src/drivers/redis/protocol/keys.ts"
 import { ids } from "../../consistency/plan.ts"

@@ -14,63 +14,63 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "end",
     find: "if (!ticket.isOpen) return false",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a closed cache forgets the tickets that a clear has detached",
     in: "makeIndex",
     find: "for (const call of calls) call.isDetached = true",
     replace: "for (const call of calls) call.isDetached = true\n      calls.clear()",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a miss looks through the tickets of calls that have ended",
     in: "close",
     find: "if (flights.tickets?.calls.size === 0) flights.tickets = undefined",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a ticket is not made a flight when another reader comes",
     in: "makeIndex",
     find: "if (ticket?.isOpen === true) return ticket.board()",
     replace: "if (ticket?.isOpen === null) return ticket.board()",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "an invalidation does not find a ticket's flight",
     in: "take",
     find: "ticket.isOpen = true",
     replace: "ticket.isOpen = id.length === 0",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a ticket replaces an entry of another load",
     in: "take",
     find: "engine.flights.has(id) ||",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a ticket's result is as young as its end",
     in: "end",
     find: "pilot.bornAt = ticket.bornAt",
     replace: "pilot.bornAt = engine.tagEpochs.epoch",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a ticket's flight forgets its call",
     in: "board",
     find: "item.call = call",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a call that loads a circle through a ticket is not found",
     in: "board",
     find: "flight.attempt.waitsOn = call.edges",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a result of a bulk call is as old as the turn in which it is stored",
@@ -182,7 +182,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "detach",
     find: "noteChange(self, id)",
     replace: "",
-    by: "test/cached/unasked.test.ts"
+    by: "test/cached/bulkBeyondKeys.test.ts"
   },
   {
     name: "what caches served inside a load that was joined is forgotten",
@@ -472,21 +472,21 @@ this.end++`,
     in: "isCrowded",
     find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
     replace: "false",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "a load alone waits for a wave",
     in: "isCrowded",
     find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
     replace: "true",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "single loads wait in the line for as long as it takes",
     in: "sendWave",
     find: "sentAt - one.since < longestMillis",
     replace: "longestMillis > 0",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "a read that asks the store while a refresh runs, and then loads, has two budgets",
@@ -500,42 +500,42 @@ this.end++`,
     in: "sendWave",
     find: "Math.max(most, one.budget.leftMillis)",
     replace: "Math.max(most, one.budget.leftMillis - (sentAt - one.since))",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "after a wave that was too slow, all others in the line are sent",
     in: "sendWave",
     find: "one.lates === lates",
     replace: "one.lates <= lates",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "on a cluster a wave fails as a whole if one server is down",
     in: "askForAll",
     find: "tier.store.capabilities.sharded !== true",
     replace: "tier.store.capabilities.shared === true",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "a load waits for a wave where the program cannot wait",
     in: "isCrowded",
     find: "executionMode === \"async\"",
     replace: "executionMode !== undefined",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "results of single loads whose leases came in a wave are stored one by one",
     in: "write",
     find: "asking.isOfWave === true",
     replace: "false",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "a load that is replaced in its turn takes the lease of the one that replaces it with it",
     in: "acquireAll",
     find: "flights.filter(({ storable }) => storable)",
     replace: "flights",
-    by: "test/cached/loadsAtOnce.test.ts"
+    by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
     name: "a wave's answer that another process loads is asked for once more",
@@ -556,7 +556,7 @@ this.end++`,
     in: "flightOf",
     find: "own.attempt.endedAt = attempt.endedAt ?? now",
     replace: "",
-    by: "test/cached/unasked.test.ts"
+    by: "test/cached/bulkBeyondKeys.test.ts"
   },
   {
     name: "a load that has waited is as old as the question for it",
@@ -717,14 +717,14 @@ this.end++`,
     in: "isAdrift",
     find: "if (one.isOrphan || one.refresh) return true",
     replace: "return true",
-    by: "test/cached/closedServices.test.ts"
+    by: "test/cached/loadsWhoseStarterLeft.test.ts"
   },
   {
     name: "a load runs once more for each starter that leaves",
     in: "loadForFollowers",
     find: "flight.hasRerun = true",
     replace: "",
-    by: "test/cached/closedServices.test.ts"
+    by: "test/cached/loadsWhoseStarterLeft.test.ts"
   },
   {
     name: "callers of a load that gives way while the cache closes are interrupted",

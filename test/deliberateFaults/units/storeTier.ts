@@ -14,7 +14,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "board",
     find: "if (ticket.flight !== undefined) return ticket.flight",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a late report of an invalidation removes what was set after it",
@@ -42,49 +42,49 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "board",
     find: "flight.isOutdated = self.isOutdated",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "an entry that may be newer than a reported invalidation is replaced by a load",
     in: "rejectedBy",
     find: "mayBeValid(found) ? undefined : found?.writeId",
     replace: "found?.writeId",
-    by: "test/cached/reportedLate.test.ts"
+    by: "test/cached/readsWhileChangesArrive.test.ts"
   },
   {
     name: "a load that finds an entry instead of its lease replaces it, although it may be valid",
     in: "useHit",
     find: "mayBeValid(found)",
     replace: "false",
-    by: "test/cached/reportedLate.test.ts"
+    by: "test/cached/readsWhileChangesArrive.test.ts"
   },
   {
     name: "a look-up that meets two late reports misses a valid entry",
     in: "foundIn",
     find: "agree && !found.some(mayBeValid)",
     replace: "agree",
-    by: "test/cached/reportedLate.test.ts"
+    by: "test/cached/readsWhileChangesArrive.test.ts"
   },
   {
     name: "a wave has only the budget that the wave before has left",
     in: "askInWaves",
     find: "{ ...budget, call: budget, inTurn }",
     replace: "budget",
-    by: "test/cached/budgetsOfWaves.test.ts"
+    by: "test/cached/bulkWithinStoreBudgets.test.ts"
   },
   {
     name: "entries of waves that the store answers together are decoded in one turn",
     in: "reviveAll",
     find: "yield* budget.inTurn ?? Effect.void",
     replace: "",
-    by: "test/cached/wavesInTurns.test.ts"
+    by: "test/cached/bulkInTurns.test.ts"
   },
   {
     name: "a store that hangs is asked for each wave of a lookup or removal",
     in: "askNow",
     find: "budget.call.leftMillis = 0",
     replace: "void budget.call",
-    by: "test/cached/budgetsOfWaves.test.ts"
+    by: "test/cached/bulkWithinStoreBudgets.test.ts"
   },
   {
     name: "the answers to a wave of removals count for another wave",
@@ -98,14 +98,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "removeFromStore",
     find: "items.slice(from, from + wave.length)",
     replace: "items",
-    by: "test/cached/budgetsOfWaves.test.ts"
+    by: "test/cached/bulkWithinStoreBudgets.test.ts"
   },
   {
     name: "invalidations are sent again one by one",
     in: "wavesOf",
     find: "ofIds.at(-1)!.length < many.steps",
     replace: "ofIds.at(-1)!.length < 1",
-    by: "test/cached/budgetsOfWaves.test.ts"
+    by: "test/cached/bulkWithinStoreBudgets.test.ts"
   },
   {
     name: "a strict invalidation by pattern that fails keeps later matches in memory",
@@ -189,42 +189,42 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acknowledge",
     find: "Dependents.idChanged(front.memory.dependents, front.tagEpochs, (target as OfId).id)",
     replace: "void target",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "an invalidation of tags that fails in a later part keeps what was read meanwhile",
     in: "acknowledged",
     find: "item.target._tag === \"Tags\"",
     replace: "false",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "an invalidation of ids that fails in a later part keeps what was derived meanwhile",
     in: "invalidateIds",
     find: "Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again)",
     replace: "Effect.tap(tier.steps.remove(tier, ids, items, restore), again)",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "a strict write that the store refuses keeps what was derived meanwhile",
     in: "set",
     find: "Effect.ensuring(replacing, afterWrite(self, [entry]))",
     replace: "Effect.tap(replacing, afterWrite(self, [entry]))",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "a strict write of many that the store refuses keeps what was derived meanwhile",
     in: "setWave",
     find: "Effect.ensuring(",
     replace: "Effect.tap(",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "a strict touch that removes an entry leaves it where the store fails",
     in: "touch",
     find: "Effect.exit(setLifetime(self, key, 0))",
     replace: "Effect.map(setLifetime(self, key, 0), Effect.succeed)",
-    by: "test/cached/answeredInPart.test.ts"
+    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "all tags of an invalidation are one request",
@@ -245,7 +245,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "setMany",
     find: "Effect.exit(set(self, key, value, left))",
     replace: "set(self, key, value, left)",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "under strict, one value that the store refuses keeps others from the store",
@@ -259,112 +259,112 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "isUnasked",
     find: "item.isAsked !== true",
     replace: "item.isAsked === undefined && false",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that a late invalidation of its tag removes is not reported as lost",
     in: "set",
     find: "stored === undefined && unsent.length > 0",
     replace: "false",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "an older change does not remove a value whose write has ended before the store was asked",
     in: "isUnasked",
     find: " && !unsent.has(item)",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that stays in memory is reported as lost",
     in: "lost",
     find: "else if (Memory.peek(memory, tagEpochs, id)?.writeId === writeId) return",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "sendWave",
     find: "wave.filter((part) => isOpen(pending, part) && !written.has(part))",
     replace: "wave.filter((part) => !written.has(part))",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "a further answer of a bulk lookup is stored over a removal that is not reported yet",
     in: "storePart",
     find: "after.markers[i]!.version === before.markers[i]!.version",
     replace: "after.markers[i]!.version !== undefined",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup is stored with a tag that was invalidated during the call",
     in: "commitAll",
     find: "markers.get(tag)!.seq > watch.evidence!.markers.seq",
     replace: "markers.get(tag)!.seq === undefined",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup is stored over what another process has just changed",
     in: "commitAll",
     find: "self.tagEpochs.look?.()",
     replace: "",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup joins the lease of another process",
     in: "storePart",
     find: "join: false",
     replace: "join: true",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "an answer that was not asked for holds its lease for long",
     in: "storePart",
     find: "leaseMillis: 1",
     replace: "leaseMillis: tier.leaseMillis",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup that is not stored keeps its lease",
     in: "storePart",
     find: "yield* Effect.forEach(grants.keys(), giveBack, { concurrency: many.concurrency, discard: true })",
     replace: "",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "an invalid entry keeps a further answer of a bulk lookup out of the store",
     in: "storePart",
     find: "dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))",
     replace: "",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "further answers of bulk lookups wait for a slow store without a bound",
     in: "storeUnasked",
     find: "tier.unaskedWaiting + length > unaskedWaiting ||",
     replace: "",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   },
   {
     name: "a value set by hand does not wait for an unsent invalidation of its tags",
     in: "set",
     find: "const unsent = unsentOf(self, key, options)",
     replace: "const unsent: ReadonlyArray<Pending.Item> = []",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "a strict set succeeds although an earlier invalidation will remove its value",
     in: "set",
     find: "isUndone && policy.strict",
     replace: "false",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "counters do not know of an unsent clear",
     in: "afterClear",
     find: "unsent.length === 0",
     replace: "true",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "a ping fails as the read that it asks for",
@@ -455,7 +455,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "forgetAll",
     find: "noteAll(self)",
     replace: "",
-    by: "test/cached/unasked.test.ts"
+    by: "test/cached/bulkBeyondKeys.test.ts"
   },
   {
     name: "processes wait for a load whose tag was invalidated elsewhere",
@@ -570,70 +570,70 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acknowledgeWritten",
     find: "found[i]?.meta.writeId !== write.entry.writeId",
     replace: `found[i]?.meta.writeId !== ""`,
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that was given up stays if the store has it",
     in: "acknowledgeWritten",
     find: "part.item.write === undefined ||",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a store that fails hides a written value from reads of many",
     in: "orOwn",
     find: "ownWrite(tier, id, now)",
     replace: "undefined",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that the store never got is lost without an event",
     in: "sendWave",
     find: "if (write !== undefined && isOpen(pending, part)) Written.lost(tier, write)",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value is lost without an event if the store reports its removal before it answers",
     in: "sendWave",
     find: "const write = writes[i]",
     replace: "const { write } = part.item",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that the store has not acknowledged is read for ever",
     in: "ownWrite",
     find: "store.capabilities.shared &&",
     replace: "store === undefined &&",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that the store has not acknowledged hides a change by another process",
     in: "applyChange",
     find: "Pending.giveUp(tier.pending, change.id)",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that the store has not acknowledged survives clear",
     in: "add",
     find: "giveUpAll(self)",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "a value that the store has not acknowledged hides what was loaded later",
     in: "endLoad",
     find: "if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)",
     replace: "",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "an invalidation by pattern overlooks values that the store has not acknowledged",
     in: "allHere",
     find: "if (write !== undefined) others.add(write.entry.id)",
     replace: "void write",
-    by: "test/cached/lostWrites.test.ts"
+    by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
     name: "an incident lasts until each operation that failed has succeeded",
@@ -675,7 +675,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "isNewFor",
     find: "found instanceof Entry && found.writeId !== rejectedWriteId",
     replace: "found instanceof Entry",
-    by: "test/cached/reportedLate.test.ts"
+    by: "test/cached/readsWhileChangesArrive.test.ts"
   },
   {
     // One schedule of 18,000 finds it.
@@ -761,63 +761,63 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acrossFingerprints",
     find: "chunksOf(ids.flatMap((id) => siblingsOf(known, id)))",
     replace: "[]",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "a fingerprint is recorded without a look at what others have written meanwhile",
     in: "record",
     find: "left === 1 ? undefined : condition",
     replace: "undefined",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "a load stores its result, although others could not know of its fingerprint when it began",
     in: "acrossFingerprints",
     find: `isSafe ? generation.slice(early.length) : ""`,
     replace: "generation.slice(early.length)",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "fingerprints are kept for ever",
     in: "usesIn",
     find: "now - usedAt < limits.lifeMillis",
     replace: "usedAt <= now",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "a process still believes in its record after a clear",
     in: "takeAll",
     find: "storeTier?.recorded.clear()",
     replace: "",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "memory keeps entries under another fingerprint",
     in: "forgetOthers",
     find: "forgetOne(self, other)",
     replace: "",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "entries under another fingerprint are read before the store has removed them",
     in: "forgetOthers",
     find: "tier?.steps.removeLater(tier, other)",
     replace: "",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "the record is removed as a page without a stream",
     in: "sweep",
     find: "&& !isFingerprints(id)",
     replace: "",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "a copy of the record in a middle tier is used",
     in: "over",
     find: "ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids)",
     replace: "getMany(self, ids)",
-    by: "test/cached/releases.test.ts"
+    by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },
   {
     name: "an answer asked for before a change was reported enters memory",

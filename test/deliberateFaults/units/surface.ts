@@ -42,7 +42,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "onRemoval",
     find: "placeOf(Cause.squash(cause))",
     replace: "id",
-    by: "test/cached/onceACause.test.ts"
+    by: "test/cached/warningsOncePerCause.test.ts"
   },
   {
     name: "an async callback of onRemoval rejects and is not counted",
@@ -63,7 +63,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "topicOf",
     find: "`~${cause}`",
     replace: "String(Math.random())",
-    by: "test/cached/onceACause.test.ts"
+    by: "test/cached/warningsOncePerCause.test.ts"
   },
   {
     name: "a look-up that finds nothing is no event",
@@ -91,28 +91,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "makeIndex",
     find: "for (const call of calls) call.isDetached = true",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a failure after a clear takes the place of a newer load",
     in: "board",
     find: "if (self.isDetached) flight.storable = false\n  else engine.flights.set(flight)",
     replace: "engine.flights.set(flight)",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a pattern does not find the keys of a call",
     in: "ticketIds",
     find: "if (isOpen) yield id",
     replace: "if (!isOpen) yield id",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "a call continues although its last reader has left",
     in: "leaveTickets",
     find: "if (call !== undefined) call.waiting--",
     replace: "",
-    by: "test/cached/tickets.test.ts"
+    by: "test/cached/bulkOfLongLists.test.ts"
   },
   {
     name: "loads of a warmed list that end at once have one turn",
@@ -188,7 +188,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "forEachWave(renewed, renewAll)",
     replace:
       "Effect.forEach(Array.from({ length: Math.ceil(renewed.length / 256) }, (_, i) => renewed.slice(256 * i, 256 * i + 256)), renewAll)",
-    by: "test/cached/renewals.test.ts"
+    by: "test/cached/bulkOverDistantStore.test.ts"
   },
   {
     name: "a renewal forgets the last wave",
@@ -202,14 +202,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "renewalMillis",
     find: "Math.min(leaseMillis, Math.max(leaseMillis / 3, budgetMillis))",
     replace: "budgetMillis === 0 ? 0 : leaseMillis",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "the pause after a renewal that hung is as long as others",
     in: "renewalPauseMillis",
     find: "Math.max(leaseMillis / 6, leaseMillis / 3 - tookMillis)",
     replace: "tookMillis < 0 ? 0 : leaseMillis / 3",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "a lease of one load ends with a renewal that hangs",
@@ -223,28 +223,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "renewing",
     find: "if (isFault(answer)) return",
     replace: "if (isFault(answer)) return one instanceof Renewed ? one.end() : void (one.generation = undefined)",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "entries of a bulk call whose tags could not be read count as invalidated",
     in: "reviveAll",
     find: "if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)",
     replace: "",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "a strict look-up of many keys does not fail for a later wave",
     in: "completeWave",
     find: "if (fault !== undefined) yield* orFault(fault)",
     replace: "if (fault !== undefined && places[0] === 0) yield* orFault(fault)",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "a wave whose markers could not be read keeps the others from being stored",
     in: "askWave",
     find: "noteTimeout(self, answer)",
     replace: "if (isFault(answer)) self.isTooSlow = true",
-    by: "test/cached/laterWaves.test.ts"
+    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
   },
   {
     name: "a store that is too slow for one wave is asked for each of the others",
@@ -265,84 +265,84 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acquireLeases",
     find: "return void late.push(seat.id)",
     replace: "return",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "one generation guards the results of all tickets of a wave",
     in: "acquireLeases",
     find: "seat.generation = granted.generation",
     replace: "seat.generation = (answers[0] as unknown as typeof granted).generation",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a ticket's lease is lost when it becomes a flight",
     in: "board",
     find: "self.renewed.push(renewal)",
     replace: "flight.lease = undefined",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a ticket's flight forgets what the store has granted",
     in: "board",
     find: "flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "the leases of tickets are not given back",
     in: "giveBack",
     find: "ids.push(ticket.id)",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a clear keeps the leases of tickets",
     in: "makeIndex",
     find: "batch.giveBack(tickets.values())",
     replace: "void [batch, tickets]",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a renewal forgets the tickets",
     in: "renewing",
     find: "one.isHeldAt(now) : isTicketHeld(one, now)",
     replace: "one.isHeldAt(now) : false",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a circle of loads does not lead through the tickets of a call",
     in: "holdersOf",
     find: "flights.tickets?.boardWaiting(circles.loads)",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "many changes at once do not concern tickets",
     in: "known",
     find: "yield isOpen && mayBe(id)",
     replace: "yield !isOpen && mayBe(id)",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "results of tickets are lost when their reader leaves",
     in: "leaveTickets",
     find: "|| call?.isStoring === true",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "a bulk call whose reader has left reads a key again, which no caller waits for",
     in: "joinAll",
     find: "if (isLeft) return\n      if (Exit.isExit(effect))",
     replace: "if (Exit.isExit(effect))",
-    by: "test/cached/lateTags.test.ts"
+    by: "test/cached/tagsKnownAfterLoad.test.ts"
   },
   {
     name: "results that changes may have been missed for enter memory",
     in: "makeIndex",
     find: "else call.isOutdated = true",
     replace: "",
-    by: "test/cached/ticketsInStore.test.ts"
+    by: "test/cached/bulkOfLongListsInStore.test.ts"
   },
   {
     name: "one refused result is committed again with those that the store has taken",
@@ -452,7 +452,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the stack of a mistake leads nowhere",
     in: "dual",
-    find: "mistakeIn(called, options)",
+    find: "mistakeIn(called, key, options)",
     replace: "undefined",
     by: "test/cached/messages.test.ts"
   },
@@ -490,7 +490,7 @@ try {
   },
   {
     name: "an invalidation by pattern fails the write that it follows",
-    in: "invalidateMatching",
+    in: "searched",
     find: "if (strict) return strictly(error)",
     replace: "return strictly(error)",
     by: "test/cached/targets.test.ts"
@@ -836,6 +836,6 @@ try {
     in: "invalidateIds",
     find: "noteChange(self, id)",
     replace: "",
-    by: "test/cached/unaskedInStore.test.ts"
+    by: "test/cached/bulkBeyondKeysInStore.test.ts"
   }
 ]

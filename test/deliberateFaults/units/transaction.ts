@@ -20,14 +20,14 @@ export const faults: ReadonlyArray<UnitFault> = [
       replace:
         "const versions = yield* versionsOf(tier, items, budget)\nyield* replayed(tier, { counts, items }, budget)"
     }],
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "a commit of counters does not know of an unsent clear",
     in: "replayed",
     find: "counts.length > 0 ?",
     replace: "counts.length > 1e9 ?",
-    by: "test/cached/sentAgain.test.ts"
+    by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
     name: "what is written inside ends while a look-up asks the store",
@@ -90,7 +90,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inStore",
     find: "base.mutations === mutations",
     replace: "mutations === mutations",
-    by: "test/cached/missedChanges.test.ts"
+    by: "test/cached/setWhileChangesAreMissed.test.ts"
   },
   {
     name: "a look-up in memory does not wait for the commit of what it looks for",
@@ -111,7 +111,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inStore",
     find: `validityOf(tier, entry.meta, tags, answer?.versions ?? []) !== "gone"`,
     replace: "true",
-    by: "test/cached/removeEnded.test.ts"
+    by: "test/cached/removeOfExpired.test.ts"
   },
   {
     name: "a look-up finds nothing where a write is under way",
@@ -125,14 +125,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inBase",
     find: "listed === undefined",
     replace: "true",
-    by: "test/cached/listing.test.ts"
+    by: "test/cached/entriesWhileMemoryChanges.test.ts"
   },
   {
     name: "what changes while a commit looks for changes is not noticed",
     in: "whileSame",
     find: "look.state !== stateOf(base)",
     replace: "false",
-    by: "test/cached/listing.test.ts"
+    by: "test/cached/entriesWhileMemoryChanges.test.ts"
   },
   {
     name: "a transaction checks nothing at its commit",

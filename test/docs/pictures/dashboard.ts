@@ -1,5 +1,5 @@
 /**
- * `npm run pictures -- --dashboard [FOLDER]`: runs a shop without its origin, under a crawler and without its store,
+ * `npm run prove -- dashboard [FOLDER]`: runs a shop without its origin, under a crawler and without its store,
  * asks a real Prometheus what the panels of the dashboard ask, and has Chromium draw them. It writes the pictures of
  * docs/observability.md and, into the folder, a screenshot of all panels.
  */

@@ -1,13 +1,7 @@
 /**
- * `npm run pictures`: draws the timelines of the strategy pages, the chart of README.md, and the diagrams. With
- * `--dashboard`, it draws the panels of docs/observability.md instead (see dashboard.ts).
+ * Draws the panels of docs/observability.md, and with the name of a folder a screenshot of all panels (see
+ * dashboard.ts). `npm run generate` draws all other pictures.
  */
-import { Effect } from "effect"
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { drawDashboard } from "./dashboard.ts"
-import { pictures, root } from "./pictures.ts"
 
-const [mode, folder] = process.argv.slice(2)
-if (mode === "--dashboard") await drawDashboard(folder)
-else for (const [file, svg] of await Effect.runPromise(pictures)) writeFileSync(join(root, file), svg)
+await drawDashboard(process.argv[2])

@@ -11,12 +11,17 @@ import { scenarios } from "./scenarios.ts"
 
 export const root = join(import.meta.dirname, "../../..")
 
-export const pictures: Effect.Effect<ReadonlyMap<string, string>> = Effect.gen(function*() {
+/** The pictures, of which two show tables of pages. */
+export const picturesOf = Effect.fnUntraced(function*(textOf: (page: string) => string) {
   const drawn = new Map<string, string>()
   for (const scenario of scenarios) {
     drawn.set(`docs/images/${scenario.file}.svg`, draw(scenario, yield* timelineOf(scenario)))
   }
   for (const [file, svg] of diagrams) drawn.set(file, svg)
-  drawn.set("docs/images/fleet.svg", drawFleet(readFileSync(join(root, "docs/scaling.md"), "utf8")))
-  return drawn.set("docs/images/reads.svg", drawReads(readFileSync(join(root, "docs/benchmarks.md"), "utf8")))
+  drawn.set("docs/images/fleet.svg", drawFleet(textOf("docs/scaling.md")))
+  return drawn.set("docs/images/reads.svg", drawReads(textOf("docs/benchmarks.md")))
 })
+
+export const pictures: Effect.Effect<ReadonlyMap<string, string>> = picturesOf((page) =>
+  readFileSync(join(root, page), "utf8")
+)

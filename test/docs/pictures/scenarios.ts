@@ -35,7 +35,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     reads: [0, 3, 6, 9, 14, 18, 22],
     settings: { ttl: 10 },
-    cached: (load, { ttl }) => load.pipe(Cached.ttl({ key, ttl: `${ttl} minutes` }))
+    cached: (load, { ttl }) => load.pipe(Cached.ttl(key, { ttl: `${ttl} minutes` }))
   },
   {
     file: "strategy-soft-ttl",
@@ -47,7 +47,14 @@ export const scenarios: ReadonlyArray<Scenario> = [
     reads: [0, 3, 5, 8, 11, 14, 17, 20.5, 23.5, 26.25],
     settings: { ttl: 14, softTtl: 7 },
     cached: (load, { softTtl, ttl }) =>
-      load.pipe(Cached.softTtl({ key, ttl: `${ttl} minutes`, softTtl: `${softTtl} minutes`, retryAfter: "1 minute" }))
+      load.pipe(
+        Cached.softTtl(key, {
+          ttl: `${ttl} minutes`,
+          softTtl: `${softTtl} minutes`,
+          retryAfter: "1 minute",
+          fallbackOn: "all"
+        })
+      )
   },
   {
     file: "strategy-refresh-ahead",
@@ -58,7 +65,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     reads: [0, 3, 6, 9, 9.5, 12, 15, 18, 21],
     settings: { ttl: 16, refreshAfter: 7 },
     cached: (load, { refreshAfter, ttl }) =>
-      load.pipe(Cached.refreshAhead({ key, ttl: `${ttl} minutes`, refreshAfter: `${refreshAfter} minutes` }))
+      load.pipe(Cached.refreshAhead(key, { ttl: `${ttl} minutes`, refreshAfter: `${refreshAfter} minutes` }))
   },
   {
     file: "strategy-probabilistic",
@@ -67,7 +74,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 90,
     reads: [0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 22],
     settings: { ttl: 12 },
-    cached: (load, { ttl }) => load.pipe(Cached.probabilistic({ key, ttl: `${ttl} minutes` }), Random.withSeed("d"))
+    cached: (load, { ttl }) => load.pipe(Cached.probabilistic(key, { ttl: `${ttl} minutes` }), Random.withSeed("d"))
   },
   {
     file: "strategy-sliding",
@@ -76,7 +83,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     reads: [0, 4, 8, 12, 21],
     settings: { idle: 6 },
-    cached: (load, { idle }) => load.pipe(Cached.sliding({ key, idle: `${idle} minutes`, ttl: "1 hour" }))
+    cached: (load, { idle }) => load.pipe(Cached.sliding(key, { idle: `${idle} minutes`, ttl: "1 hour" }))
   },
   {
     file: "strategy-max-hits",
@@ -85,7 +92,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     reads: [0, 2, 4, 6, 9, 12, 14, 16, 19],
     settings: { hits: 3 },
-    cached: (load, { hits }) => load.pipe(Cached.maxHits({ key, hits, ttl: "1 hour" }))
+    cached: (load, { hits }) => load.pipe(Cached.maxHits(key, { hits, ttl: "1 hour" }))
   },
   {
     file: "strategy-failover",
@@ -97,7 +104,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     down: [7, 20],
     reads: [0, 4, 8, 12, 17, 21],
     settings: { ttl: 10 },
-    cached: (load, { ttl }) => load.pipe(Cached.failover({ key, ttl: `${ttl} minutes` }))
+    cached: (load, { ttl }) => load.pipe(Cached.failover(key, { ttl: `${ttl} minutes`, fallbackOn: "all" }))
   },
   {
     file: "strategy-until-invalidated",
@@ -107,6 +114,6 @@ export const scenarios: ReadonlyArray<Scenario> = [
     reads: [0, 3, 7, 11, 15, 19, 22],
     invalidatedAt: 13,
     settings: {},
-    cached: (load) => load.pipe(Cached.untilInvalidated({ key }))
+    cached: (load) => load.pipe(Cached.untilInvalidated(key))
   }
 ]

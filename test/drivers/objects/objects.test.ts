@@ -1,7 +1,8 @@
 /** Buckets: the requests that are sent, the refusals that say what to do, late answers, and what is damaged. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Metric, Redacted, Schema, Stream } from "effect"
-import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { type CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { ObjectStore } from "effect-cached/objects"
 import { withTimePassing } from "effect-cached/testing"
@@ -65,7 +66,7 @@ describe("requests, which cost money", () => {
       }
       return undefined
     }
-    const read = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true }))
+    const read = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true }))
     return Effect.gen(function*() {
       // The first process of all begins an era, and each process reads it as often as it trusts it.
       yield* Cached.set("another", 1)
@@ -83,7 +84,7 @@ describe("requests, which cost money", () => {
       extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Int, tags: ["rows"] })
     {}
     const read = (n: number) =>
-      Effect.succeed(n).pipe(Cached.ttl({ key: new Row({ n }), ttl: "1 hour", waitForWrite: true }))
+      Effect.succeed(n).pipe(Cached.ttl(new Row({ n }), { ttl: "1 hour", waitForWrite: true }))
     return Effect.gen(function*() {
       yield* read(1)
       expect(yield* asked(s3, read(1))).toEqual(["GET"])
@@ -613,7 +614,7 @@ describe("CacheLayer.objects and URLs", () => {
         ...more
       })
     const answer = (value: number, tags: ReadonlyArray<string> = ["tag"]) =>
-      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags }))
+      Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true, tags }))
     await Effect.runPromise(Effect.provide(answer(1), layer()))
     expect(Array.from(s3.objects.keys()).toSorted()).toEqual([
       expect.stringMatching(/^a b\/ü&\/e\/[0-9a-f]{24}\/answer$/),
@@ -626,7 +627,7 @@ describe("CacheLayer.objects and URLs", () => {
         const [one, other] = yield* Effect.all([Layer.build(layer()), Layer.build(layer())])
         expect(yield* Effect.provide(answer(2), one)).toBe(1)
         expect(yield* asked(s3, Effect.provide(answer(3), one))).toEqual([])
-        yield* Effect.provide(Cached.invalidateTag("tag"), other)
+        yield* Effect.provide(Cached.invalidate({ tag: "tag" }), other)
         expect(yield* Effect.provide(answer(4), other)).toBe(4)
       }).pipe(Effect.scoped)
     )
@@ -658,14 +659,14 @@ describe("CacheLayer.objects and URLs", () => {
       storeTimeout: "10 seconds"
     })
     const answer = (value: number) =>
-      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
+      Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
     await Effect.runPromise(
       Effect.gen(function*() {
         const one = yield* Layer.build(layer)
         const other = yield* Layer.build(Layer.fresh(layer))
         expect(yield* Effect.provide(answer(1), one)).toBe(1)
         expect(yield* Effect.provide(answer(2), other)).toBe(1)
-        yield* Effect.provide(Cached.invalidateTag("tag"), one)
+        yield* Effect.provide(Cached.invalidate({ tag: "tag" }), one)
         yield* Effect.sleep("1 second")
         expect(yield* Effect.provide(answer(3), other)).toBe(3)
         yield* Effect.provide(Cached.invalidate("answer"), one)

@@ -1,7 +1,8 @@
 /** Clean-ups of buckets: the objects that are removed, by whom, and the cost. Eras: one write clears a bucket. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -390,13 +391,13 @@ describe("an era", () => {
         const layer = CacheLayer.objects({ ...options, maxStaleness })
         const other = yield* Layer.build(layer)
         const read = (id: string) =>
-          Effect.succeed("later").pipe(Cached.ttl({ key: id, ttl: "1 hour" }), Effect.provideContext(other))
+          Effect.succeed("later").pipe(Cached.ttl(id, { ttl: "1 hour" }), Effect.provideContext(other))
         const ids = Array.from({ length: 40 }, (_, i) => `e${i * 200}`)
         const warm = yield* Effect.forEach(ids.slice(0, 20), read, { concurrency: 20 })
         expect(new Set(warm)).toEqual(new Set(["former"]))
         delayMillis = 25
         const slow = Effect.delay(Effect.succeed("former"), maxStaleness / 2).pipe(
-          Cached.ttl({ key: "load", ttl: "1 hour" }),
+          Cached.ttl("load", { ttl: "1 hour" }),
           Effect.provideContext(other)
         )
         const loading = yield* Effect.forkChild(slow)

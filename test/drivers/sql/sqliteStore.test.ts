@@ -1,7 +1,8 @@
 /** The store over SQL clients for SQLite: its tables, its limits, the program's transactions, odd rows. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, CacheLayer, type Store } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { SqlGuardStore, SqlLock, SqlStore } from "effect-cached/sql"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -28,12 +29,12 @@ describe("SqlStore over SQLite", () => {
       const first = yield* open
       expect(first.capabilities).toMatchObject({ shared: false })
       let loads = 0
-      const run = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour", tags: ["t"] }))
+      const run = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour", tags: ["t"] }))
       const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
       const inCache = <A, E>(effect: Effect.Effect<A, E, any>) => Effect.provide(effect, Layer.fresh(cache))
       expect(yield* inCache(run)).toBe(1)
       expect(yield* inCache(run)).toBe(1)
-      yield* inCache(Cached.invalidateTag("t"))
+      yield* inCache(Cached.invalidate({ tag: "t" }))
       expect(yield* inCache(run)).toBe(2)
       yield* first.increment("n", 5)
       expect(yield* Effect.flatMap(open, (store) => store.increment("n", 1))).toBe(6)
@@ -108,7 +109,7 @@ describe("SqlStore over SQLite", () => {
       const sql = yield* client
       const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
       let loads = 0
-      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
       yield* Effect.provide(
         Effect.gen(function*() {
           yield* read

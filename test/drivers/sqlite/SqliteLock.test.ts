@@ -1,7 +1,8 @@
 /** Locks in a SQLite file: directories, tokens, damage, clocks. Processes: `test/timed/sqliteLocks.test.ts`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { CacheError, Lock, Store } from "effect-cached"
+import { CacheError } from "effect-cached"
+import { Lock, Store } from "effect-cached/adapters"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"

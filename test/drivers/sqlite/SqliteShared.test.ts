@@ -1,7 +1,7 @@
 /** One SQLite file in two processes: leases, changes, locks. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Stream } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { changesOf, connection, entry, read } from "../../support/sqlite.ts"

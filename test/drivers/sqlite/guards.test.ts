@@ -1,7 +1,8 @@
 /** The state of guards in a folder: shared, kept, tidied, and what happens when it cannot be used. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { CacheError, CacheLayer, Guard, GuardStore } from "effect-cached"
+import { CacheError, CacheLayer, Guard } from "effect-cached"
+import { GuardStore } from "effect-cached/adapters"
 import { SqliteGuardStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { readdirSync, rmSync, writeFileSync } from "node:fs"

@@ -20,13 +20,12 @@ it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
   ([yields]) =>
     Effect.gen(function*() {
       let calls = 0
-      const many = Cached.many(Thing, {
-        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++calls))),
+      const many = Cached.many(Thing, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++calls))), {
         strategy: refreshAhead
       })
       let isBusy = false
       const busy = Effect.suspend(() => isBusy ? Effect.never : Effect.succeed(0)).pipe(
-        Cached.withStrategy({ key: "busy", strategy: refreshAhead })
+        Cached.withStrategy("busy", { strategy: refreshAhead })
       )
       const things = ["a", "b", "c"].map((id) => ({ id }))
       yield* busy
@@ -38,7 +37,7 @@ it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
       yield* settle
       const reading = yield* start(many(things))
       for (let i = 0; i < yields; i++) yield* Effect.yieldNow
-      const reader = yield* start(Effect.succeed(-1).pipe(Cached.ttl({ key: new Thing({ id: "a" }), ttl: "1 second" })))
+      const reader = yield* start(Effect.succeed(-1).pipe(Cached.ttl(new Thing({ id: "a" }), { ttl: "1 second" })))
       yield* settle
       yield* Fiber.join(reading)
       expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
@@ -52,14 +51,11 @@ it.effect("refreshes of values that the store has at the second look do not wait
       getMany: (ids) => isBlind ? Effect.succeed(ids.map(() => undefined)) : getMany(ids)
     }))
     const loads: Array<string> = []
-    const users = Cached.many(User, {
-      lookup: (keys) =>
-        Effect.sync(() => {
-          loads.push(...keys.map(({ id }) => `${id}`))
-          return keys.map(({ id }) => Exit.succeed(`${id}`))
-        }),
-      strategy: refreshAhead
-    })
+    const users = Cached.many(User, (keys) =>
+      Effect.sync(() => {
+        loads.push(...keys.map(({ id }) => `${id}`))
+        return keys.map(({ id }) => Exit.succeed(`${id}`))
+      }), { strategy: refreshAhead })
     const here = yield* process(over(layer, { refresh: { concurrency: 1 } }))
     const there = yield* process(over(layer))
     yield* there(users(payloads(3)))

@@ -1,7 +1,8 @@
 /** Code that runs within a step of the engine: listeners, and changes that the store reports while it is asked. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schedule, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -46,11 +47,11 @@ describe("a caller that joins a refresh in the queue", () => {
         const run = yield* inline
         let refreshes = false
         const hang = Effect.suspend(() => refreshes ? Effect.never : Effect.succeed("hangs")).pipe(
-          Cached.refreshAhead({ key: "hangs", ttl: "1 hour", refreshAfter: "1 minute" })
+          Cached.refreshAhead("hangs", { ttl: "1 hour", refreshAfter: "1 minute" })
         )
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(
-          Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+          Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" })
         )
         yield* hang
         yield* read
@@ -67,7 +68,7 @@ describe("a caller that joins a refresh in the queue", () => {
           }
         })
         // The queued refresh will do, but what is stored will not.
-        const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "1 minute" }))
+        const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
         const joining = yield* start(strict)
         yield* TestClock.adjust("10 seconds")
         expect(ended(joining)).toMatchObject({ value: 2 })
@@ -88,7 +89,7 @@ describe("P2 · a conditional set", () => {
       }
       yield* Effect.gen(function*() {
         const set = Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true })
-        const read = Effect.succeed("theirs").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const read = Effect.succeed("theirs").pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const both = yield* start(Effect.all([set, read]))
         // Without reads for a while, no poll looks for changes.
         yield* TestClock.adjust("200 millis")
@@ -107,8 +108,8 @@ describe("P2 · a listener of the removal of one entry by others", () => {
       yield* Effect.gen(function*() {
         const run = yield* inline
         let value = 1
-        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
-        yield* Effect.succeed("a").pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+        const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
+        yield* Effect.succeed("a").pipe(Cached.ttl("a", { ttl: "1 hour" }))
         yield* b
         const found: Array<number> = []
         const { onRemoval } = yield* cache
@@ -130,8 +131,8 @@ describe("P2 · a listener of the removal of one entry by others", () => {
 
 describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of an invalidation", (cache) => {
   const ways = [
-    { name: "of many keys", run: Cached.invalidateMany(["a", "b"]) },
-    { name: "by tag", run: Cached.invalidateTag("t") },
+    { name: "of many keys", run: Cached.invalidate(["a", "b"]) },
+    { name: "by tag", run: Cached.invalidate({ tag: "t" }) },
     { name: "of everything", run: Cached.clear }
   ]
   it.effect.each(ways)("finds nothing that it removes: $name", ({ run }) =>
@@ -140,7 +141,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of 
       Effect.gen(function*() {
         const here = yield* inline
         let value = "old"
-        const read = (key: string) => Effect.sync(() => value).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+        const read = (key: string) => Effect.sync(() => value).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["t"] }))
         yield* read("a")
         yield* read("b")
         const found: Array<string> = []
@@ -172,7 +173,7 @@ describe("an entry that `set` has put into memory", () => {
         Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, { ...store, set })),
         Effect.gen(function*() {
           const here = yield* inline
-          const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+          const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
           yield* Cached.set("k", "old", { ttl: "1 hour" })
           yield* Cached.set("x", "x", { ttl: "1 hour" })
           const { onRemoval } = listenersOf(yield* Caching.Caching)
@@ -196,7 +197,7 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
     { name: "everything", run: Cached.clear },
     {
       name: "those that have not begun, with others",
-      run: Cached.invalidateMany(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
+      run: Cached.invalidate(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
     }
   ]
   it.effect.each(ways)(
@@ -204,16 +205,13 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
     ({ run }) =>
       Effect.gen(function*() {
         let value = "old"
-        const b = Effect.sync(() => value).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
-        const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl({ key: "c", ttl: "1 hour" }))
+        const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
+        const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl("c", { ttl: "1 hour" }))
         const calls: Array<number> = []
-        const many = Cached.many(Item, {
-          lookup: (keys) => {
-            calls.push(keys.length)
-            return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
-          },
-          strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
-        })
+        const many = Cached.many(Item, (keys) => {
+          calls.push(keys.length)
+          return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
+        }, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
         const read = many(Array.from({ length: jobsOfTurn + 100 }, (_, n) => ({ n })))
         yield* read
         yield* TestClock.adjust("2 minutes")
@@ -234,18 +232,18 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
 
 describe("P2 · an entry of the store that a listener invalidates while it enters memory", () => {
   const fails = Effect.delay(Effect.fail("down"), "1 second")
-  const options = { key: "k", ttl: "1 hour" } as const
-  const falling = Cached.softTtl(fails, { ...options, softTtl: "1 minute" })
+  const options = { ttl: "1 hour" } as const
+  const falling = Cached.softTtl(fails, "k", { ...options, softTtl: "1 minute", fallbackOn: "all" })
   const ways = [
     { name: "of a load", read: falling },
-    { name: "of a refresh", read: Cached.refreshAhead(fails, { ...options, refreshAfter: "1 minute" }) }
+    { name: "of a refresh", read: Cached.refreshAhead(fails, "k", { ...options, refreshAfter: "1 minute" }) }
   ]
   it.effect.each(ways)("is no fallback $name for a later caller", ({ read }) =>
     Effect.gen(function*() {
       const { base, store } = shared()
       yield* within(
         Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, base)),
-        Effect.succeed("old").pipe(Cached.softTtl({ ...options, softTtl: "1 minute" }))
+        Effect.succeed("old").pipe(Cached.softTtl("k", { ...options, softTtl: "1 minute" }))
       )
       yield* within(
         Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
@@ -269,9 +267,10 @@ it.effect("a key that is in a list twice has one answer, though a listener remov
   Effect.gen(function*() {
     const here = yield* inline
     let loads = 0
-    const read = Cached.many(Item, {
-      lookup: (keys) => Effect.sync(() => (loads++, keys.map(() => Exit.succeed(loads)))),
-      strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    const read = Cached.many(Item, (keys) => Effect.sync(() => (loads++, keys.map(() => Exit.succeed(loads)))), {
+      strategy: "refreshAhead",
+      ttl: "1 hour",
+      refreshAfter: "1 minute"
     })
     yield* read([{ n: 1 }])
     listenersOf(yield* Caching.Caching).listen(({ _tag }) => {

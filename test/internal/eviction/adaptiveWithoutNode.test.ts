@@ -1,6 +1,6 @@
 /** The adaptive policy where it is loaded later. */
 import { expect, it } from "@effect/vitest"
-import type { Eviction } from "effect-cached"
+import type { Eviction } from "effect-cached/adapters"
 import { makeAdaptive as makeNow } from "../../../src/internal/eviction/adaptive.ts"
 import { makeAdaptive } from "../../../src/internal/eviction/adaptiveWithoutNode.ts"
 import { heldBy } from "../../support/heldBy.ts"

@@ -1,6 +1,6 @@
 /** Each policy against a slow model of it, operation by operation. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Eviction } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
 import { makeS3Fifo } from "../../../src/internal/eviction/s3Fifo.ts"
 import { makeWTinyLfu } from "../../../src/internal/eviction/wTinyLfu.ts"

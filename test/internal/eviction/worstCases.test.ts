@@ -1,7 +1,8 @@
 /** Reads that are meant to harm a policy, or where LRU is the best there is. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"
 import { heldBy } from "../../support/heldBy.ts"

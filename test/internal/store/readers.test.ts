@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { StoreError } from "../../../src/CacheError.ts"
@@ -91,7 +92,7 @@ it.effect("two parts of one store each see what another process did to it", () =
       // Built once, as it is one constant.
       const store = SqliteStore.layer({ directory })
       const cache = (prefix: string) =>
-        Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Cached.tapStore({ prefix }))))
+        Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Store.tap({ prefix }))))
       class B extends Context.Service<B, Caching.Shape>()("B") {}
       return Effect.map(
         Layer.build(Layer.merge(cache("a"), CacheLayer.named(B, cache("b")))),
@@ -100,7 +101,7 @@ it.effect("two parts of one store each see what another process did to it", () =
     })
     const [here, there] = [yield* parts, yield* parts]
     let loads = 0
-    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const both = (caches: typeof here) =>
       Effect.forEach(caches, (cache) => Effect.provideService(read, Caching.Caching, cache))
     yield* both(here)

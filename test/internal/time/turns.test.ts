@@ -1,7 +1,7 @@
 /** Long lists do not hold the event loop: other fibers have turns in between. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { chunk, many } from "../../../src/internal/defaults/bounds.ts"
 import * as InTurns from "../../../src/internal/time/streamsInTurns.ts"
 import * as Turns from "../../../src/internal/time/turns.ts"
@@ -34,9 +34,9 @@ describe.each(caches)("over $name", (cache) => {
       ["setMany", Cached.setMany(pairs), pass],
       // When the keys are made, when they are looked for, and when the answers are made.
       ["getMany", Cached.getMany(keys), 3 * pass],
-      ["removeMany", Cached.removeMany(keys), pass],
-      ["invalidateMany", Cached.invalidateMany(keys), 2 * pass],
-      ["removeMatching", Cached.removeMatching("k:*"), chunks - 1],
+      ["removeMany", Cached.remove(keys), pass],
+      ["invalidateMany", Cached.invalidate(keys), 2 * pass],
+      ["removeMatching", Cached.remove({ matching: "k:*" }), chunks - 1],
       ["invalidate by pattern", Cached.invalidate({ matching: "k:*" }), chunks - 1],
       ["getMatching", Stream.runDrain(Cached.getMatching("k:*")), chunks - 1],
       ["entries", Stream.runDrain(Cached.entries("k:*")), chunks - 1]
@@ -53,9 +53,9 @@ describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $n
   const none = Stream.runDrain(Cached.entries("none:*"))
   const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["entries of which there are none", none],
-    ["a pattern that none matches", Cached.removeMatching("none:*")],
+    ["a pattern that none matches", Cached.remove({ matching: "none:*" })],
     ["entries, in a transaction", Transaction.run(none)],
-    ["a pattern, in a transaction", Transaction.run(Cached.removeMatching("none:*"))],
+    ["a pattern, in a transaction", Transaction.run(Cached.remove({ matching: "none:*" }))],
     ...cache.store ? [] : [
       ["size", Cached.size] as const,
       ["size, in a transaction", Transaction.run(Cached.size)] as const,
@@ -86,14 +86,11 @@ describe.each(caches)("Cached.many over $name", (cache) => {
   const payloads = Array.from({ length: size }, (_, id) => ({ id }))
   const make = () => {
     const calls: Array<number> = []
-    const users = Cached.many(User, {
-      lookup: (keys) =>
-        Effect.sync(() => {
-          calls.push(keys.length)
-          return keys.map(({ id }) => Exit.succeed(id))
-        }),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.length)
+        return keys.map(({ id }) => Exit.succeed(id))
+      }), { ttl: "1 hour" })
     return { calls, users }
   }
 
@@ -131,7 +128,7 @@ describe.each(caches)("Cached.many over $name", (cache) => {
 
 it.effect("counters", () =>
   Effect.gen(function*() {
-    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.increment(`c:${i}`), {
+    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.counter(`c:${i}`).increment(), {
       discard: true
     })
     expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks - 1)
@@ -141,10 +138,7 @@ it.effect("a Map of many answers, of which one was asked for", () =>
   Effect.gen(function*() {
     class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
     const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
-    const users = Cached.many(User, {
-      lookup: () => Effect.succeed(answers),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const users = Cached.many(User, () => Effect.succeed(answers), { ttl: "1 hour" })
     expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
     expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
   }).pipe(Effect.provide(CacheLayer.memory())))

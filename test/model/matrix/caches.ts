@@ -1,6 +1,7 @@
 /** The caches that the cases run over: every kind of store, with every serializer, with and without a memory tier. */
 import { Context, Effect, Layer, type Logger, References, Schedule, type Scope } from "effect"
-import { type CacheEntry, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { CacheLayer, type Caching } from "effect-cached"
+import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"

@@ -1,10 +1,12 @@
 /** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, Guard, type Serializer, type Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
+import type { Serializer, Store } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/state.ts"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
+import * as Looking from "../../support/looking.ts"
 import type { Policy, Strategy as StrategyName } from "../serving.ts"
 import { under } from "../under.ts"
 import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
@@ -92,16 +94,16 @@ const streamRequest = (self: Running, strategy: StrategyName, outcome: Model.Out
   const origin = Stream.unwrap(Effect.map(load(self, outcome), (value) => Stream.fromIterable(elementsOf(value))))
   const guarded = guards[self.case.guard]!(origin, self.n) as Stream.Stream<any, any>
   const when = outcome === "failure" ? undefined : () => true
-  const given = { ttl: millis.ttl, when }
-  const strategies = {
-    softTtl: Strategy.softTtl({ ...given, softTtl: millis.soft }),
-    untilInvalidated: when === undefined ? Strategy.untilInvalidated : Strategy.ttl({ ttl: "Infinity", when })
-  }
-  const base = { key: self.key as string, tags: [self.tag] }
-  const stream = strategy === "ttl"
-    ? Cached.stream(guarded, { ...base, ...given })
-    : Cached.stream(guarded, { ...base, strategy: strategies[strategy as keyof typeof strategies] })
-  return collected(stream)
+  const base = { tags: [self.tag], when }
+  const { ttl } = millis
+  const key = self.key as string
+  return collected(
+    strategy === "ttl"
+      ? Cached.stream(guarded, key, { ...base, ttl })
+      : strategy === "softTtl"
+      ? Cached.stream(guarded, key, { ...base, strategy, ttl, softTtl: millis.soft, fallbackOn: "all" })
+      : Cached.stream(guarded, key, { ...base, strategy: "untilInvalidated" })
+  )
 }
 
 const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeName) => {
@@ -112,31 +114,34 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
   const when = outcome === "failure" ? undefined : () => true
   const timeout = outcome === "timeout" ? millis.wait : undefined
   const softTimeout = outcome === "slow" ? millis.wait : undefined
-  const base = { key: self.key as string, tags: [self.tag], timeout, when }
+  const base = { tags: [self.tag], timeout, when }
   const { ttl } = millis
   switch (strategy) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ttl })
+      return Cached.ttl(effect, self.key as string, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, { ...base, ttl, softTtl: millis.soft, softTimeout })
+      return Cached.softTtl(effect, self.key as string, {
+        ...base,
+        ttl,
+        softTtl: millis.soft,
+        softTimeout,
+        fallbackOn: "all"
+      })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: millis.soft })
+      return Cached.refreshAhead(effect, self.key as string, { ...base, ttl, refreshAfter: millis.soft })
     case "probabilistic":
       // So small that the dice are never for a refresh.
-      return Cached.probabilistic(effect, { ...base, ttl, beta: 0.001 })
+      return Cached.probabilistic(effect, self.key as string, { ...base, ttl, beta: 0.001 })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ttl, idle: millis.idle })
+      return Cached.sliding(effect, self.key as string, { ...base, ttl, idle: millis.idle })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ttl, hits: Model.hits })
-    case "dynamic": {
-      const { when: _, ...rest } = base
-      const strategy = Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours", when })
-      return Cached.withStrategy(effect, { ...rest, strategy: when === undefined ? Strategy.dynamic : strategy })
-    }
+      return Cached.maxHits(effect, self.key as string, { ...base, ttl, hits: Model.hits })
+    case "dynamic":
+      return Cached.withStrategy(effect, self.key as string, { ...base, strategy: Strategy.dynamic })
     case "failover":
-      return Cached.failover(effect, { ...base, ttl, softTimeout })
+      return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout, fallbackOn: "all" })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, base)
+      return Cached.untilInvalidated(effect, self.key as string, base)
   }
 }
 
@@ -223,11 +228,11 @@ const prepare = (self: Running) =>
     if (state === "stale") yield* Effect.sleep(40)
     if (state === "expired") yield* Effect.sleep(140)
     if (state === "softened") {
-      yield* Cached.invalidateTag(self.tag, { mode: "soft" })
+      yield* Cached.invalidate({ tag: self.tag }, { mode: "soft" })
       if (self.reference.held !== undefined) self.reference.held.softAt = -Infinity
     }
     if (state === "gone") {
-      yield* Cached.invalidateTag(self.tag)
+      yield* Cached.invalidate({ tag: self.tag })
       self.reference.held = undefined
     }
   })
@@ -257,7 +262,7 @@ const checkStored = (self: Running, store: Store.Store | undefined) =>
     expectSame(self, "cached", Option.getOrUndefined(found), value)
     expectSame(self, "has", yield* Cached.has(self.key), isHeld)
     const left = isHeld ? held!.expiresAt - now : undefined
-    const expiresIn = Option.getOrUndefined(yield* Cached.expiresIn(self.key))
+    const expiresIn = Option.getOrUndefined(yield* Looking.expiresIn(self.key))
     expectSame(self, "expires in", expiresIn === undefined ? undefined : Duration.toMillis(expiresIn), left)
     if (store === undefined || !isHeld || (!held!.isValue && !kind.schema)) return
     const { entry } = yield* Effect.orDie(store.get(CacheKey.id(self.key), []))

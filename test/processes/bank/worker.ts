@@ -20,7 +20,7 @@ const transfer = Effect.suspend((): Effect.Effect<void, unknown, Caching.Caching
       yield* Cached.set(from, a - amount)
       yield* Effect.yieldNow
       yield* Cached.set(to, b + amount)
-      yield* Cached.increment("moves")
+      yield* Cached.counter("moves").increment()
     }),
     { isolation, retry: Schedule.upTo(Schedule.jittered(Schedule.spaced(2)), { times: 50 }) }
   )

@@ -1,6 +1,7 @@
 /** A process that renames a user, and is killed between the commit of its SQL transaction and the invalidation. */
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
+import { Cached, CacheLayer, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SqlClient } from "effect/sql"
 import * as Sql from "./sql.ts"

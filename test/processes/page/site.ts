@@ -39,19 +39,19 @@ type Shown = Record<number, number>
 export const pagesOf = (renames: Renames) => {
   const user = (id: number) =>
     Effect.sync((): Shown => ({ [id]: renames.name(id) })).pipe(
-      Cached.ttl({ key: `user:${id}`, ttl: "1 day", tags: [`team ${id % 2}`] })
+      Cached.ttl(`user:${id}`, { ttl: "1 day", tags: [`team ${id % 2}`] })
     )
   const derived = { ttl: "1 day", inherit: "changes" } as const
   const merged = (parts: ReadonlyArray<Shown>): Shown => Object.assign({}, ...parts) as Shown
-  const page = Effect.map(Effect.forEach(users, user), merged).pipe(Cached.ttl({ key: "page", ...derived }))
+  const page = Effect.map(Effect.forEach(users, user), merged).pipe(Cached.ttl("page", derived))
   // Through another derived entry.
-  const site = Effect.map(page, (shown) => ({ ...shown })).pipe(Cached.ttl({ key: "site", ...derived }))
+  const site = Effect.map(page, (shown) => ({ ...shown })).pipe(Cached.ttl("site", derived))
   /** The row first, then the cache, in one of the ways that there are. */
   const rename = (id: number, version: number) => {
     const ways = [
       Cached.invalidate(`user:${id}`),
-      Cached.invalidateTag(`team ${id % 2}`),
-      Effect.asVoid(Cached.removeMany([`user:${id}`, "page of no user"])),
+      Cached.invalidate({ tag: `team ${id % 2}` }),
+      Effect.asVoid(Cached.remove([`user:${id}`, "page of no user"])),
       Effect.orDie(Transaction.run(Cached.invalidate(`user:${id}`), { isolation: "fast" }))
     ]
     return Effect.andThen(

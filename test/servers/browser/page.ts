@@ -1,6 +1,7 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
@@ -59,16 +60,16 @@ const counting = (delayMillis: number) => {
 const strategies = () =>
   Effect.runPromise(
     Effect.gen(function*() {
-      const ttl = Cached.ttl(counting(20), { key: "ttl", ttl: 300 })
-      const ahead = Cached.refreshAhead(counting(20), { key: "ahead", ttl: "1 hour", refreshAfter: 100 })
+      const ttl = Cached.ttl(counting(20), "ttl", { ttl: 300 })
+      const ahead = Cached.refreshAhead(counting(20), "ahead", { ttl: "1 hour", refreshAfter: 100 })
       let isDown = false
-      const soft = Cached.softTtl(Effect.suspend(() => isDown ? Effect.fail("down") : counting(0)), {
-        ...{ key: "soft", ttl: "1 hour", softTtl: 50 }
+      const soft = Cached.softTtl(Effect.suspend(() => isDown ? Effect.fail("down") : counting(0)), "soft", {
+        ttl: "1 hour",
+        softTtl: 50,
+        fallbackOn: "all"
       })
-      const sliding = Cached.sliding(counting(0), { key: "sliding", idle: 300 })
-      const hits = Cached.withStrategy(counting(0), {
-        ...{ key: "hits", strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) }
-      })
+      const sliding = Cached.sliding(counting(0), "sliding", { idle: 300 })
+      const hits = Cached.withStrategy(counting(0), "hits", { strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
       const slide: Array<number> = []
       const together = yield* Effect.all([ttl, ttl, ttl], { concurrency: "unbounded" })
       const first = [yield* ahead, yield* soft]
@@ -109,21 +110,18 @@ const read = (key: string, value: string, delayMillis: number) =>
     Effect.suspend(() => {
       loads.started++
       return Effect.delay(Effect.succeed(value), delayMillis)
-    }).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["tag"] }))
+    }).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["tag"] }))
   )
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
 /** Reads user 1 by a lookup that answers users 2 and 3 too. */
 const readUsers = (delayMillis: number) => {
-  const users = Cached.many(User, {
-    lookup: () => {
-      loads.started++
-      const answers = new Map([1, 2, 3].map((id) => [new User({ id }), Exit.succeed(`user ${id}`)]))
-      return Effect.delay(Effect.succeed(answers), delayMillis)
-    },
-    strategy: Strategy.ttl({ ttl: "1 hour" })
-  })
+  const users = Cached.many(User, () => {
+    loads.started++
+    const answers = new Map([1, 2, 3].map((id) => [new User({ id }), Exit.succeed(`user ${id}`)]))
+    return Effect.delay(Effect.succeed(answers), delayMillis)
+  }, { ttl: "1 hour" })
   return runtime!.runPromise(Effect.asVoid(users([{ id: 1 }])))
 }
 
@@ -204,9 +202,9 @@ const readLocal = (invalidates: boolean) => {
     Layer.provide(KeyValueStore.layerStorage(() => localStorage))
   )
   const read = Effect.sync(() => `${performance.timeOrigin}`).pipe(
-    Cached.ttl({ key: "local", ttl: "1 hour", tags: ["t"] })
+    Cached.ttl("local", { ttl: "1 hour", tags: ["t"] })
   )
-  const program = invalidates ? Effect.andThen(Cached.invalidateTag("t"), read) : Effect.andThen(read, read)
+  const program = invalidates ? Effect.andThen(Cached.invalidate({ tag: "t" }), read) : Effect.andThen(read, read)
   return Effect.runPromise(Effect.provide(program, cache))
 }
 
@@ -227,7 +225,7 @@ const commands = {
   interrupted,
   loads: () => loads.started,
   invalidate: (key: string) => runtime!.runPromise(Cached.invalidate(key)),
-  invalidateTag: (tag: string) => runtime!.runPromise(Cached.invalidateTag(tag)),
+  invalidateTag: (tag: string) => runtime!.runPromise(Cached.invalidate({ tag })),
   clear: () => runtime!.runPromise(Cached.clear),
   close: () => runtime!.dispose()
 }

@@ -1,6 +1,6 @@
 /**
- * The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound.
- * `.ci/run` tries all attacks at once, and a third of the others, which the commit chooses.
+ * The attacks of `npm run prove -- chaos`, some seconds each: nothing stale, no caller that fails, no file without a
+ * bound. `.ci/run` tries all attacks at once, and a third of the others, which the commit chooses.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { target as disk } from "../../chaos/disk/target.ts"

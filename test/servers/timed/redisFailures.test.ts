@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
-import { Cached, CacheLayer, type Caching, Lock } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Lock } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
@@ -40,12 +41,12 @@ const underLoad = <A>(
         const key = `k${(i * 7 + fiber) % 40}`
         const at = performance.now()
         const read = Effect.sync(() => ++load.loads).pipe(
-          Cached.ttl({ key, ttl: "1 minute", tags: [`t${i % 5}`] })
+          Cached.ttl(key, { ttl: "1 minute", tags: [`t${i % 5}`] })
         )
         const step = i % 17 === 3
           ? Cached.invalidate(key)
           : i % 29 === 5
-          ? Cached.invalidateTag(`t${i % 5}`)
+          ? Cached.invalidate({ tag: `t${i % 5}` })
           : i % 23 === 7
           ? Cached.set(key, i)
           : read
@@ -126,7 +127,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(reads).toBeGreaterThan(20)
       expect(longest).toBeLessThan(2 * budget + late)
       const fresh = { loads: 0 }
-      const answer = (key: string) => Effect.sync(() => ++fresh.loads).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+      const answer = (key: string) => Effect.sync(() => ++fresh.loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
       expect(yield* stores(answer, fresh).pipe(Effect.provide(context), Effect.provide(log.layer))).toBe(true)
       const closing = performance.now()
       yield* Scope.close(scope, Exit.void)
@@ -140,7 +141,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const signal = (name: "SIGSTOP" | "SIGCONT" | "SIGKILL") => Effect.sync(() => server.signal(name))
 
   it.live("thousands of loads at once, and steps longer than the budget, are all stored", () => {
-    const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 minute" }))
+    const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: "1 minute" }))
     const together = (name: string, n: number) =>
       Effect.forEach(Array.from({ length: n }, (_, i) => `${name} ${i}`), read, { concurrency: "unbounded" })
     // More than they may wait for by the clock, and on a busy machine less than they may in the time of the program.
@@ -180,7 +181,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           const cache = CacheLayer.redis({ url, prefix, memory: false, storeTimeout: "2 seconds" })
           return Effect.map(Layer.build(cache), (context) => {
             let loads = 0
-            const read = Effect.sync(() => ({ by: url, load: ++loads })).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+            const read = Effect.sync(() => ({ by: url, load: ++loads })).pipe(Cached.ttl("id", { ttl: "1 hour" }))
             return read.pipe(Effect.provide(context))
           })
         }
@@ -347,7 +348,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         (proxy) => Effect.promise(() => proxy.end())
       )
       const read = (i: number) =>
-        Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 minute" })))
+        Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 minute" })))
       const all = Effect.forEach(Array.from({ length: 40 }, (_, i) => i), read, { concurrency: "unbounded" })
       yield* Effect.gen(function*() {
         yield* all
@@ -371,7 +372,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         const processAt = (url: string) => Layer.build(CacheLayer.redis({ url, prefix, memory: false }))
         const [far, near] = [yield* processAt(proxy.url), yield* processAt(server.url)]
-        const read = Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 minute" })
+        const read = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 minute" })
         const locked = Effect.scoped(
           Effect.flatMap(Lock.Lock, (lock) => lock.acquire("door", { lease: "1 minute", wait: "20 seconds" }))
         )
@@ -415,7 +416,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         )
         const prefix = freshPrefix()
         let loads = 0
-        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "id", ttl: "1 hour" }))
+        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
         const options = { prefix, memory: false, storeTimeout: budget }
         yield* Effect.gen(function*() {
           expect(yield* answer).toBe(1)
@@ -444,13 +445,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
       const options = { url: own.url, prefix: freshPrefix(), memory: false, storeTimeout: "2 seconds" } as const
       let loads = 0
       const of = (key: string, tag: string) =>
-        Effect.sync(() => ++loads).pipe(Cached.ttl({ key, ttl: "1 hour", tags: [tag] }))
+        Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour", tags: [tag] }))
       const [one, two, three] = [of("one", "t"), of("two", "of two"), of("three", "of three")]
       return yield* Effect.gen(function*() {
         expect(yield* Effect.all([one, two, three])).toEqual([1, 2, 3])
         yield* Effect.promise(() => own.ask("SAVE"))
         yield* Cached.invalidate("two")
-        yield* Cached.invalidateTag("t")
+        yield* Cached.invalidate({ tag: "t" })
         yield* between
         yield* Effect.promise(async () => {
           own.signal("SIGKILL")
@@ -489,7 +490,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const [port] = yield* Effect.promise(() => freePorts(1))
         const log = logged()
         const of = { loads: 0 }
-        const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         const building = performance.now()
         const scope = yield* Scope.make()
         const context = yield* Layer.buildWithScope(

@@ -25,7 +25,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       warned((warnings) =>
         Effect.gen(function*() {
           const ids = Array.from({ length: 20_000 }, (_, i) => `${i}`)
-          const load = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+          const load = (key: string) => Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" })
           yield* Effect.forEach(ids, load, { concurrency: "unbounded", discard: true })
           const { loads, notStored, storeFailures } = yield* Cached.stats
           expect({ loads, notStored, storeFailures, warnings }).toEqual({

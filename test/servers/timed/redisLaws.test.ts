@@ -1,7 +1,7 @@
 /** The laws of stores hold for Redis: a server, and a cluster. Time is real, since the server's counts. */
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { endedRemovals } from "../../support/endedRemovals.ts"

@@ -1,6 +1,6 @@
 /** A Worker whose requests share a cache. Its answers are what they have read, and how often was loaded until then. */
 import { Effect, Exit, ManagedRuntime, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { probe } from "../probe.ts"
 
 /** The context that a platform gives each request. */
@@ -27,20 +27,19 @@ const load = (key: string): Effect.Effect<number> =>
   })
 
 const routes: { readonly [path: string]: (key: string) => Effect.Effect<unknown, unknown, Caching.Caching> } = {
-  "/ttl": (key) => Cached.ttl(load(key), { key, ttl: "1 hour" }),
-  "/ahead": (key) => Cached.refreshAhead(load(key), { key, ttl: "1 hour", refreshAfter: "50 millis" }),
-  "/soft": (key) => Cached.softTtl(load(key), { key, ttl: "1 hour", softTtl: "50 millis", softTimeout: "20 millis" }),
+  "/ttl": (key) => Cached.ttl(load(key), key, { ttl: "1 hour" }),
+  "/ahead": (key) => Cached.refreshAhead(load(key), key, { ttl: "1 hour", refreshAfter: "50 millis" }),
+  "/soft": (key) => Cached.softTtl(load(key), key, { ttl: "1 hour", softTtl: "50 millis", softTimeout: "20 millis" }),
   "/many": (key) =>
-    Cached.many(Item, {
-      lookup: (items) => Effect.map(load(key), (n) => items.map(({ id }) => Exit.succeed(`${id}${n}`))),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
+    Cached.many(Item, (items) => Effect.map(load(key), (n) => items.map(({ id }) => Exit.succeed(`${id}${n}`))), {
+      ttl: "1 hour"
     })(["a", "b"].map((part) => ({ id: key + part }))),
   "/nested": (key) =>
-    Cached.ttl(Effect.map(routes["/ttl"]!(`${key}/inner`), (inner) => [inner]), { key, ttl: "1 hour" }),
+    Cached.ttl(Effect.map(routes["/ttl"]!(`${key}/inner`), (inner) => [inner]), key, { ttl: "1 hour" }),
   "/refresh": (key) => CachePolicy.refresh(routes["/ttl"]!(key)),
   "/change": (key) => Effect.succeed("changed").pipe(Cached.invalidateAfter(key)),
-  "/timeout": (key) => Effect.flip(Cached.ttl(Effect.never, { key, ttl: "1 hour", timeout: "50 millis" })),
-  "/hang": (key) => Cached.ttl(Effect.andThen(load(key), Effect.sleep("1 minute")), { key, ttl: "1 hour" }),
+  "/timeout": (key) => Effect.flip(Cached.ttl(Effect.never, key, { ttl: "1 hour", timeout: "50 millis" })),
+  "/hang": (key) => Cached.ttl(Effect.andThen(load(key), Effect.sleep("1 minute")), key, { ttl: "1 hour" }),
   "/probe": () => Effect.promise(() => probe("cache")),
   "/loads": (key) => Effect.sync(() => loads.get(key) ?? 0),
   "/size": () => Cached.size

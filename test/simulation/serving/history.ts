@@ -174,8 +174,8 @@ const noteFailure = (self: History, load: Load): void => {
   const isRefresh = accessOf[by.policy].reads && refreshes(spec, entry)
   const isHidable = accessOf[by.policy].reads && fallsBack(spec.strategy)
   const isHidden = isHidable && verdict === "outage" && !entry.isAnswered
-  // An entry that ends meanwhile, a stored failure, and the pause after one that `fallbackWhen` refuses, are cases of
-  // their own.
+  // An entry that ends meanwhile, a stored failure, and the pause after one that a function `fallbackOn` refuses, are
+  // cases of their own.
   const isOwnCase = load.endedAt >= entry.endsAt || !entry.isValue || verdict === "refused"
   // Whether a session that was marked as stale has ended shows only in what a failure leaves.
   const isUnseen = entry.isSoftened && spec.strategy === "sliding"

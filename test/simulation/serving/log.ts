@@ -15,7 +15,7 @@ export interface Spec {
   readonly softTimeout: number | undefined
   readonly retryAfter: number
   /** Which typed failures are outages: the stale value is served instead. */
-  readonly outages: "all" | "fallbackOn" | "fallbackWhen" | "storeFailures"
+  readonly outages: "all" | "tags" | "function" | "storeFailures"
 }
 
 export type Failure = "Down" | "Gone"
@@ -92,4 +92,4 @@ export const overlap = (
 
 /** The meaning of a failure of the origin to readers with these options. */
 export const verdictOf = ({ outages }: Spec, failure: Failure): "outage" | "answer" | "refused" =>
-  failure === "Down" || outages === "all" ? "outage" : outages === "fallbackWhen" ? "refused" : "answer"
+  failure === "Down" || outages === "all" ? "outage" : outages === "function" ? "refused" : "answer"

@@ -44,7 +44,7 @@ const drawSpec = (dice: Dice, id: string): Spec => {
     softTimeout: hasFallback && dice.chance(0.5) ? 2 + dice.below(10) : undefined,
     retryAfter: drawRetryAfter(dice, hasFallback),
     outages: hasFallback
-      ? dice.pick(["all", "all", "fallbackOn", "fallbackWhen", "storeFailures"])
+      ? dice.pick(["all", "all", "tags", "function", "storeFailures"])
       : dice.pick(["all", "all", "storeFailures"])
   }
 }
@@ -56,7 +56,7 @@ const drawReaders = (dice: Dice, spec: Spec): ReadonlyArray<Reader> =>
   Array.from({ length: 1 + dice.below(3) }, () => {
     const gap = dice.pick([8, 30, 120])
     if (!fallsBack(spec.strategy) || dice.chance(0.8)) return { spec, gap }
-    const outages = spec.outages === "storeFailures" ? spec.outages : dice.pick(["all", "fallbackOn"] as const)
+    const outages = spec.outages === "storeFailures" ? spec.outages : dice.pick(["all", "tags"] as const)
     return { spec: { ...spec, retryAfter: drawRetryAfter(dice, true), outages }, gap }
   })
 

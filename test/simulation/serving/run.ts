@@ -58,32 +58,35 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
   const { beta, hits, id, outages, retryAfter, soft, softTimeout, strategy, ttl } = by.spec
   const effect = load(self, by)
   const storeFailures = outages === "storeFailures" ? ["Gone" as const] : undefined
-  const base = { key: id, tags: [id], retryAfter, storeFailures }
+  const base = { tags: [id], retryAfter, storeFailures }
   const falls = {
     ...base,
     softTimeout,
-    fallbackOn: outages === "fallbackOn" ? ["Down" as const] : undefined,
-    fallbackWhen: outages === "fallbackWhen" ? (cause: Cause.Cause<Failed>) => failureOf(cause) === "Down" : undefined
+    fallbackOn: outages === "tags"
+      ? ["Down" as const]
+      : outages === "function"
+      ? (cause: Cause.Cause<unknown>) => failureOf(cause) === "Down"
+      : "all" as const
   }
   switch (strategy) {
     case "ttl":
-      return Cached.ttl(effect, { ...base, ttl })
+      return Cached.ttl(effect, id, { ...base, ttl })
     case "softTtl":
-      return Cached.softTtl(effect, { ...falls, ttl, softTtl: soft })
+      return Cached.softTtl(effect, id, { ...falls, ttl, softTtl: soft })
     case "refreshAhead":
-      return Cached.refreshAhead(effect, { ...base, ttl, refreshAfter: soft })
+      return Cached.refreshAhead(effect, id, { ...base, ttl, refreshAfter: soft })
     case "probabilistic":
-      return Cached.probabilistic(effect, { ...base, ttl, beta })
+      return Cached.probabilistic(effect, id, { ...base, ttl, beta })
     case "sliding":
-      return Cached.sliding(effect, { ...base, ttl, idle: soft })
+      return Cached.sliding(effect, id, { ...base, ttl, idle: soft })
     case "maxHits":
-      return Cached.maxHits(effect, { ...base, ttl, hits })
+      return Cached.maxHits(effect, id, { ...base, ttl, hits })
     case "dynamic":
-      return Cached.maxHits(effect, { ...base, ttl, hits, refreshAfter: 1 })
+      return Cached.maxHits(effect, id, { ...base, ttl, hits, refreshAfter: 1 })
     case "failover":
-      return Cached.failover(effect, { ...falls, ttl })
+      return Cached.failover(effect, id, { ...falls, ttl })
     case "untilInvalidated":
-      return Cached.untilInvalidated(effect, base)
+      return Cached.untilInvalidated(effect, id, base)
   }
 }
 
@@ -127,9 +130,9 @@ const write = (self: Recording, id: string) =>
     self.log.push(write)
     const value: Value = { id, n: write.n }
     const writing = kind === "remove"
-      ? self.dice.chance(0.5) ? Cached.invalidate(id) : Cached.invalidateTag(id)
+      ? self.dice.chance(0.5) ? Cached.invalidate(id) : Cached.invalidate({ tag: id })
       : kind === "soften"
-      ? Cached.invalidateTag(id, { mode: "soft" })
+      ? Cached.invalidate({ tag: id }, { mode: "soft" })
       : Cached.set(id, value, { ttl, tags: [id] })
     return Effect.tap(writing, () => Effect.sync(() => void (write.ended = ++self.seq)))
   })

@@ -1,6 +1,6 @@
 /** A program that uses a cache in every way, in real time, until it is killed; it reports its sizes on request. */
 import { Cause, Duration, Effect, Exit, Metric, Option, Result, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { LoadTimeout } from "effect-cached/CacheError"
 import { readdirSync } from "node:fs"
 import { dice } from "../../consistency/random.ts"
@@ -42,16 +42,16 @@ const load = orHangs(
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
-const items = Cached.many(Item, {
-  lookup: (keys) => orHangs(Effect.as(Effect.sleep(below(5)), keys.map((key) => Exit.succeed(`${key.id} ${text}`)))),
-  strategy: Strategy.ttl({ ttl: "10 seconds" }),
-  timeout
-})
+const items = Cached.many(
+  Item,
+  (keys) => orHangs(Effect.as(Effect.sleep(below(5)), keys.map((key) => Exit.succeed(`${key.id} ${text}`)))),
+  { ttl: "10 seconds", timeout }
+)
 
 const rows = Effect.suspend(() =>
   Stream.range(1, 50).pipe(
     Stream.map((n) => `${n} ${text}`),
-    Cached.stream({ key: `rows ${below(10)}`, ttl: ttl() }),
+    Cached.stream(`rows ${below(10)}`, { ttl: ttl() }),
     next() < 0.3 ? Stream.take(10) : (stream) => stream,
     Stream.runDrain
   )
@@ -67,19 +67,25 @@ const move = Effect.suspend((from = `account ${below(5)}`, to = `account ${5 + b
 
 /** Most of what programs do are reads. */
 const ways: ReadonlyArray<() => Effect.Effect<unknown, unknown, Caching.Caching>> = [
-  ...Array.from({ length: 12 }, () => () => Cached.ttl(load, { key: id(), ttl: ttl(), tags: [tag()], timeout })),
+  ...Array.from({ length: 12 }, () => () => Cached.ttl(load, id(), { ttl: ttl(), tags: [tag()], timeout })),
   ...Array.from(
     { length: 4 },
-    () => () => Cached.softTtl(load, { key: `soft ${below(500)}`, softTtl: "2 seconds", ttl: "20 seconds", timeout })
+    () => () =>
+      Cached.softTtl(load, `soft ${below(500)}`, {
+        softTtl: "2 seconds",
+        ttl: "20 seconds",
+        timeout,
+        fallbackOn: "all"
+      })
   ),
-  () => Effect.timeoutOption(Cached.ttl(load, { key: id(), ttl: ttl() }), 2),
+  () => Effect.timeoutOption(Cached.ttl(load, id(), { ttl: ttl() }), 2),
   () => items(Array.from({ length: 20 }, () => ({ id: below(2000) }))),
   () => Cached.getOption(id()),
   () => Cached.set(id(), text, { ttl: ttl(), tags: [tag()] }),
   () => Cached.invalidate(id()),
   () => Cached.remove(id()),
-  () => Effect.when(Cached.invalidateTag(tag()), Effect.sync(() => next() < 0.1)),
-  () => Cached.increment(`count ${below(20)}`),
+  () => Effect.when(Cached.invalidate({ tag: tag() }), Effect.sync(() => next() < 0.1)),
+  () => Cached.counter(`count ${below(20)}`).increment(),
   () => rows,
   () => move
 ]

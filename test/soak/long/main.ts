@@ -3,8 +3,8 @@
  * one that is killed every 20 seconds. Fails where heap, handles, connections, log or database still grow after the
  * first quarter, or where an operation fails.
  *
- *     npm run soak -- --minutes 10
- *     npm run soak -- --hours 8 --only redis
+ *     npm run prove -- soak --minutes 10
+ *     npm run prove -- soak --hours 8 --only redis
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"

@@ -2,5 +2,5 @@
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: ada, ttl: "10 minuts" }))
-load.pipe(Cached.ttl({ key: "ada", ttl: "10 minuts" }))
+load.pipe(Cached.ttl(ada, { ttl: "10 minuts" }))
+load.pipe(Cached.ttl("ada", { ttl: "10 minuts" }))

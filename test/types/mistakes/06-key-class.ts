@@ -2,4 +2,4 @@
 import { Cached } from "effect-cached"
 import { load, User } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: User, ttl: "1 hour" }))
+load.pipe(Cached.ttl(User, { ttl: "1 hour" }))

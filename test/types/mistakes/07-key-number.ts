@@ -2,4 +2,4 @@
 import { Cached } from "effect-cached"
 import { load } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: 1, ttl: "1 hour" }))
+load.pipe(Cached.ttl(1, { ttl: "1 hour" }))

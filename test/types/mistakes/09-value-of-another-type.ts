@@ -3,5 +3,5 @@ import { Effect } from "effect"
 import { Cached } from "effect-cached"
 import { ada } from "./given.ts"
 
-Effect.succeed("Ada").pipe(Cached.ttl({ key: ada, ttl: "1 hour" }))
-Cached.ttl(Effect.succeed("Ada"), { key: ada, ttl: "1 hour" })
+Effect.succeed("Ada").pipe(Cached.ttl(ada, { ttl: "1 hour" }))
+Cached.ttl(Effect.succeed("Ada"), ada, { ttl: "1 hour" })

@@ -2,5 +2,5 @@
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", fallbackOn: ["Down"] }))
-load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", refreshAfter: "1 minute" }))
+load.pipe(Cached.ttl(ada, { ttl: "1 hour", fallbackOn: ["Down"] }))
+load.pipe(Cached.ttl("ada", { ttl: "1 hour", refreshAfter: "1 minute" }))

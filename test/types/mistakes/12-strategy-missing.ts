@@ -2,8 +2,8 @@
 import { Cached, Strategy } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
-Cached.fn(User, { lookup: () => load })
-load.pipe(Cached.withStrategy({ key: ada, strategy: Strategy.ttl }))
-load.pipe(Cached.withStrategy({ key: "ada", strategy: Strategy.ttl }))
-load.pipe(Cached.withStrategy({ key: ada, ttl: "1 hour" }))
-load.pipe(Cached.withStrategy({ key: "ada", ttl: "1 hour" }))
+Cached.fn(User, () => load, {})
+load.pipe(Cached.withStrategy(ada, { strategy: Strategy.ttl }))
+load.pipe(Cached.withStrategy("ada", { strategy: Strategy.ttl }))
+load.pipe(Cached.withStrategy(ada, { ttl: "1 hour" }))
+load.pipe(Cached.withStrategy("ada", { ttl: "1 hour" }))

@@ -1,6 +1,7 @@
-/** Options at the wrong one of strategy and function. */
+/** Options of another strategy, and of a read in a strategy. */
 import { Cached, Strategy } from "effect-cached"
 import { load, User } from "./given.ts"
 
-Cached.fn(User, { lookup: () => load, ttl: "1 hour" })
-Cached.fn(User, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour", tags: ["users"] }) })
+Cached.fn(User, () => load, { strategy: Strategy.ttl({ ttl: "1 hour" }), ttl: "1 hour" })
+Cached.fn(User, () => load, { ttl: "1 hour", softTtl: "1 minute" })
+Cached.fn(User, () => load, { strategy: Strategy.ttl({ ttl: "1 hour", tags: ["users"] }) })

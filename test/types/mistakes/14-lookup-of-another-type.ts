@@ -5,5 +5,5 @@ import { User } from "./given.ts"
 
 const strategy = Strategy.ttl({ ttl: "1 hour" })
 
-Cached.fn(User, { lookup: () => Effect.succeed("Ada"), strategy })
-Cached.fn(User, { lookup: async () => "Ada", strategy })
+Cached.fn(User, () => Effect.succeed("Ada"), { strategy })
+Cached.fn(User, async () => "Ada", { strategy })

@@ -1,8 +1,8 @@
 /** A payload that is none. */
-import { Cached, Strategy } from "effect-cached"
+import { Cached } from "effect-cached"
 import { load, User } from "./given.ts"
 
-const user = Cached.fn(User, { lookup: () => load, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+const user = Cached.fn(User, () => load, { ttl: "1 hour" })
 
 user({ id: "1", region: "eu" })
 user({ id: 1, regoin: "eu" })

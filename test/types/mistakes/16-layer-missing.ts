@@ -2,6 +2,6 @@
 import { Effect } from "effect"
 import { Cached } from "effect-cached"
 
-const program = Effect.succeed(1).pipe(Cached.ttl({ key: "one", ttl: "1 hour" }))
+const program = Effect.succeed(1).pipe(Cached.ttl("one", { ttl: "1 hour" }))
 
 Effect.runPromise(program)

@@ -3,5 +3,5 @@ import { Cached } from "effect-cached"
 import { ada, User } from "./given.ts"
 
 Cached.invalidate(User)
-Cached.invalidateWhere(User, { id: 1 })
+Cached.invalidate({ where: [User, { id: 1 }] })
 Cached.getMany(ada)

@@ -2,9 +2,9 @@
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeIf: (person) => person.name }))
-load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeIf: (person) => person.name }))
-load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeIf: (name: string) => name !== "" }))
-load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeIf: (name: string) => name !== "" }))
-load.pipe(Cached.ttl({ key: ada, ttl: (person) => person.name.length }))
-load.pipe(Cached.ttl({ key: "ada", ttl: (person) => person.name.length }))
+load.pipe(Cached.ttl(ada, { ttl: "1 hour", storeIf: (person) => person.name }))
+load.pipe(Cached.ttl("ada", { ttl: "1 hour", storeIf: (person) => person.name }))
+load.pipe(Cached.ttl(ada, { ttl: "1 hour", storeIf: (name: string) => name !== "" }))
+load.pipe(Cached.ttl("ada", { ttl: "1 hour", storeIf: (name: string) => name !== "" }))
+load.pipe(Cached.ttl(ada, { ttl: (person) => person.name.length }))
+load.pipe(Cached.ttl("ada", { ttl: (person) => person.name.length }))

@@ -2,8 +2,8 @@
 import { Cached } from "effect-cached"
 import { ada, load } from "./given.ts"
 
-load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeFailures: ["NotFond"] }))
-load.pipe(Cached.ttl({ key: "ada", ttl: "1 hour", storeFailures: ["NotFond"] }))
-load.pipe(Cached.ttl({ key: ada, ttl: "1 hour", storeFailures: ["Down"] }))
-Cached.ttl(load, { key: ada, ttl: "1 hour", storeFailures: ["Down"] })
-Cached.ttl(load, { key: "ada", ttl: "1 hour", storeFailures: ["NotFond"] })
+load.pipe(Cached.ttl(ada, { ttl: "1 hour", storeFailures: ["NotFond"] }))
+load.pipe(Cached.ttl("ada", { ttl: "1 hour", storeFailures: ["NotFond"] }))
+load.pipe(Cached.ttl(ada, { ttl: "1 hour", storeFailures: ["Down"] }))
+Cached.ttl(load, ada, { ttl: "1 hour", storeFailures: ["Down"] })
+Cached.ttl(load, "ada", { ttl: "1 hour", storeFailures: ["NotFond"] })

@@ -6,9 +6,6 @@ import { Person, User } from "./given.ts"
 const strategy = Strategy.ttl({ ttl: "1 hour" })
 const person = new Person({ name: "Ada" })
 
-Cached.many(User, { lookup: (keys) => Effect.succeed(keys.map(() => person)), strategy })
-Cached.many(User, {
-  lookup: (keys) => Effect.succeed(new Map(keys.map(({ id }) => [id, Exit.succeed(person)]))),
-  strategy
-})
-Cached.many(User, { lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(person))) })
+Cached.many(User, (keys) => Effect.succeed(keys.map(() => person)), { strategy })
+Cached.many(User, (keys) => Effect.succeed(new Map(keys.map(({ id }) => [id, Exit.succeed(person)]))), { strategy })
+Cached.many(User, (keys) => Effect.succeed(keys.map(() => Exit.succeed(person))), {})

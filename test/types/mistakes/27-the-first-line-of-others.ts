@@ -35,30 +35,28 @@ load.pipe(Guard.rateLimit({ key: "api", limit: 5 }))
 Guard.slidingRateLimit(load, { key: "api", limit: 5 })
 
 // No lifetime of a stream. Says Property 'ttl' is missing
-Stream.make(1).pipe(Cached.stream({ key: "rows" }))
+Stream.make(1).pipe(Cached.stream("rows", {}))
 // The same, data-first. Says Property 'ttl' is missing
-Cached.stream(Stream.make("a"), { key: text })
+Cached.stream(Stream.make("a"), text, {})
 // A misspelt option of a stream. Says Did you mean to write 'whenSlow'?
-Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hour", whenSlwo: "wait" }))
+Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hour", whenSlwo: "wait" }))
 // The same beside a strategy. Says Did you mean to write 'whenSlow'?
-Stream.make("a").pipe(Cached.stream({ key: text, strategy: Strategy.ttl({ ttl: "1 hour" }), whenSlwo: "wait" }))
+Stream.make("a").pipe(Cached.stream(text, { ttl: "1 hour", whenSlwo: "wait" }))
 // A misspelt unit of time of a stream. Says Type '"1 hor"' is not assignable
-Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hor" }))
-// No key of a stream. Says Property 'key' is missing
+Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hor" }))
+// No key of a stream. Says Expected 2-3 arguments, but got 1
 Stream.make(1).pipe(Cached.stream({ ttl: "1 hour" }))
 
-// A failure to store, where the class declares none. Says "the class of the key declares no error with a _tag"
-Effect.as(load, "Ada").pipe(Cached.ttl({ key: text, ttl: "1 hour", storeFailures: ["Down"] }))
-// The same, data-first. Says "the class of the key declares no error with a _tag"
-Cached.ttl(Effect.as(load, "Ada"), { key: text, ttl: "1 hour", storeFailures: ["Down"] })
-// The same, in a strategy. Says "there is no failure with a _tag"
-Cached.fn(Text, { lookup: () => name, strategy: Strategy.ttl({ ttl: "1 hour", storeFailures: ["Down"] }) })
-// A failure to fall back on, of an effect without any. Says "there is no failure with a _tag"
-name.pipe(Cached.softTtl({ key: "name", ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }))
+// A failure to store, where the class declares none. Says "there is no failure with a _tag"
+Effect.as(load, "Ada").pipe(Cached.ttl(text, { ttl: "1 hour", storeFailures: ["Down"] }))
 // The same, data-first. Says "there is no failure with a _tag"
-Cached.failover(name, { key: "name", ttl: "1 hour", fallbackOn: ["Down"] })
-// A failure that the effect does not have, of options without it. Says names no failure of this effect": "Dwon"
-Cached.failover({ key: "name", ttl: "1 hour", fallbackOn: ["Dwon"] })(load)
+Cached.ttl(Effect.as(load, "Ada"), text, { ttl: "1 hour", storeFailures: ["Down"] })
+// The same, in a strategy. Says "there is no failure with a _tag"
+Cached.fn(Text, () => name, { ttl: "1 hour", storeFailures: ["Down"] })
+// A failure to fall back on, of an effect without any. Says "there is no failure with a _tag"
+name.pipe(Cached.softTtl("name", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }))
+// The same, data-first. Says "there is no failure with a _tag"
+Cached.failover(name, "name", { ttl: "1 hour", fallbackOn: ["Down"] })
 // None to fall back on, of a function. Says "there is no failure with a _tag"
 Cached.fn(() => "name", () => name, { strategy, fallbackOn: ["Down"] })
 
@@ -74,6 +72,6 @@ Cached.setMany([[text, 1]])
 // One key in place of a list. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<string>'
 Cached.getMany("ada")
 // The same, to remove. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<AnyKey>'
-Cached.removeMany("ada")
+Cached.remove("ada")
 // The same, to invalidate. Says parameter of type 'List<readonly unknown[]> | ListOf<AnyKey>'
-Cached.invalidateMany("ada")
+Cached.invalidate("ada")

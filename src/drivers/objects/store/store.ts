@@ -1,6 +1,6 @@
 /** The store over a bucket that honours conditions, which processes share. */
 import { farMillis } from "../../../internal/defaults/bounds.ts"
-import * as Store from "../../../Store.ts"
+import * as Store from "../../../ports/stores.ts"
 import { storeName } from "../bucket/fault.ts"
 import * as Counters from "./counters.ts"
 import * as Entries from "./entries.ts"

@@ -2,7 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Store from "../../../Store.ts"
+import * as Store from "../../../ports/stores.ts"
 import { storeName } from "../session/fault.ts"
 import type { Session } from "../session/session.ts"
 import { changes } from "./changes.ts"

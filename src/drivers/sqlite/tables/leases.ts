@@ -47,12 +47,13 @@ export const make = (database: DatabaseSync) => {
     shorten: database.prepare("UPDATE lease SET until = ? WHERE id = ?"),
     recordJoin: database.prepare("UPDATE lease SET joined_at = ? WHERE id = ?"),
     renew: database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?"),
+    // The first Node that the package supports takes `?1` for a name.
     release: database.prepare(`
-      UPDATE lease SET owner = '${noOwner}', until = -9e999, failed_at = ?3, note = ?5,
-        dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailures.millis}),
+      UPDATE lease SET owner = '${noOwner}', until = -9e999, failed_at = ?, note = ?,
+        dies = ? + max(${leaseLife.times} * millis, ${sharedFailures.millis}),
         failures = CASE
-          WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailures.millis} THEN failures + 1 ELSE 1 END
-      WHERE id = ?1 AND owner = ?2`),
+          WHEN NOT ? THEN 0 WHEN abs(? - failed_at) < ${sharedFailures.millis} THEN failures + 1 ELSE 1 END
+      WHERE id = ? AND owner = ?`),
     delete: database.prepare("DELETE FROM lease WHERE id = ?"),
     deleteAll: database.prepare("DELETE FROM lease"),
     page: database.prepare(`SELECT id FROM lease WHERE id > ? ORDER BY id LIMIT ${chunk}`),
@@ -89,7 +90,8 @@ export const storage = (current: () => Leases): Omit<SyncLeases, "ids"> => ({
     return Number(changes) > 0
   },
   release(id, owner, now, note) {
-    const { changes } = current().release.run(toColumn(id), owner, now, note === undefined ? 0 : 1, note ?? null)
+    const hasFailed = note === undefined ? 0 : 1
+    const { changes } = current().release.run(now, note ?? null, now, hasFailed, now, toColumn(id), owner)
     return Number(changes) > 0
   }
 })

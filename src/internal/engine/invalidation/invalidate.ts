@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
-import { chunk } from "../../defaults/bounds.ts"
+import { chunk, many } from "../../defaults/bounds.ts"
 import { siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
@@ -15,6 +15,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emit } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
 import { releaseOutdated } from "./outdated.ts"
@@ -69,6 +70,67 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         )
       })
     })
+  )
+
+/** Makes the entries of ids stale, and invalidates dependents and running loads. Returns how many memory had. */
+export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.clockWith((clock) => {
+      if (ids.length === 0) return Effect.succeed(0)
+      countInvalidated(self, "key", ids.length, "soft")
+      const now = self.time.now(clock)
+      const { storeTier: tier } = self
+      let present = 0
+      const here = forEachChunk(ids, (part) => {
+        for (const id of part) {
+          if (now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)) present++
+          forgetOthers(self, id)
+          softenHere(self, id)
+        }
+        emitInvalidate(self, { ids: part, mode: "soft" })
+      })
+      if (tier === undefined) return Effect.map(here, () => present)
+      const there = Effect.forEach(ids, (id) => Effect.exit(softenThere(self, tier, id, restore)), {
+        concurrency: many.concurrency
+      })
+      return Effect.flatMap(Effect.andThen(here, there), (exits) => Effect.as(Exit.asVoidAll(exits), present))
+    })
+  )
+
+const softenHere = (
+  self: Flights,
+  id: string,
+  marked?: { readonly writeId: string; readonly replaced: string }
+): void => {
+  self.mutations++
+  detachBegun(self, id, "soft")
+  self.retryAt.delete(id)
+  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+  const entry = Memory.peek(self.memory, self.tagEpochs, id)
+  if (entry === undefined) return
+  // A load of another process may have stored a newer entry since.
+  if (marked !== undefined && entry.writeId !== marked.replaced && entry.softExpiresAt !== -Infinity) {
+    return void Memory.remove(self.memory, id, "unverified")
+  }
+  entry.softExpiresAt = -Infinity
+  if (marked !== undefined) entry.writeId = marked.writeId
+}
+
+/** If the store cannot mark the entry, it removes it. Memory keeps its copy, which is stale. */
+const softenThere = (
+  self: Flights,
+  tier: StoreTier,
+  id: string,
+  restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+): Effect.Effect<unknown> =>
+  Effect.flatMap(
+    Effect.onInterrupt(restore(tier.steps.soften(tier, id)), () => Effect.sync(() => tier.steps.removeLater(tier, id))),
+    (marked) => {
+      softenHere(self, id, marked)
+      return marked === undefined
+        ? tier.steps.remove(tier, [id], [Pending.add(tier.pending, { _tag: "Id", id })], restore)
+        : Effect.void
+    }
   )
 
 interface Forgotten {

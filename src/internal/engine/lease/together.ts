@@ -84,7 +84,7 @@ export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, req
   fitsWave(budget, tier) &&
   // Calls for many keys have waves of their own.
   request.batch === undefined && policy.storeTimeoutMillis === undefined &&
-  optionOf(self, request, "lease") === undefined && !self.isPrivate && !tier.background.isClosed &&
+  optionOf(self, request, "shareLoad") === undefined && !self.isPrivate && !tier.background.isClosed &&
   // `Effect.runSync` cannot wait for a later turn.
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
   !TurnLimit.tryEnter(linesOf(self, tier).alone)

@@ -135,7 +135,7 @@ const acquireLeases = Effect.fnUntraced(function*(
   const { bornAt, isBeside } = tags
   const markersOf = markersIn(engine, tags)
   const isExclusive = !engine.isPrivate &&
-    (optionOf(engine, requestOf(asked[0]!), "lease") ?? store.capabilities.shared)
+    (optionOf(engine, requestOf(asked[0]!), "shareLoad") ?? store.capabilities.shared)
   const hasLease = isExclusive || store.capabilities.shared
   const common: NonNullable<Ticket["lease"]> = { owner, isExclusive, hasLease, markersOf, seq: undefined }
   for (const seat of asked) {

@@ -1,4 +1,4 @@
-/** Measures the miss-ratio curve (`Cached.curve`) by wrapping the policy. A memory without a curve pays nothing. */
+/** Measures the miss-ratio curve (`curve` of `Cached.stats`) by wrapping the policy. No cost without a curve. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"

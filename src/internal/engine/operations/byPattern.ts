@@ -9,20 +9,25 @@ import type { Glob } from "../../text/glob.ts"
 import * as InTurns from "../../time/streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
-import { invalidateIds } from "../invalidation/invalidate.ts"
+import { invalidateIds, softenIds } from "../invalidation/invalidate.ts"
 import { asked, askedPages, idsHere } from "./inspect.ts"
 
 /**
  * Invalidates ids in memory, then in the store, then again in memory. Meanwhile, other processes may store more, but
  * only results of loads that began after the listing of loads.
  */
-export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
+export const invalidateMatching = (
+  self: Engine,
+  glob: Glob,
+  mode: "hard" | "soft" = "hard"
+): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }
+    const invalidate = mode === "soft" ? softenIds : invalidateIds
     const batch = (ids: ReadonlyArray<string>) =>
       Effect.suspend(() => {
         const matching = ids.filter(glob.matches)
-        return Effect.map(matching.length === 0 ? Effect.succeed(0) : invalidateIds(self, matching), (removed) => {
+        return Effect.map(matching.length === 0 ? Effect.succeed(0) : invalidate(self, matching), (removed) => {
           progress.scanned += ids.length
           progress.invalidated += removed
           return { ...progress }
@@ -44,7 +49,10 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     )
     const { storeTier: tier } = self
     const there = tier === undefined ? Stream.empty : Stream.concat(
-      Stream.fromEffectDrain(asked(tier, "invalidateTags", Patterns.report(tier.store, glob))),
+      // A report makes other processes forget what matches, so that nothing would be left to be stale.
+      mode === "soft"
+        ? Stream.empty
+        : Stream.fromEffectDrain(asked(tier, "invalidateTags", Patterns.report(tier.store, glob))),
       each(askedPages(tier, "scan", Patterns.ids(tier.store, glob)))
     )
     // Ends with the final progress, so that the stream has an element even if no id matched.

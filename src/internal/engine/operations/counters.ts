@@ -1,4 +1,4 @@
-/** Counters (`Cached.counter`, `Cached.counters`, `Cached.increment`), in the store, or in memory without a store. */
+/** Counters (`Cached.counter`, `Cached.counters`), in the store, or in memory without a store. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"

@@ -1,4 +1,4 @@
-/** Reports the hit ratio at other capacities: `Cached.curve`. */
+/** Reports the hit ratio at other capacities: the curve of `Cached.stats`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"
@@ -15,7 +15,9 @@ export const curve = ({ memory }: Engine): Effect.Effect<Measured, CacheConfigEr
   Effect.suspend(() => {
     const { capacity, curve } = memory
     if (curve === undefined) {
-      return Effect.fail(new CacheConfigError({ message: "Cached.curve needs a layer with the option curve: true" }))
+      return Effect.fail(
+        new CacheConfigError({ message: "The curve of Cached.stats needs a layer with the option curve: true" })
+      )
     }
     const { distances } = curve
     return Effect.succeed({ capacity, reads: distances.reads, share: distances.share, points: distances.points() })

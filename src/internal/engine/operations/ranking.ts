@@ -1,4 +1,4 @@
-/** The hottest and coldest entries of memory: `Cached.hottest` and `Cached.coldest`. */
+/** The hottest and coldest entries of memory: `Cached.ranking`. */
 import * as Effect from "effect/Effect"
 import type { InMemory } from "../../../CacheEntry.ts"
 import { weightOf } from "../../eviction/nodes.ts"
@@ -8,14 +8,14 @@ import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
 import { knownOf, liveEntry } from "./inspect.ts"
 
-export type Ranking = "hottest" | "coldest"
+export type Ranking = "hot" | "cold"
 
 /** Entries with fewer reads are colder. Of entries with equally many reads, the older ones are colder. */
 const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt
 
 const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } = {
-  coldest: coldestFirst,
-  hottest: (a, b) => coldestFirst(b, a)
+  cold: coldestFirst,
+  hot: (a, b) => coldestFirst(b, a)
 }
 
 /** Scans memory over several turns, and ignores entries that are added meanwhile. */

@@ -9,6 +9,7 @@ import { LoadTimeout } from "../../../CacheError.ts"
 import { answeredIds } from "../../defaults/bounds.ts"
 import { answerOf } from "../../options/options.ts"
 import { hasTag } from "../../strategy/lifetime.ts"
+import { fallsBack } from "../../strategy/make.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
@@ -17,7 +18,7 @@ import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 /** `Outage`: serve the stale value. `Answer`: fail, and no longer fall back to that value. `Refused`: only fail. */
 type Verdict = "Outage" | "Answer" | "Refused"
 
-/** How a caller's request judges a failure. Throws what its `fallbackWhen` throws. */
+/** How a caller's request judges a failure. Throws what a function `fallbackOn` throws. */
 export const verdictOf = (
   self: Flights,
   flight: Flight,
@@ -26,14 +27,13 @@ export const verdictOf = (
 ): Verdict => {
   // A caller's timeout is not the flight's outcome, so it cannot be a stored answer.
   if (exit === flight.exit && stores(self, flight, request, exit)) return "Answer"
-  const fallbackOn = optionOf(self, request, "fallbackOn")
-  const fallbackWhen = optionOf(self, request, "fallbackWhen")
+  const { [fallsBack]: mayFallBack } = request.strategy as { readonly [fallsBack]?: boolean }
+  // A strategy that never falls back says nothing about failures, which other readers of the key may call outages.
+  const fallbackOn = optionOf(self, request, "fallbackOn") ?? (mayFallBack === false ? "all" : [])
   const { cause } = exit
-  const isTyped = failedTyped(cause)
-  const isNamed = fallbackOn !== undefined && isTyped && failedWith(cause, fallbackOn)
-  if (isNamed || (fallbackWhen !== undefined && answerOf("fallbackWhen", fallbackWhen(cause)))) return "Outage"
-  if (fallbackOn !== undefined) return isTyped ? "Answer" : "Refused"
-  return fallbackWhen === undefined && isTyped ? "Outage" : "Refused"
+  if (typeof fallbackOn === "function") return answerOf("fallbackOn", fallbackOn(cause)) ? "Outage" : "Refused"
+  if (!failedTyped(cause)) return "Refused"
+  return fallbackOn === "all" || failedWith(cause, fallbackOn) ? "Outage" : "Answer"
 }
 
 const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<string>): boolean =>

@@ -23,6 +23,7 @@ import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
 import { idOf, infoOf, ownKey } from "../../key/ofKey.ts"
+import { isStored } from "../../strategy/lifetime.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -211,9 +212,10 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   )
 }
 
-/** The strategy's lifetime for a result. Throws unless it is `"skip"` or consists of non-negative numbers. */
-export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
-  const lifetime = strategy.lifetime(exit, ownKey(key))
+/** How long a result is stored. Throws if a user's function throws, or the strategy's lifetime is invalid. */
+export const lifetimeOf = (request: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
+  const key = ownKey(request.key)
+  const lifetime = isStored(request.options, exit, key) ? request.strategy.lifetime(exit, key) : "skip"
   if (lifetime === "skip") return lifetime
   checkMillis("softTtl", lifetime?.softTtl)
   checkMillis("ttl", lifetime?.ttl)

@@ -72,6 +72,12 @@ interface Revived {
   readonly softened: boolean
 }
 
+/**
+ * The soft deadline of a stored entry whose id was softly invalidated. A time before 1970, because not all formats of
+ * stores have `-Infinity`, and clocks of processes may differ.
+ */
+export const softMark = -1e12
+
 /** Stands for the constant lifetime of a stored entry. No strategy has it, so that of the first reader replaces it. */
 const fromStore = Symbol("fromStore")
 
@@ -86,7 +92,7 @@ export const revive = (
     id,
     exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
     createdAt: meta.createdAt - older,
-    softExpiresAt: softened ? -Infinity : meta.softExpiresAt - older,
+    softExpiresAt: softened || meta.softExpiresAt < 0 ? -Infinity : meta.softExpiresAt - older,
     expiresAt: meta.expiresAt - older,
     loadMillis: meta.loadMillis,
     tags: tagNames(meta.tags),

@@ -103,6 +103,11 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<ReadonlyArray<boolean>>
+  /** Marks the entry of an id as stale. `undefined` if it must be removed instead. */
+  readonly soften: (
+    tier: StoreTier,
+    id: string
+  ) => Effect.Effect<{ readonly writeId: string; readonly replaced: string } | undefined>
   /** Sends invalidations that are already pending. `restore` marks the part that may be interrupted. */
   readonly send: (
     tier: StoreTier,

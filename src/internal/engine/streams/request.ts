@@ -10,6 +10,7 @@ import type { Lifetime, Strategy } from "../../../Strategy.ts"
 import { withPrototype } from "../../effect.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf, type Key, ownKey } from "../../key/ofKey.ts"
+import { isStored } from "../../strategy/lifetime.ts"
 import { constantOfStrategy, fallsBack } from "../../strategy/make.ts"
 import type { Engine } from "../engine.ts"
 import { FailedStream, type Manifest } from "../memory/manifest.ts"
@@ -109,10 +110,9 @@ const endOf = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Ended, unknown> => 
   return Exit.succeed({ elements, bytes })
 }
 
-const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => boolean): Strategy<any, any, any> => {
+const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming): Strategy<any, any, any> => {
   const fixed = constantOfStrategy(strategy) !== undefined
   const lifetime = (exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
-    if (!isKept()) return "skip"
     const given = strategy.lifetime(endOf(exit), ownKey(key))
     if (fixed || typeof given !== "object") return given
     // The manifest must not outlive its pages, which were written earlier and with at most this lifetime.
@@ -129,11 +129,15 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
   } as Strategy<any, any, any>
 }
 
-const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyReadOptions => {
-  const { fallbackWhen = readDefaults.fallbackWhen, tags } = options
+const optionsOf = (
+  { readDefaults }: Engine,
+  { key, options }: Streaming,
+  isKept: () => boolean
+): AnyReadOptions => {
+  const { fallbackOn = readDefaults.fallbackOn, tags } = options
   return {
     ...options,
-    lease: options.lease ?? false,
+    shareLoad: options.shareLoad ?? false,
     // The cached value is a manifest, which the layer's `copy` option must not copy.
     copy: (manifest: unknown) => manifest,
     // A run takes as long as its consumers take, so the layer's `softTimeout` does not apply.
@@ -141,9 +145,12 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
     ...typeof tags === "function"
       ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), ownKey(key)) }
       : {},
-    ...fallbackWhen === undefined
-      ? {}
-      : { fallbackWhen: (cause: Cause.Cause<unknown>) => fallbackWhen(ownCause(cause)) }
+    when: (exit: Exit.Exit<unknown, unknown>) => isKept() && isStored(options, endOf(exit), ownKey(key)),
+    storeIf: undefined,
+    storeFailures: undefined,
+    ...typeof fallbackOn === "function"
+      ? { fallbackOn: (cause: Cause.Cause<unknown>) => fallbackOn(ownCause(cause)) }
+      : {}
   }
 }
 
@@ -183,8 +190,8 @@ export const make = (
     hasBegun,
     key: keyOf(engine.storeTier, streaming.key) as Request["key"],
     load: undefined as never,
-    strategy: strategyOf(streaming, () => channel.log?.isWhole === true),
-    options: optionsOf(engine, streaming),
+    strategy: strategyOf(streaming),
+    options: optionsOf(engine, streaming, () => channel.log?.isWhole === true),
     deadlinesOnly: true,
     servesFresh: true,
     slides: false,

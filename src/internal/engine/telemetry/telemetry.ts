@@ -10,7 +10,7 @@ import type { Key } from "../../key/ofKey.ts"
 import type { Named } from "../../text/lineOf.ts"
 import type { WallTime } from "../../time/wallTime.ts"
 
-/** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
+/** The initial counters. Removals are counted elsewhere. `npm run generate` copies these comments into docs/. */
 export const noCounters = {
   /** Reads served from memory. */
   hits: 0,

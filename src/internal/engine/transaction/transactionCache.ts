@@ -67,9 +67,10 @@ const operations = new Map<Operation<any, any>, Inside>([
   effect(Operations.touchCounter, Counts.touchCounter),
   effect(Operations.removeCounter, Counts.removeCounter),
   stream(Operations.counters, Counts.counters),
-  effect(Operations.invalidate, remove),
+  // The entry is removed even in mode `soft`, because the commit could not mark it in one step with the writes.
+  effect(Operations.invalidate, (self, ids) => remove(self, ids)),
   effect(Operations.invalidateTags, (self, tags, mode = "hard") => Writes.invalidateTags(self, tags, mode)),
-  stream(Operations.invalidateMatching, Listings.invalidateMatching),
+  stream(Operations.invalidateMatching, (self, glob) => Listings.invalidateMatching(self, glob)),
   effect(Operations.clear, Writes.clear),
   stream(Operations.entries, Listings.entries),
   effect(Operations.size, Listings.size),

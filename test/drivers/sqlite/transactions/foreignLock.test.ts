@@ -124,7 +124,7 @@ describe("when the lock is free", () => {
 
 describe("loads of a cache on disk", () => {
   const read = (note: Effect.Effect<void>) => (i: number) =>
-    Effect.as(note, i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    Effect.as(note, i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
 
   it.effect("proceed without the store, some in each turn, and ask it for nothing more", () =>
     Effect.gen(function*() {

@@ -1,7 +1,8 @@
 /** Operations that come at once and run as one transaction: each succeeds or fails as if it were alone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import { Cached, type CacheEntry, CacheLayer } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -43,7 +44,7 @@ const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((
 const readAtOnce = (keys: number) =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
     const ids = Array.from({ length: keys }, (_, i) => i)
     return yield* Effect.gen(function*() {
       yield* Effect.forEach(ids, read, { concurrency: "unbounded", discard: true })

@@ -22,7 +22,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("ME-11 · after a write, beside a refresh that began before it, gives the new value, and keeps it", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const before = yield* start(CachePolicy.refresh(get))
       yield* settle
       yield* TestClock.adjust("500 millis")
@@ -40,7 +40,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("beside a background refresh that began before it", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const get = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+      const get = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
       const first = yield* start(get)
       yield* settle
       yield* TestClock.adjust("1 second")
@@ -61,7 +61,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("F2 · callers of one turn share a load, and all callers while it runs share one more", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const three = yield* Effect.forEach([1, 2, 3], () => start(CachePolicy.refresh(get)))
       yield* settle
       yield* TestClock.adjust("300 millis")
@@ -80,7 +80,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("begins when the running one is detached, and what that gives is not stored over it", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const before = yield* start(CachePolicy.refresh(get))
       yield* settle
       yield* TestClock.adjust("500 millis")
@@ -98,7 +98,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a caller that waits for its turn may leave, and the next one is served", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const before = yield* start(CachePolicy.refresh(get))
       yield* settle
       const leaves = yield* start(CachePolicy.refresh(get))
@@ -117,7 +117,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a value that is set while it waits for its turn stays", () =>
     Effect.gen(function*() {
       const { load } = origin()
-      const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const both = [yield* start(CachePolicy.refresh(get))]
       yield* settle
       both.push(yield* start(CachePolicy.refresh(get)))
@@ -133,10 +133,10 @@ describe.each(caches)("over $name", (cache) => {
 it.effect("a caller that waited for its turn and left is kept nowhere", () =>
   Effect.gen(function*() {
     const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-      Cached.ttl({ key: "the engine", ttl: 1 })
+      Cached.ttl("the engine", { ttl: 1 })
     )
     const { flights } = yield* engine
-    const get = Effect.never.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const get = Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const before = yield* start(CachePolicy.refresh(get))
     yield* settle
     for (let i = 0; i < 10; i++) yield* Fiber.interrupt(yield* start(CachePolicy.refresh(get)))
@@ -150,7 +150,7 @@ it.effect("a caller that waits for its turn when the cache closes dies with Cach
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
-    const get = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const get = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const running = yield* Effect.forkDetach(Effect.provide(CachePolicy.refresh(get), context))
     yield* settle
     const behind = yield* start(Effect.provide(CachePolicy.refresh(get), context))
@@ -167,9 +167,9 @@ it.effect("a caller that waits for its turn when the cache closes dies with Cach
 it.effect("a load that asks for a refresh of what waits for it ends with a cycle, not with a hang", () =>
   Effect.gen(function*() {
     const a: Effect.Effect<string, never, any> = Effect.suspend(() => Effect.andThen(Effect.sleep("1 second"), b)).pipe(
-      Cached.ttl({ key: "a", ttl: "1 hour" })
+      Cached.ttl("a", { ttl: "1 hour" })
     )
-    const b = Effect.suspend(() => CachePolicy.refresh(a)).pipe(Cached.ttl({ key: "b", ttl: "1 hour" }))
+    const b = Effect.suspend(() => CachePolicy.refresh(a)).pipe(Cached.ttl("b", { ttl: "1 hour" }))
     const reader = yield* start(CachePolicy.refresh(a))
     yield* settle
     yield* TestClock.adjust("1 second")

@@ -21,10 +21,10 @@ const chain = (count: number) =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
     const reader = yield* start(Effect.andThen(
-      Deferred.await(gate).pipe(Cached.ttl({ key: "gate", ttl: "1 hour" })),
+      Deferred.await(gate).pipe(Cached.ttl("gate", { ttl: "1 hour" })),
       Effect.forEach(
         Array.from({ length: count }, (_, i) => i),
-        (i) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" })),
+        (i) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" })),
         { discard: true }
       )
     ))
@@ -43,7 +43,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const count = 10 * jobsOfTurn
       const gate = yield* Deferred.make<number>()
-      const get = Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const get = Deferred.await(gate).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const answers: Array<number> = []
       const readers = yield* Effect.forEach(
         Array.from({ length: count }, (_, i) => i),
@@ -59,7 +59,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const get = Effect.sync(() => ++loads).pipe(
-        Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+        Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" })
       )
       expect(yield* get).toBe(1)
       yield* TestClock.adjust("2 minutes")
@@ -77,7 +77,7 @@ it.effect("loads that have ended are answered in the order in which they ended",
   Effect.gen(function*() {
     const gates = yield* Effect.forEach(Array.from({ length: 6 }, (_, i) => i), () => Deferred.make<void>())
     const order: Array<number> = []
-    const read = (i: number) => Deferred.await(gates[i]!).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+    const read = (i: number) => Deferred.await(gates[i]!).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
     // The answer to the first ends all others, while the loop answers it.
     const first = yield* start(Effect.andThen(
       read(0),
@@ -94,7 +94,7 @@ it.effect("an answer comes before the refreshes that are due", () =>
     const order: Array<string> = []
     const due = (key: string) =>
       Effect.sync(() => order.push(key)).pipe(
-        Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" })
+        Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" })
       )
     const keys = Array.from({ length: 10 }, (_, i) => `due${i}`)
     yield* Effect.forEach(keys, due)
@@ -102,7 +102,7 @@ it.effect("an answer comes before the refreshes that are due", () =>
     order.length = 0
     const gate = yield* Deferred.make<void>()
     const reader = yield* start(
-      Effect.map(Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" })), () => order.push("answer"))
+      Effect.map(Deferred.await(gate).pipe(Cached.ttl("k", { ttl: "1 hour" })), () => order.push("answer"))
     )
     yield* Effect.forEach(keys, due)
     yield* Deferred.succeed(gate, undefined)
@@ -116,14 +116,14 @@ it.effect("answers that wait for the next turn come before the refreshes that ar
   Effect.gen(function*() {
     const order: Array<string> = []
     const due = Effect.sync(() => order.push("refresh")).pipe(
-      Cached.refreshAhead({ key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+      Cached.refreshAhead("due", { ttl: "1 hour", refreshAfter: "1 minute" })
     )
     yield* due
     yield* TestClock.adjust("2 minutes")
     order.length = 0
     const gate = yield* Deferred.make<void>()
     const get = Effect.map(
-      Deferred.await(gate).pipe(Cached.ttl({ key: "k", ttl: "1 hour" })),
+      Deferred.await(gate).pipe(Cached.ttl("k", { ttl: "1 hour" })),
       () => order.push("answer")
     )
     const readers = yield* Effect.forEach(Array.from({ length: 2 * jobsOfTurn }), () => start(get))

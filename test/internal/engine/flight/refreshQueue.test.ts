@@ -1,7 +1,8 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
-import { Cached, CacheLayer, Caching, Eviction, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Caching, Strategy } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
@@ -11,7 +12,7 @@ import { listenersOf } from "../../../support/listeners.ts"
 
 /** The engine of the cache in use. */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-  Cached.ttl({ key: "the engine", ttl: 1 })
+  Cached.ttl("the engine", { ttl: 1 })
 )
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
@@ -24,7 +25,7 @@ const dueReads = () => {
     Effect.suspend(() => {
       started.push(n)
       return state.refresh
-    }).pipe(Cached.refreshAhead({ key: `k${n}`, ttl: "1 hour", refreshAfter: "1 minute" }))
+    }).pipe(Cached.refreshAhead(`k${n}`, { ttl: "1 hour", refreshAfter: "1 minute" }))
   const fill = (count: number) =>
     Effect.gen(function*() {
       const { refresh } = state
@@ -86,7 +87,7 @@ it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", 
     yield* Cached.invalidate("k18")
     expect(refreshing.queue.size).toBe(16)
     // All others leave memory but those read last.
-    yield* Effect.forEach(numbers(19), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
+    yield* Effect.forEach(numbers(19), (n) => Effect.succeed(n).pipe(Cached.ttl(`other${n}`, { ttl: "1 hour" })))
     expect(refreshing.queue.size).toBe(0)
     expect(flights.all().map(({ id }) => id)).toEqual(["k0", "k1"])
     state.refresh = Effect.succeed(1)
@@ -108,15 +109,15 @@ it.effect("P1 · a refresh that a listener's reader has started stays joinable w
       decide: () => Strategy.Load,
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
-    const always = { key: "k2", strategy }
+    const always = { strategy }
     const run = Effect.runForkWith(yield* Effect.context<Caching.Caching>())
     listenersOf(yield* Caching.Caching).listen((event) => {
-      if (event._tag === "Refresh" && event.id === "k2") run(Cached.withStrategy(Effect.succeed(2), always))
+      if (event._tag === "Refresh" && event.id === "k2") run(Cached.withStrategy(Effect.succeed(2), "k2", always))
     })
     yield* read(2)
     yield* settle
     expect(started).toEqual([0, 1, 2])
-    yield* Effect.forEach(numbers(40), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
+    yield* Effect.forEach(numbers(40), (n) => Effect.succeed(n).pipe(Cached.ttl(`other${n}`, { ttl: "1 hour" })))
     expect(yield* Cached.has("k2")).toBe(false)
     const reading = yield* start(read(2))
     yield* settle
@@ -133,15 +134,16 @@ describe("a slot", () => {
       yield* fill(4)
       yield* Effect.forEach([0, 1], read)
       yield* settle
+      const again = (n: number) => Effect.andThen(Effect.sync(() => started.push(n)), Effect.never)
       const waiting = yield* Effect.forEach(
         [0, 1],
-        (n) => start(Effect.never.pipe(Cached.softTtl({ key: `k${n}`, ttl: "1 hour", softTtl: 0 })))
+        (n) => start(again(n).pipe(Cached.softTtl(`k${n}`, { ttl: "1 hour", softTtl: 0 })))
       )
       yield* Effect.forEach([2, 3], read)
       yield* settle
       expect(started).toEqual([0, 1])
       yield* TestClock.adjust("1 minute")
-      // The first two run again, for the callers that wait for them.
+      // The first two run again, for the callers that wait for them, and with the loads of those.
       expect(started.slice().sort()).toEqual([0, 0, 1, 1, 2, 3])
       expect(refreshing.running.size).toBe(2)
       yield* Fiber.interruptAll(waiting)

@@ -1,10 +1,12 @@
 /** Loads of several processes that wait for each other: found, and distinguished from loads that only take long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../../../support/caches.ts"
+import * as Looking from "../../../support/looking.ts"
 
 type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
@@ -28,8 +30,8 @@ const processes = Effect.fnUntraced(function*(
   return { built: built as ReadonlyArray<Process>, store }
 })
 
-const cached = (key: string, load: Read, options: { readonly lease?: boolean } = {}) =>
-  Effect.as(load, key).pipe(Cached.ttl({ key, ttl: "1 hour", ...options }))
+const cached = (key: string, load: Read, options: { readonly shareLoad?: boolean } = {}) =>
+  Effect.as(load, key).pipe(Cached.ttl(key, { ttl: "1 hour", ...options }))
 
 const inProcess = <A, E>(process: Process | undefined, effect: Effect.Effect<A, E, Caching.Caching>) =>
   start(Effect.provide(effect, process!))
@@ -106,11 +108,12 @@ describe("loads of several processes that need each other", () => {
   it.effect("are found in calls for many keys", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
-      const many = Cached.many(Item, {
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
-        lookup: (keys) => Effect.as(Effect.delay(x, "1 second"), keys.map(({ id }) => Exit.succeed(id)))
-      })
-      const items = (...ids: ReadonlyArray<string>) => Effect.orDie(many(ids.map((id) => new Item({ id }))))
+      const many = Cached.many(Item, (keys) =>
+        Effect.as(Effect.delay(x, "1 second"), keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
+      const items = (...ids: ReadonlyArray<string>) =>
+        Effect.orDie(many(ids.map((id) =>
+          new Item({ id })
+        )))
       const x: Read = cached("x", Effect.suspend(() => Effect.delay(items("y", "other"), "1 second")))
       const inB = yield* inProcess(b, items("z", "y"))
       const inA = yield* inProcess(a, x)
@@ -234,11 +237,11 @@ describe("loads that are in no circle", () => {
       const { built: [a, b] } = yield* processes(2)
       const inA = yield* inProcess(
         a,
-        cached("x", Effect.delay(cached("y", Effect.die("another loads it")), "1 second"), { lease: false })
+        cached("x", Effect.delay(cached("y", Effect.die("another loads it")), "1 second"), { shareLoad: false })
       )
       const inB = yield* inProcess(
         b,
-        cached("y", Effect.delay(cached("x", Effect.sleep("20 seconds"), { lease: false }), "2 seconds"))
+        cached("y", Effect.delay(cached("x", Effect.sleep("20 seconds"), { shareLoad: false }), "2 seconds"))
       )
       yield* TestClock.adjust("1 minute")
       expect(exitsOf([inA, inB])).toEqual(["x", "y"])
@@ -258,7 +261,7 @@ describe("a circle that cannot be found", () => {
     Effect.gen(function*() {
       // The statements of processes about their waits are smaller than that.
       const store = Layer.succeed(Store.Store, { ...MemoryStore.make(), ...view } as Store.Store).pipe(
-        Cached.tapStore({ minSize: "1 KB" })
+        Store.tap({ minSize: "1 KB" })
       )
       const cache = CacheLayer.layerWith({ maxLoad: "30 seconds" }).pipe(Layer.provide(store))
       const built = yield* Effect.all([Layer.build(Layer.fresh(cache)), Layer.build(Layer.fresh(cache))])
@@ -304,9 +307,9 @@ describe("reports of circles", () => {
       const listed = Effect.all({
         size: Cached.size,
         stats: Effect.map(Cached.stats, ({ size }) => size),
-        scan: Stream.runCollect(Cached.scan()),
+        scan: Stream.runCollect(Looking.ids()),
         entries: Stream.runCollect(Cached.entries()),
-        removed: Cached.removeMatching("*")
+        removed: Cached.remove({ matching: "*" })
       })
       expect(yield* Effect.provide(listed, b)).toEqual({ size: 0, stats: 0, scan: [], entries: [], removed: 0 })
       yield* TestClock.adjust("1 minute")

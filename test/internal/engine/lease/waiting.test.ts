@@ -1,7 +1,8 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults/processes.ts"
@@ -49,7 +50,7 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
   yield* Effect.addFinalizer(() => TestClock.adjust("1 minute"))
   let loads = 0
   const cached = (key: string) =>
-    Effect.delay(Effect.sync(() => ++loads), "10 seconds").pipe(Cached.ttl({ key, ttl: "1 hour" }))
+    Effect.delay(Effect.sync(() => ++loads), "10 seconds").pipe(Cached.ttl(key, { ttl: "1 hour" }))
   for (const key of keys) yield* start(Effect.provide(cached(key), leader))
   yield* settle
   const readers = yield* Effect.forEach(keys, (key) => start(Effect.provide(cached(key), other)))
@@ -73,7 +74,7 @@ describe("loads that wait for leases of another process", () => {
     Effect.gen(function*() {
       const { asked, cached, leader, other } = yield* twoProcesses
       const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-        Cached.ttl({ key: "the engine", ttl: 1 })
+        Cached.ttl("the engine", { ttl: 1 })
       )
       const { leaseWaits: { waiting } } = yield* Effect.provide(engine, other)
       let looks = 0
@@ -227,14 +228,11 @@ const twoCalls = Effect.fnUntraced(function*(millis: readonly [first: number, se
     renewMany: (...asked) => counted("renewMany", store.renewMany(...asked))
   })
   let calls = 0
-  const reading = Cached.many(Row, {
-    strategy: Strategy.ttl({ ttl: "1 hour" }),
-    lookup: (asked) =>
-      Effect.suspend(() => {
-        const call = calls++
-        return Effect.delay(Effect.succeed(asked.map(({ n }) => Exit.succeed(100 * call + n))), millis[call]!)
-      })
-  })(rows)
+  const reading = Cached.many(Row, (asked) =>
+    Effect.suspend(() => {
+      const call = calls++
+      return Effect.delay(Effect.succeed(asked.map(({ n }) => Exit.succeed(100 * call + n))), millis[call]!)
+    }), { ttl: "1 hour" })(rows)
   // Runs before the layers close, which wait for what is loaded.
   yield* Effect.addFinalizer(() => TestClock.adjust("2 hours"))
   yield* start(Effect.provide(reading, first))
@@ -296,7 +294,7 @@ const readByAll = <A>(
     const get = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       began.push(now)
       return load
-    }).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    }).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const processes = yield* Effect.all(Array.from({ length: count }, () => Layer.build(Layer.fresh(layer))))
     const readers: Array<Fiber.Fiber<A>> = []
     // Runs before the layers close, which wait for loads with callers.

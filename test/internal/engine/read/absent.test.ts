@@ -1,7 +1,8 @@
 /** Reads of a store that answers at once: how many in a turn, and what follows its faults. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { settle, start } from "../../../support/caches.ts"
@@ -26,7 +27,7 @@ const atOnce = (options: CacheLayer.LayerOptions = {}) => {
   return { layer, seen }
 }
 
-const read = (key: string) => Cached.ttl(Effect.succeed("loaded"), { key, ttl: "1 hour" })
+const read = (key: string) => Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })
 
 const keys = Array.from({ length: 200 }, (_, i) => `key ${i}`)
 

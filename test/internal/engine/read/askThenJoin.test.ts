@@ -9,7 +9,7 @@ import { ended, fakeStore, over, settle, start, within } from "../../../support/
 const slow = Effect.delay(Effect.succeed("loaded"), "1 second")
 
 const plain = (options: object = {}) =>
-  Cached.ttl(slow, { key: "k", ttl: "1 hour", ...options }) as Effect.Effect<string, unknown, Caching.Caching>
+  Cached.ttl(slow, "k", { ttl: "1 hour", ...options }) as Effect.Effect<string, unknown, Caching.Caching>
 
 /**
  * The answers to a read after 100 ms, and after a second more, if it begins while a value of a day ago is loaded
@@ -60,13 +60,13 @@ it.effect("what the store has is served at once", () =>
 
 it.effect("what is due is served without another load", () =>
   Effect.gen(function*() {
-    const due = Cached.refreshAhead(slow, { key: "k", ttl: "3 days", refreshAfter: "1 minute" })
+    const due = Cached.refreshAhead(slow, "k", { ttl: "3 days", refreshAfter: "1 minute" })
     expect(yield* beside(due)).toMatchObject({ first: ["stored", [{ source: "store" }]], storeHits: 1, stale: 0 })
   }))
 
 it.effect("what the reader's strategy does not want is not served, and the refresh is joined", () =>
   Effect.gen(function*() {
-    const failover = Cached.failover(slow, { key: "k", ttl: "3 days" })
+    const failover = Cached.failover(slow, "k", { ttl: "3 days" })
     expect(yield* beside(failover)).toMatchObject({ first: "still waiting", later: joined, storeHits: 0 })
   }))
 

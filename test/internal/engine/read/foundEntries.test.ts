@@ -6,10 +6,10 @@ import { TestClock } from "effect/testing"
 import { ended, fakeStore, over, settle, start, within } from "../../../support/caches.ts"
 
 /** Reads with a timeout have a flight each, or join one. */
-const options = { key: "k", timeout: "1 minute" } as const
+const options = { timeout: "1 minute" } as const
 
 const plain = (load: Effect.Effect<string, string> = Effect.succeed("loaded")) =>
-  Cached.ttl(load, { ...options, ttl: "1 hour" })
+  Cached.ttl(load, "k", { ...options, ttl: "1 hour" })
 
 /** The answers to two readers, the first of which starts the flight: their values, or their exits. */
 const both = (...reads: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Caching>>) =>
@@ -30,7 +30,7 @@ const overStore = <A, E>(test: (fake: ReturnType<typeof fakeStore>) => Effect.Ef
 }
 
 const due = (load: Effect.Effect<string>, ttl: Duration.Input = "1 hour") =>
-  Cached.refreshAhead(load, { ...options, ttl, refreshAfter: "1 minute" })
+  Cached.refreshAhead(load, "k", { ...options, ttl, refreshAfter: "1 minute" })
 
 const store = (read: Effect.Effect<string, unknown, Caching.Caching>) =>
   Effect.andThen(start(read), Effect.andThen(settle, Effect.andThen(TestClock.adjust(20), settle)))
@@ -39,7 +39,7 @@ const stored = Effect.succeed("stored")
 
 const events = Effect.gen(function*() {
   const seen: Array<CacheEvent.CacheEvent> = []
-  yield* start(Stream.runForEach(Cached.events, (event) => Effect.sync(() => seen.push(event))))
+  yield* start(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => seen.push(event))))
   return seen
 })
 
@@ -62,7 +62,7 @@ describe("both are served", () => {
         yield* store(due(stored))
         yield* TestClock.adjust("2 minutes")
         const reads = [due(Effect.never), due(Effect.never)]
-        const [first, second] = yield* both(...reads.map(Cached.detect))
+        const [first, second] = yield* both(...reads.map((read) => Cached.detect(read)))
         for (const read of [first, second]) expect(read).toMatchObject(["stored", [{ source: "stale" }]])
         expect(yield* Cached.stats).toMatchObject({ storeHits: 2, stale: 0 })
       })
@@ -72,7 +72,12 @@ describe("both are served", () => {
     overStore(() =>
       Effect.gen(function*() {
         yield* store(plain(stored))
-        const down = Cached.failover(Effect.fail("down"), { ...options, ttl: "1 hour", retryAfter: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", {
+          ...options,
+          ttl: "1 hour",
+          retryAfter: "1 hour",
+          fallbackOn: "all"
+        })
         yield* both(down, Effect.void)
         const before = (yield* Cached.stats).stale
         const seen = yield* events
@@ -88,10 +93,7 @@ describe("both are served", () => {
       Effect.gen(function*() {
         yield* store(due(stored, "10 minutes"))
         const outer = (key: string) =>
-          Cached.ttl(
-            due(Effect.delay(stored, "1 second"), "10 minutes"),
-            { key, ttl: "1 hour", inherit: "life" }
-          )
+          Cached.ttl(due(Effect.delay(stored, "1 second"), "10 minutes"), key, { ttl: "1 hour", inherit: "life" })
         yield* both(outer("first"), outer("second"))
         for (const key of ["first", "second"]) {
           expect(fake.entries.get(key)!.meta.expiresAt).toBe(fake.entries.get("k")!.meta.expiresAt)
@@ -109,7 +111,7 @@ describe("one is served, and the other", () => {
       Effect.gen(function*() {
         yield* store(plain(stored))
         const asked = fake.count("get")
-        const down = Cached.failover(Effect.fail("down"), { ...options, ttl: "1 hour" })
+        const down = Cached.failover(Effect.fail("down"), "k", { ...options, ttl: "1 hour", fallbackOn: "all" })
         expect(yield* both(plain(), down)).toEqual(["stored", "stored"])
         expect(yield* Cached.stats).toMatchObject({ storeHits: 1, stale: 1, loadFailures: 1 })
         // The second belongs to the lease of the load.
@@ -120,9 +122,9 @@ describe("one is served, and the other", () => {
   it.effect("slides its end, unless its policy does not write", () =>
     overStore((fake) =>
       Effect.gen(function*() {
-        yield* store(Cached.ttl(stored, { ...options, ttl: "20 minutes" }))
+        yield* store(Cached.ttl(stored, "k", { ...options, ttl: "20 minutes" }))
         yield* TestClock.adjust("10 minutes")
-        const sliding = Cached.sliding(Effect.never, { ...options, idle: "20 minutes" })
+        const sliding = Cached.sliding(Effect.never, "k", { ...options, idle: "20 minutes" })
         expect(yield* both(plain(), sliding)).toEqual(["stored", "stored"])
         yield* settle
         expect(fake.entries.get("k")!.meta.expiresAt).toBeGreaterThan(86_400_000 + 29 * 60_000)

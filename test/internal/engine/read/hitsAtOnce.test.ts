@@ -1,7 +1,8 @@
 /** Hits for callers that answer without an effect, and what makes them read as usual. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
@@ -17,7 +18,7 @@ const hit = (key: Key, use: (value: unknown) => unknown = (value) => value) =>
     (caching) => Effect.withFiber((fiber) => Effect.succeed(hitNow(caching, fiber, key, use)))
   )
 
-const stored = (key: string) => Cached.ttl(Effect.succeed(`of ${key}`), { key, ttl: "1 hour" })
+const stored = (key: string) => Cached.ttl(Effect.succeed(`of ${key}`), key, { ttl: "1 hour" })
 
 const memory = CacheLayer.memory()
 
@@ -50,7 +51,7 @@ describe("hitNow", () => {
   it.effect("leaves what has expired, and failures, to a read", () =>
     Effect.gen(function*() {
       yield* stored("a")
-      yield* Effect.exit(Cached.ttl(Effect.fail("no"), { key: "failed", ttl: "1 hour", when: () => true }))
+      yield* Effect.exit(Cached.ttl(Effect.fail("no"), "failed", { ttl: "1 hour", when: () => true }))
       expect(yield* hit("failed", () => "an answer")).toBeUndefined()
       yield* TestClock.adjust("59 minutes")
       expect(yield* hit("a")).toBe("of a")
@@ -60,7 +61,7 @@ describe("hitNow", () => {
 
   it.effect("leaves what memory keeps for a memoryTtl to a read", () =>
     Effect.gen(function*() {
-      yield* Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour", memoryTtl: "1 minute" })
+      yield* Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour", memoryTtl: "1 minute" })
       expect(yield* hit("a")).toBeUndefined()
     }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))
 
@@ -68,9 +69,9 @@ describe("hitNow", () => {
     Effect.gen(function*() {
       yield* stored("a")
       expect(yield* CachePolicy.refresh(hit("a"))).toBeUndefined()
-      expect(yield* Cached.ttl(Effect.map(hit("a"), String), { key: "outer", ttl: "1 hour" })).toBe("undefined")
+      expect(yield* Cached.ttl(Effect.map(hit("a"), String), "outer", { ttl: "1 hour" })).toBe("undefined")
       expect(yield* hit("a")).toBe("of a")
-      yield* start(Stream.runDrain(Cached.events))
+      yield* start(Stream.runDrain(Cached.events()))
       expect(yield* hit("a")).toBeUndefined()
     }).pipe(Effect.provide(memory)))
 })

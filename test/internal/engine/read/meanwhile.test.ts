@@ -1,7 +1,8 @@
 /** A timeout function that itself uses the cache, after its read has looked in memory. */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cached, CacheLayer, type Caching, Eviction } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
 
@@ -18,7 +19,7 @@ it.effect("what it sets is served without a load, as a hit", () =>
   Effect.gen(function*() {
     const { counts, load } = counting()
     const timeout = yield* after(Cached.set("k", 5, { ttl: "1 hour" }))
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
     expect(yield* Cached.detect(read)).toMatchObject([5, [{ source: "memory" }]])
     expect(counts.started).toBe(0)
     expect(yield* Cached.stats).toMatchObject({ hits: 1, misses: 0, stale: 0 })
@@ -27,20 +28,20 @@ it.effect("what it sets is served without a load, as a hit", () =>
 it.effect("what it stores with a longer constant is served for the reader's own, and not what is due", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    const other = Cached.ttl(Effect.succeed(5), { key: "k", ttl: "1 day" })
+    const other = Cached.ttl(Effect.succeed(5), "k", { ttl: "1 day" })
     const timeout = yield* after(Effect.andThen(other, other))
-    expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))).toBe(5)
+    expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))).toBe(5)
     yield* TestClock.adjust("1 hour")
-    expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 day" }))).toBe(1)
+    expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 day" }))).toBe(1)
     const strategyLoads = load.pipe(
-      Cached.failover({ key: "f", ttl: "1 hour", timeout: yield* after(Cached.set("f", 5)) })
+      Cached.failover("f", { ttl: "1 hour", timeout: yield* after(Cached.set("f", 5)) })
     )
     expect(yield* strategyLoads).toBe(2)
   }).pipe(inMemory))
 
 it.effect("a hit that is due counts as a hit, and keeps its entry from being evicted next", () =>
   Effect.gen(function*() {
-    const due = Cached.refreshAhead(counting(1000).load, { key: "due", ttl: "1 hour", refreshAfter: "1 minute" })
+    const due = Cached.refreshAhead(counting(1000).load, "due", { ttl: "1 hour", refreshAfter: "1 minute" })
     yield* Effect.forkChild(due)
     yield* settle
     yield* TestClock.adjust("1 second")

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -55,7 +56,7 @@ const asked = (
   return { counts, fails, layer, thrown }
 }
 
-const loaded = (tags?: ReadonlyArray<string>) => Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour", tags })
+const loaded = (tags?: ReadonlyArray<string>) => Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour", tags })
 
 const stored = (value = "stored", tags: ReadonlyArray<string> = []) => Cached.set("k", value, { ttl: "1 hour", tags })
 
@@ -78,12 +79,12 @@ describe("readers share a question", () => {
     return Effect.gen(function*() {
       yield* stored("stored", ["t"])
       const readers = [yield* start(loaded(["t"]))]
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       readers.push(yield* start(loaded(["t"])))
       expect(counts.questions).toBe(1)
       readers.push(yield* start(loaded(["another"])))
       expect(counts.questions).toBe(2)
-      yield* Cached.invalidateTag("another")
+      yield* Cached.invalidate({ tag: "another" })
       readers.push(yield* start(loaded()))
       expect(counts.questions).toBe(3)
       expect(yield* after(100, ...readers)).toEqual(["stored", "stored", "stored", "stored"])
@@ -174,7 +175,7 @@ describe("no question is asked", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {
       const { load } = counting(1000)
-      const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const first = yield* start(read)
       yield* after(10)
       const second = yield* start(read)
@@ -217,7 +218,7 @@ describe("an answer", () => {
     "is asked for again after any change if the value ends with changes (inherit: %s)",
     ([inherit, flights]) => {
       const { counts, layer } = asked()
-      const read = Cached.ttl(loaded(), { key: "outer", ttl: "1 hour", inherit })
+      const read = Cached.ttl(loaded(), "outer", { ttl: "1 hour", inherit })
       return Effect.gen(function*() {
         yield* start(read)
         for (let i = 0; i < 4; i++) yield* after(10)
@@ -294,7 +295,7 @@ describe("an answer", () => {
       return Effect.gen(function*() {
         const failures: Array<unknown> = []
         yield* start(
-          Stream.runForEach(Cached.eventsOf(["StoreFailure"]), (event) => Effect.sync(() => failures.push(event)))
+          Stream.runForEach(Cached.events({ of: ["StoreFailure"] }), (event) => Effect.sync(() => failures.push(event)))
         )
         const reading = yield* start(loaded())
         expect(yield* after(10, reading)).toEqual(["loaded"])
@@ -337,12 +338,12 @@ describe("without an answer", () => {
       yield* stored()
       const first = yield* start(loaded())
       yield* TestClock.adjust(400)
-      const other = yield* start(Cached.ttl(Effect.succeed("of another"), { key: "other", ttl: "1 hour" }))
+      const other = yield* start(Cached.ttl(Effect.succeed("of another"), "other", { ttl: "1 hour" }))
       expect(yield* after(100, first, other)).toEqual(["loaded", undefined])
       expect(yield* after(200, other)).toEqual(["of another"])
       expect((yield* Cached.stats).storeFailures).toBe(1)
       yield* after(10_000)
-      const late = yield* start(Cached.ttl(Effect.succeed("late"), { key: "late", ttl: "1 hour" }))
+      const late = yield* start(Cached.ttl(Effect.succeed("late"), "late", { ttl: "1 hour" }))
       expect(yield* after(499, late)).toEqual([undefined])
       expect(yield* after(1, late)).toEqual(["late"])
     }).pipe(Effect.provide(layer))
@@ -363,7 +364,7 @@ describe("without an answer", () => {
       const { counts, layer } = asked((answer, times) => times === 3 ? answers ? answer : unavailable : undefined)
       const read = (key: string) =>
         Effect.gen(function*() {
-          yield* start(Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" }))
+          yield* start(Cached.ttl(Effect.succeed(key), key, { ttl: "1 hour" }))
           yield* after(500)
         })
       return Effect.gen(function*() {
@@ -373,7 +374,7 @@ describe("without an answer", () => {
         expect(counts.questions).toBe(5)
         yield* read("f")
         expect(counts.questions).toBe(6)
-        expect(yield* Cached.ttl(Effect.succeed("at once"), { key: "g", ttl: "1 hour" })).toBe("at once")
+        expect(yield* Cached.ttl(Effect.succeed("at once"), "g", { ttl: "1 hour" })).toBe("at once")
         expect(counts.questions).toBe(6)
       }).pipe(Effect.provide(layer))
     }

@@ -17,7 +17,7 @@ describe.each([["in memory", CacheLayer.memory()], ["over a store", overStore]] 
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(layer, scope)
-      const read = Effect.provide(Effect.exit(counting().load.pipe(Cached.ttl({ key: "k", ...hour }))), context)
+      const read = Effect.provide(Effect.exit(counting().load.pipe(Cached.ttl("k", hour))), context)
       yield* Scope.close(scope, Exit.void)
       const defect = defectOf(yield* read)
       expect(defect).toBeInstanceOf(CacheError.CacheClosed)
@@ -28,7 +28,7 @@ describe.each([["in memory", CacheLayer.memory()], ["over a store", overStore]] 
     Effect.gen(function*() {
       const { counts, load } = counting()
       expect(
-        defectOf(yield* Effect.exit(load.pipe(Cached.ttl({ key: "k", ...hour, minLoad: "soon" as never })))).message
+        defectOf(yield* Effect.exit(load.pipe(Cached.ttl("k", { ...hour, minLoad: "soon" as never })))).message
       )
         .toContain("minLoad")
       expect(counts.started).toBe(0)
@@ -39,7 +39,7 @@ describe.each([["in memory", CacheLayer.memory()], ["over a store", overStore]] 
 describe("with private flights", () => {
   const provided = Effect.provide(CacheLayer.memory({ flights: "private" }))
   const cached = (key: string, load: Effect.Effect<string, never, any>): Effect.Effect<string, never, any> =>
-    load.pipe(Cached.ttl({ key, ...hour })) as never
+    load.pipe(Cached.ttl(key, hour)) as never
 
   it.effect("a load that needs itself, however far inside, is a cycle, whose path is named", () =>
     Effect.gen(function*() {
@@ -53,7 +53,7 @@ describe("with private flights", () => {
   it.effect("two requests that load the same do not wait for each other", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(10)
-      const read = load.pipe(Cached.ttl({ key: "k", ...hour }))
+      const read = load.pipe(Cached.ttl("k", hour))
       const readers = [yield* start(read), yield* start(read)]
       yield* TestClock.adjust(10)
       yield* settle

@@ -1,7 +1,8 @@
 /** Reads of unusual keys, and reads by a strategy or under a policy other than that of the writer. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
@@ -16,7 +17,7 @@ const inMemory = Effect.provide(CacheLayer.memory())
 
 it.effect("a text that looks like the id of an instance is a key of its own", () =>
   Effect.gen(function*() {
-    const read = (key: string, value: string) => Cached.ttl(Effect.succeed(value), { key, ttl: "1 hour" })
+    const read = (key: string, value: string) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })
     yield* Cached.set(new Page({ n: 1 }), "of the page")
     expect(yield* read(CacheKey.id(new Page({ n: 1 })), "of the text")).toBe("of the text")
     yield* read("a", "of a")
@@ -29,7 +30,7 @@ it.effect("hits in memory slide the end of an entry that another process has loa
     const store = Layer.succeed(Store.Store, MemoryStore.make())
     const process = Layer.build(Layer.provide(CacheLayer.layer, store))
     const [here, there] = [Effect.provide(yield* process), Effect.provide(yield* process)]
-    const read = Cached.sliding(counting().load, { key: "k", idle: "1 minute" })
+    const read = Cached.sliding(counting().load, "k", { idle: "1 minute" })
     yield* there(read)
     for (let i = 0; i < 4; i++) {
       expect(yield* here(read)).toBe(1)
@@ -39,7 +40,7 @@ it.effect("hits in memory slide the end of an entry that another process has loa
 
 it.effect("a hit by a strategy that is asked has no effect on others", () =>
   Effect.gen(function*() {
-    const read = Cached.probabilistic(Effect.succeed(1), { key: "k", ttl: "1 day" })
+    const read = Cached.probabilistic(Effect.succeed(1), "k", { ttl: "1 day" })
     yield* read
     yield* read
     const hit = yield* Effect.flatMap(Caching.Caching, (caching) =>
@@ -49,19 +50,19 @@ it.effect("a hit by a strategy that is asked has no effect on others", () =>
 
 it.effect("a read that invalidates first stores its result", () =>
   Effect.gen(function*() {
-    const read = Cached.ttl(counting().load, { key: "k", ttl: "1 hour" })
+    const read = Cached.ttl(counting().load, "k", { ttl: "1 hour" })
     yield* read
-    expect(yield* Cached.invalidateFurther(read)).toBe(2)
+    expect(yield* CachePolicy.invalidating(read)).toBe(2)
     expect(yield* read).toBe(2)
   }).pipe(inMemory))
 
 it.effect("a read that does not write starts no refresh", () =>
   Effect.gen(function*() {
     const { counts, load } = counting()
-    const read = Cached.refreshAhead(load, { key: "k", ttl: "1 hour", refreshAfter: "1 minute" })
+    const read = Cached.refreshAhead(load, "k", { ttl: "1 hour", refreshAfter: "1 minute" })
     yield* read
     yield* TestClock.adjust("2 minutes")
-    expect(yield* CachePolicy.readOnly(read)).toBe(1)
+    expect(yield* CachePolicy.disable("set")(read)).toBe(1)
     yield* settle
     expect(counts.started).toBe(1)
   }).pipe(inMemory))
@@ -71,7 +72,7 @@ it.effect("an origin that is down is not asked again while the stale value stand
     let tries = 0
     const down = Effect.suspend(() => Effect.fail(`${++tries}`))
     const read = (load: Effect.Effect<number, string>) =>
-      Cached.failover(load, { key: "k", ttl: "1 hour", retryAfter: "1 minute" })
+      Cached.failover(load, "k", { ttl: "1 hour", retryAfter: "1 minute", fallbackOn: "all" })
     yield* read(Effect.succeed(1))
     expect([yield* read(down), yield* read(down)]).toEqual([1, 1])
     yield* settle
@@ -82,9 +83,9 @@ it.effect("an origin that is down is not asked again while the stale value stand
 it.effect("a read that does not write waits for no abandoned load, unlike those that do", () =>
   Effect.gen(function*() {
     const { counts, load } = counting()
-    const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+    const read = Cached.ttl(load, "k", { ttl: "1 hour" })
     const abandoned = yield* start(
-      Cached.ttl(Effect.uninterruptible(Effect.sleep("1 minute")), { key: "k", ttl: "1 hour" })
+      Cached.ttl(Effect.uninterruptible(Effect.sleep("1 minute")), "k", { ttl: "1 hour" })
     )
     yield* settle
     yield* start(Fiber.interrupt(abandoned))
@@ -92,7 +93,7 @@ it.effect("a read that does not write waits for no abandoned load, unlike those 
     const waiting = yield* start(read)
     yield* settle
     expect([ended(waiting), counts.started]).toEqual(["still waiting", 0])
-    expect(yield* CachePolicy.readOnly(read)).toBe(1)
+    expect(yield* CachePolicy.disable("set")(read)).toBe(1)
     yield* TestClock.adjust("1 minute")
     expect(ended(waiting)).toEqual(Exit.succeed(2))
   }).pipe(inMemory))

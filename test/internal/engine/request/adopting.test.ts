@@ -1,37 +1,39 @@
 /** The deadlines of an entry that is read with another constant lifetime, to the millisecond, and late in the day. */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Stream } from "effect"
-import { Cached, CacheLayer, Eviction } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
+import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
+import * as Looking from "../../../support/looking.ts"
 
-const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.toMillis))
+const left = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 it.effect("what has just ended is not prolonged", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    yield* load.pipe(Cached.ttl({ key: "k", ttl: 60_500 }))
+    yield* load.pipe(Cached.ttl("k", { ttl: 60_500 }))
     yield* TestClock.adjust(60_000)
     // Memory has looked for expired entries, and does so again in a second.
     yield* Cached.has("another")
     yield* TestClock.adjust(500)
-    expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(2)
+    expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe(2)
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 it.effect("a longer constant counts from when the entry was made", () =>
   Effect.gen(function*() {
     yield* TestClock.adjust("1 day")
     const { load } = counting()
-    yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 minute" }))
+    yield* load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
     yield* TestClock.adjust("30 seconds")
-    expect(yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))).toBe(1)
+    expect(yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe(1)
     expect(yield* left).toEqual(Option.some(3_570_000))
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 it.effect("an entry whose reader's constant has ended makes room before others", () =>
   Effect.gen(function*() {
-    const read = (key: string, ttl: Duration.Input) => counting().load.pipe(Cached.ttl({ key, ttl }))
+    const read = (key: string, ttl: Duration.Input) => counting().load.pipe(Cached.ttl(key, { ttl }))
     for (const key of ["other", "k"]) yield* read(key, "1 day")
     yield* read("k", "1 minute")
     yield* TestClock.adjust("2 minutes")
@@ -42,7 +44,7 @@ it.effect("an entry whose reader's constant has ended makes room before others",
 it.effect("a stream is not prolonged", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    const read = (ttl: Duration.Input) => Stream.runCollect(Cached.stream(Stream.fromEffect(load), { key: "k", ttl }))
+    const read = (ttl: Duration.Input) => Stream.runCollect(Cached.stream(Stream.fromEffect(load), "k", { ttl }))
     yield* read("1 minute")
     yield* TestClock.adjust("30 seconds")
     expect(yield* read("1 hour")).toEqual([1])
@@ -54,8 +56,8 @@ it.effect("a stream is not prolonged", () =>
 it.effect("a result that inherits the end of what it read may be prolonged if that has none", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    const inner = Cached.untilInvalidated(Effect.void, { key: "inner" })
-    yield* Effect.andThen(inner, load).pipe(Cached.ttl({ key: "k", ttl: "1 minute", inherit: "life" }))
-    yield* load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const inner = Cached.untilInvalidated(Effect.void, "inner")
+    yield* Effect.andThen(inner, load).pipe(Cached.ttl("k", { ttl: "1 minute", inherit: "life" }))
+    yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     expect(yield* left).toEqual(Option.some(3_600_000))
   }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))

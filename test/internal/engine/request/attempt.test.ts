@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, type Fiber, Option, Schedule, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import type { Attempt, Flight } from "../../../../src/internal/engine/state.ts"
@@ -25,7 +25,7 @@ describe.each(caches)("over $name", (cache) => {
           seen.push({ attempt, flight: attempt.flight! })
           if (n < 200) yield* Effect.forkDetach(Effect.andThen(Effect.yieldNow, page(n + 1)))
           return n
-        }).pipe(Cached.ttl({ key: `page ${n}`, ttl: "1 hour" }))
+        }).pipe(Cached.ttl(`page ${n}`, { ttl: "1 hour" }))
       yield* page(0)
       for (let i = 0; i < 20; i++) yield* settle
       expect(seen).toHaveLength(201)
@@ -47,7 +47,7 @@ describe.each(caches)("over $name", (cache) => {
           flights.push(flight!)
           parents.push(flight!.parent)
           yield* needs
-        }).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+        }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* load("outer", load("inner", Effect.void))
       expect(parents).toEqual([undefined, flights[0]])
       for (const { parent } of flights) expect(parent).toBeUndefined()
@@ -56,16 +56,17 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("the last reader's context is not kept", () =>
     Effect.gen(function*() {
       const engine = yield* Effect.map(Within, (within) => within!.flight!.engine).pipe(
-        Cached.ttl({ key: "e", ttl: 1 })
+        Cached.ttl("e", { ttl: 1 })
       )
-      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* settle
       expect(engine.lastReadContext).toBeUndefined()
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("a second try of a refresh is not derived from the stale value that the first has read", () =>
     Effect.gen(function*() {
-      const inner = (load: Effect.Effect<string, string>) => load.pipe(Cached.failover({ key: "inner", ttl: "1 hour" }))
+      const inner = (load: Effect.Effect<string, string>) =>
+        load.pipe(Cached.failover("inner", { ttl: "1 hour", fallbackOn: "all" }))
       yield* inner(Effect.succeed("old"))
       let tries = 0
       const outer = Effect.suspend(() =>
@@ -73,7 +74,7 @@ describe.each(caches)("over $name", (cache) => {
           // The first try of the refresh reads a stale value, and fails.
           ? Effect.andThen(inner(Effect.fail("down")), Effect.fail("again"))
           : Effect.succeed(tries)
-      ).pipe(Cached.refreshAhead({ key: "outer", ttl: "1 hour", refreshAfter: "1 minute" }))
+      ).pipe(Cached.refreshAhead("outer", { ttl: "1 hour", refreshAfter: "1 minute" }))
       expect(yield* outer).toBe(1)
       yield* TestClock.adjust("2 minutes")
       expect(yield* outer).toBe(1)
@@ -87,17 +88,15 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a second try of a batch neither", () =>
     Effect.gen(function*() {
       let calls = 0
-      const inner = (load: Effect.Effect<string, string>) => load.pipe(Cached.failover({ key: "inner", ttl: "1 hour" }))
+      const inner = (load: Effect.Effect<string, string>) =>
+        load.pipe(Cached.failover("inner", { ttl: "1 hour", fallbackOn: "all" }))
       yield* inner(Effect.succeed("old"))
-      const pages = Cached.many(Page, {
-        strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }),
-        lookup: (keys) =>
-          Effect.suspend(() =>
-            ++calls === 2
-              ? Effect.andThen(inner(Effect.fail("down")), Effect.fail("again"))
-              : Effect.succeed(keys.map(() => Exit.succeed(calls)))
-          )
-      })
+      const pages = Cached.many(Page, (keys) =>
+        Effect.suspend(() =>
+          ++calls === 2
+            ? Effect.andThen(inner(Effect.fail("down")), Effect.fail("again"))
+            : Effect.succeed(keys.map(() => Exit.succeed(calls)))
+        ), { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
       const two = pages([{ n: 1 }, { n: 2 }])
       yield* two
       yield* TestClock.adjust("2 minutes")
@@ -115,12 +114,12 @@ it.effect("a fiber that outlives its load may wait for what waits for that load:
     const gate = yield* Deferred.make<void>()
     let daemon: Fiber.Fiber<string, unknown> | undefined
     const b: Effect.Effect<string, never, any> = Effect.suspend(() => Effect.andThen(Effect.sleep("1 second"), a)).pipe(
-      Cached.ttl({ key: "b", ttl: "1 hour" })
+      Cached.ttl("b", { ttl: "1 hour" })
     )
     const a: Effect.Effect<string, never, any> = Effect.gen(function*() {
       daemon ??= yield* Effect.forkDetach(Effect.andThen(Deferred.await(gate), b))
       return "a"
-    }).pipe(Cached.ttl({ key: "a", ttl: 1 }))
+    }).pipe(Cached.ttl("a", { ttl: 1 }))
     yield* a
     yield* TestClock.adjust("1 second")
     yield* Deferred.succeed(gate, undefined)
@@ -132,13 +131,13 @@ it.effect("a fiber that outlives its load may wait for what waits for that load:
 it.effect("a queued refresh does not count as begun", () =>
   Effect.gen(function*() {
     const get = (key: string, load: Effect.Effect<number>) =>
-      load.pipe(Cached.refreshAhead({ key, ttl: "1 hour", refreshAfter: "1 minute" }))
+      load.pipe(Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: "1 minute" }))
     for (const key of ["a", "b"]) yield* get(key, Effect.succeed(1))
     yield* TestClock.adjust("2 minutes")
     for (const key of ["a", "b"]) yield* get(key, Effect.never)
     yield* settle
     const phases = yield* Effect.map(
-      Effect.map(Within, (within) => within!.flight!.engine.flights).pipe(Cached.ttl({ key: "e", ttl: 1 })),
+      Effect.map(Within, (within) => within!.flight!.engine.flights).pipe(Cached.ttl("e", { ttl: 1 })),
       (flights) => flights.all().map(({ attempt, phase }) => [phase, attempt.startedAt !== undefined])
     )
     expect(phases).toEqual([["Loading", true], ["Queued", false]])

@@ -6,7 +6,7 @@ import { Cached, CacheLayer } from "effect-cached"
 it.effect("a function that copies is called for numbers and for frozen objects too", () =>
   Effect.gen(function*() {
     const read = <A>(key: string, value: A, copy: "freeze" | "structured" | ((value: A) => A)) =>
-      Effect.succeed(value).pipe(Cached.ttl({ key, ttl: "1 hour", copy }))
+      Effect.succeed(value).pipe(Cached.ttl(key, { ttl: "1 hour", copy }))
     yield* read("number", 1, "freeze")
     expect(yield* read("number", 1, (n) => n + 1)).toBe(2)
     const object = { n: 1 }
@@ -23,6 +23,6 @@ it.effect("a function that copies is called for numbers and for frozen objects t
 
 it.effect("what holds null is frozen", () =>
   Effect.gen(function*() {
-    const value = yield* Effect.succeed({ none: null }).pipe(Cached.ttl({ key: "k", ttl: "1 hour", copy: "freeze" }))
+    const value = yield* Effect.succeed({ none: null }).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
     expect([Object.isFrozen(value), yield* Cached.has("k")]).toEqual([true, true])
   }).pipe(Effect.provide(CacheLayer.memory())))

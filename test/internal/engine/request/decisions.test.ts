@@ -1,7 +1,8 @@
 /** The questions that a strategy is asked about entries in special states. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting } from "../../../support/caches.ts"
@@ -19,9 +20,9 @@ it.effect("a softly invalidated entry is judged twice by one throw of the dice",
         return Strategy.ServeAndRefresh
       }
     }
-    const read = Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy, tags: ["t"] }))
+    const read = Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy, tags: ["t"] }))
     yield* read
-    yield* Cached.invalidateTag("t", { mode: "soft" })
+    yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     yield* read
     const [first, second] = thrown
     expect(first).toBeTypeOf("number")
@@ -36,9 +37,9 @@ it.effect("a strategy that falls back on what was softly invalidated may do so, 
       decide: (entry) => entry?.softExpiresAt === Infinity ? Strategy.ServeAndRefresh : Strategy.LoadOrStale
     }
     const read = (load: Effect.Effect<string, string>) =>
-      load.pipe(Cached.withStrategy({ key: "k", strategy, tags: ["t"] }))
+      load.pipe(Cached.withStrategy("k", { strategy, tags: ["t"], fallbackOn: "all" }))
     yield* read(Effect.succeed("old"))
-    yield* Cached.invalidateTag("t", { mode: "soft" })
+    yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
     expect(yield* read(Effect.fail("down"))).toBe("old")
   }).pipe(Effect.provide(CacheLayer.memory())))
 
@@ -46,7 +47,7 @@ it.effect("an entry that is refreshed before its soft deadline is served as fres
   Effect.gen(function*() {
     const { load } = counting()
     const strategy: Strategy.Strategy = { ...hour, name: "eager", decide: () => Strategy.ServeAndRefresh }
-    const read = load.pipe(Cached.withStrategy({ key: "k", strategy }))
+    const read = load.pipe(Cached.withStrategy("k", { strategy }))
     yield* read
     const [, reads] = yield* Cached.detect(read)
     expect(reads).toMatchObject([{ source: "memory" }])
@@ -60,7 +61,7 @@ it.effect("a copy in memory that has ended does not hide that another process ha
       Layer.build(Layer.provide(CacheLayer.layerWith({ memory: false }), store))
     ])
     const { load } = counting()
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: () => 60_500 }), Effect.provide(here))
+    const read = load.pipe(Cached.ttl("k", { ttl: () => 60_500 }), Effect.provide(here))
     yield* read
     yield* Effect.provide(Cached.touch("k", "1 hour"), there)
     yield* TestClock.adjust(60_000)

@@ -9,14 +9,14 @@ import { TestClock } from "effect/testing"
 import { counting, fakeStore, over, settle, start } from "../../../support/caches.ts"
 import { warningsOf } from "../../../support/logged.ts"
 
-const inner = (ttl: Duration.Input) => counting().load.pipe(Cached.ttl({ key: "inner", ttl }))
+const inner = (ttl: Duration.Input) => counting().load.pipe(Cached.ttl("inner", { ttl }))
 
 const hour = { ttl: "1 hour" } as const
 
 it.effect("age: what was loaded inside does not make the result younger", () =>
   Effect.gen(function*() {
     const load = Effect.andThen(Effect.sleep("1 second"), Effect.andThen(inner("1 day"), Effect.sleep("1 second")))
-    const reading = yield* start(load.pipe(Cached.ttl({ key: "outer", ...hour })))
+    const reading = yield* start(load.pipe(Cached.ttl("outer", hour)))
     for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
     expect(reading.pollUnsafe()).toBeDefined()
     expect(Option.getOrThrow(yield* Cached.getEntry("outer")).createdAt).toBe(2000)
@@ -24,16 +24,16 @@ it.effect("age: what was loaded inside does not make the result younger", () =>
 
 it.effect("age: a value as old as the ttl is too old, of which a read that does not write says nothing", () =>
   Effect.gen(function*() {
-    const warningsUnder = (policy: typeof CachePolicy.readOnly) =>
+    const warningsUnder = (policy: ReturnType<typeof CachePolicy.disable>) =>
       warningsOf(
         Effect.gen(function*() {
           yield* inner("1 day")
           yield* TestClock.adjust("1 hour")
-          yield* policy(inner("1 day").pipe(Cached.ttl({ key: "outer", ...hour })))
+          yield* policy(inner("1 day").pipe(Cached.ttl("outer", hour)))
           expect(yield* Cached.has("outer")).toBe(false)
         }).pipe(Effect.provide(CacheLayer.memory({ inherit: "age" })))
       )
-    expect(yield* warningsUnder(CachePolicy.readOnly)).toEqual([])
+    expect(yield* warningsUnder(CachePolicy.disable("set"))).toEqual([])
     expect(yield* warningsUnder((read) => read)).toHaveLength(1)
   }))
 
@@ -42,7 +42,7 @@ it.effect("life: the soft deadline stays where it was, unless the end is before 
     yield* inner("30 minutes")
     let loads = 0
     const outer = Effect.map(inner("30 minutes"), () => ++loads).pipe(
-      Cached.refreshAhead({ key: "outer", ttl: "1 hour", refreshAfter: "10 minutes" })
+      Cached.refreshAhead("outer", { ttl: "1 hour", refreshAfter: "10 minutes" })
     )
     yield* outer
     yield* TestClock.adjust("11 minutes")
@@ -57,7 +57,7 @@ it.effect("life: what has ended while it was loaded is not written to the store"
     yield* start(inner("1 second"))
     yield* settle
     const outer = Effect.andThen(inner("1 second"), Effect.sleep("1 second"))
-    const reading = yield* start(outer.pipe(Cached.ttl({ key: "outer", ...hour })))
+    const reading = yield* start(outer.pipe(Cached.ttl("outer", hour)))
     for (let i = 0; i < 5; i++) yield* Effect.andThen(TestClock.adjust("500 millis"), settle)
     expect(reading.pollUnsafe()).toBeDefined()
     expect(fake.calls).toContain("set inner")
@@ -72,9 +72,9 @@ it.effect("life: a debug line names a life that was shortened, with the key, and
   })
   return Effect.gen(function*() {
     yield* TestClock.adjust("1 day")
-    yield* inner("1 hour").pipe(Cached.ttl({ key: "as long", ...hour }))
+    yield* inner("1 hour").pipe(Cached.ttl("as long", hour))
     yield* TestClock.adjust("10 minutes")
-    yield* inner("1 hour").pipe(Cached.ttl({ key: "shorter", ...hour }))
+    yield* inner("1 hour").pipe(Cached.ttl("shorter", hour))
     yield* settle
     expect(lines).toEqual([[`"shorter" ends with "inner", which its load has read`, "shorter"]])
   }).pipe(

@@ -16,7 +16,7 @@ const inMemory = Effect.provide(CacheLayer.memory())
 it.effect("a load that fails without a reason does so for all its callers", () =>
   Effect.gen(function*() {
     const load = Effect.andThen(Effect.sleep(10), Effect.failCause(Cause.empty))
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const readers = [yield* start(read), yield* start(read)]
     yield* TestClock.adjust(10)
     yield* settle
@@ -32,7 +32,7 @@ it.effect("tags of a class that throw nothing are a defect all the same", () =>
         throw undefined
       }
     }) {}
-    expect(yield* defectOf(Effect.succeed(1).pipe(Cached.ttl({ key: new Page({ n: 1 }), ttl: "1 hour" })))).toBe(
+    expect(yield* defectOf(Effect.succeed(1).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" })))).toBe(
       `"undefined" was thrown`
     )
   }).pipe(inMemory))
@@ -41,10 +41,10 @@ it.effect("a timeout that a function gives wrongly is named with its key", () =>
   Effect.gen(function*() {
     const read = Effect.succeed(1)
     const wrong = () => "soon" as never
-    expect(yield* defectOf(read.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: wrong })))).toContain(
+    expect(yield* defectOf(read.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: wrong })))).toContain(
       `timeout of "k"`
     )
-    expect(yield* defectOf(read.pipe(Cached.failover({ key: "k", ttl: "1 hour", softTimeout: wrong })))).toContain(
+    expect(yield* defectOf(read.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: wrong })))).toContain(
       `softTimeout of "k"`
     )
   }).pipe(inMemory))
@@ -52,7 +52,7 @@ it.effect("a timeout that a function gives wrongly is named with its key", () =>
 it.effect("a strategy's retryAfter that is no duration is named", () =>
   Effect.gen(function*() {
     const strategy = { ...hour, name: "mine", retryAfter: "soon" as never }
-    const read = (options: object) => Effect.succeed(1).pipe(Cached.withStrategy({ key: "k", strategy, ...options }))
+    const read = (options: object) => Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy, ...options }))
     for (const options of [{}, { minLoad: 0 }]) expect(yield* defectOf(read(options))).toContain("retryAfter")
   }).pipe(inMemory))
 
@@ -64,7 +64,7 @@ it.effect("a decision that is none is named", () =>
     ]]
     for (const [decision, said] of wrong) {
       const strategy = { ...hour, name: "mine", decide: () => decision as never }
-      const read = Effect.succeed(1).pipe(Cached.withStrategy({ key: said, strategy }))
+      const read = Effect.succeed(1).pipe(Cached.withStrategy(said, { strategy }))
       yield* read
       expect(yield* defectOf(read)).toContain(`The strategy "mine" decided ${said}: decide must return one of`)
     }
@@ -81,7 +81,7 @@ it.effect("an end that is no number is named by the cause of the warning", () =>
     class Two extends CacheKey.Class<Two>()("Two", { payload: {}, success: Schema.Int }) {}
     for (const [key, moved] of [[new One({}), NaN], [new Two({}), "soon" as never]] as const) {
       const strategy = { ...sliding, name: "mine", touch: () => moved }
-      const read = Effect.succeed(1).pipe(Cached.withStrategy({ key, strategy }))
+      const read = Effect.succeed(1).pipe(Cached.withStrategy(key, { strategy }))
       yield* Effect.andThen(read, read)
       yield* settle
     }
@@ -92,7 +92,7 @@ it.effect("an end that is no number is named by the cause of the warning", () =>
 it.effect("a caller with a wrong maxLoad joins no load", () =>
   Effect.gen(function*() {
     const { load } = counting(10)
-    const read = (options: object) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", ...options }))
+    const read = (options: object) => load.pipe(Cached.ttl("k", { ttl: "1 hour", ...options }))
     const right = yield* start(read({}))
     expect(yield* defectOf(read({ maxLoad: 0 }))).toContain("maxLoad")
     yield* TestClock.adjust(10)
@@ -104,7 +104,7 @@ it.effect("a read that asks the store while a refresh runs has the rest of its t
   fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
   return Effect.gen(function*() {
     const { load } = counting(1000)
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))
     yield* start(CachePolicy.refresh(read))
     yield* settle
     const joins = yield* start(read)

@@ -9,7 +9,7 @@ import { warningsOf } from "../../../support/logged.ts"
 const inMemory = Effect.provide(CacheLayer.memory())
 
 const failover = (load: Effect.Effect<string, unknown>, options: object) =>
-  load.pipe(Cached.failover({ key: "k", ttl: "1 hour", retryAfter: 0, ...options }))
+  load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: 0, fallbackOn: "all", ...options }))
 
 it.effect("a caller's timeout is an outage, though failures would be stored", () =>
   Effect.gen(function*() {
@@ -20,9 +20,9 @@ it.effect("a caller's timeout is an outage, though failures would be stored", ()
     expect(reading.pollUnsafe()).toEqual(Exit.succeed("old"))
   }).pipe(inMemory))
 
-it.effect("a defect cannot be stored, so it is an outage if fallbackWhen says so", () =>
+it.effect("a defect cannot be stored, so it is an outage if fallbackOn says so", () =>
   Effect.gen(function*() {
-    const options = { when: () => true, fallbackWhen: () => true }
+    const options = { when: () => true, fallbackOn: () => true }
     yield* failover(Effect.succeed("old"), options)
     expect(yield* failover(Effect.die("broken"), options)).toBe("old")
   }).pipe(inMemory))
@@ -38,7 +38,8 @@ it.effect("a failure whose lifetime a strategy cannot tell is an outage, of whic
         return lifetime(exit, key as never)
       }
     }
-    const read = (load: Effect.Effect<string, string>) => load.pipe(Cached.withStrategy({ key: "k", strategy }))
+    const read = (load: Effect.Effect<string, string>) =>
+      load.pipe(Cached.withStrategy("k", { strategy, when: () => true, fallbackOn: "all" }))
     const warnings = yield* warningsOf(
       Effect.gen(function*() {
         yield* read(Effect.succeed("old"))

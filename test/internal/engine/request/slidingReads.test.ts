@@ -1,7 +1,8 @@
 /** When reads of a sliding entry tell the store, however late in the day it was made. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, Store } from "effect-cached"
+import { Cached } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, over, settle } from "../../../support/caches.ts"
@@ -19,7 +20,7 @@ it.effect("the store hears of each tenth of idle since the entry was made", () =
       }
     }
     yield* TestClock.adjust(86_400_370)
-    const read = counting().load.pipe(Cached.sliding({ key: "k", idle: 10_000 }))
+    const read = counting().load.pipe(Cached.sliding("k", { idle: 10_000 }))
     yield* Effect.gen(function*() {
       yield* read
       for (age = 100; age <= 3500; age += 100) {

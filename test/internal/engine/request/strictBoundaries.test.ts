@@ -11,7 +11,7 @@ it.effect("failures and defects of loads pass as they are, and faults of the sto
     over(fake),
     Effect.gen(function*() {
       const read = <E>(key: string, load: Effect.Effect<number, E>) =>
-        Effect.exit(CachePolicy.strict(Cached.ttl(load, { key, ttl: "1 hour" })))
+        Effect.exit(CachePolicy.strict(Cached.ttl(load, key, { ttl: "1 hour" })))
       expect(yield* read("typed", Effect.fail("no"))).toEqual(Exit.fail("no"))
       expect(yield* read("defect", Effect.die("broken"))).toEqual(Exit.die("broken"))
       fake.behave = () => ({

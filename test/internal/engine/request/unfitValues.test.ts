@@ -6,7 +6,7 @@ import { checkedBytes, checkedResults } from "../../../../src/internal/defaults/
 import { settle } from "../../../support/caches.ts"
 
 const load = (key: string | CacheKey.Any, value: unknown): Effect.Effect<unknown, never, Caching.Caching> =>
-  Effect.succeed(value).pipe(Cached.ttl({ key, ttl: "1 hour" } as never)) as never
+  Effect.succeed(value).pipe(Cached.ttl(key, { ttl: "1 hour" } as never)) as never
 
 /** The warnings of a cache in memory, with the keys that they are about. */
 const warningsOf = (use: Effect.Effect<unknown, never, Caching.Caching>) => {

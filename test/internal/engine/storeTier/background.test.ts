@@ -1,7 +1,8 @@
 /** Background work lives as long as it must, and ends when the cache is closed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Random, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Caching, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
+import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -155,7 +156,7 @@ describe("a cache closes within one store timeout", () => {
       touch: (id, options) => Effect.delay(memory.touch(id, options), 400)
     }
     return Effect.gen(function*() {
-      const read = Effect.succeed(1).pipe(Cached.sliding({ key: "k", idle: "1 second", ttl: "1 day" }))
+      const read = Effect.succeed(1).pipe(Cached.sliding("k", { idle: "1 second", ttl: "1 day" }))
       const millis = yield* closingMillis(
         cacheOver(store, { storeTimeout: "500 millis" }),
         Effect.gen(function*() {
@@ -187,7 +188,7 @@ describe("a cache closes within one store timeout", () => {
           cacheOver(store, { storeTimeout: "500 millis", shutdownTimeout: 1 }),
           Effect.gen(function*() {
             state.isDown = true
-            yield* start(Effect.never.pipe(Cached.ttl({ key: "loads", ttl: "1 hour" })))
+            yield* start(Effect.never.pipe(Cached.ttl("loads", { ttl: "1 hour" })))
             yield* start(Cached.invalidate("k"))
             yield* settle
           })
@@ -231,7 +232,7 @@ it.effect("a read while changes are applied starts no second tracker", () => {
   }
   return Effect.gen(function*() {
     const context = yield* Effect.context<Caching.Caching>()
-    const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+    const read = (key: string) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl: "1 hour" }))
     yield* Effect.forEach(["a", "b"], read)
     // Without reads tracking rests.
     yield* TestClock.adjust("1 second")
@@ -276,8 +277,8 @@ it.effect("a follower that dies is followed by another, which empties memory", (
   return logged((messages) =>
     Effect.gen(function*() {
       yield* settle
-      const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const slow = Effect.as(Effect.sleep("1 minute"), 1).pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+      const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const slow = Effect.as(Effect.sleep("1 minute"), 1).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
       yield* read
       const loading = yield* start(slow)
       yield* Cached.set("k", 70).pipe(Effect.provide(cacheOver(memory, { memory: false })))
@@ -314,7 +315,7 @@ it.effect("a lease is kept though one renewal of it throws", () => {
       Layer.build(Layer.fresh(cacheOver(store, { wait: "1 minute" })))
     ])
     const { counts, load } = counting(20_000)
-    const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const readers = [yield* start(Effect.provide(read, a)), yield* start(Effect.provide(read, b))]
     for (let i = 0; i < 30; i++) yield* TestClock.adjust("1 second")
     expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
@@ -345,10 +346,7 @@ it.effect("a lease is released though the failure makes no note", () => {
       Layer.provide(Layer.succeed(Serializer.Serializer, silent))
     )
     const [a, b] = yield* Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
-    const report = Cached.fn(Report, {
-      lookup: () => Effect.fail("down"),
-      strategy: Strategy.ttl({ ttl: "1 hour" })
-    })
+    const report = Cached.fn(Report, () => Effect.fail("down"), { ttl: "1 hour" })
     for (const context of [a, b]) {
       const reader = yield* start(Effect.provide(report({ n: 1 }), context))
       yield* settle
@@ -364,7 +362,7 @@ it.effect("closing interrupts what has not ended in time, and logs no death", ()
       const fake = fakeStore()
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(over(fake), scope)
-      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
       yield* Effect.provideContext(read, context)
       yield* TestClock.adjust(10)
       const closing = yield* start(Scope.close(scope, Exit.void))

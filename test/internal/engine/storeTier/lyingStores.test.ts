@@ -3,12 +3,14 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Stream } from "effect"
-import { Cached, CacheLayer, Caching, Store } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { thirdOf } from "../../../support/everything.ts"
+import * as Looking from "../../../support/looking.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -140,10 +142,10 @@ const broken: ReadonlyArray<Broken> = [
 /** Every public operation that asks the store. */
 const programs = () => {
   const { counts, load } = counting()
-  const read = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags: ["t"] }))
-  const slide = load.pipe(Cached.sliding({ key: "s", idle: "1 minute", ttl: "1 hour" }))
-  const failing = Effect.fail("down").pipe(Cached.ttl({ key: "f", ttl: "1 hour" }), Effect.ignore)
-  const slow = Effect.sleep("3 seconds").pipe(Cached.ttl({ key: "slow", ttl: "1 hour" }))
+  const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
+  const slide = load.pipe(Cached.sliding("s", { idle: "1 minute", ttl: "1 hour" }))
+  const failing = Effect.fail("down").pipe(Cached.ttl("f", { ttl: "1 hour" }), Effect.ignore)
+  const slow = Effect.sleep("3 seconds").pipe(Cached.ttl("slow", { ttl: "1 hour" }))
   const all: ReadonlyArray<readonly [name: string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["read", read],
     ["read of a sliding entry", slide],
@@ -155,14 +157,14 @@ const programs = () => {
     ["set", Cached.set("d", 1, { tags: ["t"] })],
     ["set if absent", Cached.set("e", 1, { ifAbsent: true })],
     ["touch", Cached.touch("d", "1 hour")],
-    ["increment", Cached.increment("n")],
+    ["increment", Cached.counter("n").increment()],
     ["invalidate", Cached.invalidate("k")],
-    ["invalidateMany", Cached.invalidateMany(["k", "d"])],
-    ["invalidateTag", Cached.invalidateTag("t")],
+    ["invalidateMany", Cached.invalidate(["k", "d"])],
+    ["invalidateTag", Cached.invalidate({ tag: "t" })],
     ["size", Cached.size],
-    ["ping", Cached.ping],
+    ["ping", Store.ping],
     ["entries", Stream.runCollect(Cached.entries())],
-    ["invalidateMatching", Stream.runCollect(Cached.invalidateMatching("k*"))],
+    ["invalidateMatching", Looking.progressOf("k*")],
     ["clear", Cached.clear]
   ]
   return { all, counts, read }
@@ -231,16 +233,16 @@ describe("a Wait for a caller that does not wait", () => {
       acquireMany: (requests) => Effect.sync(() => (asked++, requests.map(() => waits)))
     }
     return Effect.gen(function*() {
-      const reader = yield* start(counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      const reader = yield* start(counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       // Two that wait are asked for in one request.
-      const other = yield* start(counting().load.pipe(Cached.ttl({ key: "l", ttl: "1 hour" })))
+      const other = yield* start(counting().load.pipe(Cached.ttl("l", { ttl: "1 hour" })))
       // As long as another process may renew its lease, and once more asked.
       yield* TestClock.adjust("11 seconds")
       const before = asked
       yield* TestClock.adjust("1 second")
       expect([ended(reader), ended(other)]).toEqual([Exit.succeed(1), Exit.succeed(1)])
       expect(asked - before).toBeLessThanOrEqual(1)
-      expect(yield* ending(counting().load.pipe(Cached.ttl({ key: "beside", ttl: "1 hour", lease: false }))))
+      expect(yield* ending(counting().load.pipe(Cached.ttl("beside", { ttl: "1 hour", shareLoad: false }))))
         .toEqual(Exit.succeed(1))
       expect((yield* Cached.stats).storeFailures).toBe(2)
     }).pipe(Effect.provide(cacheOver(store, { maxLoad: "5 seconds" })), Effect.provide(silent))
@@ -303,7 +305,7 @@ describe("a changesUnsafe that breaks", () => {
       yield* Effect.gen(function*() {
         const within = yield* build
         const { counts, load } = counting()
-        const read = within(load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+        const read = within(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
         const reading = Effect.gen(function*() {
           for (let i = 0; i < 20; i++) {
             yield* TestClock.adjust("50 millis")
@@ -369,7 +371,7 @@ describe("a stream of changes that breaks", () => {
         }
       }
       const context = yield* Layer.build(cacheOver(shared))
-      const read = counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), Effect.provide(context))
+      const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }), Effect.provide(context))
       yield* settle
       yield* read
       yield* Cached.set("k", 70).pipe(Effect.provide(cacheOver(store, { memory: false })))
@@ -394,7 +396,7 @@ it.effect("a lease that cannot be renewed or released delays no load", () => {
     }
   })
   return Effect.gen(function*() {
-    const slow = (key: string) => Effect.as(Effect.sleep("8 seconds"), key).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+    const slow = (key: string) => Effect.as(Effect.sleep("8 seconds"), key).pipe(Cached.ttl(key, { ttl: "1 hour" }))
     expect(yield* ending(slow("a"))).toEqual(Exit.succeed("a"))
     const left = yield* start(slow("b"))
     yield* settle

@@ -1,7 +1,7 @@
 /** Answers of a store that are not of their type are `Corrupt`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Store } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { validateAnswers } from "../../../../src/internal/engine/storeTier/validateAnswers.ts"
 import { entry } from "../../../support/stored.ts"

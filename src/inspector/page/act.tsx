@@ -1,0 +1,152 @@
+/** Invalidates by hand: says first what it hits, and afterwards what was acknowledged. */
+import { useEffect, useState } from "preact/hooks"
+import type * as Api from "../api.ts"
+import { ask, read } from "./client.ts"
+import { number, plural } from "./format.ts"
+import { Dialog, Failed } from "./parts.tsx"
+
+type Kind = "key" | "tag" | "keyClass" | "pattern" | "all"
+
+export interface Proposal {
+  readonly kind: Kind
+  readonly name: string
+}
+
+const kinds: ReadonlyArray<readonly [Kind, string]> = [
+  ["key", "One key"],
+  ["tag", "A tag"],
+  ["keyClass", "A class"],
+  ["pattern", "A pattern"],
+  ["all", "Everything"]
+]
+
+/** A pattern that matches only this text. */
+const escape = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]")
+
+const filterOf = (kind: Kind, name: string): object =>
+  kind === "all" ? {} : kind === "key" ? { pattern: escape(name) } : { [kind]: name }
+
+interface Done {
+  readonly removed: number | null
+  readonly pending: number | null
+}
+
+export const Act = ({ cache, close, done, index, overview, proposal }: {
+  proposal: Proposal
+  index: number
+  cache: Api.Cache
+  overview: Api.Overview
+  close: () => void
+  done: () => void
+}) => {
+  const [kind, setKind] = useState(proposal.kind)
+  const [name, setName] = useState(proposal.name)
+  const [mode, setMode] = useState<"hard" | "soft">("hard")
+  const [typed, type] = useState("")
+  const [hits, setHits] = useState<Api.Pass>()
+  const [why, setWhy] = useState<string>()
+  const [result, setResult] = useState<Done>()
+  // The act is for the process whose numbers were shown when this opened.
+  const [shownFor] = useState(overview.process.id)
+  const isNamed = kind === "all" || name !== ""
+  const canBeSoft = kind === "tag" || kind === "keyClass"
+  const expected = kind === "all" ? cache.name : kind === "keyClass" ? name : undefined
+
+  useEffect(() => {
+    setHits(undefined)
+    setWhy(undefined)
+    if (!isNamed) return
+    const abort = new AbortController()
+    const later = setTimeout(() =>
+      read<Api.Pass>("pass", { cache: index, order: "memory", ...filterOf(kind, name) }, abort.signal, setHits).catch(
+        (error: Error) => abort.signal.aborted || setWhy(error.message)
+      ), 250)
+    return () => {
+      clearTimeout(later)
+      abort.abort()
+    }
+  }, [kind, name])
+
+  const act = async (event: Event) => {
+    event.preventDefault()
+    setWhy(undefined)
+    const target = kind === "all" ? { all: true } : { [kind]: name }
+    try {
+      setResult(await ask<Done>("act", { process: shownFor, cache: index, target, mode: canBeSoft ? mode : "hard" }))
+      done()
+    } catch (error) {
+      setWhy((error as Error).message)
+    }
+  }
+
+  if (result !== undefined) {
+    return (
+      <Dialog title="Done" close={close}>
+        <p role="status">
+          Invalidated.
+          {result.removed !== null && ` ${plural(result.removed, "entry was", "entries were")} removed.`}
+          {result.pending === null
+            ? " There is no store."
+            : result.pending === 0
+            ? " The store has acknowledged it."
+            : ` The store has not acknowledged ${plural(result.pending, "invalidation")} yet; they are sent again until it does.`}
+        </p>
+        <p class="buttons"><button type="button" class="primary" onClick={close}>Close</button></p>
+      </Dialog>
+    )
+  }
+  return (
+    <Dialog title={`Invalidate in "${cache.name}"`} close={close}>
+      <form onSubmit={act}>
+        <fieldset class="tabs">
+          <legend>What</legend>
+          {kinds.map(([value, text]) => (
+            <label>
+              <input type="radio" name="kind" checked={kind === value} onChange={() => setKind(value)} />
+              <span>{text}</span>
+            </label>
+          ))}
+        </fieldset>
+        {kind !== "all" && (
+          <label class="field">
+            <span>{{ key: "Id", tag: "Tag", keyClass: "Name of the class", pattern: "Pattern, like user:*" }[kind]}</span>
+            <input value={name} spellcheck={false} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
+          </label>
+        )}
+        {canBeSoft && (
+          <fieldset class="tabs">
+            <legend>How</legend>
+            {(["hard", "soft"] as const).map((value) => (
+              <label>
+                <input type="radio" name="mode" checked={mode === value} onChange={() => setMode(value)} />
+                <span>{value === "hard" ? "Hard: gone at once" : "Soft: stale, served while it is refreshed"}</span>
+              </label>
+            ))}
+          </fieldset>
+        )}
+        <p class="hits" role="status">
+          {!isNamed ? "Name what to invalidate." : hits === undefined ? "Counting…" : (
+            <>
+              <b>{hits.isDone ? "" : "At least "}{plural(hits.matched, "entry", "entries")}</b>{" "}
+              in the memory of this process{hits.isDone ? "" : ` (${number(hits.scanned)} of ${number(hits.of)} looked at)`}.
+              {cache.store !== null && " Entries of the store are not counted, and are invalidated too."}
+            </>
+          )}
+        </p>
+        {expected !== undefined && expected !== "" && (
+          <label class="field">
+            <span>Type <b>{expected}</b> to confirm</span>
+            <input value={typed} spellcheck={false} autocomplete="off" onInput={(event) => type(event.currentTarget.value)} />
+          </label>
+        )}
+        {why !== undefined && <Failed why={why} />}
+        <p class="buttons">
+          <button type="button" onClick={close}>Cancel</button>
+          <button type="submit" class="danger solid" disabled={!isNamed || (expected !== undefined && typed !== expected)}>
+            {kind === "all" ? "Clear everything" : "Invalidate"}
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  )
+}

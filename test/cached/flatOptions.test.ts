@@ -1,0 +1,175 @@
+/** Options in one flat object: words for strategies, what is stored, outages, and the messages for other shapes. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int, error: Gone }) {}
+
+const memory = CacheLayer.memory()
+
+describe("a word makes the strategy of its name", () => {
+  /** Loads in the hour after the first one, with a read every ten minutes. */
+  const loads = (options: object) =>
+    Effect.gen(function*() {
+      let calls = 0
+      const read = Cached.fn(() => "k", () => Effect.sync(() => ++calls), options as { readonly ttl: "1 hour" })
+      for (let i = 0; i < 6; i++) {
+        yield* read()
+        yield* TestClock.adjust("10 minutes")
+      }
+      return calls
+    }).pipe(Effect.provide(CacheLayer.memory()))
+
+  it.effect.each([
+    [{ ttl: "1 hour" }, 1],
+    [{ strategy: "ttl", ttl: "20 minutes" }, 3],
+    [{ strategy: "softTtl", softTtl: "20 minutes", ttl: "1 hour" }, 3],
+    [{ strategy: "refreshAhead", refreshAfter: "20 minutes", ttl: "1 hour" }, 3],
+    [{ strategy: "probabilistic", ttl: "30 minutes" }, 2],
+    [{ strategy: "sliding", idle: "15 minutes" }, 1],
+    [{ strategy: "maxHits", hits: 1, ttl: "1 hour" }, 3],
+    [{ strategy: "failover", ttl: "1 hour" }, 6],
+    [{ strategy: "untilInvalidated" }, 1]
+  ])("%j", ([options, calls]) =>
+    Effect.gen(function*() {
+      expect(yield* loads(options as object)).toBe(calls)
+    }))
+})
+
+/** The outcome of a read whose load fails after a value was stored. */
+const after = (failing: Effect.Effect<number, Down | Gone>, options: object) =>
+  Effect.gen(function*() {
+    yield* Cached.set("k", 1)
+    const read = failing.pipe(Cached.withStrategy("k", { retryAfter: 0, ...options }))
+    return yield* Effect.exit(read)
+  })
+
+describe("outages", () => {
+  const own: Strategy.Strategy = {
+    name: "own",
+    decide: (entry) => entry === undefined ? Strategy.Load : Strategy.LoadOrStale,
+    lifetime: () => ({ softTtl: 1000, ttl: 1000 })
+  }
+  const strategies = { own, failover: Strategy.failover({ ttl: "1 hour" }) }
+
+  it.effect.each(Object.values(strategies))(
+    "without fallbackOn are timeouts alone: $name",
+    (strategy) =>
+      Effect.gen(function*() {
+        expect(yield* after(Effect.fail(new Down()), { strategy })).toEqual(Exit.fail(new Down()))
+        yield* Cached.remove("k")
+        const late = new CacheError.LoadTimeout({ key: "inner", timeoutMillis: 1 })
+        expect(yield* after(Effect.fail(late as never), { strategy })).toEqual(Exit.succeed(1))
+      }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("are the failures that fallbackOn names, all, or those of a function", () =>
+    Effect.gen(function*() {
+      const strategy = own
+      const named = (fallbackOn: unknown, failure: Down | Gone) =>
+        Effect.andThen(Cached.remove("k"), after(Effect.fail(failure), { strategy, fallbackOn }))
+      expect(yield* named(["Down"], new Down())).toEqual(Exit.succeed(1))
+      expect(yield* named(["Down"], new Gone())).toEqual(Exit.fail(new Gone()))
+      expect(yield* named("all", new Gone())).toEqual(Exit.succeed(1))
+      const isDown = (cause: Cause.Cause<Down | Gone>) =>
+        cause.reasons.some((one) => Cause.isFailReason(one) && one.error._tag === "Down")
+      expect(yield* named(isDown, new Down())).toEqual(Exit.succeed(1))
+      expect(yield* named(isDown, new Gone())).toEqual(Exit.fail(new Gone()))
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("are a default of the layer", () =>
+    Effect.gen(function*() {
+      expect(yield* after(Effect.fail(new Down()), { strategy: own })).toEqual(Exit.succeed(1))
+    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { fallbackOn: "all" } }))))
+})
+
+it.effect("a failure is stored only if the read says so, whatever the strategy", () =>
+  Effect.gen(function*() {
+    let calls = 0
+    const load = Effect.suspend(() => (calls++, Effect.fail(new Gone())))
+    const strategy: Strategy.Strategy = {
+      name: "own",
+      decide: (entry) => entry ? "Serve" : "Load",
+      lifetime: () => ({ softTtl: 9, ttl: 9 })
+    }
+    const plain = Cached.fn(() => "a", () => load, { strategy })
+    yield* Effect.all([plain(), plain()].map(Effect.flip))
+    expect(calls).toBe(2)
+    const stored = Cached.fn(() => "b", () => load, { strategy, storeFailures: ["Gone"] })
+    yield* Effect.all([stored(), stored()].map(Effect.flip))
+    expect(calls).toBe(3)
+  }).pipe(Effect.provide(memory)))
+
+describe("another shape is refused with the right one", () => {
+  const C = Cached as any
+  const get = () => Effect.succeed(1)
+
+  it.each<[string, () => unknown, string]>([
+    ["key among the options", () => C.ttl({ key: "k", ttl: 1 }), "pass Cached.ttl(\"answer\", { ttl: \"1 hour\" })"],
+    [
+      "the same, data-first",
+      () => C.ttl(get(), { key: "k", ttl: 1 }),
+      "pass Cached.ttl(\"answer\", { ttl: \"1 hour\" })"
+    ],
+    ["no options", () => C.ttl("k"), "Cached.ttl needs options"],
+    [
+      "lookup among the options",
+      () => C.fn(Item, { lookup: get, ttl: 1 }),
+      "pass Cached.fn(Item, lookup, { ttl: \"1 hour\" })"
+    ],
+    ["a name", () => C.fn("Item", { lookup: get }), "Cached.fn needs a key class"],
+    ["no options of a function", () => C.fn(Item, get), "pass Cached.fn(Item, lookup, { ttl: \"1 hour\" })"],
+    ["a misspelt word", () => C.fn(Item, get, { strategy: "softTTL" }), "did you mean \"softTtl\"?"],
+    [
+      "an option of another word",
+      () => C.fn(Item, get, { ttl: 1, idle: 1 }),
+      "\"idle\": it belongs to strategy: \"sliding\""
+    ],
+    [
+      "a time beside a strategy",
+      () => C.fn(Item, get, { ttl: 1, strategy: Strategy.dynamic }),
+      "it belongs to the strategy"
+    ],
+    [
+      "fallbackOn beside ttl",
+      () => C.fn(Item, get, { ttl: 1, fallbackOn: "all" }),
+      "it belongs to strategy: \"softTtl\", \"failover\""
+    ],
+    [
+      "fallbackOn of another type",
+      () => C.fn(Item, get, { strategy: Strategy.dynamic, fallbackOn: "Down" }),
+      "fallbackOn must be a list"
+    ],
+    [
+      "a stream's key among the options",
+      () => C.stream({ key: "k", ttl: 1 }),
+      "pass Cached.stream(\"rows\", { ttl: \"1 hour\" })"
+    ],
+    ["the same, data-first", () => C.stream(Stream.make(1), { key: "k", ttl: 1 }), "pass Cached.stream(\"rows\""],
+    [
+      "a word that streams do not have",
+      () => C.stream("k", { strategy: "sliding", idle: 1 }),
+      "use one of ttl, softTtl, untilInvalidated"
+    ],
+    [
+      "storeFailures of a strategy",
+      () => (Strategy as any).ttl({ ttl: 1, storeFailures: [] }),
+      "stand beside the strategy"
+    ]
+  ])("%s", (_, call, says) => {
+    expect(call).toThrow(CacheError.CacheConfigError)
+    expect(call).toThrow(says)
+  })
+})
+
+it.effect("a failure of a reader whose strategy never falls back does not end the fallback of others", () =>
+  Effect.gen(function*() {
+    const down = Effect.fail(new Down())
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    yield* Effect.exit(down.pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh))
+    const read = down.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: ["Down"] }))
+    expect(yield* read).toBe(1)
+  }).pipe(Effect.provide(memory)))

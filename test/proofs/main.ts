@@ -1,0 +1,29 @@
+/**
+ * `npm run prove -- soak --only ttl`: runs the proof "soak", and records that it has run to its end. Without a name it
+ * lists them. What runs in CI, or with `--quick`, is not recorded.
+ */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { record } from "../support/measured.ts"
+import { proofs, root, runs } from "./proofs.ts"
+
+const [name, ...options] = process.argv.slice(2)
+const proof = name === undefined ? undefined : proofs[name]
+
+if (name === undefined || proof === undefined) {
+  console.error(name === undefined ? "Which proof?" : `There is no proof "${name}".`)
+  for (const [each, { shows }] of Object.entries(proofs)) {
+    console.error(`  npm run prove -- ${each.padEnd(12)} ${shows}`)
+  }
+  process.exitCode = 1
+} else {
+  const { file, node = [] } = proof
+  const { status } = spawnSync(
+    process.execPath,
+    ["--conditions=effect-cached-source", "--no-warnings", ...node, join(root, "test", file), ...options],
+    { stdio: "inherit" }
+  )
+  process.exitCode = status ?? 1
+  const isWhole = status === 0 && process.env["CI"] === undefined && !options.includes("--quick")
+  if (isWhole) record(runs, { [name]: { options } })
+}

@@ -1,0 +1,277 @@
+/** The page of an inspector in Chromium: all views, acts and states, by keyboard, in both schemes and three widths. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { resolve } from "node:path"
+import { serving, token } from "../../inspector/serving.ts"
+import { isMissing, pathTo } from "../../support/needs.ts"
+
+const root = resolve(import.meta.dirname, "../../..")
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+
+class Product
+  extends CacheKey.Class<Product>()("Product", { payload: { id: Schema.Number }, success: Schema.String })
+{}
+
+const product = (id: number) => Effect.succeed(`p${id}`).pipe(Cached.ttl(new Product({ id }), { ttl: "1 hour" }))
+
+const hostile = [
+  "<img src=x onerror=document.title='hit'>",
+  "nul\u0000byte",
+  "\u202Eltr",
+  "مرحبا",
+  "x".repeat(10_000),
+  "a\nb"
+]
+
+const open: Array<() => Promise<unknown>> = []
+afterEach(async () => {
+  for (const stop of open.splice(0).reverse()) await stop()
+})
+
+describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
+  let browser: any
+
+  beforeAll(async () => {
+    execFileSync("npm", ["run", "--silent", "page"], { cwd: root })
+    const { chromium } = createRequire(resolve(root, ".ci/package.json"))("playwright-core")
+    browser = await chromium.launch({
+      executablePath: pathTo("chromium"),
+      args: ["--no-sandbox", "--disable-gpu"],
+      headless: true
+    })
+  }, 60_000)
+  afterAll(() => browser?.close())
+
+  const served = async (...args: Parameters<typeof serving>) => {
+    const one = await serving(...args)
+    open.push(one.stop)
+    await one.run(Effect.gen(function*() {
+      for (let id = 0; id < 130; id++) yield* product(id)
+      for (const id of [3, 3, 7]) yield* product(id)
+      for (const key of hostile) yield* Cached.set(key, key, { tags: ["strange"], ttl: "1 minute" })
+    }))
+    return one
+  }
+
+  /** A tab. What it reports as an error fails the test, and so does a request to another origin. */
+  const tab = async (port: number, options: object = {}, fragment = `#token=${token}`) => {
+    const context = await browser.newContext(options)
+    open.push(() => context.close())
+    const page = await context.newPage()
+    const problems: Array<string> = []
+    page.on("pageerror", (error: Error) => problems.push(error.message))
+    page.on("console", (message: any) => {
+      // A browser logs each answer that is not 200, and a lost connection.
+      if (message.type() === "error" && !/Failed to load resource/.test(message.text())) problems.push(message.text())
+    })
+    page.on("request", (request: any) => {
+      if (!request.url().startsWith(`http://localhost:${port}/cache`) && !request.url().startsWith("data:")) {
+        problems.push(request.url())
+      }
+    })
+    await page.goto(`http://localhost:${port}/cache${fragment}`)
+    const view = async (name: string) => {
+      await page.click(`nav a[href="#/${name}"]`)
+      await page.waitForSelector(`nav a[href="#/${name}"][aria-current]`)
+    }
+    return { page, problems, view }
+  }
+
+  const violations = async (page: any): Promise<ReadonlyArray<string>> => {
+    await page.evaluate(axe)
+    return page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html, any }) => html.slice(0, 120) + (any[0]?.message ?? "")).slice(0, 3).join(" | ")))`)
+  }
+
+  for (
+    const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 360], ["dark", 360], ["light", 3840]] as const
+  ) {
+    it(`has no error, nothing that axe finds, and does not scroll sideways: ${scheme}, ${width} pixels`, async () => {
+      const { port, run } = await served({ values: true }, { cache: CacheLayer.memory({ curve: true }) })
+      const { page, problems, view } = await tab(port, { colorScheme: scheme, viewport: { width, height: 900 } })
+      await page.waitForSelector(".tiles")
+      for (const name of ["overview", "entries", "flights", "size", "events"]) {
+        await view(name)
+        if (name === "entries") await page.waitForSelector(".row")
+        if (name === "size") await page.waitForSelector(".bars li")
+        if (name === "events") {
+          await expect.poll(async () => {
+            await run(product(1))
+            return page.locator(".events > li").count()
+          }).toBeGreaterThan(0)
+        }
+        expect([name, await violations(page)]).toEqual([name, []])
+        expect([name, await page.evaluate("document.documentElement.scrollWidth > innerWidth")]).toEqual([name, false])
+      }
+      await view("entries")
+      await page.click(".row >> nth=0")
+      await page.waitForSelector("dialog .facts li")
+      expect(await violations(page)).toEqual([])
+      await page.keyboard.press("Escape")
+      await page.click("text=Invalidate…")
+      await page.waitForSelector("dialog form")
+      expect(await violations(page)).toEqual([])
+      expect(problems).toEqual([])
+    })
+  }
+
+  it("shows the numbers of the cache", async () => {
+    const { port, run } = await served()
+    const { page, view } = await tab(port)
+    await page.waitForSelector(".tiles")
+    for (let stop = 0; stop < 5; stop++) {
+      await run(Effect.gen(function*() {
+        for (let id = 0; id < 10 * stop; id++) yield* product(id * 7)
+      }))
+      const stats = await run(Cached.stats)
+      const cells = [stats.classes["Product"]!.hits + stats.classes["Product"]!.misses, stats.classes["Product"]!.loads]
+      await expect.poll(
+        () =>
+          page.locator("table tr:has(th:has-text('Product')) td.n").allTextContents().then((all: Array<string>) =>
+            all.slice(0, 2)
+          ),
+        { timeout: 10_000 }
+      )
+        .toEqual(cells.map((count) => count.toLocaleString("en")))
+      expect(await page.locator(".tile:has(dt:text-is('In memory')) b").textContent()).toBe(String(stats.size))
+    }
+    await view("entries")
+    await page.selectOption("label:has(span:text-is('Show')) select", "hottest")
+    await page.waitForSelector(".said:has-text('match')")
+    const [hottest] = await run(Cached.hottest(1))
+    expect(await page.locator(".row .name").first().getAttribute("title")).toBe(hottest!.id)
+  })
+
+  it("shows hostile ids as text", async () => {
+    const { port } = await served({ values: true })
+    const { page, problems, view } = await tab(port)
+    await view("entries")
+    await page.fill("label:has(span:text-is('Tag')) input", "strange")
+    await page.click("text=Find")
+    await page.waitForSelector(".said:has-text('6 entries match')")
+    const names: Array<string> = await page.locator(".row .name").allTextContents()
+    expect(names).toContain("<img src=x onerror=document.title='hit'>")
+    expect(names).toContain("nul\\u{0}byte")
+    expect(names).toContain("\\u{202e}ltr")
+    expect(names).toContain("a\\u{a}b")
+    await page.click(".row >> nth=0")
+    await page.waitForSelector("dialog pre")
+    expect(await page.title()).toBe("Cache inspector")
+    expect(await page.locator("main img, dialog img").count()).toBe(0)
+    expect(problems).toEqual([])
+  })
+
+  it("goes by pages of 100", async () => {
+    const { port } = await served()
+    const { page, view } = await tab(port)
+    await view("entries")
+    await page.waitForSelector(".row")
+    expect(await page.locator(".row").count()).toBe(100)
+    await page.click("text=Next 100")
+    await expect.poll(() => page.locator(".row").count()).toBe(136)
+    expect(await page.locator("text=Next 100").count()).toBe(0)
+  })
+
+  it("invalidates by keyboard alone, after it has said what it hits and the name was typed", async () => {
+    const { port, run } = await served()
+    const { page } = await tab(port)
+    await page.waitForSelector(".tiles")
+    const press = async (key: string, times = 1) => {
+      for (let i = 0; i < times; i++) await page.keyboard.press(key)
+    }
+    /** Presses Tab until the focused element has this text or label. */
+    const tabTo = async (text: string) => {
+      for (let i = 0; i < 200; i++) {
+        await press("Tab")
+        const focused = await page.evaluate(
+          "document.activeElement.closest('label')?.textContent || document.activeElement.textContent"
+        )
+        if (focused.includes(text)) return
+      }
+      throw new Error(`"${text}" cannot be reached by Tab`)
+    }
+    await tabTo("Entries")
+    await press("Enter")
+    await page.waitForSelector(".row")
+    await tabTo("Invalidate…")
+    await press("Enter")
+    await tabTo("A tag")
+    await press("ArrowRight")
+    await tabTo("Name of the class")
+    await page.keyboard.type("Product")
+    await page.waitForSelector(".hits:has-text('130 entries')")
+    expect(await page.locator("dialog button[type=submit]").isDisabled()).toBe(true)
+    await tabTo("to confirm")
+    await page.keyboard.type("Product")
+    await press("Enter")
+    await page.waitForSelector("dialog:has-text('Invalidated.')")
+    expect((await run(Cached.stats)).classes["Product"]!.loads).toBe(130)
+    expect(await run(Cached.size)).toBe(hostile.length)
+    await press("Escape")
+    await expect.poll(() => page.locator(".row").count()).toBe(hostile.length)
+  })
+
+  it("says within 5 seconds that the connection is lost, and comes back alone, with another process", async () => {
+    const one = await serving()
+    await one.run(product(1))
+    const { page } = await tab(one.port)
+    await page.waitForSelector(".connection.live")
+    await one.stop()
+    const since = performance.now()
+    await page.waitForSelector(".banner.bad:has-text('Connection lost')", { timeout: 5000 })
+    expect(performance.now() - since).toBeLessThan(5000)
+    expect(await page.locator("main.old").count()).toBe(1)
+    await serving({}, { listen: { port: one.port } }).then(({ stop }) => open.push(stop))
+    await page.waitForSelector(".connection.live", { timeout: 10_000 })
+    await page.waitForSelector(".banner:has-text('Another process answers now')")
+    expect(await page.locator("main.old").count()).toBe(0)
+    expect(await page.locator(".tile:has(dt:text-is('In memory')) b").textContent()).toBe("0")
+  })
+
+  it("asks for the token if it has none or a wrong one, keeps it out of the URL, and over a reload", async () => {
+    const { port } = await served()
+    const { page } = await tab(port, {}, "")
+    await page.waitForSelector("text=This needs the token")
+    expect(await violations(page)).toEqual([])
+    await page.fill("input[type=password]", token)
+    await page.keyboard.press("Enter")
+    await page.waitForSelector(".tiles")
+    expect(page.url()).not.toContain(token)
+    await page.reload()
+    await page.waitForSelector(".tiles")
+    const other = await tab(port)
+    await other.page.waitForSelector(".tiles")
+    expect(other.page.url()).not.toContain(token)
+    const wrong = await tab(port, {}, "#token=wrong")
+    await wrong.page.waitForSelector("text=This needs the token")
+  })
+
+  it("has no act if the inspector is read-only, and says what is empty", async () => {
+    const one = await serving({ readOnly: true })
+    open.push(one.stop)
+    const { page, view } = await tab(one.port)
+    await view("entries")
+    await page.waitForSelector("text=No entry in memory")
+    expect(await page.locator("text=Invalidate…").count()).toBe(0)
+    await view("flights")
+    await page.waitForSelector("text=Nothing loads")
+    await view("size")
+    await page.waitForSelector("text=There is no curve")
+    await view("events")
+    await page.waitForSelector("text=Nothing has happened yet")
+    await page.waitForSelector("text=can only be read")
+  })
+
+  it("is not shown in a frame", async () => {
+    const { port } = await served()
+    const { page } = await tab(port)
+    await page.waitForSelector(".tiles")
+    const headers = (await page.request.get(`http://localhost:${port}/cache`)).headers()
+    expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'")
+    expect(headers["content-security-policy"]).not.toContain("unsafe")
+  })
+})
