@@ -33,19 +33,38 @@ const fileOf = (entryPoint: string): string =>
 /** A declaration, and the helpers that are not exported and that it needs. */
 type Declared = ReadonlyArray<readonly [name: string, text: string]>
 
-type Exports = Map<string, Declared>
+/** By name, in the order of the sources; a namespace has exports of its own. */
+export type Exports = Map<string, Declared | Exports>
 
 const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:const|function|class|interface|type) ([\w$]+)/
 
-/** One statement begins in the first column with one of these words; later lines are indented, or closes a bracket. */
-const statementsOf = (text: string): ReadonlyArray<string> =>
-  text.trim().split(/\n(?=(?:import|export|declare|abstract|interface|type|class)\b)/)
+const comment = /\/\*\*.*?\*\/\n?/gs
+
+/** The text of a declaration without its comments. */
+export const codeOf = (text: string): string => text.replaceAll(comment, "")
+
+/**
+ * One statement begins in the first column with one of these words, or with its comment; later lines are indented, or
+ * close a bracket.
+ */
+const statementsOf = (text: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  let before = ""
+  for (const part of text.trim().split(/\n(?=\/\*\*|(?:import|export|declare|abstract|interface|type|class)\b)/)) {
+    if (part.endsWith("*/")) before += `${part}\n`
+    else {
+      found.push(before + part)
+      before = ""
+    }
+  }
+  return found
+}
 
 const withHelpers = (name: string, text: string, helpers: ReadonlyMap<string, string>): Declared => {
   const all = new Map([[name, text]])
   // A map iterates over what is added to it meanwhile.
   for (const one of all.values()) {
-    for (const [helper, its] of helpers) if (new RegExp(`\\b${helper}\\b`).test(one)) all.set(helper, its)
+    for (const [helper, its] of helpers) if (new RegExp(`\\b${helper}\\b`).test(codeOf(one))) all.set(helper, its)
   }
   return [...all]
 }
@@ -56,10 +75,10 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     const helpers = new Map<string, string>()
     const rest: Array<string> = []
     for (const statement of statementsOf(readFileSync(join(emitted, file.replace(/ts$/, "d.ts")), "utf8"))) {
-      const [, name] = declaration.exec(statement) ?? []
-      if (name === undefined) rest.push(statement)
+      const [, name] = declaration.exec(codeOf(statement)) ?? []
+      if (name === undefined) rest.push(codeOf(statement))
       else {
-        const to = statement.startsWith("export ") ? own : helpers
+        const to = codeOf(statement).startsWith("export ") ? own : helpers
         const overload = to.get(name)
         to.set(name, overload === undefined ? statement : `${overload}\n${statement}`)
       }
@@ -73,11 +92,12 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
 
   /** The type behind a name that is given to that of another file, as `Lock` is to `Port.Lock`. */
   const renamed = (file: string, text: string, statements: ReadonlyArray<string>): Declared => {
-    const [, namespace, name] = /^export type \w+ = (\w+)\.(\w+);$/m.exec(text) ?? []
+    const [, namespace, name] = /^export type \w+ = (\w+)\.(\w+);$/m.exec(codeOf(text)) ?? []
     if (namespace === undefined) return []
     const imported = new RegExp(`^import (?:type )?\\* as ${namespace} from "(\\..+)";$`)
     const [source] = statements.flatMap((statement) => imported.exec(statement)?.[1] ?? [])
-    return source === undefined ? [] : read(join(dirname(file), source)).get(name!) ?? []
+    const found = source === undefined ? undefined : read(join(dirname(file), source)).get(name!)
+    return found === undefined || found instanceof Map ? [] : found
   }
 
   /** The exports that an `export … from` adds. */
@@ -88,8 +108,7 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     const [, namespace] = /^\* as (\w+)$/.exec(what) ?? []
     if (namespace !== undefined) {
       const isListed = target === undefined || isEntryPoint(target)
-      const text = isListed ? statement : `export namespace ${namespace} {\n${indented(written(read(target)))}\n}`
-      return new Map([[namespace, [[namespace, text]]]])
+      return new Map([[namespace, isListed ? [[namespace, statement]] : read(target)]])
     }
     if (target === undefined) return new Map([[statement, [[statement, statement]]]])
     const from = read(target)
@@ -97,7 +116,8 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
     return new Map(Array.from(what.matchAll(/(\w+)(?: as (\w+))?(?=,| })/g), ([text, name, alias = name]) => {
       const declared = from.get(name!)
       if (declared === undefined) throw new Error(`${file} passes on ${name}, which ${target} does not export`)
-      return [alias!, alias === name ? declared : [...declared, [alias!, `export { ${text} };`]]]
+      if (alias === name || declared instanceof Map) return [alias!, declared]
+      return [alias!, [...declared, [alias!, `export { ${text} };`]]]
     }))
   }
 
@@ -107,16 +127,27 @@ const readerOf = (emitted: string, isEntryPoint: (file: string) => boolean): (fi
 const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, "    ")
 
 const written = (exported: Exports): string => {
-  const texts = new Map([...exported.values()].flat().map(([name, text]) => [text, name]))
+  const all = Array.from(
+    exported,
+    ([name, declared]): Declared =>
+      declared instanceof Map ? [[name, `export namespace ${name} {\n${indented(written(declared))}\n}`]] : declared
+  )
+  const texts = new Map(all.flat().map(([name, text]) => [text, name]))
   return Array.from(texts).toSorted(([, a], [, b]) => a < b ? -1 : 1).map(([text]) => text).join("\n\n")
 }
 
-/** By file name, below `folder`. */
-export const publicTypes = (): ReadonlyMap<string, string> => {
+/** The exports of each entry point, by its file below `folder`. */
+export const publicExports = (comments: "with comments" | "without comments"): ReadonlyMap<string, Exports> => {
   const emitted = mkdtempSync(join(tmpdir(), "effect-cached-api-"))
   try {
     const tsc = join(root, "node_modules/typescript/bin/tsc")
-    const options = ["--declarationMap", "false", "--removeComments", "--stripInternal"]
+    const options = [
+      "--declarationMap",
+      "false",
+      "--removeComments",
+      `${comments === "without comments"}`,
+      "--stripInternal"
+    ]
     const run = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", emitted, ...options], {
       cwd: root,
       encoding: "utf8"
@@ -124,8 +155,12 @@ export const publicTypes = (): ReadonlyMap<string, string> => {
     if (run.status !== 0) throw new Error(run.stdout + run.stderr)
     const all = entryPoints()
     const read = readerOf(emitted, (file) => all.includes(file))
-    return new Map(all.map((file) => [fileOf(file), `${written(read(file))}\n`]))
+    return new Map(all.map((file) => [fileOf(file), read(file)]))
   } finally {
     rmSync(emitted, { recursive: true, force: true })
   }
 }
+
+/** By file name, below `folder`. */
+export const publicTypes = (): ReadonlyMap<string, string> =>
+  new Map(Array.from(publicExports("without comments"), ([file, exported]) => [file, `${written(exported)}\n`]))

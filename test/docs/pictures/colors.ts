@@ -10,7 +10,8 @@ interface Scheme {
   readonly other: string
 }
 
-const light: Scheme = {
+/** For light pages. */
+export const light: Scheme = {
   page: "#ffffff",
   text: "#1f2328",
   line: "#d0d7de",
@@ -19,7 +20,8 @@ const light: Scheme = {
   bad: "#c03c00",
   other: "#8c959f"
 }
-const dark: Scheme = {
+/** For dark pages. */
+export const dark: Scheme = {
   page: "#0d1117",
   text: "#e6edf3",
   line: "#3d444d",
@@ -29,12 +31,19 @@ const dark: Scheme = {
   other: "#656c76"
 }
 
-const styleOf = ({ line, page, text, ...fills }: Scheme): string =>
+export const styleOf = ({ line, page, text, ...fills }: Scheme): string =>
   [
     `.page{fill:${page}}text{fill:${text}}.on{fill:${page}}.axis{stroke:${line}}`,
     ...Object.entries(fills).map(([name, color]) => `.${name}{fill:${color}}.${name}-line{stroke:${color}}`)
   ].join("")
 
-export const colors =
+/** The shapes and texts of both schemes. */
+export const shapes =
   "text{font:13px system-ui,sans-serif}.label{font-weight:600}.axis,.good-line,.stale-line,.bad-line{fill:none;stroke-width:2}"
-  + `.axis{stroke-width:1}${styleOf(light)}@media (prefers-color-scheme:dark){${styleOf(dark)}}`
+  + ".axis{stroke-width:1}"
+
+export const colors = `${shapes}${styleOf(light)}@media (prefers-color-scheme:dark){${styleOf(dark)}}`
+
+/** A picture for a page that has the colors and the background. */
+export const withoutColors = (svg: string): string =>
+  svg.replace(/<style>.*?<\/style>\n/s, "").replace(/<rect class="page"[^>]*\/>\n/, "").trim()

@@ -3,7 +3,8 @@ import { colors } from "./colors.ts"
 import type { Answer, Timeline } from "./run.ts"
 import type { Scenario } from "./scenarios.ts"
 
-const [width, left, right] = [760, 96, 740]
+/** The width of the picture, and where its axis begins and ends. */
+export const [width, left, right] = [760, 96, 740]
 
 const rounded = (n: number): number => Math.round(n * 10) / 10
 

@@ -2,7 +2,7 @@
 import { Effect, Exit, Option, References } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { key, type Scenario } from "./scenarios.ts"
+import { key, type Scenario, type Settings } from "./scenarios.ts"
 
 /**
  * How a read was answered: at once and fresh, at once or late with a value past its soft deadline, after a load, or
@@ -37,10 +37,12 @@ export interface Timeline {
   readonly stored: ReadonlyArray<Stored>
 }
 
-const stepsAMinute = 4
+export const stepsAMinute = 4
+
+const none: Settings = { ttl: 0, softTtl: 0, refreshAfter: 0, idle: 0, hits: 0 }
 
 const recording = Effect.fnUntraced(function*(scenario: Scenario): Effect.fn.Return<Timeline, never, Caching.Caching> {
-  const { cached, down = [Infinity, Infinity], invalidatedAt, loadSeconds, minutes } = scenario
+  const { cached, down = [Infinity, Infinity], invalidatedAt, loadSeconds, minutes, settings } = scenario
   const reads: Array<Read> = []
   const loads: Array<Load> = []
   const stored: Array<Stored> = []
@@ -61,7 +63,7 @@ const recording = Effect.fnUntraced(function*(scenario: Scenario): Effect.fn.Ret
 
   const read = Effect.suspend(() => {
     const at = now
-    return Effect.map(Cached.detect(Effect.exit(cached(load))), ([exit, [detected]]) => {
+    return Effect.map(Cached.detect(Effect.exit(cached(load, { ...none, ...settings }))), ([exit, [detected]]) => {
       const isServed = detected?.source === "memory" || detected?.source === "stale" || detected?.source === "fallback"
       const answer = Exit.isFailure(exit)
         ? "failed"

@@ -4,6 +4,9 @@ import { Cached, type Caching } from "effect-cached"
 
 type Load = Effect.Effect<number, "down">
 
+/** Minutes, and a number of `hits`. */
+export type Settings = Readonly<Record<"ttl" | "softTtl" | "refreshAfter" | "idle" | "hits", number>>
+
 export interface Scenario {
   /** The file in `docs/images/`, without its extension. */
   readonly file: string
@@ -12,12 +15,14 @@ export interface Scenario {
   readonly minutes: number
   readonly loadSeconds: number
   /** The minutes in which the source fails. */
-  readonly down?: readonly [from: number, to: number]
+  readonly down?: readonly [from: number, to: number] | undefined
   /** The minutes at which a caller reads. */
   readonly reads: ReadonlyArray<number>
   /** The minute of an invalidation by hand. */
   readonly invalidatedAt?: number
-  readonly cached: (load: Load) => Effect.Effect<number, "down", Caching.Caching>
+  /** Those that its strategy has. */
+  readonly settings: Partial<Settings>
+  readonly cached: (load: Load, settings: Settings) => Effect.Effect<number, "down", Caching.Caching>
 }
 
 export const key = "report"
@@ -29,7 +34,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 3, 6, 9, 14, 18, 22],
-    cached: Cached.ttl(key, { ttl: "10 minutes" })
+    settings: { ttl: 10 },
+    cached: (load, { ttl }) => load.pipe(Cached.ttl(key, { ttl: `${ttl} minutes` }))
   },
   {
     file: "strategy-soft-ttl",
@@ -39,7 +45,16 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [10, 26],
     reads: [0, 3, 5, 8, 11, 14, 17, 20.5, 23.5, 26.25],
-    cached: Cached.softTtl(key, { ttl: "14 minutes", softTtl: "7 minutes", retryAfter: "1 minute", fallbackOn: "all" })
+    settings: { ttl: 14, softTtl: 7 },
+    cached: (load, { softTtl, ttl }) =>
+      load.pipe(
+        Cached.softTtl(key, {
+          ttl: `${ttl} minutes`,
+          softTtl: `${softTtl} minutes`,
+          retryAfter: "1 minute",
+          fallbackOn: "all"
+        })
+      )
   },
   {
     file: "strategy-refresh-ahead",
@@ -48,7 +63,9 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 90,
     reads: [0, 3, 6, 9, 9.5, 12, 15, 18, 21],
-    cached: Cached.refreshAhead(key, { ttl: "16 minutes", refreshAfter: "7 minutes" })
+    settings: { ttl: 16, refreshAfter: 7 },
+    cached: (load, { refreshAfter, ttl }) =>
+      load.pipe(Cached.refreshAhead(key, { ttl: `${ttl} minutes`, refreshAfter: `${refreshAfter} minutes` }))
   },
   {
     file: "strategy-probabilistic",
@@ -56,7 +73,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 90,
     reads: [0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17, 18, 19, 20, 21, 22],
-    cached: (load) => Cached.probabilistic(load, key, { ttl: "12 minutes" }).pipe(Random.withSeed("d"))
+    settings: { ttl: 12 },
+    cached: (load, { ttl }) => load.pipe(Cached.probabilistic(key, { ttl: `${ttl} minutes` }), Random.withSeed("d"))
   },
   {
     file: "strategy-sliding",
@@ -64,7 +82,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 4, 8, 12, 21],
-    cached: Cached.sliding(key, { idle: "6 minutes", ttl: "1 hour" })
+    settings: { idle: 6 },
+    cached: (load, { idle }) => load.pipe(Cached.sliding(key, { idle: `${idle} minutes`, ttl: "1 hour" }))
   },
   {
     file: "strategy-max-hits",
@@ -72,7 +91,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     minutes: 24,
     loadSeconds: 60,
     reads: [0, 2, 4, 6, 9, 12, 14, 16, 19],
-    cached: Cached.maxHits(key, { hits: 3, ttl: "1 hour" })
+    settings: { hits: 3 },
+    cached: (load, { hits }) => load.pipe(Cached.maxHits(key, { hits, ttl: "1 hour" }))
   },
   {
     file: "strategy-failover",
@@ -83,7 +103,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     down: [7, 20],
     reads: [0, 4, 8, 12, 17, 21],
-    cached: Cached.failover(key, { ttl: "10 minutes", fallbackOn: "all" })
+    settings: { ttl: 10 },
+    cached: (load, { ttl }) => load.pipe(Cached.failover(key, { ttl: `${ttl} minutes`, fallbackOn: "all" }))
   },
   {
     file: "strategy-until-invalidated",
@@ -92,6 +113,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     loadSeconds: 60,
     reads: [0, 3, 7, 11, 15, 19, 22],
     invalidatedAt: 13,
-    cached: Cached.untilInvalidated(key)
+    settings: {},
+    cached: (load) => load.pipe(Cached.untilInvalidated(key))
   }
 ]
