@@ -30,7 +30,7 @@ import { withCaching } from "./withCaching.ts"
  * import { Effect } from "effect"
  * import { Cached, CacheLayer } from "effect-cached"
  *
- * const page = (id: string) => Cached.ttl(Effect.succeed(id), { key: `page:${id}`, ttl: "1 hour" })
+ * const page = (id: string) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" })
  * await Effect.runPromise(Effect.gen(function*() {
  *   for (const id of ["home", "about", "home", "home", "about", "terms"]) yield* page(id)
  *   const hot = (yield* Cached.ranking("hot", 2)).map(({ id, reads }) => [id, reads])

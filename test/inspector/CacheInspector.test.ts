@@ -232,7 +232,7 @@ describe("acts", () => {
 })
 
 describe("size", () => {
-  it("has the curve of Cached.curve, or null", async () => {
+  it("has the curve of Cached.stats, or null", async () => {
     const without = await served()
     expect((await without.json("curve", { cache: 0 })).curve).toBe(null)
     const one = await served({}, { cache: CacheLayer.memory({ curve: true, capacity: 10 }) })
