@@ -17,7 +17,7 @@ export type IfUnknown<X, Then, Else> = unknown extends X ? Then : Else
 export type ValueFor<X, A> = unknown extends X ? A : ValueOf<X>
 
 /** @internal */
-export type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
+type FailureFor<X, E> = unknown extends X ? E : ErrorOf<X>
 
 /** @internal */
 export type KeyFor<K, X> = unknown extends X ? string : K
@@ -26,7 +26,7 @@ export type KeyFor<K, X> = unknown extends X ? string : K
 export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
 
 /** The values that an effect cached under this key may return. @internal */
-export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
+type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 
 /** The services that the key's codecs need. @internal */
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
@@ -48,7 +48,7 @@ export interface AnyFailure {
 }
 
 /** The options of a combinator for an effect `Self`, which is `unknown` outside of a pipe. @internal */
-export type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
+type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
   Name,
   ValueFor<X, A>,
   FailureFor<X, E>,
@@ -61,7 +61,7 @@ export type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
 >
 
 /** The effect after a key and options. In a pipe, it was known before they were checked. @internal */
-export type After<Self, X, A> = unknown extends Self ? Fits<X, A> : Self
+type After<Self, X, A> = unknown extends Self ? Fits<X, A> : Self
 
 /**
  * A combinator, callable data-first or data-last, for the strategy `Name`. If the key is an instance of a key class,

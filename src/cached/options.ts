@@ -17,8 +17,7 @@ import {
   refuseUnless
 } from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
-import type { NoTag } from "../ports/strategy.ts"
-import type * as Strategy from "../Strategy.ts"
+import type { NoTag, Of, TagOf } from "../ports/strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
@@ -47,7 +46,7 @@ export interface ReadOptions<in out A, in out E, in K> {
    * Whether to store an outcome. Not called for defects and interruptions, which are never stored.
    * @default only successes, and the failures that `storeFailures` names
    */
-  readonly when?: Strategy.Of<A, E, NoInfer<K>, boolean> | undefined
+  readonly when?: Of<A, E, NoInfer<K>, boolean> | undefined
   /** Whether to store a value. Not called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: NoInfer<K>) => boolean) | undefined
   /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
@@ -56,7 +55,7 @@ export interface ReadOptions<in out A, in out E, in K> {
    * The tags of the entry, in place of the `tags` of its key class: a list, or a function of the outcome and the key.
    * @default the tags of the key class
    */
-  readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
+  readonly tags?: ReadonlyArray<string> | Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
   /** How long reads get the stale value without loading after a failed load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
@@ -103,7 +102,7 @@ export interface ReadOptions<in out A, in out E, in K> {
   readonly inherit?: Inherit | undefined
 }
 
-type Tags<E> = Strategy.TagOf<E> | NoTag<Strategy.TagOf<E>>
+type Tags<E> = TagOf<E> | NoTag<TagOf<E>>
 
 /**
  * The failures after which the caller gets the stale value: tags, `"all"` for every typed failure, or a function of the

@@ -341,13 +341,13 @@ export const rules: ReadonlyArray<Rule> = [
   {
     name: "an answer is the reader's",
     promise: "P6",
-    applies: "the load of a read that could fall back fails with an answer, or with what a function fallbackOn refuses",
+    applies: "the load of a read that could fall back fails with an answer",
     asks: "the read fails with that, when the load does",
     excuses: others,
     change: {
       in: "verdictOf",
-      find: "? \"Outage\" : \"Refused\"",
-      replace: "? \"Outage\" : \"Outage\""
+      find: "? \"Refused\" : \"Answer\"",
+      replace: "? \"Refused\" : \"Outage\""
     },
     judge: (seen, read) => judge(seen, read, { applies: canFallBack, asks: (met) => ends(seen, met, "load") })
   },
