@@ -75,7 +75,7 @@ const hidden = [
   "**/internal/**/*.ts",
   "{cached,cli,drivers,guard,layers,metrics,ports}/**/*.ts",
   "{bridges,config,explain,http,inspector,pipeline,testing}/!(index).ts",
-  "http/*/**/*.ts"
+  "{http,inspector}/*/**/*.ts"
 ]
 
 const specifiers = [
@@ -149,7 +149,7 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
       .toEqual(["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "llms.txt", "package.json"])
     expect(files).toContain("dist/index.js")
     const expected =
-      /^(dist\/.*\.(js|d\.ts)|docs\/(?!maintaining).*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
+      /^(dist\/.*\.(js|d\.ts)|docs\/(?!maintaining).*\.md|docs\/images\/.*\.(svg|png)|monitoring\/(grafana\.json|alerts\.yml))$/
     expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
     expect(files.length).toBeLessThanOrEqual(500)
     const bytes = files.reduce((sum, file) => sum + statSync(join(unpacked, file)).size, 0)
@@ -170,11 +170,13 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(namesInside.length).toBeGreaterThan(10)
     const inside = join(unpacked, "dist/names.mjs")
     const { imports } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as {
-      readonly imports: { readonly [pattern: string]: { readonly default: { readonly default: string } } }
+      readonly imports: { readonly [pattern: string]: { readonly default: string | { readonly default: string } } }
     }
     const missing = namesInside.filter((name) => {
       const [, folder, module] = /^(#\w+\/)(.+)$/.exec(name)!
-      return !existsSync(join(unpacked, imports[`${folder}*`]!.default.default.replace("*", module!)))
+      const target = (imports[name] ?? imports[`${folder}*`])!.default
+      const file = typeof target === "string" ? target : target.default
+      return !existsSync(join(unpacked, file.replace("*", module!)))
     })
     expect(missing).toEqual([])
     try {
@@ -285,8 +287,8 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
 })
 
 describe("the command of the packed package", { timeout: 300_000 }, () => {
-  const { bin, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly bin: string
+  const { bin: { "effect-cached": bin }, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly bin: { readonly "effect-cached": string }
     readonly engines: { readonly node: string }
   }
   const oldest = engines.node.replace(">=", "v")
@@ -328,7 +330,7 @@ describe("the command of the packed package", { timeout: 300_000 }, () => {
     const text = readFileSync(join(unpacked, bin), "utf8")
     expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true)
     const imported = Array.from(text.matchAll(/(?:^import .*from |^import |import\()"([^"]+)"/gm), ([, name]) => name!)
-    const expected = /^(node:|effect\/|\.\/(config\/index|serializers\/\w+|CacheError)\.js$)/
+    const expected = /^(node:|effect\/|\.\/((config|inspector)\/index|serializers\/\w+|CacheError)\.js$)/
     expect(imported.filter((name) => !expected.test(name))).toEqual([])
     expect(imported.length).toBeGreaterThan(20)
   })

@@ -126,7 +126,7 @@ const request = (self: Worker, id: string, begun: number): Effect.Effect<string,
   const base = {
     tags: tagsOf[id]!,
     ttl,
-    ...lease ? {} : { lease },
+    ...lease ? {} : { shareLoad: false },
     ...isBehind ? { waitForWrite: false } : {}
   }
   const effect = load(self, id, { lease, begun })
@@ -495,7 +495,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
 const isStoreUp = ({ config: { asynchronous, faults, features } }: Rules.Fleet): boolean =>
   faults === 0 && !asynchronous && !features.includes("tiers")
 
-/** Invalidates by a pattern, which matches one id or all. If that fails, nothing is promised. */
+/** Invalidates by a pattern, which matches one id or all. If that fails, as it may under `strict`, nothing is promised. */
 const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { extras, process: { index }, world } = self
@@ -512,7 +512,9 @@ const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
     const [{ asked }] = writes as [FleetWrite]
     world.say(() => `[${index}] pattern ${pattern} @${asked}`)
     const before = world.faults[index]
-    const call = dice.chance(0.5) ? Cached.remove({ matching: pattern }) : Cached.invalidate({ matching: pattern })
+    const call = dice.chance(0.5)
+      ? Cached.remove({ matching: pattern })
+      : CachePolicy.strict(Cached.invalidate({ matching: pattern }))
     return Effect.map(Effect.exit(call), (exit) => {
       world.say(() => `[${index}] pattern @${asked}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
       if (Exit.isFailure(exit)) {

@@ -170,7 +170,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
 
 /** A pattern is applied in the background, perhaps between the grant of a lease and the load. */
 const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean =>
-  self.config.features.includes("patterns") && heard > begun &&
+  self.config.features.includes("patterns") && heard >= begun &&
   [...self.reads].some((read) =>
     read.id === id && read.process === process &&
     self.writes.some((write) => write.target === id && write.process !== process && write.done > read.heard)

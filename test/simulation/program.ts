@@ -798,7 +798,7 @@ const invalidateMatching = (self: Simulation, id: string) =>
   Effect.suspend(() => {
     const one = !self.config.classed && self.dice.chance(0.5)
     const write = World.beginWrite(self.world, one ? "id" : "all", one ? id : "")
-    const matching = Cached.invalidate({ matching: one ? id : "*" })
+    const matching = CachePolicy.strict(Cached.invalidate({ matching: one ? id : "*" }))
     return Effect.matchEffect(matching, {
       onFailure: () => Effect.void,
       onSuccess: () => Effect.sync(() => World.endWrite(self.world, write))

@@ -176,7 +176,15 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       const startedAt = ++step
       const invalidated = invalidatedAt[engine]!
       const { emit, lease, maxBytes, whenSlow } = config
-      const options = { ...conditions(config), tags: ["tag"], retryAfter: 0, emit, lease, maxBytes, whenSlow }
+      const options = {
+        ...conditions(config),
+        tags: ["tag"],
+        retryAfter: 0,
+        emit,
+        shareLoad: lease,
+        maxBytes,
+        whenSlow
+      }
       const soft = { strategy: "softTtl", ttl: 10_000, softTtl: 3000, fallbackOn: "all" } as const
       const stream = config.soft
         ? Cached.stream(origin(engine), "rows", { ...options, ...soft })

@@ -60,7 +60,7 @@ export const compared: ReadonlyArray<Compared> = [
       all
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
-    limit: 33.5
+    limit: 34
   },
   {
     what: "the same with a key class, in a program with `effect/Schema`",
@@ -80,7 +80,7 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
   const greet = greeter.greet(person.name)`,
       "greeting"
     ),
-    limit: 44
+    limit: 45
   },
   {
     what: "`Guard.rateLimit`, without a cache",
@@ -100,6 +100,6 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
       "Layer.provide(Http.CachedHttpClient.layer({ mode: \"private\" }), [FetchHttpClient.layer, CacheLayer.memory()])"
     ),
     without: http([], "FetchHttpClient.layer"),
-    limit: 106
+    limit: 109
   }
 ]

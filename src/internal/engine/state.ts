@@ -80,8 +80,7 @@ type Phase = "Queued" | "AskingStore" | "AwaitingLease" | "Loading" | "Storing" 
 export interface Flight {
   readonly engine: Flights
   readonly id: string
-  /** The request that loads. If the load runs again, that of the caller that starts it. */
-  request: Request
+  readonly request: Request
   readonly policy: Policy
   readonly refresh: boolean
   bornAt: number

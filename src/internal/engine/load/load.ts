@@ -73,16 +73,12 @@ const mayRunAgain = (self: Flights, flight: Flight): boolean =>
 
 /** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
 export const runAgain = (self: Flights, flight: Flight): void => {
-  const { conclude, trace } = flight
+  const { conclude, request, trace } = flight
   const by = nextStarter(self, flight)
   if (by !== undefined) {
-    // A caller that starts the load brings its own services, also those that `Cached.make` has captured for it, and
-    // says how the result is stored.
-    if (by.request.batch === undefined && flight.request.batch === undefined) flight.request = by.request
     flight.starter = by.context
     flight.isOrphan = false
   }
-  const { request } = flight
   const load = flight.refresh ? request.refreshLoad?.(self, flight) ?? request.load : request.load
   trace?.end?.({ "cache.outcome": "restarted" })
   if (trace !== undefined) delete trace.end
@@ -90,7 +86,7 @@ export const runAgain = (self: Flights, flight: Flight): void => {
   flight.restartedAt = undefined
   flight.fiber = undefined
   const body = counted(flight, load)
-  const inside = loadContext(flight, request) as Context.Context<any>
+  const inside = loadContext(flight) as Context.Context<any>
   run(self, flight, inside, conclude === undefined ? body : Effect.flatMap(Effect.exit(body), conclude))
 }
 

@@ -5,7 +5,7 @@ import { identity } from "effect/Function"
 import { CurrentLogAnnotations } from "effect/References"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import type { Flight, ReadContext, Request, SharedContext } from "../state.ts"
+import type { Flight, ReadContext, SharedContext } from "../state.ts"
 import { annotationsOf } from "../telemetry/log.ts"
 
 /**
@@ -20,11 +20,8 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | what `Cached.make` has captured | that, in place of what the starter has |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
-export const loadContext = (
-  flight: Flight,
-  { key, provide = identity }: Request = flight.request
-): Context.Context<never> => {
-  const { attempt, engine, id, starter } = flight
+export const loadContext = (flight: Flight): Context.Context<never> => {
+  const { attempt, engine, id, request: { key, provide = identity }, starter } = flight
   const { annotations, context } = starter.shared ??= shared(starter)
   const about = annotationsOf(engine, { id, key })
   return provide(Context.add(
