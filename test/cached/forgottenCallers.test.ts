@@ -1,4 +1,4 @@
-/** What a cache forgets of a caller that has ended. */
+/** A cache keeps nothing of a caller that has ended. */
 import { expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"

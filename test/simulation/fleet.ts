@@ -495,7 +495,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
 const isStoreUp = ({ config: { asynchronous, faults, features } }: Rules.Fleet): boolean =>
   faults === 0 && !asynchronous && !features.includes("tiers")
 
-/** Invalidates by a pattern, which matches one id or all. If that fails, as it may under `strict`, nothing is promised. */
+/** Invalidates by a pattern, which matches one id or all. If that fails (under `strict`), nothing is promised. */
 const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { extras, process: { index }, world } = self
