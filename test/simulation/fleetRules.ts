@@ -168,13 +168,16 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
   }
 }
 
-/** A pattern is applied in the background, perhaps between the grant of a lease and the load. */
-const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean =>
-  self.config.features.includes("patterns") && heard >= begun &&
-  [...self.reads].some((read) =>
-    read.id === id && read.process === process &&
-    self.writes.some((write) => write.target === id && write.process !== process && write.done > read.heard)
+/** A pattern is applied in the background, perhaps between the grant of a lease and the load. A refresh has no reader. */
+const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean => {
+  if (!self.config.features.includes("patterns") || heard < begun) return false
+  const readers = [...self.reads].filter((read) => read.id === id && read.process === process)
+  const since = Math.min(
+    ...readers.map((read) => read.heard),
+    begun - (readers.length > 0 ? 0 : self.config.maxStaleness)
   )
+  return self.writes.some((write) => write.target === id && write.process !== process && write.done > since)
+}
 
 /** A read's load. */
 export interface Loading {
