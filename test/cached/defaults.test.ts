@@ -93,7 +93,9 @@ describe.each(caches)("over $name", (cache) => {
       const get = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* get
       expect(defectOf(yield* Effect.exit(get))).toMatchObject({ _tag: "Down" })
-      const own = load.pipe(Cached.failover("k", { ttl: "1h", fallbackOn: () => true }))
+      const { load: another } = failing(new Down())
+      const own = another.pipe(Cached.failover("own", { ttl: "1h", fallbackOn: () => true }))
+      yield* own
       expect(yield* own).toBe("old")
     }).pipe(withDefaults({ fallbackOn: () => false })))
 

@@ -174,8 +174,9 @@ const noteFailure = (self: History, load: Load): void => {
   const isRefresh = accessOf[by.policy].reads && refreshes(spec, entry)
   const isHidable = accessOf[by.policy].reads && fallsBack(spec.strategy)
   const isHidden = isHidable && verdict === "outage" && !entry.isAnswered
-  // An entry that ends meanwhile and a stored failure are cases of their own.
-  const isOwnCase = load.endedAt >= entry.endsAt || !entry.isValue
+  // An entry that ends meanwhile, a stored failure, and what a function `fallbackOn` refuses, also after a timeout, are
+  // cases of their own.
+  const isOwnCase = load.endedAt >= entry.endsAt || !entry.isValue || verdict === "refused"
   // Whether a session that was marked as stale has ended shows only in what a failure leaves.
   const isUnseen = entry.isSoftened && spec.strategy === "sliding"
   // If a read ends in another way than it should, the cache may have another entry, too.

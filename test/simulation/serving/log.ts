@@ -91,5 +91,5 @@ export const overlap = (
 ): boolean => a.n < b.ended && b.n < a.ended
 
 /** The meaning of a failure of the origin to readers with these options. */
-export const verdictOf = ({ outages }: Spec, failure: Failure): "outage" | "answer" =>
-  failure === "Down" || outages === "all" ? "outage" : "answer"
+export const verdictOf = ({ outages }: Spec, failure: Failure): "outage" | "answer" | "refused" =>
+  failure === "Down" || outages === "all" ? "outage" : outages === "function" ? "refused" : "answer"
