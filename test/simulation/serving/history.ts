@@ -234,14 +234,17 @@ const noteWrite = (self: History, write: Write): void => {
 }
 
 /** A read that was served counts, and moves the end of a sliding entry. */
-const noteRead = ({ entry, spec }: History, read: Read): void => {
+const noteRead = (self: History, read: Read): void => {
+  const { entry, spec } = self
   if (entry === undefined || entry === "unknown" || !accessOf[read.policy].reads) return
   const { begunAt, endedAt, policy } = read
   // A failure may be an outage to the reader that loaded, and an answer to another one.
   const failure = failureOf(read)
   const isFailure = failure === "Down" || failure === "Gone"
-  if (isFailure && fallsBack(spec.strategy) && accessOf[policy].writes && verdictOf(read.spec, failure) === "answer") {
+  if (isFailure && fallsBack(spec.strategy) && verdictOf(read.spec, failure) === "answer") {
     entry.isAnswered = true
+    // A read that writes nothing tells this only to a load that it has joined.
+    if (!accessOf[policy].writes) return void (self.entry = "unknown")
   }
   if (entry.isValue ? valueOf(read) !== entry.n : failureOf(read) !== "Gone") return
   entry.readsAtMost++
