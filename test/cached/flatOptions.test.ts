@@ -107,14 +107,14 @@ describe("another shape is refused with the right one", () => {
   const C = Cached as any
   const get = () => Effect.succeed(1)
 
-  it.each<[string, () => unknown, string]>([
-    ["key among the options", () => C.ttl({ key: "k", ttl: 1 }), "pass Cached.ttl(\"answer\", { ttl: \"1 hour\" })"],
+  it.each<[string, () => unknown, string | RegExp]>([
+    ["key among the options", () => C.ttl({ key: "k", ttl: 1 }), /pass Cached.ttl\("answer"|key cannot be a value of/],
     [
       "the same, data-first",
       () => C.ttl(get(), { key: "k", ttl: 1 }),
-      "pass Cached.ttl(\"answer\", { ttl: \"1 hour\" })"
+      /pass Cached.ttl\("answer"|there is no option "key"/
     ],
-    ["no options", () => C.ttl("k"), "Cached.ttl needs options"],
+    ["no options", () => C.ttl("k"), /Cached.ttl needs options|ttl is missing/],
     [
       "lookup among the options",
       () => C.fn(Item, { lookup: get, ttl: 1 }),
