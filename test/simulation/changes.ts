@@ -18,6 +18,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     beside: ["only failures that are to be stored are", "a failure is that of a load of the reader"]
   },
   "an id has one load": {
+    // The other load may store what was removed meanwhile.
+    beside: ["what was removed is gone"],
     in: "enqueue",
     find: "if (running !== undefined) return askedAgain(self, running)",
     replace: ""
@@ -39,6 +41,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "return undefined as never"
   },
   "one process leads": {
+    // Each of the leaders counts as beside the other.
+    beside: ["a cache that loads beside the leader has waited"],
     in: "take",
     find: "if (left === 0 || lease.owner === options.owner) {",
     replace: "if (left < Infinity || lease.owner === options.owner) {"

@@ -29,7 +29,7 @@ const sweepAll = async (
 
 describe("seeded schedules", () => {
   it("keep their rules over every kind of store", async () => {
-    assert.deepStrictEqual(await sweepAll(1, sized(2000, 1000)), [])
+    assert.deepStrictEqual(await sweepAll(1, sized(2000, 1250)), [])
   }, 600_000)
 
   it("keep their rules over a store that goes wrong in the waves of bulk calls", async () => {

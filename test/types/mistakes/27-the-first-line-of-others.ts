@@ -71,7 +71,5 @@ export class Bare extends CacheKey.Class {}
 Cached.setMany([[text, 1]])
 // One key in place of a list. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<string>'
 Cached.getMany("ada")
-// The same, to remove. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<AnyKey>'
-Cached.remove("ada")
-// The same, to invalidate. Says parameter of type 'List<readonly unknown[]> | ListOf<AnyKey>'
-Cached.invalidate("ada")
+// No target, to invalidate. Says Argument of type 'number' is not assignable to parameter of type
+Cached.invalidate(5)
