@@ -36,7 +36,15 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
   let browser: any
 
   beforeAll(async () => {
-    execFileSync("npm", ["run", "--silent", "page"], { cwd: root })
+    execFileSync(process.execPath, [
+      "node_modules/rolldown/bin/cli.mjs",
+      "-c",
+      "rolldown.page.js",
+      "--logLevel",
+      "warn"
+    ], {
+      cwd: root
+    })
     const { chromium } = createRequire(resolve(root, ".ci/package.json"))("playwright-core")
     browser = await chromium.launch({
       executablePath: pathTo("chromium"),
