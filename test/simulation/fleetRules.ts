@@ -168,7 +168,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
   }
 }
 
-/** A pattern is applied in the background, perhaps between the grant of a lease and the load. A refresh has no reader. */
+/** A pattern is applied in the background, perhaps between a lease and its load. A refresh has no reader. */
 const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean => {
   if (!self.config.features.includes("patterns") || heard < begun) return false
   const readers = [...self.reads].filter((read) => read.id === id && read.process === process)
