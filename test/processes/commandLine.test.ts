@@ -17,7 +17,7 @@ const fill = (directory: string, count: number) =>
     Effect.runPromise
   )
 
-describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
+describe.concurrent("effect-cached", { timeout: 300_000 }, () => {
   it("says that its working directory was deleted, if a path is relative", async () => {
     const cwd = folder()
     const deleting = ["sh", "-c", `rmdir "$PWD" && exec "$0" "$@"`, ...commandPath]
