@@ -114,7 +114,7 @@ export const Overview = ({ cache, now, since, slots }: {
         />
       </dl>
       <p class="hint">
-        Counted since {clock(since)}: while nobody looks, nothing is counted.
+        Counts began at {clock(since)}. Nothing is counted while nobody looks.
         {kinds.map((kind) => (
           <span class="key"><i style={{ background: `var(${incidents[kind].color})` }} />{incidents[kind].name}</span>
         ))}
