@@ -13,7 +13,7 @@ const program = "httpAttacksProcess.ts"
 
 beforeAll(() => {
   unpackInto(project)
-  link(project, [...declaredPackages(), "@effect/platform-node"])
+  link(project, declaredPackages())
   copyFileSync(join(import.meta.dirname, program), join(project, program))
 }, 300_000)
 afterAll(() => rmSync(project, { recursive: true, force: true }), 60_000)

@@ -56,7 +56,7 @@ const operations: Record<string, (i: number) => Operation> = {
   "`set`": (i) => ({ run: Cached.set(`i ${i}`, "set") }),
   "`set` with `ifAbsent` or `ifPresent`": (i) => ({ run: Cached.set(`j ${i}`, "set", { ifAbsent: true }) }),
   "`remove`, `invalidate`": (i) => ({ run: Cached.remove(`k ${i}`) }),
-  "`invalidateTag`": () => ({ run: Cached.invalidate({ tag: "tag" }) }),
+  "`invalidate({ tag })`": () => ({ run: Cached.invalidate({ tag: "tag" }) }),
   "`increment`": () => ({ run: Cached.counter("visits").increment() }),
   "acquiring and releasing a free lock": (i) => ({
     run: Effect.scoped(Effect.flatMap(Lock.Lock, (lock) => lock.acquire(`l ${i}`, { lease: "10 seconds", wait: 0 })))

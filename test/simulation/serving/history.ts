@@ -241,7 +241,7 @@ const noteRead = (self: History, read: Read): void => {
   // A failure may be an outage to the reader that loaded, and an answer to another one.
   const failure = failureOf(read)
   const isFailure = failure === "Down" || failure === "Gone"
-  if (isFailure && fallsBack(spec.strategy) && verdictOf(read.spec, failure) === "answer") {
+  if (isFailure && fallsBack(spec.strategy) && verdictOf(read.spec, failure) !== "outage") {
     entry.isAnswered = true
     // A read that writes nothing tells this only to a load that it has joined.
     if (!accessOf[policy].writes) return void (self.entry = "unknown")
