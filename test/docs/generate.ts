@@ -8,7 +8,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { dirname, join, relative } from "node:path"
 import { charts } from "../bench/charts.ts"
 import type { Results } from "../bench/checks.ts"
-import { pages as benchPages } from "../bench/report.ts"
+import { page as benchPage } from "../bench/report.ts"
 import { type Measured, withAttacks } from "../chaos/report.ts"
 import { page as proofsPage, withTable } from "../proofs/proofs.ts"
 import { type Scaling, withTables } from "../scaling/report.ts"
@@ -26,7 +26,7 @@ const measuredPages = (textOf: TextOf): Files => {
   const change = (file: string, changed: (text: string) => string) =>
     texts.set(file, changed(texts.get(file) ?? textOf(file)))
   const bench: Results = resultsOf("bench")
-  for (const [file, page] of Object.entries(benchPages)) change(`docs/${file}`, (former) => page(bench, former))
+  change("docs/benchmarks.md", (former) => benchPage(bench, former))
   for (const [name, attacks] of Object.entries(resultsOf<Measured & { readonly page: string }>("chaos"))) {
     change(`docs/failure/${attacks.page}`, (page) => withAttacks(page, name, attacks))
   }

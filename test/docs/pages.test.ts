@@ -209,12 +209,6 @@ describe("the pages for users", () => {
   /** Pages that list: they have nothing to run. */
   const lists = new Set([
     "docs/README.md",
-    "docs/benchmarks/bulk.md",
-    "docs/benchmarks/hit-ratios.md",
-    "docs/benchmarks/http.md",
-    "docs/benchmarks/pipelines.md",
-    "docs/benchmarks/storages.md",
-    "docs/benchmarks/tiers.md",
     "docs/coming-from.md",
     "docs/compare.md",
     "docs/http-server/fields.md",

@@ -561,7 +561,7 @@ describe("what a program loads", { timeout: 300_000 }, () => {
       expect(kilobytes).toBeLessThan(limit)
       row.push(`${kilobytes.toFixed(0)} kB`)
     }
-    documentedRow(new URL("../../docs/size.md", import.meta.url), [...row, `${limit} kB`])
+    documentedRow(new URL("../../docs/benchmarks.md", import.meta.url), [...row, `${limit} kB`])
   })
 })
 

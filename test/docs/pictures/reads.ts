@@ -9,12 +9,12 @@ interface Row {
   readonly median: number
 }
 
+const cellsOf = (line: string): ReadonlyArray<string> => line.split("|").slice(1, -1).map((cell) => cell.trim())
+
 const rowsOf = (page: string): ReadonlyArray<Row> => {
-  const table = /^\| mixed .*\n\|.*\n((?:\|.*\n)+)/m.exec(page)![1]!
-  return table.trim().split("\n").map((line) => {
-    const [, cache, hitRatio, median] = line.split("|").map((cell) => cell.trim())
-    return { cache: cache!, hitRatio: hitRatio!, median: Number(median) }
-  })
+  const [head, , ...rows] = /^\| full cache .*\n(?:\|.*\n)+/m.exec(page)![0].trim().split("\n").map(cellsOf)
+  const [hits, median] = [head!.indexOf("mixed: hits, %"), head!.indexOf("mixed: p50")]
+  return rows.map((cells) => ({ cache: cells[0]!, hitRatio: `${cells[hits]} %`, median: Number(cells[median]) }))
 }
 
 export const drawReads = (page: string): string => {
