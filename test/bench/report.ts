@@ -27,7 +27,7 @@ const table = ([head, ...rows]: ReadonlyArray<Cells>): string => {
 const ratioText = (results: Results, check: Check): string =>
   ratioOf(results, check).toFixed(check.atMost < 0.2 ? 3 : 2)
 
-/** What a run prints: each ratio beside its limit and its goal. */
+/** The table that a run prints: each ratio beside its limit and its goal. */
 export const ratios = (results: Results): string =>
   table([
     ["measured", "compared with", "ratio", "limit", "goal"],
@@ -99,7 +99,7 @@ interface Table {
   readonly head: Cells
   /** The cells with which each row begins: they say which row it is. */
   readonly rows: ReadonlyArray<Cells>
-  /** What a cell says now: `undefined` where nothing was measured, then the cell stays as it is. */
+  /** The new text of a cell: `undefined` where nothing was measured, then the cell stays as it is. */
   readonly cell: (row: Cells, column: string) => string | undefined
 }
 
