@@ -216,9 +216,7 @@ describe("the pages for users", () => {
     "docs/http-server/users.md",
     "docs/messages.md",
     "docs/recipes.md",
-    "docs/troubleshooting.md",
-    "docs/troubleshooting/compiler.md",
-    "docs/troubleshooting/log.md"
+    "docs/troubleshooting.md"
   ])
 
   it.each(pages.filter((page) => !lists.has(page)))("%s begins with an example", (page) => {

@@ -27,7 +27,7 @@ const source = files.map(read).join("\n").replaceAll(/["`] \+\n\s*["`]/g, "")
 
 it.each([
   ["What a program dies with", section("What a program dies with")],
-  ["What the log says", read("docs/troubleshooting/log.md")]
+  ["What the log says", section("What the log says")]
 ])("%s: each message is in the code", (_, text) => {
   const messages = messagesOf(text)
   expect(messages.length).toBeGreaterThan(10)
@@ -35,7 +35,7 @@ it.each([
 })
 
 it("What the compiler says: each message is in a first line of the golden texts", () => {
-  const messages = messagesOf(read("docs/troubleshooting/compiler.md"))
+  const messages = messagesOf(section("What the compiler says"))
   expect(messages.length).toBeGreaterThan(8)
   const firstLines = read("test/types/mistakes/messages.txt").split("\n").filter((line) => !line.startsWith(" "))
   expect(messages.filter((message) => !firstLines.some((line) => line.includes(message)))).toEqual([])
