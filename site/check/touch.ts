@@ -1,5 +1,5 @@
-/** Turns the picture and changes a program of a page as a reader does. */
-import type { Browser, Page } from "playwright-core"
+/** Turns the pictures and changes a program of a page as a reader does. */
+import type { Browser, Locator, Page } from "playwright-core"
 import type { Served } from "./server.ts"
 import { axeOn, type Found, listen, type View } from "./walk.ts"
 
@@ -12,18 +12,40 @@ const waitFor = async (page: Page, what: string, code: string): Promise<void> =>
   })
 }
 
-const drawn = `document.querySelector("[data-turn] svg").outerHTML`
+interface Place {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** Elements are scrolled to the middle: at the edge, the header of the page may cover them. */
+const placeOf = async (element: Locator): Promise<Place> => {
+  await element.evaluate((one) => one.scrollIntoView({ block: "center", behavior: "instant" }))
+  return (await element.boundingBox())!
+}
+
+/** The names of the pictures of a page. */
+const picturesOf = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.locator("[data-turn]").evaluateAll((all) => all.map((figure) => figure.getAttribute("data-turn")!))
 
 /** The picture answers to each slider, to a new caller, and to a drag of the outage. */
-const turnPicture = async (page: Page): Promise<void> => {
-  await page.locator("[data-turn] + .offer").first().click()
-  await waitFor(page, "controls of the picture", `document.querySelector(".controls .result")?.textContent !== ""`)
+const turnPicture = async (page: Page, name: string): Promise<void> => {
+  const figure = `[data-turn='${name}']`
+  const drawn = `document.querySelector("${figure} svg").outerHTML`
+  const controls = page.locator(`${figure} + .controls`)
+  await page.locator(`${figure} + .offer`).click()
+  await waitFor(
+    page,
+    `controls of ${name}`,
+    `(document.querySelector("${figure} + .controls .result")?.textContent ?? "") !== ""`
+  )
   const changes = async (what: string, act: () => Promise<unknown>): Promise<void> => {
     const before = await page.evaluate<string>(drawn)
     await act()
-    await waitFor(page, `${what} changes the picture`, `${drawn} !== ${JSON.stringify(before)}`)
+    await waitFor(page, `${what} changes ${name}`, `${drawn} !== ${JSON.stringify(before)}`)
   }
-  const sliders = page.locator(".controls label:not([hidden]) input")
+  const sliders = controls.locator("label:not([hidden]) input")
   // From the last to the first: a soft deadline moves before the hard one, which it must not reach.
   for (let i = await sliders.count() - 2; i >= 0; i--) {
     const slider = sliders.nth(i)
@@ -32,13 +54,10 @@ const turnPicture = async (page: Page): Promise<void> => {
     await changes(`the slider "${label}"`, () => slider.press(isLeast ? "End" : "Home"))
   }
   await sliders.last().press("ArrowLeft")
-  await changes("a new caller", () => page.getByRole("button", { name: "Add the caller" }).click())
-  if (await page.getByRole("button", { name: "Add an outage" }).count() > 0) {
-    await changes("an outage", () => page.getByRole("button", { name: "Add an outage" }).click())
-  }
-  const down = page.locator("[data-turn] rect.bad").first()
-  await down.scrollIntoViewIfNeeded()
-  const box = (await down.boundingBox())!
+  await changes("a new caller", () => controls.getByRole("button", { name: "Add the caller" }).click())
+  const addOutage = controls.getByRole("button", { name: "Add an outage" })
+  if (await addOutage.count() > 0) await changes("an outage", () => addOutage.click())
+  const box = await placeOf(page.locator(`${figure} rect.bad`).first())
   await changes("a drag of the outage", async () => {
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
     await page.mouse.down()
@@ -46,11 +65,9 @@ const turnPicture = async (page: Page): Promise<void> => {
     await page.mouse.up()
   })
   // Between two of the numbers, so that no caller is there.
-  const label = page.locator("[data-turn] text.label", { hasText: "reads" })
-  await label.scrollIntoViewIfNeeded()
-  const row = (await label.boundingBox())!
+  const row = await placeOf(page.locator(`${figure} text.label`, { hasText: "reads" }))
   await changes("a click beside the reads", () => page.mouse.click(row.x + row.width + 60, row.y + row.height / 2))
-  await changes("the way back", () => page.getByRole("button", { name: "As recorded" }).click())
+  await changes("the way back", () => controls.getByRole("button", { name: "As recorded" }).click())
 }
 
 const status = `(document.querySelector(".play .status")?.textContent ?? "")`
@@ -104,9 +121,13 @@ export const touch = async (
     listen(page, new URL(site.url).origin, tell)
     await page.goto(site.url + path)
     await page.waitForLoadState("networkidle")
-    for (const [kind, act] of [["picture", turnPicture], ["program", startProgram]] as const) {
+    const acts = [
+      ...(await picturesOf(page)).map((name) => ["picture", () => turnPicture(page, name)] as const),
+      ["program", () => startProgram(page)] as const
+    ]
+    for (const [kind, act] of acts) {
       const before = site.sent()
-      await act(page).catch((error: Error) => tell(error.message))
+      await act().catch((error: Error) => tell(error.message))
       bytes[kind] = Math.max(bytes[kind], site.sent() - before)
     }
     await changeProgram(page).catch((error: Error) => tell(error.message))

@@ -215,7 +215,6 @@ describe("the pages for users", () => {
     "docs/http-server/suite.md",
     "docs/http-server/users.md",
     "docs/messages.md",
-    "docs/recipes.md",
     "docs/troubleshooting.md"
   ])
 

@@ -32,9 +32,14 @@ it("the pictures of the dashboard are on its page, with their panels", () => {
   }
 })
 
-it("every strategy page shows its timeline", () => {
-  for (const { file } of scenarios) {
-    const page = readFileSync(join(root, `docs/strategies/${file.replace("strategy-", "")}.md`), "utf8")
-    expect(page).toContain(`(../images/${file}.svg)`)
-  }
+it("the section of every strategy shows its timeline", () => {
+  const page = readFileSync(join(root, "docs/strategies.md"), "utf8")
+  const shown = page.split(/^## /m).slice(1).flatMap((section) =>
+    Array.from(section.matchAll(/\]\(images\/(strategy-[\w-]+)\.svg\)/g), ([, file]) => [
+      section.slice(0, section.indexOf("\n")),
+      file
+    ])
+  )
+  const named = (file: string) => file.replace("strategy-", "").replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())
+  expect(shown.toSorted()).toEqual(scenarios.map(({ file }) => [named(file), file]).toSorted())
 })

@@ -1,13 +1,14 @@
-/** The tests that a page shows pass. Their blocks need vitest, so they do not run as the other blocks do. */
+/** The tests that pages and programs show pass. Their blocks need vitest, so they do not run as the other blocks do. */
 import { expect, it } from "@effect/vitest"
 import { join } from "node:path"
 import { documented, nameOf, write } from "./write.ts"
 
 const shown = documented.filter(({ code, file }) =>
-  file === "docs/services.md" && code.includes(`from "@effect/vitest"`)
+  file.endsWith("/services.md") && code.includes(`from "@effect/vitest"`)
 )
 
-it("a page shows tests", () => expect(shown).toHaveLength(1))
+it("a page and a program show tests", () =>
+  expect(shown.map(({ file }) => file)).toEqual(["docs/services.md", "test/docs/programs/services.md"]))
 
 const target = write(shown, "shownTests")
 for (const block of shown) await import(join(target, nameOf(block)))

@@ -1,4 +1,4 @@
-/** The scenarios behind the timelines of the strategy pages. One minute of a scenario is one unit of its axis. */
+/** The scenarios behind the timelines of docs/strategies.md. One minute of a scenario is one unit of its axis. */
 import { type Effect, Random } from "effect"
 import { Cached, type Caching } from "effect-cached"
 
