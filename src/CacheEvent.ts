@@ -115,8 +115,8 @@ export interface Events {
   readonly Set: OfId
   /**
    * The result of a load was not cached. This event precedes `Load`. `changed`: during the load, its id was set, or its
-   * id or a tag was invalidated. `stale`: the load read a stale value. `inherit`: the load read a value that the option
-   * `inherit` rejects. `dependency`: a value that the load read has changed.
+   * id or a tag was invalidated. `stale`: the load read a stale value. `inherit`: the load read a value that this
+   * option rejects. `dependency`: a value that the load read has changed.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** A value that the program set while the store was failing is neither in the store nor in memory. */
