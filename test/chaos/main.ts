@@ -55,7 +55,6 @@ console.log(table(target.columns, outcomes))
 if (args.only === undefined && process.exitCode !== 1) {
   record("chaos", {
     [target.name]: {
-      page: target.page ?? "attacks.md",
       columns: target.columns,
       outcomes,
       seconds,

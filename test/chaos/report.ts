@@ -38,20 +38,32 @@ export interface Measured {
   readonly wanting: number
 }
 
+/** The columns on the page, where the suite measures them. The command prints all. */
+const onPage: ReadonlyArray<Column> = ["attack", "stale by", "slowest read", "strict invalidations refused"]
+
+const isNoted = ({ failed, refused }: Outcome): boolean => failed > 0 || refused > 0
+
+/** The worst of the attacks during which no call failed, as one row. */
+const worstOf = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> =>
+  outcomes.length === 0 ? [] : [{
+    ...outcomes[0]!,
+    attack: `the other ${outcomes.length} attacks, at worst`,
+    staleMillis: Math.max(...outcomes.map(({ staleMillis }) => staleMillis)),
+    slowestMillis: Math.max(...outcomes.map(({ slowestMillis }) => slowestMillis))
+  }]
+
 const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string => {
-  const stops = outcomes.reduce((sum, outcome) => sum + outcome.stops, 0)
-  const stale = outcomes.reduce((sum, outcome) => sum + outcome.staleAfterStop, 0)
-  const kills = outcomes.reduce((sum, outcome) => sum + outcome.kills, 0)
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
+  const failed = sum((outcome) => outcome.failed)
   return [
-    `Each attack lasted ${seconds} seconds, on ${cores} cores which ${
-      wanting.toFixed(0)
-    } processes of the whole machine ` +
-    `wanted on average. ${kills} ${
-      kills === 1 ? "process was" : "processes were"
-    } killed. In ${stops} stops, ${stale} reads returned a value that was invalidated while ` +
-    `their process was stopped.`,
+    `Each attack lasted ${seconds} seconds, on ${cores} cores with ${wanting.toFixed(0)} runnable processes on average. ` +
+    `${failed === 0 ? "No caller failed." : `${failed} callers failed.`} In ${sum(({ stops }) => stops)} stops of a ` +
+    `process, ${sum(({ staleAfterStop }) => staleAfterStop)} reads returned a value that was invalidated during the stop.`,
     "",
-    table(columns, outcomes)
+    table(onPage.filter((column) => columns.includes(column)), [
+      ...outcomes.filter(isNoted),
+      ...worstOf(outcomes.filter((outcome) => !isNoted(outcome)))
+    ])
   ].join("\n")
 }
 

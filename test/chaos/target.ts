@@ -65,8 +65,6 @@ export interface Attack<A extends Arena = Arena> {
 export interface Target {
   /** In the title of its part of the documentation. */
   readonly name: string
-  /** The page of its table, in `docs/failure`. By default that of all stores. */
-  readonly page?: string
   /** The module of `storeOf`, below this folder. */
   readonly store: string
   readonly attacks: ReadonlyArray<Attack>

@@ -27,8 +27,8 @@ const measuredPages = (textOf: TextOf): Files => {
     texts.set(file, changed(texts.get(file) ?? textOf(file)))
   const bench: Results = resultsOf("bench")
   change("docs/benchmarks.md", (former) => benchPage(bench, former))
-  for (const [name, attacks] of Object.entries(resultsOf<Measured & { readonly page: string }>("chaos"))) {
-    change(`docs/failure/${attacks.page}`, (page) => withAttacks(page, name, attacks))
+  for (const [name, attacks] of Object.entries(resultsOf<Measured>("chaos"))) {
+    change("docs/failure/attacks.md", (page) => withAttacks(page, name, attacks))
   }
   for (const scaling of Object.values(resultsOf<Scaling>("scaling"))) {
     change("docs/scaling.md", (page) => withTables(page, scaling))

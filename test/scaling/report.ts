@@ -59,7 +59,8 @@ interface Kind {
   readonly memory: "on" | "off"
 }
 
-const kinds: ReadonlyArray<Kind> = [10, 100, 1000, 10_000].flatMap((processes): ReadonlyArray<Kind> =>
+/** Ten processes need hardly anything. */
+const kinds: ReadonlyArray<Kind> = [100, 1000, 10_000].flatMap((processes): ReadonlyArray<Kind> =>
   ([[0.99, 0.9, 0.1], [0.9, 0.9, 1]] as const).flatMap(([inMemory, onServer, writes]) =>
     (["on", "off"] as const).map((memory): Kind => ({
       processes,
@@ -168,10 +169,14 @@ export const tables = (scaling: Scaling): ReadonlyMap<string, string> => {
   ])
 }
 
+/** Those for users. The command prints the schedules too. */
+const onPage = ["unit costs", "fleets"]
+
 /** The page with these tables at their places. */
 export const withTables = (page: string, scaling: Scaling): string => {
   let text = page
   for (const [name, table] of tables(scaling)) {
+    if (!onPage.includes(name)) continue
     const [start, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`]
     const [from, to] = [text.indexOf(start), text.indexOf(end)]
     if (from < 0 || to < 0) throw new Error(`the page has no place for the ${name}`)

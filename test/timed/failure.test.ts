@@ -1,5 +1,5 @@
 /**
- * The pages in `docs/failure/` show the view of a user when something goes wrong: their tables are computed here.
+ * The page `docs/failure.md` shows the view of a user when something goes wrong: two of its tables are computed here.
  * `UPDATE_DOCS=1` writes them.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
@@ -20,18 +20,18 @@ const root = mkdtempSync(join(tmpdir(), "effect-cached-"))
 afterAll(end)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-const page = (name: string): URL => new URL(`../../docs/failure/${name}.md`, import.meta.url)
+const page = new URL("../../docs/failure.md", import.meta.url)
 
-/** Compares a table with the one on its page, or writes it there. */
-const documented = (document: URL, name: string, table: ReadonlyArray<ReadonlyArray<string>>): void => {
+/** Compares a table with the one on the page, or writes it there. */
+const documented = (name: string, table: ReadonlyArray<ReadonlyArray<string>>): void => {
   const [head, ...rows] = table
   const lines = [head!, head!.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
-  const text = readFileSync(document, "utf8")
+  const text = readFileSync(page, "utf8")
   const [start, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`]
   expect(text).toContain(start)
   expect(text).toContain(end)
   const updated = text.slice(0, text.indexOf(start) + start.length) + lines + text.slice(text.indexOf(end))
-  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(document, updated)
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(page, updated)
   else expect(text).toBe(updated)
 }
 
@@ -205,13 +205,13 @@ const seen = async (begin: Begin, directory: string): Promise<ReadonlyArray<stri
 }
 
 describe("the view of a program", () => {
-  it("of a folder that goes wrong is in docs/failure/folder.md", { timeout }, async () => {
+  it("of a folder that goes wrong is in docs/failure.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [i, [what, begin]] of troubles.entries()) {
       const cells = await seen(begin, join(root, String(i)))
       rows.push([what, ...cells])
     }
-    documented(page("folder"), "the folder", [
+    documented("the folder", [
       [
         "what goes wrong",
         "read: in memory",
@@ -260,7 +260,7 @@ const scenes: ReadonlyArray<readonly [what: string, play: (scene: Scene) => Prom
 ]
 
 describe("the outcome of a load", () => {
-  it("whose process goes wrong is in docs/failure/processes.md", { timeout }, async () => {
+  it("whose process goes wrong is in docs/failure.md", { timeout }, async () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [what, play] of scenes) {
       const { lines, loads, workers } = await open(2, { lease, wait: 30_000, shutdownTimeout: 50 })
@@ -290,7 +290,7 @@ describe("the outcome of a load", () => {
       ])
       expect(performance.now() - startedAt).toBeLessThan(10_000)
     }
-    documented(page("processes"), "the process that loads", [
+    documented("the process that loads", [
       ["what happens to it", "total loads", "its callers get", "callers elsewhere get", "its value"],
       ...rows
     ])

@@ -260,7 +260,6 @@ const attacks: ReadonlyArray<Attack> = [
 
 export const target: Target = {
   name: "objects",
-  page: "attacks-on-buckets.md",
   store: "./objects/store.ts",
   attacks,
   // One of each kind: a crash, a silent network, refusals, keys that expire, clean-ups.

@@ -339,7 +339,6 @@ const entry: CacheEntry.Stored = {
 
 export const target: Target = {
   name: "postgres",
-  page: "attacks-on-postgresql.md",
   store: "./postgres/store.ts",
   attacks,
   // One of each kind, because CI has a minute for them: a crash, a silent network, cut connections, refusals, losses.
