@@ -56,9 +56,9 @@ const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string 
   const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
   const failed = sum((outcome) => outcome.failed)
   return [
-    `Each attack lasted ${seconds} seconds, on ${cores} cores with ${wanting.toFixed(0)} runnable processes on average. ` +
+    `Each attack lasted ${seconds} seconds, on ${cores} cores with ${wanting.toFixed(0)} runnable processes. ` +
     `${failed === 0 ? "No caller failed." : `${failed} callers failed.`} In ${sum(({ stops }) => stops)} stops of a ` +
-    `process, ${sum(({ staleAfterStop }) => staleAfterStop)} reads returned a value that was invalidated during the stop.`,
+    `process, ${sum(({ staleAfterStop }) => staleAfterStop)} reads returned a value invalidated during the stop.`,
     "",
     table(onPage.filter((column) => columns.includes(column)), [
       ...outcomes.filter(isNoted),

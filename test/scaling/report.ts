@@ -82,7 +82,6 @@ const loadOf = (costs: Costs, { inMemory, memory, onServer, processes, reads, wr
   const sum = (of: (used: Used) => number) =>
     (asked - loads) * of(costs.hit) + loads * of(costs.load) + changes * of(costs.removal) + pushes * of(costs.push)
   return {
-    commands: sum(({ commands }) => Math.max(0, commands)),
     pushes,
     bytes: sum(({ received, sent }) => received + sent),
     core: sum(({ micros }) => micros) / 1e6
@@ -130,15 +129,14 @@ const costsTable = (alone: Costs, together: Costs): string =>
 
 const fleetsTable = (alone: Costs, together: Costs): string =>
   tableOf([
-    ["processes", "memory answers", "writes", "memory tier", "commands/s", "pushes/s", "MB/s", "cores of the server"],
+    ["processes", "memory answers", "writes", "memory tier", "reports/s", "MB/s", "cores of the server"],
     ...kinds.map((kind) => {
-      const { bytes, commands, core, pushes } = loadOf(alone, kind)
+      const { bytes, core, pushes } = loadOf(alone, kind)
       return [
         String(kind.processes),
         `${kind.inMemory * 100} %`,
         `${kind.writes}/s`,
         kind.memory,
-        round(commands),
         round(pushes),
         (bytes / 1e6).toFixed(1),
         `${loadOf(together, kind).core.toFixed(2)} to ${core.toFixed(2)}`
