@@ -168,13 +168,13 @@ export const tables = (scaling: Scaling): ReadonlyMap<string, string> => {
 }
 
 /** Those for users. The command prints the schedules too. */
-const onPage = ["unit costs", "fleets"]
+const onPage = new Set(["unit costs", "fleets"])
 
 /** The page with these tables at their places. */
 export const withTables = (page: string, scaling: Scaling): string => {
   let text = page
   for (const [name, table] of tables(scaling)) {
-    if (!onPage.includes(name)) continue
+    if (!onPage.has(name)) continue
     const [start, end] = [`<!-- ${name} -->\n`, `\n<!-- end of ${name} -->`]
     const [from, to] = [text.indexOf(start), text.indexOf(end)]
     if (from < 0 || to < 0) throw new Error(`the page has no place for the ${name}`)
