@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { StoreErrorReason } from "./CacheErrorSchema.ts"
+import { StoreError } from "./CacheError.ts"
+import * as CacheErrorSchema from "./CacheErrorSchema.ts"
 import type * as Event from "./CacheEvent.ts"
 
 const ofId = { id: Schema.String, keyClass: Schema.optional(Schema.String) }
@@ -47,7 +48,7 @@ const all = Schema.Union([
     mode: Schema.Literals(["hard", "soft"]),
     all: Schema.Boolean
   }),
-  event("StoreFailure", { operation: Schema.String, reason: StoreErrorReason }),
+  event("StoreFailure", { operation: Schema.String, reason: CacheErrorSchema.of(StoreError).from.fields.reason }),
   event("Circuit", { state: Schema.Literals(["open", "closed"]) }),
   event("Tracking", { state: Schema.Literals(["tracked", "untracked"]) }),
   event("Slow", { operation: Schema.String, millis: Schema.Finite }),

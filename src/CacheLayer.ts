@@ -14,7 +14,6 @@ export type { LayerOptions, MemoryOptions, RefreshOptions } from "./layers/optio
 export { layer, layerWith } from "./layers/overStore.ts"
 export { postgres, type PostgresOptions } from "./layers/postgres.ts"
 export { redis, type RedisOptions } from "./layers/redis.ts"
-export { redisCluster, type RedisClusterOptions } from "./layers/redisCluster.ts"
 export { routed, type RoutedOptions } from "./layers/routed.ts"
 export { sql, type SqlOptions } from "./layers/sql.ts"
 export { tiered, type TierOptions } from "./layers/tiered.ts"

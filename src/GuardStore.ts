@@ -48,35 +48,6 @@ export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Contex
 >("effect-cached/GuardStore", { defaultValue: () => undefined })
 
 /**
- * Creates a guard store in the memory of this process, which shares no state with other guard stores.
- *
- * **When to use**
- *
- * Use if the program needs the guard store as a value.
- *
- * **Example** (Counting calls)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Guard } from "effect-cached"
- * import { GuardStore } from "effect-cached/adapters"
- *
- * const store = GuardStore.makeMemory()
- * const call = Effect.succeed("called").pipe(
- *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
- *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused")),
- *   Effect.provideService(GuardStore.GuardStore, store)
- * )
- * await Effect.runPromise(Effect.all([call, call])) // => ["called", "refused"]
- * ```
- *
- * @see {@link layerMemory} for a layer that provides a guard store
- * @category constructors
- * @since 0.1.0
- */
-export const makeMemory = (): Port.GuardStore => memory.make()
-
-/**
  * Provides a guard store in the memory of this process.
  *
  * **When to use**
@@ -99,4 +70,4 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<never> = Layer.sync(GuardStore, makeMemory)
+export const layerMemory: Layer.Layer<never> = Layer.sync(GuardStore, () => memory.make())

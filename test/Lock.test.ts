@@ -7,11 +7,12 @@ import { ProcessLock } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as processLocks from "../src/internal/lock/process.ts"
+import { processLock } from "./support/services.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
 
 describe("options", () => {
-  const lock = ProcessLock.make()
+  const lock = processLock()
   const wrong: ReadonlyArray<readonly [message: string, options: object]> = [
     ["lease must be longer than 0 and finite, not 0 ms", { lease: 0, wait: 0 }],
     ["lease must be longer than 0 and finite, not Infinity ms", { lease: Infinity, wait: 0 }],
@@ -53,7 +54,7 @@ describe("the default", () => {
     Effect.gen(function*() {
       const inside = yield* Effect.provide(Lock.Lock, ProcessLock.layer)
       expect(inside).not.toBe(yield* Lock.Lock)
-      const mine = ProcessLock.make()
+      const mine = processLock()
       expect(yield* Effect.provide(Lock.Lock, Layer.succeed(Lock.Lock, mine))).toBe(mine)
     }))
 })
@@ -62,7 +63,7 @@ describe("tokens", () => {
   it.effect("are not below the microseconds since 1970, so that they grow when the process starts again", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(1_700_000_000_000)
-      const token = Effect.map(Effect.scoped(ProcessLock.make().acquire("name", options)), ({ token }) => token)
+      const token = Effect.map(Effect.scoped(processLock().acquire("name", options)), ({ token }) => token)
       const before = yield* token
       expect(before).toBe(1_700_000_000_000_000n)
       yield* TestClock.adjust(1)
@@ -71,7 +72,7 @@ describe("tokens", () => {
 
   it.effect("grow though the clock is set back", () =>
     Effect.gen(function*() {
-      const lock = ProcessLock.make()
+      const lock = processLock()
       const token = Effect.map(Effect.scoped(lock.acquire("name", options)), ({ token }) => token)
       yield* TestClock.setTime(1_700_000_000_000)
       const before = yield* token
@@ -83,7 +84,7 @@ describe("tokens", () => {
 describe("waiting callers", () => {
   it.effect("are served in the order they came, and none overtakes", () =>
     Effect.gen(function*() {
-      const lock = ProcessLock.make()
+      const lock = processLock()
       const served: Array<number> = []
       const first = yield* Scope.make()
       yield* Scope.provide(lock.acquire("name", options), first)
@@ -226,7 +227,7 @@ describe("any interleaving", () => {
   const program = (seed: number) => {
     const random = SeededScheduler.dice(seed ^ 0xabc)
     const upTo = (most: number) => Math.floor(random.nextDoubleUnsafe() * most)
-    const lock = ProcessLock.make()
+    const lock = processLock()
     const state = { inside: 0, most: 0, tokens: [] as Array<bigint>, wrong: 0 }
     const enter = Effect.fnUntraced(function*(wait: number, work: number) {
       const { token } = yield* lock.acquire("name", { lease: 30, wait })

@@ -3,10 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Schema } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Strategy } from "effect-cached"
 import { Ttl } from "effect-cached/adapters"
-import { MemoryStore, ProcessLock } from "effect-cached/memory"
+import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, withTimePassing } from "effect-cached/testing"
 import * as Looking from "./support/looking.ts"
+import { processLock } from "./support/services.ts"
 
 describe("parse", () => {
   it.each(
@@ -144,8 +145,8 @@ describe("every duration may be compact", () => {
     "Cached.counter": (given) => Cached.counter("visits").increment({ ttl: given }),
     "Cached.annotate": (given) => Effect.suspend(() => Cached.annotate({ ttl: given })),
     "CachePolicy.storeTimeout": (given) => Effect.suspend(() => load.pipe(CachePolicy.storeTimeout(given))),
-    "Lock.acquire, lease": (given) => Effect.scoped(ProcessLock.make().acquire("name", { lease: given, wait: 0 })),
-    "Lock.acquire, wait": (given) => Effect.scoped(ProcessLock.make().acquire("name", { lease: 1, wait: given })),
+    "Lock.acquire, lease": (given) => Effect.scoped(processLock().acquire("name", { lease: given, wait: 0 })),
+    "Lock.acquire, wait": (given) => Effect.scoped(processLock().acquire("name", { lease: 1, wait: given })),
     "ChaosStore, late": (given) => Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1, late: given })),
     "ChaosStore, delay": (given) =>
       Effect.sync(() => ChaosStore.make(MemoryStore.make(), { seed: 1, delay: [0, given] })),

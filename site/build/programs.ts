@@ -40,7 +40,7 @@ export const programsOf = (markdown: string): ReadonlyArray<string> =>
 const needsMore = new RegExp(
   [
     /\bprocess\.|\bnode:|\bBuffer\.|\bwithTimePassing\b|inherit: "changes"/,
-    /\bCacheLayer\.(disk|files|redis|redisCluster|postgres|sql|objects|withHeapLimit)\b/
+    /\bCacheLayer\.(disk|files|redis|postgres|sql|objects|withHeapLimit)\b/
   ].map(({ source }) => source).join("|")
 )
 

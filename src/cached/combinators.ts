@@ -276,7 +276,7 @@ export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.comb
  * const twice: Strategy.Strategy = {
  *   name: "twice",
  *   countsReads: true,
- *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? Strategy.Load : Strategy.Serve,
+ *   decide: (entry) => entry === undefined || (entry.reads ?? 0) >= 2 ? "Load" : "Serve",
  *   lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
  * }
  * let loads = 0

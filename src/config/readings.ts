@@ -179,7 +179,10 @@ export const diskOptions: Readings<Omit<CacheLayer.DiskOptions, "directory"> & F
 
 export const filesOptions: Readings<Omit<CacheLayer.FilesOptions, "directory" | "serializer"> & Format> = diskOptions
 
-const redisCommon: Readings<Omit<CacheLayer.RedisClusterOptions, "nodes"> & Format> = {
+// A cluster has neither a database nor a client of its own.
+export const clusterOptions: Readings<
+  Omit<CacheLayer.RedisOptions, "url" | "nodes" | "sentinel" | "database" | "client"> & Format
+> = {
   ...layerOptions,
   ...format,
   prefix: text("shop"),
@@ -192,17 +195,15 @@ const redisCommon: Readings<Omit<CacheLayer.RedisClusterOptions, "nodes"> & Form
 }
 
 // The servers are the hosts of the URL, and the scheme says whether they are Sentinels.
-export const redisOptions: Readings<Omit<CacheLayer.RedisOptions, "url" | "sentinel"> & Format> = {
-  ...redisCommon,
+export const redisOptions: Readings<Omit<CacheLayer.RedisOptions, "url" | "nodes" | "sentinel"> & Format> = {
+  ...clusterOptions,
   database: whole,
   client: "code"
 }
 
-export const clusterOptions: typeof redisCommon = redisCommon
-
 type Sentinel = NonNullable<CacheLayer.RedisOptions["sentinel"]>
 
-export const sentinelOptions: Readings<Omit<CacheLayer.RedisOptions, "url"> & Format> = {
+export const sentinelOptions: Readings<Omit<CacheLayer.RedisOptions, "url" | "nodes"> & Format> = {
   ...redisOptions,
   sentinel: { username: text("watcher"), password: secret, tls: flag } satisfies Readings<
     Omit<Sentinel, "name" | "nodes">

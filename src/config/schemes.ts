@@ -90,9 +90,9 @@ const nodesOf = (url: CacheUrl, options: Given) => {
 const cluster: Scheme = scheme(
   "redis+cluster://host1:6379,host2:6379",
   Readings.clusterOptions,
-  async (url, options) => (await layers()).redisCluster(nodesOf(url, options)),
+  async (url, options) => (await layers()).redis(nodesOf(url, options)),
   async (url, options) => ({
-    make: (await redisDriver()).RedisStore.makeCluster(nodesOf(url, ofStore(options, redisStore)))
+    make: (await redisDriver()).RedisStore.make(nodesOf(url, ofStore(options, redisStore)))
   })
 )
 

@@ -16,7 +16,7 @@ import { declaredTags } from "../internal/engine/request/requestTags.ts"
 import { optionOf, rulesOf } from "../internal/engine/request/rules.ts"
 import type { Attempt, Flight, Request } from "../internal/engine/state.ts"
 import { idTag } from "../internal/store/markers/idTags.ts"
-import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../Strategy.ts"
+import type { Decision } from "../Strategy.ts"
 import type { Answer } from "./facts.ts"
 
 /** The state that a prediction needs. The entries are copies. */
@@ -175,20 +175,20 @@ const decided = (situation: Situation, entry: Entry, at: number, tier: "memory" 
   }
   const [first, second] = [...decisions]
   if (second !== undefined) {
-    return decisions.has(Load) || decisions.has(LoadOrStale) || at >= entry.softExpiresAt
+    return decisions.has("Load") || decisions.has("LoadOrStale") || at >= entry.softExpiresAt
       ? answerOf(at, "strategy")
-      : served(entry, ServeAndRefresh, { at, tier, refresh: "perhaps" })
+      : served(entry, "ServeAndRefresh", { at, tier, refresh: "perhaps" })
   }
   switch (first!) {
-    case Load:
+    case "Load":
       return undefined
-    case LoadOrStale:
+    case "LoadOrStale":
       return pauses(situation, at) && !isAnswered(engine, entry)
-        ? served(entry, LoadOrStale, { at, tier, refresh: false })
+        ? served(entry, "LoadOrStale", { at, tier, refresh: false })
         : loaded(situation, at, entry)
-    case ServeAndRefresh:
-      return served(entry, ServeAndRefresh, { at, tier, refresh: policy.writes && mayRefresh(situation, at, tier) })
-    case Serve:
+    case "ServeAndRefresh":
+      return served(entry, "ServeAndRefresh", { at, tier, refresh: policy.writes && mayRefresh(situation, at, tier) })
+    case "Serve":
       return answerOf(at, tier)
   }
 }
@@ -273,5 +273,5 @@ const fallsBackOn = (situation: Situation, stale: Entry, at: number): boolean =>
   const { inMemory: entry, request } = readAt({ ...situation, inMemory: stale }, at)
   if (request === undefined || at >= entry!.expiresAt) return false
   const decision = decideAt(request, entry!, at, () => 0)
-  return decision === LoadOrStale || (decision !== Load && at < entry!.softExpiresAt)
+  return decision === "LoadOrStale" || (decision !== "Load" && at < entry!.softExpiresAt)
 }

@@ -1,10 +1,13 @@
 /** The lock and the guard store that `CacheLayer.disk` provides with its cache, in the same folder. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
+import { GuardStore } from "../GuardStore.ts"
 import { lazily } from "../internal/lock/fromBackend.ts"
+import { Lock } from "../Lock.ts"
 import type * as GuardPort from "../ports/guardStore.ts"
 import { withSqlite } from "./folder.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
@@ -33,15 +36,17 @@ const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.S
   )
 }
 
-/** Imports while the layer is built, so that `make` resolves a relative path at that time, like the cache. */
+/** Imports while the layer is built, so that `layer` resolves a relative path at that time, like the cache. */
 const lock = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteLock"))
-  return lazily("sqlite", onFirstUse(make(options(folder)), yield* Effect.scope))
+  const { layer } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteLock"))
+  const opened = Effect.map(Layer.build(layer(options(folder))), Context.get(Lock))
+  return lazily("sqlite", onFirstUse(opened, yield* Effect.scope))
 })
 
 const guards = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteGuardStore"))
-  const store = onFirstUse(make(options(folder)), yield* Effect.scope)
+  const { layer } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteGuardStore"))
+  const opened = Effect.map(Layer.build(layer(options(folder))), Context.get(GuardStore))
+  const store = onFirstUse(Effect.map(opened, (guards) => guards!), yield* Effect.scope)
   return {
     name: "sqlite",
     run: (kind, name, input) => Effect.flatMap(store, (store) => store.run(kind, name, input)),

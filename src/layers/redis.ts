@@ -1,5 +1,5 @@
 /**
- * The layer of a cache on a Redis server.
+ * The layer of a cache on a Redis server or cluster.
  * @since 0.1.0
  */
 import type * as Layer from "effect/Layer"
@@ -17,7 +17,7 @@ import { overRedis, unchecked } from "./overRedis.ts"
 export interface RedisOptions extends LayerOptions, ServerOptions {}
 
 /**
- * A cache on a Redis server, with a memory tier in front. Processes on many machines can share the cache.
+ * A cache on a Redis server or cluster, with a memory tier in front. Processes on many machines can share the cache.
  *
  * **When to use**
  *
@@ -25,6 +25,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *
  * **Details**
  *
+ * - `url` names a server, and `nodes` some nodes of a cluster. `sentinel` finds the master of a replicated server.
  * - The layer needs the package `redis` (node-redis) and Redis 7.0 or newer.
  * - While the server cannot be reached, the cache serves from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
@@ -45,7 +46,6 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link redisCluster} for a cluster
  * @see {@link disk} for processes on one machine
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The types and decisions of the port for strategies. The built-in strategies are in `Strategy`.
+ * The types of the port for strategies. The built-in strategies are in `Strategy`.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -7,77 +7,14 @@ import type { Timing } from "../CacheEntry.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
- * The decision to serve the stored value.
+ * A strategy's decision on whether to serve a stored entry, to load, or both.
  *
- * **When to use**
+ * **Details**
  *
- * Return it from `decide` of a custom strategy if the entry is fresh enough.
- *
- * **Example** (Deciding for a fresh entry)
- *
- * ```ts
- * import { Strategy } from "effect-cached"
- *
- * const entry = { createdAt: 0, softExpiresAt: 100, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
- * Strategy.ttl({ ttl: 100 }).decide(entry, 99, () => 0.5) === Strategy.Serve // => true
- * ```
- *
- * @see {@link ServeAndRefresh} for a refresh in the background
- * @category decisions
- * @since 0.1.0
- */
-export const Serve = "Serve"
-
-/**
- * The decision to serve the stored value, and to load again in the background.
- *
- * **When to use**
- *
- * Return it from `decide` of a custom strategy if the entry will soon be too old.
- *
- * **Example** (Deciding for an entry that is due for a refresh)
- *
- * ```ts
- * import { Strategy } from "effect-cached"
- *
- * const strategy = Strategy.refreshAhead({ ttl: 100, refreshAfter: 60 })
- * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
- * strategy.decide(entry, 60, () => 0.5) === Strategy.ServeAndRefresh // => true
- * ```
- *
- * @see {@link LoadOrStale} for a read that waits for the new value
- * @category decisions
- * @since 0.1.0
- */
-export const ServeAndRefresh = "ServeAndRefresh"
-
-/**
- * The decision to load, and to ignore the stored value.
- *
- * **When to use**
- *
- * Return it from `decide` of a custom strategy if the entry is too old even for a fallback.
- *
- * **Example** (Deciding without an entry)
- *
- * ```ts
- * import { Strategy } from "effect-cached"
- *
- * Strategy.ttl({ ttl: 100 }).decide(undefined, 0, () => 0.5) === Strategy.Load // => true
- * ```
- *
- * @see {@link LoadOrStale} for an entry that is still good enough as a fallback
- * @category decisions
- * @since 0.1.0
- */
-export const Load = "Load"
-
-/**
- * The decision to load, and to serve the stored value if the load fails or takes too long.
- *
- * **When to use**
- *
- * Return it from `decide` of a custom strategy if a read should wait for a new value, but not fail without it.
+ * - `"Serve"` serves the stored value.
+ * - `"ServeAndRefresh"` serves the stored value, and loads again in the background.
+ * - `"LoadOrStale"` loads, and serves the stored value if the load fails or takes too long.
+ * - `"Load"` loads, and ignores the stored value.
  *
  * **Example** (Deciding for a stale entry)
  *
@@ -86,21 +23,13 @@ export const Load = "Load"
  *
  * const strategy = Strategy.softTtl({ ttl: 100, softTtl: 60 })
  * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
- * strategy.decide(entry, 60, () => 0.5) === Strategy.LoadOrStale // => true
+ * strategy.decide(entry, 60, () => 0.5) // => "LoadOrStale"
  * ```
  *
- * @see {@link Load} for an entry that is too old for a fallback
- * @category decisions
- * @since 0.1.0
- */
-export const LoadOrStale = "LoadOrStale"
-
-/**
- * A strategy's decision on whether to serve a stored entry, to load, or both.
  * @category models
  * @since 0.1.0
  */
-export type Decision = typeof Serve | typeof ServeAndRefresh | typeof Load | typeof LoadOrStale
+export type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
 
 /**
  * The lifetime of a result, in milliseconds from the end of its load.
@@ -125,7 +54,7 @@ export interface Lifetime {
  * const officeHours: Strategy.Strategy = {
  *   name: "officeHours",
  *   decide: (entry, now) =>
- *     entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.Serve,
+ *     entry === undefined || now >= entry.expiresAt ? "Load" : "Serve",
  *   lifetime: () => ({ softTtl: 60_000, ttl: 60_000 })
  * }
  * officeHours.decide(undefined, 0, () => 0.5) // => "Load"

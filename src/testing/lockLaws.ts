@@ -27,14 +27,13 @@ import { type Law, same } from "./law.ts"
  * **Example** (Checking a lock)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Context, Effect, Layer } from "effect"
+ * import { Lock } from "effect-cached/adapters"
  * import { ProcessLock } from "effect-cached/memory"
  * import { lockLaws } from "effect-cached/testing"
  *
- * const laws = lockLaws(Effect.sync(() => {
- *   const lock = ProcessLock.make()
- *   return [lock, lock] as const
- * }))
+ * const lock = Effect.map(Layer.build(ProcessLock.layer), Context.get(Lock.Lock))
+ * const laws = lockLaws(Effect.map(lock, (one) => [one, one] as const))
  * await Effect.runPromise(laws[0]!.run)
  * ```
  *

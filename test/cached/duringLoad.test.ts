@@ -132,7 +132,7 @@ for (const cache of caches) {
         ["probabilistic", Strategy.probabilistic({ ttl: "10 minutes", beta: 1e9 })],
         ["of the user's own", {
           ...Strategy.ttl({ ttl: "10 minutes" }),
-          decide: (_, now) => now === 5000 ? Strategy.Load : Strategy.Serve
+          decide: (_, now) => now === 5000 ? "Load" : "Serve"
         }]
       ] as ReadonlyArray<[string, Strategy.Strategy]>)(
         "previous is a value that a strategy no longer serves, though it is within its ttl: %s",

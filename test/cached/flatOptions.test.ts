@@ -50,7 +50,7 @@ const after = (failing: Effect.Effect<number, Down | Gone>, options: object) =>
 describe("outages", () => {
   const own: Strategy.Strategy = {
     name: "own",
-    decide: (entry) => entry === undefined ? Strategy.Load : Strategy.LoadOrStale,
+    decide: (entry) => entry === undefined ? "Load" : "LoadOrStale",
     lifetime: () => ({ softTtl: 1000, ttl: 1000 })
   }
   const strategies = { own, failover: Strategy.failover({ ttl: "1 hour" }) }

@@ -1,7 +1,8 @@
 /** The end of a flight: the outcome that its callers get, and the part of it that the cache keeps. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import type { Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
 
@@ -127,7 +128,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
 
   const lasting = (ttl: number): Strategy.Strategy => ({
     name: "lasting",
-    decide: () => Strategy.Load,
+    decide: () => "Load",
     lifetime: () => ({ softTtl: ttl, ttl })
   })
 

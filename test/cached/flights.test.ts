@@ -52,7 +52,7 @@ describe.each(caches)("over $name", (cache) => {
         const refresh = load.pipe(Cached.withStrategy("k", {
           strategy: {
             ...Strategy.ttl({ ttl: "1 hour" }),
-            decide: (entry) => entry === undefined ? Strategy.Load : Strategy.ServeAndRefresh
+            decide: (entry) => entry === undefined ? "Load" : "ServeAndRefresh"
           }
         }))
         expect(yield* Effect.withSpan(refresh, "caller")).toBe(0)
@@ -252,7 +252,7 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
         ...Strategy.failover({ ttl: "1 hour" }),
         decide: (_, now) => {
           if (now > 0) throw new Error("a mistake")
-          return Strategy.LoadOrStale
+          return "LoadOrStale"
         }
       }
       yield* Cached.set("k", "stale")

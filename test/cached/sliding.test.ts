@@ -257,10 +257,10 @@ describe("the store's view of reads", () => {
         name: "eager",
         decide: (entry, now) =>
           entry === undefined || now >= entry.expiresAt
-            ? Strategy.Load
+            ? "Load"
             : now >= entry.softExpiresAt
-            ? Strategy.ServeAndRefresh
-            : Strategy.Serve,
+            ? "ServeAndRefresh"
+            : "Serve",
         lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: idle, ttl: idle } : "skip",
         touch: (_, now) => now + idle
       }

@@ -246,7 +246,7 @@ it.effect("a strategy of one's own that refreshes whatever the age serves nothin
   Effect.gen(function*() {
     const always: Strategy.Strategy = {
       name: "always",
-      decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? Strategy.Load : Strategy.ServeAndRefresh,
+      decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? "Load" : "ServeAndRefresh",
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
     const get = (n: number) => Cached.withStrategy(Effect.succeed(n), "k", { tags: ["t"], strategy: always })

@@ -120,7 +120,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* Cached.set("k", "stale")
         const late: Strategy.Strategy = {
           ...hour,
-          decide: (_, now) => now > 0 ? throwing() : Strategy.LoadOrStale
+          decide: (_, now) => now > 0 ? throwing() : "LoadOrStale"
         }
         const { load } = counting(60_000)
         const bad = load.pipe(Cached.withStrategy("k", { strategy: late, softTimeout: "1 second" }))

@@ -6,6 +6,7 @@ import { PgGuardStore, PgLock } from "effect-cached/postgres"
 import { RedisGuardStore, RedisLock } from "effect-cached/redis"
 import { SqliteGuardStore, SqliteLock } from "effect-cached/sqlite"
 import { clock, type Recorder } from "../processes/recording.ts"
+import { guardsOf, lockOf } from "../support/services.ts"
 import { leaseMillis, limits, type Plan, prefix, windowMillis } from "./plan.ts"
 import type { Dice } from "./random.ts"
 
@@ -32,17 +33,17 @@ export type Places = Pick<Plan, "directory" | "url">
 
 const guardStoreOf = ({ directory, url }: Places) =>
   url === undefined
-    ? SqliteGuardStore.make({ directory })
+    ? guardsOf(SqliteGuardStore.layer({ directory }))
     : url.startsWith("postgres:")
-    ? Effect.retry(PgGuardStore.make({ url, schema: prefix }), { times: 5 })
-    : RedisGuardStore.make({ url, prefix })
+    ? Effect.retry(guardsOf(PgGuardStore.layer({ url, schema: prefix })), { times: 5 })
+    : guardsOf(RedisGuardStore.layer({ url, prefix }))
 
-const lockOf = ({ directory, url }: Places) =>
+const lockAt = ({ directory, url }: Places) =>
   url === undefined
-    ? SqliteLock.make({ directory })
+    ? lockOf(SqliteLock.layer({ directory }))
     : url.startsWith("postgres:")
-    ? Effect.retry(PgLock.make({ url, schema: prefix }), { times: 5 })
-    : RedisLock.make({ url, prefix })
+    ? Effect.retry(lockOf(PgLock.layer({ url, schema: prefix })), { times: 5 })
+    : lockOf(RedisLock.layer({ url, prefix }))
 
 export const makeGuards = Effect.fnUntraced(function*(
   places: Places,
@@ -51,7 +52,7 @@ export const makeGuards = Effect.fnUntraced(function*(
   recordLag: () => void
 ) {
   const guards = yield* guardStoreOf(places)
-  const lock = yield* lockOf(places)
+  const lock = yield* lockAt(places)
 
   const limited = (limit: Limit) =>
     Effect.suspend(() => {

@@ -323,9 +323,9 @@ unregister(self, flight)`
     name: "stale is served past its ttl",
     in: "softTtl",
     find:
-      "decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,",
+      "decide: (_, entry, now) => isGone(entry, now) ? \"Load\" : now < (entry as Timing).softExpiresAt ? \"Serve\" : \"LoadOrStale\",",
     replace:
-      "decide: (_, entry, now) => entry === undefined ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,"
+      "decide: (_, entry, now) => entry === undefined ? \"Load\" : now < (entry as Timing).softExpiresAt ? \"Serve\" : \"LoadOrStale\","
   },
   {
     name: "tags are not compared in the store",

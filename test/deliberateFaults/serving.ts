@@ -12,20 +12,20 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "softTtl never falls back",
     in: "softTtl",
-    find: "? Serve : LoadOrStale",
-    replace: "? Serve : LoadOrStale && Load"
+    find: "? \"Serve\" : \"LoadOrStale\"",
+    replace: "? \"Serve\" : \"LoadOrStale\" && \"Load\""
   },
   {
     name: "refreshAhead never refreshes",
     in: "refreshAhead",
-    find: "? Serve : ServeAndRefresh",
-    replace: "? Serve : ServeAndRefresh && Serve"
+    find: "? \"Serve\" : \"ServeAndRefresh\"",
+    replace: "? \"Serve\" : \"ServeAndRefresh\" && \"Serve\""
   },
   {
     name: "refreshAhead makes its callers wait",
     in: "refreshAhead",
-    find: "? Serve : ServeAndRefresh",
-    replace: "? Serve : ServeAndRefresh && Load"
+    find: "? \"Serve\" : \"ServeAndRefresh\"",
+    replace: "? \"Serve\" : \"ServeAndRefresh\" && \"Load\""
   },
   {
     name: "sliding never slides",
@@ -36,8 +36,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "probabilistic is never early",
     in: "probabilistic",
-    find: "? ServeAndRefresh : Serve",
-    replace: "? ServeAndRefresh && Serve : Serve"
+    find: "? \"ServeAndRefresh\" : \"Serve\"",
+    replace: "? \"ServeAndRefresh\" && \"Serve\" : \"Serve\""
   },
   {
     name: "the cache never serves anything that it has stored",
@@ -56,32 +56,32 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "ttl serves beyond its end",
     in: "ttl",
-    find: "isGone(entry, now) ? Load : Serve",
-    replace: "entry === undefined || now < 0 ? Load : Serve"
+    find: "isGone(entry, now) ? \"Load\" : \"Serve\"",
+    replace: "entry === undefined || now < 0 ? \"Load\" : \"Serve\""
   },
   {
     name: "failover never asks",
     in: "failover",
-    find: "? Load : LoadOrStale",
-    replace: "? Load : LoadOrStale && Serve"
+    find: "? \"Load\" : \"LoadOrStale\"",
+    replace: "? \"Load\" : \"LoadOrStale\" && \"Serve\""
   },
   {
     name: "softTtl never loads again",
     in: "softTtl",
-    find: "? Serve : LoadOrStale",
-    replace: "? Serve : LoadOrStale && Serve"
+    find: "? \"Serve\" : \"LoadOrStale\"",
+    replace: "? \"Serve\" : \"LoadOrStale\" && \"Serve\""
   },
   {
     name: "maxHits never ends",
     in: "maxHits",
-    find: "if (reads >= hits!) return Load",
-    replace: "if (reads >= 1e9 * hits!) return Load"
+    find: "if (reads >= hits!) return \"Load\"",
+    replace: "if (reads >= 1e9 * hits!) return \"Load\""
   },
   {
     name: "reads are not counted",
     in: "maxHits",
-    find: "if (reads >= hits!) return Load",
-    replace: "if (reads > hits!) return Load"
+    find: "if (reads >= hits!) return \"Load\"",
+    replace: "if (reads > hits!) return \"Load\""
   },
   {
     name: "throttle is ignored",

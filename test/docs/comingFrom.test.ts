@@ -394,8 +394,8 @@ describe("pages about other caches deny nothing that exists", () => {
       CacheLayer.redis,
       /no Redis|Redis (is|comes) (not|later)|between machines there is nothing|: one machine/i
     ],
-    "CacheLayer.redisCluster": [
-      CacheLayer.redisCluster,
+    "a cluster with CacheLayer.redis": [
+      CacheLayer.redis,
       /no (backplane|client-side caching|cluster)|backplane (is|comes) (not|later)/i
     ],
     "Weigher.bytes": [Weigher.bytes, /no (weights|sizes)\b|pluses:[^.]*\b(weights|sizes)\b/i],

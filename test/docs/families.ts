@@ -17,7 +17,6 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
     ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "dynamic", "failover"],
     "untilInvalidated"
   ),
-  of("Strategy", "Serve", "ServeAndRefresh", "Load", "LoadOrStale"),
   // Loads
   [...of("Cached", "fn", "recursive", "many", "resolver", "stream"), "Cached.ttl"],
   of("Cached", "warm", "keepFresh", "many"),
@@ -37,7 +36,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Cached.stats", "Cached.resize", "CacheLayer.withHeapLimit", "CacheLayer.withQuotas", "testing.simulate"],
   // Caches
   [
-    ...of("CacheLayer", "memory", "disk", "files", "redis", "redisCluster", "layer", "layerWith", "disabled"),
+    ...of("CacheLayer", "memory", "disk", "files", "redis", "layer", "layerWith", "disabled"),
     "CachePolicy.bypass"
   ],
   ["CacheLayer.named", "Cached.withCache"],
@@ -65,19 +64,13 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("Store", "make", "makeSync", "complete"),
   ["Store.Store", "Store.make"],
   ["Store.layer", "Store.make"],
-  [
-    ...["MemoryStore.layer", "FilesStore.layer", "SqliteStore.layer", "IndexedDbStore.layer", "RedisStore.layer"],
-    "RedisStore.layerCluster"
-  ],
-  ["ProcessLock.layer", "SqliteLock.layer", "RedisLock.layer", "RedisLock.layerCluster", "Lock.Lock"],
-  ["GuardStore.layerMemory", "SqliteGuardStore.layer", "RedisGuardStore.layer", "RedisGuardStore.layerCluster"],
+  ["MemoryStore.layer", "FilesStore.layer", "SqliteStore.layer", "IndexedDbStore.layer", "RedisStore.layer"],
+  ["ProcessLock.layer", "SqliteLock.layer", "RedisLock.layer", "Lock.Lock"],
+  ["GuardStore.layerMemory", "SqliteGuardStore.layer", "RedisGuardStore.layer"],
   of("Lock", "Lock", "make"),
-  of("GuardStore", "GuardStore", "makeMemory", "layerMemory"),
-  ...["MemoryStore", "FilesStore", "SqliteStore", "IndexedDbStore", "ProcessLock", "SqliteLock", "SqliteGuardStore"]
+  of("GuardStore", "GuardStore", "layerMemory"),
+  ...["MemoryStore", "FilesStore", "SqliteStore", "IndexedDbStore", "RedisStore"]
     .map((module) => of(module, "make", "layer")),
-  ...["RedisStore", "RedisLock", "RedisGuardStore"].map((module) =>
-    of(module, "make", "makeCluster", "layer", "layerCluster")
-  ),
   // Tests
   of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
   of("testing", "same", "isSame"),

@@ -40,6 +40,7 @@ it("the section of every strategy shows its timeline", () => {
       file
     ])
   )
-  const named = (file: string) => file.replace("strategy-", "").replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())
+  const named = (file: string) =>
+    file.replace("strategy-", "").replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())
   expect(shown.toSorted()).toEqual(scenarios.map(({ file }) => [named(file), file]).toSorted())
 })

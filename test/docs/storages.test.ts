@@ -39,7 +39,7 @@ const rowOf = (page: string, first: string): string => {
 describe("the pages about storages", () => {
   it("there are storages", () => {
     expect(storages.map(({ name }) => name)).toEqual(["disk", "files", "redis", "postgres", "objects"])
-    expect(layers).toEqual(["disk", "files", "objects", "postgres", "redis", "redisCluster", "sql"])
+    expect(layers).toEqual(["disk", "files", "objects", "postgres", "redis", "sql"])
   })
 
   it.each([

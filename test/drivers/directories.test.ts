@@ -6,6 +6,7 @@ import { FilesStore } from "effect-cached/files"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -56,7 +57,13 @@ describe("a relative directory", () => {
 })
 
 describe("a path that cannot be one", () => {
-  const makers = [SqliteStore.make, FilesStore.make, SqliteLock.make, CacheLayer.disk, CacheLayer.files]
+  const makers = [
+    SqliteStore.make,
+    FilesStore.make,
+    (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options)),
+    CacheLayer.disk,
+    CacheLayer.files
+  ]
 
   it("the home folder of a shell says what to do", () => {
     for (const make of makers) {
@@ -74,7 +81,7 @@ describe("a path that cannot be one", () => {
 
   it("one that SQLite cannot open is refused at once, and one that it can is opened", () => {
     const long = `/tmp/${"x".repeat(200)}/${"y".repeat(200)}/`
-    for (const make of [SqliteStore.make, SqliteLock.make]) {
+    for (const make of [SqliteStore.make, (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options))]) {
       expect(() => make({ directory: long + "z".repeat(200) })).toThrow(
         /"directory" is \d+ bytes too long for SQLite, which opens paths of 512 bytes at most/
       )

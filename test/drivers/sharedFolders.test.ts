@@ -9,12 +9,17 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { networkOf } from "../../src/drivers/shared/networkFolders.ts"
+import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 type Make = (options: SqliteLock.Options) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
 
-const makers: Record<string, Make> = { disk: SqliteStore.make, files: FilesStore.make, lock: SqliteLock.make }
+const makers: Record<string, Make> = {
+  disk: SqliteStore.make,
+  files: FilesStore.make,
+  lock: (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options))
+}
 
 const modeOf = (path: string) => fs.statSync(path).mode & 0o777
 

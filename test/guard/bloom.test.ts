@@ -5,6 +5,7 @@ import { CacheError, CacheLayer, CachePolicy, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
 import { SqliteGuardStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import { guardsOf, memoryGuards } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { places } from "./places.ts"
 
@@ -149,7 +150,7 @@ it.effect("CA-48 · small filters keep their errorRate too, also when more is ad
 
 it.effect("CA-48 · additions at the same time do not overfill a layer, each unaware of the other", () =>
   Effect.gen(function*() {
-    const { runUnsafe: _, ...place } = GuardStore.makeMemory()
+    const { runUnsafe: _, ...place } = memoryGuards()
     let merges = 0
     const layer = Layer.succeed(GuardStore.GuardStore, {
       ...place,
@@ -175,7 +176,7 @@ describe("several processes", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const make = Effect.map(
-        SqliteGuardStore.make({ directory }),
+        guardsOf(SqliteGuardStore.layer({ directory })),
         (store) => Effect.provideService(GuardStore.GuardStore, store)
       )
       const [here, there] = [yield* make, yield* make]
@@ -204,7 +205,7 @@ describe("several processes", () => {
 
   it.effect("a place that was wiped: what is added afterwards is there for others", () =>
     Effect.gen(function*() {
-      const place = GuardStore.makeMemory()
+      const place = memoryGuards()
       const { runUnsafe: _, ...other } = place
       const [here, there] = [{ ...other }, { ...other }].map((store) =>
         Effect.provideService(GuardStore.GuardStore, store)
@@ -219,7 +220,7 @@ describe("several processes", () => {
 
 it.effect("CA-48 · answers of a place in any order: what was added is never absent", () =>
   Effect.gen(function*() {
-    const inner = GuardStore.makeMemory()
+    const inner = memoryGuards()
     let seed = 7
     const dice = (sides: number) => (seed = (seed * 48_271) % 2_147_483_647) % sides
     // Each answer is made at one moment, and comes at another.
@@ -257,7 +258,7 @@ it.effect("CA-48 · answers of a place in any order: what was added is never abs
 describe("a place that fails", () => {
   const down = () => {
     const self = { isDown: true, asked: 0 }
-    const { runUnsafe: _, ...inner } = GuardStore.makeMemory()
+    const { runUnsafe: _, ...inner } = memoryGuards()
     const error = new CacheError.StoreError({ store: "told", operation: "bits", reason: "Unavailable" })
     const unless = <A>(effect: Effect.Effect<A, CacheError.StoreError>) =>
       Effect.suspend(() => {

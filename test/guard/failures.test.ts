@@ -4,13 +4,14 @@ import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { memoryGuards } from "../support/services.ts"
 
 type Mood = "well" | "fails" | "throws" | "dies" | "interrupts" | "hangs" | "lies"
 
 /** A place whose behaviour can be set. */
 const place = () => {
   const self: { mood: Mood; asked: number } = { mood: "well", asked: 0 }
-  const { runUnsafe: _, ...inner } = GuardStore.makeMemory()
+  const { runUnsafe: _, ...inner } = memoryGuards()
   const error = new CacheError.StoreError({ store: "told", operation: "fixedWindow", reason: "Unavailable" })
   const store: GuardStore.GuardStore = {
     ...inner,

@@ -2,6 +2,7 @@
 import { Effect, Layer } from "effect"
 import { CacheLayer, type Caching } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
+import { memoryGuards } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 interface Place {
@@ -11,7 +12,7 @@ interface Place {
 
 /** A place that does not answer at once. */
 const waiting: Layer.Layer<never> = Layer.sync(GuardStore.GuardStore, () => {
-  const { runUnsafe: _, ...store } = GuardStore.makeMemory()
+  const { runUnsafe: _, ...store } = memoryGuards()
   return store
 })
 

@@ -2,19 +2,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { Lock } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
 import { SqliteLock } from "effect-cached/sqlite"
 import { lockLaws, withTimePassing } from "effect-cached/testing"
+import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const processLocks = Effect.sync(() => {
-  const lock = ProcessLock.make()
+  const lock = processLock()
   return [lock, lock] as const
 })
 
 const sqliteLocks = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  return [yield* SqliteLock.make({ directory }), yield* SqliteLock.make({ directory })] as const
+  return [yield* lockOf(SqliteLock.layer({ directory })), yield* lockOf(SqliteLock.layer({ directory }))] as const
 })
 
 describe("the process lock", () => {

@@ -3,9 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CacheLayer } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
 import { SqliteLock } from "effect-cached/sqlite"
 import { readdirSync } from "node:fs"
+import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const held = Effect.gen(function*() {
@@ -17,7 +17,7 @@ describe("the default lock under CacheLayer.disk", () => {
   it.effect("is the folder's: a process that names the same folder is kept out", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const other = yield* SqliteLock.make({ directory })
+      const other = yield* lockOf(SqliteLock.layer({ directory }))
       yield* Effect.gen(function*() {
         yield* held
         expect(yield* other.isLocked("door")).toBe(true)
@@ -42,7 +42,7 @@ describe("the default lock under CacheLayer.disk", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const lock = yield* Lock.Lock
-      const own = ProcessLock.make()
+      const own = processLock()
       const seen = Effect.provide(Lock.Lock, CacheLayer.disk({ directory }))
       expect(yield* seen).not.toBe(lock)
       expect(yield* Effect.provideService(seen, Lock.Lock, own)).toBe(own)

@@ -8,6 +8,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { fakeStore, over, settle } from "../support/caches.ts"
+import { memoryGuards } from "../support/services.ts"
 
 const secret = "ada@example.org"
 const digestOf = (id: string) => createHash("sha256").update(id).digest("hex").slice(0, 16)
@@ -162,7 +163,7 @@ describe("CacheLayer.withTelemetry", () => {
       }
       const middle = fakeStore()
       middle.behave = (operation) => ({ before: why(operation) })
-      const { runUnsafe: _, ...guards } = GuardStore.makeMemory()
+      const { runUnsafe: _, ...guards } = memoryGuards()
       const guardStore = { ...guards, name: "guards", run: (kind: { readonly name: string }) => why(kind.name) }
       const near = MemoryStore.make()
       const unheard: Store.Store = {

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } f
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fillDisk } from "../support/fullDisk.ts"
+import { guardsOf } from "../support/services.ts"
 import { smallDisk } from "../support/smallDisk.ts"
 import { changesOf, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -160,7 +161,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       Effect.gen(function*() {
         const root = yield* disk(4)
         const directory = join(root, "cache")
-        const guards = SqliteGuardStore.make({ directory })
+        const guards = guardsOf(SqliteGuardStore.layer({ directory }))
         const store = SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
         const write = Effect.flatMap(store, (store) => store.set("id", entry(1, 2000)))
         yield* Effect.scoped(Effect.andThen(guards, write))

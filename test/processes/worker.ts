@@ -41,7 +41,7 @@ const open = async (
     ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
     : "url" in redis
     ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
-    : RedisStore.makeCluster({ ...redis, ...timed, prefix, connect: "required" })
+    : RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
   const stores = Layer.effect(
     Store.Store,
     Effect.map(store, (inner) => {

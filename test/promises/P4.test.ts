@@ -1,7 +1,8 @@
 /** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import type { Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -586,7 +587,7 @@ it.effect("an older entry of the store does not replace a newer one that it has 
   // The strategy of another reader, which does not accept what is younger than a second.
   const old: Strategy.Strategy = {
     name: "old",
-    decide: (entry, now) => entry !== undefined && now - entry.createdAt > 1000 ? Strategy.Serve : Strategy.Load,
+    decide: (entry, now) => entry !== undefined && now - entry.createdAt > 1000 ? "Serve" : "Load",
     lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
   }
   return Effect.gen(function*() {

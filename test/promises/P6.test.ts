@@ -181,14 +181,14 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       Effect.gen(function*() {
         const own = (decision: Strategy.Decision): Strategy.Strategy => ({
           ...Strategy.ttl({ ttl: "1 minute" }),
-          decide: (entry) => entry === undefined ? Strategy.Load : decision
+          decide: (entry) => entry === undefined ? "Load" : decision
         })
         const falls = Cached.withStrategy("k", {
-          strategy: own(Strategy.LoadOrStale),
+          strategy: own("LoadOrStale"),
           retryAfter: 0,
           fallbackOn: "all"
         })
-        const loads = Cached.withStrategy("k", { strategy: own(Strategy.Load), retryAfter: 0 })
+        const loads = Cached.withStrategy("k", { strategy: own("Load"), retryAfter: 0 })
         yield* good.pipe(falls)
         yield* TestClock.adjust("59 seconds")
         const both = [

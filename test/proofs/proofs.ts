@@ -51,7 +51,11 @@ export const proofs: { readonly [name: string]: Proof } = {
   },
   scaling: { file: "scaling/main.ts", shows: "what a fleet costs one Redis server", page: "docs/scaling.md" },
   simulate: { file: "simulation/main.ts", shows: "all promises in random programs, by seeds" },
-  size: { file: "size/main.ts", shows: "how many bytes a program loads, and of which modules", page: "docs/benchmarks.md" },
+  size: {
+    file: "size/main.ts",
+    shows: "how many bytes a program loads, and of which modules",
+    page: "docs/benchmarks.md"
+  },
   soak: { file: "soak/main.ts", shows: "that the heap and every collection stay bounded" }
 }
 

@@ -6,7 +6,7 @@ import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
-import { MemoryStore, ProcessLock } from "effect-cached/memory"
+import { MemoryStore } from "effect-cached/memory"
 import { PersistenceStore } from "effect-cached/persistence"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import {
@@ -23,6 +23,7 @@ import { TestClock } from "effect/testing"
 import { Keyv } from "keyv"
 import { createStorage } from "unstorage"
 import { endedRemovals } from "../support/endedRemovals.ts"
+import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** A line of the report. */
@@ -60,10 +61,10 @@ export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
     ),
   "the lock of a process": () =>
     lockLaws(Effect.sync(() => {
-      const lock = ProcessLock.make()
+      const lock = processLock()
       return [lock, lock]
     })),
-  "the lock of a folder": () => lockLaws(inDirectory((directory) => two(SqliteLock.make({ directory }))))
+  "the lock of a folder": () => lockLaws(inDirectory((directory) => two(lockOf(SqliteLock.layer({ directory })))))
 }
 
 const check = async (subject: string, { name, run }: Law): Promise<Checked> => {

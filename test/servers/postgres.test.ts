@@ -13,6 +13,7 @@ import { join } from "node:path"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
+import { lockOf } from "../support/services.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { until } from "../support/until.ts"
@@ -179,7 +180,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         [() => PgStore.make({ url: server.url, schema: "x".repeat(64) }), /1 to 63 bytes/],
         [() => PgStore.make({ url: server.url, schema: "pg_catalog" }), /pg_/],
         [() => PgStore.make({ url: server.url, maxValue: 0 }), /"maxValue" must be a size above zero/],
-        [() => PgLock.make({ url: server.url, maxConnections: 0 }), /"maxConnections" must be a whole number/],
+        [() => lockOf(PgLock.layer({ url: server.url, maxConnections: 0 })), /"maxConnections" must be a whole number/],
         [() => PgStore.make({ url: server.url, password: "hunter2" as any }), /Redacted\.make/],
         [() => CacheLayer.postgres({ url: server.url, table: "x" } as any), /table/],
         [() => CacheLayer.sql({ schem: "x" } as any), /schema/]
@@ -261,8 +262,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const exits = (yield* Effect.all(calls, { concurrency: 2 })).flat()
         expect(exits.filter(Exit.isSuccess)).toHaveLength(20)
         const [a, b] = [
-          yield* PgLock.make({ url: server.url, schema }),
-          yield* PgLock.make({ url: server.url, schema })
+          yield* lockOf(PgLock.layer({ url: server.url, schema })),
+          yield* lockOf(PgLock.layer({ url: server.url, schema }))
         ]
         yield* Effect.scoped(Effect.gen(function*() {
           yield* a.acquire("door", { lease: "10 seconds", wait: 0 })
@@ -276,7 +277,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     it.live("take no lock that another process has taken while they waited for its row", () =>
       Effect.gen(function*() {
         const schema = freshSchema()
-        const lock = yield* PgLock.make({ url: server.url, schema })
+        const lock = yield* lockOf(PgLock.layer({ url: server.url, schema }))
         const take = Effect.scoped(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
         yield* take
         const of = quoted(schema)

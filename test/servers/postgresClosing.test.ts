@@ -6,6 +6,7 @@ import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
+import { guardsOf, lockOf } from "../support/services.ts"
 import { entry } from "../support/stored.ts"
 import { until } from "../support/until.ts"
 
@@ -121,8 +122,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
       const scope = yield* Scope.make()
       const options = { url, schema: freshSchema() }
       const store = yield* Scope.provide(PgStore.make(options), scope)
-      const locks = yield* Scope.provide(PgLock.make(options), scope)
-      const guards = yield* Scope.provide(PgGuardStore.make(options), scope)
+      const locks = yield* Scope.provide(lockOf(PgLock.layer(options)), scope)
+      const guards = yield* Scope.provide(guardsOf(PgGuardStore.layer(options)), scope)
       proxy.swallow(true)
       const waiting: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
         store.set("id", entry(2)),

@@ -6,6 +6,7 @@ import type { CacheEntry } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
+import { lockOf } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 const entry: CacheEntry.Stored = {
@@ -131,7 +132,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   it.live("tokens of locks grow, whatever was removed", () =>
     Effect.gen(function*() {
       const schema = freshSchema()
-      const lock = yield* PgLock.make({ url: server.url, schema })
+      const lock = yield* lockOf(PgLock.layer({ url: server.url, schema }))
       const token = Effect.scoped(
         Effect.map(lock.acquire("door", { lease: "10 seconds", wait: 0 }), ({ token }) => token)
       )

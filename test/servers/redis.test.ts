@@ -105,7 +105,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         [{ client: "redis" }, /client/],
         [{ client: () => createClient(), url: "redis://host" }, /"client" has its own "url"/],
         [{ url: "redis://host", databas: 1 }, /did you mean "database"/],
-        [{ nodes: ["redis://host"] }, /CacheLayer\.redisCluster/]
+        [{ url: "redis://host", nodes: ["redis://host"] }, /"nodes" finds the cluster: leave "url" out/]
       ]
       for (const [options, message] of wrong) {
         for (const make of [RedisStore.make, CacheLayer.redis] as ReadonlyArray<(options: object) => unknown>) {
@@ -121,11 +121,11 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(JSON.stringify(thrown) + String(thrown)).not.toContain("secret")
         }
       }
-      expect(() => RedisStore.makeCluster({ nodes: [] })).toThrow(/nodes/)
-      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
-      expect(() => CacheLayer.redisCluster({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
-      expect(() => CacheLayer.redisCluster({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
-      expect(() => RedisLock.make({ maxValue: 1 } as object)).toThrow(/maxValue/)
+      expect(() => RedisStore.make({ nodes: [] })).toThrow(/nodes/)
+      expect(() => CacheLayer.redis({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
+      expect(() => CacheLayer.redis({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
+      expect(() => CacheLayer.redis({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
+      expect(() => RedisLock.layer({ maxValue: 1 } as object)).toThrow(/maxValue/)
     })
 
     it.live("prefixes never share a key", () =>
@@ -698,7 +698,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(failure!.message).toMatch(/Sentinel: name it in "sentinel", not in "url"/)
         }
         const failure = yield* failureOf(
-          Effect.scoped(RedisStore.makeCluster({ nodes: [`redis://${watched.nodes[0]}`] }))
+          Effect.scoped(RedisStore.make({ nodes: [`redis://${watched.nodes[0]}`] }))
         )
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
@@ -742,7 +742,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const failures = [
           yield* failureOf(Effect.scoped(RedisStore.make({ url: cluster.nodes[0]! }))),
-          yield* failureOf(Effect.scoped(RedisStore.makeCluster({ nodes: [server.url] })))
+          yield* failureOf(Effect.scoped(RedisStore.make({ nodes: [server.url] })))
         ]
         for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
@@ -752,7 +752,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const at = (node: number) => `redis://127.0.0.1:${cluster.servers[node]!.port}`
         for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
           for (const connect of ["required", "eventually"] as const) {
-            const store = yield* RedisStore.makeCluster({ nodes, prefix: freshPrefix(), connect })
+            const store = yield* RedisStore.make({ nodes, prefix: freshPrefix(), connect })
             yield* store.set("a", entryOf("a"))
             expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
           }
@@ -763,7 +763,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const [from, to] = cluster.servers as [Server, Server]
         const prefix = freshPrefix()
-        const store = yield* RedisStore.makeCluster({ nodes: cluster.nodes, prefix, connect })
+        const store = yield* RedisStore.make({ nodes: cluster.nodes, prefix, connect })
         const isMoved = (id: string) => slotOf(hashOf(id)) < movedSlots
         const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`).filter(isMoved)
         expect(ids.length).toBeGreaterThan(20)
@@ -799,7 +799,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const [from, to] = cluster.servers as [Server, Server]
         const slot = hashTags.map(slotOf).find((slot) => slot >= movedSlots)!
         const id = Array.from({ length: 200_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) === slot)!
-        const store = yield* RedisStore.makeCluster({
+        const store = yield* RedisStore.make({
           nodes: cluster.nodes,
           prefix: freshPrefix(),
           connect,
@@ -857,7 +857,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           // The remaining masters still answer: that does not end the incident.
           expect(warnings.length, warnings.join("\n")).toBeLessThanOrEqual(2)
         }).pipe(
-          Effect.provide(CacheLayer.redisCluster({ nodes, memory: false, prefix: freshPrefix() })),
+          Effect.provide(CacheLayer.redis({ nodes, memory: false, prefix: freshPrefix() })),
           Effect.provide(logger)
         )
       }), 240_000)

@@ -121,7 +121,7 @@ describe.skipIf(isMissing(program))("over a cluster", () => {
 
   it.live("they stay in memory: no marker of a group ends with a removal", () =>
     Effect.gen(function*() {
-      const layer = CacheLayer.redisCluster({
+      const layer = CacheLayer.redis({
         nodes: cluster.nodes,
         prefix: freshPrefix(),
         connect: "required",

@@ -97,12 +97,12 @@ for (const kind of ["server", "cluster"] as const) {
     const make = (prefix: string) =>
       kind === "server"
         ? RedisStore.make({ url: servers[0]!.url, prefix, connect, storeTimeout })
-        : RedisStore.makeCluster({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout })
+        : RedisStore.make({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout })
 
     const layerOf = (prefix: string) =>
       kind === "server"
         ? CacheLayer.redis({ url: servers[0]!.url, prefix, connect, storeTimeout, memory: false })
-        : CacheLayer.redisCluster({
+        : CacheLayer.redis({
           nodes: servers.map(({ url }) => url),
           prefix,
           connect,

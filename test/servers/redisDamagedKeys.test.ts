@@ -58,7 +58,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   const layer = (options: CacheLayer.LayerOptions & { readonly prefix: string; readonly connect: "required" }) =>
     kind === "server"
       ? CacheLayer.redis({ ...options, url: servers[0]!.url })
-      : CacheLayer.redisCluster({ ...options, nodes: servers.map(({ url }) => url) })
+      : CacheLayer.redis({ ...options, nodes: servers.map(({ url }) => url) })
 
   const damage = (key: string, by: Damage, ends: boolean) => ask(...damaging(key, by, ends ? 3_600_000 : 0))
 

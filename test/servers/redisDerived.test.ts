@@ -168,5 +168,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const options = () => ({ prefix: freshPrefix(), maxStaleness: "1 hour", storeTimeout: "5 seconds" } as const)
   over("a server", () => CacheLayer.redis({ url: server.url, ...options() }), [[1, "one"], [2, "two"]])
   // In one slot.
-  over("a cluster", () => CacheLayer.redisCluster({ nodes: cluster.nodes, ...options() }), [[1, "one"]])
+  over("a cluster", () => CacheLayer.redis({ nodes: cluster.nodes, ...options() }), [[1, "one"]])
 })

@@ -12,13 +12,15 @@ import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { lockOf } from "../support/services.ts"
 import { until } from "../support/until.ts"
 
 const timeout = 60_000
 const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "5 seconds"
-const lockAt = (url: string, prefix: string) => Effect.retry(RedisLock.make({ url, prefix, connect }), { times: 5 })
+const lockAt = (url: string, prefix: string) =>
+  Effect.retry(lockOf(RedisLock.layer({ url, prefix, connect })), { times: 5 })
 
 /** No test waits for the end of this lease. */
 const leaseMillis = 600_000

@@ -26,6 +26,7 @@ import {
   startServer,
   urlOfDocumented
 } from "../support/redis.ts"
+import { guardsOf } from "../support/services.ts"
 
 const timeout = 180_000
 
@@ -138,7 +139,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
 
   const inRedis = (options: () => RedisGuardStore.Options) =>
     Effect.map(
-      RedisGuardStore.make({ ...options(), connect: "required" }),
+      guardsOf(RedisGuardStore.layer({ ...options(), connect: "required" })),
       (store) => Effect.provideService(GuardStore.GuardStore, store)
     )
 
@@ -230,7 +231,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     it.live("limits, circuits and filters", () =>
       Effect.gen(function*() {
         const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect: "required" } as const
-        const provided = Effect.provideService(GuardStore.GuardStore, yield* RedisGuardStore.makeCluster(options))
+        const provided = Effect.provideService(GuardStore.GuardStore, yield* guardsOf(RedisGuardStore.layer(options)))
         yield* Effect.gen(function*() {
           for (let i = 0; i < 10; i++) {
             const call = Effect.void.pipe(

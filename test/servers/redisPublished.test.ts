@@ -159,7 +159,7 @@ describe.skipIf(isMissing(program))("Redis · published changes on a cluster", (
 
   const build = (prefix: string) =>
     Effect.map(
-      Layer.build(CacheLayer.redisCluster({ nodes: cluster.nodes, prefix, maxStaleness: "1 hour" })),
+      Layer.build(CacheLayer.redis({ nodes: cluster.nodes, prefix, maxStaleness: "1 hour" })),
       (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
     )
 

@@ -434,8 +434,8 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
           storeTimeout: "5 seconds"
         } as const
         const [a, b] = [
-          yield* Layer.build(CacheLayer.redisCluster(options)),
-          yield* Layer.build(CacheLayer.redisCluster(options))
+          yield* Layer.build(CacheLayer.redis(options)),
+          yield* Layer.build(CacheLayer.redis(options))
         ]
         let loads = 0
         const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)

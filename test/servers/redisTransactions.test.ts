@@ -100,7 +100,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     afterAll(() => cluster.end())
 
     const layer = (prefix: string) =>
-      CacheLayer.redisCluster({ nodes: cluster.nodes, prefix, connect: "required", storeTimeout: "10 seconds" })
+      CacheLayer.redis({ nodes: cluster.nodes, prefix, connect: "required", storeTimeout: "10 seconds" })
     /** Two caches, as two processes have them. */
     const two = Effect.suspend(() => {
       const prefix = freshPrefix()

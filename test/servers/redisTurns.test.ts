@@ -47,7 +47,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     Effect.map(
       Layer.build(
         kind === "cluster"
-          ? CacheLayer.redisCluster({ nodes: nodes(), prefix, storeTimeout, maxStaleness: "1 hour" })
+          ? CacheLayer.redis({ nodes: nodes(), prefix, storeTimeout, maxStaleness: "1 hour" })
           : CacheLayer.redis({ url: nodes()[0]!, prefix, storeTimeout, maxStaleness: "1 hour" })
       ),
       (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
@@ -55,7 +55,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
 
   const makeStore = (prefix: string, maxValue?: number) =>
     kind === "cluster"
-      ? RedisStore.makeCluster({ nodes: nodes(), prefix, storeTimeout, maxValue })
+      ? RedisStore.make({ nodes: nodes(), prefix, storeTimeout, maxValue })
       : RedisStore.make({ url: nodes()[0]!, prefix, storeTimeout, maxValue })
 
   /** Half of the ids are in one slot of a cluster, and half in another. */

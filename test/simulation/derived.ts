@@ -23,10 +23,10 @@ import {
 } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { type CacheEntry, Lock, Store } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { processLock } from "../support/services.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns, withTickets } from "./shortTurns.ts"
@@ -515,7 +515,7 @@ const run = (seed: number, judged: Judged): void => {
     yield* Scope.close(scope, Exit.void)
   })
   const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
-  const alone = Effect.provideService(program, Lock.Lock, ProcessLock.make())
+  const alone = Effect.provideService(program, Lock.Lock, processLock())
   const { exit } = SeededScheduler.run(Effect.provide(alone, quiet), { seed })
   const isDone = exit !== undefined && Exit.isSuccess(exit)
   decide(judged, "a program ends", isDone, () => exit === undefined ? "it has not ended" : String(exit))

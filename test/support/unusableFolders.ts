@@ -8,6 +8,7 @@ import { Cached, CacheLayer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import * as fs from "node:fs"
+import { guardsOf, lockOf } from "./services.ts"
 
 const [what, folder] = process.argv.slice(2) as [string, string]
 
@@ -18,8 +19,8 @@ type Open = (options: { readonly directory: string }) => Effect.Effect<unknown, 
 const opens: Record<string, Open> = {
   disk: SqliteStore.make,
   files: FilesStore.make,
-  lock: SqliteLock.make,
-  guards: SqliteGuardStore.make,
+  lock: (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options)),
+  guards: (options: SqliteGuardStore.Options) => guardsOf(SqliteGuardStore.layer(options)),
   "disk, to look at": SqliteStore.inspect,
   "files, to look at": FilesStore.inspect,
   "the layer of disk": (options) => Layer.build(CacheLayer.disk(options)),

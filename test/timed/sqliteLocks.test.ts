@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { programOf } from "../support/program.ts"
+import { lockOf } from "../support/services.ts"
 import { connection, entry } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -44,7 +45,7 @@ describe("locks of processes in a SQLite file", () => {
   it.live("take over from one that was killed, at the end of its lease", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* SqliteLock.make({ directory })
+      const lock = yield* lockOf(SqliteLock.layer({ directory }))
       const holder = yield* worker(directory, "hold", "1500")
       const token = BigInt(yield* said(holder))
       // It lives: it keeps the lock for longer than the lease.

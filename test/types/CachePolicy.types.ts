@@ -76,7 +76,7 @@ export const ofNumbers: Strategy.Strategy<number, never, string> = Strategy.ttl(
 export const narrower: Strategy.Strategy<5, never, "k"> = ofNumbers
 export const own: Strategy.Strategy = {
   name: "own",
-  decide: (entry, now, random) => entry === undefined || now > random() ? Strategy.Load : "Serve",
+  decide: (entry, now, random) => entry === undefined || now > random() ? "Load" : "Serve",
   lifetime: (exit) => Exit.isSuccess(exit) ? { softTtl: 1, ttl: 1 } : "skip"
 }
 export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy("k", { strategy: own }))

@@ -64,7 +64,7 @@ export const own: Strategy.Strategy<number> = {
     same<typeof entry, CacheEntry.Timing | undefined>(true)
     same<typeof now, number>(true)
     same<typeof random, () => number>(true)
-    return Strategy.LoadOrStale
+    return "LoadOrStale"
   },
   lifetime: (exit, key) => {
     same<typeof exit, Exit.Exit<number, unknown>>(true)

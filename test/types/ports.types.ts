@@ -2,7 +2,7 @@
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type CacheError, CacheLayer } from "effect-cached"
 import { Eviction, Lock, Serializer } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
+import type { ProcessLock } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
@@ -79,12 +79,8 @@ const made = Lock.make({
 })
 same<typeof made, Lock.Lock>(true)
 same<typeof ProcessLock.layer, Layer.Layer<never>>(true)
-const processLock = ProcessLock.make()
-same<typeof processLock, Lock.Lock>(true)
 const sqlite = SqliteLock.layer({ directory: "x" })
 same<typeof sqlite, Layer.Layer<never, CacheError.LockError>>(true)
-const sqliteLock = SqliteLock.make({ directory: "x" })
-same<typeof sqliteLock, Effect.Effect<Lock.Lock, CacheError.LockError, Scope.Scope>>(true)
 
 // @ts-expect-error for how long
 made.acquire("name", { wait: 0 })

@@ -8,35 +8,6 @@ import * as processLocks from "../../internal/lock/process.ts"
 import * as Lock from "../../Lock.ts"
 
 /**
- * Creates a `Lock` that is independent of all others.
- *
- * **When to use**
- *
- * Use for locks that belong to one test or to one part of the program.
- *
- * **Example** (Excluding a second holder)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { ProcessLock } from "effect-cached/memory"
- *
- * const lock = ProcessLock.make()
- *
- * const both = Effect.gen(function*() {
- *   yield* lock.acquire("door", { lease: "10 seconds", wait: 0 })
- *   return yield* Effect.flip(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
- * })
- * const error = await Effect.runPromise(Effect.scoped(both))
- * error.reason // => "Timeout"
- * ```
- *
- * @see {@link layer} for providing the lock to a program
- * @category constructors
- * @since 0.1.0
- */
-export const make = (): Lock.Lock => Lock.make(processLocks.make())
-
-/**
  * Provides a new `Lock`, independent of all others.
  *
  * **When to use**
@@ -64,4 +35,4 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<never> = Layer.sync(Lock.Lock, make)
+export const layer: Layer.Layer<never> = Layer.sync(Lock.Lock, () => Lock.make(processLocks.make()))

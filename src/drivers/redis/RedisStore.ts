@@ -16,7 +16,7 @@ import * as Config from "./options.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
- * How to connect to the server, and limits for stored values and commands.
+ * How to connect to the server or cluster, and limits for stored values and commands.
  * @category options
  * @since 0.1.0
  */
@@ -29,20 +29,7 @@ export interface Options extends Config.ServerOptions {
 }
 
 /**
- * How to connect to the cluster, and limits for stored values and commands.
- * @category options
- * @since 0.1.0
- */
-export interface ClusterOptions extends Config.ClusterOptions {
-  /**
-   * How long to wait for the answer to a command. A connection that stays silent for twice as long is replaced.
-   * @default 500 ms
-   */
-  readonly storeTimeout?: Ttl.Input | undefined
-}
-
-/**
- * Opens a store on a Redis server until the scope closes.
+ * Opens a store on a Redis server or cluster until the scope closes.
  *
  * **When to use**
  *
@@ -57,6 +44,8 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *   `redis` (reason `Unsupported`). Invalid options throw a `CacheConfigError`.
  * - A write to one id runs as one script, which uses the server's clock. Reads in one event-loop turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
+ * - On a cluster (`nodes`), all keys of one id are in one slot, and operations on many ids run on all masters
+ *   concurrently. One reachable node is enough to find the masters. The store follows moved slots and replaced masters.
  * - A value stored by another program, or by a newer release, counts as a miss and is not overwritten.
  *
  * **Example** (Counting on a server)
@@ -72,7 +61,6 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * await Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @see {@link makeCluster} for a cluster
  * @see {@link layer} for providing the store
  * @category constructors
  * @since 0.1.0
@@ -83,42 +71,7 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
 }
 
 /**
- * Opens a store on a Redis cluster until the scope closes.
- *
- * **When to use**
- *
- * Use if the program needs the store as a value, on a cluster.
- *
- * **Details**
- *
- * - All keys of one id are in one slot. Operations on many ids run on all masters concurrently.
- * - One reachable node is enough to find the masters. The store follows moved slots and replaced masters.
- *
- * **Example** (Opening a cluster)
- *
- * ```ts no-run
- * import { Effect } from "effect"
- * import { RedisStore } from "effect-cached/redis"
- *
- * const program = Effect.flatMap(
- *   RedisStore.makeCluster({ nodes: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"] }),
- *   (store) => store.increment("visits", 1)
- * )
- * await Effect.runPromise(Effect.scoped(program))
- * ```
- *
- * @see {@link make} for a single server
- * @see {@link layerCluster} for providing the store
- * @category constructors
- * @since 0.1.0
- */
-export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
-  refuseUnknown("RedisStore.makeCluster", options, [...Config.clusterOptions, "storeTimeout"])
-  return open(Config.clusterConfigOf("RedisStore.makeCluster", options))
-}
-
-/**
- * Provides a store on a Redis server.
+ * Provides a store on a Redis server or cluster.
  *
  * **When to use**
  *
@@ -144,35 +97,6 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
-
-/**
- * Provides a store on a Redis cluster.
- *
- * **When to use**
- *
- * Use to build a cache with custom options on a cluster. `CacheLayer.redisCluster` is a ready-made cache.
- *
- * **Example** (Caching on a cluster)
- *
- * ```ts no-run
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { RedisStore } from "effect-cached/redis"
- *
- * const store = RedisStore.layerCluster({ nodes: ["redis://10.0.0.1:6379"] })
- *
- * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
- * ```
- *
- * @see {@link makeCluster} for the guarantees of the store
- * @see `CacheLayer.redisCluster` for a cache over such a store
- * @see {@link layer} for a single server
- * @category layers
- * @since 0.1.0
- */
-export const layerCluster = (options: ClusterOptions): Layer.Layer<Store.Store, StoreError> =>
-  Store.layer(makeCluster(options))
 
 const open = (config: Config.Config): Effect.Effect<Store.Store, StoreError, Scope.Scope> =>
   Effect.flatMap(Effect.mapError(Open.open(config), (fault) => storeError("open", fault)), storeOver)

@@ -74,7 +74,7 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   ],
   [
     /^ERR SELECT is not allowed in cluster mode/i,
-    "the server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster, without a database"
+    "the server is a node of a Redis cluster: use \"nodes\" in place of \"url\", without a database"
   ],
   [
     /^ERR unknown command .?SELECT\b/i,

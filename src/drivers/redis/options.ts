@@ -55,7 +55,13 @@ export interface ServerOptions extends CommonOptions {
    */
   readonly url?: string | Redacted.Redacted<string>
   /**
-   * The number of the database.
+   * For a cluster, instead of `url`: URLs of some of its nodes. The store discovers the others. The first URL sets the
+   * user, the password and TLS.
+   * @default none: connects to `url`
+   */
+  readonly nodes?: ReadonlyArray<string | Redacted.Redacted<string>>
+  /**
+   * The number of the database. A cluster has only database 0.
    * @default the database in the URL
    */
   readonly database?: number | undefined
@@ -94,11 +100,6 @@ interface SentinelOptions {
   readonly tls?: boolean | Readonly<Record<string, unknown>> | undefined
 }
 
-export interface ClusterOptions extends CommonOptions {
-  /** URLs of some of the nodes; the store discovers the others. The first URL sets the user, the password and TLS. */
-  readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
-}
-
 export interface Config {
   readonly prefix: string
   readonly name: string
@@ -118,7 +119,7 @@ export interface Config {
 
 const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas"] as const
 
-export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
+export const serverOptions: ReadonlyArray<string> = ["url", "nodes", "database", "sentinel", "client", ...common]
 
 const address = "url names the server, like redis://127.0.0.1:6379."
 
@@ -127,11 +128,8 @@ export const homes = {
   port: address,
   socket: address,
   db: "database is its number.",
-  keyPrefix: "use prefix.",
-  nodes: "a cluster has a layer of its own, CacheLayer.redisCluster, and a makeCluster of its own."
+  keyPrefix: "use prefix."
 }
-
-export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
 
 interface Timed {
   readonly storeTimeout?: Ttl.Input | undefined
@@ -139,6 +137,11 @@ interface Timed {
 
 export const configOf = (what: string, options: ServerOptions & Timed): Config => {
   requireObject(what, options, `where the server is, like { url: "redis://127.0.0.1:6379" }`)
+  refuseUndefined(what, options, "nodes")
+  return options.nodes === undefined ? serverConfigOf(what, options) : clusterConfigOf(what, options, options.nodes)
+}
+
+const serverConfigOf = (what: string, options: ServerOptions & Timed): Config => {
   const { client, sentinel, url } = options
   if (client !== undefined) {
     if (typeof client !== "function") {
@@ -199,9 +202,17 @@ const checkedClient = (what: string, made: unknown): Client => {
   )
 }
 
-export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): Config => {
-  requireObject(what, options, `where the cluster is, like { nodes: ["redis://127.0.0.1:7000"] }`)
-  const { nodes } = options
+const clusterConfigOf = (
+  what: string,
+  options: ServerOptions & Timed,
+  nodes: NonNullable<ServerOptions["nodes"]>
+): Config => {
+  for (const other of ["url", "sentinel", "client"] as const) {
+    if (options[other] !== undefined) refuse(what, `"nodes" finds the cluster: leave "${other}" out`)
+  }
+  if (options.database !== undefined && options.database !== 0) {
+    refuse(what, "\"nodes\" are those of a cluster, which has database 0 only: leave \"database\" out")
+  }
   if (!Array.isArray(nodes) || nodes.length === 0) refuse(what, "\"nodes\" must be a list of at least one URL")
   const servers = nodes.map((url) => parse(what, "nodes", url))
   const first = servers[0]!

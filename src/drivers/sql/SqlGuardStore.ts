@@ -19,46 +19,16 @@ import { openWith } from "./session/open.ts"
 export interface Options extends SchemaOptions {}
 
 /**
- * Opens a guard store on PostgreSQL over the program's SQL client.
- *
- * **When to use**
- *
- * Use if the program needs the guard store as a value.
- *
- * **Details**
- *
- * A step of a guard takes two statements, and one more for each other process that changed the same state meanwhile.
- * Fails with a `StoreError` if the schema cannot be opened. Throws a `CacheConfigError` for invalid options.
- *
- * **Example** (Limiting calls of all processes)
- *
- * ```ts no-run
- * import { PgClient } from "@effect/sql-pg"
- * import { Effect, Layer, Redacted } from "effect"
- * import { Guard } from "effect-cached"
- * import { GuardStore } from "effect-cached/adapters"
- * import { SqlGuardStore } from "effect-cached/sql"
- *
- * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
- * const guards = Layer.effect(GuardStore.GuardStore, SqlGuardStore.make({ schema: "limits" }))
- *
- * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
- * await Effect.runPromise(call.pipe(Effect.provide(Layer.provide(guards, client)))) // => "called"
- * ```
- *
- * @see {@link layer} for providing the guard store
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, SqlClient> =>
-  Effect.map(openWith("SqlGuardStore.make", options, ["schema"]), guardsOver)
-
-/**
  * Provides a guard store on PostgreSQL over the program's SQL client.
  *
  * **When to use**
  *
  * Use for limits that many processes share. `CacheLayer.sql` already provides a guard store in its schema.
+ *
+ * **Details**
+ *
+ * A step of a guard takes two statements, and one more for each other process that changed the same state meanwhile.
+ * Fails with a `StoreError` if the schema cannot be opened. Throws a `CacheConfigError` for invalid options.
  *
  * **Example** (Limiting calls)
  *
@@ -75,9 +45,8 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
  * ```
  *
- * @see {@link make} for the guarantees of the guard store
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<never, StoreError, SqlClient> =>
-  Layer.effect(GuardStore.GuardStore, make(options))
+  Layer.effect(GuardStore.GuardStore, Effect.map(openWith("SqlGuardStore.layer", options, ["schema"]), guardsOver))

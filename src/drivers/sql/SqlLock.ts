@@ -2,7 +2,6 @@
  * Locks on PostgreSQL, over the SQL client that the program already has. Each lock is a row with a lease and a token.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { LockError } from "../../CacheError.ts"
@@ -19,11 +18,11 @@ import { openWith } from "./session/open.ts"
 export interface Options extends SchemaOptions {}
 
 /**
- * Opens locks on PostgreSQL over the program's SQL client.
+ * Provides locks on PostgreSQL over the program's SQL client.
  *
  * **When to use**
  *
- * Use for work that one process of many may do at a time, if the processes share a database.
+ * Use for `Guard.locked` and for transactions of caches. `CacheLayer.sql` already provides such a lock.
  *
  * **Details**
  *
@@ -32,33 +31,6 @@ export interface Options extends SchemaOptions {}
  * - Locks are rows and not advisory locks. So they take no connection while they are held, work behind poolers, and
  *   have tokens that grow.
  * - Fails with a `LockError` if the schema cannot be opened. Throws a `CacheConfigError` for invalid options.
- *
- * **Example** (Locking in a database)
- *
- * ```ts no-run
- * import { PgClient } from "@effect/sql-pg"
- * import { Effect, Redacted } from "effect"
- * import { SqlLock } from "effect-cached/sql"
- *
- * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
- *
- * const program = Effect.flatMap(SqlLock.make(), (lock) => lock.acquire("report", { lease: "10 seconds", wait: 0 }))
- * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(client)))
- * ```
- *
- * @see {@link layer} for providing the locks
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, SqlClient> =>
-  lockFrom(openWith("SqlLock.make", options, ["schema"]))
-
-/**
- * Provides locks on PostgreSQL over the program's SQL client.
- *
- * **When to use**
- *
- * Use for `Guard.locked` and for transactions of caches. `CacheLayer.sql` already provides such a lock.
  *
  * **Example** (Providing locks)
  *
@@ -75,9 +47,8 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  * await Effect.runPromise(report.pipe(Effect.provide(locks))) // => "done"
  * ```
  *
- * @see {@link make} for the guarantees of the locks
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<never, LockError, SqlClient> =>
-  Layer.effect(Lock.Lock, make(options))
+  Layer.effect(Lock.Lock, lockFrom(openWith("SqlLock.layer", options, ["schema"])))

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { StoreError } from "../../CacheError.ts"
 import * as GuardStore from "../../GuardStore.ts"
@@ -32,11 +31,11 @@ export interface Options {
 }
 
 /**
- * Opens a guard store in a directory until the scope closes. All guard stores in the same directory share their state.
+ * Provides a guard store in a directory.
  *
  * **When to use**
  *
- * Use to keep limits in a folder other than that of `CacheLayer.disk`, or without a disk cache.
+ * Use for limits that all processes of a machine share. `CacheLayer.disk` already provides a guard store in its folder.
  *
  * **Details**
  *
@@ -44,40 +43,6 @@ export interface Options {
  * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for invalid options.
  * - A damaged file is not replaced automatically, because other processes may use it. Until you delete the file, guards
  *   follow their `onStoreError`.
- *
- * **Example** (One limit for all processes of a machine)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Guard } from "effect-cached"
- * import { SqliteGuardStore } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "limits")
- *
- * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
- * await Effect.runPromise(call.pipe(Effect.provide(SqliteGuardStore.layer({ directory })))) // => "called"
- * ```
- *
- * @see {@link layer} for providing the guard store
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
-  const what = "SqliteGuardStore.make"
-  refuseUnknown(what, options, ["directory", "trustFolder"])
-  const file = { ...folderOf(what, options), name: "guards", format: 1, schema, prepare, toError }
-  return Effect.map(SideFile.make("open", file), over)
-}
-
-/**
- * Provides a guard store in a directory.
- *
- * **When to use**
- *
- * Use for limits that all processes of a machine share. `CacheLayer.disk` already provides a guard store in its folder.
  *
  * **Example** (Refusing a second call)
  *
@@ -99,13 +64,16 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
  * await Effect.runPromise(twice) // => ["called", "refused"]
  * ```
  *
- * @see {@link make} for the guarantees of the guard store
  * @see `RedisGuardStore.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<never, StoreError> =>
-  Layer.effect(GuardStore.GuardStore, make(options))
+export const layer = (options: Options): Layer.Layer<never, StoreError> => {
+  const what = "SqliteGuardStore.layer"
+  refuseUnknown(what, options, ["directory", "trustFolder"])
+  const file = { ...folderOf(what, options), name: "guards", format: 1, schema, prepare, toError }
+  return Layer.effect(GuardStore.GuardStore, Effect.map(SideFile.make("open", file), over))
+}
 
 /** The number of guard steps between two removals of expired states. */
 const tidyEvery = 1024

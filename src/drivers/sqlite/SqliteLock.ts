@@ -6,7 +6,6 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { LockError } from "../../CacheError.ts"
 import { lockLifeMillis, lockPollMillis } from "../../internal/defaults/processes.ts"
@@ -34,61 +33,22 @@ export interface Options {
 }
 
 /**
- * Opens a lock service in a directory until the scope closes. Lock services in the same directory share their locks.
+ * Provides a lock service in a directory.
  *
  * **When to use**
  *
- * Use if the program needs the lock service as a value.
+ * Use for locks that all processes of a machine share. `CacheLayer.disk` already provides a lock service in its folder.
  *
  * **Details**
  *
  * - A waiting caller checks the lock every 50 ms and when the holder's lease ends. Fencing tokens grow across restarts.
- * - If the directory cannot be used, `make` fails with a `LockError` (reason `Unavailable`) whose `name` is the
+ * - If the directory cannot be used, the layer fails with a `LockError` (reason `Unavailable`) whose `name` is the
  *   directory and whose `cause` is the original error. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
  * - If the scope closes while a lock is held, the lock stays held until its lease ends.
  * - A damaged file is not replaced automatically, because other processes may use it. Delete the file by hand.
- *
- * **Example** (Locking in a directory)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { SqliteLock } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
- *
- * const program = Effect.gen(function*() {
- *   const lock = yield* SqliteLock.make({ directory })
- *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
- *   return token > 0n
- * })
- * await Effect.runPromise(Effect.scoped(program)) // => true
- * ```
- *
- * @see {@link layer} for providing the lock service
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  const what = "SqliteLock.make"
-  refuseUnknown(what, options, ["directory", "trustFolder"])
-  const folder = folderOf(what, options)
-  const toError = (name: string, cause: unknown) => new LockError({ lock: name, reason: "Unavailable", cause })
-  const opened = SideFile.make(folder.directory, { ...folder, name: "locks", format: 1, schema, prepare, toError })
-  return Effect.map(opened, (file) => Lock.make(backendOf(file)))
-}
-
-/**
- * Provides a lock service in a directory.
- *
- * **When to use**
- *
- * Use for locks that all processes of a machine share. `CacheLayer.disk` already provides a lock service in its folder.
  *
  * **Example** (Reading growing tokens)
  *
@@ -111,14 +71,17 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
  * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
  * ```
  *
- * @see {@link make} for the guarantees of the lock
  * @see `RedisLock.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<never, LockError> => {
-  const lock = make(options)
-  return Layer.effect(Lock.Lock, lock)
+  const what = "SqliteLock.layer"
+  refuseUnknown(what, options, ["directory", "trustFolder"])
+  const folder = folderOf(what, options)
+  const toError = (name: string, cause: unknown) => new LockError({ lock: name, reason: "Unavailable", cause })
+  const opened = SideFile.make(folder.directory, { ...folder, name: "locks", format: 1, schema, prepare, toError })
+  return Layer.effect(Lock.Lock, Effect.map(opened, (file) => Lock.make(backendOf(file))))
 }
 
 type File = SideFile.SideFile<Tables, LockError>

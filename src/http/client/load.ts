@@ -11,7 +11,7 @@ import * as Cached from "../../Cached.ts"
 import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
-import * as Strategy from "../../Strategy.ts"
+import type * as Strategy from "../../Strategy.ts"
 import { isHarmless, personalBy } from "../rules/anonymous.ts"
 import { etagOf, type Fields, noDirectives } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
@@ -28,7 +28,7 @@ type Loaded = Effect.Effect<Stored, HttpClientError, Caching>
 /** `"serve"`: what is stored, however old. `"refresh"`: the same, with a load in the background. `"load"`: a load. */
 type Way = "serve" | "refresh" | "load"
 
-const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, load: Strategy.Load } as const
+const decisions = { serve: "Serve", refresh: "ServeAndRefresh", load: "Load" } as const
 
 const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Strategy<Stored, any, any> => ({
   name: "http",
@@ -36,7 +36,7 @@ const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Stra
   // A soft invalidation makes the response stale, whatever it says itself. What an update has removed has expired.
   decide: (entry, now) =>
     entry === undefined || now >= entry.expiresAt || (way === "serve" && entry.softExpiresAt === -Infinity)
-      ? Strategy.Load
+      ? "Load"
       : decisions[way],
   lifetime: (exit) => {
     if (Exit.isFailure(exit) || exit.value.variant === null) return "skip"

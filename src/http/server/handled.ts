@@ -21,7 +21,7 @@ import * as Cached from "../../Cached.ts"
 import { LoadTimeout } from "../../CacheError.ts"
 import { http } from "../../internal/defaults/options.ts"
 import { Outside } from "../../internal/options/annotations.ts"
-import * as Strategy from "../../Strategy.ts"
+import type * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { About, Origin } from "../client/call.ts"
 import { namesOf, personalBy } from "../rules/anonymous.ts"
@@ -257,11 +257,11 @@ const strategyText = (strategy: Strategy.Strategy<Response, any, any>, response:
       now,
       () => 0.5
     )
-  const isFresh = decided(0) === Strategy.Serve || decided(0) === Strategy.ServeAndRefresh
+  const isFresh = decided(0) === "Serve" || decided(0) === "ServeAndRefresh"
   const fresh = isFresh ? soft : 0
   const left = ttl - fresh
   if (left === 0) return `max-age=${fresh}`
-  return decided(fresh) === Strategy.ServeAndRefresh
+  return decided(fresh) === "ServeAndRefresh"
     ? `max-age=${fresh}, stale-while-revalidate=${left}, stale-if-error=${left}`
     : `max-age=${fresh}, stale-if-error=${left}`
 }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AnyReadOptions } from "../../cached/options.ts"
-import { Load, type Strategy } from "../../Strategy.ts"
+import type { Strategy } from "../../Strategy.ts"
 import type { Key } from "../key/ofKey.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
@@ -78,7 +78,7 @@ export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache
   Effect.map(start(options), over)
 
 /** The strategy of a disabled cache. It is never called. Importing a real strategy would enlarge every bundle. */
-const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
+const nothing: Strategy = { name: "nothing", decide: () => "Load", lifetime: () => "skip" }
 
 export const disabled: Cache = {
   [TypeId]: TypeId,

@@ -1,6 +1,5 @@
 /** The kinds of strategies, each with its decision rule. */
 import type { Timing } from "../../CacheEntry.ts"
-import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import * as Defaults from "../defaults/options.ts"
@@ -11,19 +10,20 @@ const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
   entry === undefined || now >= entry.expiresAt
 
 export const ttl = kind("ttl", {
-  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve
+  decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve"
 })
 
 export const softTtl = kind("softTtl", {
   beside: "softTtl",
-  decide: (_, entry, now) => isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : LoadOrStale,
+  decide: (_, entry, now) =>
+    isGone(entry, now) ? "Load" : now < (entry as Timing).softExpiresAt ? "Serve" : "LoadOrStale",
   lifetime: (options, ttl, softTtl) => ({ softTtl: within("softTtl", softTtl, options, ttl), ttl })
 })
 
 export const refreshAhead = kind("refreshAhead", {
   beside: "refreshAfter",
   decide: (_, entry, now) =>
-    isGone(entry, now) ? Load : now < (entry as Timing).softExpiresAt ? Serve : ServeAndRefresh,
+    isGone(entry, now) ? "Load" : now < (entry as Timing).softExpiresAt ? "Serve" : "ServeAndRefresh",
   lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
 })
 
@@ -32,17 +32,17 @@ export const probabilistic = kind("probabilistic", {
   deadlinesOnly: false,
   servesFresh: false,
   decide: (options, entry, now, random) => {
-    if (isGone(entry, now)) return Load
+    if (isGone(entry, now)) return "Load"
     // XFetch: the logarithm is negative, so this adds to `now`: the costlier the load, the earlier the refresh.
     const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
-    return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
+    return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? "ServeAndRefresh" : "Serve"
   }
 })
 
 /** Each read of an entry moves its `expiresAt`, up to its `softExpiresAt`. */
 export const sliding = kind("sliding", {
   beside: "idle",
-  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve",
   ttl: (options) => options.ttl ?? Infinity,
   lifetime: (options, ttl) => {
     const idle = toMillis(options.idle!, "idle")
@@ -59,21 +59,21 @@ export const maxHits = kind("maxHits", {
   countsReads: true,
   servesFresh: false,
   decide: ({ hits, refreshAfter = Infinity }, entry, now) => {
-    if (isGone(entry, now)) return Load
+    if (isGone(entry, now)) return "Load"
     const { reads = 0 } = entry as Timing
-    if (reads >= hits!) return Load
-    return reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
+    if (reads >= hits!) return "Load"
+    return reads + 1 >= (refreshAfter as number) ? "ServeAndRefresh" : "Serve"
   }
 })
 
 export const failover = kind("failover", {
   retryAfter: Defaults.retryAfterOfFailoverMillis,
   servesFresh: false,
-  decide: (_, entry, now) => isGone(entry, now) ? Load : LoadOrStale
+  decide: (_, entry, now) => isGone(entry, now) ? "Load" : "LoadOrStale"
 })
 
 export const untilInvalidated = kind("untilInvalidated", {
-  decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
+  decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve",
   ttl: () => Infinity
 })
 

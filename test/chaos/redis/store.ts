@@ -16,8 +16,7 @@ export interface Where {
   readonly prefix: string
 }
 
-export const storeOf = ({ isCluster, witness: _, ...where }: Where) =>
-  Effect.orDie(isCluster === true ? RedisStore.makeCluster(where as RedisStore.ClusterOptions) : RedisStore.make(where))
+export const storeOf = ({ isCluster: _, witness: _witness, ...where }: Where) => Effect.orDie(RedisStore.make(where))
 
 /** Writes down how late the machine itself is. */
 export const watchLateness = ({ prefix, witness: url }: Where, name: string, recorder: Recorder): void =>

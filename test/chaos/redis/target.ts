@@ -448,7 +448,7 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "100,000 ids invalidated at once",
     arena: single(),
-    // A change is heard of after the 100,000 before it: some 50 ms of a process's own work, and more beside others.
+    // A change is received after the 100,000 before it: some 50 ms of a process's own work, and more beside others.
     unheardMillis: 1000,
     strike: repeatedly<Single>(500, (arena) => outside(arena, (store) => store.removeMany(storm)))
   }),
@@ -470,10 +470,8 @@ const attacks: ReadonlyArray<Attack> = [
 ]
 
 const open = (where: object): Effect.Effect<Store.Store, unknown, Scope.Scope> => {
-  const { isCluster, witness: _, ...options } = where as Where
-  return isCluster === true
-    ? RedisStore.makeCluster({ ...options as RedisStore.ClusterOptions, connect: "required" })
-    : RedisStore.make({ ...options as RedisStore.Options, connect: "required" })
+  const { isCluster: _, witness: _witness, ...options } = where as Where
+  return RedisStore.make({ ...options as RedisStore.Options, connect: "required" })
 }
 
 export const target: Target = {

@@ -201,8 +201,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what a touch has made fresh is nothing to fall back on",
     in: "usableStale",
-    find: "decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt)",
-    replace: "decision === LoadOrStale",
+    find: "decision === \"LoadOrStale\" || (decision !== \"Load\" && now < stale.softExpiresAt)",
+    replace: "decision === \"LoadOrStale\"",
     by: "test/promises/P6.test.ts"
   },
   {

@@ -129,8 +129,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "after a soft purge, a failure of the handler leaves the response fresh",
     in: "strategyOf",
-    find: "? Strategy.Load :",
-    replace: "? Strategy.LoadOrStale :",
+    find: "? \"Load\" :",
+    replace: "? \"LoadOrStale\" :",
     by: middleware
   },
   {

@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { decode } from "../../../src/drivers/sql/sqlite/store.ts"
 import { oddTexts } from "../../../src/testing/internal/storeFixtures.ts"
+import { guardsOf, lockOf } from "../../support/services.ts"
 import { provideSql, sqlClientOf } from "../../support/sqlClient.ts"
 import { entry } from "../../support/stored.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
@@ -54,8 +55,8 @@ describe("SqlStore over SQLite", () => {
   it.effect("has no locks and guards of its own: those of the process are used", () =>
     Effect.gen(function*() {
       const sql = yield* client
-      const lock = yield* Effect.flip(provideSql(sql)(SqlLock.make()))
-      const guards = yield* Effect.flip(provideSql(sql)(SqlGuardStore.make()))
+      const lock = yield* Effect.flip(provideSql(sql)(lockOf(SqlLock.layer())))
+      const guards = yield* Effect.flip(provideSql(sql)(guardsOf(SqlGuardStore.layer())))
       expect(String(lock.cause)).toContain("must be one for PostgreSQL")
       expect(guards.reason).toBe("Unsupported")
     }))

@@ -9,6 +9,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import * as Connection from "../../../src/drivers/sqlite/connection.ts"
 import * as Entries from "../../../src/drivers/sqlite/tables/entries.ts"
 import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
+import { guardsOf, lockOf } from "../../support/services.ts"
 import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
@@ -286,9 +287,12 @@ describe("a directory that is deleted while it is opened", () => {
 
   const others = {
     "a lock": (directory: string) =>
-      Effect.flatMap(SqliteLock.make({ directory }), (lock) => lock.acquire("name", { lease: "1 second", wait: 0 })),
+      Effect.flatMap(
+        lockOf(SqliteLock.layer({ directory })),
+        (lock) => lock.acquire("name", { lease: "1 second", wait: 0 })
+      ),
     guards: (directory: string) =>
-      Effect.flatMap(SqliteGuardStore.make({ directory }), (guards) => guards.readBits("filter", [0]))
+      Effect.flatMap(guardsOf(SqliteGuardStore.layer({ directory })), (guards) => guards.readBits("filter", [0]))
   }
 
   for (const [name, use] of Object.entries(others)) {

@@ -3,11 +3,12 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqliteLock } from "effect-cached/sqlite"
 import { lockLaws } from "effect-cached/testing"
+import { lockOf } from "../../support/services.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const twoLocks = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  return [yield* SqliteLock.make({ directory }), yield* SqliteLock.make({ directory })] as const
+  return [yield* lockOf(SqliteLock.layer({ directory })), yield* lockOf(SqliteLock.layer({ directory }))] as const
 })
 
 describe.concurrent("the SQLite lock in real time", () => {

@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import { readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { guardsOf } from "../../support/services.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const call = Effect.as(Effect.void, "ok").pipe(
@@ -59,7 +60,7 @@ describe("the file", () => {
   it.effect("expired state leaves while there are steps", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteGuardStore.make({ directory })
+      const store = yield* guardsOf(SqliteGuardStore.layer({ directory }))
       const limited = (key: string) =>
         Effect.void.pipe(
           Guard.rateLimit({ key, limit: 1, window: "1 second", onStoreError: "fail" }),
@@ -77,7 +78,10 @@ describe("the file", () => {
   it.effect("that is removed is made again", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const provided = Effect.provideService(GuardStore.GuardStore, yield* SqliteGuardStore.make({ directory }))
+      const provided = Effect.provideService(
+        GuardStore.GuardStore,
+        yield* guardsOf(SqliteGuardStore.layer({ directory }))
+      )
       expect(yield* Effect.all([call, call, call]).pipe(provided)).toEqual(["ok", "ok", "refused"])
       for (const end of ["", "-wal", "-shm"]) rmSync(fileIn(directory) + end, { force: true })
       expect(yield* call.pipe(provided)).toBe("ok")
@@ -87,7 +91,7 @@ describe("the file", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       writeFileSync(fileIn(directory), "no database at all, but long enough to look like one ".repeat(100))
-      expect(yield* Effect.flip(Effect.scoped(SqliteGuardStore.make({ directory })))).toMatchObject({
+      expect(yield* Effect.flip(Effect.scoped(guardsOf(SqliteGuardStore.layer({ directory }))))).toMatchObject({
         _tag: "StoreError",
         store: "sqlite"
       })
@@ -108,7 +112,7 @@ describe("the file", () => {
   it.live("that another process holds is waited for, within the store budget", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteGuardStore.make({ directory })
+      const store = yield* guardsOf(SqliteGuardStore.layer({ directory }))
       const other = new DatabaseSync(fileIn(directory))
       other.exec("BEGIN IMMEDIATE")
       const waiting = yield* Effect.forkChild(
@@ -126,7 +130,7 @@ describe("the file", () => {
   it.effect("that is closed refuses", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* Effect.scoped(SqliteGuardStore.make({ directory }))
+      const store = yield* Effect.scoped(guardsOf(SqliteGuardStore.layer({ directory })))
       expect(yield* Effect.flip(Effect.provideService(call, GuardStore.GuardStore, store))).toMatchObject({
         _tag: "StoreError",
         cause: { message: "the file of guards is closed" }
@@ -134,9 +138,9 @@ describe("the file", () => {
     }))
 
   it("bad options are a CacheConfigError", () => {
-    expect(() => SqliteGuardStore.make({} as never)).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteGuardStore.make({ directory: "" })).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteGuardStore.make({ directory: "a", maxSize: 1 } as never)).toThrow(/no option "maxSize"/)
+    expect(() => SqliteGuardStore.layer({} as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuardStore.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuardStore.layer({ directory: "a", maxSize: 1 } as never)).toThrow(/no option "maxSize"/)
     expect(() => SqliteGuardStore.layer({ directory: "a", trustFolder: 1 as never })).toThrow(
       CacheError.CacheConfigError
     )

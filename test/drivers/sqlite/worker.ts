@@ -7,12 +7,13 @@
 import { Effect } from "effect"
 import { SqliteLock } from "effect-cached/sqlite"
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { lockOf } from "../../support/services.ts"
 
 const [directory, task, ...rest] = process.argv.slice(2) as [string, string, ...Array<string>]
 
 const count = (file: string, rounds: number) =>
   Effect.gen(function*() {
-    const lock = yield* SqliteLock.make({ directory })
+    const lock = yield* lockOf(SqliteLock.layer({ directory }))
     const once = Effect.gen(function*() {
       const { token } = yield* lock.acquire("counter", { lease: "5 seconds", wait: "1 minute" })
       const value = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0
@@ -26,7 +27,7 @@ const count = (file: string, rounds: number) =>
 
 const hold = (lease: number) =>
   Effect.gen(function*() {
-    const lock = yield* SqliteLock.make({ directory })
+    const lock = yield* lockOf(SqliteLock.layer({ directory }))
     const { token } = yield* lock.acquire("counter", { lease, wait: 0 })
     process.stdout.write(`${token}\n`)
     return yield* Effect.never

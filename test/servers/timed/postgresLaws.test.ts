@@ -7,6 +7,7 @@ import { lastingStoreLaws, lockLaws, sharedStoreLaws, storeLaws } from "effect-c
 import type { SqlClient } from "effect/sql"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
+import { lockOf } from "../../support/services.ts"
 
 const timeout = 120_000
 
@@ -46,7 +47,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   // Leases are renewed in time only if the other laws do not keep the server busy.
   describe.concurrent("locks", () => {
     const locks = Effect.suspend(() => {
-      const one = over(SqlLock.make({ schema: freshSchema() }))
+      const one = over(lockOf(SqlLock.layer({ schema: freshSchema() })))
       return Effect.all([one, one])
     })
     for (const law of lockLaws(locks)) it.live(law.name, () => law.run, timeout)

@@ -15,6 +15,7 @@ import {
   startServer,
   urlOfDocumented
 } from "../../support/redis.ts"
+import { lockOf } from "../../support/services.ts"
 
 /** As another store whose ids and counters are all in one slot: there a cluster has whole transactions. */
 const inOneSlot = (store: Store.Store): Store.Store => {
@@ -67,7 +68,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect } as const
-      return Effect.all([RedisLock.make(options), RedisLock.make(options)])
+      return Effect.all([lockOf(RedisLock.layer(options)), lockOf(RedisLock.layer(options))])
     })
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
   })
@@ -79,7 +80,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }, 240_000)
     afterAll(() => cluster.end())
     const make = Effect.suspend(() =>
-      RedisStore.makeCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
+      RedisStore.make({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
     )
     for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     for (const law of storeLaws(Effect.map(make, inOneSlot))) {
@@ -87,12 +88,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }
     const two = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout } as const
-      return Effect.all([RedisStore.makeCluster(options), RedisStore.makeCluster(options)])
+      return Effect.all([RedisStore.make(options), RedisStore.make(options)])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect } as const
-      return Effect.all([RedisLock.makeCluster(options), RedisLock.makeCluster(options)])
+      return Effect.all([lockOf(RedisLock.layer(options)), lockOf(RedisLock.layer(options))])
     })
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
   })

@@ -52,10 +52,10 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const failed = [time, info, role].find(isFault)
   if (failed !== undefined) throw failed
   if (mode === "cluster" && !isCluster) {
-    throw unfit("the server is a node of a Redis cluster: use RedisStore.makeCluster or CacheLayer.redisCluster")
+    throw unfit("the server is a node of a Redis cluster: use \"nodes\" in place of \"url\"")
   }
   if (mode === "standalone" && isCluster) {
-    throw unfit("the server is not a node of a Redis cluster: use RedisStore.make or CacheLayer.redis")
+    throw unfit("the server is not a node of a Redis cluster: use \"url\" in place of \"nodes\"")
   }
   if (hasRole(role, "slave")) {
     throw new Replica(isCluster ? await ask("CLUSTER", "SLOTS") : undefined)

@@ -5,7 +5,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { Load, Serve } from "../../../Strategy.ts"
 import { waves } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
@@ -87,7 +86,7 @@ const takeWave = (
         return
       }
       const decision = decide(self, fiber, reading.many.template, answer)
-      if (decision === Load) one.know({ rejectedWriteId: answer.writeId })
+      if (decision === "Load") one.know({ rejectedWriteId: answer.writeId })
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) &&
@@ -96,14 +95,14 @@ const takeWave = (
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }
-      if (decision === Serve) {
+      if (decision === "Serve") {
         const exit = serve(readerOf(self, reading, one.key), answer, "store")
         one.setIn(reading.exits, exit)
       } else if (
         isServed(self, reading, { place: one.place, key: one.key, entry: answer, decision, source: "store" })
       ) {
         one.setIn(reading.exits, reading.exits[one.place]!)
-      } else if (decision !== Load) {
+      } else if (decision !== "Load") {
         one.know({ stale: answer, rejectedWriteId: answer.writeId })
       }
     }

@@ -3,7 +3,6 @@ import { isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Load, LoadOrStale, Serve } from "../../../Strategy.ts"
 import { IdMap } from "../../idMap.ts"
 import { idOf, type Key, ownKey } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
@@ -164,13 +163,13 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
     const entry = usesMemory && !isCompared(self, within, id) ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
     if (entry !== undefined) adopt(self, asked, entry, now)
     const decision = entry === undefined
-      ? Load
+      ? "Load"
       : servesFresh && isFreshAt(entry, now)
-      ? Serve
+      ? "Serve"
       : isPastMemoryTtl(self, many.template, entry, now)
-      ? Load
+      ? "Load"
       : decideOrDefect(many.template, entry, now, random)
-    if (decision === Serve) {
+    if (decision === "Serve") {
       entry!.counters.hits++
       entry!.reads++
       if (sameIds.exist) meet(self, key)
@@ -235,7 +234,7 @@ const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: 
   reading.missing.set(id, missing)
   if (entry === undefined) return
   missing.know({ rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry) })
-  if (decision !== LoadOrStale) return
+  if (decision !== "LoadOrStale") return
   missing.know({ stale: entry })
   missing.asked = true
 }

@@ -3,7 +3,7 @@ import { telling } from "#platform/engine/telemetry/tellSpan"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { type Decision, LoadOrStale, ServeAndRefresh } from "../../../Strategy.ts"
+import type { Decision } from "../../../Strategy.ts"
 import type { IdMap } from "../../idMap.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
@@ -73,8 +73,8 @@ export const isServed = (
   { decision, entry, key, place, source }: Decided
 ): boolean => {
   const { fiber, many } = reading
-  const isDue = decision === ServeAndRefresh
-  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(self, fiber)))) return false
+  const isDue = decision === "ServeAndRefresh"
+  if (!isDue && !(decision === "LoadOrStale" && standsIn(self, many.template, entry!, nowOf(self, fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
   const served = servedAs(entry!, decision, nowOf(self, fiber), source)
   reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)

@@ -3,7 +3,6 @@ import { isOlderThanJoining, readAgain } from "#platform/engine/derived/dependen
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Load, LoadOrStale } from "../../../Strategy.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -100,7 +99,7 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   // Memory marks its own entries as stale, but this entry may have left memory.
   if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
   const decision = decideAt(caller.request, stale, now, () => 0)
-  return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
+  return decision === "LoadOrStale" || (decision !== "Load" && now < stale.softExpiresAt) ? stale : undefined
 }
 
 /** Whether callers of a flight that ends with a failure may get the stale value, as far as its own request tells. */
@@ -113,7 +112,7 @@ export const servesStale = (
   const { request, stale } = flight
   if (stale === undefined || now >= stale.expiresAt || isAnswered(self, stale)) return false
   const served = answerOrDefect(() =>
-    decideAt(request, stale, now, () => 0) === Load ? "Answer" : verdictOf(self, flight, request, exit)
+    decideAt(request, stale, now, () => 0) === "Load" ? "Answer" : verdictOf(self, flight, request, exit)
   )
   return served === "Outage"
 }

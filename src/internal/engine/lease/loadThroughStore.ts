@@ -7,7 +7,6 @@ import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CommitRequest, Store } from "../../../ports/store.ts"
-import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults/processes.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import { failStrict, missed, serveStaleToLate } from "../flight/callers.ts"
@@ -185,11 +184,11 @@ const serves = (
     return decideAt(request, found, now, () => random.nextDoubleUnsafe())
   })
   flight.rejectedWriteId = found.writeId
-  if (decision === Load) {
+  if (decision === "Load") {
     flight.protectedUntil = protectedUntilOf(found)
     return false
   }
-  if (decision === LoadOrStale && !standsIn(self, request, found, now)) {
+  if (decision === "LoadOrStale" && !standsIn(self, request, found, now)) {
     flight.stale = found
     hold(flight, found.tags)
     missed(self, flight)
@@ -200,9 +199,9 @@ const serves = (
   flight.entry = found
   flight.found = {
     entry: found,
-    isStale: decision !== Serve && servedAs(found, decision, now) !== "memory",
-    insteadOfLoad: decision === LoadOrStale,
-    refreshDue: decision === ServeAndRefresh
+    isStale: decision !== "Serve" && servedAs(found, decision, now) !== "memory",
+    insteadOfLoad: decision === "LoadOrStale",
+    refreshDue: decision === "ServeAndRefresh"
   }
   return true
 }

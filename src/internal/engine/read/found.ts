@@ -1,6 +1,5 @@
 /** Answers the callers of flights that have found an entry in the store. */
 import * as Effect from "effect/Effect"
-import { Load, LoadOrStale } from "../../../Strategy.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { retryRead } from "../flight/outcome.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -53,7 +52,7 @@ const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): bo
   if (!caller.policy.readsEntries) return true
   adopt(self, caller, entry, now)
   const decision = decideAt(caller.request, entry, now, () => 0)
-  return decision === Load || decision === LoadOrStale
+  return decision === "Load" || decision === "LoadOrStale"
 }
 
 /** Loads without another store request: the flight has just asked the store. */

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
-import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import type { Decision } from "../../../Strategy.ts"
 import { idOf, ownKey } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
@@ -109,8 +109,8 @@ const find = <A, E>(
   }
   const now = nowFor(self, request, entry, context.clock)
   if (!(request.servesFresh && memoryExpiresAt === undefined && isBeforeDeadlines(entry, now))) {
-    const decision = isDueAgain(self, fiber, request, entry) ? Load : decideInMemory(fiber, request, entry, now)
-    if (decision !== Serve) {
+    const decision = isDueAgain(self, fiber, request, entry) ? "Load" : decideInMemory(fiber, request, entry, now)
+    if (decision !== "Serve") {
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
@@ -165,11 +165,11 @@ export const serveDue = <A, E>(
   { decision, entry, mutations, source }: Due
 ): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
-  if (decision === Load) return absent(reader, entry)
-  if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(engine, fiber))) {
+  if (decision === "Load") return absent(reader, entry)
+  if (decision === "LoadOrStale" && !standsIn(engine, request, entry, nowOf(engine, fiber))) {
     return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
-  if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
+  if (decision === "ServeAndRefresh" && policy.writes && refusal(engine, request) === undefined) {
     const starter = readContextOf(engine, fiber)
     refresh(engine, { starter, request, id, entry, mutations, now: nowOf(engine, fiber) }, fiber)
   }
@@ -342,7 +342,8 @@ const isKept = (reader: Reader, entry: Entry): boolean => {
   const { engine, fiber, request } = reader
   adopt(engine, reader, entry, nowOf(engine, fiber))
   return !isDueAgain(engine, fiber, request, entry) &&
-    decideInMemory(fiber, request, entry, nowFor(engine, request, entry, readContextOf(engine, fiber).clock)) === Serve
+    decideInMemory(fiber, request, entry, nowFor(engine, request, entry, readContextOf(engine, fiber).clock)) ===
+      "Serve"
 }
 
 /** Refuses a read that may not load: counts a miss, and ends the read with a defect. */

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
-import { Load, Serve } from "../../../Strategy.ts"
 import { idOf, ownKey } from "../../key/ofKey.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
@@ -156,8 +155,8 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         request: shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>
       }
       const isRefused = entry === undefined || entry.writeId === rejected
-      const decision = isRefused ? Load : decide(engine, fiber, request, entry)
-      if (decision === Load) {
+      const decision = isRefused ? "Load" : decide(engine, fiber, request, entry)
+      if (decision === "Load") {
         const rejectedWriteId = found instanceof Rejected
           ? rejectedBy(found) ?? rejected
           : entry?.writeId
@@ -169,7 +168,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         })
       }
       // The entry is not put in memory, because the running load will put its own result there.
-      return decision === Serve
+      return decision === "Serve"
         ? serve(rest, entry!, "store")
         : serveDue(rest, { entry: entry!, decision, source: "store", mutations })
     })

@@ -1,6 +1,5 @@
 /** Completes a read with the store's answer. */
 import type * as Effect from "effect/Effect"
-import { Load, Serve } from "../../../Strategy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -23,8 +22,8 @@ export const useFound = <A, E>(
   let rejectedWriteId = rejected
   let protectedUntil = -Infinity
   if (found instanceof Entry) {
-    const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
-    if (decision !== Load) {
+    const decision = found.writeId === rejected ? "Load" : decide(engine, fiber, request, found)
+    if (decision !== "Load") {
       // Read before `putInMemory`, because that may evict entries, and their removal listeners may invalidate this one.
       const { mutations } = question ?? engine
       // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
@@ -37,7 +36,7 @@ export const useFound = <A, E>(
         if (question !== undefined) question.isInMemory = true
         putInMemory(engine, request, found, now)
       }
-      return decision === Serve
+      return decision === "Serve"
         ? serve(reader, found, "store")
         : serveDue(reader, { entry: found, decision, source: "store", mutations })
     }

@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Timing } from "../../../CacheEntry.ts"
-import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
+import type { Decision } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
 import { isOfStream } from "../memory/manifest.ts"
 import type { Flights, Request } from "../state.ts"
@@ -25,11 +25,11 @@ const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => nu
 /** Decides about a softly invalidated entry: loads instead of serving it, or of a refresh that was due anyway. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
-  if (decision === Serve) return Load
-  if (decision !== ServeAndRefresh) return decision
+  if (decision === "Serve") return "Load"
+  if (decision !== "ServeAndRefresh") return decision
   const { createdAt, expiresAt, loadMillis, outcome, reads } = entry
   const fresh = { createdAt, softExpiresAt: Infinity, expiresAt, loadMillis, outcome, reads }
-  return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
+  return ask(request, fresh, now, () => die) === "ServeAndRefresh" ? "Load" : decision
 }
 
 /** Like `decideAt`, for one of many keys: an exception becomes the answer for that key. */
@@ -89,7 +89,7 @@ export const servedAs = (
   now: number,
   source: "memory" | "store" = "memory"
 ): Served => {
-  if (decision === LoadOrStale) return "stale"
+  if (decision === "LoadOrStale") return "stale"
   if (now >= entry.softExpiresAt) return source === "memory" ? "memoryDue" : "storeDue"
   return source
 }

@@ -10,15 +10,7 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AnyReadOptions, ReadDefaults } from "../../../cached/options.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
-import {
-  type Decision,
-  type Lifetime,
-  Load,
-  LoadOrStale,
-  Serve,
-  ServeAndRefresh,
-  type Strategy
-} from "../../../Strategy.ts"
+import type { Decision, Lifetime, Strategy } from "../../../Strategy.ts"
 import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
@@ -153,13 +145,13 @@ export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | un
 }
 
 export const checkDecision = (strategy: Strategy<never, never, never>, decision: Decision): Decision => {
-  if (decision === Serve || decision === Load || decision === ServeAndRefresh || decision === LoadOrStale) {
+  if (decision === "Serve" || decision === "Load" || decision === "ServeAndRefresh" || decision === "LoadOrStale") {
     return decision
   }
   const given = typeof decision === "string" ? `"${decision}"` : `a value of type ${typeof decision}`
   throw new CacheConfigError({
     message: `The strategy "${strategy.name}" decided ${given}: decide must return one of ` +
-      [Serve, ServeAndRefresh, LoadOrStale, Load].map((known) => `"${known}"`).join(", ")
+      ["Serve", "ServeAndRefresh", "LoadOrStale", "Load"].map((known) => `"${known}"`).join(", ")
   })
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Scope, Stream } from "effect"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { lockOf } from "../../../support/services.ts"
 import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
@@ -114,7 +115,7 @@ describe("reads of one step of the program", () => {
   it.effect("see what the last holder of a lock has done, once it is taken over", () =>
     Effect.gen(function*() {
       const { directory, removeAll, store } = yield* make
-      const lock = yield* SqliteLock.make({ directory })
+      const lock = yield* lockOf(SqliteLock.layer({ directory }))
       yield* nextStep
       const scope = yield* Effect.scope
       readOften(store)

@@ -1,7 +1,8 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
-import { Cached, CacheLayer, Caching, Strategy } from "effect-cached"
+import type { Strategy } from "effect-cached"
+import { Cached, CacheLayer, Caching } from "effect-cached"
 import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
@@ -106,7 +107,7 @@ it.effect("P1 · a refresh that a listener's reader has started stays joinable w
     // A reader that does not accept the entry joins the refresh, which then starts.
     const strategy: Strategy.Strategy = {
       name: "always",
-      decide: () => Strategy.Load,
+      decide: () => "Load",
       lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
     }
     const always = { strategy }

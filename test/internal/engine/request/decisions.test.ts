@@ -17,7 +17,7 @@ it.effect("a softly invalidated entry is judged twice by one throw of the dice",
       name: "dice",
       decide: (_entry, _now, random) => {
         thrown.push(random())
-        return Strategy.ServeAndRefresh
+        return "ServeAndRefresh"
       }
     }
     const read = Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy, tags: ["t"] }))
@@ -34,7 +34,7 @@ it.effect("a strategy that falls back on what was softly invalidated may do so, 
     const strategy: Strategy.Strategy = {
       ...hour,
       name: "falls back",
-      decide: (entry) => entry?.softExpiresAt === Infinity ? Strategy.ServeAndRefresh : Strategy.LoadOrStale
+      decide: (entry) => entry?.softExpiresAt === Infinity ? "ServeAndRefresh" : "LoadOrStale"
     }
     const read = (load: Effect.Effect<string, string>) =>
       load.pipe(Cached.withStrategy("k", { strategy, tags: ["t"], fallbackOn: "all" }))
@@ -46,7 +46,7 @@ it.effect("a strategy that falls back on what was softly invalidated may do so, 
 it.effect("an entry that is refreshed before its soft deadline is served as fresh", () =>
   Effect.gen(function*() {
     const { load } = counting()
-    const strategy: Strategy.Strategy = { ...hour, name: "eager", decide: () => Strategy.ServeAndRefresh }
+    const strategy: Strategy.Strategy = { ...hour, name: "eager", decide: () => "ServeAndRefresh" }
     const read = load.pipe(Cached.withStrategy("k", { strategy }))
     yield* read
     const [, reads] = yield* Cached.detect(read)
