@@ -1,6 +1,6 @@
 /**
- * The charts of `docs/memory.md` in `docs/images/`, and its table. With the seeds that stand here they come out the
- * same each time, so what differs afterwards has changed in `src/`.
+ * The charts of `docs/memory.md` in `docs/images/`. With the seeds that stand here they come out the same each time, so
+ * what differs afterwards has changed in `src/`.
  */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
@@ -44,12 +44,10 @@ const estimated = Effect.fnUntraced(function*(trace: Trace) {
   ])
 })
 
-const region = /^<!-- charts -->\n[^]*?^<!-- end -->$/m
-
-/** The charts by their files, and the page with its table. */
-export const charts = Effect.fnUntraced(function*(page: string) {
+/** The charts by their files. */
+export const charts = Effect.gen(function*() {
   const web = traceOf("cache2k_web07")
-  const { svg, table } = yield* simulate(web.accesses, policies, { capacities: capacitiesOf(web) })
+  const { svg } = yield* simulate(web.accesses, policies, { capacities: capacitiesOf(web) })
   const mixed = traceOf("lirs_multi3")
   return new Map([
     ["docs/images/policies-web.svg", svg],
@@ -57,10 +55,6 @@ export const charts = Effect.fnUntraced(function*(page: string) {
       "docs/images/policies-mixed.svg",
       (yield* simulate(mixed.accesses, policies, { capacities: capacitiesOf(mixed) })).svg
     ],
-    ["docs/images/curve.svg", yield* estimated(web)],
-    [
-      "docs/memory.md",
-      page.replace(region, () => `<!-- charts -->\n\n${table.replace(/--- \|/g, "--- |")}\n\n<!-- end -->`)
-    ]
+    ["docs/images/curve.svg", yield* estimated(web)]
   ])
 })

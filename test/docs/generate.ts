@@ -43,7 +43,7 @@ const apiFiles = (): Files =>
 const steps: ReadonlyArray<(textOf: TextOf) => Effect.Effect<Files>> = [
   (textOf) => Effect.sync(() => measuredPages(textOf)),
   (textOf) => Effect.sync(() => new Map([[proofsPage, withTable(textOf(proofsPage))]])),
-  (textOf) => Effect.orDie(charts(textOf("docs/memory.md"))),
+  () => Effect.orDie(charts),
   (textOf) => Effect.sync(() => tableFiles(textOf)),
   picturesOf,
   () => Effect.sync(apiFiles)
