@@ -211,8 +211,6 @@ describe("the pages for users", () => {
     "docs/README.md",
     "docs/coming-from.md",
     "docs/compare.md",
-    "docs/http-server/fields.md",
-    "docs/http-server/suite.md",
     "docs/http-server/users.md",
     "docs/messages.md",
     "docs/troubleshooting.md"

@@ -32,15 +32,11 @@ export const responses: Readonly<Record<string, Told>> = {
 interface Proxy {
   /** Whether it passes requests of a kind without a look at their responses. */
   readonly passes: (kind: Kind) => boolean
-  readonly why: string
 }
 
 export const proxies = {
-  nginx: { passes: () => false, why: "by the response alone" },
-  varnish: {
-    passes: (kind) => ["`Authorization`", "a cookie"].includes(kind),
-    why: "by these two fields and the response"
-  }
+  nginx: { passes: () => false },
+  varnish: { passes: (kind) => ["`Authorization`", "a cookie"].includes(kind) }
 } satisfies Record<string, Proxy> as Record<"nginx" | "varnish", Proxy>
 
 /** Whether the second user of a proxy may see what was made for the first. Neither stores what sets a cookie. */

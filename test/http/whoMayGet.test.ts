@@ -1,6 +1,6 @@
 /**
  * The users of each response: two of them ask for every kind of response, in every way, of every kind of cache. The
- * pages `docs/http-server/users.md` and `fields.md` are written from it: `UPDATE_DOCS=1`.
+ * tables of `docs/http-server/users.md` are written from it: `UPDATE_DOCS=1`.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"
@@ -15,7 +15,7 @@ import {
   HttpServerResponse
 } from "effect/http"
 import { TestClock } from "effect/testing"
-import { readFileSync, writeFileSync } from "node:fs"
+import { cellsOf, expectRegions } from "../support/regions.ts"
 import { serving } from "./sockets.ts"
 import { type Kind, proxies, requests, responses, sharedBy, type Told } from "./users.ts"
 
@@ -212,7 +212,9 @@ const outcomes = async (cache: Cache): Promise<ReadonlyMap<Cell, Outcome>> => {
   return new Map(cells.map((cell) => [cell, { ...got.get(cell)!, runs: runs.get(cell.path) ?? 0 }]))
 }
 
-const rows: Array<string> = []
+/** The kinds of requests that share each response of a cache. */
+const shared = new Map<string, Array<readonly [response: string, kinds: ReadonlyArray<Kind>]>>()
+const allKinds = Object.keys(requests) as Array<Kind>
 
 describe.each(Object.entries(modes))("%s", (name, mode) => {
   it("each user gets what the rule allows, and no byte of another one", async () => {
@@ -246,64 +248,53 @@ describe.each(Object.entries(modes))("%s", (name, mode) => {
       if (way === "304" && !/HTTP\/1.1 200/.test(second[0]!)) faults.push(`${told}, ${second[0]!.slice(0, 12)}`)
     }
     expect(faults).toEqual([])
-    for (const response of Object.keys(responses)) {
-      const marks = (Object.keys(requests) as Array<Kind>).map((kind) =>
-        mayGet(mode, kind, responses[response]!) ? "1, shared" : "2"
-      )
-      rows.push(`| ${[name, response, ...marks].join(" | ")} |`)
-    }
+    shared.set(
+      name,
+      Object.entries(responses).map(([response, told]) => [response, allKinds.filter((kind) => mayGet(mode, kind, told))])
+    )
   })
 })
 
-/** The rows of nginx and Varnish. A cell that differs from that of the middleware says why. */
-const rowsOf = (proxy: keyof typeof proxies): ReadonlyArray<string> =>
-  Object.entries(responses).map(([response, told]) => {
-    const marks = (Object.keys(requests) as Array<Kind>).map((kind) => {
-      const is = sharedBy(proxy, kind, told)
-      const why = told.cookie === undefined ? proxies[proxy].why : "a response with a cookie is not stored"
-      return `${is ? "1, shared" : "2"}${is === mayGet({ server: {} }, kind, told) ? "" : `: ${why}`}`
-    })
-    return `| ${[proxy, response, ...marks].join(" | ")} |`
-  })
+const page = "docs/http-server/users.md"
 
-const check = (page: string, text: string) => {
-  const file = new URL(`../../docs/http-server/${page}.md`, import.meta.url)
-  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(file, text)
-  expect(readFileSync(file, "utf8")).toBe(text)
+const namesOf = (kinds: ReadonlyArray<Kind>): string => {
+  const others = allKinds.filter((kind) => !kinds.includes(kind))
+  if (kinds.length === 0) return "none"
+  if (others.length === 0) return "all"
+  return others.length <= 2 ? `all but ${others.join(", ")}` : kinds.join(", ")
 }
 
-it("docs/http-server/fields.md lists the fields that cannot name a user: otherwise UPDATE_DOCS=1", () => {
-  const about = Object.entries(HttpCacheMiddleware.anonymousFields).map(([name, fields]) =>
-    `| ${name} | ${fields.map((field) => `\`${field}\``).join(", ")} |`
+const groupedBy = <A>(all: ReadonlyArray<A>, by: (one: A) => string): ReadonlyArray<readonly [string, Array<A>]> => [
+  ...Map.groupBy(all, by)
+]
+
+/** The rows of a cache: responses that the same requests share are one row. */
+const rowsOf = (responses: ReadonlyArray<readonly [response: string, kinds: ReadonlyArray<Kind>]>): string =>
+  groupedBy(responses, ([, kinds]) => namesOf(kinds))
+    .map(([kinds, responses]) => `${responses.map(([response]) => response).join(", ")} | ${kinds} |`)
+    .join("\n")
+
+it(`${page} says what two users get: otherwise UPDATE_DOCS=1`, () => {
+  for (const proxy of ["nginx", "varnish"] as const) {
+    shared.set(
+      proxy,
+      Object.entries(responses).map(([response, told]) => [
+        response,
+        allKinds.filter((kind) => sharedBy(proxy, kind, told))
+      ])
+    )
+  }
+  const rows = groupedBy([...shared], ([, responses]) => rowsOf(responses)).flatMap(([rows, caches]) =>
+    rows.split("\n").map((row) => `| ${caches.map(([cache]) => cache).join("; ")} | ${row}`)
   )
-  check(
-    "fields",
-    `# Fields that cannot name a user
-
-A request whose fields all stand on this list, or in \`Vary\` of the response, is [anonymous](../http-server.md#shared-responses). A name that ends with \`*\` is a family; all others are exact. The option \`harmless\` adds names, except \`Authorization\`, \`Proxy-Authorization\` and \`Cookie\`. Programs find the list in \`HttpCacheMiddleware.anonymousFields\`.
-
-| about | fields |
-|---|---|
-${about.join("\n")}
-
-Fields that change what a request is, such as \`X-Forwarded-Host\` and \`X-Forwarded-Proto\`, do not count in front of a server, because its handlers do not see them.
-`
-  )
+  expectRegions(page, {
+    users: ["| cache | the response says | requests that share it |", "|---|---|---|", ...rows].join("\n")
+  })
 })
 
-it("docs/http-server/users.md tells what two users get: otherwise UPDATE_DOCS=1", () => {
-  const kinds = Object.keys(requests)
-  check(
-    "users",
-    `# What two users get
-
-Two users ask for one URL, one after the other. The cells say how many times the handler or origin runs, and whether the second user may see what was made for the first. It is the same for a handler that reads a request as it is, by \`toWeb\`, or answers with a \`Response\`; after a validation, with stale responses, for \`HEAD\`, ranges, and in a herd of 50. A test asks for all of it over sockets.
-
-| cache | the response says | ${kinds.join(" | ")} |
-|---|---|${kinds.map(() => "---").join("|")}|
-${[...rows, ...rowsOf("nginx"), ...rowsOf("varnish")].join("\n")}
-
-Under \`Vary\`, the response names the field that names the user. nginx and Varnish were asked with their default rules, and say in a cell why they decide otherwise than the middleware.
-`
+it(`${page} lists the fields that cannot name a user: otherwise UPDATE_DOCS=1`, () => {
+  const rows = Object.entries(HttpCacheMiddleware.anonymousFields).flatMap(([about, fields]) =>
+    cellsOf(fields.map((field) => `\`${field}\``), ", ").map((cell) => `| ${about} | ${cell} |`)
   )
+  expectRegions(page, { fields: ["| about | fields |", "|---|---|", ...rows].join("\n") })
 })
