@@ -3,7 +3,7 @@
  * tables of `docs/http-server/users.md` are written from it: `UPDATE_DOCS=1`.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, ManagedRuntime } from "effect"
+import { Array as Arr, Effect, ManagedRuntime } from "effect"
 import { CacheLayer, Strategy } from "effect-cached"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import {
@@ -17,7 +17,7 @@ import {
 import { TestClock } from "effect/testing"
 import { cellsOf, expectRegions } from "../support/regions.ts"
 import { serving } from "./sockets.ts"
-import { type Kind, proxies, requests, responses, sharedBy, type Told } from "./users.ts"
+import { type Kind, requests, responses, sharedBy, type Told } from "./users.ts"
 
 const ways = ["plain", "toWeb", "raw", "304", "HEAD", "range", "stale", "herd", "bulk"] as const
 type Way = (typeof ways)[number]
@@ -250,7 +250,9 @@ describe.each(Object.entries(modes))("%s", (name, mode) => {
     expect(faults).toEqual([])
     shared.set(
       name,
-      Object.entries(responses).map(([response, told]) => [response, allKinds.filter((kind) => mayGet(mode, kind, told))])
+      Object.entries(responses).map((
+        [response, told]
+      ) => [response, allKinds.filter((kind) => mayGet(mode, kind, told))])
     )
   })
 })
@@ -264,13 +266,9 @@ const namesOf = (kinds: ReadonlyArray<Kind>): string => {
   return others.length <= 2 ? `all but ${others.join(", ")}` : kinds.join(", ")
 }
 
-const groupedBy = <A>(all: ReadonlyArray<A>, by: (one: A) => string): ReadonlyArray<readonly [string, Array<A>]> => [
-  ...Map.groupBy(all, by)
-]
-
 /** The rows of a cache: responses that the same requests share are one row. */
 const rowsOf = (responses: ReadonlyArray<readonly [response: string, kinds: ReadonlyArray<Kind>]>): string =>
-  groupedBy(responses, ([, kinds]) => namesOf(kinds))
+  Object.entries(Arr.groupBy(responses, ([, kinds]) => namesOf(kinds)))
     .map(([kinds, responses]) => `${responses.map(([response]) => response).join(", ")} | ${kinds} |`)
     .join("\n")
 
@@ -284,7 +282,7 @@ it(`${page} says what two users get: otherwise UPDATE_DOCS=1`, () => {
       ])
     )
   }
-  const rows = groupedBy([...shared], ([, responses]) => rowsOf(responses)).flatMap(([rows, caches]) =>
+  const rows = Object.entries(Arr.groupBy(shared, ([, responses]) => rowsOf(responses))).flatMap(([rows, caches]) =>
     rows.split("\n").map((row) => `| ${caches.map(([cache]) => cache).join("; ")} | ${row}`)
   )
   expectRegions(page, {

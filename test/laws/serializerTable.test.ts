@@ -204,14 +204,17 @@ const tableOf = (names: ReadonlyArray<string>, kinds: ReadonlyArray<Kind>) =>
   Effect.gen(function*() {
     const rows = new Map<string, Array<string>>()
     for (const kind of kinds) {
-      const cells = yield* Effect.forEach(names, (name) => Effect.map(cellOf(name, kind), (cell) => [name, cell] as const))
+      const cells = yield* Effect.forEach(names, (name) =>
+        Effect.map(cellOf(name, kind), (cell) => [name, cell] as const))
       const formats = formatsOf(cells)
       rows.set(formats, [...rows.get(formats) ?? [], kind[0]])
     }
     return [
       "| values | formats |",
       "|---|---|",
-      ...[...rows].flatMap(([formats, values]) => cellsOf(values, "; ").map((cell) => `| ${cell} | ${formats} |`))
+      ...[...rows].flatMap(([formats, values]) =>
+        cellsOf(values, "; ").map((cell) => `| ${cell} | ${formats} |`)
+      )
     ].join("\n")
   })
 

@@ -22,8 +22,12 @@ export const expectRegions = (page: string, tables: Readonly<Record<string, stri
 }
 
 /** Lists of texts that fit into a cell of a table. */
-export const cellsOf = (texts: ReadonlyArray<string>, separator: string): ReadonlyArray<string> =>
-  texts.reduce<Array<string>>((cells, text) => {
+export const cellsOf = (texts: ReadonlyArray<string>, separator: string): ReadonlyArray<string> => {
+  const cells: Array<string> = []
+  for (const text of texts) {
     const longer = `${cells.at(-1)}${separator}${text}`
-    return cells.length === 0 || longer.length > 300 ? [...cells, text] : cells.with(-1, longer)
-  }, [])
+    if (cells.length === 0 || longer.length > 300) cells.push(text)
+    else cells[cells.length - 1] = longer
+  }
+  return cells
+}

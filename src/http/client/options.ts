@@ -67,8 +67,8 @@ export interface CommonOptions {
   readonly wait?: Ttl.Input | undefined
   /**
    * How long a request waits for the status and headers of its response. It then gets a stale response, if one may be
-   * served. If not, a client fails with a `TransportError` whose cause is `LoadTimeout`, and a server answers 504. What
-   * has made no progress for this time runs again for those that ask for it, because it may hang.
+   * served. If not, a client fails with a `TransportError` whose cause is `LoadTimeout`, and a server answers 504. A
+   * load without progress for this time runs again.
    * @default no limit
    */
   readonly timeout?: Ttl.Input | undefined
