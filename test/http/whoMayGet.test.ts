@@ -3,7 +3,8 @@
  * tables of `docs/http-server/users.md` are written from it: `UPDATE_DOCS=1`.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Array as Arr, Effect, ManagedRuntime } from "effect"
+import { Effect, ManagedRuntime } from "effect"
+import * as Arr from "effect/Array"
 import { CacheLayer, Strategy } from "effect-cached"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import {

@@ -28,7 +28,7 @@ export const proofs: { readonly [name: string]: Proof } = {
   "cache-tests": {
     file: "cacheTests/main.ts",
     shows: "how HTTP caches answer the suite of cache-tests.fyi",
-    page: "docs/http-server/suite.md"
+    page: "docs/http-server/users.md"
   },
   chaos: {
     file: "chaos/main.ts",
