@@ -1,4 +1,4 @@
-/** `docs/keys/identity.md` lists the changes that make a new key. `UPDATE_DOCS=1` writes its table. */
+/** `docs/keys.md` lists the changes that make a new key. `UPDATE_DOCS=1` writes its table. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Schema, SchemaGetter, SchemaTransformation } from "effect"
 import { CacheKey } from "effect-cached"
@@ -124,8 +124,8 @@ const table = [
   ...rows.map(([change, before, after]) => `| ${change} | ${idOf(before) === idOf(after) ? "no" : "**yes**"} |`)
 ].join("\n")
 
-it("docs/keys/identity.md says what changes the id and what does not", () => {
-  const file = new URL("../../docs/keys/identity.md", import.meta.url)
+it("docs/keys.md says what changes the id and what does not", () => {
+  const file = new URL("../../docs/keys.md", import.meta.url)
   const text = readFileSync(file, "utf8")
   const [start, end] = ["<!-- what changes the id -->\n", "\n<!-- end -->"]
   const updated = text.slice(0, text.indexOf(start) + start.length) + table + text.slice(text.indexOf(end))
