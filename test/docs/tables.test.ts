@@ -19,7 +19,7 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 // Most tables are in docs/options.md; those of guards, memory, tests and updates stand on the pages of their subjects.
 const lists = pages
   .filter((page) =>
-    /^docs\/(options|configuration|guards|memory|observability|testing|update|why)(\/|\.md$)/.test(page)
+    /^docs\/(options|configuration|entries|guards|memory|observability|testing|why)(\/|\.md$)/.test(page)
   )
   .flatMap((page) => listsOf(read(page)))
 
