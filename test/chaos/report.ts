@@ -41,15 +41,17 @@ export interface Measured {
 /** The columns on the page, where the suite measures them. The command prints all. */
 const onPage: ReadonlyArray<Column> = ["attack", "stale by", "slowest read", "strict invalidations refused"]
 
-const isNoted = ({ failed, refused }: Outcome): boolean => failed > 0 || refused > 0
+/** The attacks that have a row of their own. */
+const isNoted = ({ failed, refused }: Outcome): boolean => failed > 0 || refused >= 10
 
-/** The worst of the attacks during which no call failed, as one row. */
+/** The worst of the other attacks, as one row. */
 const worstOf = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> =>
   outcomes.length === 0 ? [] : [{
     ...outcomes[0]!,
     attack: `the other ${outcomes.length} attacks, at worst`,
     staleMillis: Math.max(...outcomes.map(({ staleMillis }) => staleMillis)),
-    slowestMillis: Math.max(...outcomes.map(({ slowestMillis }) => slowestMillis))
+    slowestMillis: Math.max(...outcomes.map(({ slowestMillis }) => slowestMillis)),
+    refused: Math.max(...outcomes.map(({ refused }) => refused))
   }]
 
 const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string => {
