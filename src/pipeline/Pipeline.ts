@@ -88,7 +88,10 @@ export interface Options<
   readonly patience?: Ttl.Input | undefined
   /** The price of a call for one row. The summary then says how much the cache has saved. @default none */
   readonly price?: number | undefined
-  /** Whether to list or remove the cached results of the key class whose rows are not in the input. @default none */
+  /**
+   * Treats the cached results of the key class whose rows are not in the input: `"list"` lists them, `"remove"` removes
+   * them. @default none
+   */
   readonly left?: "list" | "remove" | undefined
   /** How many rows a stream has, for the time left. Of a file, the size is known. @default not known */
   readonly total?: number | undefined

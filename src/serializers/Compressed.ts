@@ -26,7 +26,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
  */
 export interface Options {
   /**
-   * The algorithm that compresses. All of them are read.
+   * The algorithm that compresses: `"zstd"`, `"gzip"` or `"brotli"`. All of them are read.
    * @default `"zstd"`, or `"gzip"` on a platform without zstd
    */
   readonly algorithm?: "gzip" | "brotli" | "zstd" | undefined

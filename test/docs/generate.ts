@@ -14,6 +14,7 @@ import { page as proofsPage, withTable } from "../proofs/proofs.ts"
 import { type Scaling, withTables } from "../scaling/report.ts"
 import { resultsOf } from "../support/measured.ts"
 import { folder as apiFolder, publicTypes } from "./api.ts"
+import { optionsPage, page as pageOfOptions } from "./options.ts"
 import { picturesOf, root } from "./pictures/pictures.ts"
 import { tableFiles } from "./tables.ts"
 
@@ -45,6 +46,7 @@ const steps: ReadonlyArray<(textOf: TextOf) => Effect.Effect<Files>> = [
   (textOf) => Effect.sync(() => new Map([[proofsPage, withTable(textOf(proofsPage))]])),
   () => Effect.orDie(charts),
   (textOf) => Effect.sync(() => tableFiles(textOf)),
+  (textOf) => Effect.sync(() => new Map([[pageOfOptions, optionsPage(textOf)]])),
   picturesOf,
   () => Effect.sync(apiFiles)
 ]

@@ -45,7 +45,7 @@ describe("the pages about storages", () => {
   it.each([
     ["AGENTS.md", "Choosing a layer"],
     ["docs/getting-started.md", "The layer"],
-    ["docs/options.md", ""]
+    ["docs/options.md", "Layers over a store"]
   ])("%s names each layer", (page, heading) => {
     const part = read(page).split(/^## /m).find((text) => text.startsWith(heading))!
     const named = (name: string) => part.includes(`CacheLayer.${name}`) || part.includes(`\`${name}`)
@@ -58,7 +58,7 @@ describe("the pages about storages", () => {
   })
 
   it("each layer with the options of layers over a store is named above their table, and no other", () => {
-    const sentence = /## Layers over a store\n\n(.+)/.exec(read("docs/options/layers.md"))![1]!
+    const sentence = /## Layers over a store\n\n(.+)/.exec(read("docs/options.md"))![1]!
     const named = Array.from(sentence.matchAll(/`(\w+)`/g), ([, name]) => name!)
     expect(named.toSorted()).toEqual([...layers, "layerWith"].toSorted())
   })

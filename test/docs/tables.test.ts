@@ -11,30 +11,19 @@ import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
 import * as SqlDefaults from "../../src/internal/defaults/sql.ts"
 import { complaintsOf } from "../lint/english.js"
 import { messages, messagesPage } from "./messages.ts"
+import { listsOfPart, membersIn, optionsPage, page as optionsFile, parts, sameAs } from "./options.ts"
 import { fill, listsOf, llms, membersOf, optionListsOf, pages, valuesOf } from "./tables.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
-// Most tables are in docs/options.md; those of guards, memory, tests and updates stand on the pages of their subjects.
-const lists = pages
-  .filter((page) =>
-    /^docs\/(options|configuration|entries|guards|memory|observability|testing|why)(\/|\.md$)/.test(page)
-  )
-  .flatMap((page) => listsOf(read(page)))
+const lists = Array.from(
+  new Map(pages.flatMap((page) => listsOf(read(page))).map((list) => [list.join(" "), list])).values()
+)
 
 describe("the tables of the documentation", () => {
   it.each(pages)("%s says what its lists say: otherwise `npm run generate`", (page) => {
     expect(fill(read(page))).toBe(read(page))
-  })
-
-  it("every list of options has a table on some page", () => {
-    const declared = globSync(["src/*.ts", "src/{cached,config,guard,layers,testing}/*.ts"], { cwd: root }).flatMap(
-      optionListsOf
-    )
-    const told = new Set(lists.map((list) => list.join(" ")))
-    expect(declared.map((list) => list.join(" ")).filter((list) => !told.has(list))).toEqual([])
-    expect(declared.length).toBeGreaterThan(20)
   })
 
   it("name every value of every option", () => {
@@ -87,6 +76,57 @@ describe("pages for maintainers, which are not in the package,", () => {
     )
     expect(fill(linked, { repository: { url: "https://git.example/new" } })).toContain("(https://git.example/new/blob/")
     expect(fill(linked, {})).toBe(named)
+  })
+})
+
+describe("docs/options.md", () => {
+  const membersOfAll = (page: string, text: string): ReadonlyArray<string> =>
+    page.startsWith("docs/maintaining/") ? [] : listsOf(text).flatMap(membersIn)
+
+  it("says what the sources say: otherwise `npm run generate`", () => {
+    expect(read(optionsFile)).toBe(optionsPage(read))
+  })
+
+  it("has each list of options of the sources, as a table or as a link", () => {
+    const declared = globSync("src/**/*.ts", { cwd: root }).flatMap(optionListsOf).map((list) => list.join(" "))
+    const told = new Set([...parts.flatMap(listsOfPart), ...sameAs.keys()])
+    expect(declared.filter((list) => !told.has(list))).toEqual([])
+    expect(declared.length).toBeGreaterThan(70)
+    for (const [list, other] of sameAs) {
+      const rowsOf = (list: string) =>
+        membersOf(...list.split(" ") as [string, string]).map(({ name, otherwise, text }) => ({
+          name,
+          otherwise,
+          text
+        }))
+      expect(rowsOf(list)).toEqual(rowsOf(other))
+    }
+  })
+
+  it("has no table that a section of another page has", () => {
+    const sections = pages.filter((page) => page !== optionsFile).flatMap((page) =>
+      read(page).split(/^(?=#+ )/m).map((section) => new Set(membersOfAll(page, section)))
+    )
+    const tables = read(optionsFile).split(/^(?=## )/m).map((section) => membersOfAll(optionsFile, section))
+      .filter((members) => members.length > 0)
+    expect(tables.length).toBeGreaterThan(10)
+    expect(tables.filter((members) => sections.some((others) => members.every((member) => others.has(member)))))
+      .toEqual([])
+    // Every part is either here or linked.
+    const linked = parts.filter(({ of }) =>
+      new RegExp(`^\\| ${RegExp.escape(of)} \\| \\[(?!below)`, "m").test(read(optionsFile))
+    )
+    expect(tables.length + linked.length).toBe(parts.length)
+  })
+
+  it("links a table as soon as a page has it", () => {
+    const textOf = (page: string) =>
+      page === "docs/policies.md"
+        ? `${read(page)}\n## All of them\n\n<!-- policies src/CachePolicy.ts * -->\n<!-- end -->\n`
+        : read(page)
+    const changed = optionsPage(textOf)
+    expect(changed).toContain("| [Policies](policies.md#all-of-them) |")
+    expect(changed).not.toContain("## Policies")
   })
 })
 
@@ -206,12 +246,16 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "Options.history": [OptionsDefaults.history.slots]
 }
 
+/** Sources with options whose numbers stand beside them, not in `src/internal/defaults/`. */
+const withOwnDefaults =
+  /^src\/(http|inspector|pipeline|serializers|drivers\/(sqlite|files|indexedDb|redis\/RedisStore|objects\/ObjectStore))/
+
 describe("the numbers of the tables", () => {
   it("are those of src/internal/defaults/", () => {
-    const told = lists.filter(([, name]) => name !== "*").flatMap(([file, name]) =>
+    const told = lists.filter(([file, name]) => name !== "*" && !withOwnDefaults.test(file)).flatMap(([file, name]) =>
       membersOf(file, name).flatMap((member) => {
         const numbers = numbersIn(member.otherwise ?? "")
-        return numbers.length === 0 ? [] : [[`${name}.${member.name}`, numbers] as const]
+        return numbers.length === 0 ? [] : [[`${name.split(".")[0]}.${member.name}`, numbers] as const]
       })
     )
     expect(Object.fromEntries(told)).toEqual(expected)

@@ -1,4 +1,4 @@
-/** Defaults and limits of options, which `docs/options/` documents. Times are in milliseconds. */
+/** Defaults and limits of options, which `docs/options.md` lists. Times are in milliseconds. */
 import { leaseMillis, maxLoadMillis } from "./processes.ts"
 
 export const noReadDefaults = {}
