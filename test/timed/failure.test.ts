@@ -219,7 +219,7 @@ describe("the view of a program", () => {
     const rows: Array<ReadonlyArray<string>> = []
     for (const [i, [what, begin]] of troubles.entries()) {
       const { again, holds, ...shown } = await seen(begin, join(root, String(i)))
-      // The page says this of all troubles.
+      // Alike in all troubles, so the table does not show it.
       expect({ what, again, holds }).toEqual({ what, again: "served", holds: true })
       rows.push([what, ...shown.reads, shown.isHeard ? "at once" : "when it is over"])
     }
