@@ -157,7 +157,7 @@ const screen = (client: Client): Effect.Effect<void, unknown> =>
         {
           onFailure: (error) =>
             Effect.sync(() => change({ said: `Not done: ${(error as { message?: string }).message}` })),
-          onSuccess: ({ removed }) => Effect.sync(() => change({ said: `Invalidated, ${removed ?? 0} removed` }))
+          onSuccess: ({ count }) => Effect.sync(() => change({ said: `Invalidated, ${count ?? 0} removed` }))
         }
       ))
     }

@@ -14,61 +14,70 @@ interface Act {
   readonly target: Api.Target
   readonly mode: "hard" | "soft"
   readonly actor: string
+  /** The operations that the cache has disabled (`CacheLayer.withDisabled`). */
+  readonly disabled: ReadonlySet<string>
 }
 
 interface Done {
   readonly what: string
-  readonly removed: number | null
+  /** How many entries were hit, if that is known. */
+  readonly count: number | null
 }
 
 /** Fails with the reason why it cannot be done. */
-export const perform = (engine: Engine, { actor, mode, target }: Act): Effect.Effect<Done, string> =>
-  Effect.tap(doing(engine, target, mode), ({ what, removed }) =>
+export const perform = (engine: Engine, { actor, disabled, mode, target }: Act): Effect.Effect<Done, string> => {
+  const operation = "all" in target ? "clear" : "invalidate"
+  if (disabled.has(operation)) return Effect.fail(`"${operation}" is disabled in this cache (CacheLayer.withDisabled)`)
+  return Effect.tap(doing(engine, target, mode), ({ count, what }) =>
     Effect.logInfo(
       `The inspector of a cache: ${actor} ${mode === "soft" ? "softly invalidated" : "invalidated"} ${what}` +
-        (removed === null ? "" : ` (${removed} removed)`)
+        (count === null ? "" : ` (${count} entries)`)
     ).pipe(Effect.annotateLogs({ "cache.actor": actor })))
+}
 
 const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Effect<Done, string> => {
-  if (mode === "soft" && !("tag" in target || "keyClass" in target)) {
-    return Effect.fail("Only tags and classes can be invalidated softly")
+  if ("all" in target) {
+    return mode === "soft"
+      ? Effect.fail("Everything can only be cleared: invalidate a class, a tag or the pattern * softly")
+      : Effect.as(Operations.clear.over(engine), { what: "everything", count: null })
   }
-  if ("all" in target) return Effect.as(Operations.clear.over(engine), { what: "everything", removed: null })
   if ("keyClass" in target) {
     return Effect.as(Operations.invalidateTags.over(engine, [`~${target.keyClass}`], mode), {
       what: `the class "${target.keyClass}"`,
-      removed: null
+      count: null
     })
   }
   if ("tag" in target) {
-    return Effect.flatMap(
-      tagShownAs(engine, target.tag),
-      (tag) =>
-        tag === undefined ? Effect.fail("No entry in memory has this tag") : Effect.as(
-          Operations.invalidateTags.over(engine, [tag], mode),
-          { what: `the tag "${nameOf(engine, tag)}"`, removed: null }
-        )
-    )
+    return Effect.flatMap(tagShownAs(engine, target.tag), (tag) =>
+      tag === undefined
+        ? Effect.fail("No entry in memory has this tag")
+        : Effect.as(Operations.invalidateTags.over(engine, [tag], mode), {
+          what: `the tag "${nameOf(engine, tag)}"`,
+          count: null
+        }))
   }
   if ("key" in target) {
-    return Effect.flatMap(
-      idShownAs(engine, target.key),
-      (id) =>
-        id === undefined ? Effect.fail("No entry in memory has this id") : Effect.map(
-          Operations.invalidate.over(engine, [id]),
-          (removed) => ({ what: `the key "${nameOf(engine, id)}"`, removed })
-        )
-    )
+    return Effect.flatMap(idShownAs(engine, target.key), (id) =>
+      id === undefined
+        ? Effect.fail("No entry in memory has this id")
+        : Effect.map(Operations.invalidate.over(engine, [id], mode), (count) => ({
+          what: `the key "${nameOf(engine, id)}"`,
+          count
+        })))
   }
-  // The number of removed entries would tell hidden ids.
+  // The number of entries would tell hidden ids.
   if (engine.disguise !== undefined && Look.shown(engine, "~") !== "~") {
     return Effect.fail("Patterns are refused, because ids are hidden: name a tag or a class")
   }
   return Effect.try({ try: () => Glob.make(target.pattern), catch: (error) => error as Error }).pipe(
     Effect.flatMap((glob) =>
-      Stream.runFold(Operations.invalidateMatching.over(engine, glob), () => 0, (_, { invalidated }) => invalidated)
+      Stream.runFold(
+        Operations.invalidateMatching.over(engine, glob, mode),
+        () => 0,
+        (_, { invalidated }) => invalidated
+      )
     ),
-    Effect.map((removed) => ({ what: `the pattern "${target.pattern}"`, removed })),
+    Effect.map((count) => ({ what: `the pattern "${target.pattern}"`, count })),
     Effect.mapError(({ message }) => message)
   )
 }

@@ -9,9 +9,14 @@ import * as Look from "../internal/engine/operations/look.ts"
 import { listen } from "../internal/engine/operations/removals.ts"
 import type * as Api from "./api.ts"
 
-export interface Watched {
+/** A cache that the page shows. */
+export interface Shown {
   readonly name: string
   readonly engine: Engine
+  readonly disabled: ReadonlySet<string>
+}
+
+export interface Watched extends Shown {
   readonly slots: Array<Api.Slot>
   counts: Record<string, number>
   readonly loads: Histogram
@@ -29,13 +34,12 @@ export interface Recorder {
 }
 
 export const make = (
-  caches: ReadonlyArray<{ name: string; engine: Engine }>
+  caches: ReadonlyArray<Shown>
 ): Effect.Effect<Recorder, never, Scope.Scope> =>
   Effect.gen(function*() {
     const self: Recorder = {
-      caches: caches.map(({ engine, name }) => ({
-        name,
-        engine,
+      caches: caches.map((shown) => ({
+        ...shown,
         slots: [],
         counts: {},
         loads: new Map(),

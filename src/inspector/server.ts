@@ -53,15 +53,17 @@ const cachesIn = (context: Context.Context<never>, { caches = [] }: CommonOption
   const main = Context.getOrUndefined(context as Context.Context<unknown>, Caching.Caching)
   const given = caches.map((key) => [key.key, Context.getUnsafe(context as Context.Context<any>, key)] as const)
   const names = new Set<string>()
-  return [...main === undefined ? [] : [["default", main] as const], ...given].flatMap(([name, shape]) =>
-    cacheOf(shape).perform(enginesOf).map((engine) => {
+  return [...main === undefined ? [] : [["default", main] as const], ...given].flatMap(([name, shape]) => {
+    const cache = cacheOf(shape)
+    const disabled = Look.disabledIn(cache.policy)
+    return cache.perform(enginesOf).map((engine) => {
       const own = Look.nameOf(engine) ?? name
       let [unique, n] = [own, 1]
       while (names.has(unique)) unique = `${own} ${++n}`
       names.add(unique)
-      return { name: unique, engine }
+      return { name: unique, engine, disabled }
     })
-  )
+  })
 }
 
 const hostName = Effect.promise(() => import("node:os").then(({ hostname }) => hostname(), () => "unknown"))
@@ -205,13 +207,14 @@ const acts = (self: Server, api: typeof Api.Api) =>
               return yield* refused(409, "Another process answers now. Look at its numbers, and try again")
             }
             const actor = yield* Actor
-            const done = yield* Effect.catch(Acts.perform(engine, { target, mode, actor }), (why) =>
+            const { disabled } = yield* watched(self, cache)
+            const { count } = yield* Effect.catch(Acts.perform(engine, { target, mode, actor, disabled }), (why) =>
               refused(400, why))
             const { storeTier: tier } = engine
             return {
               ...common,
               actor,
-              removed: done.removed,
+              count,
               pending: tier === undefined ? null : Pending.size(tier.pending)
             }
           })))

@@ -15,6 +15,7 @@ export type Case =
   | "httpPurge"
   | "strategies"
   | "listeners"
+  | "inspector"
   | "metrics"
   | "guards"
   | "miss"
@@ -349,6 +350,21 @@ export const checks: ReadonlyArray<Check> = [
     atMost: 1.25,
     goal: 1.15
   },
+  ...([
+    ["Hit in memory, with an inspector that is not open", "mounted", "no inspector", 1.02],
+    ["The same with its overview open", "overview open", "no inspector", 1.03],
+    ["The same with its events open", "tail open", "no inspector", 1.5],
+    [
+      "Turns of 100 hits and other work, with its events open",
+      "beside work, tail open",
+      "beside work, no inspector",
+      1.05
+    ],
+    ["A page of a million entries beside hits: longest turn", "a page of 100", "20 ms", 1],
+    ["The same with a filter", "a filter", "20 ms", 1],
+    ["The same with the 100 most read", "the 100 most read", "20 ms", 1],
+    ["Heap after an inspector was mounted and closed 100 times", "mounted 100 times", "6.4 MiB", 1]
+  ] as const).map(([title, subject, peer, atMost]) => ({ case: "inspector" as const, title, subject, peer, atMost })),
   ...[["Hit", "hit", 1.02] as const, ["Miss", "miss", 1.03] as const].map(([title, what, atMost]) => ({
     case: "metrics" as const,
     title: `${title} in memory, with \`CacheMetrics.layer\``,

@@ -27,6 +27,7 @@ const sections: Sections = {
   }),
   strategies: () => ({ strategies: Run.strategies(runs) }),
   listeners: () => ({ listeners: Run.listeners(runs) }),
+  inspector: () => ({ inspector: Run.inspector(runs) }),
   metrics: () => ({ metrics: Run.metrics(runs) }),
   guards: () => ({ guards: Run.guards(runs) }),
   miss: () => ({ miss: Run.miss(runs) }),

@@ -38,6 +38,9 @@ export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(process
 export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("listeners.ts", [])))
 
+export const inspector = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(["hits", "turns", "bytes"].flatMap((what) => start("inspector.ts", [what]))))
+
 /** The bytes of a class are counted in a process of their own. */
 export const metrics = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(["times", "bytes"].flatMap((what) => start("metrics.ts", [what]))))

@@ -184,8 +184,8 @@ describe("live", () => {
 })
 
 describe("acts", () => {
-  const ready = async (options = {}) => {
-    const one = await served(options)
+  const ready = async (options = {}, cache: Layer.Layer<Caching.Caching> = CacheLayer.memory()) => {
+    const one = await served(options, { cache })
     await one.run(Effect.gen(function*() {
       yield* Effect.all([user(1), user(2)])
       yield* Cached.set("page:1", 1, { tags: ["pages"] })
@@ -202,11 +202,11 @@ describe("acts", () => {
 
   it("invalidate by key, tag, class and pattern, and clear, each with a line of the log", async () => {
     const { act, logged, size } = await ready()
-    expect(await act({ key: "page:2" })).toMatchObject({ status: 200, removed: 1, pending: null, actor: "127.0.0.1" })
+    expect(await act({ key: "page:2" })).toMatchObject({ status: 200, count: 1, pending: null, actor: "127.0.0.1" })
     expect(await size()).toBe(3)
-    expect(await act({ tag: "pages" })).toMatchObject({ status: 200, removed: null })
+    expect(await act({ tag: "pages" })).toMatchObject({ status: 200, count: null })
     expect(await size()).toBe(2)
-    expect(await act({ pattern: "~User*:1*" })).toMatchObject({ status: 200, removed: 1 })
+    expect(await act({ pattern: "~User*:1*" })).toMatchObject({ status: 200, count: 1 })
     expect(await size()).toBe(1)
     expect(await act({ keyClass: "User" })).toMatchObject({ status: 200 })
     expect(await size()).toBe(0)
@@ -214,12 +214,35 @@ describe("acts", () => {
     expect(logged.filter((line) => line.includes("127.0.0.1 invalidated"))).toHaveLength(5)
   })
 
-  it("invalidate softly by tag and class, and refuse the rest", async () => {
+  it("invalidate softly by key, tag, class and pattern, and refuse to clear softly", async () => {
     const one = await ready()
+    const stale = async () => (await passed(one, { state: "stale" })).entries.map(({ id }: any) => id).sort()
+    expect(await one.act({ key: "page:2" }, "soft")).toMatchObject({ status: 200, count: 1 })
+    expect(await stale()).toEqual(["page:2"])
+    expect(await one.act({ tag: "pages" }, "soft")).toMatchObject({ status: 200 })
+    expect(await stale()).toEqual(["page:1", "page:2"])
     expect(await one.act({ keyClass: "User" }, "soft")).toMatchObject({ status: 200 })
-    expect((await passed(one, { state: "stale" })).matched).toBe(2)
-    expect(await one.act({ key: "page:1" }, "soft")).toMatchObject({ status: 400 })
+    expect(await stale()).toHaveLength(4)
+    expect(await one.act({ all: true }, "soft")).toMatchObject({ status: 400 })
     expect(await one.size()).toBe(4)
+    const other = await ready()
+    expect(await other.act({ pattern: "page:*" }, "soft")).toMatchObject({ status: 200, count: 2 })
+    expect((await passed(other, { state: "stale" })).matched).toBe(2)
+  })
+
+  it("do nothing that the cache has disabled, and say so", async () => {
+    const { act, size } = await ready({}, CacheLayer.memory().pipe(CacheLayer.withDisabled(["invalidate", "clear"])))
+    for (const target of [{ key: "page:2" }, { tag: "pages" }, { keyClass: "User" }, { pattern: "*" }]) {
+      expect(await act(target)).toMatchObject({
+        status: 400,
+        message: expect.stringContaining("\"invalidate\" is disabled")
+      })
+    }
+    expect(await act({ all: true })).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("\"clear\" is disabled")
+    })
+    expect(await size()).toBe(4)
   })
 
   it("are refused for another process, and for what is not as it should be", async () => {

@@ -27,7 +27,7 @@ const filterOf = (kind: Kind, name: string): object =>
   kind === "all" ? {} : kind === "key" ? { pattern: escape(name) } : { [kind]: name }
 
 interface Done {
-  readonly removed: number | null
+  readonly count: number | null
   readonly pending: number | null
 }
 
@@ -49,7 +49,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
   // The act is for the process whose numbers were shown when this opened.
   const [shownFor] = useState(overview.process.id)
   const isNamed = kind === "all" || name !== ""
-  const canBeSoft = kind === "tag" || kind === "keyClass"
+  const canBeSoft = kind !== "all"
   const expected = kind === "all" ? cache.name : kind === "keyClass" ? name : undefined
 
   useEffect(() => {
@@ -84,7 +84,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
       <Dialog title="Done" close={close}>
         <p role="status">
           Invalidated.
-          {result.removed !== null && ` ${plural(result.removed, "entry was", "entries were")} removed.`}
+          {result.count !== null && ` ${plural(result.count, "entry was", "entries were")} hit.`}
           {result.pending === null
             ? " There is no store."
             : result.pending === 0

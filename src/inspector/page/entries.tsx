@@ -22,6 +22,10 @@ interface Found {
   readonly at: number
   /** The cursor of the next page. */
   readonly cursor?: string | null
+  /** The page before, the one after if it was read already, and how many entries are before this one. */
+  readonly former?: Found
+  readonly later?: Found
+  readonly before?: number
   /** The last report of a pass. */
   readonly pass?: Api.Pass
   readonly isStore?: boolean
@@ -58,10 +62,10 @@ export const Entries = ({ cache, index, overview }: { cache: Api.Cache; index: n
     if (own === abort.current) setBusy(false)
   }
 
-  const pages = (cursor?: string) =>
+  const pages = (former?: Found) =>
     run(async () => {
-      const page = await ask<Found>("entries", { cache: index, ...cursor === undefined ? {} : { cursor } })
-      setFound((old) => ({ ...page, entries: [...cursor === undefined ? [] : old?.entries ?? [], ...page.entries] }))
+      const page = await ask<Found>("entries", { cache: index, ...former === undefined ? {} : { cursor: former.cursor } })
+      setFound(former === undefined ? page : { ...page, former, before: (former.before ?? 0) + former.entries.length })
     })
 
   const find = (wanted: Wanted) => {
@@ -158,7 +162,12 @@ export const Entries = ({ cache, index, overview }: { cache: Api.Cache; index: n
           </Empty>
         )
         : <List found={found} open={open} />}
-      {found?.cursor && <button type="button" class="more" disabled={busy} onClick={() => pages(found.cursor!)}>Next 100</button>}
+      {(found?.former ?? found?.cursor) && (
+        <p class="buttons">
+          {found?.former && <button type="button" disabled={busy} onClick={() => setFound({ ...found.former!, later: found })}>Previous 100</button>}
+          {found?.cursor && <button type="button" disabled={busy} onClick={() => found.later ? setFound(found.later) : pages(found)}>Next 100</button>}
+        </p>
+      )}
       {opened !== undefined && (
         <Detail
           id={opened}
@@ -191,13 +200,16 @@ const proposalOf = ({ keyClass, pattern, tag }: Wanted): Proposal =>
     : pattern !== "" ? { kind: /[*?[]/.test(pattern) ? "pattern" : "key", name: pattern }
     : { kind: "tag", name: "" }
 
+const rangeOf = ({ before = 0, entries }: Found): string =>
+  before === 0 ? number(entries.length) : `${number(before + 1)} to ${number(before + entries.length)}`
+
 const Said = ({ busy, found, size, stop }: { busy: boolean; found: Found | undefined; size: number; stop: () => void }) => {
   if (found?.pass === undefined) {
     return (
       <p class="said" role="status">
         {found === undefined ? "\u00a0" : found.isStore === true
           ? `${plural(found.entries.length, "entry", "entries")} of the store${found.isAll === false ? ", which has more" : ""}`
-          : `${number(found.entries.length)} of ${plural(size, "entry", "entries")} in the memory of this process`}
+          : `${rangeOf(found)} of ${plural(size, "entry", "entries")} in the memory of this process`}
       </p>
     )
   }

@@ -179,9 +179,16 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     await view("entries")
     await page.waitForSelector(".row")
     expect(await page.locator(".row").count()).toBe(100)
-    await page.click("text=Next 100")
-    await expect.poll(() => page.locator(".row").count()).toBe(136)
-    expect(await page.locator("text=Next 100").count()).toBe(0)
+    const first = await page.locator(".row").first().textContent()
+    for (let round = 0; round < 2; round++) {
+      await page.click("text=Next 100")
+      await expect.poll(() => page.locator(".row").count()).toBe(36)
+      expect(await page.locator(".said").textContent()).toContain("101 to 136 of 136")
+      expect(await page.locator("text=Next 100").count()).toBe(0)
+      await page.click("text=Previous 100")
+      await expect.poll(() => page.locator(".row").count()).toBe(100)
+      expect(await page.locator(".row").first().textContent()).toBe(first)
+    }
   })
 
   it("invalidates by keyboard alone, after it has said what it hits and the name was typed", async () => {

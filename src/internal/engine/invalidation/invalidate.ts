@@ -72,7 +72,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     })
   )
 
-/** Makes the entries of ids stale, and invalidates dependents and running loads. Returns how many memory had. */
+/** Makes the entries of ids stale, and invalidates dependents and running loads. Returns the number in memory. */
 export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
@@ -80,20 +80,21 @@ export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Eff
       countInvalidated(self, "key", ids.length, "soft")
       const now = self.time.now(clock)
       const { storeTier: tier } = self
-      let present = 0
+      let softened = 0
       const here = forEachChunk(ids, (part) => {
         for (const id of part) {
-          if (now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)) present++
+          const entry = Memory.peek(self.memory, self.tagEpochs, id)
+          if (entry !== undefined && now < entry.expiresAt && entry.softExpiresAt !== -Infinity) softened++
           forgetOthers(self, id)
           softenHere(self, id)
         }
         emitInvalidate(self, { ids: part, mode: "soft" })
       })
-      if (tier === undefined) return Effect.map(here, () => present)
+      if (tier === undefined) return Effect.map(here, () => softened)
       const there = Effect.forEach(ids, (id) => Effect.exit(softenThere(self, tier, id, restore)), {
         concurrency: many.concurrency
       })
-      return Effect.flatMap(Effect.andThen(here, there), (exits) => Effect.as(Exit.asVoidAll(exits), present))
+      return Effect.flatMap(Effect.andThen(here, there), (exits) => Effect.as(Exit.asVoidAll(exits), softened))
     })
   )
 

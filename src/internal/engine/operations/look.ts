@@ -10,7 +10,8 @@ import { isPage } from "../../store/pageIds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
-import type { Flight } from "../state.ts"
+import { standard } from "../request/callPolicy.ts"
+import type { Flight, Policy } from "../state.ts"
 import * as Circuit from "../storeTier/circuit.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { classOf, total } from "../telemetry/stats.ts"
@@ -32,6 +33,10 @@ export interface Row {
   readonly outcome: Outcome
   readonly loadMillis: number
 }
+
+/** The operations that the policy of a cache disables (`CacheLayer.withDisabled`). */
+export const disabledIn = (policy: ((policy: Policy) => Policy) | undefined): ReadonlySet<string> =>
+  policy?.(standard).disabled ?? standard.disabled
 
 /** The entries in the order of the memory tier. Some may have expired, or be pages of streams (see `rowOf`). */
 export const entries = ({ memory }: Engine): IterableIterator<Entry> => memory.entries.values()
