@@ -95,7 +95,7 @@ const kinds: ReadonlyArray<Kind> = [
   ["a field that is undefined", { a: undefined }, Struct({ a: Schema.optional(Text_) })],
   ["a field that is null, and may be missing", { a: null }, Struct({ a: optionalKey(NullOr(Text_)) })],
   ["object with any names", { "ö ": 1, "": 2 }, Record(Text_, Number)],
-  ["object with the field __proto__", JSON.parse("{\"__proto__\":1}"), Record(Text_, Number)],
+  ["object with the field `__proto__`", JSON.parse("{\"__proto__\":1}"), Record(Text_, Number)],
   ["object without a prototype", Object.assign(Object.create(null), { a: "b" })],
   ["object with a symbol as a name", { [Symbol("a")]: 1 }],
   ["object nested 200 deep", deep(200), Tree, tree(200)],
