@@ -9,11 +9,11 @@ export interface Part {
   readonly heading: string
   /** The calls that take the options. */
   readonly of: string
-  /** The sentence above the table. */
-  readonly sentence: string
+  /** The sentence above the table, if it says more than `of`. */
+  readonly sentence?: string
   /** The lists, as in the comment in front of a table. */
   readonly lists: string
-  readonly kind?: "options" | "conditions" | "policies"
+  readonly kind?: "options" | "conditions"
 }
 
 export const parts: ReadonlyArray<Part> = [
@@ -58,25 +58,21 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Limits of memory",
     of: "`CacheLayer.withHeapLimit`",
-    sentence: "`CacheLayer.withHeapLimit` takes these options.",
     lists: "src/layers/withHeapLimit.ts HeapLimitOptions"
   },
   {
     heading: "A folder",
     of: "`CacheLayer.disk`",
-    sentence: "`CacheLayer.disk` takes these options.",
     lists: "src/layers/disk.ts DiskOptions"
   },
   {
     heading: "Files",
     of: "`CacheLayer.files`",
-    sentence: "`CacheLayer.files` takes these options.",
     lists: "src/layers/files.ts FilesOptions"
   },
   {
     heading: "Redis",
     of: "`CacheLayer.redis`",
-    sentence: "`CacheLayer.redis` takes these options.",
     lists: "src/drivers/redis/options.ts ServerOptions, src/drivers/redis/options.ts CommonOptions"
   },
   {
@@ -87,13 +83,12 @@ export const parts: ReadonlyArray<Part> = [
   },
   {
     heading: "PostgreSQL",
-    of: "`CacheLayer.postgres` and `CacheLayer.sql`",
-    sentence: "`CacheLayer.postgres` and `CacheLayer.sql` take these options.",
+    of: "`CacheLayer.sql`, `postgres`",
     lists: "src/drivers/sql/options.ts SchemaOptions, src/drivers/sql/options.ts StoreOptions"
   },
   {
     heading: "Connections to PostgreSQL",
-    of: "`CacheLayer.postgres` alone",
+    of: "`CacheLayer.postgres`",
     sentence: "`CacheLayer.postgres` opens connections of its own.",
     lists: "src/drivers/sql/options.ts ConnectionOptions"
   },
@@ -106,25 +101,21 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "IndexedDB",
     of: "`IndexedDbStore.layer`",
-    sentence: "`IndexedDbStore.layer` takes these options.",
     lists: "src/drivers/indexedDb/IndexedDbStore.ts Options"
   },
   {
     heading: "Unstorage",
     of: "`UnstorageStore.layer`",
-    sentence: "`UnstorageStore.layer` takes these options.",
     lists: "src/drivers/unstorage/UnstorageStore.ts Options"
   },
   {
     heading: "Persistence of Effect",
     of: "`PersistenceStore.layer`",
-    sentence: "`PersistenceStore.layer` takes these options.",
     lists: "src/drivers/persistence/PersistenceStore.ts Options"
   },
   {
     heading: "URLs and variables",
     of: "`CacheConfig.fromUrl`, `CacheConfig.layer`",
-    sentence: "`CacheConfig.fromUrl` and `CacheConfig.layer` take these options.",
     lists: "src/config/CacheConfig.ts UrlOptions, src/config/CacheConfig.ts ConfigOptions"
   },
   {
@@ -136,7 +127,6 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Layers with profiles",
     of: "`CacheProfiles.layer`",
-    sentence: "`CacheProfiles.layer` takes these options.",
     lists: "src/CacheProfiles.ts Options"
   },
   {
@@ -160,31 +150,26 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Soft lifetimes",
     of: "`Cached.softTtl`",
-    sentence: "`softTtl` also takes this option.",
     lists: "src/Strategy.ts SoftTtlOptions"
   },
   {
     heading: "Refreshing ahead",
     of: "`Cached.refreshAhead`",
-    sentence: "`refreshAhead` also takes this option.",
     lists: "src/Strategy.ts RefreshAheadOptions"
   },
   {
     heading: "Probabilistic refreshes",
     of: "`Cached.probabilistic`",
-    sentence: "`probabilistic` also takes this option.",
     lists: "src/Strategy.ts ProbabilisticOptions"
   },
   {
     heading: "Sliding lifetimes",
     of: "`Cached.sliding`",
-    sentence: "`sliding` takes these options.",
     lists: "src/Strategy.ts SlidingOptions"
   },
   {
     heading: "A number of hits",
     of: "`Cached.maxHits`",
-    sentence: "`maxHits` also takes these options.",
     lists: "src/Strategy.ts MaxHitsOptions"
   },
   {
@@ -196,19 +181,16 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Key classes",
     of: "`CacheKey.Class`",
-    sentence: "`CacheKey.Class` takes these options.",
     lists: "src/CacheKey.ts Options"
   },
   {
     heading: "Key templates",
     of: "`CacheKey.template`",
-    sentence: "`CacheKey.template` takes these options.",
     lists: "src/CacheKey.ts TemplateOptions"
   },
   {
     heading: "Writes",
     of: "`Cached.set`, `setMany`",
-    sentence: "`Cached.set` and `setMany` take these options.",
     lists: "src/cached/byHand.ts SetOptions"
   },
   {
@@ -221,25 +203,21 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Updates",
     of: "`Cached.update`",
-    sentence: "`Cached.update` takes these options.",
     lists: "src/cached/update.ts UpdateOptions"
   },
   {
     heading: "Sets",
     of: "`Cached.members`",
-    sentence: "`Cached.members` takes these options.",
     lists: "src/cached/collections.ts MembersOptions"
   },
   {
     heading: "Bits",
     of: "`Cached.bits`",
-    sentence: "`Cached.bits` takes these options.",
     lists: "src/cached/collections.ts BitsOptions"
   },
   {
     heading: "Windows",
     of: "`Cached.countInWindow`",
-    sentence: "`Cached.countInWindow` takes these options.",
     lists: "src/cached/collections.ts WindowOptions"
   },
   {
@@ -257,128 +235,102 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Warming",
     of: "`Cached.warm`",
-    sentence: "`Cached.warm` takes these options.",
     lists: "src/cached/warm.ts WarmOptions"
   },
   {
     heading: "Transforming",
     of: "`Cached.transform`",
-    sentence: "`Cached.transform` takes these options.",
     lists: "src/cached/transform.ts TransformOptions"
   },
   {
     heading: "Annotations",
     of: "`Cached.annotate`",
-    sentence: "`Cached.annotate` takes these options.",
     lists: "src/cached/duringLoad.ts Annotations"
   },
   {
     heading: "Detecting",
     of: "`Cached.detect`",
-    sentence: "`Cached.detect` takes this option.",
     lists: "src/cached/events.ts DetectOptions"
   },
   {
     heading: "Events",
     of: "`Cached.events`",
-    sentence: "`Cached.events` takes these options.",
     lists: "src/cached/events.ts EventsOptions"
   },
   {
     heading: "Logging of events",
     of: "`Cached.logEvents`",
-    sentence: "`Cached.logEvents` takes this option.",
     lists: "src/cached/logEvents.ts LogEventsOptions"
   },
   {
     heading: "Explanations",
     of: "`Explanation.layer`",
-    sentence: "`Explanation.layer` takes these options.",
     lists: "src/explain/Explanation.ts Options"
   },
   {
     heading: "Metrics",
     of: "`CacheMetrics.layer`",
-    sentence: "`CacheMetrics.layer` takes these options.",
     lists: "src/CacheMetrics.ts Options"
   },
   {
     heading: "Spans",
     of: "`CacheLayer.withTelemetry`",
-    sentence: "`CacheLayer.withTelemetry` takes these options.",
     lists: "src/layers/withTelemetry.ts TelemetryOptions"
   },
   {
     heading: "Calls of a store",
     of: "`Store.tap`",
-    sentence: "`Store.tap` takes these options.",
     lists: "src/ports/tapStore.ts TapOptions"
   },
   {
     heading: "Transactions",
     of: "`Transaction.run`",
-    sentence: "`Transaction.run` takes these options.",
     lists: "src/Transaction.ts Options"
   },
   {
     heading: "Transactions of a database",
     of: "`Transaction.withSql`",
-    sentence: "`Transaction.withSql` takes this option.",
     lists: "src/Transaction.ts SqlOptions"
   },
   {
     heading: "The outbox",
     of: "`Transaction.outbox`",
-    sentence: "`Transaction.outbox` takes this option.",
     lists: "src/Transaction.ts OutboxOptions"
   },
   {
-    heading: "Policies",
-    of: "the calls inside one effect: `CachePolicy`",
-    sentence: "[Policies](policies.md) are functions that wrap a part of the program.",
-    lists: "src/CachePolicy.ts *",
-    kind: "policies"
-  },
-  {
     heading: "Limits of calls",
-    of: "`Guard.rateLimit`, `slidingRateLimit`",
+    of: "`Guard.rateLimit` and `slidingRateLimit`",
     sentence: "Both limits take these options.",
     lists: "src/guard/guardKey.ts KeyOptions, src/guard/limits.ts LimitOptions, src/guard/place.ts PlaceOptions"
   },
   {
     heading: "Rate limits",
-    of: "`Guard.rateLimit` alone",
-    sentence: "`Guard.rateLimit` also takes these options.",
+    of: "`Guard.rateLimit`",
     lists: "src/guard/limits.ts RateLimitOptions"
   },
   {
     heading: "Sliding rate limits",
-    of: "`Guard.slidingRateLimit` alone",
-    sentence: "`Guard.slidingRateLimit` also takes these options.",
+    of: "`Guard.slidingRateLimit`",
     lists: "src/guard/limits.ts SlidingRateLimitOptions"
   },
   {
     heading: "Circuit breakers",
     of: "`Guard.circuitBreaker`",
-    sentence: "`Guard.circuitBreaker` takes these options.",
     lists: "src/guard/circuitBreaker.ts CircuitBreakerOptions"
   },
   {
     heading: "Locked effects",
     of: "`Guard.locked`",
-    sentence: "`Guard.locked` takes these options.",
     lists: "src/guard/locked.ts LockedOptions"
   },
   {
     heading: "Filters",
     of: "`Guard.bloom`",
-    sentence: "`Guard.bloom` takes these options.",
     lists: "src/guard/bloom.ts BloomOptions"
   },
   {
     heading: "Double filters",
     of: "`Guard.dualBloom`",
-    sentence: "`Guard.dualBloom` takes these options.",
     lists: "src/guard/bloom.ts DualBloomOptions"
   },
   {
@@ -390,61 +342,51 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Serializers",
     of: "`Serializer.make`",
-    sentence: "`Serializer.make` takes these options.",
     lists: "src/Serializer.ts Options"
   },
   {
     heading: "Compression",
     of: "`Compressed.make`",
-    sentence: "`Compressed.make` takes these options.",
     lists: "src/serializers/Compressed.ts Options"
   },
   {
     heading: "Keys of signatures and encryption",
     of: "`Signed.make`, `Encrypted.make`",
-    sentence: "`Signed.make` and `Encrypted.make` take these options.",
     lists: "src/internal/codec/keys.ts Protection"
   },
   {
     heading: "Encryption",
-    of: "`Encrypted.make` alone",
-    sentence: "`Encrypted.make` also takes this option.",
+    of: "`Encrypted.make`",
     lists: "src/serializers/Encrypted.ts Options"
   },
   {
     heading: "CSV",
     of: "`Csv.make`",
-    sentence: "`Csv.make` takes these options.",
     lists: "src/serializers/Csv.ts CsvOptions"
   },
   {
     heading: "Parquet",
     of: "`Parquet.make`",
-    sentence: "`Parquet.make` takes these options.",
     lists: "src/serializers/Parquet.ts ParquetOptions"
   },
   {
     heading: "The HTTP client",
     of: "`CachedHttpClient.layer`, `wrap`",
-    sentence: "`CachedHttpClient.layer` takes these options.",
     lists: "src/http/CachedHttpClient.ts Options, src/http/client/options.ts CommonOptions"
   },
   {
     heading: "The HTTP server",
     of: "`HttpCacheMiddleware.layer`",
-    sentence: "`HttpCacheMiddleware.layer` takes these options.",
     lists: "src/http/HttpCacheMiddleware.ts Options, src/http/client/options.ts CommonOptions"
   },
   {
     heading: "Purges",
     of: "`HttpCacheMiddleware.purge`",
-    sentence: "`HttpCacheMiddleware.purge` takes these options.",
     lists: "src/http/HttpCacheMiddleware.ts PurgeOptions"
   },
   {
     heading: "Endpoints",
     of: "`HttpCache.annotate`",
-    sentence: "`HttpCache.annotate` takes these options.",
     lists: "src/http/endpoints/calls.ts EndpointOptions"
   },
   {
@@ -456,7 +398,6 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Pipelines",
     of: "`Pipeline.run`",
-    sentence: "`Pipeline.run` takes these options.",
     lists: "src/pipeline/Pipeline.ts Options"
   },
   {
@@ -467,14 +408,12 @@ export const parts: ReadonlyArray<Part> = [
   },
   {
     heading: "The server of the inspector",
-    of: "`CacheInspector.layer` alone",
-    sentence: "`CacheInspector.layer` also takes these options.",
+    of: "`CacheInspector.layer`",
     lists: "src/inspector/options.ts ServerOptions"
   },
   {
     heading: "The route of the inspector",
-    of: "`CacheInspector.layerHttp` alone",
-    sentence: "`CacheInspector.layerHttp` also takes these options.",
+    of: "`CacheInspector.layerHttp`",
     lists: "src/inspector/options.ts HttpOptions"
   },
   {
@@ -492,44 +431,28 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Stores that go wrong",
     of: "`ChaosStore.make`",
-    sentence: "`ChaosStore.make` takes these options.",
     lists: "src/testing/ChaosStore.ts Options, src/testing/ChaosStore.ts Faults"
   },
   {
     heading: "Schedulers of tests",
     of: "`SeededScheduler.make`",
-    sentence: "`SeededScheduler.make` takes these options.",
     lists: "src/testing/SeededScheduler.ts Options"
   },
   {
     heading: "Simulated caches",
     of: "`simulate`",
-    sentence: "`simulate` takes these options.",
     lists: "src/testing/simulate.ts SimulateOptions"
   },
   {
     heading: "Time in tests",
     of: "`withTimePassing`",
-    sentence: "`withTimePassing` takes these options.",
     lists: "src/testing/withTimePassing.ts TimeOptions"
   },
   {
     heading: "The store in a folder",
     of: "`SqliteStore.make`",
-    sentence: "`SqliteStore.make` takes these options.",
-    lists: "src/drivers/sqlite/SqliteStore.ts Options"
-  },
-  {
-    heading: "The store in files",
-    of: "`FilesStore.make`",
-    sentence: "`FilesStore.make` takes these options.",
-    lists: "src/drivers/files/FilesStore.ts Options"
-  },
-  {
-    heading: "Locks and guards in a folder",
-    of: "`SqliteLock.layer`, `SqliteGuardStore.layer`",
-    sentence: "`SqliteLock.layer` and `SqliteGuardStore.layer` take these options.",
-    lists: "src/drivers/sqlite/SqliteLock.ts Options"
+    sentence: "`SqliteStore.make` takes the options of `CacheLayer.disk` from `directory` on, and:",
+    lists: "src/drivers/sqlite/SqliteStore.ts Options.storeTimeout"
   },
   {
     heading: "The store on Redis",
@@ -545,9 +468,12 @@ export const parts: ReadonlyArray<Part> = [
   }
 ]
 
-/** Lists that say the same as another one, member for member. */
-export const sameAs: ReadonlyMap<string, string> = new Map([
-  ["src/drivers/sqlite/SqliteGuardStore.ts Options", "src/drivers/sqlite/SqliteLock.ts Options"]
+/** Lists of stores whose options a layer over the store has too, with the list of that layer. */
+export const partsOfOthers: ReadonlyMap<string, string> = new Map([
+  ["src/drivers/sqlite/SqliteStore.ts Options", "src/layers/disk.ts DiskOptions"],
+  ["src/drivers/sqlite/SqliteLock.ts Options", "src/layers/disk.ts DiskOptions"],
+  ["src/drivers/sqlite/SqliteGuardStore.ts Options", "src/layers/disk.ts DiskOptions"],
+  ["src/drivers/files/FilesStore.ts Options", "src/layers/files.ts FilesOptions"]
 ])
 
 export const page = "docs/options.md"
@@ -591,17 +517,23 @@ export const listsOfPart = ({ lists }: Part): ReadonlyArray<string> => lists.spl
 /** The page, with links to the tables of the other pages. */
 export const optionsPage = (textOf: (file: string) => string): string => {
   const places = placesOf(textOf)
-  const linkTo = (part: Part): string | undefined => {
-    const members = listsOfPart(part).flatMap((list) => membersIn(list.split(" ") as [string, string]))
+  const linkTo = (list: string): string | undefined => {
+    const members = membersIn(list.split(" ") as [string, string])
     return places.find((place) => members.every((member) => place.members.has(member)))?.link
   }
-  const rows = parts.flatMap((part) => {
-    const link = linkTo(part)
-    return link === undefined ? [] : [`| ${part.of} | ${link} |`]
+  const linked = Map.groupBy(
+    parts.flatMap((part) => listsOfPart(part).map((list) => ({ of: part.of, link: linkTo(list) }))),
+    ({ link }) => link
+  )
+  const elsewhere = [...linked].flatMap(([link, those]) =>
+    link === undefined ? [] : [`- ${link}: ${[...new Set(those.map(({ of }) => of))].join("; ")}`]
+  )
+  const tables = parts.flatMap(({ kind = "options", ...part }) => {
+    const here = listsOfPart(part).filter((list) => linkTo(list) === undefined)
+    if (here.length === 0) return []
+    const table = fill(`<!-- ${kind} ${here.join(", ")} -->\n<!-- end -->`).split("\n").slice(2, -2).join("\n")
+    return [`## ${part.heading}\n\n${part.sentence ?? `${part.of}:`}\n\n${table}`]
   })
-  const tables = parts.filter((part) => linkTo(part) === undefined).map((
-    { heading, kind = "options", lists, sentence }
-  ) => `## ${heading}\n\n${sentence}\n\n${fill(`<!-- ${kind} ${lists} -->\n<!-- end -->`)}`)
   return [
     "# Options",
     "This page lists every option of the library with its default, or links the page that does. An option that does not " +
@@ -614,6 +546,6 @@ export const optionsPage = (textOf: (file: string) => string): string => {
     "- **Sizes**: `\"100 MB\"` (1 MB is a million bytes), `\"100 MiB\"` (1 MiB is 1,048,576 bytes), or a number of bytes.",
     ...tables,
     "## On other pages",
-    ["| options of | are listed in |", "|---|---|", ...rows].join("\n")
+    elsewhere.join("\n")
   ].join("\n\n") + "\n"
 }
