@@ -290,7 +290,7 @@ export const llms = (): string => {
     "All paths here are relative to this file. The declarations in `dist/` have an example on every export.",
     "## Docs",
     [
-      "- [README.md](README.md): the first programs, in memory, shared by processes, and tested",
+      "- [README.md](README.md): the first programs, in memory and shared by processes",
       "- [AGENTS.md](AGENTS.md): how to choose a strategy and a layer, and the ten mistakes",
       "- [docs/README.md](docs/README.md): the map: every page by task and by concept",
       "- [docs/getting-started.md](docs/getting-started.md): from an empty folder to a cached, tested program",
