@@ -156,7 +156,7 @@ export type Indexes<Fields> = ReadonlyArray<keyof Fields | ReadonlyArray<keyof F
  * @category options
  * @since 0.1.0
  */
-export interface Options<
+interface Options<
   Fields extends Schema.Struct.Fields,
   S extends Schema.Constraint,
   E extends Schema.Constraint,
@@ -312,7 +312,7 @@ type TemplateOf<Text extends string, Payload, Result> = [Extract<Holes<Text>, `@
  * @category options
  * @since 0.1.0
  */
-export interface TemplateOptions<
+interface TemplateOptions<
   S extends Schema.Constraint = never,
   Refs extends References = {},
   Formatters = {}

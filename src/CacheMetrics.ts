@@ -20,7 +20,7 @@ import * as Series from "./metrics/series.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /** The label `cache` of all series. @default "default" */
   readonly name?: string | undefined
   /** How many key classes have series of their own. All other classes share those of the class `other`. @default 100 */

@@ -19,9 +19,6 @@ import type { Ratios } from "./internal/engine/telemetry/stats.ts"
 import type { Counters } from "./internal/engine/telemetry/telemetry.ts"
 import type { Key } from "./internal/key/ofKey.ts"
 
-export type { Known } from "./CacheEntry.ts"
-export type { Progress } from "./CacheEvent.ts"
-
 /**
  * The statistics of a cache since its layer was built, as returned by `Cached.stats`.
  * @category models
@@ -89,28 +86,10 @@ export interface Shape {
  */
 export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Caching") {}
 
-/**
- * The options of {@link make}: the parts and limits of a cache. Layers validate their options, but `make` does not.
- * @see {@link make}
- * @category models
- * @since 0.1.0
- */
+/** The parts and limits of a cache. @internal */
 export interface MakeOptions extends EngineOptions {}
 
-/**
- * The default options: the parts and limits of a cache whose layer gets no options.
- *
- * **Example** (Reading a default)
- *
- * ```ts
- * import { Caching } from "effect-cached"
- *
- * Caching.defaults.capacity // => 10_000
- * ```
- *
- * @category models
- * @since 0.1.0
- */
+/** The parts and limits of a cache whose layer gets no options. @internal */
 export const defaults: MakeOptions = {
   ...Defaults.layer,
   eviction: Eviction.adaptive,
@@ -123,52 +102,10 @@ export const defaults: MakeOptions = {
   }
 }
 
-/**
- * Makes a cache that closes with its scope.
- *
- * **When to use**
- *
- * Use in a custom layer. Elsewhere, use `CacheLayer`, which validates its options.
- *
- * **Example** (Making a small cache)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, Caching } from "effect-cached"
- *
- * const layer = Layer.effect(Caching.Caching, Caching.make({ ...Caching.defaults, capacity: 2 }))
- * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(layer))) // => 1
- * ```
- *
- * @see `CacheLayer.memory` for a layer with validated options
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a cache that closes with its scope. Layers have checked its options. @internal */
 export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.Scope> = OverStore.make
 
-/**
- * A cache that caches nothing: every effect runs as if it were not cached.
- *
- * **When to use**
- *
- * Use with `Effect.provideService`. To provide a layer, use `CacheLayer.disabled`.
- *
- * **Example** (Providing no cache)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, Caching } from "effect-cached"
- *
- * let loads = 0
- * const count = Effect.sync(() => ++loads).pipe(Cached.ttl("count", { ttl: "1 hour" }))
- * const twice = Effect.all([count, count]).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
- * await Effect.runPromise(twice) // => [1, 2]
- * ```
- *
- * @see `CacheLayer.disabled` for a layer
- * @category constructors
- * @since 0.1.0
- */
+/** A cache that caches nothing: every effect runs as if it were not cached. @internal */
 export const disabled: Shape = Cache.disabled
 
 /** Bounds the bytes in memory of some key classes, together, unless the layer weighs its entries. @internal */

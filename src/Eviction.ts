@@ -9,7 +9,7 @@ import { makeS3Fifo } from "./internal/eviction/s3Fifo.ts"
 import { makeWTinyLfu } from "./internal/eviction/wTinyLfu.ts"
 import type { Eviction } from "./ports/eviction.ts"
 
-export type * from "./ports/eviction.ts"
+export type { Eviction, Node, Policy } from "./ports/eviction.ts"
 
 /** A built-in policy. The engine calls it directly, but wraps a user's policy, which may throw. @internal */
 export class Own implements Eviction {

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as memory from "./internal/guard/memory.ts"
 import type * as Port from "./ports/guardStore.ts"
 
-export type { Block, Kind, Step } from "./ports/guardStore.ts"
+export type { Kind, Step } from "./ports/guardStore.ts"
 
 /**
  * A store for the state of guards.

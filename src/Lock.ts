@@ -9,7 +9,7 @@ import * as fromBackend from "./internal/lock/fromBackend.ts"
 import * as processLocks from "./internal/lock/process.ts"
 import type * as Port from "./ports/lock.ts"
 
-export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
+export type { Acquired, Backend, Lease } from "./ports/lock.ts"
 
 /**
  * A service of named locks: mutual exclusion among all callers that share its backend.

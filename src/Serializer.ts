@@ -13,7 +13,7 @@ import * as throughSchema from "./internal/codec/throughSchema.ts"
 import { refuseUnknown, requireObject, requireType } from "./internal/options/options.ts"
 import type * as Port from "./ports/serializer.ts"
 
-export type { Codec, Use } from "./ports/serializer.ts"
+export type { Codec } from "./ports/serializer.ts"
 
 /**
  * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
@@ -71,7 +71,7 @@ const standard: Port.Serializer = {
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /** The name of the format. A read of bytes in another format is a miss. */
   readonly name: string
   /** The extension of files, like `".yaml"`, for a store that keeps each value in its own file. */

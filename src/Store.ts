@@ -9,9 +9,33 @@ import type { StoreError } from "./CacheError.ts"
 import type { Caching } from "./Caching.ts"
 import * as Operations from "./internal/engine/operationTable.ts"
 
-export * from "./ports/stores.ts"
-export * from "./ports/storeTimings.ts"
-export * from "./ports/tapStore.ts"
+export {
+  type Acquired,
+  type AcquireOptions,
+  type Answer,
+  type Capabilities,
+  type Change,
+  complete,
+  type Counter,
+  Damaged,
+  type Inspected,
+  type Inspection,
+  layer,
+  make,
+  makeSync,
+  type NamedCounter,
+  type Storage,
+  Store,
+  type StoreCore,
+  type SyncLeases,
+  type SyncStorage,
+  type SyncTags,
+  type Transacted,
+  type TransactRequest,
+  type TransactStep
+} from "./ports/stores.ts"
+export { type Timing, type Timings, timings } from "./ports/storeTimings.ts"
+export { type StoreCall, tap } from "./ports/tapStore.ts"
 
 /**
  * Checks that the store of a cache, if it has one, answers in time. Fails with a `StoreError` if it does not.

@@ -9,7 +9,7 @@ import { make } from "./internal/strategy/make.ts"
 import type { Of, Strategy } from "./ports/strategy.ts"
 import type * as Ttl from "./Ttl.ts"
 
-export * from "./ports/strategy.ts"
+export type { Decision, Lifetime, Strategy } from "./ports/strategy.ts"
 
 /**
  * The options that all strategies with a time limit share.

@@ -56,7 +56,7 @@ export type Isolation = Overlay.Isolation
  * @category options
  * @since 0.1.0
  */
-export interface Options<I extends Isolation = Isolation> {
+interface Options<I extends Isolation = Isolation> {
   /**
    * The isolation level: `"fast"` (checks only the conditions of `Cached.set`), `"locked"` (locks the keys and counters
    * of explicit operations) or `"serializable"` (checks everything that was read). A nested transaction must not have a
@@ -258,7 +258,7 @@ export const rollback: Effect.Effect<void, never, Caching> = withCaching((cachin
  * @category options
  * @since 0.1.0
  */
-export interface SqlOptions {
+interface SqlOptions {
   /**
    * The table that records invalidations until they are carried out, so that they survive a crash after the commit.
    * @default none: after a crash, old values may stay cached until their `ttl`
@@ -360,7 +360,7 @@ const sqlChecks: Checks<SqlOptions> = { outbox: optional(tableName("The outbox o
  * @category options
  * @since 0.1.0
  */
-export interface OutboxOptions {
+interface OutboxOptions {
   /** The name of the outbox table, which is created if it is missing. */
   readonly table: string
 }

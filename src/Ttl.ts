@@ -17,7 +17,7 @@ type Days = `${number}d${Hours | ""}` | Hours
  * @category models
  * @since 0.1.0
  */
-export type Compact = `${number}w${Days | ""}` | Days
+type Compact = `${number}w${Days | ""}` | Days
 
 /**
  * The type of every option that is a duration: a {@link Compact} text, or any `Duration.Input` of Effect. A bare number

@@ -23,8 +23,10 @@ describe("options", () => {
   ]
   for (const [message, options] of wrong) {
     it(`are refused at once: ${message}`, () => {
-      expect(() => lock.acquire("name", options as Lock.AcquireOptions)).toThrow(message)
-      expect(() => lock.acquire("name", options as Lock.AcquireOptions)).toThrow(CacheError.CacheConfigError)
+      expect(() => lock.acquire("name", options as Parameters<Lock.Lock["acquire"]>[1])).toThrow(message)
+      expect(() => lock.acquire("name", options as Parameters<Lock.Lock["acquire"]>[1])).toThrow(
+        CacheError.CacheConfigError
+      )
     })
   }
 

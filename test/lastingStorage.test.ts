@@ -413,14 +413,15 @@ describe("markers of one process", () => {
 
 describe("a storage that is not said to last, with entries of an earlier process", () => {
   const opened = {
-    "Store.make": (of: Storage, capabilities?: Store.StorageCapabilities) => Store.make({ ...of.parts, capabilities }),
-    "Store.makeSync": (of: Storage, capabilities?: Store.StorageCapabilities) =>
+    "Store.make": (of: Storage, capabilities?: Store.Storage["capabilities"]) =>
+      Store.make({ ...of.parts, capabilities }),
+    "Store.makeSync": (of: Storage, capabilities?: Store.Storage["capabilities"]) =>
       Store.makeSync({ ...of.syncParts, capabilities })
   }
 
   for (const [name, open] of Object.entries(opened)) {
     /** The warnings of a process, from its start to its end. */
-    const started = (of: Storage, capabilities?: Store.StorageCapabilities) =>
+    const started = (of: Storage, capabilities?: Store.Storage["capabilities"]) =>
       Effect.forEach(
         [1, 2, 3, 1, 2, 3],
         (n) => Effect.succeed("value").pipe(Cached.ttl(new Item({ n }), { ttl: 1e6 }))

@@ -20,7 +20,7 @@ import * as Places from "./places.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * The first part of the keys in the cache, by which its values are listed and cleared.
    * @default "persistence"

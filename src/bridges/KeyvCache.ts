@@ -39,7 +39,7 @@ export interface KeyvCache {
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * The first part of the keys in the cache.
    * @default "keyv"

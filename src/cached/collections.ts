@@ -65,7 +65,7 @@ const ttlOf = (of: string) => optional((ttl: Ttl.Input) => void positiveMillis(`
  * @category options
  * @since 0.1.0
  */
-export interface MembersOptions {
+interface MembersOptions {
   /** How long the set lives after the last `add`. @default the lifetime that it has; for a new one, forever */
   readonly ttl?: Ttl.Input | undefined
 }
@@ -160,7 +160,7 @@ export const members = (key: string, options: MembersOptions = {}): CachedMember
  * @category options
  * @since 0.1.0
  */
-export interface BitsOptions extends MembersOptions {
+interface BitsOptions extends MembersOptions {
   /** The width of a cell in bits, from 1 to 32. A cell that reaches its largest number stays there. @default 1 */
   readonly size?: number | undefined
   /** How long the cells live after the last `increment`. @default the lifetime that they have; for new ones, forever */
@@ -281,7 +281,7 @@ const bitsChecks: Checks<BitsOptions> = {
  * @category options
  * @since 0.1.0
  */
-export interface WindowOptions {
+interface WindowOptions {
   /** The length of the window, which ends now. */
   readonly window: Ttl.Input
   /** The largest count: calls beyond it are not counted. At most 10,000, because the time of each is stored. */

@@ -23,7 +23,7 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  * @category options
  * @since 0.1.0
  */
-export interface IncrementOptions {
+interface IncrementOptions {
   /** The integer to add, which may be negative. 0 reads the counter without creating it. @default 1 */
   readonly by?: number | undefined
   /** How long the counter lives after its creation. Later calls do not extend its lifetime. @default forever */

@@ -88,7 +88,7 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
  * @category options
  * @since 0.1.0
  */
-export interface DetectOptions {
+interface DetectOptions {
   /** Includes the result of each read, as `exit`. @default `false` */
   readonly values?: boolean | undefined
 }
@@ -98,7 +98,7 @@ export interface DetectOptions {
  * @category options
  * @since 0.1.0
  */
-export interface EventsOptions<Kind extends CacheEvent["_tag"], Values extends boolean> {
+interface EventsOptions<Kind extends CacheEvent["_tag"], Values extends boolean> {
   /** The kinds of events. Hits cost nothing more unless `"Hit"` is among them. @default all kinds */
   readonly of?: ReadonlyArray<Kind> | undefined
   /** Includes the value that was served, loaded, set or evicted, as `exit`. @default `false` */

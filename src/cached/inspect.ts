@@ -4,8 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type { Known } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
-import type { Caching, Known, Stats } from "../Caching.ts"
+import type { Caching, Stats } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { bound, type SizeInput } from "../internal/options/size.ts"
 import { globOf } from "./targets.ts"

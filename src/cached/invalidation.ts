@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import type { Caching, Progress } from "../Caching.ts"
+import type { Progress } from "../CacheEvent.ts"
+import type { Caching } from "../Caching.ts"
 import { requireEffect } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { afterCommit } from "../internal/sql/sqlTransaction.ts"
@@ -16,7 +17,7 @@ import { collect, invalidateTargets, type OneOrMore, parseGiven, toStored } from
  * @category options
  * @since 0.1.0
  */
-export interface InvalidateOptions {
+interface InvalidateOptions {
   /**
    * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries become stale. `softTtl` and
    * `failover` may serve them if a load fails, and `refreshAhead` during a refresh. All other strategies load again.

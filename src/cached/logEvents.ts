@@ -22,7 +22,7 @@ import { handleAll } from "./events.ts"
  * @category options
  * @since 0.1.0
  */
-export interface LogEventsOptions {
+interface LogEventsOptions {
   /**
    * Whether lines show the values, cut to 200 characters. Secrets are also shown, unless they are `Redacted`.
    * @default `false`

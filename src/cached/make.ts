@@ -14,14 +14,14 @@ import { remake, type Rewired } from "./capture.ts"
  * @category models
  * @since 0.1.0
  */
-export type Made<T> = Rewired<T, unknown, never>
+type Made<T> = Rewired<T, unknown, never>
 
 /**
  * The services that the effects and streams of a cached function need, and that {@link make} captures.
  * @category models
  * @since 0.1.0
  */
-export type Needs<T> = T extends Effect.Effect<any, any, infer R> ? R
+type Needs<T> = T extends Effect.Effect<any, any, infer R> ? R
   : T extends Stream.Stream<any, any, infer R> ? R
   : T extends AnyClass ? never
   : T extends (...args: any) => infer Out ? Needs<Out> | Needs<T[keyof T]>

@@ -60,7 +60,7 @@ const ofReads = [
  * @category options
  * @since 0.1.0
  */
-export interface StreamOptions<in out E, in K> extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]> {
+interface StreamOptions<in out E, in K> extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]> {
   /**
    * The maximum size of a stored stream. A larger stream reaches its consumers, but later consumers start another run.
    * @default 16 MiB; an eighth of `maxSize` if the store has one

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import type { Progress } from "../CacheEvent.ts"
 import type { AnyClass } from "../CacheKey.ts"
-import type { Caching, Progress } from "../Caching.ts"
+import type { Caching } from "../Caching.ts"
 import type { Cache } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { strictly } from "../internal/engine/request/strict.ts"
@@ -24,7 +25,7 @@ import { type AnyKey, idOf, type ListOf, tagOf, withCaching } from "./withCachin
  * @category models
  * @since 0.1.0
  */
-export type Where<C> = C extends AnyClass ? OfIndex<C["payload"]["Type"], C["~indexes"][number]> : never
+type Where<C> = C extends AnyClass ? OfIndex<C["payload"]["Type"], C["~indexes"][number]> : never
 
 type OfIndex<Payload, Index> = Index extends ReadonlyArray<PropertyKey> ? Exactly<Payload, Index[number]>
   : Index extends PropertyKey ? Exactly<Payload, Index>

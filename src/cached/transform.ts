@@ -15,7 +15,7 @@ import { checkOptions, type Checks, isFlag, mistake, positiveCount } from "../in
  * @category options
  * @since 0.1.0
  */
-export interface TransformOptions {
+interface TransformOptions {
   /** How many payloads the function gets in one call. @default 1000 */
   readonly chunk?: number | undefined
   /** How many calls run at once. @default 4 */

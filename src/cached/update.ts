@@ -30,7 +30,7 @@ import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching }
  * @category options
  * @since 0.1.0
  */
-export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
+interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "etag" | "copy"> {
   /**
    * How long the new value is served after the update. `"Infinity"` keeps the value forever.
    * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`

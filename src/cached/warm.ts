@@ -51,7 +51,7 @@ export interface WarmProgress {
  * @category options
  * @since 0.1.0
  */
-export interface WarmOptions {
+interface WarmOptions {
   /** How many reads run at once; for a function made by `Cached.many`, how many calls. @default 16 */
   readonly concurrency?: number | undefined
   /** How many payloads a function made by `Cached.many` gets in one call. @default 100 */

@@ -16,7 +16,7 @@ import { rewire, type Rewired } from "./capture.ts"
  * @category models
  * @since 0.1.0
  */
-export type WithCache<T, Self> = Rewired<T, Caching, Self>
+type WithCache<T, Self> = Rewired<T, Caching, Self>
 
 type Usable =
   | Effect.Effect<any, any, any>

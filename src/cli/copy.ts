@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
-import type { SetRequest, Store } from "../Store.ts"
+import type { Store } from "../Store.ts"
 import { isPage } from "./cache.ts"
 import { type Failure, no } from "./failure.ts"
 import { entries as countOf, json as printJson, jsonFlag, print, progress, toggle } from "./terminal.ts"
@@ -62,7 +62,7 @@ class Sample {
   #every = 1
   #count = 0
 
-  add(requests: ReadonlyArray<SetRequest>): void {
+  add(requests: ReadonlyArray<Parameters<Store["setMany"]>[0][number]>): void {
     for (const { entry, id } of requests) {
       if (this.#count++ % this.#every !== 0) continue
       this.written.push({ id, expiresAt: entry.meta.expiresAt })
@@ -184,7 +184,7 @@ const writeAll = Effect.fnUntraced(function*(
   tally.written += requests.length
 })
 
-const setOne = (store: Store, { entry, id }: SetRequest, tally: Tally) =>
+const setOne = (store: Store, { entry, id }: Parameters<Store["setMany"]>[0][number], tally: Tally) =>
   Effect.catch(store.set(id, entry), (error) => {
     if (error.reason !== "TooLarge") return Effect.fail(error)
     tally.tooLarge++
@@ -195,7 +195,7 @@ const setOne = (store: Store, { entry, id }: SetRequest, tally: Tally) =>
 const requestFor = (
   { entry, id, staleTags }: Portable,
   versions: ReadonlyMap<string, string>
-): SetRequest | undefined => {
+): Parameters<Store["setMany"]>[0][number] | undefined => {
   const { meta, payload } = entry
   const tags = meta.tags.map(({ tag }) => {
     const version = versions.get(tag)!

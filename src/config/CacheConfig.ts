@@ -37,7 +37,7 @@ type Given<S extends Schemes> = ReturnType<S[keyof S]>
  * @category options
  * @since 0.1.0
  */
-export interface UrlOptions<S extends Schemes = {}> {
+interface UrlOptions<S extends Schemes = {}> {
   /**
    * Schemes of your own: for each, a function that gets the URL and returns a layer.
    * @default none
@@ -56,7 +56,7 @@ export interface UrlOptions<S extends Schemes = {}> {
  * @category options
  * @since 0.1.0
  */
-export interface ConfigOptions<S extends Schemes = {}, D extends string | AnyCache = string> extends UrlOptions<S> {
+interface ConfigOptions<S extends Schemes = {}, D extends string | AnyCache = string> extends UrlOptions<S> {
   /** The cache that is used if the variable with the URL is not set: a layer, or a URL. */
   readonly default: D
 }

@@ -99,7 +99,7 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
   }),
   curve: flag,
   refresh: { concurrency: positive("4"), timeout: duration, retry: "code" } satisfies Readings<
-    CacheLayer.RefreshOptions
+    NonNullable<CacheLayer.MemoryOptions["refresh"]>
   >,
   inherit,
   strategy: "code",

@@ -19,14 +19,14 @@ import type { Explanation } from "./facts.ts"
 import * as History from "./history.ts"
 import * as Render from "./render.ts"
 
-export type { Answer, By, Explanation, Fact, Facts, Past, PastCause, Status, TagChange } from "./facts.ts"
+export type { Answer, Explanation, Fact } from "./facts.ts"
 
 /**
  * Options for {@link layer}.
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * How many ids without an entry the history remembers, in 32 bytes each. With 0, there is no history.
    * @default 1024

@@ -27,7 +27,7 @@ import type { Guardable } from "./guardable.ts"
  * @category options
  * @since 0.1.0
  */
-export interface BloomOptions {
+interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
   /** The number of items to size the filter for. For more, the filter adds layers, each twice as large as the last. */
@@ -262,7 +262,7 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  * @category options
  * @since 0.1.0
  */
-export interface DualBloomOptions extends BloomOptions {
+interface DualBloomOptions extends BloomOptions {
   /**
    * Whether an answer is remembered only if none of the item's bits is set yet. This gives fewer wrong answers, but
    * also remembers fewer answers.

@@ -63,7 +63,7 @@ export interface RateLimitOptions extends LimitOptions {
  * @category options
  * @since 0.1.0
  */
-export interface SlidingRateLimitOptions extends LimitOptions {
+interface SlidingRateLimitOptions extends LimitOptions {
   /**
    * `"log"`: keeps the time of each admitted call, so that the limit is exact. `limit` may be 10,000 at most.
    * `"counter"`: keeps only counts, and may admit up to twice the limit if calls are spread unevenly.

@@ -24,7 +24,7 @@ import { checkKey, type GuardKey, nameOf } from "./guardKey.ts"
  * @category options
  * @since 0.1.0
  */
-export interface LockedOptions {
+interface LockedOptions {
   /** The name of the lock, or an instance of a key class. */
   readonly key: GuardKey
   /**
@@ -62,10 +62,12 @@ const check = (options: LockedOptions): Checked => {
 
 /**
  * The service that `Guard.locked` provides to the locked effect. An effect that requires `Held` must run under a lock.
+ * Its `token` is larger than those of earlier holders.
  *
  * **When to use**
  *
- * Use in the type of an effect that must run under a lock. To get the token, use `Guard.token`.
+ * Use in the type of an effect that must run under a lock, and for its token if the protected resource can refuse a
+ * request with a smaller token than the last one that it accepted.
  *
  * **Example** (Requiring a lock)
  *
@@ -74,38 +76,14 @@ const check = (options: LockedOptions): Checked => {
  * import { Guard } from "effect-cached"
  *
  * const write = (text: string): Effect.Effect<string, never, Guard.Held> =>
- *   Effect.map(Guard.token, (token) => token > 0n ? `${text}, guarded` : text)
+ *   Effect.map(Guard.Held, ({ token }) => token > 0n ? `${text}, guarded` : text)
  * await Effect.runPromise(write("report").pipe(Guard.locked({ key: "report" }))) // => "report, guarded"
  * ```
  *
- * @see {@link token} for the token
  * @category services
  * @since 0.1.0
  */
 export class Held extends Context.Service<Held, { readonly token: bigint }>()("effect-cached/Guard/Held") {}
-
-/**
- * The fencing token of the current holder, larger than those of earlier holders. Compiles only inside {@link locked}.
- *
- * **When to use**
- *
- * Use if the protected resource can refuse a request with a smaller token than the last one that it accepted.
- *
- * **Example** (Passing the token to the resource)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Guard } from "effect-cached"
- *
- * const write = Effect.map(Guard.token, (token) => token > 0n).pipe(Guard.locked({ key: "report" }))
- * await Effect.runPromise(write) // => true
- * ```
- *
- * @see {@link Held} for the type of an effect that needs a lock
- * @category accessors
- * @since 0.1.0
- */
-export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
 /** Holds the lock until the scope closes. Used for streams, and for a `Lock` that was not created with `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
@@ -162,7 +140,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded" })) // => [true, true, true]
  * ```
  *
- * @see {@link token} for a resource that refuses requests of earlier holders
+ * @see {@link Held} for a resource that refuses requests of earlier holders
  * @see `Guard.rateLimit` for limiting the calls in a time window
  * @category combinators
  * @since 0.1.0

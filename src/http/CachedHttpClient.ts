@@ -20,8 +20,6 @@ import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { isHarmless, personalBy } from "./rules/anonymous.ts"
 
-export type { CommonOptions } from "./client/options.ts"
-
 /**
  * The options of `layer` and `wrap`.
  * @category options

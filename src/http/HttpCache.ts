@@ -18,14 +18,12 @@ import { checkOptions, type Checks, mistake, optional, refuseUnless, within } fr
 import { type Calls, callsOf, type EndpointOptions, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
 import { knownPlaceOf, ofEndpoint, ofRpc, TagName, tagOf } from "./endpoints/described.ts"
 
-export type { EndpointOptions } from "./endpoints/calls.ts"
-
 /**
  * The request as the functions of an annotation get it: the parts of a request, or the payload of an `Rpc`.
  * @category models
  * @since 0.1.0
  */
-export type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
+type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
   : E extends HttpApiEndpoint.ConstraintRequest ? {
       readonly params: E["~Params"]["Type"]
       readonly query: E["~Query"]["Type"]
@@ -39,7 +37,7 @@ export type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
  * @category models
  * @since 0.1.0
  */
-export type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
+type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
   : E extends HttpApiEndpoint.Constraint ? E["~Success"]["Type"]
   : never
 
@@ -364,7 +362,7 @@ export const handlers = <
  * @category models
  * @since 0.1.0
  */
-export type HandlersOf<Group extends HttpApiGroup.Constraint> = {
+type HandlersOf<Group extends HttpApiGroup.Constraint> = {
   readonly [E in HttpApiGroup.Endpoints<Group> as HttpApiEndpoint.Identifier<E>]?: HandlerOf<E> | {
     readonly handler: HandlerOf<E>
     readonly options?: { readonly uninterruptible?: boolean | undefined } | undefined

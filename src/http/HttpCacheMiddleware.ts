@@ -303,7 +303,7 @@ export const route = (options: Options = {}): Layer.Layer<never, never, Caching>
  * @category options
  * @since 0.1.0
  */
-export interface PurgeOptions {
+interface PurgeOptions {
   /** The path of the route, such as `"/purge"`. */
   readonly path: `/${string}`
   /** The text that a request must send: `Authorization: Bearer …`. */

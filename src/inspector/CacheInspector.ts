@@ -18,8 +18,6 @@ import { byToken, type Guard, refused } from "./guard.ts"
 import { httpChecks, type HttpOptions, loopback, serverChecks, type ServerOptions } from "./options.ts"
 import { mount } from "./server.ts"
 
-export type { CommonOptions, HttpOptions, ServerOptions } from "./options.ts"
-
 /**
  * The protocol of the page, for programs that look at a cache of another process: an `HttpApi` of `effect/http-api`.
  * Send the token as `Authorization: Bearer`, and `Origin` with the host of the inspector.

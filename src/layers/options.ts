@@ -26,7 +26,7 @@ import type * as Ttl from "../Ttl.ts"
  * @category options
  * @since 0.1.0
  */
-export interface RefreshOptions {
+interface RefreshOptions {
   /** How many refreshes run at once. Others wait in a bounded queue, from which the newest starts first. @default 16 */
   readonly concurrency?: number | undefined
   /** How long one refresh may take, including retries. @default 1 minute */

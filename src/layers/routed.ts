@@ -19,7 +19,7 @@ type AnyCache = Layer.Layer<Caching.Caching, any, any>
  * @category options
  * @since 0.1.0
  */
-export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache = AnyCache> {
+interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache = AnyCache> {
   /** The cache of all keys without a route. */
   readonly default: D
   /**

@@ -32,7 +32,7 @@ type AnyCache = Layer.Layer<Caching.Caching, any, any>
  * @category options
  * @since 0.1.0
  */
-export interface TierOptions<C extends AnyCache = AnyCache> {
+interface TierOptions<C extends AnyCache = AnyCache> {
   /** The layer of a cache in memory, on disk or on a server. */
   readonly cache: C
   /**

@@ -18,7 +18,7 @@ import { refuseUnknown } from "../internal/options/options.ts"
  * @category options
  * @since 0.1.0
  */
-export interface HeapLimitOptions {
+interface HeapLimitOptions {
   /** The used share of `--max-old-space-size` above which the memory tier shrinks. @default 0.8 */
   readonly above?: number | undefined
 }

@@ -18,7 +18,7 @@ import { bytesIn, type SizeInput } from "../internal/options/size.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Quotas {
+interface Quotas {
   readonly [keyClass: string]: SizeInput
 }
 

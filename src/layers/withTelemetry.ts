@@ -25,7 +25,7 @@ import { messageOf } from "../internal/text/failures.ts"
  * @category options
  * @since 0.1.0
  */
-export interface TelemetryOptions {
+interface TelemetryOptions {
   /**
    * How spans, log lines and events show ids and tags. `"plain"`: as they are. `"digest"`: as 16 hexadecimal digits of
    * their SHA-256, so that lines about one id can be found, but not read. `"none"`: not at all.

@@ -35,13 +35,14 @@ import { type Fields, formatOf } from "./format.ts"
 import { type Read, read, type Source, sourceOf } from "./input.ts"
 import { findLeft, SeenIds } from "./left.ts"
 import * as Output from "./output.ts"
-import { PipelineError } from "./PipelineError.ts"
+import type { PipelineError } from "./PipelineError.ts"
 import { shareOf } from "./position.ts"
 import { type Progress, progressOf, type Summary } from "./progress.ts"
 import * as Results from "./results.ts"
 
-export { type Fields, PipelineError, type Progress, type Summary }
-export { progressText, summaryText } from "./progress.ts"
+export type { Fields } from "./format.ts"
+export { PipelineError } from "./PipelineError.ts"
+export { type Progress, progressText, type Summary, summaryText } from "./progress.ts"
 
 /**
  * The options of `run`.

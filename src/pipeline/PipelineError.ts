@@ -9,6 +9,21 @@ export const inLine = (text: string): string => oneLine(text, longest)
 /**
  * A file of a pipeline could not be read or written. Nothing was written in its place, and what the cache has stored
  * stays, so the next run continues.
+ *
+ * **Example** (Reading the message)
+ *
+ * ```ts
+ * import { Pipeline } from "effect-cached/pipeline"
+ *
+ * const error = new Pipeline.PipelineError({
+ *   file: "users.csv",
+ *   reason: "Content",
+ *   problem: "a quote is not closed",
+ *   line: 7
+ * })
+ * error.message // => "users.csv, line 7: a quote is not closed"
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */

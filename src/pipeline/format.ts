@@ -3,7 +3,11 @@ import { mistake } from "../internal/options/options.ts"
 
 export type Format = "csv" | "ndjson" | "parquet"
 
-/** A row as an object with named fields. */
+/**
+ * A row as an object with named fields.
+ * @category models
+ * @since 0.1.0
+ */
 export type Fields = Readonly<Record<string, unknown>>
 
 const formats: Readonly<Record<string, Format>> = {

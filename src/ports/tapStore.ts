@@ -42,7 +42,7 @@ export interface StoreCall {
  * @category options
  * @since 0.1.0
  */
-export interface TapOptions<R> {
+interface TapOptions<R> {
   /**
    * Wraps every operation, to log, time, count, repeat or refuse it. If set, even a synchronous store is called through
    * effects. Each page of a `scan` is one call. Receiving other processes' changes is not a call.

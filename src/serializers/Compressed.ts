@@ -24,7 +24,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * The algorithm that compresses: `"zstd"`, `"gzip"` or `"brotli"`. All of them are read.
    * @default `"zstd"`, or `"gzip"` on a platform without zstd

@@ -43,7 +43,7 @@ const formatOf = (columns: ReadonlyArray<Column>, safe: boolean): throughSchema.
  * @category options
  * @since 0.1.0
  */
-export interface CsvOptions {
+interface CsvOptions {
   /**
    * Puts `'` before text that begins with `=`, `+`, `-`, `@` (also full-width), a tab or a line end, so that a
    * spreadsheet that splits at commas does not run it as a formula. Reading removes the mark. @default `false`

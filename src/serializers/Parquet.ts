@@ -91,7 +91,7 @@ const formatOf = (library: Library, columns: ReadonlyArray<Column>, maxSize: num
  * @category options
  * @since 0.1.0
  */
-export interface ParquetOptions {
+interface ParquetOptions {
   /**
    * The largest table: its bytes before compression, and 16 for each cell. A larger one is not stored, and bytes that
    * would decompress to more are a miss. @default `"64 MB"`

@@ -23,7 +23,7 @@ import { dice } from "./SeededScheduler.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Faults {
+interface Faults {
   /** The share of operations that fail with reason `Unavailable` without reaching the store. @default 0 */
   readonly failRate?: number | undefined
   /** The share of writes that are lost: they never reach the store, but seem to have succeeded. @default 0 */
@@ -43,7 +43,7 @@ export interface Faults {
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Faults {
+interface Options extends Faults {
   /** An integer. The same seed gives the same faults. */
   readonly seed: number
 }

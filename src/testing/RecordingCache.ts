@@ -30,7 +30,7 @@ import type { Glob } from "../internal/text/glob.ts"
  * @category models
  * @since 0.1.0
  */
-export type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
+type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
 
 /**
  * A recorded request, or a refresh that the cache started. Requests are recorded in the order in which they are
@@ -55,7 +55,7 @@ export type Recorded =
  * @category models
  * @since 0.1.0
  */
-export interface Uninherited {
+interface Uninherited {
   readonly id: string
   /** The id whose load performed the read. */
   readonly by: string

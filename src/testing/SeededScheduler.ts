@@ -20,7 +20,7 @@ import * as Tokens from "../internal/token.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /** An integer. The same seed gives the same schedule. */
   readonly seed: number
   /** The probability that a fiber yields before a step, from 0 to 1. @default 0.1 */

@@ -18,14 +18,14 @@ import { chart } from "./internal/chart.ts"
  * @category models
  * @since 0.1.0
  */
-export type Access = string | number | CacheEvent
+type Access = string | number | CacheEvent
 
 /**
  * Options for {@link simulate}.
  * @category options
  * @since 0.1.0
  */
-export interface SimulateOptions {
+interface SimulateOptions {
   /** The capacities to simulate, in entries. @default 1, 2, 5, 10, 20 and 50 % of the number of ids */
   readonly capacities?: ReadonlyArray<number> | undefined
   /** The seed for the hash functions of the policies. The same seed gives the same results. @default 1 */
@@ -37,7 +37,7 @@ export interface SimulateOptions {
  * @category models
  * @since 0.1.0
  */
-export interface Simulated {
+interface Simulated {
   readonly policy: string
   readonly capacity: number
   readonly hits: number

@@ -600,7 +600,7 @@ describe("options that make no sense are refused at once", () => {
   }
   for (const [name, options] of Object.entries(cases)) {
     it(name, () => {
-      expect(() => Store.tap(options as Store.TapOptions<never>)).toThrow(CacheError.CacheConfigError)
+      expect(() => Store.tap(options as Parameters<typeof Store.tap<never>>[0])).toThrow(CacheError.CacheConfigError)
     })
   }
 })

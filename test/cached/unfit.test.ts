@@ -1,7 +1,7 @@
 /** A doubtful value that a cache accepts is warned of once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, type Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Readable } from "node:stream"
 import { warningsOf } from "../support/logged.ts"
@@ -115,7 +115,7 @@ describe("a string key that its template has filled with nothing", () => {
 })
 
 describe("a softTtl of a function", () => {
-  const read = (softTtl: Strategy.Of<any, any, any, string>) =>
+  const read = (softTtl: (exit: any, key: any) => string) =>
     Effect.succeed(1).pipe(Cached.softTtl("k", { softTtl: softTtl as never, ttl: () => "1 minute" }))
 
   it.effect("above its ttl is cut to it, and warned of once", () =>

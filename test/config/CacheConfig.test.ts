@@ -397,8 +397,8 @@ interface Schemes {
 }
 
 describe("layer", () => {
-  const memory = (options?: Partial<CacheConfig.ConfigOptions<Schemes, string | Layer.Layer<Caching.Caching>>>) =>
-    CacheConfig.layer("CACHE", { default: "memory:", ...options })
+  type Options = Parameters<typeof CacheConfig.layer<string | Layer.Layer<Caching.Caching>, Schemes>>[1]
+  const memory = (options?: Partial<Options>) => CacheConfig.layer("CACHE", { default: "memory:", ...options })
 
   const sizeAfter = Effect.gen(function*() {
     for (let i = 0; i < 20; i++) yield* Cached.set(`key ${i}`, i, { ttl: "1 hour" })

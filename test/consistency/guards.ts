@@ -64,7 +64,7 @@ export const makeGuards = Effect.fnUntraced(function*(
     })
 
   const locked = Effect.gen(function*() {
-    const token = String(yield* Guard.token)
+    const token = String((yield* Guard.Held).token)
     // A process may be killed before its timer records it.
     recordLag()
     write("entered", { id: "door", token })

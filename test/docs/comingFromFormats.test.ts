@@ -133,7 +133,7 @@ describe("cashews", () => {
       const [may, june] = ["May", "June"].map((month) =>
         Redacted.make(`a secret of ${month} that has 32 bytes or more`)
       )
-      const under = (options: Partial<Signed.Options> = {}) =>
+      const under = (options: Partial<Parameters<typeof Signed.make>[1]> = {}) =>
         Effect.provide(cacheOver(
           store,
           Signed.make(Json, { keys: { may: may!, june: june! }, current: "may", ...options })

@@ -41,8 +41,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   ["CacheLayer.named", "Cached.withCache"],
   of("CacheLayer", "routed", "named"),
-  ["Caching.make", "CacheLayer.memory", "CacheLayer.disk"],
-  ["Caching.disabled", "CacheLayer.disabled", "CacheLayer.memory"],
+  ["CacheLayer.disabled", "CacheLayer.memory"],
   of("CachePolicy", "refresh", "invalidating", "bypass", "disable"),
   ["CacheLayer.withDisabled", "CacheLayer.disabled", "CachePolicy.disable"],
   of("CacheConfig", "fromUrl", "layer"),
@@ -59,7 +58,6 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   // Guards
   of("Guard", "locked", "rateLimit", "slidingRateLimit", "circuitBreaker"),
   of("Guard", "bloom", "dualBloom"),
-  of("Guard", "token", "Held"),
   // Stores, locks and the state of guards.
   of("Store", "make", "makeSync", "complete"),
   ["Store.Store", "Store.make"],

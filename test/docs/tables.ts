@@ -101,12 +101,13 @@ const commentBefore = (file: string, { start }: Node): string | undefined => {
   )?.value.slice(1)
 }
 
-/** The lists of options that a file exports. */
+/** The lists of options of a file, exported or not. */
 export const optionListsOf = (file: string): ReadonlyArray<readonly [file: string, name: string]> => {
   const program = parse(file).program as unknown as Node
   return (program["body"] as ReadonlyArray<Node>)
-    .filter((node) => isNode(node["declaration"]) && commentBefore(file, node)?.includes("@category options") === true)
-    .map((node) => nameOf((node["declaration"] as Node)["id"]))
+    .filter((node) => commentBefore(file, node)?.includes("@category options") === true)
+    .map((node) => isNode(node["declaration"]) ? node["declaration"] : node)
+    .map((node) => isNode(node["id"]) ? nameOf(node["id"]) : undefined)
     // A list that takes all its members from others has none of its own.
     .flatMap((name) => name !== undefined && nodesOf(program, name).length > 0 ? [[file, name]] : [])
 }

@@ -60,7 +60,7 @@ describe("a path that cannot be one", () => {
   const makers = [
     SqliteStore.make,
     FilesStore.make,
-    (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options)),
+    (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options)),
     CacheLayer.disk,
     CacheLayer.files
   ]
@@ -81,7 +81,12 @@ describe("a path that cannot be one", () => {
 
   it("one that SQLite cannot open is refused at once, and one that it can is opened", () => {
     const long = `/tmp/${"x".repeat(200)}/${"y".repeat(200)}/`
-    for (const make of [SqliteStore.make, (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options))]) {
+    for (
+      const make of [
+        SqliteStore.make,
+        (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
+      ]
+    ) {
       expect(() => make({ directory: long + "z".repeat(200) })).toThrow(
         /"directory" is \d+ bytes too long for SQLite, which opens paths of 512 bytes at most/
       )

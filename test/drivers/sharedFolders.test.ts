@@ -13,12 +13,14 @@ import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-type Make = (options: SqliteLock.Options) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
+type Make = (
+  options: Parameters<typeof SqliteLock.layer>[0]
+) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
 
 const makers: Record<string, Make> = {
   disk: SqliteStore.make,
   files: FilesStore.make,
-  lock: (options: SqliteLock.Options) => lockOf(SqliteLock.layer(options))
+  lock: (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
 }
 
 const modeOf = (path: string) => fs.statSync(path).mode & 0o777

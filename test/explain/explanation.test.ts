@@ -24,7 +24,8 @@ const said = (subject: string | Effect.Effect<unknown, unknown, Caching.Caching>
     return [first!.replace(/,? \d{4}-.*/, ""), ...rest.slice(0, rest.indexOf("  a read")).map((line) => line.trim())]
   })
 
-const kept = (cache = CacheLayer.memory(), options?: Explanation.Options) => Explanation.layer(cache, options)
+const kept = (cache = CacheLayer.memory(), options?: Parameters<typeof Explanation.layer>[1]) =>
+  Explanation.layer(cache, options)
 
 describe("what is gone says why", () => {
   it.effect("expired", () =>

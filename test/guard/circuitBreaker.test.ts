@@ -3,10 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
 import { TestClock } from "effect/testing"
+import type { CircuitBreakerOptions } from "../../src/guard/circuitBreaker.ts"
 import { places } from "./places.ts"
 
 /** A service that can be switched off. */
-const service = (options: Omit<Guard.CircuitBreakerOptions, "key">, key = "api") => {
+const service = (options: Omit<CircuitBreakerOptions, "key">, key = "api") => {
   const self = { calls: 0, isUp: true }
   const call: Effect.Effect<string, "down"> = Effect.suspend(() => {
     self.calls++

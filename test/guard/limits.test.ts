@@ -160,7 +160,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
   it.effect("keys are apart, of one name too where the algorithm is another; a key of a class is a key", () =>
     Effect.gen(function*() {
       class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Number }, success: Schema.Void }) {}
-      const of = (key: Guard.GuardKey) =>
+      const of = (key: string | CacheKey.Any) =>
         tried(Effect.void.pipe(Guard.rateLimit({ key, limit: 1, window: "1 minute" })))
       expect(yield* Effect.all([of("a"), of("b"), of("a")])).toEqual(["ok", "ok", 60_000])
       expect(yield* tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "a", limit: 1, window: "1 minute" })))).toBe(

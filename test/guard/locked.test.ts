@@ -10,6 +10,8 @@ const isHeld = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("door"))
 
 const onItsOwn = Effect.provide(ProcessLock.layer)
 
+const token = Effect.map(Guard.Held, ({ token }) => token)
+
 describe("Guard.locked", () => {
   it.effect("CA-18 · CA-42 · AI-19 · one at a time, in the order of their calls, for ever if need be", () =>
     Effect.gen(function*() {
@@ -71,11 +73,11 @@ describe("Guard.locked", () => {
 
   it.effect("a token inside, which grows", () =>
     Effect.gen(function*() {
-      const token = Guard.token.pipe(Guard.locked({ key: "door" }))
-      const first = yield* token
-      expect((yield* token) > first).toBe(true)
+      const held = token.pipe(Guard.locked({ key: "door" }))
+      const first = yield* held
+      expect((yield* held) > first).toBe(true)
       // @ts-expect-error outside of a lock there is none
-      const outside: Effect.Effect<bigint> = Guard.token
+      const outside: Effect.Effect<bigint> = token
       expect(Exit.isFailure(yield* Effect.exit(outside))).toBe(true)
     }).pipe(onItsOwn))
 
@@ -95,7 +97,7 @@ describe("Guard.locked", () => {
       expect(yield* isHeld).toBe(false)
       expect(yield* Stream.runCollect(Stream.take(Guard.locked(pages, { key: "window" }), 1))).toEqual([1])
       expect(yield* isHeld).toBe(false)
-      const tokens = yield* Stream.runCollect(Stream.fromEffect(Guard.token).pipe(Guard.locked({ key: "door" })))
+      const tokens = yield* Stream.runCollect(Stream.fromEffect(token).pipe(Guard.locked({ key: "door" })))
       expect(tokens).toHaveLength(1)
     }).pipe(onItsOwn))
 

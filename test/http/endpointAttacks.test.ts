@@ -8,6 +8,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import { HttpApi, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
+import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 
 const minute = Strategy.ttl({ ttl: "1 minute" })
 const inMemory = Effect.provide(CacheLayer.memory())
@@ -99,7 +100,7 @@ describe.each([["memory", inMemory], ["a store", overStore]] as const)("over %s"
       const { count, next } = counting()
       const headers = { authorization: Schema.RedactedFromValue(Schema.String) }
       const traced = HttpApiEndpoint.get("traced", "/", { headers, success: Schema.Finite })
-      const of = (options: HttpCache.EndpointOptions) => {
+      const of = (options: EndpointOptions) => {
         const endpoint = traced.annotate(HttpCache.Endpoint, { strategy: minute, shared: true, ...options })
         const api = HttpApi.make("api").add(HttpApiGroup.make("group").add(endpoint))
         return HttpCache.handlers(api, "group", { traced: () => next })
@@ -142,7 +143,7 @@ describe("handlers and clients that do not fit their API", () => {
     }).pipe(inMemory))
 })
 
-const rpcOf = <const Name extends string>(name: Name, options: HttpCache.EndpointOptions) =>
+const rpcOf = <const Name extends string>(name: Name, options: EndpointOptions) =>
   Rpc.make(name, { success: Schema.Finite }).annotate(HttpCache.Endpoint, {
     strategy: minute,
     shared: true,

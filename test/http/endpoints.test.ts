@@ -26,6 +26,7 @@ import {
 } from "effect/http-api"
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
+import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 
 const minute = Strategy.ttl({ ttl: "1 minute" })
 
@@ -469,7 +470,7 @@ describe.each(["client", "server"] as const)("Rpc in a %s", (side) => {
 })
 
 it("refuses annotations that are wrong, and a cache that does not know for whom", () => {
-  const refused = (annotation: HttpCache.EndpointOptions, options?: HttpCache.Options) => {
+  const refused = (annotation: EndpointOptions, options?: HttpCache.Options) => {
     const endpoint = HttpApiEndpoint.get("x", "/x", { success: Schema.String }).annotate(HttpCache.Endpoint, annotation)
     const of = HttpApi.make("api").add(HttpApiGroup.make("g").add(endpoint))
     try {

@@ -7,6 +7,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer 
 import { HttpApiClient } from "effect/http-api"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { ServerOptions } from "../../src/inspector/options.ts"
 import * as Looking from "../support/looking.ts"
 import { serving, token } from "./serving.ts"
 
@@ -273,7 +274,7 @@ describe("layer", () => {
     await use().finally(() => process.stderr.write = write)
     return lines.join("")
   }
-  const build = (options: Omit<CacheInspector.ServerOptions, "caches">) =>
+  const build = (options: Omit<ServerOptions, "caches">) =>
     Effect.runPromise(
       Effect.scoped(Layer.build(CacheInspector.layer(options).pipe(Layer.provide(CacheLayer.memory()))))
     )

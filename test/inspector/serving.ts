@@ -6,10 +6,11 @@ import { CacheInspector } from "effect-cached/inspector"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { connect } from "node:net"
+import type { HttpOptions } from "../../src/inspector/options.ts"
 
 export const token = "0123456789abcdef0123456789abcdef"
 
-type Options = Partial<CacheInspector.HttpOptions<any, any>>
+type Options = Partial<HttpOptions<any, any>>
 
 interface Given {
   readonly cache?: Layer.Layer<Caching.Caching>

@@ -5,6 +5,7 @@ import type { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { isSame, type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import type { Failures } from "../../src/ports/stores.ts"
 import { entry } from "../support/stored.ts"
 
 /** Whether each law holds, in virtual time. */
@@ -102,7 +103,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     release: (id, owner, note = Uint8Array.of()) => release(id, owner, note)
   })],
   ["never forgets a failure", "failures are forgotten one second after the last", ({ release, acquire }) => {
-    let failures: Store.Failures | undefined
+    let failures: Failures | undefined
     return {
       release: (id, owner, note) => {
         failures = note && { count: 1 + (failures?.count ?? 0), note }

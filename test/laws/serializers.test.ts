@@ -12,7 +12,8 @@ import { Parquet } from "effect-cached/serializers/Parquet"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Text } from "effect-cached/serializers/Text"
 import { Yaml } from "effect-cached/serializers/Yaml"
-import { type NarrowSerializer, serializerLaws } from "effect-cached/testing"
+import { serializerLaws } from "effect-cached/testing"
+import type { NarrowSerializer } from "../../src/testing/serializerLaws.ts"
 import { nestings, wrapIn } from "../serializers/support.ts"
 
 const standard = Effect.runSync(Effect.gen(function*() {

@@ -4,6 +4,7 @@ import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "ef
 import { Cached, CacheLayer } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import type { SetCondition } from "../../src/cached/byHand.ts"
 import { caches } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
 import * as Looking from "../support/looking.ts"
@@ -77,7 +78,7 @@ const stepper = (unit: number) => {
     const tags = Array.from(text)
     const ttl = Duration.toMillis(lifetime) * unit
     const entry = live(key, now)
-    const setIf = Effect.fnUntraced(function*(holds: boolean, condition: Cached.SetCondition) {
+    const setIf = Effect.fnUntraced(function*(holds: boolean, condition: SetCondition) {
       expect(yield* Cached.set(key, n, { ttl, tags, ...condition })).toBe(holds)
       if (holds) put(key, n, now + ttl, tags)
     })

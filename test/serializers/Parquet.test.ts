@@ -225,7 +225,7 @@ describe("Parquet", () => {
 
   it("refuses options that it does not know", () => {
     for (const options of [{ maxSize: 0 }, { maxSize: "1 apple" }, { codec: "GZIP" }]) {
-      expect(() => parquet.make(options as parquet.ParquetOptions)).toThrow(CacheError.CacheConfigError)
+      expect(() => parquet.make(options as Parameters<typeof parquet.make>[0])).toThrow(CacheError.CacheConfigError)
     }
   })
 })

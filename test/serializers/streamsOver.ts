@@ -120,7 +120,7 @@ export const streamsOver = (
   )
 
   const secrets = { may: Redacted.make(secretBytes(7)), june: Redacted.make(secretBytes(8)) }
-  const makers: Record<string, (options: Signed.Options) => Serializer.Serializer> = {
+  const makers: Record<string, (options: Parameters<typeof Signed.make>[1]) => Serializer.Serializer> = {
     Signed: (options) => Signed.make(Compressed.make(Json), options),
     Encrypted: (options) => Encrypted.make(Compressed.make(Json), options)
   }
@@ -132,7 +132,7 @@ export const streamsOver = (
         const make = makers[name]!
         const { june, may } = secrets
         const rows = counted()
-        const under = (options: Signed.Options) =>
+        const under = (options: Parameters<typeof Signed.make>[1]) =>
           Effect.provide(Stream.runCollect(rows.stream), cacheOver(store, make(options)))
         yield* under({ keys: { may }, current: "may" })
         expect([yield* under({ keys: { may, june }, current: "june" }), rows.runs]).toEqual([elements, 1])

@@ -50,7 +50,7 @@ const loading = (read: (count: () => void) => Effect.Effect<unknown, unknown, Ca
 const page = (count: () => void, key = "page") =>
   Effect.sync(() => (count(), text)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
-const signed = (more: Partial<Signed.Options> = {}) => Signed.make(Json, { ...keys, ...more })
+const signed = (more: Partial<Parameters<typeof Signed.make>[1]> = {}) => Signed.make(Json, { ...keys, ...more })
 
 describe("a store that was written with another setting", () => {
   const compressed = Compressed.make(Json)
@@ -170,7 +170,7 @@ describe("CachePolicy.strict", () => {
           ? { ...asynchronous, distanceMillis: () => 50 }
           : asynchronous
         const make = makers[wrapper]
-        const run = (options: Signed.Options) => {
+        const run = (options: Parameters<typeof Signed.make>[1]) => {
           const layer = CacheLayer.layerWith({ memory: false }).pipe(
             Layer.provide(Layer.succeed(Store.Store, store)),
             Layer.provide(Layer.succeed(Serializer.Serializer, make(Compressed.make(Json), options))),

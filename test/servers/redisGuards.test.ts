@@ -137,7 +137,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     )
   })
 
-  const inRedis = (options: () => RedisGuardStore.Options) =>
+  const inRedis = (options: () => Parameters<typeof RedisGuardStore.layer>[0]) =>
     Effect.map(
       guardsOf(RedisGuardStore.layer({ ...options(), connect: "required" })),
       (store) => Effect.provideService(GuardStore.GuardStore, store)

@@ -386,8 +386,9 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     })
     const store = {
       ...made,
-      scanLoads: (options?: Store.ScanOptions) => Stream.unwrap(attempt("scanLoads", () => scanLoads(options))),
-      scan: (options?: Store.ScanOptions) => Stream.unwrap(attempt("scan", () => scan(options)))
+      scanLoads: (options?: Parameters<Store.Store["scan"]>[0]) =>
+        Stream.unwrap(attempt("scanLoads", () => scanLoads(options))),
+      scan: (options?: Parameters<Store.Store["scan"]>[0]) => Stream.unwrap(attempt("scan", () => scan(options)))
     }
     // An owner that was answered with three entries of an id that it cannot use loads without a lease.
     const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {

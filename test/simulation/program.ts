@@ -2,6 +2,7 @@
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import type { SetCondition } from "../../src/cached/byHand.ts"
 import { clocks } from "../../src/internal/defaults/processes.ts"
 import { decide } from "./decide.ts"
 import { explained } from "./explained.ts"
@@ -851,7 +852,7 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const before = yield* Effect.exit(Cached.has(keyOf(self, id)))
     const origin = World.beginSetOrigin(self.world, id, self.dice.pick([10, 50, Infinity]), self.dice.pick([[], ["T"]]))
     const { n, tags, ttl } = origin
-    const options = { ttl, tags, ...condition } as Cached.SetOptions & Cached.SetCondition
+    const options = { ttl, tags, ...condition } as Cached.SetOptions & SetCondition
     origin.isOpen = true
     const asked = Cached.set(keyOf(self, id) as string, { id, n }, options)
     const set = Effect.exit(Effect.onExit(asked, () => Effect.sync(() => World.closeSet(self.world, origin))))

@@ -5,6 +5,7 @@ import { type Context, Effect, Exit } from "effect"
 import { CacheError } from "effect-cached"
 import { type CacheEntry, type Serializer, Store } from "effect-cached/adapters"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
+import type { Marker } from "../../src/ports/stores.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import { distanceOf, type Extras } from "./features.ts"
 import { orLie, orThrow } from "./lies.ts"
@@ -45,14 +46,14 @@ const noteStored = ({ noteStored }: Environment, { payload }: CacheEntry.Stored)
 /** A storage in one process, whose only fault is forgetting. */
 const core = (self: Environment) => {
   const entries = new Map<string, CacheEntry.Stored>()
-  const markers = new Map<string, Store.Marker>()
+  const markers = new Map<string, Marker>()
   let seq = 7
   const forget = () => {
     if (!goesWrong(self) || !self.dice.chance(0.3)) return
     if (self.dice.chance(0.5)) { for (const id of entries.keys()) return void entries.delete(id) }
     for (const tag of markers.keys()) return void markers.delete(tag)
   }
-  const write = (tag: string, marker: Store.Marker) => {
+  const write = (tag: string, marker: Marker) => {
     markers.set(tag, marker)
     return marker
   }

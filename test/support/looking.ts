@@ -1,5 +1,5 @@
 /** Ways to look at a cache in tests. */
-import { Cached, type CacheKey, type Caching } from "effect-cached"
+import { Cached, type CacheKey } from "effect-cached"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { withCaching } from "../../src/cached/withCaching.ts"
+import type { Progress } from "../../src/CacheEvent.ts"
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 
 /** The remaining lifetime of an entry, also of a failure, which the public functions do not tell for every store. */
@@ -36,7 +37,7 @@ export const curve = Effect.flatMap(Cached.stats, ({ curve }) => curve)
 /** The progress of an invalidation by pattern. */
 export const progressOf = (matching: string) =>
   Effect.suspend(() => {
-    const seen: Array<Caching.Progress> = []
-    const onProgress = (progress: Caching.Progress) => Effect.sync(() => seen.push(progress))
+    const seen: Array<Progress> = []
+    const onProgress = (progress: Progress) => Effect.sync(() => seen.push(progress))
     return Effect.as(Cached.invalidate({ matching }, { onProgress }), seen)
   })

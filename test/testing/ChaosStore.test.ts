@@ -8,7 +8,7 @@ import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-
 import { TestClock } from "effect/testing"
 import { entry } from "../support/stored.ts"
 
-const chaosOf = (options: ChaosStore.Options) => {
+const chaosOf = (options: Parameters<typeof ChaosStore.make>[1]) => {
   const inner = MemoryStore.make()
   return { ...ChaosStore.make(inner, options), inner }
 }

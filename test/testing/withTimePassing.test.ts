@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
 import { CacheError } from "effect-cached"
-import { type TimeOptions, withTimePassing } from "effect-cached/testing"
+import { withTimePassing } from "effect-cached/testing"
+import type { TimeOptions } from "../../src/testing/withTimePassing.ts"
 
 describe("withTimePassing", () => {
   it.effect("gives what the effect gives, at most a step after it has ended", () =>

@@ -7,6 +7,7 @@ import { Cause, Duration, Effect, Exit, Option, Schedule, Stream } from "effect"
 import { Cached, type CacheError, type Caching, Transaction } from "effect-cached"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import type { SetCondition } from "../../src/cached/byHand.ts"
 import { caches } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 
@@ -78,7 +79,7 @@ const program = (seed: number, isExact: boolean) =>
           isLoaded: false,
           endsUntouched: Infinity
         })
-      const conditional = (holds: boolean, condition: Cached.SetCondition) =>
+      const conditional = (holds: boolean, condition: SetCondition) =>
         Effect.map(Cached.set(key, value, { ttl: 900, ...condition }), (told) => {
           same(`set ${key} ${JSON.stringify(condition)}`, told, holds)
           if (holds) put(900)

@@ -16,6 +16,7 @@ import {
 } from "effect"
 import { Cached, type CacheError, type CacheEvent, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
+import type { Known } from "../../src/CacheEntry.ts"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -596,7 +597,7 @@ same<typeof incremented, Effect.Effect<number, StoreError, Cache>>(true)
 const scanned = Stream.map(Cached.entries("user:*"), ({ id }) => id)
 same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
 const known = Cached.entries()
-same<typeof known, Stream.Stream<Caching.Known, StoreError, Cache>>(true)
+same<typeof known, Stream.Stream<Known, StoreError, Cache>>(true)
 const matching = Cached.invalidate({ matching: "user:*" })
 same<typeof matching, Effect.Effect<void, never, Cache>>(true)
 const further = CachePolicy.invalidating(load)

@@ -5,6 +5,7 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
+import type { Markers } from "../../src/ports/stores.ts"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -120,7 +121,7 @@ same<typeof acquired, Effect.Effect<Store.Acquired, Failure>>(true)
 const touched = store.touch("id", { softExpiresAt: 1, expiresAt: Infinity })
 same<typeof touched, Effect.Effect<boolean, Failure>>(true)
 const markers = store.markers(["t"])
-same<typeof markers, Effect.Effect<Store.Markers, Failure>>(true)
+same<typeof markers, Effect.Effect<Markers, Failure>>(true)
 const soft = store.invalidateTags(["t"], "soft")
 same<typeof soft, Effect.Effect<void, Failure>>(true)
 const number = store.increment("n", 1, { expiresAt: undefined })

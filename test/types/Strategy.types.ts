@@ -2,6 +2,7 @@
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
 import { type CacheEntry, Ttl } from "effect-cached/adapters"
+import type { Of } from "../../src/ports/strategy.ts"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -78,7 +79,7 @@ export const own: Strategy.Strategy<number> = {
 }
 same<Strategy.Decision, "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale">(true)
 same<ReturnType<Strategy.Strategy["lifetime"]>, Strategy.Lifetime | "skip">(true)
-export const of: Strategy.Of<number, Down, Weather, number> = length
+export const of: Of<number, Down, Weather, number> = length
 // One for anything is one for what is narrower.
 export const narrower: OfWeather = Strategy.untilInvalidated
 

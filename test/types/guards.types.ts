@@ -1,10 +1,11 @@
 /** The failures that guards add to their effects, and the view of the options on them; checked by `tsc`, not run. */
 import { Data, Effect, Exit, type Exit as ExitOf, Stream } from "effect"
 import { type CacheError, Guard } from "effect-cached"
+import type { RateLimitOptions } from "../../src/guard/limits.ts"
 
 const call = Effect.succeed(1)
 const options = { key: "api", limit: 1, window: "1 second" } as const
-const preset: Guard.RateLimitOptions = options
+const preset: RateLimitOptions = options
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const equals = <A, B>(_: Equals<A, B>) => {}

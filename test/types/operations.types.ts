@@ -2,6 +2,7 @@
 import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, Stream } from "effect"
 import { Cached, CacheError, type CacheEvent, CacheKey, type CachePolicy, Caching, type Strategy } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
+import type { Known } from "../../src/CacheEntry.ts"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -114,7 +115,7 @@ Cached.getOption(Weather)
 // ---------------------------------------------------------------------------------------------------------------------
 
 const entries = Cached.entries("Weather*")
-same<typeof entries, Stream.Stream<Caching.Known, Failure, Cache>>(true)
+same<typeof entries, Stream.Stream<Known, Failure, Cache>>(true)
 const ids = Stream.map(Cached.entries(), ({ id }) => id)
 same<typeof ids, Stream.Stream<string, Failure, Cache>>(true)
 const collected = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Stream.take(1), Stream.runCollect)

@@ -150,32 +150,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  */
 export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
 
-/**
- * Looks at a folder without changing it. A folder that does not exist is not created.
- *
- * **When to use**
- *
- * Use for tools that list or copy a cache.
- *
- * **Example** (Counting the entries of a folder)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { FilesStore } from "effect-cached/files"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- *
- * const directory = mkdtempSync(`${tmpdir()}/cache-`)
- * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.provide(CacheLayer.files({ directory }))))
- * const count = Effect.flatMap(FilesStore.inspect({ directory }), ({ entries }) => Stream.runCount(entries()))
- * await Effect.runPromise(Effect.scoped(count)) // => 1
- * ```
- *
- * @see {@link make} for a store that also writes
- * @category constructors
- * @since 0.1.0
- */
+/** Opens a store that only reads, and changes nothing in the folder. @internal */
 export const inspect = (
   options: Pick<Options, "directory" | "trustFolder">
 ): Effect.Effect<Store.Inspection, StoreError, Scope.Scope> => {

@@ -15,7 +15,7 @@ import * as ByteStorage from "../shared/byteStorage.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * The first part of all keys, by which the store lists and clears its entries.
    * @default "effect-cached"

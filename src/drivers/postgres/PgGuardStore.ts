@@ -15,7 +15,7 @@ import { openWith } from "./client.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends ConnectionOptions, SchemaOptions {}
+interface Options extends ConnectionOptions, SchemaOptions {}
 
 /**
  * Provides a guard store on PostgreSQL.

@@ -14,7 +14,7 @@ import { openWith } from "./client.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends ConnectionOptions, SchemaOptions {}
+interface Options extends ConnectionOptions, SchemaOptions {}
 
 /**
  * Provides locks on PostgreSQL.

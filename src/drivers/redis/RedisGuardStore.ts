@@ -18,7 +18,7 @@ import * as Config from "./options.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
+interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
  * Provides a guard store on a Redis server or cluster.

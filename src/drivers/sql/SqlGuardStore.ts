@@ -16,7 +16,7 @@ import { openWith } from "./session/open.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options extends SchemaOptions {}
+interface Options extends SchemaOptions {}
 
 /**
  * Provides a guard store on PostgreSQL over the program's SQL client.

@@ -22,7 +22,7 @@ import * as SideFile from "./sideFile.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**

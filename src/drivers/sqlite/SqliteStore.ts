@@ -167,37 +167,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  */
 export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
 
-/**
- * Looks at a database without changing it, while other programs may use it.
- *
- * **When to use**
- *
- * Use for tools that list or copy a cache. A folder or a database that does not exist is not created.
- *
- * **Details**
- *
- * Fails with a `StoreError` if there is no database, and with reason `Corrupt` if it is damaged or another release
- * wrote it. It is neither repaired nor replaced.
- *
- * **Example** (Counting the entries of a folder)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { SqliteStore } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- *
- * const directory = mkdtempSync(`${tmpdir()}/cache-`)
- * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.provide(CacheLayer.disk({ directory }))))
- * const count = Effect.flatMap(SqliteStore.inspect({ directory }), ({ entries }) => Stream.runCount(entries()))
- * await Effect.runPromise(Effect.scoped(count)) // => 1
- * ```
- *
- * @see {@link make} for a store that also writes
- * @category constructors
- * @since 0.1.0
- */
+/** Opens a store that only reads, and changes nothing in the folder. @internal */
 export const inspect = (
   options: Pick<Options, "directory" | "storeTimeout" | "trustFolder">
 ): Effect.Effect<Store.Inspection, StoreError, Scope.Scope> => {

@@ -27,7 +27,7 @@ export interface Unstorage {
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+interface Options {
   /**
    * The first part of all keys, below which the store keeps, lists and clears its entries.
    * @default "effect-cached"

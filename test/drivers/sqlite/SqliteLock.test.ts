@@ -20,8 +20,10 @@ const tokenOf = (lock: Lock.Lock) => Effect.map(Effect.scoped(lock.acquire("name
 describe("a directory", () => {
   it("is needed", () => {
     expect(() => SqliteLock.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteLock.layer({} as SqliteLock.Options)).toThrow("directory")
-    expect(() => SqliteLock.layer({ directory: ".", lease: 1 } as SqliteLock.Options)).toThrow("no option \"lease\"")
+    expect(() => SqliteLock.layer({} as Parameters<typeof SqliteLock.layer>[0])).toThrow("directory")
+    expect(() => SqliteLock.layer({ directory: ".", lease: 1 } as Parameters<typeof SqliteLock.layer>[0])).toThrow(
+      "no option \"lease\""
+    )
   })
 
   it.effect("is made, and may be that of a store", () =>

@@ -22,7 +22,7 @@ const policies = [
   {
     name: "adaptive",
     model: Models.adaptive,
-    make: (options: Eviction.PolicyOptions): Eviction.Policy => new Adaptive(options)
+    make: (options: Parameters<Eviction.Eviction["make"]>[0]): Eviction.Policy => new Adaptive(options)
   },
   { name: "s3Fifo", model: Models.s3Fifo, make: makeS3Fifo },
   { name: "wTinyLfu", model: Models.wTinyLfu, make: makeWTinyLfu }

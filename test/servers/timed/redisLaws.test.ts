@@ -22,7 +22,7 @@ const inOneSlot = (store: Store.Store): Store.Store => {
   const brace = "{laws}"
   const at = (text: string) => brace + text
   const back = (text: string) => text.slice(brace.length)
-  const moved = <A extends Store.TransactCheck | Store.TransactStep>(one: A): A =>
+  const moved = <A extends Store.TransactRequest["checks"][number] | Store.TransactStep>(one: A): A =>
     "id" in one ? { ...one, id: at(one.id) } : "name" in one ? { ...one, name: at(one.name) } : one
   return {
     ...store,
