@@ -240,28 +240,7 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
   })
 }
 
-/**
- * The annotations so far of the load in which it runs: `{}` if there are none, or outside of a load.
- *
- * **When to use**
- *
- * Use in code that runs others' effects in a load of its own, such as middleware, and answers by what they annotated.
- *
- * **Example** (A lifetime that an inner effect knows)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- *
- * const page = Cached.annotate({ ttl: "10 seconds" }).pipe(Effect.as("page"))
- * const program = Effect.andThen(page, Cached.annotated).pipe(Cached.ttl("page", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { ttl: "10 seconds" }
- * ```
- *
- * @see {@link annotate}
- * @category accessors
- * @since 0.1.0
- */
+/** The annotations of the surrounding load. @internal */
 export const annotated: Effect.Effect<Annotations> = Effect.withFiber((fiber) => {
   const attempt = loadingOf(fiber.context as Context.Context<never>) ?? fiber.getRef(Outside)
   const { tags, ...others } = attempt?.annotations ?? {}
