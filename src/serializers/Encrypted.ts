@@ -17,7 +17,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
  * @category options
  * @since 0.1.0
  */
-interface Options extends Protection {
+export interface Options extends Protection {
   /**
    * The cipher for new values; both are read. `"AES-256-GCM"` is fast, and a key may encrypt 2³² values.
    * `"XChaCha20-Poly1305"` has no such limit, but is slower. @default `"AES-256-GCM"`

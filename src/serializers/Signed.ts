@@ -19,7 +19,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
  * @category options
  * @since 0.1.0
  */
-type Options = Protection
+export type Options = Protection
 
 const what = "Signed.make"
 
