@@ -10,7 +10,7 @@ import { listen } from "../internal/engine/operations/removals.ts"
 import type * as Api from "./api.ts"
 
 /** A cache that the page shows. */
-export interface Shown {
+interface Shown {
   readonly name: string
   readonly engine: Engine
   readonly disabled: ReadonlySet<string>

@@ -521,13 +521,11 @@ export const optionsPage = (textOf: (file: string) => string): string => {
     const members = membersIn(list.split(" ") as [string, string])
     return places.find((place) => members.every((member) => place.members.has(member)))?.link
   }
-  const linked = Map.groupBy(
-    parts.flatMap((part) => listsOfPart(part).map((list) => ({ of: part.of, link: linkTo(list) }))),
-    ({ link }) => link
-  )
-  const elsewhere = [...linked].flatMap(([link, those]) =>
-    link === undefined ? [] : [`- ${link}: ${[...new Set(those.map(({ of }) => of))].join("; ")}`]
-  )
+  const listed = parts.flatMap((part) => listsOfPart(part).map((list) => ({ of: part.of, link: linkTo(list) })))
+  const elsewhere = [...new Set(listed.map(({ link }) => link))].flatMap((link) => {
+    const those = listed.filter((one) => one.link === link).map(({ of }) => of)
+    return link === undefined ? [] : [`- ${link}: ${[...new Set(those)].join("; ")}`]
+  })
   const tables = parts.flatMap(({ kind = "options", ...part }) => {
     const here = listsOfPart(part).filter((list) => linkTo(list) === undefined)
     if (here.length === 0) return []

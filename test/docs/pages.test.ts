@@ -32,7 +32,7 @@ const pathsIn = (text: string): ReadonlyArray<string> => {
   return [...new Set([...Array.from(files, ([path]) => path), ...Array.from(directories, ([, path]) => path!)])]
 }
 
-/** Those of the files that do not exist. A file named without a folder may be in any; the build makes those of `dist`. */
+/** Those of the files that do not exist. One named without a folder may be in any; the build makes those of `dist`. */
 const missingIn = (text: string): ReadonlyArray<string> =>
   pathsIn(text).filter((path) =>
     !path.startsWith("dist/") && find(path) === undefined &&
