@@ -18,8 +18,7 @@ const offline = [
   ...["examples", "http/bytes", "http/whoMayGet", "pack", "processes", "types"],
   ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "docs/tables"],
   ...["laws/serializers", "laws/serializerTable", "serializers/tableStreams", "serializers/wrappedStreams"],
-  ...["bulkWithinStoreBudgets", "bulkWhenStoreFailsMidway", "loadsOfOneTurn", "bulkOverDistantStore", "bulkInTurns"]
-    .map((name) => `cached/${name}`),
+  ...["cached/bulkOverSlowStore", "cached/loadsOfOneTurn"],
   ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"],
   ...["drivers/exporters", "drivers/files/plainFiles", "drivers/objects/room", "pipeline/killed"],
   ...["SqliteBounds", "transactions/operationsAtOnce"].map((name) => `drivers/sqlite/${name}`)

@@ -1,10 +1,34 @@
 /** Many keys in one call: one load for all that is missing, in the order of the keys. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Clock, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  type Context,
+  Data,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Logger,
+  Option,
+  References,
+  Schema,
+  Scope
+} from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { groups } from "../../src/internal/defaults/bounds.ts"
+import { Within } from "../../src/internal/engine/request/attempt.ts"
+import type { Flights } from "../../src/internal/engine/state.ts"
+import { turns } from "../../src/internal/time/turns.ts"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -38,7 +62,7 @@ const counting = (behaviour: Behaviour = {}) => {
 
 const hour = Strategy.ttl({ ttl: "1 hour" })
 const ids = (...numbers: ReadonlyArray<number>) => numbers.map((id) => ({ id }))
-const values = (exits: ReadonlyArray<Exit.Exit<string, unknown>>) =>
+const values = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
   exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
 
 describe("CA-10 · Cached.many", () => {
@@ -1065,5 +1089,665 @@ describe("CA-10 · getMany, setMany, removeMany", () => {
       expect(yield* Cached.remove(["k", "k"])).toBe(1)
       expect(fake.count("remove")).toBe(1)
     }).pipe(Effect.provide(over(fake)))
+  })
+})
+
+describe("a list of 100 keys in memory", () => {
+  const hundred = ids(...Array.from({ length: 100 }, (_, id) => id))
+  /** The engine of the cache in use. */
+  const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+    Cached.ttl("the engine", { ttl: 1 })
+  )
+
+  /** A function of many users whose call waits for a latch, and a function of one user. */
+  const make = (options: { readonly tags?: ReadonlyArray<string>; readonly isHeld?: boolean } = {}) => {
+    const open = Latch.makeUnsafe()
+    const calls: Array<number> = []
+    const interrupted: Array<number> = []
+    const users = Cached.many(User, (keys) =>
+      Effect.suspend(() => {
+        const call = calls.push(keys.length)
+        const load = Effect.map(open.await, () => keys.map(({ id }) => Exit.succeed(`many ${call} ${id}`)))
+        return options.isHeld === true
+          ? Effect.uninterruptible(load)
+          : Effect.onInterrupt(load, () => Effect.sync(() => interrupted.push(call)))
+      }), { strategy: hour, ...options.tags === undefined ? {} : { tags: options.tags } })
+    const user = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy: hour })
+    return { open, calls, interrupted, users, user }
+  }
+
+  const expected = hundred.map(({ id }) => `many 1 ${id}`)
+
+  it.effect("a single read, another list and a lookup wait for the call of a list, and all are stored", () => {
+    const { calls, open, user, users } = make()
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      const one = yield* start(user({ id: 50 }))
+      const others = yield* start(users([{ id: 100 }, ...hundred.slice(50)]))
+      yield* open.open
+      expect(values(yield* Fiber.join(reading))).toEqual(expected)
+      expect(yield* Fiber.join(one)).toBe("many 1 50")
+      expect(values(yield* Fiber.join(others))).toEqual(["many 2 100", ...expected.slice(50)])
+      expect(values(yield* users(hundred))).toEqual(expected)
+      expect(calls).toEqual([100, 1])
+      expect(yield* Cached.stats).toMatchObject({ loads: 101, misses: 152, hits: 100, size: 101 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("an invalidation, a set and a removal during the call win over its results", () => {
+    const { open, user, users } = make()
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      yield* Cached.invalidate(new User({ id: 7 }))
+      yield* Cached.set(new User({ id: 8 }), "set")
+      expect(yield* Cached.remove(new User({ id: 9 }))).toBe(false)
+      yield* open.open
+      expect(values(yield* Fiber.join(reading))).toEqual(expected)
+      expect(yield* user({ id: 6 })).toBe("many 1 6")
+      expect(yield* user({ id: 7 })).toBe("one 7")
+      expect(yield* user({ id: 8 })).toBe("set")
+      expect(yield* user({ id: 9 })).toBe("one 9")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("the results of a call during which a tag was invalidated are not stored", () => {
+    const { open, user, users } = make({ tags: ["users"] })
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      yield* Cached.invalidate({ tag: "users" })
+      yield* open.open
+      expect(values(yield* Fiber.join(reading))).toEqual(expected)
+      expect(yield* user({ id: 50 })).toBe("one 50")
+      expect(yield* user({ id: 0 })).toBe("one 0")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("nothing that a call has loaded before a clear is stored after it", () => {
+    const { open, user, users } = make()
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      yield* Cached.clear
+      yield* open.open
+      expect(values(yield* Fiber.join(reading))).toEqual(expected)
+      expect(yield* Cached.size).toBe(0)
+      expect(yield* user({ id: 50 })).toBe("one 50")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a clear and a pattern make no flights of the keys of a call, and win over its results", () => {
+    const { open, user, users } = make()
+    return Effect.gen(function*() {
+      const { flights, running } = yield* engine
+      const first = yield* start(users(hundred.slice(0, 40)))
+      const second = yield* start(users(hundred.slice(40)))
+      yield* Cached.invalidate({ matching: "nothing*" })
+      yield* Cached.invalidate({ matching: `${CacheKey.id(new User({ id: 9 })).slice(0, -1)}?,` })
+      // The first key of each call, and those that the pattern matched.
+      expect(running.size).toBe(2 + 10)
+      yield* Cached.clear
+      expect(running.size).toBe(2 + 10)
+      expect(yield* user({ id: 7 })).toBe("one 7")
+      yield* open.open
+      expect(values(yield* Fiber.join(first))).toEqual(expected.slice(0, 40))
+      expect(values(yield* Fiber.join(second))).toEqual(expected.slice(40).map((text) => text.replace("1", "2")))
+      expect(yield* Cached.size).toBe(1)
+      expect(flights.tickets).toBe(undefined)
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("the reader of a call that a clear has detached ends with the cache", () => {
+    const { users } = make()
+    return Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const cache = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+      const reading = yield* start(Effect.provideContext(Effect.exit(users(hundred)), cache))
+      yield* Effect.provideContext(Cached.clear, cache)
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(closing)
+      expect(Exit.isFailure(yield* Fiber.join(reading))).toBe(true)
+    })
+  })
+
+  it.effect("a pattern during the call wins over its results", () => {
+    const { open, user, users } = make()
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      yield* Cached.invalidate({ matching: "*" })
+      yield* open.open
+      expect(values(yield* Fiber.join(reading))).toEqual(expected)
+      expect(yield* Cached.size).toBe(0)
+      expect(yield* user({ id: 50 })).toBe("one 50")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a failure after a clear is the exit of its key, and joins no newer load of it", () => {
+    const open = Latch.makeUnsafe()
+    const newer = Latch.makeUnsafe()
+    const users = Cached.many(User, (keys) => Effect.as(open.await, keys.map(() => Exit.fail("down"))), {
+      strategy: hour
+    })
+    const user = Cached.fn(User, ({ id }) => Effect.as(newer.await, `one ${id}`), { strategy: hour })
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      yield* Cached.clear
+      const one = yield* start(user({ id: 50 }))
+      yield* open.open
+      expect(yield* Fiber.join(reading)).toEqual(hundred.map(() => Exit.fail("down")))
+      const joining = yield* start(user({ id: 50 }))
+      yield* newer.open
+      expect([yield* Fiber.join(one), yield* Fiber.join(joining)]).toEqual(["one 50", "one 50"])
+      expect(yield* user({ id: 50 })).toBe("one 50")
+      expect(yield* Cached.stats).toMatchObject({ loads: 101, loadFailures: 100, size: 1 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a lookup that answers a list of another length fails the read, and stores nothing", () =>
+    Effect.forEach([99, 101, 0], (length) =>
+      Effect.gen(function*() {
+        const users = Cached.many(User, () =>
+          Effect.succeed(Array.from({ length }, (_, id) => Exit.succeed(`many ${id}`))), { ttl: "1 hour" })
+        const exit = yield* Effect.exit(users(hundred))
+        expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain(
+          `got 100 keys and returned ${length} results`
+        )
+        expect(yield* Cached.size).toBe(0)
+      }).pipe(Effect.provide(Layer.fresh(CacheLayer.memory())))))
+
+  it.effect("a call whose reader is interrupted continues for another reader of one of its keys, and stores that", () => {
+    const { calls, open, user, users } = make()
+    return Effect.gen(function*() {
+      const reading = yield* start(users(hundred))
+      const one = yield* start(user({ id: 50 }))
+      yield* Fiber.interrupt(reading)
+      expect(yield* user({ id: 51 })).toBe("one 51")
+      yield* open.open
+      expect(yield* Fiber.join(one)).toBe("many 1 50")
+      expect(yield* user({ id: 50 })).toBe("many 1 50")
+      expect(yield* user({ id: 51 })).toBe("one 51")
+      expect(yield* user({ id: 52 })).toBe("one 52")
+      expect(calls).toEqual([100])
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("an interrupted reader without others interrupts its call, and waits for a call that holds out", () => {
+    const free = make()
+    const held = make({ isHeld: true })
+    return Effect.gen(function*() {
+      yield* Fiber.interrupt(yield* start(free.users(hundred)))
+      expect(free.interrupted).toEqual([1])
+      expect(yield* free.user({ id: 50 })).toBe("one 50")
+      yield* Cached.clear
+      const reading = yield* start(held.users(hundred))
+      const interrupting = yield* start(Fiber.interrupt(reading))
+      const one = yield* start(held.user({ id: 50 }))
+      expect(one.pollUnsafe()).toBeUndefined()
+      yield* held.open.open
+      yield* Fiber.join(interrupting)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(one)).toBe("one 50")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a failure of one key is the exit of that key, and the others are stored", () => {
+    const users = Cached.many(
+      User,
+      (keys) => Effect.succeed(keys.map(({ id }) => id === 50 ? Exit.fail("none") : Exit.succeed(`user ${id}`))),
+      { ttl: "1 hour" }
+    )
+    return Effect.gen(function*() {
+      const exits = yield* users(hundred)
+      expect(exits[50]).toEqual(Exit.fail("none"))
+      expect(exits.filter(Exit.isSuccess)).toHaveLength(99)
+      expect(yield* Cached.stats).toMatchObject({ loads: 100, loadFailures: 1, size: 99 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a load that reads another entry gives its life to all keys of its call", () => {
+    const users = Cached.many(
+      User,
+      (keys) =>
+        Effect.as(Cached.ttl(Effect.succeed(1), "token", { ttl: "1 minute" }), keys.map(() => Exit.succeed("user"))),
+      { ttl: "1 hour" }
+    )
+    return Effect.gen(function*() {
+      yield* users(hundred)
+      yield* TestClock.adjust("61 seconds")
+      expect(yield* Cached.has(new User({ id: 50 }))).toBe(false)
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a key that the list has several times is loaded once, for all its places", () => {
+    const { open, users } = make()
+    return Effect.gen(function*() {
+      yield* open.open
+      const exits = yield* users([...hundred, ...hundred, { id: 50 }])
+      expect(values(exits)).toEqual([...expected, ...expected, "many 1 50"])
+      expect(yield* Cached.stats).toMatchObject({ loads: 100, size: 100 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a lookup that reads one of its own keys dies in a circle", () => {
+    const users: (payloads: ReadonlyArray<{ readonly id: number }>) => Effect.Effect<unknown, unknown, never> = Cached
+      .many(
+        User,
+        (keys) => Effect.flatMap(user({ id: 50 }), (one) => Effect.succeed(keys.map(() => Exit.succeed(one)))),
+        { ttl: "1 hour" }
+      ) as never
+    const user = Cached.fn(User, () => Effect.succeed("one"), { ttl: "1 hour" })
+    return Effect.gen(function*() {
+      const exit = yield* Effect.exit(users(hundred))
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("CacheCycle")
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a value that the strategy's own function sets wins over the result that it was asked about", () =>
+    Effect.gen(function*() {
+      const context = yield* Effect.context<Caching.Caching>()
+      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))), {
+        ttl: (exit) => {
+          const isFifty = Exit.isSuccess(exit) && exit.value === "user 50"
+          if (isFifty) Effect.runSyncWith(context)(Cached.set(new User({ id: 50 }), "set", { ttl: "1 hour" }))
+          return "1 hour"
+        }
+      })
+      expect(values(yield* users(hundred))[50]).toBe("user 50")
+      expect(values(yield* users(hundred))[50]).toBe("set")
+      expect(yield* Cached.stats).toMatchObject({ loads: 100, size: 100 })
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.live("a key that a list has 300,000 times has an answer at each place", () => {
+    const { open, users } = make()
+    return Effect.gen(function*() {
+      yield* open.open
+      const exits = yield* users([...hundred, ...Array.from({ length: 300_000 }, () => ({ id: 50 }))])
+      expect(exits.slice(100).every((exit) => Exit.isSuccess(exit) && exit.value === "many 1 50")).toBe(true)
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  }, 20_000)
+
+  it.effect("the index of tickets goes with the last call that has some", () => {
+    const { open, users } = make()
+    return Effect.gen(function*() {
+      const { flights } = yield* engine
+      const first = yield* start(users(hundred))
+      const second = yield* start(users(Array.from({ length: 50 }, (_, i) => ({ id: 200 + i }))))
+      expect(flights.tickets?.calls.size).toBe(2)
+      yield* Fiber.interrupt(second)
+      yield* open.open
+      yield* Fiber.join(first)
+      expect(flights.tickets).toBeUndefined()
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+})
+
+describe("when the event loop takes turns", () => {
+  class Row extends CacheKey.Class<Row>()("User", {
+    payload: { id: Schema.Int },
+    success: Schema.Int,
+    error: Schema.String
+  }) {}
+
+  // By the clock of the machine, which ends a turn before all have joined.
+  it.live("a read that is interrupted before all its keys have joined calls nothing", () => {
+    let calls = 0
+    const users = Cached.many(Row, (keys) =>
+      Effect.sync(() => {
+        calls++
+        return keys.map(({ id }) => Exit.succeed(id))
+      }), { ttl: "1 hour" })
+    return Effect.gen(function*() {
+      const reading = yield* start(users(Array.from({ length: 50_000 }, (_, id) => ({ id }))))
+      // The keys are made first, in turns of their own.
+      while ((yield* Cached.stats).misses === 0) yield* Effect.yieldNow
+      yield* Fiber.interrupt(reading)
+      yield* Effect.yieldNow
+      expect(calls).toBe(0)
+      expect(yield* Cached.stats).toMatchObject({ loads: 0 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("a key that no reader waits for has no failure, while its call continues for another", () => {
+    const open = Latch.makeUnsafe()
+    const users = Cached.many(
+      Row,
+      (keys) => Effect.uninterruptible(Effect.as(open.await, keys.map(() => Exit.fail("late")))),
+      { ttl: "1 hour" }
+    )
+    return Effect.gen(function*() {
+      const both = yield* start(users([{ id: 1 }, { id: 2 }]))
+      const second = yield* start(users([{ id: 2 }]))
+      const interrupting = yield* start(Fiber.interrupt(both))
+      yield* open.open
+      yield* Fiber.join(interrupting)
+      expect(yield* Fiber.join(second)).toEqual([Exit.fail("late")])
+      // The second key is loaded once more, because the reader that started the call has left.
+      expect(yield* Cached.stats).toMatchObject({ loads: 3, loadFailures: 2 })
+    }).pipe(Effect.provide(CacheLayer.memory()))
+  })
+
+  it.effect("refreshes that are requested after their reader has left go by the clock of the program", () => {
+    const calls: Array<number> = []
+    const users = Cached.many(Row, (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.length)
+        return keys.map(({ id }) => calls.length === 1 ? Exit.succeed(id) : Exit.fail("late"))
+      }), {
+      retryAfter: "10 minutes",
+      strategy: "refreshAhead",
+      ttl: "1 hour",
+      refreshAfter: "1 minute"
+    })
+    const payloads = Array.from({ length: 10 }, (_, id) => ({ id }))
+    // In a fiber of its own, which ends with the read.
+    const read = Effect.flatMap(start(users(payloads)), Fiber.join)
+    const usual = { ...turns }
+    return Effect.gen(function*() {
+      yield* read
+      yield* TestClock.adjust("2 minutes")
+      yield* read
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* read
+      yield* settle
+      expect(calls).toEqual([10, 10])
+    }).pipe(
+      Effect.provide(CacheLayer.memory()),
+      Effect.provideService(References.MinimumLogLevel, "None"),
+      // The reader has its answer in the first turn, in which only the first refresh is requested.
+      (test) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => Object.assign(turns, { steps: 1, millis: 0 })),
+          () => test,
+          () => Effect.sync(() => Object.assign(turns, usual))
+        )
+    )
+  })
+})
+
+describe("a lookup that answers with a map", () => {
+  class User extends CacheKey.Class<User>()("User", {
+    payload: { id: Schema.Int },
+    success: Schema.String,
+    indexes: ["id"],
+    tags: ["users"]
+  }) {}
+
+  const key = (id: number) => new User({ id })
+  /** Groups of one flight. */
+  const withShortGroups = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      const usual = { ...groups }
+      Object.assign(groups, { first: 1, least: 1, most: 2 })
+      return Effect.ensuring(self, Effect.sync(() => Object.assign(groups, usual)))
+    })
+
+  type Answers = Map<User, Exit.Exit<string, string>>
+
+  /**
+   * A lookup that answers what it is asked for and these ids too, with the number of its call, after the gate is open.
+   */
+  const answering = (unasked: ReadonlyArray<number>, gate: Effect.Effect<unknown> = Effect.void) => {
+    const calls: Array<ReadonlyArray<number>> = []
+    const lookup = (keys: ReadonlyArray<User>) =>
+      Effect.suspend(() => {
+        const n = calls.push(keys.map(({ id }) => id))
+        const answers: Answers = new Map()
+        // New instances, and in another order.
+        for (const id of [...unasked, ...keys.map(({ id }) => id).toReversed()]) {
+          answers.set(key(id), Exit.succeed(`${id}#${n}`))
+        }
+        return Effect.as(gate, answers)
+      })
+    return { calls, lookup, users: Cached.many(User, lookup, { strategy: hour }) }
+  }
+
+  describe.each(caches)("over $name", (cache) => {
+    const provided = Effect.provide(cache.layer())
+
+    it.effect("AI-18 · a map by key answers each key, in the order of the input", () =>
+      Effect.gen(function*() {
+        const { calls, users } = answering([])
+        expect(values(yield* users(ids(1, 2, 1, 3)))).toEqual(["1#1", "2#1", "1#1", "3#1"])
+        expect(values(yield* users(ids(3, 4)))).toEqual(["3#1", "4#2"])
+        expect(calls).toEqual([[1, 2, 3], [4]])
+      }).pipe(provided))
+
+    it.effect("a map that has a key twice, as two instances, answers it with the last of them", () =>
+      Effect.gen(function*() {
+        const answers: Answers = new Map([[key(1), Exit.succeed("first")], [key(1), Exit.succeed("last")]])
+        const users = Cached.many(User, () => Effect.succeed(answers), { strategy: hour })
+        expect(values(yield* users(ids(1)))).toEqual(["last"])
+        expect(values(yield* users(ids(1, 1)))).toEqual(["last", "last"])
+        expect(yield* Cached.size).toBe(1)
+      }).pipe(provided))
+
+    it.effect("a key that the map leaves out is a defect of that key alone", () =>
+      Effect.gen(function*() {
+        const users = Cached.many(User, () => Effect.succeed(new Map([[key(1), Exit.succeed("one")]])), {
+          strategy: hour
+        })
+        const [one, two] = yield* users(ids(1, 2))
+        expect(one).toEqual(Exit.succeed("one"))
+        expect(String(Cause.squash((two as Exit.Failure<never, never>).cause)))
+          .toContain("The lookup of many \"User\" returned no Exit for \"~User@")
+      }).pipe(provided))
+
+    it.effect("AI-18 · unrequested answers are cached afterwards", () =>
+      Effect.gen(function*() {
+        const { calls, users } = answering([2, 3])
+        expect(values(yield* users(ids(1)))).toEqual(["1#1"])
+        // They enter the store after the call.
+        yield* settle
+        expect(values(yield* users(ids(3, 2)))).toEqual(["3#1", "2#1"])
+        expect(calls).toEqual([[1]])
+        // One load, of the key that was asked for.
+        expect((yield* Cached.stats).loads).toBe(1)
+      }).pipe(provided))
+  })
+
+  const inMemory = Effect.provide(CacheLayer.memory())
+
+  /** The cached value of user 2, after a call for user 1 during which something happened. */
+  const meanwhile = <E, R>(happens: Effect.Effect<unknown, E, R>) =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { users } = answering([2], Deferred.await(gate))
+      const reading = yield* start(users(ids(1)))
+      yield* settle
+      yield* happens
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      return Option.getOrUndefined(yield* Cached.getOption(key(2)))
+    })
+
+  describe("an unrequested answer", () => {
+    it.effect("lives as the strategy says, and has the tags of its class", () =>
+      Effect.gen(function*() {
+        const { users } = answering([2])
+        yield* users(ids(1))
+        expect(yield* Cached.getOption(key(2))).toEqual(Option.some("2#1"))
+        yield* Cached.invalidate({ where: [User, { id: 2 }] })
+        expect(yield* Cached.has(key(2))).toBe(false)
+        yield* users(ids(5))
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Cached.has(key(2))).toBe(false)
+      }).pipe(inMemory))
+
+    it.effect("P2 · does not come back after an invalidation during the call", () =>
+      Effect.gen(function*() {
+        expect(yield* meanwhile(Effect.void)).toBe("2#1")
+        const invalidations = [
+          Cached.invalidate(key(2)),
+          Cached.invalidate({ tag: "users" }),
+          Cached.invalidate({ all: User }),
+          Cached.invalidate({ where: [User, { id: 2 }] }),
+          Cached.clear,
+          Cached.invalidate({ matching: "~User@*" }),
+          Effect.andThen(Cached.set(key(2), "x"), Cached.remove(key(2)))
+        ]
+        for (const invalidation of invalidations) {
+          yield* Cached.clear
+          expect(yield* meanwhile(invalidation)).toBe(undefined)
+        }
+        yield* Cached.clear
+        // An invalidation of another key.
+        expect(yield* meanwhile(Cached.invalidate(key(3)))).toBe("2#1")
+      }).pipe(inMemory))
+
+    it.effect("does not replace what was set or loaded during the call, nor what was there", () =>
+      Effect.gen(function*() {
+        const { users: others } = answering([])
+        expect(yield* meanwhile(Cached.set(key(2), "set"))).toBe("set")
+        yield* Cached.clear
+        expect(yield* meanwhile(others(ids(2)))).toBe("2#1")
+        yield* Cached.clear
+        yield* Cached.set(key(2), "before")
+        expect(yield* meanwhile(Effect.void)).toBe("before")
+        yield* Cached.clear
+        // Newer, though it has expired since.
+        const short = Cached.fn(User, () => Effect.succeed("newer"), { ttl: "1 minute" })
+        expect(yield* meanwhile(Effect.andThen(short({ id: 2 }), TestClock.adjust("1 minute")))).toBe(undefined)
+      }).pipe(inMemory))
+
+    it.effect("leaves a load of its key alone, which gives its own value", () =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const single = Cached.fn(User, () => Effect.as(Deferred.await(gate), "single"), { strategy: hour })
+        const loading = yield* start(single({ id: 2 }))
+        yield* settle
+        const { users } = answering([2])
+        yield* users(ids(1))
+        expect(yield* Cached.has(key(2))).toBe(false)
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(loading)).toBe("single")
+        expect(yield* Cached.getOption(key(2))).toEqual(Option.some("single"))
+      }).pipe(inMemory))
+
+    it.effect("is not cached if it failed, does not fit the schema, or is of another class", () =>
+      Effect.gen(function*() {
+        class Other extends CacheKey.Class<Other>()("Other", { payload: { id: Schema.Int }, success: Schema.String }) {}
+        const answers = new Map<unknown, Exit.Exit<unknown, string>>([
+          [key(1), Exit.succeed("one")],
+          [key(2), Exit.fail("failed")],
+          [key(3), Exit.succeed(3)],
+          [key(4), "no exit" as never],
+          [new User({ id: "5" as never }), Exit.succeed("five")],
+          [new Other({ id: 6 }), Exit.succeed("six")],
+          ["string", Exit.succeed("seven")],
+          [undefined, Exit.succeed("eight")],
+          [key(9), Exit.succeed("nine")]
+        ])
+        const users = Cached.many(User, () => Effect.succeed(answers as never), { strategy: hour })
+        expect(values(yield* users(ids(1)))).toEqual(["one"])
+        expect((yield* Cached.stats).size).toBe(2)
+        expect(yield* Cached.has(key(9))).toBe(true)
+      }).pipe(inMemory))
+
+    it.effect("is not cached by a policy that does not write, by a strategy that does not store, or with stale parts", () =>
+      Effect.gen(function*() {
+        const { lookup, users } = answering([2])
+        yield* users(ids(1)).pipe(CachePolicy.disable("set"))
+        yield* users(ids(1)).pipe(CachePolicy.bypass)
+        yield* Cached.many(User, lookup, { ttl: () => 0 })(ids(1))
+        yield* Cached.many(User, lookup, { ttl: "1 hour", when: () => false })(ids(1))
+        expect((yield* Cached.stats).size).toBe(0)
+      }).pipe(inMemory))
+
+    it.effect("takes a tenth of memory at most, and 1,000 of a call", () =>
+      Effect.gen(function*() {
+        const many = Array.from({ length: 3000 }, (_, i) => i + 10)
+        const sizes: Array<number> = []
+        for (const capacity of [20, 100_000]) {
+          const { users } = answering(many)
+          yield* Effect.gen(function*() {
+            yield* users(ids(1))
+            sizes.push((yield* Cached.stats).size)
+          }).pipe(Effect.provide(CacheLayer.memory({ capacity })))
+        }
+        expect(sizes).toEqual([3, 1001])
+      }))
+
+    it.effect("of a refresh behind a read too, and without a cache it is dropped", () =>
+      Effect.gen(function*() {
+        const { lookup } = answering([2])
+        const users = Cached.many(User, lookup, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
+        yield* users(ids(1))
+        yield* Cached.invalidate(key(2))
+        yield* TestClock.adjust("1 minute")
+        yield* users(ids(1))
+        yield* settle
+        expect(yield* Cached.getOption(key(2))).toEqual(Option.some("2#2"))
+        expect(values(yield* Effect.provide(users(ids(3)), CacheLayer.disabled))).toEqual(["3#3"])
+      }).pipe(inMemory))
+
+    it.effect("is not cached if memory was cleared during the call, because changes by others are not reported", () =>
+      Effect.gen(function*() {
+        const store = {
+          ...MemoryStore.make(),
+          capabilities: { shared: true, changes: false },
+          changesUnsafe: undefined
+        }
+        yield* Effect.gen(function*() {
+          expect(yield* meanwhile(Effect.void)).toBe("2#1")
+          yield* Cached.clear
+          expect(yield* meanwhile(TestClock.adjust("10 seconds"))).toBe(undefined)
+        }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
+      }))
+
+    it.effect("P2 · of a folder: what another process removed or wrote during the call is not undone here", () =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const other = yield* Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+        yield* Effect.gen(function*() {
+          expect(yield* meanwhile(Effect.void)).toBe("2#1")
+          yield* Cached.clear
+          for (const change of [Cached.invalidate(key(2)), Cached.invalidate({ tag: "users" }), Cached.clear]) {
+            expect(yield* meanwhile(Effect.andThen(Effect.provide(change, other), TestClock.adjust("100 millis"))))
+              .toBe(undefined)
+            yield* Cached.clear
+          }
+          const set = Effect.provide(Cached.set(key(2), "theirs"), other)
+          expect(yield* meanwhile(Effect.andThen(set, TestClock.adjust("100 millis")))).toBe("theirs")
+          yield* Cached.clear
+          // Not yet seen when the call ends: within 100 ms it is.
+          yield* meanwhile(set)
+          yield* TestClock.adjust("100 millis")
+          expect(yield* Cached.getOption(key(2))).toEqual(Option.some("theirs"))
+        }).pipe(Effect.provide(Layer.fresh(CacheLayer.disk({ directory }))))
+      }).pipe(Effect.scoped))
+  })
+
+  describe("in turns", () => {
+    it.effect("is as old as the answers that were asked for, though they enter memory before it", () =>
+      Effect.gen(function*() {
+        const clock = yield* Clock.Clock
+        let now = 0
+        // Each look at this clock takes a millisecond.
+        const ticking: Clock.Clock = Object.assign(Object.create(clock), { currentTimeMillisUnsafe: () => ++now })
+        const { users } = answering([9])
+        yield* Effect.provideService(users(ids(1)), Clock.Clock, ticking)
+        const born = (id: number) => Effect.map(Cached.getEntry(key(id)), Option.map(({ createdAt }) => createdAt))
+        expect(now).toBeGreaterThan(2)
+        expect(yield* born(9)).toEqual(yield* born(1))
+        expect(Option.isSome(yield* born(9))).toBe(true)
+      }).pipe(Effect.provide(CacheLayer.memory())))
+
+    it.effect("is as old as the call, whichever turn keeps it", () =>
+      withShortGroups(Effect.gen(function*() {
+        const fake = fakeStore()
+        // The second of the group is answered when the first has been written.
+        fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("40 seconds") } : {}
+        const { users } = answering([9])
+        yield* Effect.gen(function*() {
+          const reading = yield* start(users(ids(1, 2)))
+          for (let step = 0; step < 12; step++) {
+            yield* settle
+            yield* TestClock.adjust("10 seconds")
+          }
+          yield* settle
+          expect(reading.pollUnsafe()).toBeDefined()
+          expect(Option.map(yield* Looking.expiresIn(key(9)), Duration.toMinutes)).toEqual(Option.some(58))
+        }).pipe(Effect.provide(over(fake, { storeTimeout: "1 minute" })))
+      })))
   })
 })

@@ -50,7 +50,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     "request",
     ...requests,
     "test/promises/P6.test.ts",
-    ...cached("inherit", "unfit", "values", "tagsKnownAfterLoad", "privateFlights", "bulkOfLongLists", "sqlTransaction")
+    ...cached("inherit", "unfit", "values", "tagsKnownAfterLoad", "privateFlights", "bulk", "sqlTransaction")
   ),
   read: engine(
     "read",
@@ -67,23 +67,21 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...cached(
       "farStore",
       "loadsWhoseStarterLeft",
-      "bulkInStore",
       "bulk",
-      "bulkBeyondKeys",
+      "bulkOverStore",
       "inherit",
       "copy",
       "queuedLoads"
     ),
-    ...cached("tracing", "constants", "bulkOfLongLists"),
+    ...cached("tracing", "constants"),
     ...["test/promises/P6.test.ts", "test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts", "test/internal/engine/promotedUnits.test.ts"]
   )),
   lease: sampled(engine(
     "lease",
-    ...cached("bulkInStore", "loadsOfOneTurn", "bulkBeyondKeysInStore", "bulkOfLongListsInStore", "farStore"),
+    ...cached("bulkOverStore", "bulkOverSlowStore", "loadsOfOneTurn", "farStore"),
     ...cached(
       "requestCounts",
-      "bulkWhenStoreFailsMidway",
       "waitForOthers",
       "waitForWrite",
       "privateFlights",
@@ -92,9 +90,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...cached(
       "tagReleasesLease",
       "schemaChangedBetweenReleases",
-      "setWhileStoreFails",
-      "bulkOverDistantStore",
-      "bulkWithinStoreBudgets"
+      "setWhileStoreFails"
     )
   )),
   invalidation: sampled(engine(
@@ -108,7 +104,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "tagReleasesLease",
       "schemaChangedBetweenReleases"
     ),
-    ...cached("bulkWithinStoreBudgets", "clear", "bulkBeyondKeys", "softTags", "patternsOfOthers", "targets"),
+    ...cached("bulk", "bulkOverSlowStore", "clear", "softTags", "patternsOfOthers", "targets"),
     ...["test/promises/P2.test.ts", "test/promises/P4.test.ts", "test/promises/P7.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts"]
   )),

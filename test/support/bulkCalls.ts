@@ -8,6 +8,7 @@ export class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
   success: Schema.String,
   error: Schema.String,
+  indexes: ["id"],
   tags: ({ id }) => ["users", `user:${id}`]
 }) {}
 
@@ -16,16 +17,19 @@ export const key = (id: number) => new User({ id })
 export const idOf = (id: number) => CacheKey.id(key(id))
 export const payloads = (count: number) => Array.from({ length: count }, (_, id) => ({ id }))
 
-/** A store in memory that several processes share. */
+/** A store in memory that several processes use as they would a server: changes come later than the answers. */
 export const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
   const calls: Array<string> = []
   const inMemory = MemoryStore.make()
+  const group = `~*${idOf(1).split(":")[0]}`
   const store: Store.Store = {
     ...inMemory,
-    capabilities: { shared: true, changes: true },
+    capabilities: { shared: true, changes: true, dependencies: true },
     changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
     changesUnsafe: undefined,
-    getUnsafe: undefined
+    getUnsafe: undefined,
+    // A server loses its markers.
+    clear: Effect.andThen(inMemory.clear, inMemory.invalidateTags([group]))
   }
   const counted: Store.Store = {
     ...store,
@@ -48,10 +52,13 @@ export const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> 
 export const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
   Layer.provide(CacheLayer.layerWith(options), layer)
 
+export type Run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.Effect<A, E>
+
+/** A process of its own. */
 export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
   Effect.map(
     Effect.orDie(Layer.build(Layer.fresh(layer))),
-    (context) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
+    (context): Run => (effect) => Effect.provideContext(effect, context)
   )
 
 /** Reads users 0 to count - 1, with a lookup that waits for the gate. */

@@ -14,70 +14,70 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "end",
     find: "if (!ticket.isOpen) return false",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a closed cache forgets the tickets that a clear has detached",
     in: "makeIndex",
     find: "for (const call of calls) call.isDetached = true",
     replace: "for (const call of calls) call.isDetached = true\n      calls.clear()",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a miss looks through the tickets of calls that have ended",
     in: "close",
     find: "if (flights.tickets?.calls.size === 0) flights.tickets = undefined",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a ticket is not made a flight when another reader comes",
     in: "makeIndex",
     find: "if (ticket?.isOpen === true) return ticket.board()",
     replace: "if (ticket?.isOpen === null) return ticket.board()",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "an invalidation does not find a ticket's flight",
     in: "take",
     find: "ticket.isOpen = true",
     replace: "ticket.isOpen = id.length === 0",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a ticket replaces an entry of another load",
     in: "take",
     find: "engine.flights.has(id) ||",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a ticket's result is as young as its end",
     in: "end",
     find: "pilot.bornAt = ticket.bornAt",
     replace: "pilot.bornAt = engine.tagEpochs.epoch",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a ticket's flight forgets its call",
     in: "board",
     find: "item.call = call",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a call that loads a circle through a ticket is not found",
     in: "board",
     find: "flight.attempt.waitsOn = call.edges",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a result of a bulk call is as old as the turn in which it is stored",
     in: "toEntry",
     find: "flight.attempt.endedAt ?? now",
     replace: "now",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a lease that is granted late is not released",
@@ -182,7 +182,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "detach",
     find: "noteChange(self, id)",
     replace: "",
-    by: "test/cached/bulkBeyondKeys.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "what caches served inside a load that was joined is forgotten",
@@ -542,7 +542,7 @@ this.end++`,
     in: "acquireLease",
     find: "takeAnswer(flight) ?? (",
     replace: "(",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "what ends with its parts is not shortened by a shorter constant",
@@ -556,7 +556,7 @@ this.end++`,
     in: "flightOf",
     find: "own.attempt.endedAt = attempt.endedAt ?? now",
     replace: "",
-    by: "test/cached/bulkBeyondKeys.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a load that has waited is as old as the question for it",

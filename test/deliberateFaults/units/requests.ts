@@ -35,21 +35,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "fireIfComplete",
     find: `=> state === "waiting"`,
     replace: "=> state.length > 0",
-    by: "test/cached/bulkOfThousands.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a refresh of many keys goes by the clock of a fiber that has ended",
     in: "refreshDue",
     find: "self.time.now(starter.clock)",
     replace: "nowOf(self, fiber)",
-    by: "test/cached/bulkOfThousands.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a call for many keys begins while its readers are leaving",
     in: "fireIfComplete",
     find: "self.isPaused || ",
     replace: "",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "the results of a lookup may have holes",
@@ -63,7 +63,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "beginCall",
     find: `if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())`,
     replace: "",
-    by: "test/cached/bulkOfThousands.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a read prolongs an entry whose lifetime another process has set by hand",
@@ -197,7 +197,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "make",
     find: "if (inside.size < size) return true",
     replace: "return true",
-    by: "test/cached/bulkOfThousands.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a call for thousands is joined for a reader that has left",

@@ -14,7 +14,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "board",
     find: "if (ticket.flight !== undefined) return ticket.flight",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a late report of an invalidation removes what was set after it",
@@ -42,7 +42,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "board",
     find: "flight.isOutdated = self.isOutdated",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "an entry that may be newer than a reported invalidation is replaced by a load",
@@ -70,21 +70,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "askInWaves",
     find: "{ ...budget, call: budget, inTurn }",
     replace: "budget",
-    by: "test/cached/bulkWithinStoreBudgets.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "entries of waves that the store answers together are decoded in one turn",
     in: "reviveAll",
     find: "yield* budget.inTurn ?? Effect.void",
     replace: "",
-    by: "test/cached/bulkInTurns.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a store that hangs is asked for each wave of a lookup or removal",
     in: "askNow",
     find: "budget.call.leftMillis = 0",
     replace: "void budget.call",
-    by: "test/cached/bulkWithinStoreBudgets.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "the answers to a wave of removals count for another wave",
@@ -98,14 +98,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "removeFromStore",
     find: "items.slice(from, from + wave.length)",
     replace: "items",
-    by: "test/cached/bulkWithinStoreBudgets.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "invalidations are sent again one by one",
     in: "wavesOf",
     find: "ofIds.at(-1)!.length < many.steps",
     replace: "ofIds.at(-1)!.length < 1",
-    by: "test/cached/bulkWithinStoreBudgets.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a strict invalidation by pattern that fails keeps later matches in memory",
@@ -294,56 +294,56 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "storePart",
     find: "after.markers[i]!.version === before.markers[i]!.version",
     replace: "after.markers[i]!.version !== undefined",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup is stored with a tag that was invalidated during the call",
     in: "commitAll",
     find: "markers.get(tag)!.seq > watch.evidence!.markers.seq",
     replace: "markers.get(tag)!.seq === undefined",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup is stored over what another process has just changed",
     in: "commitAll",
     find: "self.tagEpochs.look?.()",
     replace: "",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup joins the lease of another process",
     in: "storePart",
     find: "join: false",
     replace: "join: true",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "an answer that was not asked for holds its lease for long",
     in: "storePart",
     find: "leaseMillis: 1",
     replace: "leaseMillis: tier.leaseMillis",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a further answer of a bulk lookup that is not stored keeps its lease",
     in: "storePart",
     find: "yield* Effect.forEach(grants.keys(), giveBack, { concurrency: many.concurrency, discard: true })",
     replace: "",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "an invalid entry keeps a further answer of a bulk lookup out of the store",
     in: "storePart",
     find: "dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))",
     replace: "",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "further answers of bulk lookups wait for a slow store without a bound",
     in: "storeUnasked",
     find: "tier.unaskedWaiting + length > unaskedWaiting ||",
     replace: "",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a value set by hand does not wait for an unsent invalidation of its tags",
@@ -455,7 +455,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "forgetAll",
     find: "noteAll(self)",
     replace: "",
-    by: "test/cached/bulkBeyondKeys.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "processes wait for a load whose tag was invalidated elsewhere",

@@ -91,28 +91,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "makeIndex",
     find: "for (const call of calls) call.isDetached = true",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a failure after a clear takes the place of a newer load",
     in: "board",
     find: "if (self.isDetached) flight.storable = false\n  else engine.flights.set(flight)",
     replace: "engine.flights.set(flight)",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a pattern does not find the keys of a call",
     in: "ticketIds",
     find: "if (isOpen) yield id",
     replace: "if (!isOpen) yield id",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "a call continues although its last reader has left",
     in: "leaveTickets",
     find: "if (call !== undefined) call.waiting--",
     replace: "",
-    by: "test/cached/bulkOfLongLists.test.ts"
+    by: "test/cached/bulk.test.ts"
   },
   {
     name: "loads of a warmed list that end at once have one turn",
@@ -126,21 +126,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "commitAll",
     find: "requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))",
     replace: "requests = commits.map(({ entry, id }) => ({ id, generation: commits[0]!.generation, entry }))",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a wave puts a refused result into memory",
     in: "store",
     find: "committed(commit.flight, commit, accepted[i]!)",
     replace: "committed(commit.flight, commit, true)",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a flight asks again for the lease for which its wave has asked",
     in: "acquireLease",
     find: "takeAnswer(flight)",
     replace: "undefined",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "the lifetime of values that are set together begins with their wave",
@@ -152,28 +152,28 @@ export const faults: ReadonlyArray<UnitFault> = [
       find: "ttlMillis: endsAt - monotonicMillis(clock)",
       replace: "ttlMillis: options.ttlMillis"
     }],
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a result that waits for its wave is lost when its reader leaves",
     in: "beginCall",
     find: "loadEnded(flight)",
     replace: "",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "tags in another order have the versions of others",
     in: "pickerOf",
     find: "&& tags.every((tag, i) => tag === names[i])",
     replace: "",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "each step of a single wave has a budget of its own",
     in: "budgetOf",
     find: "whole ?? {",
     replace: "{",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a target that fails under strict interrupts the invalidation of the others",
@@ -188,28 +188,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "forEachWave(renewed, renewAll)",
     replace:
       "Effect.forEach(Array.from({ length: Math.ceil(renewed.length / 256) }, (_, i) => renewed.slice(256 * i, 256 * i + 256)), renewAll)",
-    by: "test/cached/bulkOverDistantStore.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a renewal forgets the last wave",
     in: "renewing",
     find: "forEachWave(renewed, renewAll)",
     replace: "forEachWave(renewed.slice(0, -1), renewAll)",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a renewal that hangs lasts until the leases of other waves have ended",
     in: "renewalMillis",
     find: "Math.min(leaseMillis, Math.max(leaseMillis / 3, budgetMillis))",
     replace: "budgetMillis === 0 ? 0 : leaseMillis",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "the pause after a renewal that hung is as long as others",
     in: "renewalPauseMillis",
     find: "Math.max(leaseMillis / 6, leaseMillis / 3 - tookMillis)",
     replace: "tookMillis < 0 ? 0 : leaseMillis / 3",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a lease of one load ends with a renewal that hangs",
@@ -223,112 +223,112 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "renewing",
     find: "if (isFault(answer)) return",
     replace: "if (isFault(answer)) return one instanceof Renewed ? one.end() : void (one.generation = undefined)",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "entries of a bulk call whose tags could not be read count as invalidated",
     in: "reviveAll",
     find: "if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)",
     replace: "",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a strict look-up of many keys does not fail for a later wave",
     in: "completeWave",
     find: "if (fault !== undefined) yield* orFault(fault)",
     replace: "if (fault !== undefined && places[0] === 0) yield* orFault(fault)",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a wave whose markers could not be read keeps the others from being stored",
     in: "askWave",
     find: "noteTimeout(self, answer)",
     replace: "if (isFault(answer)) self.isTooSlow = true",
-    by: "test/cached/bulkWhenStoreFailsMidway.test.ts"
+    by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
     name: "a store that is too slow for one wave is asked for each of the others",
     in: "noteTimeout",
     find: "self.isTooSlow = true",
     replace: "void answer.reason",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a lease that is granted after its reader has left stays",
     in: "acquireLeases",
     find: "return void late.push(flight.id)",
     replace: "return",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a lease that is granted to a ticket after its reader has left stays",
     in: "acquireLeases",
     find: "return void late.push(seat.id)",
     replace: "return",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "one generation guards the results of all tickets of a wave",
     in: "acquireLeases",
     find: "seat.generation = granted.generation",
     replace: "seat.generation = (answers[0] as unknown as typeof granted).generation",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a ticket's lease is lost when it becomes a flight",
     in: "board",
     find: "self.renewed.push(renewal)",
     replace: "flight.lease = undefined",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a ticket's flight forgets what the store has granted",
     in: "board",
     find: "flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "the leases of tickets are not given back",
     in: "giveBack",
     find: "ids.push(ticket.id)",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a clear keeps the leases of tickets",
     in: "makeIndex",
     find: "batch.giveBack(tickets.values())",
     replace: "void [batch, tickets]",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a renewal forgets the tickets",
     in: "renewing",
     find: "one.isHeldAt(now) : isTicketHeld(one, now)",
     replace: "one.isHeldAt(now) : false",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a circle of loads does not lead through the tickets of a call",
     in: "holdersOf",
     find: "flights.tickets?.boardWaiting(circles.loads)",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "many changes at once do not concern tickets",
     in: "known",
     find: "yield isOpen && mayBe(id)",
     replace: "yield !isOpen && mayBe(id)",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "results of tickets are lost when their reader leaves",
     in: "leaveTickets",
     find: "|| call?.isStoring === true",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a bulk call whose reader has left reads a key again, which no caller waits for",
@@ -342,21 +342,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "makeIndex",
     find: "else call.isOutdated = true",
     replace: "",
-    by: "test/cached/bulkOfLongListsInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "one refused result is committed again with those that the store has taken",
     in: "commitAll",
     find: "stored[i]?.meta.writeId === request.entry.meta.writeId",
     replace: "false",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a refused commit of a wave reaches memory",
     in: "committed",
     find: "flight.storable = false",
     replace: "void flight.storable",
-    by: "test/cached/bulkInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   },
   {
     name: "a wave of values is sent over what was invalidated meanwhile",
@@ -836,6 +836,6 @@ try {
     in: "invalidateIds",
     find: "noteChange(self, id)",
     replace: "",
-    by: "test/cached/bulkBeyondKeysInStore.test.ts"
+    by: "test/cached/bulkOverStore.test.ts"
   }
 ]

@@ -1,0 +1,1207 @@
+/** Bulk calls at the store: leases, renewals and results go in waves, and answers beyond the keys are stored too. */
+import { describe, expect, it } from "@effect/vitest"
+import {
+  Cause,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Option,
+  Queue,
+  Schema,
+  Scope,
+  Semaphore,
+  Stream
+} from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Store } from "effect-cached/adapters"
+import { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { Within } from "../../src/internal/engine/request/attempt.ts"
+import type { Flights } from "../../src/internal/engine/state.ts"
+import {
+  found,
+  hour,
+  idOf,
+  key,
+  over,
+  payloads,
+  process,
+  read,
+  type Run,
+  sharedStore,
+  take,
+  User
+} from "../support/bulkCalls.ts"
+import { ended, type FakeStore, fakeStore, settle, start } from "../support/caches.ts"
+import { warningsOf } from "../support/logged.ts"
+import * as Looking from "../support/looking.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+describe("PW-01 · the flights of a bulk call at the store", () => {
+  /** With a timeout, each key has a flight from the beginning. */
+  const ways = [{}, { timeout: "1 hour" }] as const
+
+  const usersWith = (options: (typeof ways)[number], gate: Effect.Effect<unknown> = Effect.void) =>
+    Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))), {
+      strategy: hour,
+      ...options
+    })
+
+  it.effect("ask in waves, and hold each lease until its result is stored", () =>
+    Effect.gen(function*() {
+      const { calls, layer, store } = sharedStore()
+      const here = yield* process(over(layer, { lease: "3 seconds" }))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(600, Deferred.await(gate))))
+      yield* settle
+      expect(calls).toEqual(["acquire 256", "acquire 256", "acquire 88"])
+      calls.length = 0
+      for (let seconds = 0; seconds < 6; seconds++) {
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        for (const id of [0, 255, 256, 599]) expect(yield* take(store, id)).toMatchObject({ _tag: "Wait" })
+      }
+      expect(calls.slice(0, 3)).toEqual(["renew 256", "renew 256", "renew 88"])
+      calls.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      expect((yield* Fiber.join(reading)).every(Exit.isSuccess)).toBe(true)
+      expect(calls).toEqual(["commit 256", "commit 256", "commit 88"])
+      const there = yield* process(over(layer))
+      expect([yield* there(found(0)), yield* there(found(599))]).toEqual(["old 0", "old 599"])
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · store nothing of a key that another process has changed during the load, and all others", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const there = yield* process(over(layer))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(300, Deferred.await(gate))))
+      yield* settle
+      yield* there(Cached.invalidate(key(3)))
+      yield* there(Cached.invalidate({ tag: "user:299" }))
+      yield* there(Cached.set(key(5), "new"))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      // The changes of this store are not reported, so that memory learns of none but a refused commit.
+      const ids = [3, 5, 0, 298]
+      expect(yield* here(Effect.forEach(ids, found))).toEqual([undefined, "new", "old 0", "old 298"])
+      expect(yield* there(Effect.forEach(ids, found))).toEqual([undefined, "new", "old 0", "old 298"])
+      expect(yield* there(found(299))).toBe(undefined)
+      expect(yield* store.size).toBe(298 + 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("P1 · wait alone for a key that another process is loading", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
+      const calls: Array<number> = []
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+        }), { strategy: hour })
+      const reading = yield* start(here(users(payloads(10))))
+      yield* settle
+      expect(calls).toEqual([9])
+      expect(reading.pollUnsafe()).toBe(undefined)
+      yield* store.release(idOf(3), "other")
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(reading)).length).toBe(10)
+      expect(calls).toEqual([9, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("do not ask again for keys that other processes are loading, or have stored", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const { calls, layer, store } = sharedStore(({ acquire, markers }) => ({
+        acquire: (id, options) => (asked++, acquire(id, options)),
+        markers: (tags) => (asked++, markers(tags))
+      }))
+      const here = yield* process(over(layer))
+      const there = yield* process(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store)))
+      const gate = yield* Deferred.make<void>()
+      const first = yield* start(there(read(300, Deferred.await(gate), "their")))
+      yield* settle
+      const second = yield* start(here(read(300)))
+      yield* settle
+      // The markers of each wave, those of unasked answers, and no question of a single key.
+      expect(asked).toBeLessThanOrEqual(3)
+      expect(calls).toEqual(["acquire 256", "acquire 44"])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(first)
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect((yield* Fiber.join(second))[299]).toEqual(Exit.succeed("their 299"))
+      expect(asked).toBeLessThanOrEqual(3)
+    }).pipe(Effect.scoped))
+
+  describe.each(["acquireMany", "commitMany"] as const)("P4 · of a store whose second %s goes wrong", (operation) => {
+    const outcomes = {
+      fails: Effect.fail(new StoreError({ store: "s", operation, reason: "Unavailable" })),
+      hangs: Effect.never,
+      "dies of a bug": Effect.die(new Error("a bug"))
+    }
+    it.effect.each(Object.keys(outcomes) as Array<keyof typeof outcomes>)("which %s", (how) =>
+      Effect.gen(function*() {
+        let asked = 0
+        const { layer, store } = sharedStore((store) => ({
+          [operation]: (requests: never) => ++asked === 2 ? outcomes[how] : store[operation](requests)
+        }))
+        const warnings = yield* warningsOf(
+          Effect.gen(function*() {
+            const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+            const reading = yield* start(here(read(1000)))
+            for (let i = 0; i < 4; i++) {
+              yield* settle
+              yield* TestClock.adjust("500 millis")
+            }
+            yield* settle
+            const exits = yield* Fiber.join(reading)
+            expect(exits).toEqual(payloads(1000).map(({ id }) => Exit.succeed(`old ${id}`)))
+            expect(yield* here(Effect.forEach([0, 300, 999], found))).toEqual(["old 0", "old 300", "old 999"])
+            const there = yield* process(over(layer))
+            // A store that was too slow before the load is not asked again after it.
+            const isAsked = how !== "hangs" || operation === "commitMany"
+            expect(yield* there(Effect.forEach([0, 300], found))).toEqual([isAsked ? "old 0" : undefined, undefined])
+            // No lease is left that keeps others from loading.
+            expect(yield* take(store, 300)).toMatchObject({ _tag: "Granted" })
+            expect(yield* take(store, 0)).toMatchObject({ _tag: isAsked ? "Hit" : "Granted" })
+          }).pipe(Effect.scoped)
+        )
+        expect(warnings.filter((text) => text.includes("Until it answers") || text.includes("slow"))).toHaveLength(1)
+      }))
+  })
+
+  it.effect("P4 · are answered after one budget by a store that hangs, and give their leases back", () =>
+    Effect.gen(function*() {
+      let hangs = true
+      const { layer, store } = sharedStore(({ commitMany }) => ({
+        commitMany: (requests) => hangs ? Effect.never : commitMany(requests)
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const reading = yield* start(here(read(1000)))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+      // In memory until the store answers again.
+      expect(yield* here(found(999))).toBe("old 999")
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(yield* take(store, 999)).toMatchObject({ _tag: "Granted" })
+      hangs = false
+    }).pipe(Effect.scoped))
+
+  it.effect("keep what a store has taken before it refused one of them", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore(({ commit }) => {
+        const refused = () => Effect.fail(new StoreError({ store: "s", operation: "commit", reason: "TooLarge" }))
+        return {
+          commit: (id, generation, entry) => id === idOf(7) ? refused() : commit(id, generation, entry),
+          // The first half is committed before one is refused.
+          commitMany: (requests) =>
+            Effect.andThen(
+              Effect.forEach(requests.slice(0, 5), ({ entry, generation, id }) => commit(id, generation, entry)),
+              refused()
+            )
+        }
+      })
+      const here = yield* process(over(layer))
+      yield* here(read(10))
+      expect(yield* store.size).toBe(9)
+      const there = yield* process(over(layer))
+      expect(yield* Effect.forEach([0, 4, 5, 7, 9], (id) => there(found(id))))
+        .toEqual(["old 0", "old 4", "old 5", undefined, "old 9"])
+      expect(yield* here(found(7))).toBe("old 7")
+      expect((yield* here(Cached.stats)).size).toBe(10)
+    }).pipe(Effect.scoped))
+
+  it.effect("give back the leases that are granted after their reader has left", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { layer, store } = sharedStore(({ acquireMany }) => ({
+        acquireMany: (requests) => Effect.andThen(Deferred.await(gate), acquireMany(requests))
+      }))
+      const here = yield* process(over(layer))
+      const reading = yield* start(here(read(10)))
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(reading))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      yield* Fiber.join(leaving)
+      expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+
+  it.live.each(ways)(
+    "call no lookup for a reader that leaves while they ask, whichever wave is answered meanwhile (%j)",
+    (options) =>
+      Effect.gen(function*() {
+        const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+        const { calls, layer } = sharedStore(({ acquireMany }) => ({
+          acquireMany: (requests) => Effect.andThen(turn, acquireMany(requests))
+        }))
+        const here = yield* process(over(layer))
+        let lookups = 0
+        for (const waves of [1, 5, 20]) {
+          calls.length = 0
+          const reading = yield* start(here(usersWith(options, Effect.sync(() => void lookups++))(payloads(8000))))
+          const asked = () => calls.filter((call) => call.startsWith("acquire")).length
+          while (asked() < waves) yield* turn
+          yield* Fiber.interrupt(reading)
+          yield* Effect.forEach(Array.from({ length: 50 }), () => turn)
+        }
+        expect(lookups).toBe(0)
+        expect((yield* here(read(8000))).every(Exit.isSuccess)).toBe(true)
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect.each(ways)(
+    "store all results of a call that has ended, though their reader leaves in between (%j)",
+    (options) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const { calls, layer, store } = sharedStore(({ commitMany }) => ({
+          commitMany: (requests) => Effect.andThen(Deferred.await(gate), commitMany(requests))
+        }))
+        const here = yield* process(over(layer))
+        const reading = yield* start(here(usersWith(options)(payloads(600))))
+        yield* settle
+        const leaving = yield* start(Fiber.interrupt(reading))
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(leaving)
+        yield* settle
+        expect(calls.filter((call) => call.startsWith("commit"))).toEqual(["commit 256", "commit 256", "commit 88"])
+        expect(yield* store.size).toBe(600)
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("make all results as old as the call, whichever wave stores them", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore(({ commitMany }) => ({
+        commitMany: (requests) => Effect.delay(commitMany(requests), "40 seconds")
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 minute", lease: "5 minutes" }))
+      const reading = yield* start(here(read(300)))
+      for (let step = 0; step < 2; step++) {
+        yield* settle
+        yield* TestClock.adjust("40 seconds")
+      }
+      yield* settle
+      expect(reading.pollUnsafe()).toBeDefined()
+      const left = yield* here(Effect.forEach([0, 299], (id) => Looking.expiresIn(key(id))))
+      expect(left.map(Option.map(Duration.toSeconds))).toEqual([Option.some(3520), Option.some(3520)])
+    }).pipe(Effect.scoped))
+
+  it.effect("store each result with the versions of its own tags, in whatever order keys name them", () =>
+    Effect.gen(function*() {
+      class Named extends CacheKey.Class<Named>()("Named", {
+        payload: { id: Schema.Int },
+        success: Schema.Int,
+        tags: ({ id }) => id % 2 === 0 ? ["a", "b"] : ["b", "a"]
+      }) {}
+      const { layer } = sharedStore()
+      let loads = 0
+      const named = Cached.many(
+        Named,
+        (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+        { strategy: hour }
+      )
+      const here = yield* process(over(layer, { memory: false }))
+      yield* here(named(payloads(4)))
+      yield* here(named(payloads(4)))
+      expect(loads).toBe(4)
+    }).pipe(Effect.scoped))
+
+  it.effect("ask once a wave for the tags that only the results name", () =>
+    Effect.gen(function*() {
+      class Late extends CacheKey.Class<Late>()("Late", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      let asked = 0
+      const { layer } = sharedStore(({ markers }) => ({ markers: (tags) => (asked++, markers(tags)) }))
+      let loads = 0
+      const late = Cached.many(Late, (keys) =>
+        Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))), {
+        strategy: hour,
+        tags: (exit) =>
+          Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
+      })
+      const here = yield* process(over(layer, { memory: false }))
+      yield* here(late(payloads(200)))
+      // One before the load, for the count of invalidations, one for further answers, and one after it.
+      expect(asked).toBeLessThanOrEqual(3)
+      yield* here(late(payloads(200)))
+      expect(loads).toBe(200)
+      const there = yield* process(over(layer, { memory: false }))
+      yield* there(Cached.invalidate({ tag: "late:3" }))
+      yield* here(late(payloads(200)))
+      expect(loads).toBe(200 + 29)
+    }).pipe(Effect.scoped))
+
+  it.effect("a key whose tags throw fails alone", () =>
+    Effect.gen(function*() {
+      class Odd extends CacheKey.Class<Odd>()("Odd", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      const odd = Cached.many(
+        Odd,
+        (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
+        {
+          strategy: hour,
+          tags: (_, { id }) => {
+            if (id === 3) throw new Error("no tags")
+            return [`odd:${id}`]
+          }
+        }
+      )
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      yield* Effect.exit(here(odd(payloads(10)) as Effect.Effect<unknown>))
+      expect(yield* store.size).toBe(9)
+    }).pipe(Effect.scoped))
+
+  it.effect("P6 · set together live equally long, however long the waves before have taken", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore(({ setMany }) => ({
+        setMany: (entries) => Effect.delay(setMany(entries), "400 millis")
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const pairs = payloads(600).map(({ id }) => [key(id), `set ${id}`] as const)
+      const setting = yield* start(here(Cached.setMany(pairs, { ttl: "10 seconds" })))
+      for (let i = 0; i < 4; i++) {
+        yield* settle
+        yield* TestClock.adjust("400 millis")
+      }
+      yield* Fiber.join(setting)
+      const left = yield* here(Effect.forEach([0, 599], (id) => Looking.expiresIn(key(id))))
+      expect(left.map(Option.map(Duration.toMillis))).toEqual([Option.some(8400), Option.some(8400)])
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · share one budget of a slow store, if they are one wave", () =>
+    Effect.gen(function*() {
+      const slow = <A, E>(effect: Effect.Effect<A, E>) => Effect.delay(effect, "400 millis")
+      const { layer } = sharedStore((store) => ({
+        getMany: (ids) => slow(store.getMany(ids)),
+        markers: (tags) => slow(store.markers(tags)),
+        acquireMany: (requests) => slow(store.acquireMany(requests)),
+        commitMany: (requests) => slow(store.commitMany(requests))
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const reading = yield* start(here(read(2)))
+      for (let i = 0; i < 20; i++) {
+        yield* settle
+        yield* TestClock.adjust("55 millis")
+      }
+      yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    }).pipe(Effect.scoped))
+
+  it.effect("P6 · a failing call fails all its readers, stores nothing, and gives the leases back", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const users = Cached.many(User, () => Effect.fail("down"), { strategy: hour })
+      const exit = yield* Effect.exit(here(users(payloads(300))))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
+      yield* settle
+      expect(yield* store.size).toBe(0)
+      for (const id of [0, 299]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+})
+
+describe("PW-01 · the keys of a long list over a store", () => {
+  /** The engine of the cache in use. */
+  const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+    Cached.ttl("the engine", { ttl: 1 })
+  )
+
+  const one = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy: hour })
+
+  const count = 300
+  const expectedOf = (count: number) => payloads(count).map(({ id }) => Exit.succeed(`old ${id}`))
+  const expected = expectedOf(count)
+
+  /** A process whose store waits for a gate at one operation, and notes for which ids it was asked. */
+  const make = Effect.fnUntraced(function*(
+    gated: "acquireMany" | "commitMany" | "nothing" = "nothing",
+    more: Partial<Store.Store> = {}
+  ) {
+    const gate = yield* Deferred.make<void>()
+    const asked: Array<string> = []
+    const shared = sharedStore((store) => {
+      const when = (operation: typeof gated) => operation === gated ? Deferred.await(gate) : Effect.void
+      return {
+        acquire: (id, options) => (asked.push(id), store.acquire(id, options)),
+        acquireMany: (requests) => {
+          asked.push(...requests.map(({ id }) => id))
+          // The leases are granted, but their answer is on its way.
+          return Effect.tap(store.acquireMany(requests), () => when("acquireMany"))
+        },
+        commitMany: (requests) => Effect.andThen(when("commitMany"), store.commitMany(requests)),
+        ...more
+      }
+    })
+    const here = yield* process(over(shared.layer, { lease: "3 seconds", storeTimeout: "1 minute" }))
+    const { flights, running } = yield* here(engine)
+    yield* here(Cached.invalidate("the engine"))
+    asked.length = 0
+    return { ...shared, asked, flights, gate, here, running }
+  })
+
+  const tag = (store: Store.Store, id: number) =>
+    Effect.tap(Effect.map(take(store, id), ({ _tag }) => _tag), () => store.release(idOf(id), "other"))
+
+  const tags = (store: Store.Store, ids: ReadonlyArray<number>) => Effect.forEach(ids, (id) => tag(store, id))
+
+  it.effect("are no flights but for the first, hold their leases, and are all stored", () =>
+    Effect.gen(function*() {
+      const { asked, flights, here, running, store } = yield* make()
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      for (let seconds = 0; seconds < 6; seconds++) {
+        yield* settle
+        expect(running.size).toBe(1)
+        expect(new Set(yield* tags(store, [0, 1, 255, 256, 299]))).toEqual(new Set(["Wait"]))
+        yield* TestClock.adjust("1 second")
+      }
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      expect(asked).toHaveLength(count)
+      expect([running.size, flights.tickets]).toEqual([0, undefined])
+      const there = yield* process(over(sharedStore(() => store).layer))
+      expect(yield* there(Effect.forEach([0, 1, 256, 299], found))).toEqual(["old 0", "old 1", "old 256", "old 299"])
+      expect((yield* here(Cached.stats)).size).toBe(count)
+    }).pipe(Effect.scoped))
+
+  describe.each(["acquireMany", "commitMany", "nothing"] as const)("while the store is asked for %s", (gated) => {
+    // Behind the first 256, other keys wait for an answer to these.
+    const count = gated === "acquireMany" ? 250 : 300
+    const expected = expectedOf(count)
+    const last = count - 1
+    const begin = Effect.fnUntraced(function*(more?: Partial<Store.Store>) {
+      const made = yield* make(gated, more)
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(made.here(read(count, gated === "nothing" ? Deferred.await(loading) : Effect.void)))
+      yield* settle
+      const open = Effect.andThen(Deferred.succeed(made.gate, undefined), Deferred.succeed(loading, undefined))
+      return { ...made, open, reading }
+    })
+
+    it.effect("P1 · are joined by another reader and another list, and asked for once", () =>
+      Effect.gen(function*() {
+        const { asked, here, open, reading, store } = yield* begin()
+        const single = yield* start(here(one({ id: last - 1 })))
+        const list = yield* start(here(read(230, Effect.void, "new")))
+        yield* settle
+        yield* open
+        expect(yield* Fiber.join(reading)).toEqual(expected)
+        expect(yield* Fiber.join(single)).toBe(`old ${last - 1}`)
+        expect(yield* Fiber.join(list)).toEqual(expected.slice(0, 230))
+        expect(asked).toHaveLength(count)
+        expect(yield* store.size).toBe(count)
+        expect(new Set(yield* tags(store, [0, 100, last - 1]))).toEqual(new Set(["Hit"]))
+      }).pipe(Effect.scoped))
+
+    it.effect("P2 · lose what is set, invalidated or removed meanwhile, and their leases", () =>
+      Effect.gen(function*() {
+        const { here, open, reading, store } = yield* begin()
+        // Writes may wait for the answer of the store.
+        const writes = [
+          Cached.invalidate(key(7)),
+          Cached.set(key(8), "set"),
+          Cached.remove(key(last - 1)),
+          Cached.set(key(last), "set")
+        ]
+        for (const write of writes) yield* start(here(write))
+        yield* settle
+        yield* open
+        expect(yield* Fiber.join(reading)).toEqual(expected)
+        yield* settle
+        const ids = [6, 7, 8, last - 2, last - 1, last]
+        expect(yield* here(Effect.forEach(ids, found))).toEqual([
+          "old 6",
+          undefined,
+          "set",
+          `old ${last - 2}`,
+          undefined,
+          "set"
+        ])
+        expect(yield* tags(store, ids)).toEqual(["Hit", "Granted", "Hit", "Hit", "Granted", "Hit"])
+        expect(yield* store.size).toBe(count - 2)
+      }).pipe(Effect.scoped))
+
+    it.effect("P2 · store nothing after a clear, which gives their leases back", () =>
+      Effect.gen(function*() {
+        const { here, open, reading, store } = yield* begin()
+        yield* here(Cached.clear)
+        yield* settle
+        if (gated === "nothing") expect(yield* tag(store, last)).toBe("Granted")
+        yield* open
+        expect(yield* Fiber.join(reading)).toEqual(expected)
+        yield* settle
+        expect([yield* store.size, (yield* here(Cached.stats)).size]).toEqual([0, 0])
+        expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set(["Granted"]))
+      }).pipe(Effect.scoped))
+
+    it.effect("give their leases back if their reader leaves before the load has ended, and are stored after it", () =>
+      Effect.gen(function*() {
+        const { flights, here, open, reading, store } = yield* begin()
+        const leaving = yield* start(Fiber.interrupt(reading))
+        yield* settle
+        yield* open
+        yield* Fiber.join(leaving)
+        yield* settle
+        const isStored = gated === "commitMany"
+        expect(yield* store.size).toBe(isStored ? count : 0)
+        expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set([isStored ? "Hit" : "Granted"]))
+        expect(yield* here(found(last))).toBe(isStored ? `old ${last}` : undefined)
+        expect(flights.tickets).toBe(undefined)
+      }).pipe(Effect.scoped))
+  })
+
+  it.effect("P1 · wait for the loads of others, whoever has the lease of the first", () =>
+    Effect.gen(function*() {
+      const { here, running, store } = yield* make()
+      for (const id of [0, 3]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
+      const calls: Array<number> = []
+      const users = Cached.many(User, (keys) =>
+        Effect.sync(() => {
+          calls.push(keys.length)
+          return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+        }), { strategy: hour })
+      const reading = yield* start(here(users(payloads(100))))
+      yield* settle
+      expect(calls).toEqual([98])
+      expect(running.size).toBe(2)
+      for (const id of [0, 3]) yield* store.release(idOf(id), "other")
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(yield* Fiber.join(reading)).toEqual(expected.slice(0, 100))
+      expect(calls).toEqual([98, 2])
+      expect(new Set(yield* tags(store, [0, 3, 50]))).toEqual(new Set(["Hit"]))
+    }).pipe(Effect.scoped))
+
+  it.effect("P7 · are found in a circle of loads of two processes", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore()
+      const here = yield* process(over(layer, { lease: "3 seconds" }))
+      const there = yield* process(over(layer, { lease: "3 seconds" }))
+      const begun = yield* Deferred.make<void>()
+      const inner = <R>(load: Effect.Effect<string, never, R>) => Cached.ttl(load, "inner", { ttl: "1 hour" })
+      const theirs = yield* start(there(inner(Effect.andThen(Deferred.await(begun), Effect.orDie(one({ id: 20 }))))))
+      const users = Cached.many(User, (keys) =>
+        Effect.map(
+          Effect.andThen(Deferred.succeed(begun, undefined), inner(Effect.succeed("own"))),
+          (value) => keys.map(() => Exit.succeed(value))
+        ), { strategy: hour })
+      const ours = yield* start(here(Effect.exit(users(payloads(100)))))
+      for (let seconds = 0; seconds < 10; seconds++) {
+        yield* settle
+        yield* TestClock.adjust("1 second")
+      }
+      yield* settle
+      expect([ended(theirs), ended(ours)].map(String).join()).toContain("CacheCycle")
+    }).pipe(Effect.provideService(Scope.Scope, Scope.makeUnsafe())))
+
+  it.effect("P4 · become one flight, even if the store reports a change of the key at that moment", () =>
+    Effect.gen(function*() {
+      const { flights, gate, here, store } = yield* make("acquireMany")
+      const { tagEpochs } = yield* here(engine)
+      yield* take(store, 7)
+      const reading = yield* start(here(read(250, Effect.void)))
+      yield* settle
+      let looks = 0
+      // The first read of a turn polls the store, and a change looks the flight of its id up.
+      tagEpochs.lookIfLate = () => void (++looks === 1 && flights.get(idOf(7)))
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      expect(looks).toBeGreaterThan(0)
+      yield* store.release(idOf(7), "other")
+      yield* TestClock.adjust("10 seconds")
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: expectedOf(250) })
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · do not enter memory if the store refuses them, and reach their reader", () =>
+    Effect.gen(function*() {
+      const { here, store } = yield* make()
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      yield* settle
+      // The store does not report what others do.
+      for (const id of [7, 299]) yield* store.remove(idOf(id))
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      expect(yield* here(Effect.forEach([6, 7, 298, 299], found))).toEqual(["old 6", undefined, "old 298", undefined])
+      expect((yield* here(Cached.stats)).size).toBe(count - 2)
+    }).pipe(Effect.scoped))
+
+  const afterGap = Effect.fnUntraced(function*(more?: Partial<Store.Store>) {
+    const changes = yield* Queue.unbounded<Store.Change>()
+    const { here, store } = yield* make("nothing", { changes: Stream.fromQueue(changes), ...more })
+    const loading = yield* Deferred.make<void>()
+    const reading = yield* start(here(read(count, Deferred.await(loading))))
+    yield* settle
+    // Another process removes one, and this is not reported.
+    yield* store.remove(idOf(7))
+    yield* Queue.offer(changes, { _tag: "Gap" })
+    yield* settle
+    return {
+      tags: yield* tags(store, [0, 7, 299]),
+      end: Effect.gen(function*() {
+        const later = yield* start(here(one({ id: 299 })))
+        yield* settle
+        yield* Deferred.succeed(loading, undefined)
+        expect(yield* Fiber.join(reading)).toEqual(expected)
+        yield* settle
+        return [ended(later), yield* store.size, (yield* here(Cached.stats)).size]
+      })
+    }
+  })
+
+  it.effect("P2 · are stored, but not in memory, if a store of several processes has lost changes, and refused if changed", () =>
+    Effect.gen(function*() {
+      const { end, tags } = yield* afterGap()
+      expect(tags).toEqual(["Wait", "Granted", "Wait"])
+      // The later reader reads again at the end: from the store.
+      expect(yield* end).toEqual([Exit.succeed("old 299"), count - 1, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · give their leases back, and are not stored, if a store that may not refuse them has lost changes", () =>
+    Effect.gen(function*() {
+      const { end, tags } = yield* afterGap({ transact: undefined })
+      expect(tags).toEqual(["Granted", "Granted", "Granted"])
+      expect(yield* end).toEqual([Exit.succeed("one 299"), 1, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · are not stored if many changes are reported at once, and theirs may be among these", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.unbounded<Store.Change>()
+      const { here, store } = yield* make("nothing", { changes: Stream.fromQueue(changes) })
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      yield* settle
+      yield* Queue.offer(changes, { _tag: "ManyChanged", mayBe: (id) => id === idOf(7) })
+      yield* settle
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      yield* settle
+      expect(yield* store.size).toBe(count - 1)
+      expect(yield* tags(store, [6, 7])).toEqual(["Hit", "Granted"])
+    }).pipe(Effect.scoped))
+
+  it.effect("are stored, but not in memory, if the store may not have reported all changes since they began", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.unbounded<Store.Change>()
+      const { here, running, store } = yield* make("nothing", { changes: Stream.fromQueue(changes) })
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      yield* settle
+      yield* Queue.offer(changes, { _tag: "Coherent" })
+      yield* settle
+      const single = yield* start(here(one({ id: 299 })))
+      yield* settle
+      expect(single.pollUnsafe()).toBe(undefined)
+      expect(running.size).toBe(2)
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      yield* settle
+      expect(yield* Fiber.join(single)).toBe("old 299")
+      expect(yield* store.size).toBe(count)
+      expect((yield* here(Cached.stats)).size).toBe(1)
+    }).pipe(Effect.scoped))
+})
+
+describe("a read of 3,000 keys asks the store in groups", () => {
+  class Row extends CacheKey.Class<Row>()("User", {
+    payload: { id: Schema.Int },
+    success: Schema.Int,
+    error: Schema.String
+  }) {}
+
+  const keys = 3000
+
+  /** How many users are stored, without the record of the fingerprints of their class. */
+  const usersIn = ({ entries }: FakeStore) => Array.from(entries.keys()).filter((id) => id.startsWith("~User@")).length
+
+  /** Reads them all in a cache over a store; answers how long that takes, in milliseconds of the test's clock. */
+  const readAll = Effect.fnUntraced(function*(fake: FakeStore) {
+    const calls: Array<number> = []
+    const users = Cached.many(Row, (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.length)
+        return keys.map(({ id }) => Exit.succeed(id))
+      }), { ttl: "1 hour" })
+    const timed = Effect.timed(users(payloads(keys)))
+    const reading = yield* start(timed)
+    // Only the writes take time.
+    while (fake.count("set") === 0) yield* Effect.yieldNow
+    yield* TestClock.adjust("1 minute")
+    const [taken, exits] = yield* Fiber.join(reading)
+    expect(exits.every(Exit.isSuccess)).toBe(true)
+    expect(calls).toEqual([keys])
+    expect(usersIn(fake)).toBe(keys)
+    expect((yield* Cached.stats).storeFailures).toBe(0)
+    return Duration.toMillis(taken)
+  })
+
+  it.effect("a store that writes one entry after the other gets all of them", () => {
+    const fake = fakeStore()
+    const oneByOne = Semaphore.makeUnsafe(1).withPermits(1)
+    fake.behave = (operation) => operation === "set" ? { before: oneByOne(Effect.sleep("500 micros")) } : {}
+    return Effect.provide(readAll(fake), over(fake.layer))
+  })
+
+  it.effect("one that is far away, and writes all at once, gets them in a few groups", () => {
+    const fake = fakeStore()
+    fake.behave = (operation) => operation === "set" ? { before: Effect.sleep("200 millis") } : {}
+    return Effect.gen(function*() {
+      expect(yield* readAll(fake)).toBeLessThanOrEqual(1000)
+    }).pipe(Effect.provide(over(fake.layer)))
+  })
+
+  it.effect("its first leases are granted before more are asked for", () => {
+    const fake = fakeStore()
+    const gate = Latch.makeUnsafe()
+    const calls: Array<number> = []
+    const store: Store.Store = {
+      ...fake.store,
+      acquireMany: (requests) =>
+        Effect.suspend(() => {
+          calls.push(requests.length)
+          return Effect.andThen(gate.await, fake.store.acquireMany(requests))
+        })
+    }
+    return Effect.gen(function*() {
+      const users = Cached.many(Row, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+        ttl: "1 hour"
+      })
+      const reading = yield* start(users(payloads(keys)))
+      while (calls.length === 0) yield* Effect.yieldNow
+      yield* settle
+      expect(calls).toEqual([256])
+      yield* gate.open
+      yield* Fiber.join(reading)
+      expect(usersIn(fake)).toBe(keys)
+    }).pipe(Effect.provide(over(Layer.succeed(Store.Store, store))))
+  })
+})
+
+describe("answers beyond the asked keys, in the store", () => {
+  /** Reads user 1 with a lookup that answers these users too, each with the text, after the gate is open. */
+  const readOne = (unasked: ReadonlyArray<number>, text = "old", gate: Effect.Effect<unknown> = Effect.void) =>
+    Effect.suspend(() => {
+      const users = Cached.many(User, (keys) =>
+        Effect.as(
+          gate,
+          new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`${text} ${id}`)]))
+        ), { strategy: hour })
+      return Effect.asVoid(users([{ id: 1 }]))
+    })
+
+  const fresh = { _tag: "Granted" }
+  type Two = Effect.Effect<Layer.Layer<Caching.Caching, unknown>, never, Scope.Scope>
+
+  /** The cache of each process. */
+  const worlds: ReadonlyArray<{ readonly name: string; readonly isShared: boolean; readonly cache: Two }> = [
+    {
+      name: "a store of one process",
+      isShared: false,
+      cache: Effect.sync(() => over(Layer.succeed(Store.Store, MemoryStore.make())))
+    },
+    {
+      name: "an asynchronous store of one process",
+      isShared: false,
+      cache: Effect.sync(() => over(fakeStore().layer))
+    },
+    { name: "a store that reports changes late", isShared: true, cache: Effect.sync(() => over(sharedStore().layer)) },
+    {
+      name: "a folder",
+      isShared: true,
+      cache: Effect.map(tempDirectory, (directory) => CacheLayer.disk({ directory }))
+    }
+  ]
+
+  describe.each(worlds)("over $name", ({ cache, isShared }) => {
+    it.effect("AI-18 · an answer beyond the asked keys is in the store afterwards", () =>
+      Effect.gen(function*() {
+        const layer = yield* cache
+        const here = yield* process(layer)
+        yield* here(readOne([2, 3]))
+        yield* settle
+        const there = yield* process(layer)
+        expect([yield* there(found(1)), yield* there(found(2)), yield* there(found(3))]).toEqual([
+          "old 1",
+          "old 2",
+          "old 3"
+        ])
+        // With the tags of its class.
+        yield* there(Cached.invalidate({ where: [User, { id: 2 }] }))
+        const third = yield* process(layer)
+        expect([yield* third(found(2)), yield* third(found(3))]).toEqual([undefined, "old 3"])
+      }).pipe(Effect.scoped))
+
+    const changes = [
+      ["removed", Cached.invalidate(key(2)), undefined],
+      ["invalidated by its tag", Cached.invalidate({ tag: "users" }), undefined],
+      ["invalidated softly by its tag", Cached.invalidate({ tag: "users" }, { mode: "soft" }), undefined],
+      ["invalidated by its field", Cached.invalidate({ where: [User, { id: 2 }] }), undefined],
+      ["invalidated by its class", Cached.invalidate({ all: User }), undefined],
+      ["cleared", Cached.clear, undefined],
+      ["set", Cached.set(key(2), "new"), "new"],
+      ["set and removed", Effect.andThen(Cached.set(key(2), "new"), Cached.remove(key(2))), undefined]
+    ] as const
+
+    it.effect.each(
+      changes.flatMap(([by, change, after]) =>
+        (isShared ? ["here", "by another process"] : ["here"]).map((where) => [by, where, change, after] as const)
+      )
+    )(
+      "P2 · does not come back where it is %s during the call, %s",
+      ([, where, change, after]) =>
+        Effect.gen(function*() {
+          const layer = yield* cache
+          const here = yield* process(layer)
+          const there = yield* process(layer)
+          const gate = yield* Deferred.make<void>()
+          const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+          yield* settle
+          yield* (where === "here" ? here : there)(change)
+          yield* Deferred.succeed(gate, undefined)
+          yield* Fiber.join(reading)
+          yield* settle
+          const third = yield* process(layer)
+          expect(yield* third(found(2))).toBe(after)
+        }).pipe(Effect.scoped)
+    )
+  })
+
+  describe("between two steps of the store", () => {
+    const steps = ["markers", "acquireMany", "commitMany"] as const
+    const changes = [
+      ["removed", Cached.invalidate(key(2))],
+      ["invalidated by its tag", Cached.invalidate({ tag: "users" })],
+      ["cleared", Cached.clear]
+    ] as const
+
+    it.effect.each(
+      steps.flatMap((step) =>
+        changes.flatMap(([by, change]) =>
+          (["before", "after"] as const).flatMap((when) =>
+            step === "commitMany" && when === "after" ? [] : [[when, step, by, change] as const]
+          )
+        )
+      )
+    )("P2 · %s `%s` another process sees it %s for good", ([when, step, , change]) =>
+      Effect.gen(function*() {
+        let isArmed = false
+        let other: Run | undefined
+        const changing = Effect.suspend(() => {
+          if (!isArmed) return Effect.void
+          isArmed = false
+          return other!(change)
+        })
+        const around = <A, E>(effect: Effect.Effect<A, E>) =>
+          when === "before" ? Effect.andThen(changing, effect) : Effect.tap(effect, changing)
+        const { layer, store } = sharedStore((store) => ({
+          [step]: (...args: ReadonlyArray<never>) => around((store[step] as any)(...args))
+        }))
+        other = yield* process(over(Layer.succeed(Store.Store, store)))
+        const here = yield* process(over(layer))
+        // Armed when the lookup has answered.
+        yield* here(readOne(
+          [2],
+          "old",
+          Effect.sync(() => {
+            isArmed = true
+          })
+        ))
+        yield* settle
+        expect(isArmed).toBe(false)
+        const third = yield* process(over(layer))
+        expect(yield* third(found(2))).toBe(undefined)
+      }).pipe(Effect.scoped))
+  })
+
+  describe("a lease", () => {
+    it.effect("of another process is neither waited for nor taken", () =>
+      Effect.gen(function*() {
+        const { layer, store } = sharedStore()
+        expect(yield* take(store, 2)).toMatchObject(fresh)
+        const here = yield* process(over(layer))
+        yield* here(readOne([2, 3]))
+        yield* settle
+        expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+        expect((yield* store.get(idOf(3), [])).entry).toBeDefined()
+        expect(yield* store.renew(idOf(2), "other", 1000)).toBe(true)
+      }).pipe(Effect.scoped))
+
+    it.effect("that a store grants late, and after the answer was given up, keeps no other process waiting", () =>
+      Effect.gen(function*() {
+        const { layer, store } = sharedStore(({ acquireMany }) => ({
+          // The request cannot be taken back, and is carried out after three seconds.
+          acquireMany: (requests) =>
+            Effect.andThen(
+              Effect.forkDetach(Effect.delay(acquireMany(requests), "3 seconds"), { startImmediately: true }),
+              Effect.never
+            )
+        }))
+        const here = yield* process(over(layer))
+        yield* here(readOne([2]))
+        for (let i = 0; i < 31; i++) yield* Effect.andThen(TestClock.adjust("100 millis"), settle)
+        expect(yield* take(store, 2)).toMatchObject(fresh)
+      }).pipe(Effect.scoped))
+
+    it.effect("is free again where nothing was stored", () =>
+      Effect.gen(function*() {
+        const { layer, store } = sharedStore()
+        const gate = yield* Deferred.make<void>()
+        const here = yield* process(over(layer))
+        const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+        yield* settle
+        yield* store.invalidateTags(["users"])
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(reading)
+        yield* settle
+        expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+        expect(yield* take(store, 2)).toMatchObject(fresh)
+      }).pipe(Effect.scoped))
+  })
+
+  it.effect("what is stored and valid stays, what is invalid or expired is replaced", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore()
+      const there = yield* process(over(layer))
+      yield* there(Cached.set(key(2), "valid"))
+      yield* there(Cached.set(key(3), "expired", { ttl: "1 minute" }))
+      yield* there(Effect.scoped(readOne([4], "invalid")))
+      yield* settle
+      yield* there(Cached.invalidate({ where: [User, { id: 4 }] }))
+      yield* TestClock.adjust("2 minutes")
+      const here = yield* process(over(layer))
+      yield* here(Cached.invalidate(key(1)))
+      yield* here(readOne([2, 3, 4], "new"))
+      yield* settle
+      const third = yield* process(over(layer))
+      expect([yield* third(found(2)), yield* third(found(3)), yield* third(found(4))]).toEqual([
+        "valid",
+        "new 3",
+        "new 4"
+      ])
+    }).pipe(Effect.scoped))
+
+  describe("a store that is in trouble", () => {
+    const troubles = [
+      ["hangs", Effect.never],
+      ["fails", Effect.die("down")]
+    ] as const
+    const steps = ["acquireMany", "commitMany"] as const
+
+    it.effect.each(troubles.flatMap(([what, trouble]) => steps.map((step) => [step, what, trouble] as const)))(
+      "`%s` %s: the asked keys are answered at once, and the leases are given back",
+      ([step, , trouble]) =>
+        Effect.gen(function*() {
+          const { layer, store } = sharedStore(() => ({ [step]: () => trouble }))
+          const here = yield* process(over(layer))
+          const reading = yield* start(here(readOne([2])))
+          yield* settle
+          expect(reading.pollUnsafe()).toEqual(Exit.void)
+          expect(yield* here(found(2))).toBe("old 2")
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          expect(yield* take(store, 2)).toMatchObject(fresh)
+        }).pipe(Effect.scoped)
+    )
+
+    it.effect("a question before the call that is not answered keeps its further answers in memory", () =>
+      Effect.gen(function*() {
+        let isFirst = true
+        const { layer, store } = sharedStore(({ markers }) => ({
+          markers: (tags) => {
+            const isAsked = isFirst
+            isFirst = false
+            return isAsked ? Effect.never : markers(tags)
+          }
+        }))
+        const here = yield* process(over(layer))
+        const reading = yield* start(here(readOne([2])))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reading)).toBe(undefined)
+        expect(yield* here(found(2))).toBe("old 2")
+        yield* settle
+        expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+      }).pipe(Effect.scoped))
+
+    it.effect("P2 · an answer to that question during the call proves nothing", () =>
+      Effect.gen(function*() {
+        const answered = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        let isFirst = true
+        const { layer, store } = sharedStore(({ markers }) => ({
+          markers: (tags) => {
+            if (!isFirst) return markers(tags)
+            isFirst = false
+            return Effect.uninterruptible(Effect.andThen(Deferred.await(answered), markers(tags)))
+          }
+        }))
+        const here = yield* process(over(layer))
+        const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+        // The call begins once the question has been given up.
+        yield* TestClock.adjust("1 second")
+        yield* store.remove(idOf(2))
+        yield* Deferred.succeed(answered, undefined)
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(reading)
+        yield* settle
+        expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+      }).pipe(Effect.scoped))
+
+    it.effect("no more than 10,000 answers wait for it", () =>
+      Effect.gen(function*() {
+        let asked = 0
+        const { layer } = sharedStore(() => ({
+          acquireMany: () => Effect.andThen(Effect.sync(() => asked++), Effect.never)
+        }))
+        const here = yield* process(over(layer, { capacity: 100_000 }))
+        for (let i = 0; i < 15; i++) {
+          yield* here(readOne(Array.from({ length: 2000 }, (_, n) => 10_000 * (i + 1) + n)))
+          yield* here(Cached.invalidate({ where: [User, { id: 1 }] }))
+        }
+        yield* settle
+        expect(asked).toBe(10)
+        yield* TestClock.adjust("2 seconds")
+      }).pipe(Effect.scoped))
+  })
+
+  it.effect("of very many 1,000 are stored, with few questions to the store", () =>
+    Effect.gen(function*() {
+      const sizes: Record<string, Array<number>> = { acquireMany: [], commitMany: [], acquire: [] }
+      const { layer, store } = sharedStore((store) => ({
+        acquire: (id, options) => {
+          sizes["acquire"]!.push(1)
+          return store.acquire(id, options)
+        },
+        acquireMany: (requests) => {
+          sizes["acquireMany"]!.push(requests.length)
+          return store.acquireMany(requests)
+        },
+        commitMany: (requests) => {
+          sizes["commitMany"]!.push(requests.length)
+          return store.commitMany(requests)
+        }
+      }))
+      const here = yield* process(over(layer, { capacity: 20 }))
+      yield* here(readOne(Array.from({ length: 100_000 }, (_, n) => n + 10)))
+      yield* settle
+      expect(yield* store.size).toBe(1001)
+      expect(sizes["acquire"]).toEqual([1])
+      expect(sizes["acquireMany"]!.reduce((all, n) => all + n)).toBe(1000)
+      expect(sizes["acquireMany"]!.length).toBeLessThan(20)
+      expect(sizes["commitMany"]!.length).toBeLessThan(20)
+    }).pipe(Effect.scoped))
+
+  it.effect.each([undefined, false] as const)(
+    "AI-18 · on disk it is stored when the call ends, so that neither the next read nor the next process loads it (%s)",
+    (memory) =>
+      Effect.gen(function*() {
+        const directory = yield* tempDirectory
+        const layer = CacheLayer.disk({ directory, ...memory === undefined ? {} : { memory } })
+        const run = <A>(effect: Effect.Effect<A, never, Caching.Caching>) =>
+          Effect.provide(effect, Layer.fresh(layer)).pipe(Effect.orDie)
+        // A script that ends at once.
+        yield* run(readOne([2, 3]))
+        expect(yield* run(Effect.all([found(2), found(3)]))).toEqual(["old 2", "old 3"])
+        yield* run(Effect.gen(function*() {
+          yield* readOne([4])
+          yield* Cached.invalidate(key(1))
+          yield* readOne([5])
+          expect(yield* found(5)).toBe("old 5")
+        }))
+      })
+  )
+
+  it.effect("of a lookup that returns a list, the store is asked for no further markers than that of its class", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const { layer } = sharedStore((store) => ({
+        markers: (tags) => {
+          asked += tags.length
+          return store.markers(tags)
+        }
+      }))
+      class Plain extends CacheKey.Class<Plain>()("Plain", { payload: { id: Schema.Int }, success: Schema.String }) {}
+      const here = yield* process(over(layer))
+      const answers = (isMap: boolean) => {
+        const plain = Cached.many(Plain, (keys) => {
+          const pairs = keys.map((key) => [key, Exit.succeed("a")] as const)
+          return Effect.succeed(isMap ? new Map(pairs) as never : pairs.map(([, exit]) => exit))
+        }, { strategy: hour })
+        return Effect.gen(function*() {
+          yield* here(plain([{ id: 1 }]))
+          const before = asked
+          yield* here(plain([{ id: 2 }]))
+          yield* here(plain([{ id: 3 }]))
+          yield* here(Cached.invalidate([1, 2, 3].map((id) => new Plain({ id }))))
+          return asked - before
+        })
+      }
+      expect([yield* answers(false), yield* answers(true)]).toEqual([2, 6])
+    }).pipe(Effect.scoped))
+
+  it.effect("what cannot be shown to be the newest stays in memory: files report no changes", () =>
+    Effect.gen(function*() {
+      const layer = CacheLayer.files({ directory: yield* tempDirectory })
+      const here = yield* process(layer)
+      yield* here(readOne([2]))
+      yield* settle
+      const there = yield* process(layer)
+      expect([yield* here(found(2)), yield* there(found(1)), yield* there(found(2))]).toEqual([
+        "old 2",
+        "old 1",
+        undefined
+      ])
+    }).pipe(Effect.scoped))
+
+  it.effect("an answer that derives from other entries stays in memory", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const part = Effect.succeed("part").pipe(Cached.ttl("part", { ttl: "1 hour" }))
+      const users = Cached.many(User, () =>
+        Effect.map(part, (part) => new Map([1, 2].map((id) => [key(id), Exit.succeed(part)]))), {
+        strategy: hour,
+        inherit: "changes"
+      })
+      yield* here(users([{ id: 1 }]))
+      yield* settle
+      expect((yield* store.get(idOf(1), [])).entry).toBeDefined()
+      expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · an answer of a call that began before an invalidation was acknowledged is kept nowhere", () =>
+    Effect.gen(function*() {
+      const [acknowledged, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const fake = fakeStore()
+      fake.behave = (operation) => operation === "remove" ? { before: Deferred.await(acknowledged) } : {}
+      const here = yield* process(over(fake.layer))
+      const invalidating = yield* start(here(Cached.invalidate(key(2))))
+      yield* settle
+      const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+      yield* settle
+      yield* Deferred.succeed(acknowledged, undefined)
+      yield* Fiber.join(invalidating)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      yield* settle
+      expect([fake.entries.has(idOf(2)), yield* here(found(2)), yield* here(found(1))]).toEqual([
+        false,
+        undefined,
+        "old 1"
+      ])
+    }).pipe(Effect.scoped))
+})
