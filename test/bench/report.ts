@@ -134,6 +134,7 @@ export const tablesOfRatios: { readonly [name: string]: ReadonlyArray<Case> } = 
     "strategies",
     "listeners",
     "metrics",
+    "inspector",
     "coherence",
     "tiers",
     "miss",
