@@ -78,7 +78,7 @@ const phrases = "src/internal/text/failures.ts"
 /** Names, kinds of values and statements are no messages. */
 const isMessage = (file: string, text: string): boolean =>
   text.trim().split(/\s+/).length >= (file === phrases ? 2 : 4) &&
-  !/\b(SELECT|INSERT|DELETE|UPDATE|PRAGMA)\b/.test(text)
+  !/\b(SELECT|INSERT|DELETE|UPDATE|PRAGMA|CREATE TABLE|coalesce)\b/.test(text)
 
 const collect = (file: string): ReadonlyArray<Found> => {
   const found: Array<Found> = []
