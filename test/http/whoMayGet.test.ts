@@ -4,9 +4,9 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"
-import * as Arr from "effect/Array"
 import { CacheLayer, Strategy } from "effect-cached"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
+import * as Arr from "effect/Array"
 import {
   Cookies,
   HttpClient,
