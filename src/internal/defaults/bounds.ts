@@ -69,6 +69,9 @@ export const incidentMillis = 10_000
 
 export const onceWarnings = 1000
 
+/** From this many caches of one kind on, all closed after loads and none with a hit, there is a warning. */
+export const uselessCaches = 20
+
 export const lookedAtOfValue = 1000
 
 /** How many shapes of objects `Weigher.bytes` remembers, to tell rows from objects whose field names are data. */

@@ -32,6 +32,7 @@ import type { Flight, Flights, StoreReads } from "./state.ts"
 import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
+import { noteClosed } from "./telemetry/useless.ts"
 
 /** The whole state of one cache. Each module declares the part that it uses. The state changes only synchronously. */
 export interface Engine extends Flights {
@@ -146,6 +147,9 @@ export const make = (
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
+  yield* Effect.withFiber((fiber) =>
+    Effect.sync(() => noteClosed(self, self.storeTier?.store.name ?? "in memory", fiber))
+  )
   self.memory.sweeper?.stop()
   // Tickets of bulk calls become flights, so that they end like all other flights.
   if (self.flights.tickets !== undefined) yield* self.flights.tickets.boardAll

@@ -1,0 +1,27 @@
+/** Warns of caches that are built in a loop, or one for each call: what they store is never found. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import { onceWarnings, uselessCaches } from "../../defaults/bounds.ts"
+import { warning } from "./log.ts"
+import type { Telemetry } from "./telemetry.ts"
+
+/** How many caches of a kind (memory, or the name of a store) have closed in a row without a hit, in this process. */
+const inARow = new Map<string, number>()
+
+/** Notes that a cache closes. Those of tests, which have a clock of their own, do not count. */
+export const noteClosed = (self: Telemetry, kind: string, fiber: Fiber.Fiber<unknown, unknown>): void => {
+  const { hits, joined, loads, stale, storeHits } = self.stats
+  const before = inARow.get(kind) ?? 0
+  const isTest = Context.getOrUndefined(fiber.context, Clock.Clock) !== undefined
+  if (loads === 0 || before >= uselessCaches || isTest) return
+  if (inARow.size >= onceWarnings) inARow.clear()
+  inARow.set(kind, hits + joined + stale + storeHits > 0 ? 0 : before + 1)
+  if (inARow.get(kind) === uselessCaches) {
+    warning(
+      self,
+      `${uselessCaches} caches (${kind}) were built and closed in a row, and none of them has served a hit: is a layer ` +
+        "provided in a loop, or around each call? Provide it once, where the program is run (logged once)"
+    )
+  }
+}
