@@ -30,10 +30,15 @@ export const perform = (engine: Engine, { actor, disabled, mode, target }: Act):
   if (disabled.has(operation)) return Effect.fail(`"${operation}" is disabled in this cache (CacheLayer.withDisabled)`)
   return Effect.tap(doing(engine, target, mode), ({ count, what }) =>
     Effect.logInfo(
-      `The inspector of a cache: ${actor} ${mode === "soft" ? "softly invalidated" : "invalidated"} ${what}` +
+      `The inspector of a cache: ${quoted(actor).slice(1, -1)} ${
+        mode === "soft" ? "softly invalidated" : "invalidated"
+      } ${what}` +
         (count === null ? "" : ` (${count} entries)`)
     ).pipe(Effect.annotateLogs({ "cache.actor": actor })))
 }
+
+/** A line break in a name would begin another line of the log. */
+const quoted = (name: string): string => JSON.stringify(name)
 
 const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Effect<Done, string> => {
   if ("all" in target) {
@@ -43,7 +48,7 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
   }
   if ("keyClass" in target) {
     return Effect.as(Operations.invalidateTags.over(engine, [`~${target.keyClass}`], mode), {
-      what: `the class "${target.keyClass}"`,
+      what: `the class ${quoted(target.keyClass)}`,
       count: null
     })
   }
@@ -52,7 +57,7 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
       tag === undefined
         ? Effect.fail("No entry in memory has this tag")
         : Effect.as(Operations.invalidateTags.over(engine, [tag], mode), {
-          what: `the tag "${nameOf(engine, tag)}"`,
+          what: `the tag ${quoted(nameOf(engine, tag))}`,
           count: null
         }))
   }
@@ -61,7 +66,7 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
       id === undefined
         ? Effect.fail("No entry in memory has this id")
         : Effect.map(Operations.invalidate.over(engine, [id], mode), (count) => ({
-          what: `the key "${nameOf(engine, id)}"`,
+          what: `the key ${quoted(nameOf(engine, id))}`,
           count
         })))
   }
@@ -77,7 +82,7 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
         (_, { invalidated }) => invalidated
       )
     ),
-    Effect.map((count) => ({ what: `the pattern "${target.pattern}"`, count })),
+    Effect.map((count) => ({ what: `the pattern ${quoted(target.pattern)}`, count })),
     Effect.mapError(({ message }) => message)
   )
 }

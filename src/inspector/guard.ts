@@ -83,14 +83,19 @@ export const guarded = (guard: Guard, route: Effect.Effect<Response, any, any>):
       onFailure: Effect.succeed,
       onSuccess: (actor) =>
         route.pipe(
-          Effect.catchCause((cause) =>
-            isMalformed(Cause.squash(cause)) ? Effect.succeed(malformed) : Effect.failCause(cause)
-          ),
           Effect.map(secured),
           Effect.provideService(Actor, actor),
           Effect.provideService(MaxBodySize, maxBody)
         )
-    })
+    }).pipe(Effect.catchCause((cause) => {
+      if (isMalformed(Cause.squash(cause))) return Effect.succeed(malformed)
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      // These routes have no access log, so nothing else would tell.
+      return Effect.as(
+        Effect.logError("The inspector of a cache could not answer", cause),
+        refused(500, "The inspector has failed: see the log of the program")
+      )
+    }))
   }).pipe(HttpMiddleware.withLoggerDisabled)
 
 /** The page, which holds nothing of the program and needs no token. */

@@ -156,6 +156,8 @@ const sample = (watched: Watched, now: number): void => {
   const { counts: before, engine, incidents, slots } = watched
   const at = now - now % limits.slotMillis
   const counts: Record<string, number> = watched.counts = Look.countsOf(engine)
+  // After the clock was set back.
+  while (slots.length > 0 && slots.at(-1)!.at > at) slots.pop()
   const last = slots.at(-1)
   const isSame = last?.at === at
   const added: Record<string, number> = {}

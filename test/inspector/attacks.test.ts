@@ -104,6 +104,13 @@ describe("an inspector answers", () => {
     expect(logged.filter((line) => line.includes("ada") && line.includes("the key \"a\""))).toHaveLength(1)
   })
 
+  it("500 and no reason if authorize dies, and logs it", async () => {
+    const { logged, post } = await served({ authorize: Effect.die(new Error("the secret reason")) })
+    const { bytes, status } = await post("overview", {})
+    expect([status, bytes.includes("no-store"), bytes.includes("secret")]).toEqual([500, true, false])
+    expect(logged.join()).toContain("could not answer")
+  })
+
   it("nothing outside of its path", async () => {
     const { send } = await served()
     for (
@@ -237,6 +244,13 @@ describe("secrets", () => {
     expect(bytes).toContain("***")
     expect(bytes).toContain("hidden, because redact threw")
     for (const form of forms) expect(bytes).not.toContain(form)
+  })
+
+  it("are hidden if redact returns a promise, whose failure does not end the program", async () => {
+    const one = await served({ values: true, redact: () => Promise.reject(new Error(secret)) })
+    await one.run(Cached.set("a", secret))
+    const { value } = await one.json("entry", { cache: 0, id: "a" })
+    expect(value).toBe("hidden, because redact returned a promise")
   })
 
   for (const ids of ["digest", "none"] as const) {

@@ -173,18 +173,32 @@ const silent: Meter = {
   refusedByGuard: ignore
 }
 
-/** Tells how long the store takes, until the returned function is called. Beside it, the cache may have metrics. */
-export const onAsked = (self: Engine, told: (millis: number) => void): () => void => {
-  const meter = self.meter
-  const both: Meter = {
-    ...meter ?? silent,
-    asked(operation, result, millis) {
-      meter?.asked(operation, result, millis)
-      told(millis)
+interface Asking {
+  readonly told: Set<(millis: number) => void>
+  /** The meter of `CacheMetrics`, if the cache has one. */
+  readonly below: Meter | undefined
+}
+
+/** Shared by all that listen: a meter for each would stay below those that were added later. */
+const asking = new WeakMap<Meter, Asking>()
+
+/** Tells how long the store takes, until the returned function is called. */
+export const onAsked = (self: Engine, tell: (millis: number) => void): () => void => {
+  const { below, told } = self.meter && asking.get(self.meter) || { below: self.meter, told: new Set() }
+  if (self.meter === below) {
+    self.meter = {
+      ...below ?? silent,
+      asked(operation, result, millis) {
+        below?.asked(operation, result, millis)
+        for (const tell of told) tell(millis)
+      }
     }
+    asking.set(self.meter, { below, told })
   }
-  self.meter = both
+  const shared = self.meter
+  told.add(tell)
   return () => {
-    if (self.meter === both) self.meter = meter
+    told.delete(tell)
+    if (told.size === 0 && self.meter === shared) self.meter = below
   }
 }
