@@ -104,8 +104,11 @@ const Message = Schema.Union([
 /** The place of a cache in the list of the overview. */
 const cache = Finite
 
+/** With the id of a process, another one refuses to answer (409). */
+const of = { cache, process: optionalKey(text) }
+
 const filter = {
-  cache,
+  ...of,
   /** A pattern, as of `Cached.entries`. */
   pattern: optionalKey(text),
   keyClass: optionalKey(text),
@@ -153,7 +156,7 @@ const reads = HttpApiGroup.make("reads").add(
   }),
   /** A page of entries, and the cursor of the next one. */
   HttpApiEndpoint.post("entries", "/entries", {
-    payload: Struct({ cache, cursor: optionalKey(text) }),
+    payload: Struct({ ...of, cursor: optionalKey(text) }),
     success: Struct({ ...common, entries: list(Entry), cursor: NullOr(String) }),
     error
   }),
@@ -165,13 +168,13 @@ const reads = HttpApiGroup.make("reads").add(
   }),
   /** Entries of the store, at most a hundred. */
   HttpApiEndpoint.post("store", "/store", {
-    payload: Struct({ cache, pattern: optionalKey(text) }),
+    payload: Struct({ ...of, pattern: optionalKey(text) }),
     success: Struct({ ...common, entries: list(Entry), isAll: Boolean }),
     error
   }),
   /** One id: its entry in memory, its explanation, and its value where that is allowed. */
   HttpApiEndpoint.post("entry", "/entry", {
-    payload: Struct({ cache, id: text }),
+    payload: Struct({ ...of, id: text }),
     success: Struct({
       ...common,
       entry: NullOr(Entry),
@@ -184,7 +187,7 @@ const reads = HttpApiGroup.make("reads").add(
   }),
   /** The miss-ratio curve of the memory tier. `null` without `curve: true`. */
   HttpApiEndpoint.post("curve", "/curve", {
-    payload: Struct({ cache }),
+    payload: Struct(of),
     success: Struct({
       ...common,
       curve: NullOr(Struct({

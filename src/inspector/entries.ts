@@ -2,6 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import type * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { Known } from "../CacheEntry.ts"
 import { explain } from "../explain/collect.ts"
@@ -38,37 +40,54 @@ const toEntry = (engine: Engine, row: Omit<Look.Row, "isFresh">, now: number): A
   loadMillis: row.loadMillis
 })
 
+/**
+ * The end of a page: the ids that were looked at last. An iterator of a `Map` would keep all that is deleted until the
+ * next page is wanted.
+ */
 interface Place {
   readonly engine: Engine
-  readonly entries: Iterator<Entry>
+  readonly after: ReadonlySet<string>
 }
 
 /** Pages that can be continued. The one that was made first is forgotten first. */
 export type Cursors = Map<string, Place>
 
-/** The next page. `undefined` if the cursor is no longer known. */
+/** The next page. `undefined` if it is no longer known where the last one has ended. */
 export const page = (
   cursors: Cursors,
   engine: Engine,
   { cursor, now, next }: { readonly cursor: string | undefined; readonly now: number; readonly next: () => string }
-): { readonly entries: ReadonlyArray<Api.Entry>; readonly cursor: string | null } | undefined => {
-  const place = cursor === undefined ? { engine, entries: Look.entries(engine) } : cursors.get(cursor)
-  if (place?.engine !== engine) return undefined
-  if (cursor !== undefined) cursors.delete(cursor)
-  const entries: Array<Api.Entry> = []
-  // Bounds the work if most of what is there has expired.
-  for (let looked = 0; looked < limits.page * limits.page; looked++) {
-    const { done, value } = place.entries.next()
-    if (done === true) return { entries, cursor: null }
-    const row = Look.rowOf(engine, value, now)
-    if (row !== undefined) entries.push(toEntry(engine, row, now))
-    if (entries.length === limits.page) break
-  }
-  const after = next()
-  cursors.set(after, place)
-  if (cursors.size > limits.cursors) cursors.delete(cursors.keys().next().value!)
-  return { entries, cursor: after }
-}
+): Effect.Effect<{ readonly entries: ReadonlyArray<Api.Entry>; readonly cursor: string | null } | undefined> =>
+  Effect.gen(function*() {
+    const all = Look.entries(engine)
+    let at = all.next()
+    if (cursor !== undefined) {
+      const place = cursors.get(cursor)
+      if (place?.engine !== engine) return undefined
+      cursors.delete(cursor)
+      // Ids that are added come last. So those of the last page that are still there follow each other.
+      let [isFound, looked] = [false, 0]
+      for (; at.done !== true && !(isFound && !place.after.has(at.value.id)); at = all.next()) {
+        isFound ||= place.after.has(at.value.id)
+        if (++looked % (limits.page * limits.page) === 0) yield* Effect.yieldNow
+      }
+      if (!isFound) return undefined
+    }
+    const entries: Array<Api.Entry> = []
+    const ids: Array<string> = []
+    // Bounds the work if most of what is there has expired.
+    for (; at.done !== true && ids.length < limits.page * limits.page; at = all.next()) {
+      if (entries.length === limits.page) break
+      ids.push(at.value.id)
+      const row = Look.rowOf(engine, at.value, now)
+      if (row !== undefined) entries.push(toEntry(engine, row, now))
+    }
+    if (at.done === true) return { entries, cursor: null }
+    const after = next()
+    cursors.set(after, { engine, after: new Set(ids.slice(-limits.page)) })
+    if (cursors.size > limits.cursors) cursors.delete(cursors.keys().next().value!)
+    return { entries, cursor: after }
+  })
 
 export interface Filter {
   readonly pattern?: string | undefined
@@ -97,10 +116,12 @@ interface Passing {
   readonly process: Api.Process
   readonly matches: (row: Look.Row) => boolean
   readonly order: string
+  /** With one permit: the slices of several passes have their turns one after the other. */
+  readonly turns: Semaphore.Semaphore
 }
 
 /** Goes once over memory, and says from time to time how far it is. Between its slices, other fibers run. */
-export const pass = (engine: Engine, { matches, order, process }: Passing): Stream.Stream<Api.Pass> =>
+export const pass = (engine: Engine, { matches, order, process, turns }: Passing): Stream.Stream<Api.Pass> =>
   Stream.unwrap(Effect.map(Clock.Clock, (clock) => {
     const of = engine.memory.entries.size
     const iterator = Look.entries(engine)
@@ -157,12 +178,14 @@ export const pass = (engine: Engine, { matches, order, process }: Passing): Stre
       Effect.gen(function*() {
         if (isOver) return undefined
         while (true) {
-          const [found, isDone] = slice()
-          if (found !== undefined) return [found, isDone] as const
           // A macrotask, so that requests and timers of the program run between two slices.
-          yield* Effect.yieldNow
+          const [found, isDone] = yield* turns.withPermit(Effect.andThen(Effect.yieldNow, Effect.sync(slice)))
+          if (found !== undefined) return [found, isDone] as const
         }
-      }))
+      })).pipe(
+        // A reader that does not read must not hold it up: an iterator keeps all that is deleted meanwhile.
+        Stream.buffer({ capacity: 1, strategy: "sliding" })
+      )
   }))
 
 /** Entries of the store. The first ones, because a store may have any number. */
@@ -235,7 +258,13 @@ const valueOf = (
 ): string => {
   const value = Exit.isSuccess(exit) ? exit.value : exit.cause
   try {
-    return preview(redact === undefined ? value : redact(value, about), limits.valueCharacters)
+    const shown = redact === undefined ? value : redact(value, about)
+    if (redact !== undefined && Predicate.isPromiseLike(shown)) {
+      // Otherwise its failure would end the program.
+      shown.then(undefined, () => {})
+      return "hidden, because redact returned a promise"
+    }
+    return preview(shown, limits.valueCharacters)
   } catch {
     return "hidden, because redact threw"
   }

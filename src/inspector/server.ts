@@ -7,6 +7,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Caching from "../Caching.ts"
 import { inspector as limits } from "../internal/defaults/options.ts"
@@ -38,6 +39,7 @@ interface Server {
   readonly recorder: Recorder.Recorder
   readonly outboxes: Streams.Outboxes
   readonly cursors: Entries.Cursors
+  readonly turns: Semaphore.Semaphore
   readonly tokens: Tokens.Tokens
 }
 
@@ -83,6 +85,7 @@ const make = (options: CommonOptions): Effect.Effect<Server, never, any> =>
       recorder: yield* Recorder.make(caches),
       outboxes: new Set(),
       cursors: new Map(),
+      turns: Semaphore.makeUnsafe(1),
       tokens
     }
   })
@@ -94,13 +97,16 @@ const watched = ({ recorder }: Server, cache: number): Effect.Effect<Recorder.Wa
   return found === undefined ? refused(404, "There is no such cache") : Effect.succeed(found)
 }
 
-/** Runs a handler for a cache. Whoever asks for one looks. */
+/** Runs a handler for a cache. Whoever asks for one looks. `process`: whose numbers the reader has seen so far. */
 const on = <A>(
   self: Server,
-  cache: number,
+  { cache, process }: { readonly cache: number; readonly process?: string | undefined },
   use: (engine: Engine, common: { readonly process: Api.Process; readonly at: number }) => Effect.Effect<A, never, any>
 ): Effect.Effect<A, never, any> =>
   Effect.gen(function*() {
+    if (process !== undefined && process !== self.process.id) {
+      return yield* refused(409, "Another process answers now. Look at its numbers, and try again")
+    }
     const { engine } = yield* watched(self, cache)
     yield* Recorder.look(self.recorder)
     return yield* use(engine, { process: self.process, at: yield* Clock.currentTimeMillis })
@@ -141,32 +147,35 @@ const reads = (self: Server, api: typeof Api.ReadApi) =>
   HttpApiBuilder.group(api, "reads", (handlers) =>
     handlers.handleAll({
       overview: () => Effect.flatMap(Actor, (actor) => overviewOf(self, actor, 0)) as never,
-      entries: ({ payload: { cache, cursor } }) =>
-        on(self, cache, (engine, common) => {
+      entries: ({ payload }) =>
+        on(self, payload, (engine, common) => {
           const next = () => self.tokens.next(8)
-          const found = Entries.page(self.cursors, engine, { cursor, now: common.at, next })
-          return found === undefined
-            ? refused(404, "This page can no longer be continued: begin with the first one")
-            : Effect.succeed({ ...common, ...found })
+          return Effect.flatMap(
+            Entries.page(self.cursors, engine, { cursor: payload.cursor, now: common.at, next }),
+            (found) =>
+              found === undefined
+                ? refused(404, "This page can no longer be continued: begin with the first one")
+                : Effect.succeed({ ...common, ...found })
+          )
         }),
-      store: ({ payload: { cache, pattern } }) =>
-        on(self, cache, (engine, common) =>
+      store: ({ payload }) =>
+        on(self, payload, (engine, common) =>
           Effect.flatMap(
-            checked(() => Entries.stored(engine, pattern, common.at)),
+            checked(() => Entries.stored(engine, payload.pattern, common.at)),
             (all) =>
               Effect.matchEffect(all, {
                 onFailure: ({ message }) => refused(503, message),
                 onSuccess: (found) => Effect.succeed({ ...common, ...found })
               })
           )),
-      entry: ({ payload: { cache, id } }) =>
-        on(self, cache, (engine, common) =>
-          Effect.flatMap(Entries.idShownAs(engine, id), (id) =>
+      entry: ({ payload }) =>
+        on(self, payload, (engine, common) =>
+          Effect.flatMap(Entries.idShownAs(engine, payload.id), (id) =>
             id === undefined
               ? refused(404, "No entry in memory has this id")
               : Effect.map(Entries.explained(engine, id, self.options), (found) => ({ ...common, ...found })))),
-      curve: ({ payload: { cache } }) =>
-        on(self, cache, (engine, common) =>
+      curve: ({ payload }) =>
+        on(self, payload, (engine, common) =>
           Effect.map(
             engine.memory.curve === undefined ? Effect.succeed(null) : Effect.orDie(Operations.curve.over(engine)),
             (curve) => ({ ...common, curve })
@@ -177,22 +186,28 @@ const reads = (self: Server, api: typeof Api.ReadApi) =>
             return yield* refused(429, `There are ${limits.streams} streams already: close a page`)
           }
           const actor = yield* Actor
-          const of = (cache: number | undefined) => cache === undefined ? Effect.undefined : watched(self, cache)
+          const of = (cache: number | undefined) =>
+            cache === undefined ? Effect.undefined : watched(self, cache)
           return eventStream(Streams.live({
             outboxes: self.outboxes,
             flights: yield* of(flights),
             tail: yield* of(tail),
-            overview: (from) => overviewOf(self, actor, from)
+            overview: (from) =>
+              overviewOf(self, actor, from)
           }))
         })) as never,
-      pass:
-        (({ payload: { cache, order, ...filter } }: { payload: Entries.Filter & { cache: number; order: string } }) =>
-          on(self, cache, (engine, { process }) =>
-            Effect.map(
-              checked(() => Entries.matcher(engine, filter)),
-              (matches) =>
-                eventStream(Stream.map(Entries.pass(engine, { process, matches, order }), Streams.encode))
-            ))) as never
+      pass: (({ payload }: { payload: Entries.Filter & { cache: number; process?: string; order: string } }) =>
+        on(self, payload, (engine, { process }) =>
+          Effect.map(
+            checked(() =>
+              Entries.matcher(engine, payload)
+            ),
+            (matches) => {
+              const { order } = payload
+              const passed = Entries.pass(engine, { process, matches, order, turns: self.turns })
+              return eventStream(Stream.map(passed, Streams.encode))
+            }
+          ))) as never
     }))
 
 const acts = (self: Server, api: typeof Api.Api) =>
@@ -200,16 +215,16 @@ const acts = (self: Server, api: typeof Api.Api) =>
     api,
     "acts",
     (handlers) =>
-      handlers.handle("act", ({ payload: { cache, mode, process, target } }) =>
-        on(self, cache, (engine, common) =>
+      handlers.handle("act", ({ payload }) =>
+        on(self, payload, (engine, common) =>
           Effect.gen(function*() {
-            if (process !== self.process.id) {
-              return yield* refused(409, "Another process answers now. Look at its numbers, and try again")
-            }
+            const { cache, mode, target } = payload
             const actor = yield* Actor
             const { disabled } = yield* watched(self, cache)
-            const { count } = yield* Effect.catch(Acts.perform(engine, { target, mode, actor, disabled }), (why) =>
-              refused(400, why))
+            const { count } = yield* Effect.catch(
+              Acts.perform(engine, { target, mode, actor, disabled }),
+              (why) => refused(400, why)
+            )
             const { storeTier: tier } = engine
             return {
               ...common,

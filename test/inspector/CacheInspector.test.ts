@@ -1,13 +1,16 @@
 /** The answers and acts of an inspector, through its protocol. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
+import { Clock, Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import type { ServerOptions } from "../../src/inspector/options.ts"
+import * as Look from "../../src/internal/engine/operations/look.ts"
 import * as Looking from "../support/looking.ts"
 import { serving, token } from "./serving.ts"
 
@@ -60,6 +63,21 @@ describe("overview", () => {
     expect(cache).toMatchObject({ name: "default", size: 3, weight: 3, capacity: 10_000, hasCurve: false, store: null })
   })
 
+  it("has no slot of the future after the clock was set back", async () => {
+    let offset = 0
+    const clock: Clock.Clock = Object.assign(Object.create(Clock.Clock.defaultValue()), {
+      currentTimeMillisUnsafe: () => Date.now() + offset,
+      currentTimeMillis: Effect.sync(() => Date.now() + offset)
+    })
+    const cache = CacheLayer.memory().pipe(Layer.provideMerge(Layer.succeed(Clock.Clock, clock)))
+    const one = await served({}, { cache })
+    await one.json("overview", {})
+    offset = -600_000
+    const { at, caches: [{ slots }] } = await one.json("overview", {})
+    expect(Math.abs(at - Date.now() - offset)).toBeLessThan(5000)
+    expect(slots.map((slot: any) => slot.at)).toEqual([at - at % 10_000])
+  })
+
   it("counts in slots from the first look on", async () => {
     const one = await served()
     await one.run(user(1))
@@ -95,6 +113,42 @@ describe("entries", () => {
     } while (cursor !== undefined)
     expect(ids).toEqual(Array.from({ length: 250 }, (_, i) => `k${i}`))
     expect(sizes).toEqual([100, 100, 50])
+  })
+
+  it("continue after what is left of the last page", async () => {
+    const one = await served()
+    const ids = Array.from({ length: 250 }, (_, i) => `k${i}`)
+    await one.run(Cached.setMany(ids.map((id) => [id, 1] as const)))
+    const first = await one.json("entries", { cache: 0 })
+    // One of the last ones of the page comes back at the end.
+    await one.run(Effect.andThen(Cached.invalidate(["k50", "k98", "k99", "k100"]), Cached.set("k99", 1)))
+    const second = await one.json("entries", { cache: 0, cursor: first.cursor })
+    expect(second.entries.map(({ id }: any) => id)).toEqual(ids.slice(101, 201))
+    const third = await one.json("entries", { cache: 0, cursor: second.cursor })
+    expect(third.entries.map(({ id }: any) => id)).toEqual([...ids.slice(201), "k99"])
+    await one.json("entries", { cache: 0 })
+    const { cursor } = await one.json("entries", { cache: 0 })
+    await one.run(Cached.invalidate(ids))
+    expect((await one.post("entries", { cache: 0, cursor })).status).toBe(404)
+  })
+
+  it("that leave memory are collected while a page could be continued", async () => {
+    const one = await served()
+    const values = Array.from({ length: 250 }, (_, i) => ({ i }))
+    const seventh = new WeakRef(values[7]!)
+    await one.run(Cached.setMany(values.splice(0).map((value) => [`k${value.i}`, value] as const)))
+    expect((await one.json("entries", { cache: 0 })).cursor).not.toBe(null)
+    // So many changes that a Map is copied.
+    await one.run(Effect.forEach(
+      Array.from({ length: 5000 }, (_, i) => `k${i + 250}`),
+      (id, i) => Effect.andThen(Cached.set(id, 1), Cached.invalidate(`k${i}`))
+    ))
+    setFlagsFromString("--expose-gc")
+    const collect: () => void = runInNewContext("gc")
+    await expect.poll(() => {
+      collect()
+      return seventh.deref()
+    }).toBe(undefined)
   })
 
   it("are filtered and ranked by one pass", async () => {
@@ -252,6 +306,50 @@ describe("acts", () => {
     expect(status).toBe(409)
     expect((await act({ pattern: "[" })).status).toBe(400)
     expect(await size()).toBe(4)
+  })
+
+  it("are one line of the log each, whatever the names contain", async () => {
+    const { json, logged, post, run } = await served({ authorize: Effect.succeed("eve\nadmin") })
+    const id = "a\nINFO b\u001b[2J"
+    await run(Cached.set(id, 1))
+    const { process } = await json("overview", {})
+    await post("act", { cache: 0, process: process.id, target: { key: id }, mode: "hard" })
+    expect(logged[0]).toContain("eve\\nadmin invalidated the key \"a\\nINFO b\\u001b[2J\" (1 entries)")
+  })
+})
+
+describe("the time of the store", () => {
+  it("reaches all listeners, in whatever order they leave, and costs nothing after the last one has left", () => {
+    const told: Array<string> = []
+    const engine = { meter: undefined } as unknown as Parameters<typeof Look.onAsked>[0]
+    const ask = () => engine.meter?.asked("get", "success", 1)
+    const first = Look.onAsked(engine, () => told.push("first"))
+    const second = Look.onAsked(engine, () => told.push("second"))
+    ask()
+    first()
+    ask()
+    second()
+    expect([told, engine.meter]).toEqual([["first", "second", "second"], undefined])
+  })
+})
+
+describe("an answer", () => {
+  it("is refused by another process than the one whose numbers were seen", async () => {
+    const one = await served()
+    await one.run(Cached.set("a", 1))
+    const { process } = await one.json("overview", {})
+    for (
+      const [endpoint, body] of [
+        ["entries", {}],
+        ["pass", { order: "memory" }],
+        ["store", {}],
+        ["entry", { id: "a" }],
+        ["curve", {}]
+      ] as const
+    ) {
+      const statusOf = async (process: string) => (await one.post(endpoint, { cache: 0, process, ...body })).status
+      expect([endpoint, await statusOf(process.id), await statusOf("another")]).toEqual([endpoint, 200, 409])
+    }
   })
 })
 
