@@ -115,7 +115,7 @@ describe("a profile replaces the options of every way to read its class", () => 
       expect(life?.ttl).toBe(5 * minute)
     }))
 
-  it.effect("streams", () =>
+  it.effect("stored streams live as long as the profile says", () =>
     Effect.gen(function*() {
       let runs = 0
       const rows = Stream.suspend(() => Stream.make(++runs)).pipe(Cached.stream(key, { ttl: "1 hour" }))
@@ -240,7 +240,7 @@ describe("jitter, inherit and serializer", () => {
       expect(Math.min(...ttls)).toBeGreaterThanOrEqual(hour / 2)
     }))
 
-  it.effect("inherit", () =>
+  it.effect("inherit shortens lifetimes, keeps them or refuses", () =>
     Effect.gen(function*() {
       const inner = Effect.succeed(1).pipe(Cached.ttl("inner", { ttl: "1 minute" }))
       const outer = inner.pipe(Cached.ttl(new Weather({ id: 1 }), { ttl: "1 hour" }))

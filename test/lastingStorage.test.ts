@@ -271,7 +271,7 @@ describe("a storage that several processes use", () => {
       .toBe(true)
   })
 
-  it("lasts", () => {
+  it("must last, and its capabilities are checked", () => {
     expect(() => Store.make({ ...parts, capabilities: { shared: true, lasting: false } }))
       .toThrow("\"map\" is shared, so it must be lasting too")
     expect(() => Store.make({ ...parts, capabilities: { lasting: "yes" } } as never)).toThrow(/"lasting", a boolean/)

@@ -190,7 +190,7 @@ describe.each(caches)("over $name", (cache) => {
       if (cache.memory) expect(yield* same).toBe(yield* same)
     }).pipe(withDefaults({ copy: "structured" })))
 
-  it.effect("minLoad", () =>
+  it.effect("minLoad holds for reads that do not set their own", () =>
     Effect.gen(function*() {
       const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
       yield* get

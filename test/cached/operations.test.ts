@@ -149,7 +149,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
     }).pipe(provided))
 
-  it.effect("has, expiresIn", () =>
+  it.effect("has and the remaining lifetime follow an entry to its end", () =>
     Effect.gen(function*() {
       expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
       yield* Cached.set("k", undefined, { ttl: "1 hour" })

@@ -272,7 +272,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* left("k")).toEqual(Option.some(3_600_000))
     }).pipe(provided))
 
-  it.effect("mistakes", () =>
+  it.effect("a wrong option, key or function is named in the error", () =>
     Effect.gen(function*() {
       const messageOf = (self: Effect.Effect<unknown, unknown, any>) =>
         Effect.map(Effect.exit(self), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "none")

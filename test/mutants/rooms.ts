@@ -32,12 +32,21 @@ const requests = [
     "sliding",
     "maxHits",
     "lifetimes",
-    "conditions",
+    "conditionalSets",
     "copy",
     "defaults",
     "flightOutcomes"
   ),
-  ...cached("constants", "clocks", "clocksSetBack", "detect", "events", "functions", "combinators", "userCode"),
+  ...cached(
+    "readersWithOtherConstants",
+    "clocks",
+    "clocksSetBack",
+    "detect",
+    "events",
+    "functions",
+    "combinators",
+    "userCodeThatThrows"
+  ),
   ...cached("messages", "warnings")
 ]
 
@@ -50,22 +59,53 @@ export const rooms: Readonly<Record<string, Room>> = {
     "request",
     ...requests,
     "test/promises/P6.test.ts",
-    ...cached("inherit", "unfit", "values", "tagsKnownAfterLoad", "privateFlights", "bulk", "sqlTransaction")
+    ...cached(
+      "inherit",
+      "warningsOfUnfitValues",
+      "valuesOfReadsAndEvents",
+      "tagsKnownAfterLoad",
+      "privateFlights",
+      "bulk",
+      "sqlTransaction"
+    )
   ),
   read: engine(
     "read",
     ...requests,
-    ...cached("flights", "sharedQuestions", "farStore", "timeoutsOfStores", "untracked", "waitForOthers", "patience"),
+    ...cached(
+      "surroundingsOfLoads",
+      "readsThatShareQuestions",
+      "readsOverFarStores",
+      "timeoutsOfStores",
+      "readsWhileUntracked",
+      "waitForOthers",
+      "loadsThatHang"
+    ),
     ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts"),
-    ...cached("waitForWrite", "queuedLoads", "sameIds", "curve", "byFunction", "lateAnswers", "stream"),
+    ...cached(
+      "waitForWrite",
+      "queuedLoads",
+      "classesWithSameIds",
+      "hitRatioCurve",
+      "optionsByFunction",
+      "changesWhileStoreAnswers",
+      "stream"
+    ),
     ...["test/promises/P4.test.ts", "test/CacheMetrics.test.ts", "test/drivers/clockBeside.test.ts"],
     ...["test/internal/engine/promotedUnits.test.ts", "test/internal/engine/lease/needEachOther.test.ts"]
   ),
   flight: sampled(engine(
     "flight",
-    ...cached("flights", "patience", "privateFlights", "failingLeaders", "loadsThatOutliveCallers", "waitForWrite"),
     ...cached(
-      "farStore",
+      "surroundingsOfLoads",
+      "loadsThatHang",
+      "privateFlights",
+      "failingLeaders",
+      "loadsThatOutliveCallers",
+      "waitForWrite"
+    ),
+    ...cached(
+      "readsOverFarStores",
       "loadsWhoseStarterLeft",
       "bulk",
       "bulkOverStore",
@@ -73,13 +113,13 @@ export const rooms: Readonly<Record<string, Room>> = {
       "copy",
       "queuedLoads"
     ),
-    ...cached("tracing", "constants"),
+    ...cached("tracing", "readersWithOtherConstants"),
     ...["test/promises/P6.test.ts", "test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts", "test/internal/engine/promotedUnits.test.ts"]
   )),
   lease: sampled(engine(
     "lease",
-    ...cached("bulkOverStore", "bulkOverSlowStore", "loadsOfOneTurn", "farStore"),
+    ...cached("bulkOverStore", "bulkOverSlowStore", "loadsOfOneTurn", "readsOverFarStores"),
     ...cached(
       "requestCounts",
       "waitForOthers",
@@ -95,12 +135,12 @@ export const rooms: Readonly<Record<string, Room>> = {
   )),
   invalidation: sampled(engine(
     "invalidation",
-    ...cached("refusedInvalidations", "setMany", "followedStore", "setWhileStoreFails", "storeAnswersInPart"),
+    ...cached("refusedInvalidations", "setMany", "storesThatPushChanges", "setWhileStoreFails", "storeAnswersInPart"),
     ...cached(
       "invalidation",
       "invalidateMany",
       "invalidateUnacknowledged",
-      "untracked",
+      "readsWhileUntracked",
       "tagReleasesLease",
       "schemaChangedBetweenReleases"
     ),
@@ -113,17 +153,17 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...["test/Eviction.test.ts", "test/layers/withQuotas.test.ts", "test/CacheProfiles.test.ts"],
     ...cached(
       "weights",
-      "removals",
+      "removalListeners",
       "stats",
       "fullMemory",
       "expiry",
-      "curve",
-      "userCode",
+      "hitRatioCurve",
+      "userCodeThatThrows",
       "derived",
       "entriesWhileMemoryChanges"
     ),
-    ...cached("clocksSetBack", "expiredFirst", "softTags", "inspect", "sharedQuestions", "stream"),
-    ...["test/internal/engine/read/meanwhile.test.ts", "test/internal/engine/read/questions.test.ts"],
+    ...cached("clocksSetBack", "evictsExpiredFirst", "softTags", "inspect", "readsThatShareQuestions", "stream"),
+    ...["test/internal/engine/read/timeoutsThatUseTheCache.test.ts", "test/internal/engine/read/questions.test.ts"],
     ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
   )),
   "http/rules": sampled({

@@ -70,7 +70,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "removeAll",
     find: "endMarkers(self, ids)",
     replace: "",
-    by: "test/processes/page.test.ts"
+    by: "test/processes/derivedWhileKilled.test.ts"
   },
   {
     name: "on Redis a removal leaves the marker of the id",

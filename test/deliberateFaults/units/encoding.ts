@@ -140,7 +140,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "beginOf",
     find: "else if (hasText(value) && isSmall(value)) text += Formatter.format(value)",
     replace: "",
-    by: "test/cached/values.test.ts"
+    by: "test/cached/valuesOfReadsAndEvents.test.ts"
   },
   {
     name: "text of JSON is made of what is not JSON",
@@ -170,7 +170,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "mayBeOne",
     find: "(one.position === other.position || one.query !== other.query)",
     replace: "false",
-    by: "test/cached/sameIds.test.ts"
+    by: "test/cached/classesWithSameIds.test.ts"
   },
   {
     name: "tags may have any length in a frame",

@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "foundOrRetry",
     find: "return isKnown ? loadInstead(caller, request, found.entry) : request",
     replace: "return isKnown && found.entry.id === \"\" ? loadInstead(caller, request, found.entry) : request",
-    by: "test/cached/sharedQuestions.test.ts"
+    by: "test/cached/readsThatShareQuestions.test.ts"
   },
   {
     name: "a result replaces a value that its strategy's function has set",
@@ -224,14 +224,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "holdsResource",
     find: "addParts(waiting, value)",
     replace: "",
-    by: "test/cached/resources.test.ts"
+    by: "test/cached/cachedResources.test.ts"
   },
   {
     name: "a resource in an Option is not found",
     in: "contentOf",
     find: "if (Option.isOption(value)) return Option.toArray(value)",
     replace: "",
-    by: "test/cached/resources.test.ts"
+    by: "test/cached/cachedResources.test.ts"
   },
   {
     name: "the work loop has no budget",
@@ -324,7 +324,7 @@ this.end++`,
     in: "leaveToOthers",
     find: "if (flight.storable) holdOff",
     replace: "holdOff",
-    by: "test/promises/crossings.test.ts"
+    by: "test/promises/changesBetweenSteps.test.ts"
   },
   {
     name: "a flight keeps its parent",
@@ -352,14 +352,14 @@ this.end++`,
     in: "again",
     find: "flight && countFrom",
     replace: "flight === first && countFrom",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "a caller that has left waits for the load in place of the one that gave way",
     in: "moveToCurrent",
     find: "!flight.abandoned && ",
     replace: "",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "each load that waits for a lease asks alone",
@@ -549,7 +549,7 @@ this.end++`,
     in: "entryOf",
     find: "(life?.createdAt ?? now) === now",
     replace: "life === undefined",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "an answer that was not asked for is as young as the turn that keeps it",
@@ -591,56 +591,56 @@ this.end++`,
     in: "throughStore",
     find: "if (flight.readsStore && !isOneQuestion) {",
     replace: "if (flight.readsStore) {",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "loads of one turn over a far store have no waves",
     in: "throughStore",
     find: " && !isCrowd\n",
     replace: "\n",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "a full store that is far serves no entries",
     in: "acquireLease",
     find: "(yield* lookUp) ?? failWith(answer)",
     replace: "failWith(answer)",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "a derived entry over a far store is made before its inputs are written",
     in: "waitsByDefault",
     find: " || within?.dependencies !== undefined",
     replace: "",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "callers wait for the write of a far store",
     in: "waitsByDefault",
     find: "!isFar(storeTier!)",
     replace: "storeTier !== undefined",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "a lease without the markers of its tags is kept",
     in: "acquireLeases",
     find: "releaseLease(flight)\n      return failStrict(engine, flight, reread)",
     replace: "return failStrict(engine, flight, reread)",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "a lease that is granted after its release is left behind",
     in: "acquireLeases",
     find: "if (flight !== undefined) flight.lease ??= leaseIn(self, flight, common)",
     replace: "flight",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "a damaged entry that came with the lease is not counted",
     in: "acquireLeases",
     find: "answer.isDamaged === true && isAskingStore(flight)",
     replace: "false as boolean",
-    by: "test/cached/farStore.test.ts"
+    by: "test/cached/readsOverFarStores.test.ts"
   },
   {
     name: "each wave of a bulk call reads the markers of the class",
@@ -675,42 +675,42 @@ this.end++`,
     in: "mayStart",
     find: "caller.policy.writes && ",
     replace: "",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "patience is not twice the usual time",
     in: "patienceFor",
     find: "Math.max(millis, 2 * usualMillis(self, flight))",
     replace: "millis",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "patience does not double",
     in: "patienceFor",
     find: "least * 2 ** restarts",
     replace: "least",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "the usual time of an id is that of its last load",
     in: "lowered",
     find: "peak * 0.9",
     replace: "0 * peak",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "consumers that have received elements get another run",
     in: "mayMove",
     find: "request.hasBegun?.() !== true",
     replace: "request !== undefined",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "a run of a stream ages while it has elements",
     in: "waitForOrigin",
     find: "flight.attempt.aliveAt = waits ? monotonicMillis(clock) : Infinity",
     replace: "flight.attempt.aliveAt = waits && clock === undefined ? 0 : flight.attempt.aliveAt",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   },
   {
     name: "each failure makes a load run once more",
@@ -731,6 +731,6 @@ this.end++`,
     in: "end",
     find: "if (gaveWay && self.closed)",
     replace: "if (gaveWay && !self.closed)",
-    by: "test/cached/patience.test.ts"
+    by: "test/cached/loadsThatHang.test.ts"
   }
 ]

@@ -56,7 +56,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "make",
     find: "if (evicting === node) sample",
     replace: "if (false) sample",
-    by: "test/cached/curve.test.ts"
+    by: "test/cached/hitRatioCurve.test.ts"
   },
   {
     name: "what was cleared stays in the wheel of deadlines",
@@ -70,7 +70,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "makePolicy",
     find: "guarded(made(options), options.eviction.name, guard)",
     replace: "made(options)",
-    by: "test/cached/userCode.test.ts"
+    by: "test/cached/userCodeThatThrows.test.ts"
   },
   {
     name: "what one entry has for itself is not counted",

@@ -226,35 +226,35 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "readLock",
     find: "token, ends, length, owner))",
     replace: `token, ends, length, owner), "PX", length)`,
-    by: "test/servers/redisGivenBack.test.ts"
+    by: "test/servers/redisLostReleases.test.ts"
   },
   {
     name: "the locks of the dead stay for ever",
     in: "sweepLocks",
     find: "if (answer === null) return",
     replace: "if (answer !== undefined) return",
-    by: "test/servers/redisGivenBack.test.ts"
+    by: "test/servers/redisLostReleases.test.ts"
   },
   {
     name: "the names that a transaction has locked stay for a day",
     in: "releaseMany",
     find: "forgets: true",
     replace: "forgets: false",
-    by: "test/servers/redisGivenBack.test.ts"
+    by: "test/servers/redisLostReleases.test.ts"
   },
   {
     name: "what a server granted in an answer that was lost is kept until its end",
     in: "lost",
     find: "new Lost(",
     replace: "new Fault(",
-    by: "test/servers/redisGivenBack.test.ts"
+    by: "test/servers/redisLostReleases.test.ts"
   },
   {
     name: "what could not be released at once is kept until its end",
     in: "pay",
     find: "add(self, name, debt)",
     replace: "all.delete(name)",
-    by: "test/servers/redisGivenBack.test.ts"
+    by: "test/servers/redisLostReleases.test.ts"
   },
   {
     name: "a program that never reached a server does not learn that it can be required",

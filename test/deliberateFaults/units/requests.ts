@@ -70,7 +70,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "touched",
     find: "needsConstant === true && isConstant !== true",
     replace: "false",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "a look-up of several keys answers one of them as before an invalidation, and one as after it",
@@ -85,14 +85,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "{ meta: { ...meta, softExpiresAt, expiresAt }, payload",
     replace:
       "{ meta: { ...softExpiresAt === meta.softExpiresAt ? entry.meta : meta, softExpiresAt, expiresAt }, payload",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "a read makes the end in the store earlier",
     in: "touched",
     find: "Math.max(expiresAt, meta.expiresAt)",
     replace: "expiresAt",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "all ids are copied before the first of them is listed",
@@ -120,7 +120,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "conclude",
     find: "question.mutations = self.mutations",
     replace: "Object.defineProperty(question, 'mutations', { get: () => self.mutations })",
-    by: "test/cached/sharedQuestions.test.ts"
+    by: "test/cached/readsThatShareQuestions.test.ts"
   },
   {
     name: "an invalidation also detaches the load that has not begun",
@@ -211,21 +211,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "askTimeouts",
     find: "const timeoutMillis = askTimeout(\"timeout\", request, timeout)",
     replace: "const timeoutMillis = undefined",
-    by: "test/cached/byFunction.test.ts"
+    by: "test/cached/optionsByFunction.test.ts"
   },
   {
     name: "the store is not told of a longer constant",
     in: "prolong",
     find: "writeId === undefined ||",
     replace: "writeId !== undefined ||",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "the store gets a longer constant with each change of readers",
     in: "prolong",
     find: "prolongedUntil.set(entry, expiresAt)",
     replace: "",
-    by: "test/cached/constants.test.ts"
+    by: "test/cached/readersWithOtherConstants.test.ts"
   },
   {
     name: "a bulk refresh that a caller joins before its list is complete waits for a slot",

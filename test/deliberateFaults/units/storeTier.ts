@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "apart",
     find: `change._tag === "Gap" && change.why !== undefined`,
     replace: "false",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "a ticket becomes two flights, if the store reports a change of its key at that moment",
@@ -21,21 +21,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "isOutrun",
     find: "TagEpochs.ownSince(tagEpochs, tags, checkedAt)",
     replace: "TagEpochs.changedSince(tagEpochs, tags, checkedAt)",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "a value outlives an invalidation of its tag by the same process during the write",
     in: "isOutrun",
     find: "TagEpochs.ownSince(tagEpochs, tags, checkedAt)",
     replace: "false",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "a caller that joins gets the result of a load that began before any change was received",
     in: "isOlder",
     find: "flight.isOutdated ||",
     replace: "",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "results of a call that began before any change was received enter memory",
@@ -434,7 +434,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "known",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,
     replace: "",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "the changes that waited before there were too many are lost",
@@ -556,14 +556,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "failed",
     find: "now - self.loggedAt >= incidentMillis",
     replace: "true",
-    by: "test/cached/incidents.test.ts"
+    by: "test/cached/recoveryAfterFailures.test.ts"
   },
   {
     name: "a cache that closes refuses those who wait for an answer of the store",
     in: "follow",
     find: "endQuestions(engine)",
     replace: "Effect.void",
-    by: "test/cached/sharedQuestions.test.ts"
+    by: "test/cached/readsThatShareQuestions.test.ts"
   },
   {
     name: "a value whose acknowledgement was lost is removed, though the store has it",
@@ -640,28 +640,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "answered",
     find: "lasts ||= one.isAlone",
     replace: "lasts = true",
-    by: "test/cached/incidents.test.ts"
+    by: "test/cached/recoveryAfterFailures.test.ts"
   },
   {
     name: "an operation that fails while others are answered begins an incident each time",
     in: "answered",
     find: "one.isAlone = true",
     replace: "",
-    by: "test/cached/incidents.test.ts"
+    by: "test/cached/recoveryAfterFailures.test.ts"
   },
   {
     name: "an operation that is refused is an incident until it succeeds",
     in: "answered",
     find: "if (now - one.at >= incidentMillis) failing.delete(name)\n    else if (one.at >= since)",
     replace: "if (one.at >= since)",
-    by: "test/cached/incidents.test.ts"
+    by: "test/cached/recoveryAfterFailures.test.ts"
   },
   {
     name: "the outage of a store that has refused something is not logged",
     in: "failed",
     find: `kind !== "refused" && !logged.has(kind)`,
     replace: `kind === "Denied" && !logged.has(kind)`,
-    by: "test/cached/incidents.test.ts"
+    by: "test/cached/recoveryAfterFailures.test.ts"
   },
   {
     name: "a copy is read that is older than the entry shown with the lease",
@@ -683,21 +683,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "outdateAll",
     find: "if (hasBegun(flight)) flight.isOutdated = true",
     replace: "",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "what waits for a busy program times out, although its store does nothing",
     in: "lateBy",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
     replace: "Effect.sleep(millis)",
-    by: "test/cached/busyProgram.test.ts"
+    by: "test/cached/storeTimeoutsInBusyPrograms.test.ts"
   },
   {
     name: "a process that was stopped serves what was invalidated meanwhile",
     in: "polled",
     find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
     replace: "true",
-    by: "test/cached/untracked.test.ts"
+    by: "test/cached/readsWhileUntracked.test.ts"
   },
   {
     // F22
@@ -712,14 +712,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "outdateAll",
     find: "if (hasBegun(flight)) flight.isOutdated = true",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "where some changes are missed memory is believed for ever",
     in: "follow",
     find: "if (!tier.untracked) markUntracked(self, tier) return",
     replace: "return",
-    by: "test/cached/followedStore.test.ts"
+    by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
     name: "a value that is not acknowledged is read without asking for changes",
@@ -825,6 +825,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "flight.changedWhileAsked = true",
     replace: "flight.changedWhileAsked = false",
     also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }],
-    by: "test/cached/lateAnswers.test.ts"
+    by: "test/cached/changesWhileStoreAnswers.test.ts"
   }
 ]

@@ -14,28 +14,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "readOnce",
     find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",
     replace: "",
-    by: "test/cached/unfit.test.ts"
+    by: "test/cached/warningsOfUnfitValues.test.ts"
   },
   {
     name: "a failure of a key class without `error` stays in memory without a warning",
     in: "encodeNoting",
     find: "warnOfFailure(tier, key, entry)",
     replace: "",
-    by: "test/cached/unfit.test.ts"
+    by: "test/cached/warningsOfUnfitValues.test.ts"
   },
   {
     name: "a failure of a string key that stays in memory is warned of",
     in: "warnOfFailure",
     find: "if (name === undefined) return",
     replace: "",
-    by: "test/cached/unfit.test.ts"
+    by: "test/cached/warningsOfUnfitValues.test.ts"
   },
   {
     name: "a callback of onRemoval that fails is not counted",
     in: "handleAll",
     find: "caching.perform(Operations.noteCallbackFailure)",
     replace: "",
-    by: "test/cached/removals.test.ts"
+    by: "test/cached/removalListeners.test.ts"
   },
   {
     name: "a callback of onRemoval that fails for each key is a warning for each",
@@ -49,7 +49,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "awaited",
     find: "given instanceof Promise",
     replace: "given === undefined",
-    by: "test/cached/removals.test.ts"
+    by: "test/cached/removalListeners.test.ts"
   },
   {
     name: "entries whose markers have given way are taken for those of an earlier process",
@@ -384,7 +384,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "transform",
     find: "Stream.grouped(payloads, chunk)",
     replace: "Stream.grouped(payloads, 1_000_000_000)",
-    by: "test/processes/transformed.test.ts"
+    by: "test/processes/transformInSmallHeap.test.ts"
   },
   {
     name: "a simulation tells policies of no hit",
@@ -440,7 +440,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "detect",
     find: "detector.values",
     replace: "true",
-    by: "test/cached/values.test.ts"
+    by: "test/cached/valuesOfReadsAndEvents.test.ts"
   },
   {
     name: "a listing of values pushes others out of memory",
@@ -472,14 +472,14 @@ try {
     in: "unchecked",
     find: "=> true",
     replace: "=> false",
-    by: "test/cached/shortFunctions.test.ts"
+    by: "test/cached/functionsOverStringKeys.test.ts"
   },
   {
     name: "a class that is used again after another has come is not noticed",
     in: "meetClass",
     find: "before.metBy = unknown",
     replace: "",
-    by: "test/cached/sameIds.test.ts"
+    by: "test/cached/classesWithSameIds.test.ts"
   },
   {
     name: "a key that looks like a pattern is not warned of",

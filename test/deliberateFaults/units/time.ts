@@ -49,7 +49,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "untilPassed",
     find: "&& leftMillis > 0",
     replace: "",
-    by: "test/cached/busyProgram.test.ts"
+    by: "test/cached/storeTimeoutsInBusyPrograms.test.ts"
   },
   {
     name: "what is answered during a long step has timed out",

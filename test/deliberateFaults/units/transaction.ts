@@ -69,21 +69,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "setLifetime",
     find: "run: () => moveDeadlines(self, id, ttlMillis, { tier, budget })",
     replace: "run: () => moveDeadlines(self, id, ttlMillis, { tier, budget: budgetOf(tier, policy) })",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a look-up and a commit wait for each other",
     in: "commit",
     find: "before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }",
     replace: "get before() { return Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) } }",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a look-up does not wait for the commit of what it looks for",
     in: "lookup",
     find: "current === undefined || !meets(self, current)",
     replace: "current === undefined || meets(self, current) || true",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a value of a transaction enters memory although changes were missed while its tags were read",
@@ -97,14 +97,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "storedMany",
     find: "keys.length === 1 || tier.commits.current === undefined",
     replace: "keys.length > 0",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a commit does not wait for the look-ups before it",
     in: "commit",
     find: ".filter((lookup) => meets(lookup, self))",
     replace: ".filter((lookup) => meets(lookup, self) && false)",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a removal in a transaction counts what a tag has ended",
@@ -118,7 +118,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "isGone",
     find: "self.all !== undefined || self.ids.get(id)!.isWrite !== true",
     replace: "true",
-    by: "test/transaction/lookups.test.ts"
+    by: "test/transaction/lookupsBesideCommits.test.ts"
   },
   {
     name: "a serializable transaction is shown what comes and goes",
@@ -139,7 +139,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "commit",
     find: "const asked = [...checks.ids.values(), ...checks.conditions, ...checks.names.values()]",
     replace: "const asked: Array<TransactCheck> = []",
-    by: "test/transaction/bank.test.ts",
+    by: "test/transaction/bankUnderSchedules.test.ts",
     sought: "always"
   },
   {
@@ -203,14 +203,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "below",
     find: `root.isolation === "serializable" ||`,
     replace: "",
-    by: "test/transaction/bank.test.ts"
+    by: "test/transaction/bankUnderSchedules.test.ts"
   },
   {
     name: "half a commit: the last write is left out",
     in: "inMemory",
     find: "for (const item of applied) applyHere",
     replace: "for (const item of applied.slice(0, Math.max(1, applied.length - 1))) applyHere",
-    by: "test/transaction/bank.test.ts"
+    by: "test/transaction/bankUnderSchedules.test.ts"
   },
   {
     name: "dirty reads: memory has what is written before the store has committed it",
@@ -218,7 +218,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "const sent = begin(tier, items)",
     replace: `const sent = begin(tier, items)
     for (const entry of entries.values()) put(base, copyOf(entry, { bornAt: base.tagEpochs.epoch }), now)`,
-    by: "test/transaction/bank.test.ts"
+    by: "test/transaction/bankUnderSchedules.test.ts"
   },
   {
     name: "of a tag that a transaction invalidates twice the first is taken for another's",
