@@ -3,7 +3,7 @@
  * written. `SITE_BASE` is the path that it is served under, `SITE_PAGES` a pattern that selects pages.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { mkdirSync, rmSync, watch, writeFileSync } from "node:fs"
+import { copyFileSync, globSync, mkdirSync, rmSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bundle } from "./build/bundle.ts"
 import { writePages } from "./build/pages.ts"
@@ -12,6 +12,7 @@ import { root } from "./build/repository.ts"
 import { check } from "./check/check.ts"
 
 const site = join(root, "site")
+const images = join(root, "docs/images")
 
 const options = { cwd: site, stdio: "inherit", env: { ...process.env, ASTRO_TELEMETRY_DISABLED: "1" } } as const
 
@@ -50,6 +51,9 @@ if (does("build") || commands.includes("dev")) {
   writeFileSync(join(site, ".cache/sidebar.json"), JSON.stringify(sidebar))
   writeFileSync(join(site, ".cache/pictures.css"), stylesheet)
   await bundle(programs)
+  for (const file of globSync("*.png", { cwd: images })) {
+    copyFileSync(join(images, file), join(site, "public/lib", file))
+  }
 }
 if (commands.includes("dev")) develop()
 else if (does("build")) {

@@ -1,5 +1,5 @@
 /** A page of the repository as a page of the site: links lead to pages of the site, pictures stand in the page. */
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join, posix } from "node:path"
 import { withoutColors } from "../../test/docs/pictures/colors.ts"
 import { turns } from "./pictures.ts"
@@ -48,6 +48,16 @@ const drawing = (file: string, alt: string): string => {
   return `<figure class="picture"${turned} tabindex="0">${svg}</figure>`
 }
 
+/** A screenshot, which loads when it comes into view. Its size keeps the text below it in place. */
+const screenshot = (file: string, alt: string, slug: string): string => {
+  const bytes = readFileSync(join(root, file))
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
+  const src = `${between(slug, "")}lib/${posix.basename(file)}`
+  return `<img class="screenshot" src="${src}" alt="${
+    escape(plain(alt))
+  }" width="${width}" height="${height}" loading="lazy">`
+}
+
 /** A table that scrolls in a narrow window. A column without a heading gets one for readers that do not see it. */
 const scrolling = (table: string, indent: string): string => {
   const [heads = "", ...rows] = table.trimEnd().split("\n")
@@ -73,7 +83,7 @@ export const toSite = (markdown: string, source: string, slug: string, pages: De
           const [path = "", anchor] = target.split("#")
           const file = posix.normalize(posix.join(posix.dirname(source), path)).replace(/\/$/, "")
           if (!existsSync(join(root, file))) throw new Error(`${source}: ${target} is not in the repository`)
-          if (mark === "!") return drawing(file, label)
+          if (mark === "!") return file.endsWith(".svg") ? drawing(file, label) : screenshot(file, label, slug)
           const page = pages.get(file)
           const end = anchor === undefined ? "" : `#${anchor}`
           if (page !== undefined) return `[${label}](${between(slug, page)}${end})`
