@@ -6,90 +6,17 @@
 import * as Defaults from "./internal/defaults/options.ts"
 import * as Kinds from "./internal/strategy/kinds.ts"
 import { make } from "./internal/strategy/make.ts"
-import type { Of, Strategy } from "./ports/strategy.ts"
-import type * as Ttl from "./Ttl.ts"
+import type {
+  MaxHitsOptions,
+  ProbabilisticOptions,
+  RefreshAheadOptions,
+  SlidingOptions,
+  SoftTtlOptions,
+  Strategy,
+  TtlOptions
+} from "./ports/strategy.ts"
 
 export type { Decision, Lifetime, Strategy } from "./ports/strategy.ts"
-
-/**
- * The options that all strategies with a time limit share.
- * @category options
- * @since 0.1.0
- */
-export interface Options<in A, in E, in K> {
-  /**
-   * How long a result is served after its load: a duration, or a function of the outcome and the key. With `inherit`, a
-   * result may expire earlier, together with cached values that its load read. A `ttl` of zero or less stores nothing.
-   */
-  readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
-  /** The largest share of the lifetime, 0 to 1, to subtract at random, which spreads expirations. @default 0 */
-  readonly jitter?: number | undefined
-}
-
-/**
- * Options for `softTtl`.
- * @category options
- * @since 0.1.0
- */
-export interface SoftTtlOptions<in A, in E, in K> extends Options<A, E, K> {
-  /**
-   * The age from which a read loads again, and falls back to the stored value if the load fails: a duration below
-   * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less, every
-   * read loads.
-   */
-  readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
-}
-
-/**
- * Options for `refreshAhead`.
- * @category options
- * @since 0.1.0
- */
-export interface RefreshAheadOptions<in A, in E, in K> extends Options<A, E, K> {
-  /**
-   * The age from which each read still gets the stored value but also starts a background refresh: a duration below
-   * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less,
-   * every read starts a refresh.
-   */
-  readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
-}
-
-/**
- * Options for `probabilistic`.
- * @category options
- * @since 0.1.0
- */
-export interface ProbabilisticOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** How early to refresh: values above 1 refresh earlier, values below 1 later. @default 1, the XFetch optimum */
-  readonly beta?: number | undefined
-}
-
-/**
- * Options for `sliding`.
- * @category options
- * @since 0.1.0
- */
-export interface SlidingOptions<in A, in E, in K> extends Omit<Options<A, E, K>, "ttl"> {
-  /** How long an entry stays cached without being read. */
-  readonly idle: Ttl.Input
-  /**
-   * The longest time that a result is served, however often it is read: a duration, or a function of outcome and key.
-   * @default forever
-   */
-  readonly ttl?: Ttl.Input | Of<A, E, K, Ttl.Input> | undefined
-}
-
-/**
- * Options for `maxHits`.
- * @category options
- * @since 0.1.0
- */
-export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
-  /** How many reads in this process an entry serves, not counting the read that loaded it. */
-  readonly hits: number
-  /** The number (from 1) of the first read that also starts a refresh, as all later reads do. @default no refresh */
-  readonly refreshAfter?: number | undefined
-}
 
 /**
  * Creates a strategy that serves an entry until `ttl`, and then loads it again.
@@ -114,7 +41,7 @@ export interface MaxHitsOptions<in A, in E, in K> extends Options<A, E, K> {
  * @category constructors
  * @since 0.1.0
  */
-export const ttl = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
+export const ttl = <A = unknown, E = unknown, K = unknown>(options: TtlOptions<A, E, K>): Strategy<A, E, K> =>
   make(Kinds.ttl, options)
 
 /**
@@ -295,7 +222,7 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  * @category constructors
  * @since 0.1.0
  */
-export const failover = <A = unknown, E = unknown, K = unknown>(options: Options<A, E, K>): Strategy<A, E, K> =>
+export const failover = <A = unknown, E = unknown, K = unknown>(options: TtlOptions<A, E, K>): Strategy<A, E, K> =>
   make(Kinds.failover, options)
 
 /**

@@ -3,7 +3,7 @@
  * union or an intersection, the first line of a type error does not name the option.
  * @since 0.1.0
  */
-import type * as Strategy from "../Strategy.ts"
+import type * as Strategy from "../ports/strategy.ts"
 import type { FallbackOptions, Outages, ReadOptions, Timeout } from "./options.ts"
 
 /** The words for the strategies. */
@@ -59,7 +59,7 @@ interface WordOptions<A, E, K, W> extends ReadOptions<A, E, K>, Timeout<K> {
   readonly strategy?: W
 }
 
-interface TtlOptions<A, E, K, W> extends WordOptions<A, E, K, W>, Strategy.Options<A, E, K> {}
+interface TtlOptions<A, E, K, W> extends WordOptions<A, E, K, W>, Strategy.TtlOptions<A, E, K> {}
 
 interface SoftTtlOptions<A, E, K, W, Out>
   extends WordOptions<A, E, K, W>, Strategy.SoftTtlOptions<A, E, K>, FallbackOptions<Out>
@@ -78,7 +78,7 @@ interface SlidingOptions<A, E, K, W> extends WordOptions<A, E, K, W>, Strategy.S
 interface MaxHitsOptions<A, E, K, W> extends WordOptions<A, E, K, W>, Strategy.MaxHitsOptions<A, E, K> {}
 
 interface FailoverOptions<A, E, K, W, Out>
-  extends WordOptions<A, E, K, W>, Strategy.Options<A, E, K>, FallbackOptions<Out>
+  extends WordOptions<A, E, K, W>, Strategy.TtlOptions<A, E, K>, FallbackOptions<Out>
 {}
 
 interface FailoverThatNamesOutages<A, E, K, W, Out> extends FailoverOptions<A, E, K, W, Out> {

@@ -16,7 +16,7 @@ import { checkGiven, type Checks, mistake, optional, positiveMillis, within } fr
 import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
 import { softTtl, ttl, untilInvalidated } from "../internal/strategy/kinds.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
-import type * as Strategy from "../Strategy.ts"
+import type * as Strategy from "../ports/strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { type FnOptions, requireForm, strategyIn, withKey } from "./checkCall.ts"
 import type { AnyFailure, CodecsOf, ErrorOf, Fits, IfUnknown, KeyFor, KeyOf, ValueFor } from "./combinator.ts"
@@ -92,7 +92,7 @@ type Errors = StreamLagged | StreamCut
 
 type Words = "ttl" | "softTtl" | "untilInvalidated"
 
-interface WithTtl<E, K, S> extends StreamOptions<E, K>, Strategy.Options<StreamEnd, E, K> {
+interface WithTtl<E, K, S> extends StreamOptions<E, K>, Strategy.TtlOptions<StreamEnd, E, K> {
   readonly strategy?: S
 }
 

@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import type { MaxHitsOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -284,7 +285,7 @@ describe("maxHits, with a store beneath", () => {
 })
 
 describe("invalid options of maxHits", () => {
-  const wrong: ReadonlyArray<readonly [string, Strategy.MaxHitsOptions<unknown, unknown, unknown>]> = [
+  const wrong: ReadonlyArray<readonly [string, MaxHitsOptions<unknown, unknown, unknown>]> = [
     ["no hits", { ttl: 1 } as never],
     ["hits zero", { ttl: 1, hits: 0 }],
     ["hits a half", { ttl: 1, hits: 1.5 }],

@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import type { SlidingOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -382,7 +383,7 @@ describe("sliding, over one store in several caches", () => {
 })
 
 describe("invalid options of sliding", () => {
-  const wrong: ReadonlyArray<readonly [string, Strategy.SlidingOptions<unknown, unknown, unknown>, string]> = [
+  const wrong: ReadonlyArray<readonly [string, SlidingOptions<unknown, unknown, unknown>, string]> = [
     ["idle zero", { idle: 0 }, "idle must be above zero, not 0 ms"],
     ["idle less than zero", { idle: -1 }, "idle must be above zero, not -1 ms"],
     ["no idle", {} as never, "idle"],

@@ -145,32 +145,32 @@ export const parts: ReadonlyArray<Part> = [
     heading: "Strategies",
     of: "all strategies except `untilInvalidated`",
     sentence: "All strategies except `untilInvalidated` take these options. Those of `sliding` may omit `ttl`.",
-    lists: "src/Strategy.ts Options"
+    lists: "src/ports/strategy.ts TtlOptions"
   },
   {
     heading: "Soft lifetimes",
     of: "`Cached.softTtl`",
-    lists: "src/Strategy.ts SoftTtlOptions"
+    lists: "src/ports/strategy.ts SoftTtlOptions"
   },
   {
     heading: "Refreshing ahead",
     of: "`Cached.refreshAhead`",
-    lists: "src/Strategy.ts RefreshAheadOptions"
+    lists: "src/ports/strategy.ts RefreshAheadOptions"
   },
   {
     heading: "Probabilistic refreshes",
     of: "`Cached.probabilistic`",
-    lists: "src/Strategy.ts ProbabilisticOptions"
+    lists: "src/ports/strategy.ts ProbabilisticOptions"
   },
   {
     heading: "Sliding lifetimes",
     of: "`Cached.sliding`",
-    lists: "src/Strategy.ts SlidingOptions"
+    lists: "src/ports/strategy.ts SlidingOptions"
   },
   {
     heading: "A number of hits",
     of: "`Cached.maxHits`",
-    lists: "src/Strategy.ts MaxHitsOptions"
+    lists: "src/ports/strategy.ts MaxHitsOptions"
   },
   {
     heading: "Streams",

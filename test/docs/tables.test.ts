@@ -49,7 +49,7 @@ describe("the tables of the documentation", () => {
 
   it("may be of single members of lists", () => {
     const page =
-      "<!-- options src/cached/warm.ts WarmOptions.chunk, src/Strategy.ts MaxHitsOptions.hits -->\n<!-- end -->"
+      "<!-- options src/cached/warm.ts WarmOptions.chunk, src/ports/strategy.ts MaxHitsOptions.hits -->\n<!-- end -->"
     expect(Array.from(fill(page).matchAll(/^\| `(\w+)`/gm), ([, name]) => name)).toEqual(["chunk", "hits"])
     expect(() => fill(page.replace("hits", "gone"))).toThrow(`no member "gone"`)
   })
@@ -208,7 +208,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "FilesOptions.maxValue": [OptionsDefaults.maxValue],
   "ReadOptions.waitForWrite": [BoundsDefaults.farMillis],
   "ReadOptions.retryAfter": [OptionsDefaults.retryAfterMillis, OptionsDefaults.retryAfterOfFailoverMillis],
-  "Options.jitter": [0],
+  "TtlOptions.jitter": [0],
   "ProbabilisticOptions.beta": [OptionsDefaults.beta],
   "IncrementOptions.by": [OptionsDefaults.incrementBy],
   "SimulateOptions.capacities": OptionsDefaults.simulation.shares.map((share) => 100 * share),
