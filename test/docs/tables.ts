@@ -8,9 +8,9 @@
  *     <!-- end -->
  *
  * It may name several, one after the other, and single members: `src/ports/strategy.ts TtlOptions.ttl`. Each row is
- * made from the comment of one member. A table of `variables` has a row for each option that a URL or a variable can set.
- * `npm run generate` fills all tables; `tables.test.ts` says when one is not what its list
- * gives. It writes `llms.txt`, `docs/messages.md` and `monitoring/` too.
+ * made from the comment of one member. A table of `variables` has a row for each option that a URL or a variable can
+ * set. `npm run generate` fills all tables; `tables.test.ts` says when one is not what its list gives. It writes
+ * `llms.txt`, `docs/messages.md` and `monitoring/` too.
  */
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
