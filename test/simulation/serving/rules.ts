@@ -152,8 +152,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: "none",
     change: {
       in: "ttl",
-      find: "isGone(entry, now) ? Load : Serve",
-      replace: "entry === undefined || now < 0 ? Load : Serve"
+      find: `isGone(entry, now) ? "Load" : "Serve"`,
+      replace: `entry === undefined || now < 0 ? "Load" : "Serve"`
     },
     judge: (seen, read) => {
       const n = valueOf(read)
@@ -182,7 +182,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: "a read whose strategy serves nothing stale begins after its id was marked as stale",
     asks: "it gets nothing that was loaded or set before that",
     excuses: "none",
-    change: { in: "decideSoftened", find: "if (decision === Serve) return Load", replace: "" },
+    change: { in: "decideSoftened", find: `if (decision === "Serve") return "Load"`, replace: "" },
     judge: (seen, read) => {
       if (cellOf(read.spec.strategy, read.policy, "softened")!.gets !== "loaded") return undefined
       return isNewer(seen, read, "soften")
@@ -196,8 +196,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "ttl",
-      find: "decide: (_, entry, now) => isGone(entry, now) ? Load : Serve",
-      replace: "servesFresh: false, decide: () => Load"
+      find: `decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve"`,
+      replace: `servesFresh: false, decide: () => "Load"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -230,8 +230,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "refreshAhead",
-      find: "now < (entry as Timing).softExpiresAt ? Serve",
-      replace: "(entry as Timing).softExpiresAt === Infinity ? Serve",
+      find: `now < (entry as Timing).softExpiresAt ? "Serve"`,
+      replace: `(entry as Timing).softExpiresAt === Infinity ? "Serve"`,
       also: [{ in: "refreshAhead", find: "decide:", replace: "servesFresh: false, decide:" }]
     },
     judge: (seen, read) =>
@@ -267,8 +267,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "maxHits",
-      find: "if (reads >= hits!) return Load",
-      replace: "if (reads >= 1e9 * hits!) return Load"
+      find: `if (reads >= hits!) return "Load"`,
+      replace: `if (reads >= 1e9 * hits!) return "Load"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -284,8 +284,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "softTtl",
-      find: "now < (entry as Timing).softExpiresAt ? Serve",
-      replace: "(entry as Timing).softExpiresAt > -Infinity ? Serve"
+      find: `now < (entry as Timing).softExpiresAt ? "Serve"`,
+      replace: `(entry as Timing).softExpiresAt > -Infinity ? "Serve"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -301,8 +301,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "failover",
-      find: "? Load : LoadOrStale",
-      replace: "? Load : (entry as Timing).softExpiresAt > -Infinity ? Serve : LoadOrStale"
+      find: `? "Load" : "LoadOrStale"`,
+      replace: `? "Load" : (entry as Timing).softExpiresAt > -Infinity ? "Serve" : "LoadOrStale"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -317,7 +317,7 @@ export const rules: ReadonlyArray<Rule> = [
       "the load of a read with softTtl fails with an outage, or takes longer than softTimeout, before the end of what is stored",
     asks: "the read gets that, at that time",
     excuses: `${others}; a reader with other outages beside it`,
-    change: { in: "softTtl", find: "? Serve : LoadOrStale", replace: "? Serve : LoadOrStale && Load" },
+    change: { in: "softTtl", find: `? "Serve" : "LoadOrStale"`, replace: `? "Serve" : "LoadOrStale" && "Load"` },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: (met) => of("softTtl", met) && canFallBack(met),
@@ -331,7 +331,7 @@ export const rules: ReadonlyArray<Rule> = [
       "the load of a read with failover fails with an outage, or takes longer than softTimeout, before the end of what is stored",
     asks: "the read gets that, at that time",
     excuses: `${others}; a reader with other outages beside it`,
-    change: { in: "failover", find: "? Load : LoadOrStale", replace: "? Load : LoadOrStale && Load" },
+    change: { in: "failover", find: `? "Load" : "LoadOrStale"`, replace: `? "Load" : "LoadOrStale" && "Load"` },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: (met) => of("failover", met) && canFallBack(met),
@@ -412,8 +412,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: `${others}; all places of refreshes are taken`,
     change: {
       in: "refreshAhead",
-      find: "now < (entry as Timing).softExpiresAt ? Serve",
-      replace: "(entry as Timing).softExpiresAt > -Infinity ? Serve"
+      find: `now < (entry as Timing).softExpiresAt ? "Serve"`,
+      replace: `(entry as Timing).softExpiresAt > -Infinity ? "Serve"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -429,8 +429,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: `${others}; all places of refreshes are taken`,
     change: {
       in: "maxHits",
-      find: "reads + 1 >= (refreshAfter as number) ? ServeAndRefresh",
-      replace: "reads + 1 >= (refreshAfter as number) ? ServeAndRefresh && Serve"
+      find: `reads + 1 >= (refreshAfter as number) ? "ServeAndRefresh"`,
+      replace: `reads + 1 >= (refreshAfter as number) ? "ServeAndRefresh" && "Serve"`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -444,7 +444,11 @@ export const rules: ReadonlyArray<Rule> = [
     applies: "a read with probabilistic and a beta that makes every read early meets an entry, after no failure",
     asks: "a refresh begins in the same millisecond",
     excuses: `${others}; all places of refreshes are taken`,
-    change: { in: "probabilistic", find: "? ServeAndRefresh : Serve", replace: "? ServeAndRefresh && Serve : Serve" },
+    change: {
+      in: "probabilistic",
+      find: `? "ServeAndRefresh" : "Serve"`,
+      replace: `? "ServeAndRefresh" && "Serve" : "Serve"`
+    },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: (met) => of("probabilistic", met) && met.cell.begins === "refresh" && isFirstTime(met),
@@ -459,8 +463,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: others,
     change: {
       in: "refreshAhead",
-      find: "? Serve : ServeAndRefresh",
-      replace: "? Serve : ServeAndRefresh && LoadOrStale"
+      find: `? "Serve" : "ServeAndRefresh"`,
+      replace: `? "Serve" : "ServeAndRefresh" && "LoadOrStale"`
     },
     judge: (seen, read) =>
       judge(seen, read, { applies: ({ cell }) => cell.begins === "refresh", asks: (met) => served(seen, met) })
