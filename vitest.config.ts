@@ -25,7 +25,7 @@ const offline = [
 ]
 
 /** One file at a time, so that what is measured in milliseconds holds. */
-const timed = ["consistency", "timed", "cached/timeoutsOfStores"]
+const timed = ["proofs/consistency", "timed", "cached/timeoutsOfStores"]
 const timedServers = ["servers/timed"]
 
 /** The tests of folders, and of files that are given without their ending. */

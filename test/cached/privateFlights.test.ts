@@ -6,7 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
-import { sizesOf } from "../soak/sizes.ts"
+import { sizesOf } from "../proofs/soak/sizes.ts"
 import { caches, counting, ended, fakeStore, settle, start } from "../support/caches.ts"
 
 /** Keeps what it is handed, and runs it as a platform does. */

@@ -1,6 +1,6 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
 import { afterAll, describe, expect, it, vi } from "@effect/vitest"
-import { findFault as findInProcesses } from "../consistency/findFault.ts"
+import { findFault as findInProcesses } from "../proofs/consistency/findFault.ts"
 import { type Change, changes } from "../simulation/changes.ts"
 import {
   findFault,

@@ -18,11 +18,11 @@ if (name === undefined || proof === undefined) {
   process.exitCode = 1
 } else {
   const { file, node = [] } = proof
-  const { status } = spawnSync(
-    process.execPath,
-    ["--conditions=effect-cached-source", "--no-warnings", ...node, join(root, "test", file), ...options],
-    { stdio: "inherit" }
-  )
+  const path = join(root, "test", file)
+  const command = file.endsWith(".ts")
+    ? ["--conditions=effect-cached-source", "--no-warnings", ...node, path]
+    : [join(root, "node_modules/vitest/vitest.mjs"), "run", path]
+  const { status } = spawnSync(process.execPath, [...command, ...options], { stdio: "inherit" })
   process.exitCode = status ?? 1
   const isWhole = status === 0 && process.env["CI"] === undefined && !options.includes("--quick")
   if (isWhole) record(runs, { [name]: { options } })

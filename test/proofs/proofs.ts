@@ -9,7 +9,7 @@ import { measured } from "../support/measured.ts"
 export const root = resolve(import.meta.dirname, "../..")
 
 export interface Proof {
-  /** The program, below `test/`. */
+  /** The program below `test/`, or a folder whose tests are run. */
   readonly file: string
   readonly shows: string
   /** The page with its results. */
@@ -20,23 +20,23 @@ export interface Proof {
 
 export const proofs: { readonly [name: string]: Proof } = {
   bench: {
-    file: "bench/main.ts",
+    file: "proofs/bench/main.ts",
     shows: "how long operations take beside other libraries, with a limit for each ratio",
     page: "docs/benchmarks.md",
     node: ["--expose-gc"]
   },
   "cache-tests": {
-    file: "cacheTests/main.ts",
+    file: "proofs/cacheTests/main.ts",
     shows: "how HTTP caches answer the suite of cache-tests.fyi",
     page: "docs/http-server/users.md"
   },
   chaos: {
-    file: "chaos/main.ts",
+    file: "proofs/chaos/main.ts",
     shows: "what callers see while a store is attacked: `--store disk`, `redis`, `postgres` or `objects`",
     page: "docs/failure/attacks.md"
   },
   consistency: {
-    file: "consistency/main.ts",
+    file: "proofs/consistency/main.ts",
     shows: "P1 and P2 between real processes that are killed and stopped"
   },
   dashboard: {
@@ -45,18 +45,23 @@ export const proofs: { readonly [name: string]: Proof } = {
     page: "docs/observability.md"
   },
   mutants: {
-    file: "mutants/main.ts",
+    file: "proofs/mutants/main.ts",
     shows: "expressions of a room that no test checks",
     page: "docs/maintaining/testing.md"
   },
-  scaling: { file: "scaling/main.ts", shows: "what a fleet costs one Redis server", page: "docs/scaling.md" },
+  readmes: {
+    file: "proofs/readmesOfOthers",
+    shows: "programs from the READMEs of other caches are as short here, and make the same calls",
+    page: "docs/coming-from/python.md"
+  },
+  scaling: { file: "proofs/scaling/main.ts", shows: "what a fleet costs one Redis server", page: "docs/scaling.md" },
   simulate: { file: "simulation/main.ts", shows: "all promises in random programs, by seeds" },
   size: {
-    file: "size/main.ts",
+    file: "proofs/size/main.ts",
     shows: "how many bytes a program loads, and of which modules",
     page: "docs/benchmarks.md"
   },
-  soak: { file: "soak/main.ts", shows: "that the heap and every collection stay bounded" }
+  soak: { file: "proofs/soak/main.ts", shows: "that the heap and every collection stay bounded" }
 }
 
 interface Run {

@@ -1,8 +1,8 @@
 /** The required tests of https://cache-tests.fyi: over memory and disk, as a private and as a shared cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { byRule, inPackage } from "../cacheTests/known.ts"
-import { pinned } from "../cacheTests/suite.ts"
-import { notPassed, runOne } from "../cacheTests/table.ts"
+import { byRule, inPackage } from "../proofs/cacheTests/known.ts"
+import { pinned } from "../proofs/cacheTests/suite.ts"
+import { notPassed, runOne } from "../proofs/cacheTests/table.ts"
 
 describe("the suite http-cache-tests 0.4.5", () => {
   const wanted = [["private", "memory"], ["private", "disk"], ["shared", "memory"], ["shared", "disk"], [

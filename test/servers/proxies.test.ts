@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { createServer, request } from "node:http"
 import type { AddressInfo } from "node:net"
-import { commandOf, type Program, startProxy } from "../cacheTests/proxies.ts"
 import { type Kind, requests, responses, sharedBy } from "../http/users.ts"
+import { commandOf, type Program, startProxy } from "../proofs/cacheTests/proxies.ts"
 import { isMissing } from "../support/needs.ts"
 
 const inFrontOf = async (program: Program) => {

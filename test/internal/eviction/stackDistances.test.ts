@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../../src/internal/eviction/stackDistances.ts"
-import { traces } from "../../bench/traces.ts"
+import { traces } from "../../proofs/bench/traces.ts"
 import { randomOf } from "../../support/random.ts"
 import { lruRatios, ratioAt } from "../../support/stackDistances.ts"
 

@@ -3,12 +3,12 @@
  * bound. `.ci/run` tries all attacks at once, and a third of the others, which the commit chooses.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { target as disk } from "../../chaos/disk/target.ts"
-import { target as objects } from "../../chaos/objects/target.ts"
-import { target as postgres } from "../../chaos/postgres/target.ts"
-import { target as redis } from "../../chaos/redis/target.ts"
-import { run } from "../../chaos/run.ts"
 import { sixth } from "../../deliberateFaults/fault.ts"
+import { target as disk } from "../../proofs/chaos/disk/target.ts"
+import { target as objects } from "../../proofs/chaos/objects/target.ts"
+import { target as postgres } from "../../proofs/chaos/postgres/target.ts"
+import { target as redis } from "../../proofs/chaos/redis/target.ts"
+import { run } from "../../proofs/chaos/run.ts"
 
 const seconds = 2
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { check } from "../../consistency/check.ts"
-import { objectsStalenessMillis } from "../../consistency/plan.ts"
-import { run } from "../../consistency/run.ts"
 import { linesOf } from "../../processes/recording.ts"
+import { check } from "../../proofs/consistency/check.ts"
+import { objectsStalenessMillis } from "../../proofs/consistency/plan.ts"
+import { run } from "../../proofs/consistency/run.ts"
 
 describe("processes on one bucket that are killed, stopped and robbed", () => {
   it("keep P1, P2 within maxStaleness, and store nothing of an ended generation", { timeout: 240_000 }, async () => {

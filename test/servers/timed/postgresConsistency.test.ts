@@ -3,9 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { check } from "../../consistency/check.ts"
-import { run } from "../../consistency/run.ts"
 import { linesOf } from "../../processes/recording.ts"
+import { check } from "../../proofs/consistency/check.ts"
+import { run } from "../../proofs/consistency/run.ts"
 import { isPostgresMissing } from "../../support/postgres.ts"
 
 describe.skipIf(isPostgresMissing())("processes on one PostgreSQL server that are killed, stopped and robbed", () => {

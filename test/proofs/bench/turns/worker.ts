@@ -1,0 +1,87 @@
+/** Writes as fast as it can for some seconds, and says how long its turns were. */
+import { Effect } from "effect"
+import { SqliteStore } from "effect-cached/sqlite"
+import { statSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { entry } from "../../../support/stored.ts"
+
+const [kind, directory, name, seconds] = process.argv.slice(2) as [string, string, string, string]
+
+const bytes = 20_000
+const ids = 500
+const bound = 2 * 1024 ** 2
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** A writer with `node:sqlite` alone, with the pragmas of the store, and its bound of the log. */
+const raw = () => {
+  const file = join(directory, "raw.db")
+  const database = new DatabaseSync(file, { timeout: 10_000 })
+  database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
+  database.exec(`PRAGMA journal_size_limit = ${bound}; PRAGMA wal_autocheckpoint = 448`)
+  database.exec("CREATE TABLE IF NOT EXISTS record (id TEXT PRIMARY KEY, value BLOB NOT NULL)")
+  database.exec("PRAGMA busy_timeout = 5")
+  const insert = database.prepare("INSERT OR REPLACE INTO record VALUES (?, ?)")
+  const empty = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+  const value = new Uint8Array(bytes).fill(1)
+  return (i: number) =>
+    Effect.promise(async () => {
+      for (let pauseMillis = 2;; pauseMillis = Math.min(50, pauseMillis * 2)) {
+        try {
+          if (statSync(`${file}-wal`).size <= bound || empty.get()!["busy"] === 0) {
+            insert.run(`${name} ${i % ids}`, value)
+            return
+          }
+        } catch (error) {
+          if ((error as { readonly errcode?: number }).errcode !== 5) throw error
+        }
+        await pause(pauseMillis)
+      }
+    })
+}
+
+const ours = Effect.map(
+  SqliteStore.make({ directory, maxSize: "1 GiB" }),
+  (store) => (i: number) => Effect.ignore(store.set(`${name} ${i % ids}`, entry(i & 255, bytes)))
+)
+
+/** Each turn ends where the next one begins: one that does nothing else is short. */
+const watch = () => {
+  const wall: Array<number> = []
+  let [longest, cpuMillis] = [0, 0]
+  let last = performance.now()
+  let used = process.threadCpuUsage()
+  const next = () => {
+    const millis = performance.now() - last
+    const { system, user } = process.threadCpuUsage(used)
+    wall.push(millis)
+    longest = Math.max(longest, millis)
+    cpuMillis = Math.max(cpuMillis, (system + user) / 1000)
+    last = performance.now()
+    used = process.threadCpuUsage()
+  }
+  const timer = setInterval(next, 1)
+  return () => {
+    clearInterval(timer)
+    wall.sort((a, b) => a - b)
+    return { longest, p99: wall[Math.floor(wall.length * 0.99)]!, cpuMillis, wall: wall.length }
+  }
+}
+
+const program = Effect.gen(function*() {
+  const write = kind === "raw" ? raw() : yield* ours
+  for (let i = 0; i < 50; i++) yield* write(i)
+  process.send!("ready")
+  yield* Effect.promise(() => new Promise((resolve) => process.once("message", resolve)))
+  const turns = watch()
+  const end = performance.now() + Number(seconds) * 1000
+  let writes = 0
+  for (; performance.now() < end; writes++) {
+    yield* write(writes)
+    yield* Effect.yieldNow
+  }
+  process.send!({ ...turns(), writes })
+})
+
+await Effect.runPromise(Effect.scoped(program))
+process.disconnect()
