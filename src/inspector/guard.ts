@@ -83,7 +83,10 @@ export const guarded = (guard: Guard, route: Effect.Effect<Response, any, any>):
       onFailure: Effect.succeed,
       onSuccess: (actor) =>
         route.pipe(
-          Effect.map(secured),
+          Effect.map((response) =>
+            // The browser connects again, and a load balancer may choose the right process.
+            secured(response.status === 409 ? HttpServerResponse.setHeader(response, "connection", "close") : response)
+          ),
           Effect.provideService(Actor, actor),
           Effect.provideService(MaxBodySize, maxBody)
         )

@@ -43,22 +43,24 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
   const [name, setName] = useState(proposal.name)
   const [mode, setMode] = useState<"hard" | "soft">("hard")
   const [typed, type] = useState("")
-  const [hits, setHits] = useState<Api.Pass>()
+  const [counted, setCounted] = useState<{ readonly of: string; readonly hits: Api.Pass }>()
   const [why, setWhy] = useState<string>()
   const [result, setResult] = useState<Done>()
   // The act is for the process whose numbers were shown when this opened.
   const [shownFor] = useState(overview.process.id)
   const isNamed = kind === "all" || name !== ""
   const canBeSoft = kind !== "all"
+  const subject = `${kind} ${name}`
+  // Those of the name before must not be shown for this one.
+  const hits = counted?.of === subject ? counted.hits : undefined
   const expected = kind === "all" ? cache.name : kind === "keyClass" ? name : undefined
 
   useEffect(() => {
-    setHits(undefined)
     setWhy(undefined)
     if (!isNamed) return
     const abort = new AbortController()
     const later = setTimeout(() =>
-      read<Api.Pass>("pass", { cache: index, order: "memory", ...filterOf(kind, name) }, abort.signal, setHits).catch(
+      read<Api.Pass>("pass", { cache: index, order: "memory", ...filterOf(kind, name) }, abort.signal, (hits) => setCounted({ of: subject, hits })).catch(
         (error: Error) => abort.signal.aborted || setWhy(error.message)
       ), 250)
     return () => {
@@ -142,7 +144,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
         {why !== undefined && <Failed why={why} />}
         <p class="buttons">
           <button type="button" onClick={close}>Cancel</button>
-          <button type="submit" class="danger solid" disabled={!isNamed || (expected !== undefined && typed !== expected)}>
+          <button type="submit" class="danger solid" disabled={!isNamed || hits === undefined || (expected !== undefined && typed !== expected)}>
             {kind === "all" ? "Clear everything" : "Invalidate"}
           </button>
         </p>

@@ -6,11 +6,17 @@ const base = `${location.pathname.replace(/\/$/, "")}/api/`
 /** The token comes in the fragment, which is never sent. It stays in the history's state, which survives a reload. */
 let token: string | undefined = (history.state as { readonly token?: string } | null)?.token
 
-const takeToken = (): void => {
-  const given = /^#token=([^&]+)/.exec(location.hash)?.[1]
-  if (given === undefined) return
-  token = decodeURIComponent(given)
+const takeToken = (): boolean => {
+  const given = /^#token=(.+)/.exec(location.hash)?.[1]
+  if (given === undefined) return false
+  try {
+    token = decodeURIComponent(given)
+  } catch {
+    // A token of one's own may have a "%".
+    token = given
+  }
   go("overview")
+  return true
 }
 
 /** Shows another view. */
@@ -22,7 +28,8 @@ export const go = (view: string, replace = false): void => {
 }
 
 takeToken()
-addEventListener("hashchange", takeToken)
+// The URL with another token was pasted into this tab.
+addEventListener("hashchange", () => takeToken() && location.reload())
 
 export const useToken = (given: string): void => {
   token = given.trim()
@@ -39,18 +46,25 @@ class Refusal extends Error {
   }
 }
 
-const open = async (endpoint: string, body: object, signal?: AbortSignal): Promise<Response> => {
+/** The id of the process whose numbers are shown. */
+let shown: string | undefined
+
+const tries = 6
+
+const open = async (endpoint: string, body: object, signal?: AbortSignal, left = tries): Promise<Response> => {
   const response = await fetch(base + endpoint, {
     method: "POST",
     headers: {
       "content-type": "application/json",
       ...token === undefined ? {} : { authorization: `Bearer ${token}` }
     },
-    body: JSON.stringify(body),
+    body: JSON.stringify(endpoint === "live" ? body : { process: shown, ...body }),
     cache: "no-store",
     signal: signal ?? null
   })
   if (response.ok) return response
+  // A load balancer has chosen another process, and may choose the right one next.
+  if (response.status === 409 && left > 1) return open(endpoint, body, signal, left - 1)
   const told = await response.json().catch(() => undefined) as { readonly message?: string } | undefined
   throw new Refusal(response.status, told?.message ?? `The server answered with ${response.status}`)
 }
@@ -84,7 +98,8 @@ export interface Known {
   /** When the last beat came, by the clock of the process. */
   readonly overview: Api.Overview | undefined
   readonly slots: ReadonlyArray<ReadonlyArray<Api.Slot>>
-  readonly flights: ReadonlyArray<Api.Flight>
+  /** `undefined` until the first beat of a stream that has them. */
+  readonly flights: ReadonlyArray<Api.Flight> | undefined
   readonly flightsLeftOut: number
   /** Another process answered than before. */
   readonly moved: boolean
@@ -100,12 +115,12 @@ export const nothing: Known = {
   why: undefined,
   overview: undefined,
   slots: [],
-  flights: [],
+  flights: undefined,
   flightsLeftOut: 0,
   moved: false
 }
 
-const lostMillis = 4500
+const lostMillis = 4200
 const hour = 3_600_000
 
 const merge = (old: ReadonlyArray<Api.Slot>, fresh: ReadonlyArray<Api.Slot>, now: number): ReadonlyArray<Api.Slot> => {
@@ -121,10 +136,12 @@ interface Wanted {
 interface Listener {
   readonly changed: (change: (known: Known) => Known) => void
   readonly events: (events: ReadonlyArray<Told>, leftOut: number) => void
+  /** Another process answers. */
+  readonly moved: () => void
 }
 
 /** Keeps a stream open while the tab can be seen. Returns a function that ends it. */
-export const connect = (wanted: Wanted, { changed, events }: Listener): () => void => {
+export const connect = (wanted: Wanted, { changed, events, moved }: Listener): () => void => {
   let abort = new AbortController()
   let isOver = false
   let beatAt = performance.now()
@@ -133,18 +150,18 @@ export const connect = (wanted: Wanted, { changed, events }: Listener): () => vo
     beatAt = performance.now()
     if (message._tag === "Events") return events(message.events as never, message.leftOut)
     const { flights, flightsLeftOut, overview } = message
-    changed((known) => {
-      const isSame = known.overview?.process.id === overview.process.id
-      return {
-        state: "live",
-        why: undefined,
-        overview,
-        slots: overview.caches.map(({ slots }, i) => merge(isSame ? known.slots[i] ?? [] : [], slots, overview.at)),
-        flights,
-        flightsLeftOut,
-        moved: known.overview !== undefined && (!isSame || known.moved)
-      }
-    })
+    const isOther = shown !== undefined && shown !== overview.process.id
+    shown = overview.process.id
+    if (isOther) moved()
+    changed((known) => ({
+      state: "live",
+      why: undefined,
+      overview,
+      slots: overview.caches.map(({ slots }, i) => merge(isOther ? [] : known.slots[i] ?? [], slots, overview.at)),
+      flights: wanted.flights === undefined ? undefined : flights,
+      flightsLeftOut,
+      moved: isOther || known.moved
+    }))
   }
   const run = (): void => {
     abort = new AbortController()
@@ -175,7 +192,8 @@ export const connect = (wanted: Wanted, { changed, events }: Listener): () => vo
     else run()
   }
   document.addEventListener("visibilitychange", seen)
-  run()
+  changed((known) => ({ ...known, flights: undefined }))
+  seen()
   return () => {
     isOver = true
     clearTimeout(retry)

@@ -56,7 +56,7 @@ const App = () => {
       setRows((rows) => [...fresh.reverse(), ...rows].slice(0, kept))
     }
     setRows([])
-    return connect(wanted === "" ? {} : { [wanted]: index }, { changed: setKnown, events })
+    return connect(wanted === "" ? {} : { [wanted]: index }, { changed: setKnown, events, moved: () => setRows([]) })
   }, [wanted, index, opened])
   const { overview, state } = known
   if (state === "locked") return <Locked why={known.why} open={() => reopen((times) => times + 1)} />
@@ -120,7 +120,7 @@ const App = () => {
           : view === "entries"
           ? <Entries key={index} cache={cache} index={index} overview={overview} />
           : view === "flights"
-          ? <Flights flights={known.flights} leftOut={known.flightsLeftOut} />
+          ? known.flights === undefined ? <p class="loading">Asking…</p> : <Flights flights={known.flights} leftOut={known.flightsLeftOut} />
           : view === "size"
           ? <Sizes key={index} cache={cache} index={index} process={overview.process.id} />
           : view === "events"

@@ -223,8 +223,12 @@ export const Chart = (props: ChartProps) => {
 
 export const Dialog = (props: { title: string; kind?: string; close: () => void; children: ComponentChildren }) => {
   const self = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
-    self.current!.showModal()
+  // An effect that is not of the layout would end after the dialog has left the page.
+  useLayoutEffect(() => {
+    const dialog = self.current!
+    dialog.showModal()
+    // Closing it gives the focus back.
+    return () => dialog.close()
   }, [])
   return (
     <dialog

@@ -1,13 +1,19 @@
 /** The page of an inspector in Chromium: all views, acts and states, by keyboard, in both schemes and three widths. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Explanation } from "effect-cached/explain"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { createRequire } from "node:module"
+import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
+import { number, percent, visible } from "../../../src/inspector/page/format.ts"
+import { balancing } from "../../inspector/balancer.ts"
 import { serving, token } from "../../inspector/serving.ts"
 import { isMissing, pathTo } from "../../support/needs.ts"
+import { randomOf } from "../../support/random.ts"
 
 const root = resolve(import.meta.dirname, "../../..")
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -127,25 +133,66 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     })
   }
 
-  it("shows the numbers of the cache", async () => {
+  it("shows what stats, entries and explain say, at ten stops of a seeded program", async () => {
     const { port, run } = await served()
     const { page, view } = await tab(port)
     await page.waitForSelector(".tiles")
-    for (let stop = 0; stop < 5; stop++) {
+    const random = randomOf(68)
+    const next = (below: number) => Math.floor(below * random())
+    const down = (id: number) =>
+      Effect.ignore(Effect.fail("down").pipe(Cached.ttl(new Product({ id }), { ttl: "1 hour" })))
+    const cells = (row: string, cells: string): Promise<Array<string>> =>
+      page.locator(`table tr:has(th:has-text('${row}')) td${cells}`).allTextContents()
+    const tile = (name: string, part: string): Promise<string> =>
+      page.locator(`.tile:has(dt:text-is('${name}')) ${part}`).textContent()
+    for (let stop = 0; stop < 10; stop++) {
       await run(Effect.gen(function*() {
-        for (let id = 0; id < 10 * stop; id++) yield* product(id * 7)
+        for (let i = 0; i < 40; i++) {
+          const id = next(150)
+          const what = next(10)
+          if (what < 6) yield* product(id)
+          else if (what === 6) yield* down(200 + id)
+          else if (what === 7) yield* Cached.set(`set:${id}`, id, { ttl: "1 hour", tags: ["sets"] })
+          else if (what === 8) yield* Cached.invalidate(new Product({ id }))
+          else yield* Cached.invalidate(new Product({ id }), { mode: "soft" })
+        }
       }))
       const stats = await run(Cached.stats)
-      const cells = [stats.classes["Product"]!.hits + stats.classes["Product"]!.misses, stats.classes["Product"]!.loads]
-      await expect.poll(
-        () =>
-          page.locator("table tr:has(th:has-text('Product')) td.n").allTextContents().then((all: Array<string>) =>
-            all.slice(0, 2)
-          ),
-        { timeout: 10_000 }
+      const { hits, loadFailures, loads, misses } = stats.classes["Product"]!
+      await expect.poll(() => cells("Product", ".n"), { timeout: 10_000 }).toEqual(
+        [number(hits + misses), number(loads), number(loadFailures), expect.any(String)]
       )
-        .toEqual(cells.map((count) => count.toLocaleString("en")))
-      expect(await page.locator(".tile:has(dt:text-is('In memory')) b").textContent()).toBe(String(stats.size))
+      expect((await cells("Product", ":nth-child(3)"))[0]).toBe(percent(hits / (hits + misses)))
+      expect(await tile("In memory", "b")).toBe(number(stats.size))
+      expect(await tile("Hit ratio", "small")).toBe(`${percent(stats.hits / (stats.hits + stats.misses))} overall`)
+      await view("entries")
+      await page.waitForSelector(".row")
+      const entries = (await run(Stream.runCollect(Cached.entries()))).slice(0, 100)
+      const column = (cell: string) => page.locator(`.row ${cell}`).allTextContents()
+      const names = page.locator(".row .what > .name")
+      expect(await names.evaluateAll((all: ReadonlyArray<{ title: string }>) => all.map(({ title }) => title))).toEqual(
+        entries.map(({ id }) => visible(id))
+      )
+      expect(await column("[data-name=reads]")).toEqual(entries.map(({ reads }) => number(reads)))
+      const lives = await column(".life small")
+      expect(lives.map((text: string) => text.startsWith("fresh"))).toEqual(
+        entries.map(({ softExpiresAt }) => Date.now() < softExpiresAt)
+      )
+      const known = entries.flatMap(({ id }, at) => /^~Product|^set:/.test(id) ? [at] : [])
+      const at = known[next(known.length)]!
+      const { id } = entries[at]!
+      const { facts, status } = await run(
+        Explanation.of(id.startsWith("set:") ? id : new Product({ id: Number(/(\d+)\D*$/.exec(id)![1]) }))
+      )
+      await page.click(`.row >> nth=${at}`)
+      await page.waitForSelector("dialog .facts li")
+      expect(await page.locator("dialog .pill").textContent()).toBe(status)
+      expect(await page.locator("dialog .facts li").count()).toBe(facts.length)
+      expect(await page.locator("dialog .facts li").first().textContent()).toContain(
+        `served ${number(entries[at]!.reads)} read`
+      )
+      await page.keyboard.press("Escape")
+      await view("overview")
     }
     await view("entries")
     await page.selectOption("label:has(span:text-is('Show')) select", "hottest")
@@ -226,8 +273,123 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     await page.waitForSelector("dialog:has-text('Invalidated.')")
     expect((await run(Cached.stats)).classes["Product"]!.loads).toBe(130)
     expect(await run(Cached.size)).toBe(hostile.length)
+    expect(await violations(page)).toEqual([])
     await press("Escape")
     await expect.poll(() => page.locator(".row").count()).toBe(hostile.length)
+    await expect.poll(() => page.locator("dialog").count()).toBe(0)
+    // A dialog gives the focus back, however it is left.
+    for (const way of ["Cancel", "Close", "Escape"]) {
+      await page.locator("button:text-is('Invalidate…')").focus()
+      await press("Enter")
+      await page.waitForSelector("dialog form")
+      if (way === "Escape") await press("Escape")
+      else {
+        await page.locator(`dialog button:has-text("${way}"), dialog [aria-label=${way}]`).focus()
+        await press("Enter")
+      }
+      await expect.poll(() => page.locator("dialog").count()).toBe(0)
+      expect([way, await page.evaluate("document.activeElement.textContent.slice(0, 20)")]).toEqual([
+        way,
+        "Invalidate…"
+      ])
+    }
+  })
+
+  it("does not act before it has said what it hits", async () => {
+    const { port, run } = await served()
+    const { page, view } = await tab(port)
+    let answer = () => {}
+    await page.route("**/api/pass", async (route: any) => {
+      await new Promise<void>((resolve) => answer = resolve)
+      await route.continue()
+    })
+    await view("entries")
+    await page.click("text=Invalidate…")
+    await page.fill("dialog label:has(span:text-is('Tag')) input", "strange")
+    await page.waitForSelector("dialog .hits:has-text('Counting')")
+    await page.keyboard.press("Enter")
+    expect(await page.locator("dialog button[type=submit]").isDisabled()).toBe(true)
+    await expect.poll(() => {
+      answer()
+      return page.locator("dialog .hits").textContent()
+    }).toContain(`${hostile.length} entries`)
+    await page.keyboard.press("Enter")
+    await page.waitForSelector("dialog:has-text('Invalidated.')")
+    expect(await run(Cached.size)).toBe(130)
+  })
+
+  it("shows each entry under the process that it is of, behind a balancer", async () => {
+    const all = await Promise.all([serving(), serving()])
+    for (const [i, { run, stop }] of all.entries()) {
+      open.push(stop)
+      await run(Cached.setMany([[`of ${i}`, 1], [`also of ${i}`, 1]]))
+    }
+    const balancer = await balancing(all.map(({ port }) => port))
+    open.push(balancer.stop)
+    const { page, view } = await tab(balancer.port)
+    await page.waitForSelector(".tiles")
+    const ids = await Promise.all(all.map(({ json }) => json("overview", {}).then(({ process }) => process.id)))
+    for (let round = 0; round < 5; round++) {
+      await view("entries")
+      await page.waitForSelector(".row, .failed")
+      const title = await page.locator(".process").getAttribute("title")
+      const names: Array<string> = await page.locator(".row .name").allTextContents()
+      const of = ids.findIndex((id) => title.includes(id))
+      expect(names).toEqual([`of ${of}`, `also of ${of}`])
+      await view("overview")
+    }
+  })
+
+  it("shows no old number as new after a silent connection", async () => {
+    const one = await served()
+    const balancer = await balancing([one.port])
+    open.push(balancer.stop)
+    const { page } = await tab(balancer.port)
+    const state = () =>
+      page.evaluate(`[
+        document.querySelector(".connection").className,
+        document.querySelector("main").className,
+        [...document.querySelectorAll(".tile")].find((tile) => tile.textContent.startsWith("In memory"))
+          .querySelector("b").textContent
+      ]`)
+    await page.waitForSelector(".connection.live")
+    expect(await state()).toEqual(["connection live", "", "136"])
+    balancer.silence()
+    const since = performance.now()
+    await page.waitForSelector(".banner.bad:has-text('Connection lost')", { timeout: 5000 })
+    expect(performance.now() - since).toBeLessThan(5000)
+    expect(await violations(page)).toEqual([])
+    await one.run(Cached.invalidate(hostile))
+    expect(await state()).toEqual(["connection lost", "old", "136"])
+    balancer.recover()
+    await page.waitForSelector("main:not(.old)")
+    expect(await state()).toEqual(["connection live", "", "130"])
+  })
+
+  it("has a stream only while its tab can be seen", async () => {
+    const { port } = await served()
+    const { page } = await tab(port, {}, "")
+    await page.addInitScript("Object.defineProperty(document, 'hidden', { get: () => window.isHidden ?? true })")
+    let streams = 0
+    page.on("request", (request: any) => streams += Number(request.url().endsWith("/live")))
+    const ended: Array<string> = []
+    page.on("requestfailed", (request: any) => ended.push(request.url()))
+    const show = (isHidden: boolean) =>
+      page.evaluate(`isHidden = ${isHidden}; document.dispatchEvent(new Event("visibilitychange"))`)
+    await page.goto("about:blank")
+    streams = 0
+    await page.goto(`http://localhost:${port}/cache#token=${token}`)
+    await page.waitForSelector("text=Connecting")
+    await page.waitForTimeout(300)
+    expect(streams).toBe(0)
+    await show(false)
+    await page.waitForSelector(".connection.live")
+    ended.length = 0
+    await show(true)
+    await page.waitForSelector(".banner:has-text('Paused: the tab was hidden')")
+    await expect.poll(() => ended.filter((url) => url.endsWith("/live"))).toHaveLength(1)
+    await show(false)
+    await page.waitForSelector(".connection.live")
   })
 
   it("says within 5 seconds that the connection is lost, and comes back alone, with another process", async () => {
@@ -243,6 +405,7 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     await serving({}, { listen: { port: one.port } }).then(({ stop }) => open.push(stop))
     await page.waitForSelector(".connection.live", { timeout: 10_000 })
     await page.waitForSelector(".banner:has-text('Another process answers now')")
+    expect(await violations(page)).toEqual([])
     expect(await page.locator("main.old").count()).toBe(0)
     expect(await page.locator(".tile:has(dt:text-is('In memory')) b").textContent()).toBe("0")
   })
@@ -263,6 +426,10 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     expect(other.page.url()).not.toContain(token)
     const wrong = await tab(port, {}, "#token=wrong")
     await wrong.page.waitForSelector("text=This needs the token")
+    await wrong.page.evaluate(`location.hash = "#token=${token}"`)
+    await wrong.page.waitForSelector(".tiles")
+    const odd = await tab(port, {}, "#token=100%&more")
+    await odd.page.waitForSelector("text=This needs the token")
   })
 
   it("has no act if the inspector is read-only, and says what is empty", async () => {
@@ -281,12 +448,26 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     await page.waitForSelector("text=can only be read")
   })
 
-  it("is not shown in a frame", async () => {
+  it("is not shown in a frame, of its own origin or of another", async () => {
     const { port } = await served()
     const { page } = await tab(port)
     await page.waitForSelector(".tiles")
     const headers = (await page.request.get(`http://localhost:${port}/cache`)).headers()
     expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'")
     expect(headers["content-security-policy"]).not.toContain("unsafe")
+    const other = createServer((_, response) =>
+      response.setHeader("content-type", "text/html").end(`<iframe src="http://localhost:${port}/cache"></iframe>`)
+    )
+    await new Promise<void>((resolve) => other.listen(0, "localhost", resolve))
+    open.push(() => new Promise((resolve) => other.close(resolve)))
+    for (const at of [`http://localhost:${(other.address() as AddressInfo).port}`, `http://localhost:${port}/other`]) {
+      await page.route(
+        "**/other",
+        (route: any) => route.fulfill({ contentType: "text/html", body: `<iframe src="/cache"></iframe>` })
+      )
+      await page.goto(at)
+      await expect.poll(() => page.frames().at(-1).url()).toContain("chrome-error://")
+    }
+    await page.goto("about:blank")
   })
 })
