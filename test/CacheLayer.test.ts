@@ -63,7 +63,7 @@ describe("bad options throw a CacheConfigError at once", () => {
     [
       () => CacheLayer.memory({ capacity: 0 }),
       "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight with " +
-      "Weigher.bytes their size), or Infinity for no limit, not 0"
+      "Weigher.bytes (of effect-cached/adapters) their size), or Infinity for no limit, not 0"
     ],
     [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith must be longer than 0, not 0 ms"],
     [

@@ -253,18 +253,26 @@ const refuseUnknown = (
 const ownersOf = (option: string): ReadonlyArray<string> =>
   namesOfFallback.includes(option) ? fallingBack : strategiesWith(option)
 
+/** The names that other caches have for the lifetime of a failure. */
+const lifetimesOfFailures = new Set(["failureTtl", "errorTtl", "negativeTtl"])
+
+const homeOfAny = (option: string): string | undefined =>
+  lifetimesOfFailures.has(option)
+    ? "storeFailures names the failures to store, and ttl can be a function: (exit) => exit._tag === \"Success\" ? … : …"
+    : undefined
+
 const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
   if (option === "key") return "the key stands before the options."
   if (option === "strategy") return "it belongs to Cached.withStrategy."
   const owners = ownersOf(option)
-  if (owners.length === 0) return undefined
+  if (owners.length === 0) return homeOfAny(option)
   return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`
 }
 
 const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
   if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
   const owners = ownersOf(option).filter((name) => name in words)
-  if (owners.length === 0) return undefined
+  if (owners.length === 0) return homeOfAny(option)
   return typeof strategy === "string"
     ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.`
     : "it belongs to the strategy."

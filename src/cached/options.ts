@@ -50,7 +50,7 @@ export interface ReadOptions<in out A, in out E, in K> {
   /** Whether to store a value. Not called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: NoInfer<K>) => boolean) | undefined
   /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
-  readonly storeFailures?: ReadonlyArray<Tags<E>> | undefined
+  readonly storeFailures?: ReadonlyArray<StoredTags<E>> | undefined
   /**
    * The tags of the entry, in place of the `tags` of its key class: a list, or a function of the outcome and the key.
    * @default the tags of the key class
@@ -103,6 +103,8 @@ export interface ReadOptions<in out A, in out E, in K> {
 }
 
 type Tags<E> = TagOf<E> | NoTag<TagOf<E>>
+
+type StoredTags<E> = TagOf<E> | NoTag<TagOf<E>, "there is no failure with a _tag, or the key class has no error">
 
 /**
  * The failures after which the caller gets the stale value: tags, `"all"` for every typed failure, or a function of the

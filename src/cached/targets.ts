@@ -93,8 +93,9 @@ const parseOne = (target: unknown): Parsed => {
   if (kind !== undefined && others.length === 0 && Object.hasOwn(parsers, kind)) {
     return parsers[kind]!((target as { readonly [kind: string]: never })[kind]!)
   }
+  const given = kind === undefined ? kindOf(target) : `{ ${[kind, ...others].join(", ")} }`
   throw mistake(
-    `A target of an invalidation cannot be ${kindOf(target)}: pass a key, { tag }, { all: Class }, ` +
+    `A target of an invalidation cannot be ${given}: pass a key, { tag }, { all: Class }, ` +
       "{ where: [Class, fields] } or { matching: pattern }"
   )
 }

@@ -144,7 +144,7 @@ const refreshParts: Parts<RefreshOptions, Refresh> = {
   }
 }
 
-const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size"
+const bounds = "capacity bounds entries, maxWeight with Weigher.bytes (of effect-cached/adapters) their size"
 
 const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   capacity: (given, name) => ({

@@ -450,7 +450,7 @@ describe("a layer", () => {
   it("with a capacity that is none", () => {
     const rule =
       "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight " +
-      "with Weigher.bytes their size), or Infinity for no limit"
+      "with Weigher.bytes (of effect-cached/adapters) their size), or Infinity for no limit"
     expect(thrown(() => CacheLayer.memory({ capacity: 0 }))).toBe(`${rule}, not 0`)
     expect(thrown(() => CacheLayer.memory({ capacity: any("5") }))).toBe(`${rule}, not "5"`)
     CacheLayer.memory({ capacity: Infinity })

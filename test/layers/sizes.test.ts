@@ -141,7 +141,7 @@ describe("an option of another cache", () => {
     ["CacheLayer.files", (options) => CacheLayer.files({ directory: "x", ...options })],
     ["CacheLayer.redis", (options) => CacheLayer.redis({ url: "redis://localhost", ...options })]
   ]
-  const bounds = "capacity bounds entries, maxWeight with Weigher.bytes their size."
+  const bounds = "capacity bounds entries, maxWeight with Weigher.bytes (of effect-cached/adapters) their size."
 
   it.each(layers)("of %s is identified by its name here", (name, layer) => {
     for (

@@ -16,9 +16,12 @@ export const lifetimeOf = (
   key: unknown
 ): Lifetime | "skip" => {
   const given = (input: unknown): unknown => typeof input === "function" ? input(exit, key) : input
-  const ttl = toMillis(given(kind.ttl(options)) as Ttl.Input)
+  const input = kind.ttl(options)
+  const ttl = toMillis(given(input) as Ttl.Input, typeof input === "function" ? functionOfExit : undefined)
   return ttl <= 0 ? "skip" : kind.lifetime(options, ttl, given(besideOf(kind, options)))
 }
+
+const functionOfExit = "The result of the function `ttl`, which gets the Exit of the load,"
 
 /** Whether a read's options accept an outcome. Throws if a function among them throws. */
 export const isStored = (

@@ -47,11 +47,11 @@ Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hor" }))
 // No key of a stream. Says Expected 2-3 arguments, but got 1
 Stream.make(1).pipe(Cached.stream({ ttl: "1 hour" }))
 
-// A failure to store, where the class declares none. Says "there is no failure with a _tag"
+// A failure to store, the class declares none. Says "there is no failure with a _tag, or the key class has no error"
 Effect.as(load, "Ada").pipe(Cached.ttl(text, { ttl: "1 hour", storeFailures: ["Down"] }))
-// The same, data-first. Says "there is no failure with a _tag"
+// The same, data-first. Says "there is no failure with a _tag, or the key class has no error"
 Cached.ttl(Effect.as(load, "Ada"), text, { ttl: "1 hour", storeFailures: ["Down"] })
-// The same, in a strategy. Says "there is no failure with a _tag"
+// The same, in a strategy. Says "there is no failure with a _tag, or the key class has no error"
 Cached.fn(Text, () => name, { ttl: "1 hour", storeFailures: ["Down"] })
 // A failure to fall back on, of an effect without any. Says "there is no failure with a _tag"
 name.pipe(Cached.softTtl("name", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }))

@@ -197,7 +197,7 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
     `no error ${name}`,
     `The failure ${tagOf(valueOf(exit))} of "${id}" stays in memory and is not stored: the key ` +
       `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in ` +
-      "`when` (logged once a key class)",
+      "`storeFailures` or `when` (logged once a key class)",
     { about: { id, key } }
   )
 }
