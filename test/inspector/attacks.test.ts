@@ -1,8 +1,10 @@
 /** Attacks on an inspector over raw sockets: no stranger gets in, and no secret gets out. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted, Tracer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { HttpServerRequest } from "effect/http"
+import { HttpCacheMiddleware } from "effect-cached/http"
+import { CacheInspector } from "effect-cached/inspector"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { connect } from "node:net"
 import { serving, token } from "./serving.ts"
 
@@ -274,6 +276,65 @@ describe("secrets", () => {
       expect(await one.run(Cached.size)).toBe(ids === "digest" ? 0 : 1)
     })
   }
+
+  it("are in no message of a stream, and in no log line of an act", async () => {
+    const one = await served({}, {
+      cache: CacheLayer.memory().pipe(CacheLayer.withTelemetry({ ids: "digest" })) as never
+    })
+    const body = JSON.stringify({ flights: 0, tail: 0 })
+    let bytes = ""
+    const socket = connect(one.port, "127.0.0.1", () =>
+      socket.write(
+        `POST /cache/api/live HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nAuthorization: Bearer ${token}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+      ))
+    socket.on("data", (chunk) => bytes += chunk.toString("latin1"))
+    await expect.poll(() => bytes).toContain("Beat")
+    const read = Effect.sleep("2500 millis").pipe(
+      Effect.andThen(Effect.fail(new Error(secret))),
+      Cached.ttl(secret, { ttl: "1 hour" })
+    )
+    await one.run(Effect.gen(function*() {
+      yield* Cached.set(`${secret}:other`, secret, { tags: [`tag-${secret}`] })
+      yield* Effect.ignore(read)
+      yield* Cached.invalidate([`${secret}:other`])
+      yield* Cached.invalidate({ tag: `tag-${secret}` })
+    }))
+    await expect.poll(() => bytes).toMatch(/Load.*failure[^]*Invalidate[^]*Invalidate/)
+    expect(bytes).toContain("\"phase\":\"Loading\"")
+    const { process } = await one.json("overview", {})
+    for (const target of [{ tag: `tag-${secret}` }, { pattern: `${secret}*` }]) {
+      bytes += (await one.post("act", { cache: 0, process: process.id, target, mode: "hard" })).bytes
+    }
+    socket.destroy()
+    for (const form of forms) expect(bytes + one.logged.join("\n")).not.toContain(form)
+  })
+
+  it("the token is in no span, and no cache of HTTP keeps an answer", async () => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const inspector = Layer.mergeAll(
+      CacheInspector.layerHttp({ path: "/cache", hosts: ["localhost"], token }),
+      HttpRouter.add("GET", "/other", HttpServerResponse.text("other", { headers: { "cache-control": "max-age=60" } })),
+      HttpCacheMiddleware.layer()
+    )
+    const one = await served({}, {
+      cache: CacheLayer.memory().pipe(Layer.provideMerge(Layer.succeed(Tracer.Tracer, tracer))),
+      inspector
+    })
+    await one.post("overview", {})
+    for (const path of ["/cache", "/other", "/cache"]) await one.send(path, { method: "GET" })
+    expect(spans.length).toBeGreaterThan(2)
+    expect(JSON.stringify(spans.map(({ attributes, name }) => [name, ...attributes]))).not.toContain(token)
+    // That of the other route.
+    expect(await one.run(Cached.size)).toBe(1)
+  })
 
   it("the token is in no answer, in no line of the program's own access log, and in no options that are printed", async () => {
     const one = await served({ token: Redacted.make(token) })
