@@ -92,6 +92,9 @@ type Client = Effect.Success<ReturnType<typeof clientOf>>
 
 const keptEvents = 200
 
+/** A process that has gone without a word sends no beat. */
+const silence = "5 seconds"
+
 const write = (text: string): void => void process.stdout.write(text)
 
 /** Takes the whole screen and each key, until the scope closes. */
@@ -194,12 +197,14 @@ const screen = (client: Client): Effect.Effect<void, unknown> =>
     }
     yield* wholeScreen(pressed, redraw)
     const follow = Effect.suspend(() => client.reads.live({ payload: { flights: cache, tail: cache } })).pipe(
+      Effect.timeout(silence),
       Effect.flatMap((messages) =>
         Stream.runForEach(
-          messages as Stream.Stream<Api.Message, unknown>,
+          Stream.timeout(messages as Stream.Stream<Api.Message, unknown>, silence),
           (message) => Effect.sync(() => tell(message))
         )
       ),
+      Effect.andThen(Effect.fail(new Error("no message for 5 seconds"))),
       Effect.raceFirst(Effect.callback<void>((resume) => {
         reopen = () => resume(Effect.void)
       }))

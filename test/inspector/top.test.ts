@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
 import { command, commandPath } from "../support/command.ts"
 import { isMissing } from "../support/needs.ts"
+import { balancing } from "./balancer.ts"
 import { serving, token } from "./serving.ts"
 
 const open: Array<() => unknown> = []
@@ -68,10 +69,10 @@ describe("effect-cached top", () => {
   })
 
   /** In a terminal of 20 lines and 70 columns. */
-  const inTerminal = (more: object = {}) =>
+  const inTerminal = (more: object = {}, at = url) =>
     started("script", [
       "-qfec",
-      `stty rows 20 cols 70; exec ${commandPath.map((part) => `'${part}'`).join(" ")} top ${url}`,
+      `stty rows 20 cols 70; exec ${commandPath.map((part) => `'${part}'`).join(" ")} top ${at}`,
       "/dev/null"
     ], more)
 
@@ -97,6 +98,38 @@ describe("effect-cached top", () => {
     const lines = frames.flatMap((frame) => stripVTControlCharacters(frame).split(/\r+\n/))
     expect(Math.max(...lines.map((line) => Array.from(line).length))).toBeLessThanOrEqual(70)
     expect(Math.max(...frames.map((frame) => frame.split("\n").length))).toBe(20)
+  })
+
+  it.skipIf(isWithoutScript)("fits a terminal that is resized", async () => {
+    const command = `${commandPath.map((part) => `'${part}'`).join(" ")} top ${url}`
+    const resize = "(sleep 3; stty rows 12 cols 44 < $(tty < /dev/stderr)) &"
+    const { child, ended, out, until } = started("script", [
+      "-qfec",
+      `stty rows 20 cols 70; ${resize} exec ${command}`,
+      "/dev/null"
+    ])
+    const sizeOf = (frame: string) => {
+      const lines = stripVTControlCharacters(frame).split(/\r+\n/)
+      return [lines.length, Math.max(...lines.map((line) => Array.from(line).length)) <= 44]
+    }
+    await until("q quit")
+    await expect.poll(() => sizeOf(out.text.split("\u001b[H").at(-1)!), { timeout: 20_000 }).toEqual([12, true])
+    child.stdin.write("q")
+    await ended
+    expect(out.text.trimEnd().endsWith("\u001b[?25h\u001b[?1049l")).toBe(true)
+  })
+
+  it.skipIf(isWithoutScript)("says that a silent connection is lost, and comes back alone", async () => {
+    const balancer = await balancing([one.port])
+    open.push(balancer.stop)
+    const { child, ended, out, until } = inTerminal({}, `http://localhost:${balancer.port}/cache`)
+    await until("q quit")
+    balancer.silence()
+    await until("NO CONNECTION")
+    balancer.recover()
+    await expect.poll(() => out.text.split("\u001b[H").at(-1), { timeout: 20_000 }).not.toContain("NO CONNECTION")
+    child.stdin.write("q")
+    await ended
   })
 
   it.skipIf(isWithoutScript)("restores the screen if it is interrupted, and has no colors with NO_COLOR", async () => {
