@@ -23,7 +23,7 @@ export interface CommonOptions {
   /** Whether the page shows values, which may be secrets. @default `false` */
   readonly values?: boolean | undefined
   /**
-   * Changes a value before it is shown. If it throws, the value is hidden.
+   * Changes a value before it is shown. If it throws or returns a promise, the value is hidden.
    * @default values are shown as they are, if at all
    */
   readonly redact?:

@@ -82,7 +82,7 @@ export const Detail = ({ close, id, index, overview, propose }: {
   const timeline = known && entry
     ? [
       [entry.createdAt, "Born: its load ended."],
-      [entry.softAt, entry.softAt !== null && entry.softAt < entry.createdAt ? "A soft invalidation made it stale." : "Stale from here on: the strategy of a read decides."],
+      [entry.softAt === entry.expiresAt ? null : entry.softAt, entry.softAt !== null && entry.softAt < entry.createdAt ? "A soft invalidation made it stale." : "Stale from here on: the strategy of a read decides."],
       [entry.expiresAt, "The end: never served after this."]
     ].flatMap(([at, text]) => typeof at === "number" ? [[Math.max(at, entry.createdAt), text] as const] : [])
     : []

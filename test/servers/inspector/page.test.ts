@@ -215,6 +215,8 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     expect(names).toContain("a\\u{a}b")
     await page.click(".row >> nth=0")
     await page.waitForSelector("dialog pre")
+    // It is never stale, because it ends at its soft deadline.
+    expect(await page.locator("dialog .timeline").first().textContent()).not.toContain("Stale from here on")
     expect(await page.title()).toBe("Cache inspector")
     expect(await page.locator("main img, dialog img").count()).toBe(0)
     expect(problems).toEqual([])
