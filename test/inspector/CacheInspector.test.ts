@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
+import { execFileSync } from "node:child_process"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setFlagsFromString } from "node:v8"
@@ -381,6 +382,28 @@ describe("layer", () => {
     const text = await printed(() => build({}))
     expect(text).toMatch(/^Cache inspector: http:\/\/127\.0\.0\.1:\d+\/#token=[\da-f]{32}\n$/)
     expect(await printed(() => build({ token }))).not.toContain(token)
+  })
+
+  it("fails with what to install if the package of the server is missing", () => {
+    const program = `
+      import { registerHooks } from "node:module"
+      registerHooks({
+        resolve(name, context, next) {
+          if (name.startsWith("@effect/platform-node")) throw new Error("Cannot find package")
+          return next(name, context)
+        }
+      })
+      const { Effect, Layer } = await import("effect")
+      const { CacheLayer } = await import("effect-cached")
+      const { CacheInspector } = await import("effect-cached/inspector")
+      const built = Layer.build(CacheInspector.layer().pipe(Layer.provide(CacheLayer.memory())))
+      const { _tag, message } = await Effect.runPromise(Effect.flip(Effect.scoped(built)))
+      console.log(_tag, message)`
+    const args = ["--conditions=effect-cached-source", "--input-type=module", "-e", program]
+    expect(execFileSync(process.execPath, args, { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" } }))
+      .toMatch(
+        /^CacheConfigError .*npm install @effect\/platform-node\n$/
+      )
   })
 
   it("fails if the port is in use, or warns", async () => {
