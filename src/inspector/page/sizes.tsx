@@ -46,7 +46,7 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
           </Empty>
         )
         : curve.points.length < 2
-        ? <Empty title="The curve has too few reads">It is drawn once the sampled reads are enough: {number(curve.reads)} so far.</Empty>
+        ? <Empty title="There is no curve yet">It is drawn once enough ids were read again: {number(curve.reads)} reads so far.</Empty>
         : <CurveOf curve={curve} unit={unit} />}
       <section class="card">
         <h3>{cache.isWeighed ? "Weight" : "Entries"} by class</h3>
@@ -54,7 +54,7 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
           <>
             <p class="said">
               {pass.isDone ? "" : `${percent(pass.scanned / (pass.of || 1))} looked at: `}
-              {plural(pass.matched, "entry", "entries")}, {number(pass.weight)} {cache.isWeighed ? "weight" : "in all"}
+              {plural(pass.matched, "entry", "entries")}{cache.isWeighed && `, ${number(pass.weight)} weight`}
               {cache.capacity !== null && ` of ${number(cache.capacity)}`}
             </p>
             <ul class="bars">
