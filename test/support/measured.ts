@@ -30,7 +30,7 @@ export const record = <A>(name: string, parts: { readonly [part: string]: A }): 
     a < b ? -1 : 1
   )
   mkdirSync(folder, { recursive: true })
-  writeFileSync(fileOf(name), `${JSON.stringify(Object.fromEntries(all), undefined, 1)}\n`)
+  writeFileSync(fileOf(name), `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`)
 }
 
 /** Only the results of what was measured. */
