@@ -1,5 +1,5 @@
 /** One warning for caches that are built in a loop, or one for each call. */
-import { describe, expect, it } from "@effect/vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -19,6 +19,9 @@ const said = (kind: string) =>
   "loop, or around each call? Provide it once, where the program is run (logged once)"
 
 describe("caches that are built and closed in a row", () => {
+  beforeEach(() => void vi.stubEnv("NODE_ENV", "production"))
+  afterEach(() => void vi.unstubAllEnvs())
+
   it.live("have one warning, of the twentieth without a hit", () =>
     Effect.gen(function*() {
       const round = Effect.suspend(() => Effect.provide(load, CacheLayer.memory()))
@@ -51,6 +54,12 @@ describe("caches that are built and closed in a row", () => {
   it.live("are not warned of if they load nothing", () =>
     Effect.gen(function*() {
       expect(yield* rounds(30, Effect.provide(Cached.set("k", 1), cacheOn("idle")))).toEqual([])
+    }))
+
+  it.live("are not warned of by a test runner", () =>
+    Effect.gen(function*() {
+      vi.stubEnv("NODE_ENV", "test")
+      expect(yield* rounds(30, Effect.suspend(() => Effect.provide(load, cacheOn("run by vitest"))))).toEqual([])
     }))
 
   it.effect("are not warned of in tests, whose clock is a test's", () =>

@@ -9,11 +9,14 @@ import type { Telemetry } from "./telemetry.ts"
 /** How many caches of a kind (memory, or the name of a store) have closed in a row without a hit, in this process. */
 const inARow = new Map<string, number>()
 
-/** Notes that a cache closes. Those of tests, which have a clock of their own, do not count. */
+/** Test runners set it. */
+const isTestRun = (): boolean => globalThis.process?.env?.["NODE_ENV"] === "test"
+
+/** Notes that a cache closes. Those of tests do not count: each may have a cache of its own. */
 export const noteClosed = (self: Telemetry, kind: string, fiber: Fiber.Fiber<unknown, unknown>): void => {
   const { hits, joined, loads, stale, storeHits } = self.stats
   const before = inARow.get(kind) ?? 0
-  const isTest = Context.getOrUndefined(fiber.context, Clock.Clock) !== undefined
+  const isTest = isTestRun() || Context.getOrUndefined(fiber.context, Clock.Clock) !== undefined
   if (loads === 0 || before >= uselessCaches || isTest) return
   if (inARow.size >= onceWarnings) inARow.clear()
   inARow.set(kind, hits + joined + stale + storeHits > 0 ? 0 : before + 1)
