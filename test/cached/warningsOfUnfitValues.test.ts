@@ -210,7 +210,7 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
         expect(warnings).toEqual([
           `The failure "NotFound" of "${CacheKey.id(new Silent({ id: 1 }))}" stays in memory and is not stored: ` +
           "the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
-          "out in `when` (logged once a key class)"
+          "out in `storeFailures` or `when` (logged once a key class)"
         ])
       })
   )
