@@ -113,7 +113,9 @@ it.effect("the warning says where both are defined", () =>
     const { layer, lines } = logged()
     const both = Effect.andThen(read(new A({ n: 1 })), read(new B({ n: 1 })))
     yield* both.pipe(Effect.andThen(settle), Effect.provide(Layer.provideMerge(CacheLayer.memory(), layer)))
-    expect(lines.join()).toMatch(/defined at \S*classesWithSameIds\.test\.ts:\d+:\d+ and \S*classesWithSameIds\.test\.ts:\d+:\d+/)
+    expect(lines.join()).toMatch(
+      /defined at \S*classesWithSameIds\.test\.ts:\d+:\d+ and \S*classesWithSameIds\.test\.ts:\d+:\d+/
+    )
   }))
 
 describe("a module that is evaluated again", () => {
