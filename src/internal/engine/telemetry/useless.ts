@@ -9,8 +9,8 @@ import type { Telemetry } from "./telemetry.ts"
 /** How many caches of a kind (memory, or the name of a store) have closed in a row without a hit, in this process. */
 const inARow = new Map<string, number>()
 
-/** Test runners set it. */
-const isTestRun = (): boolean => globalThis.process?.env?.["NODE_ENV"] === "test"
+/** Test runners of Node and Bun set the variable. Deno would ask for a permission to read it. */
+const isTestRun = (): boolean => !("Deno" in globalThis) && globalThis.process?.env?.["NODE_ENV"] === "test"
 
 /** Notes that a cache closes. Those of tests do not count: each may have a cache of its own. */
 export const noteClosed = (self: Telemetry, kind: string, fiber: Fiber.Fiber<unknown, unknown>): void => {
