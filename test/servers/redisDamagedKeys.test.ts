@@ -10,7 +10,7 @@ import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freshPrefix, program, type Server, type Server, startEither, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 
 const timeout = 60_000
