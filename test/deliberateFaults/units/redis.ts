@@ -85,7 +85,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "commitOne",
     find: `{ _tag: "Load", id }`,
     replace: `{ _tag: "Load", id: "~" }`,
-    by: "test/servers/redisTracking.test.ts"
+    by: "test/servers/redisPublished.test.ts"
   },
   {
     name: "a process notified of a set does not end what derives from it",
