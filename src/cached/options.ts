@@ -96,7 +96,7 @@ export interface ReadOptions<in out A, in out E, in K> {
   /**
    * How the entry inherits from cached values that its load reads. `"life"`: it expires no later than any of them.
    * `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the oldest
-   * one. `"refuse"`: it is not stored if there are any. `false`: it inherits nothing.
+   * one. `"refuse"`: it is not stored if there are any. `false`: no limit.
    * @default the layer's `inherit`
    */
   readonly inherit?: Inherit | undefined
@@ -123,9 +123,10 @@ export type Outages<Causes, T = undefined> =
 export interface FallbackOptions<Out = Outages<any>> {
   /**
    * The failures after which the caller gets the stale value, as it does after a timeout: tags, `"all"` for every typed
-   * failure, or a function of the cause, which decides alone, also about timeouts and defects. A typed failure that it
-   * does not accept is definitive: the caller gets it, and no stale value serves as a fallback until a load
-   * succeeds. After an interruption, the caller never gets the stale value, and the function is not called.
+   * failure, or a function of the cause, which decides alone, also about timeouts and defects. Other typed failures are
+   * answers: no stale value is served until a load succeeds.
+   *
+   * After an interruption, the caller never gets the stale value, and the function is not called.
    * @default none: the stale value is served after timeouts only
    */
   readonly fallbackOn?: Out | undefined

@@ -56,13 +56,15 @@ const isCut = Effect.fnUntraced(function*(store: Store, { written }: Sample) {
   return false
 })
 
+type SetRequest = Parameters<Store["setMany"]>[0][number]
+
 /** Up to 128 of the entries that were written, at even distances. */
 class Sample {
   written: Array<{ readonly id: string; readonly expiresAt: number }> = []
   #every = 1
   #count = 0
 
-  add(requests: ReadonlyArray<Parameters<Store["setMany"]>[0][number]>): void {
+  add(requests: ReadonlyArray<SetRequest>): void {
     for (const { entry, id } of requests) {
       if (this.#count++ % this.#every !== 0) continue
       this.written.push({ id, expiresAt: entry.meta.expiresAt })
@@ -184,7 +186,7 @@ const writeAll = Effect.fnUntraced(function*(
   tally.written += requests.length
 })
 
-const setOne = (store: Store, { entry, id }: Parameters<Store["setMany"]>[0][number], tally: Tally) =>
+const setOne = (store: Store, { entry, id }: SetRequest, tally: Tally) =>
   Effect.catch(store.set(id, entry), (error) => {
     if (error.reason !== "TooLarge") return Effect.fail(error)
     tally.tooLarge++
@@ -195,7 +197,7 @@ const setOne = (store: Store, { entry, id }: Parameters<Store["setMany"]>[0][num
 const requestFor = (
   { entry, id, staleTags }: Portable,
   versions: ReadonlyMap<string, string>
-): Parameters<Store["setMany"]>[0][number] | undefined => {
+): SetRequest | undefined => {
   const { meta, payload } = entry
   const tags = meta.tags.map(({ tag }) => {
     const version = versions.get(tag)!

@@ -92,7 +92,7 @@ type Client = Effect.Success<ReturnType<typeof clientOf>>
 
 const keptEvents = 200
 
-/** A process that has gone without a word sends no beat. */
+/** A process that is gone, or stopped, sends no beat. */
 const silence = "5 seconds"
 
 const write = (text: string): void => void process.stdout.write(text)
@@ -160,7 +160,7 @@ const screen = (client: Client): Effect.Effect<void, unknown> =>
         {
           onFailure: (error) =>
             Effect.sync(() => change({ said: `Not done: ${(error as { message?: string }).message}` })),
-          onSuccess: ({ count }) => Effect.sync(() => change({ said: `Invalidated, ${count ?? 0} removed` }))
+          onSuccess: ({ count }) => Effect.sync(() => change({ said: `Invalidated ${count ?? 0}` }))
         }
       ))
     }

@@ -20,7 +20,7 @@ interface Act {
 
 interface Done {
   readonly what: string
-  /** How many entries were hit, if that is known. */
+  /** How many entries were invalidated, if that is known. */
   readonly count: number | null
 }
 

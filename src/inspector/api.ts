@@ -208,7 +208,7 @@ const acts = HttpApiGroup.make("acts").add(
     success: Struct({
       ...common,
       actor: String,
-      /** How many entries were hit, if that is known. */
+      /** How many entries were invalidated, if that is known. */
       count: NullOr(Finite),
       /** How many invalidations the store has not acknowledged, of all that were sent. `null` without a store. */
       pending: NullOr(Finite)

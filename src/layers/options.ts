@@ -58,9 +58,11 @@ export interface MemoryOptions {
   /** Options of background refreshes: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * How the cached values that a load reads limit its result. `"life"`: the result expires no later than any of the
-   * values. `"changes"`: the result is also invalidated with any of them. `"age"`: the result's lifetime counts from
-   * the creation of the oldest value. `"refuse"`: the result is not stored. `false`: no limit. A read can override it.
+   * How the cached values that a load reads limit its result. `"life"`: it expires no later than any of them.
+   * `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the oldest
+   * one. `"refuse"`: it is not stored. `false`: no limit.
+   *
+   * A read can override it.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined

@@ -220,6 +220,21 @@ describe("the pages for users", () => {
     expect(pages.filter((page) => !found.has(page))).toEqual([])
   })
 
+  /** It is written from the sources, and searched rather than read. */
+  const isRead = (page: string): boolean => page !== "docs/messages.md"
+
+  it.each(["README.md", "AGENTS.md", ...pages.filter(isRead)])(
+    "%s has no bullet or cell of more than 300 characters",
+    (page) => {
+      expect(bulletsAndCells(read(page)).filter((text) => text.length > 300)).toEqual([])
+    }
+  )
+
+  it("have at most 70,000 words on 70 pages, beside those that are generated: `npm run words` counts them", () => {
+    expect(groups.flatMap(exceeded)).toEqual([])
+    expect(groups.find(({ name }) => name === "users")!.counts.size).toBeGreaterThan(50)
+  })
+
   it.each(pages)("%s begins with what it is for", (page) => {
     expect(read(page).split("\n").slice(0, 3)).toEqual([
       expect.stringMatching(/^# /),

@@ -88,7 +88,7 @@ describe("effect-cached top", () => {
     child.stdin.write("other\r")
     await until("Type yes to invalidate \"other\":")
     child.stdin.write("yes\r")
-    await until("Invalidated, 1 removed")
+    await until("Invalidated 1")
     expect(await one.run(Cached.size)).toBe(1)
     child.stdin.write("q")
     await ended

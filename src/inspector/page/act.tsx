@@ -85,8 +85,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
     return (
       <Dialog title="Done" close={close}>
         <p role="status">
-          Invalidated.
-          {result.count !== null && ` ${plural(result.count, "entry was", "entries were")} hit.`}
+          {result.count === null ? "Invalidated." : `Invalidated ${plural(result.count, "entry", "entries")}.`}
           {result.pending === null
             ? " There is no store."
             : result.pending === 0

@@ -46,7 +46,7 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
           </Empty>
         )
         : curve.points.length < 2
-        ? <Empty title="There is no curve yet">It is drawn once enough ids were read again: {number(curve.reads)} reads so far.</Empty>
+        ? <Empty title="There is no curve yet">It is drawn once enough ids have been read again: {number(curve.reads)} reads so far.</Empty>
         : <CurveOf curve={curve} unit={unit} />}
       <section class="card">
         <h3>{cache.isWeighed ? "Weight" : "Entries"} by class</h3>

@@ -72,7 +72,10 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     })
   )
 
-/** Makes the entries of ids stale, and invalidates dependents and running loads. Returns the number in memory. */
+/**
+ * Makes the entries of ids stale, and invalidates dependents and running loads. Returns how many entries of memory were
+ * not stale in this way before.
+ */
 export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
