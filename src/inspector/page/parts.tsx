@@ -235,7 +235,8 @@ export const Dialog = (props: { title: string; kind?: string; close: () => void;
       ref={self}
       class={props.kind ?? ""}
       aria-label={props.title}
-      onClose={props.close}
+      // The browser tells it a frame later. By then, another dialog may be open in place of one that has left the page.
+      onClose={() => self.current !== null && props.close()}
       onClick={(event) => event.target === self.current && self.current!.close()}
     >
       <header>

@@ -297,6 +297,32 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 180_000 }, () => {
     }
   })
 
+  it("keeps a dialog open that is opened before the browser has told that the last one is closed", async () => {
+    const { port } = await served()
+    const { page, view } = await tab(port)
+    await view("entries")
+    await page.waitForSelector(".row")
+    // It tells that only with the next frame, which takes long on a busy machine.
+    const dialogs = await page.evaluate(`(async () => {
+      const button = (text) => [...document.querySelectorAll("button")].find((one) => one.textContent === text)
+      const turn = () => new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel()
+        port1.onmessage = resolve
+        port2.postMessage(0)
+      })
+      const open = async () => {
+        button("Invalidate…").click()
+        for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame)
+      }
+      await open()
+      button("Cancel").click()
+      while (document.querySelector("dialog") !== null) await turn()
+      await open()
+      return document.querySelectorAll("dialog[open] form").length
+    })()`)
+    expect(dialogs).toBe(1)
+  })
+
   it("does not act before it has said what it hits", async () => {
     const { port, run } = await served()
     const { page, view } = await tab(port)
