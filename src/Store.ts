@@ -20,7 +20,6 @@ export {
   Damaged,
   type Inspected,
   type Inspection,
-  layer,
   make,
   makeSync,
   type NamedCounter,

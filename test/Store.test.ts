@@ -1,6 +1,6 @@
 /** Operations that `Store.make` and `Store.makeSync` derive from the few that they are given. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Layer, References, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, References, Stream } from "effect"
 import { CacheError } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
@@ -418,7 +418,7 @@ describe("Store.make", () => {
       })
       const { name } = yield* Effect.provide(
         Store.Store,
-        Store.layer(Effect.succeed(store)) as Layer.Layer<Store.Store>
+        Layer.effect(Store.Store, Effect.succeed(store)) as Layer.Layer<Store.Store>
       )
       expect(name).toBe("provided")
     }))

@@ -8,6 +8,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, withTimePassing } from "effect-cached/testing"
 import * as Looking from "./support/looking.ts"
 import { processLock } from "./support/services.ts"
+import { storeFrom } from "./support/storeFrom.ts"
 
 describe("parse", () => {
   it.each(
@@ -159,7 +160,7 @@ describe("every duration may be compact", () => {
   }
   places["refresh.timeout of layers"] = (given) => Effect.sync(() => CacheLayer.memory({ refresh: { timeout: given } }))
   places["SqliteStore"] = (given) =>
-    Effect.sync(() => SqliteStore.make({ directory: "never made", storeTimeout: given }))
+    Effect.sync(() => storeFrom(SqliteStore.layer({ directory: "never made", storeTimeout: given })))
 
   for (const [name, place] of Object.entries(places)) {
     const given = (input: Ttl.Input) =>

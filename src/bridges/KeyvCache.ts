@@ -82,7 +82,7 @@ const what = "KeyvCache.make"
  * await runtime.dispose()
  * ```
  *
- * @see `KeyvStore.make` for a cache over a Keyv
+ * @see `KeyvStore.layer` for a cache over a Keyv
  * @category constructors
  * @since 0.1.0
  */

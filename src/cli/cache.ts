@@ -128,8 +128,8 @@ const options = (url: string): Record<string, unknown> => {
 export const inspect = (given: string): Opened<Inspection> =>
   Effect.gen(function*() {
     const url = yield* urlOf(given)
-    const { CacheConfig } = yield* Effect.promise(() => import("../config/index.ts"))
-    const inspection = yield* CacheConfig.inspect(Redacted.make(url), options(url))
+    const stores = yield* Effect.promise(() => import("../config/stores.ts"))
+    const inspection = yield* stores.inspect(url, options(url))
     // The records of fingerprints are not copied either, because they could replace those of a cache that is in use.
     const isRecord = ({ id }: Inspected) => id.startsWith("~:p:fingerprints:")
     return { ...inspection, entries: (options) => Stream.filter(inspection.entries(options), (one) => !isRecord(one)) }
@@ -139,8 +139,8 @@ export const inspect = (given: string): Opened<Inspection> =>
 export const open = (given: string): Opened<Store> =>
   Effect.gen(function*() {
     const url = yield* urlOf(given)
-    const { CacheConfig } = yield* Effect.promise(() => import("../config/index.ts"))
-    return yield* CacheConfig.store(Redacted.make(url), options(url))
+    const stores = yield* Effect.promise(() => import("../config/stores.ts"))
+    return yield* stores.store(url, options(url))
   })
 
 /** `invalidated`: a tag was invalidated. `damaged`: the entry cannot be read. Both, and `expired`, are never served. */

@@ -7,16 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { CacheConfigError, StoreError } from "../CacheError.ts"
 import type { MemoryOptions, ObjectsOptions, RedisOptions } from "../CacheLayer.ts"
 import type * as CachePolicy from "../CachePolicy.ts"
 import type * as Caching from "../Caching.ts"
-import { OnlyExisting } from "../internal/options/onlyExisting.ts"
 import { mistake, nearest, refuseUnknown, requireObject } from "../internal/options/options.ts"
-import type { Answer, Inspected, Inspection, Store } from "../Store.ts"
-import { type Beside, open, openStore } from "./open.ts"
+import { type Beside, open } from "./open.ts"
 import { isOff, isOn, type Reading, variableOf } from "./readings.ts"
 import { schemes } from "./schemes.ts"
 import { below } from "./variables.ts"
@@ -110,100 +106,6 @@ export const fromUrl = <S extends Schemes = {}>(
     })
   )
 }
-
-/**
- * Opens the store that a URL names, without a cache over it.
- *
- * **When to use**
- *
- * Use for tools that work on stored entries, which they do not decode. Programs use `fromUrl`.
- *
- * **Details**
- *
- * `options` are options of the store that are not in the URL, such as a `password`. The same options in the URL
- * override them. Options of the cache, such as `capacity`, are checked and have no effect. `memory:` and `disabled:`
- * have no store, and fail with a `CacheConfigError`.
- *
- * **Example** (Counting in a store)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { CacheConfig } from "effect-cached/config"
- *
- * const store = CacheConfig.store("disk:.cache/counted")
- * await Effect.runPromise(Effect.scoped(Effect.flatMap(store, ({ size }) => size))) // => 0
- * ```
- *
- * @see {@link inspect} for reading without changing anything
- * @category constructors
- * @since 0.1.0
- */
-export const store = (
-  url: string | Redacted.Redacted<string>,
-  options: Readonly<Record<string, unknown>> = {}
-): Effect.Effect<Store, CacheConfigError | StoreError, Scope.Scope> =>
-  Effect.flatMap(openStore(textOf("CacheConfig.store", url), options), ({ make }) => make)
-
-/**
- * Looks at the store that a URL names. Nothing is created or changed: no folder, no file and no entry.
- *
- * **When to use**
- *
- * Use for tools that list or copy a cache.
- *
- * **Example** (Listing what a cache holds)
- *
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Cached } from "effect-cached"
- * import { CacheConfig } from "effect-cached/config"
- *
- * const url = "disk:.cache/listed"
- * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.provide(CacheConfig.fromUrl(url))))
- * const ids = Effect.flatMap(CacheConfig.inspect(url), ({ entries }) =>
- *   Stream.runCollect(Stream.map(entries(), ({ id }) => id)))
- * await Effect.runPromise(Effect.scoped(ids)) // => ["answer"]
- * ```
- *
- * @see {@link store} for a store that also writes
- * @category constructors
- * @since 0.1.0
- */
-export const inspect = (
-  url: string | Redacted.Redacted<string>,
-  options: Readonly<Record<string, unknown>> = {}
-): Effect.Effect<Inspection, CacheConfigError | StoreError, Scope.Scope> =>
-  Effect.flatMap(
-    openStore(textOf("CacheConfig.inspect", url), options),
-    ({ inspect, make }) => inspect ?? Effect.map(Effect.provideService(make, OnlyExisting, true), inspectionOf)
-  )
-
-/** The inspection of a store on a server, which has none of its own. */
-const inspectionOf = (store: Store): Inspection => ({
-  get: store.get,
-  entries: (options) =>
-    store.scan(options).pipe(
-      Stream.map(({ id }) => id),
-      Stream.rechunk(64),
-      Stream.chunks,
-      Stream.mapEffect((ids) => inspected(store, ids)),
-      Stream.flattenIterable
-    )
-})
-
-const inspected = Effect.fnUntraced(function*(store: Store, ids: ReadonlyArray<string>) {
-  const rows: Array<Inspected> = []
-  const found = yield* store.getMany(ids)
-  for (const [i, id] of ids.entries()) {
-    const answer: Pick<Answer, "entry" | "isDamaged"> = found[i] === undefined
-      ? yield* store.get(id, [])
-      : { entry: found[i] }
-    const { entry, isDamaged } = answer
-    // Another program may have removed the entry since the scan.
-    if (entry !== undefined || isDamaged === true) rows.push({ id, entry })
-  }
-  return rows
-})
 
 const textOf = (what: string, url: string | Redacted.Redacted<string>): string => {
   const text = Redacted.isRedacted(url) ? Redacted.value(url) : url

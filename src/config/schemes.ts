@@ -1,6 +1,6 @@
 /** The schemes of URLs: the layer that each makes, from the parts of a URL. Modules are imported when it is built. */
-import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
@@ -26,9 +26,9 @@ export interface Scheme {
   readonly store?: ((url: CacheUrl, options: Given) => Promise<StoreOf>) | undefined
 }
 
-/** A store that a program can open, and its inspection if it has one of its own. */
+/** The layer of a store, and its inspection if it has one of its own. */
 export interface StoreOf {
-  readonly make: Effect.Effect<Store, StoreError, Scope.Scope>
+  readonly layer: Layer.Layer<Store, StoreError>
   readonly inspect?: Effect.Effect<Inspection, StoreError, Scope.Scope>
 }
 
@@ -71,7 +71,7 @@ const redis = scheme(
   Readings.redisOptions,
   async (url, options) => (await layers()).redis(serverOf(url, options)),
   async (url, options) => ({
-    make: (await redisDriver()).RedisStore.make(serverOf(url, ofStore(options, redisStore)))
+    layer: (await redisDriver()).RedisStore.layer(serverOf(url, ofStore(options, redisStore)))
   })
 )
 
@@ -92,7 +92,7 @@ const cluster: Scheme = scheme(
   Readings.clusterOptions,
   async (url, options) => (await layers()).redis(nodesOf(url, options)),
   async (url, options) => ({
-    make: (await redisDriver()).RedisStore.make(nodesOf(url, ofStore(options, redisStore)))
+    layer: (await redisDriver()).RedisStore.layer(nodesOf(url, ofStore(options, redisStore)))
   })
 )
 
@@ -125,7 +125,7 @@ const sentinel: Scheme = scheme(
   Readings.sentinelOptions,
   async (url, options) => (await layers()).redis(masterOf(url, options)),
   async (url, options) => ({
-    make: (await redisDriver()).RedisStore.make(masterOf(url, ofStore(options, redisStore)))
+    layer: (await redisDriver()).RedisStore.layer(masterOf(url, ofStore(options, redisStore)))
   })
 )
 
@@ -143,7 +143,7 @@ const postgres = scheme(
   async (url, options) => (await layers()).postgres(databaseOf(url, options)),
   async (url, options) => {
     const { PgStore } = await import("../drivers/postgres/index.ts")
-    return { make: PgStore.make(databaseOf(url, ofStore(options, postgresStore))) }
+    return { layer: PgStore.layer(databaseOf(url, ofStore(options, postgresStore))) }
   }
 )
 
@@ -164,7 +164,7 @@ const objects = scheme(
     const { ObjectStore } = await import("../drivers/objects/index.ts")
     const client = await import("effect/http/FetchHttpClient")
     return {
-      make: Effect.provide(ObjectStore.make(bucketOf(url, ofStore(options, objectsStore))), client.layer)
+      layer: Layer.provide(ObjectStore.layer(bucketOf(url, ofStore(options, objectsStore))), client.layer)
     }
   }
 )
@@ -199,7 +199,7 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
       const { SqliteStore } = await sqliteDriver()
       const directory = folderOf(url)
       return {
-        make: SqliteStore.make({ ...ofStore(options, [...folderStore, "storeTimeout"]), directory }),
+        layer: SqliteStore.layer({ ...ofStore(options, [...folderStore, "storeTimeout"]), directory }),
         inspect: SqliteStore.inspect({ ...ofStore(options, ["storeTimeout", "trustFolder"]), directory })
       }
     }
@@ -212,7 +212,7 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
       const { FilesStore } = await import("#node/drivers/files/index")
       const directory = folderOf(url)
       return {
-        make: FilesStore.make({ ...ofStore(options, folderStore), directory }),
+        layer: FilesStore.layer({ ...ofStore(options, folderStore), directory }),
         inspect: FilesStore.inspect({ ...ofStore(options, ["trustFolder"]), directory })
       }
     }

@@ -2,14 +2,11 @@
  * The constructors of stores, and the whole port, for adapters.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import * as completion from "../internal/store/complete.ts"
 import * as fromStorage from "../internal/store/fromStorage/make.ts"
 import * as fromSync from "../internal/store/fromSync/make.ts"
 import type { Storage, SyncStorage } from "./storage.ts"
-import { Store, type StoreCore } from "./store.ts"
+import type { Store, StoreCore } from "./store.ts"
 
 export type * from "./inspection.ts"
 export * from "./storage.ts"
@@ -133,30 +130,3 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * @since 0.1.0
  */
 export const complete: (core: StoreCore) => Store = completion.complete
-
-/**
- * A layer that provides the store that an effect opens. Closing the layer runs the effect's finalizers.
- *
- * **When to use**
- *
- * Use if the store for `CacheLayer.layer` or `CacheLayer.layerWith` has to be opened and closed.
- *
- * **Example** (Opening and closing a store)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { Store } from "effect-cached/adapters"
- * import { MemoryStore } from "effect-cached/memory"
- *
- * const store = Store.layer(Effect.acquireRelease(Effect.sync(MemoryStore.make), () => Effect.log("closed")))
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 1
- * ```
- *
- * @see {@link make} for creating a store from three functions
- * @category layers
- * @since 0.1.0
- */
-export const layer = <E, R>(store: Effect.Effect<Store, E, R>): Layer.Layer<Store, E, Exclude<R, Scope.Scope>> =>
-  Layer.effect(Store, store)

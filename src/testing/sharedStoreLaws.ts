@@ -32,7 +32,8 @@ import { type Law, same } from "./law.ts"
  * **Example** (Checking a shared store)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Context, Effect, Layer } from "effect"
+ * import { Store } from "effect-cached/adapters"
  * import { SqliteStore } from "effect-cached/sqlite"
  * import { sharedStoreLaws } from "effect-cached/testing"
  * import { mkdtempSync } from "node:fs"
@@ -40,7 +41,8 @@ import { type Law, same } from "./law.ts"
  *
  * const laws = sharedStoreLaws(Effect.gen(function*() {
  *   const directory = mkdtempSync(`${tmpdir()}/cache-`)
- *   return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
+ *   const open = Effect.suspend(() => Layer.build(SqliteStore.layer({ directory })))
+ *   return [Context.get(yield* open, Store.Store), Context.get(yield* open, Store.Store)] as const
  * }))
  * await Effect.runPromise(laws[0]!.run)
  * ```

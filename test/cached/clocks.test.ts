@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import { caches, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** Some day in 1938. */
@@ -63,7 +64,7 @@ describe("before 1970", () => {
     Effect.gen(function*() {
       yield* TestClock.setTime(longAgo)
       const directory = yield* tempDirectory
-      for (const store of [MemoryStore.make(), yield* SqliteStore.make({ directory })]) {
+      for (const store of [MemoryStore.make(), yield* storeFrom(SqliteStore.layer({ directory }))]) {
         const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
         expect(yield* store.acquire("id", asking("a"))).toMatchObject({ _tag: "Granted" })
         expect(yield* store.acquire("id", asking("b"))).toMatchObject({ _tag: "Wait", leftMillis: 5000 })
@@ -128,7 +129,7 @@ describe("a clock that is set back two hours", () => {
     Effect.gen(function*() {
       yield* TestClock.setTime(hours(100))
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* Effect.gen(function*() {
         const millis: Array<number> = []
         listenersOf(yield* Caching.Caching).listen((event) => {
@@ -141,7 +142,7 @@ describe("a clock that is set back two hours", () => {
         )
         yield* settle
         expect((yield* Cached.getEntry("k")).pipe(Option.map(({ loadMillis }) => loadMillis))).toEqual(Option.some(0))
-        expect(store.getUnsafe("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
+        expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
         expect(millis).toEqual([0, 0])
       }).pipe(Effect.provide(cacheOver(store)))
     }))
@@ -173,7 +174,7 @@ describe("a clock that is set back two hours", () => {
 it.effect("a frame keeps a load time that is negative as none", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const store = yield* SqliteStore.make({ directory })
+    const store = yield* storeFrom(SqliteStore.layer({ directory }))
     yield* store.set("k", entry(1, 8, { loadMillis: -7_200_000 }))
-    expect(store.getUnsafe("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
+    expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
   }))

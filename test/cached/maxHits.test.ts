@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import type { MaxHitsOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const hits = (load: Effect.Effect<number>, hits: number, refreshAfter?: number) =>
@@ -268,7 +269,7 @@ describe("maxHits, with a store beneath", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const cached = Effect.gen(function*() {
-        const store = yield* SqliteStore.make({ directory })
+        const store = yield* storeFrom(SqliteStore.layer({ directory }))
         return Effect.provide(yield* Layer.build(over({ layer: Layer.succeed(Store.Store, store) })))
       })
       const a = yield* cached

@@ -23,6 +23,7 @@ import { combinator } from "../../src/cached/combine.ts"
 import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import * as Kinds from "../../src/internal/strategy/kinds.ts"
 import { fakeStore } from "../support/caches.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -909,7 +910,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   it("the host of a server, which is part of its URL", () => {
     const hint = ` has no option "host": url names the server, like redis://127.0.0.1:6379. Use one of url, `
     expect(thrown(() => CacheLayer.redis(any({ host: "127.0.0.1" })))).toContain(`CacheLayer.redis${hint}`)
-    expect(thrown(() => RedisStore.make(any({ host: "127.0.0.1" })))).toContain(`RedisStore.make${hint}`)
+    expect(thrown(() => storeFrom(RedisStore.layer(any({ host: "127.0.0.1" }))))).toContain(`RedisStore.layer${hint}`)
   })
 
   it.effect.each([

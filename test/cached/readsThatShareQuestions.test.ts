@@ -30,7 +30,7 @@ const asked = (change: (callback: Callback, times: number) => Callback = (callba
       getCallback: (id, tags, done) => change(callback, ++counts.reads)(id, tags, done)
     })
   })
-  return { counts, layer: CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Store.layer(make))) }
+  return { counts, layer: CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.effect(Store.Store, make))) }
 }
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.String }) {}

@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import type { SlidingOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const idle = 10_000
@@ -338,7 +339,10 @@ describe("sliding, over one store in several caches", () => {
       name: "a SQLite store",
       make: Effect.gen(function*() {
         const directory = yield* tempDirectory
-        return [yield* SqliteStore.make({ directory }), yield* SqliteStore.make({ directory })] as const
+        return [
+          yield* storeFrom(SqliteStore.layer({ directory })),
+          yield* storeFrom(SqliteStore.layer({ directory }))
+        ] as const
       })
     }
   ]

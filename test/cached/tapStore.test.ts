@@ -9,6 +9,7 @@ import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testi
 import { thirdOf } from "../support/everything.ts"
 import { warningsOf } from "../support/logged.ts"
 import { slowStore } from "../support/slowStore.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 type StoreLayer = Layer.Layer<Store.Store>
@@ -32,7 +33,7 @@ const taps: Record<string, Tap> = {
 
 const stores = {
   memory: Effect.sync(() => MemoryStore.make()),
-  sqlite: Effect.flatMap(tempDirectory, (directory) => SqliteStore.make({ directory })),
+  sqlite: Effect.flatMap(tempDirectory, (directory) => storeFrom(SqliteStore.layer({ directory }))),
   "a simple storage that answers late": slowStore
 }
 
@@ -48,7 +49,7 @@ for (const [turn, [name, tap]] of Object.entries(taps).entries()) {
 
   describe(`the laws of shared stores hold for two sqlite stores behind ${name}`, () => {
     const two = Effect.flatMap(tempDirectory, (directory) => {
-      const one = Effect.flatMap(SqliteStore.make({ directory }), (store) => over(store, tap))
+      const one = Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (store) => over(store, tap))
       return Effect.all([one, one])
     })
     for (const law of thirdOf(sharedStoreLaws<unknown>(two), turn)) it.effect(law.name, () => withTimePassing(law.run))
@@ -183,7 +184,8 @@ describe("clear empties one part alone", () => {
 
   const two = Effect.flatMap(
     tempDirectory,
-    (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
+    (directory) =>
+      Effect.all([storeFrom(SqliteStore.layer({ directory })), storeFrom(SqliteStore.layer({ directory }))])
   )
 
   it.effect("and ends loads of other processes, also of ids that are not stored", () =>

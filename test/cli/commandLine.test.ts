@@ -16,6 +16,7 @@ import { outputs } from "../../src/cli/schema.ts"
 import { folders, jsonLines, layerOf, seed, User } from "../support/command.ts"
 import { command } from "../support/commandHere.ts"
 import { type Asked, key, listen, make, refuse } from "../support/s3.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const folder = folders()
 
@@ -388,7 +389,7 @@ describe("effect-cached", { timeout: 120_000 }, () => {
       "\u0000"
     ]
     await Effect.gen(function*() {
-      const store = yield* SqliteStore.make({ directory: join(cwd, "cache") })
+      const store = yield* storeFrom(SqliteStore.layer({ directory: join(cwd, "cache") }))
       for (const id of ids) {
         const meta = { createdAt: 0, softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 0 }
         const rest = { outcome: "success", tags: [], writeId: "0".repeat(32), serializer: 1 } as const

@@ -61,14 +61,12 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   // Stores, locks and the state of guards.
   of("Store", "make", "makeSync", "complete"),
   ["Store.Store", "Store.make"],
-  ["Store.layer", "Store.make"],
   ["MemoryStore.layer", "FilesStore.layer", "SqliteStore.layer", "IndexedDbStore.layer", "RedisStore.layer"],
   ["ProcessLock.layer", "SqliteLock.layer", "RedisLock.layer", "Lock.Lock"],
   ["GuardStore.layerMemory", "SqliteGuardStore.layer", "RedisGuardStore.layer"],
   of("Lock", "Lock", "make"),
   of("GuardStore", "GuardStore", "layerMemory"),
-  ...["MemoryStore", "FilesStore", "SqliteStore", "IndexedDbStore", "RedisStore"]
-    .map((module) => of(module, "make", "layer")),
+  of("MemoryStore", "make", "layer"),
   // Tests
   of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
   of("testing", "same", "isSame"),

@@ -450,20 +450,20 @@ export const parts: ReadonlyArray<Part> = [
   },
   {
     heading: "The store in a folder",
-    of: "`SqliteStore.make`",
-    sentence: "`SqliteStore.make` takes the options of `CacheLayer.disk` from `directory` on, and:",
+    of: "`SqliteStore.layer`",
+    sentence: "`SqliteStore.layer` takes the options of `CacheLayer.disk` from `directory` on, and:",
     lists: "src/drivers/sqlite/SqliteStore.ts Options.storeTimeout"
   },
   {
     heading: "The store on Redis",
-    of: "`RedisStore.make`",
-    sentence: "`RedisStore.make` takes the options of the layer, and this one.",
+    of: "`RedisStore.layer`",
+    sentence: "`RedisStore.layer` takes the options of the layer, and this one.",
     lists: "src/drivers/redis/RedisStore.ts Options"
   },
   {
     heading: "The store in a bucket",
-    of: "`ObjectStore.make`",
-    sentence: "`ObjectStore.make` takes the options of the layer, and this one.",
+    of: "`ObjectStore.layer`",
+    sentence: "`ObjectStore.layer` takes the options of the layer, and this one.",
     lists: "src/drivers/objects/ObjectStore.ts Options"
   }
 ]

@@ -8,6 +8,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** Changes the working directory, until the scope closes. */
@@ -22,12 +23,12 @@ const chdir = (directory: string) =>
   )
 
 describe("a relative directory", () => {
-  for (const [name, make] of [["disk", SqliteStore.make], ["files", FilesStore.make]] as const) {
+  for (const [name, make] of [["disk", SqliteStore.layer], ["files", FilesStore.layer]] as const) {
     it.effect(`stays where it is when the program goes elsewhere (${name})`, () =>
       Effect.gen(function*() {
         const [here, there] = [yield* tempDirectory, yield* tempDirectory]
         yield* chdir(here)
-        const made = make({ directory: "cache" })
+        const made = storeFrom(make({ directory: "cache" }))
         process.chdir(there)
         const store = yield* made
         yield* store.set("id", entry(1))
@@ -47,7 +48,7 @@ describe("a relative directory", () => {
         const [here, there] = [yield* tempDirectory, yield* tempDirectory]
         yield* chdir(here)
         fs.rmdirSync(here)
-        const made = make({ directory: "cache" })
+        const made = storeFrom(make({ directory: "cache" }))
         process.chdir(there)
         expect(yield* Effect.flip(made)).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Unavailable" })
         expect(fs.readdirSync(there)).toEqual([])
@@ -58,8 +59,8 @@ describe("a relative directory", () => {
 
 describe("a path that cannot be one", () => {
   const makers = [
-    SqliteStore.make,
-    FilesStore.make,
+    SqliteStore.layer,
+    FilesStore.layer,
     (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options)),
     CacheLayer.disk,
     CacheLayer.files
@@ -83,7 +84,7 @@ describe("a path that cannot be one", () => {
     const long = `/tmp/${"x".repeat(200)}/${"y".repeat(200)}/`
     for (
       const make of [
-        SqliteStore.make,
+        SqliteStore.layer,
         (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
       ]
     ) {
@@ -98,8 +99,8 @@ describe("a path that cannot be one", () => {
       const directory = join(yield* tempDirectory, "x".repeat(200), "y".repeat(200))
       const rest = 512 - 8 - Buffer.byteLength(join(directory, "z", "cache.v99.999999999.db")) + 1
       const longest = join(directory, "z".repeat(rest))
-      const store = yield* SqliteStore.make({ directory: longest })
+      const store = yield* storeFrom(SqliteStore.layer({ directory: longest }))
       yield* store.set("id", entry(1))
-      expect(() => SqliteStore.make({ directory: `${longest}z` })).toThrow(/1 bytes too long/)
+      expect(() => storeFrom(SqliteStore.layer({ directory: `${longest}z` }))).toThrow(/1 bytes too long/)
     }))
 })

@@ -4,6 +4,7 @@ import { Effect, Stream } from "effect"
 import type { CacheEntry } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { SqliteStore } from "effect-cached/sqlite"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 describe("an inspection of a folder", () => {
@@ -18,7 +19,7 @@ describe("an inspection of a folder", () => {
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const driver = kind === "disk" ? SqliteStore : FilesStore
-        const store = yield* driver.make({ directory })
+        const store = yield* storeFrom(driver.layer({ directory }))
         const odd = ["a", "aa", "a\u0000", "a\ud800", "\u{1f600}a", "\ud83d", "~", "z\uffff", "b"]
         const all = [...odd, ...Array.from({ length: 600 }, (_, i) => `b${i}`)]
         yield* store.setMany(all.map((id) => ({ id, entry: { meta, payload: new Uint8Array(1) } })))

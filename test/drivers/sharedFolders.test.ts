@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { networkOf } from "../../src/drivers/shared/networkFolders.ts"
 import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 type Make = (
@@ -18,8 +19,8 @@ type Make = (
 ) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
 
 const makers: Record<string, Make> = {
-  disk: SqliteStore.make,
-  files: FilesStore.make,
+  disk: (options) => storeFrom(SqliteStore.layer(options)),
+  files: (options) => storeFrom(FilesStore.layer(options)),
   lock: (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
 }
 
@@ -94,7 +95,7 @@ describe("traps that others put into a folder", () => {
         for (const name of ["cache.v2.current", `cache.v2.current.${process.pid}`, "cache.v2.reserve"]) {
           set(join(directory, name), victim)
         }
-        const store = yield* SqliteStore.make({ directory, storeTimeout: 10 })
+        const store = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 10 }))
         yield* store.remove("id")
         expect(fs.readFileSync(victim, "utf8")).toBe("precious")
       }))
@@ -106,7 +107,7 @@ describe("traps that others put into a folder", () => {
         fs.writeFileSync(victim, "precious")
         const names = yield* Effect.scoped(Effect.gen(function*() {
           const first = yield* tempDirectory
-          const store = yield* FilesStore.make({ directory: first })
+          const store = yield* storeFrom(FilesStore.layer({ directory: first }))
           yield* store.set("id", entry(1))
           yield* store.invalidateTags(["tag"])
           yield* store.increment("n", 1)
@@ -115,7 +116,7 @@ describe("traps that others put into a folder", () => {
         }))
         for (const folder of ["tags", "counters"]) fs.mkdirSync(join(directory, folder))
         for (const name of names) set(join(directory, name), victim)
-        const store = yield* FilesStore.make({ directory })
+        const store = yield* storeFrom(FilesStore.layer({ directory }))
         expect((yield* store.get("id", ["tag"])).entry).toBeUndefined()
         yield* store.set("id", entry(2))
         expect((yield* store.get("id", [])).entry).toBeDefined()
@@ -128,11 +129,11 @@ describe("traps that others put into a folder", () => {
   it.effect("a database that everybody can write to is refused", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      yield* Effect.scoped(SqliteStore.make({ directory }))
+      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
       fs.chmodSync(join(directory, "cache.v2.1.db"), 0o666)
-      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory })))
+      const error = yield* Effect.flip(Effect.scoped(storeFrom(SqliteStore.layer({ directory }))))
       expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
-      yield* Effect.scoped(SqliteStore.make({ directory, trustFolder: true }))
+      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory, trustFolder: true })))
     }))
 })
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { Cached, CacheError, CacheLayer } from "effect-cached"
-import { Store } from "effect-cached/adapters"
+import type { Store } from "effect-cached/adapters"
 import { KeyvStore } from "effect-cached/keyv"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
@@ -12,24 +12,25 @@ import { Keyv } from "keyv"
 import { Keyv as Keyv6 } from "keyv6"
 import { createStorage } from "unstorage"
 import { randomOf } from "../support/random.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const keyValueStore = (layer: Layer.Layer<KeyValueStore.KeyValueStore>) =>
   Effect.map(Layer.build(layer), (context) => ({
-    open: Effect.provide(Effect.map(KeyValueStore.KeyValueStore, (one) => PersistenceStore.make(one)), context)
+    open: Effect.provide(storeFrom(PersistenceStore.layer()), context)
   }))
 
 const storages = {
   "a map by Keyv": Effect.sync(() => {
     const store = new Map()
-    return { open: Effect.sync(() => KeyvStore.make(new Keyv({ store, throwOnErrors: true }))) }
+    return { open: storeFrom(KeyvStore.layer(new Keyv({ store, throwOnErrors: true }))) }
   }),
   "a map by Keyv 6": Effect.sync(() => {
     const store = new Map()
-    return { open: Effect.sync(() => KeyvStore.make(new Keyv6({ store }))) }
+    return { open: storeFrom(KeyvStore.layer(new Keyv6({ store }))) }
   }),
   "memory by unstorage": Effect.sync(() => {
     const storage = createStorage()
-    return { open: Effect.sync(() => UnstorageStore.make(storage)) }
+    return { open: storeFrom(UnstorageStore.layer(storage)) }
   }),
   "memory by Effect": keyValueStore(KeyValueStore.layerMemory)
 }
@@ -85,10 +86,10 @@ const persistent = (store: Store.Store): Store.Store =>
 
 for (const listens of [false, true]) {
   describe(`Keyv 6 over a storage that fails one call in three, ${listens ? "with" : "without"} a listener`, () => {
-    const make = Effect.sync(() => {
+    const make = Effect.suspend(() => {
       const keyv = new Keyv6({ store: failing() as never })
       if (listens) keyv.on("error", () => {})
-      return persistent(KeyvStore.make(keyv))
+      return Effect.map(storeFrom(KeyvStore.layer(keyv)), persistent)
     })
     for (const law of storeLaws(make)) {
       // An operation of many calls never ends without a failure.
@@ -98,8 +99,6 @@ for (const listens of [false, true]) {
     }
   })
 }
-
-const over = (store: Store.Store) => CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
 
 const refused = (run: () => unknown): string => {
   try {
@@ -113,9 +112,9 @@ const refused = (run: () => unknown): string => {
 
 describe("KeyvStore", () => {
   it("refuses an instance that hides errors, and what is no instance", () => {
-    expect(refused(() => KeyvStore.make(new Keyv()))).toContain("throwOnErrors: true")
-    expect(refused(() => KeyvStore.make(undefined as never))).toContain("new Keyv(")
-    expect(refused(() => KeyvStore.make({} as never))).toContain("new Keyv(")
+    expect(refused(() => KeyvStore.layer(new Keyv()))).toContain("throwOnErrors: true")
+    expect(refused(() => KeyvStore.layer(undefined as never))).toContain("new Keyv(")
+    expect(refused(() => KeyvStore.layer({} as never))).toContain("new Keyv(")
   })
 
   it.effect("reports what the adapter does: errors, refusals, and that it cannot list", () =>
@@ -136,7 +135,7 @@ describe("KeyvStore", () => {
       }
       const keyv = new Keyv({ store: adapter as never, throwOnErrors: true })
       keyv.on("error", () => {})
-      const store = KeyvStore.make(keyv)
+      const store = yield* storeFrom(KeyvStore.layer(keyv))
       const entry = { meta, payload: new Uint8Array([1]) }
       yield* store.set("a", entry)
       expect((yield* Effect.flip(store.set("refused", entry))).reason).toBe("Unavailable")
@@ -174,8 +173,8 @@ describe("KeyvStore", () => {
           fail()
         }
       }
-      const listing = KeyvStore.make(new Keyv6({ store: { ...plain, iterator } as never }))
-      const silent = KeyvStore.make(new Keyv6({ store: plain as never }))
+      const listing = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: { ...plain, iterator } as never })))
+      const silent = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: plain as never })))
       yield* listing.set("a", entry)
       expect(Array.from(yield* Stream.runCollect(listing.scan()), ({ id }) => id)).toEqual(["a"])
       expect((yield* Effect.flip(Stream.runCount(silent.scan()))).reason).toBe("Unsupported")
@@ -205,7 +204,7 @@ describe("KeyvStore", () => {
       }
       yield* Effect.provide(
         Effect.andThen(Cached.set("a", 1, { ttl: "1 minute" }), Cached.set("b", 1)),
-        over(KeyvStore.make(keyv))
+        CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
       )
       expect(ttls).toEqual([60_000, 0])
     }))
@@ -225,20 +224,22 @@ const meta = {
 describe("UnstorageStore and PersistenceStore", () => {
   it("refuse what is no instance, and what is no first part of keys", () => {
     const storage = { ...createStorage(), getUint8Array: () => {}, set: () => {} }
-    expect(refused(() => UnstorageStore.make(undefined as never))).toContain("createStorage(")
-    expect(refused(() => UnstorageStore.make(storage, { prefix: "x" } as never))).toContain("\"prefix\"")
+    expect(refused(() => UnstorageStore.layer(undefined as never))).toContain("createStorage(")
+    expect(refused(() => UnstorageStore.layer(storage, { prefix: "x" } as never))).toContain("\"prefix\"")
     for (const base of ["", ":", "a:", "a/b", 5]) {
-      expect(refused(() => UnstorageStore.make(storage, { base: base as string }))).toContain("base of")
+      expect(refused(() => UnstorageStore.layer(storage, { base: base as string }))).toContain("base of")
     }
-    expect(refused(() => PersistenceStore.make({} as never))).toContain("KeyValueStore")
-    expect(refused(() => PersistenceStore.make(storage as never, { prefix: "" }))).toContain("prefix of")
+    expect(refused(() => PersistenceStore.layer({ prefix: "" }))).toContain("prefix of")
   })
 
   it.effect("clear and list what is below their first part alone", () =>
     Effect.gen(function*() {
       const storage = createStorage()
       yield* Effect.promise(() => storage.setItem("mine", "mine"))
-      const [one, other] = [UnstorageStore.make(storage), UnstorageStore.make(storage, { base: "other" })]
+      const [one, other] = [
+        yield* storeFrom(UnstorageStore.layer(storage)),
+        yield* storeFrom(UnstorageStore.layer(storage, { base: "other" }))
+      ]
       const entry = { meta, payload: new Uint8Array([1]) }
       yield* one.set("a", entry)
       yield* other.set("b", entry)
@@ -251,7 +252,7 @@ describe("UnstorageStore and PersistenceStore", () => {
   it.effect("miss what is damaged, of another id, or not theirs", () =>
     Effect.gen(function*() {
       const storage = createStorage()
-      const store = UnstorageStore.make(storage)
+      const store = yield* storeFrom(UnstorageStore.layer(storage))
       yield* store.set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
       const [key] = yield* Effect.promise(() => storage.getKeys())
       const bytes: Uint8Array = yield* Effect.promise(() => storage.getItemRaw(key!))

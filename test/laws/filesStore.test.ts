@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { FilesStore } from "effect-cached/files"
 import { storeLaws, withTimePassing } from "effect-cached/testing"
 import * as fs from "node:fs"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const isDraft = (name: string) => name.endsWith(".tmp")
@@ -11,7 +12,7 @@ const isDraft = (name: string) => name.endsWith(".tmp")
 const files = Effect.gen(function*() {
   const directory = yield* tempDirectory
   yield* Effect.addFinalizer(() => Effect.sync(() => expect(fs.readdirSync(directory).filter(isDraft)).toEqual([])))
-  return yield* FilesStore.make({ directory })
+  return yield* storeFrom(FilesStore.layer({ directory }))
 })
 
 describe("the laws of stores hold for files", () => {

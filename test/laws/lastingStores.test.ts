@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { thirdOf } from "../support/everything.ts"
 import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
 import { provideSql, sqlClientOf } from "../support/sqlClient.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const files = Effect.map(tempDirectory, plainFiles)
@@ -18,7 +19,10 @@ const files = Effect.map(tempDirectory, plainFiles)
 const overClient = Effect.flatMap(
   tempDirectory,
   (directory) =>
-    Effect.map(sqlClientOf(join(directory, "db")), (sql) => ({ open: Effect.orDie(provideSql(sql)(SqlStore.make())) }))
+    Effect.map(
+      sqlClientOf(join(directory, "db")),
+      (sql) => ({ open: Effect.orDie(provideSql(sql)(storeFrom(SqlStore.layer()))) })
+    )
 )
 
 const storages = {
@@ -95,8 +99,8 @@ for (const name of ["a map that answers late, and is shared", "a folder of plain
 }
 
 const adapters = {
-  sqlite: Effect.map(tempDirectory, (directory) => ({ open: SqliteStore.make({ directory }) })),
-  files: Effect.map(tempDirectory, (directory) => ({ open: FilesStore.make({ directory }) }))
+  sqlite: Effect.map(tempDirectory, (directory) => ({ open: storeFrom(SqliteStore.layer({ directory })) })),
+  files: Effect.map(tempDirectory, (directory) => ({ open: storeFrom(FilesStore.layer({ directory })) }))
 }
 
 for (const [name, make] of Object.entries(adapters)) {

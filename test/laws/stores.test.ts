@@ -5,11 +5,12 @@ import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { slowStore } from "../support/slowStore.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const stores = {
   memory: Effect.sync(() => MemoryStore.make()),
-  sqlite: Effect.flatMap(tempDirectory, (directory) => SqliteStore.make({ directory })),
+  sqlite: Effect.flatMap(tempDirectory, (directory) => storeFrom(SqliteStore.layer({ directory }))),
   "a simple storage that answers late and out of order": slowStore
 }
 
@@ -21,7 +22,7 @@ for (const [name, make] of Object.entries(stores)) {
 
 const twoOnOneDirectory = Effect.flatMap(
   tempDirectory,
-  (directory) => Effect.all([SqliteStore.make({ directory }), SqliteStore.make({ directory })])
+  (directory) => Effect.all([storeFrom(SqliteStore.layer({ directory })), storeFrom(SqliteStore.layer({ directory }))])
 )
 
 describe("the laws of shared stores hold for two sqlite stores on one directory", () => {

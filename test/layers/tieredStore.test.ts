@@ -14,6 +14,7 @@ import * as Tiered from "../../src/layers/tieredStore.ts"
 import { settle, start } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
 import { slowStore } from "../support/slowStore.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const over = (last: Store.Store, ...middles: ReadonlyArray<Store.Store>) =>
@@ -24,7 +25,7 @@ const over = (last: Store.Store, ...middles: ReadonlyArray<Store.Store>) =>
   })
 
 const memory = Effect.sync(() => MemoryStore.make())
-const at = (directory: string) => SqliteStore.make({ directory })
+const at = (directory: string) => storeFrom(SqliteStore.layer({ directory }))
 const sqlite = Effect.flatMap(tempDirectory, at)
 /** A copy is trusted from the next millisecond on, so each operation takes one. */
 const slowly = (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: 1 }).store

@@ -70,7 +70,7 @@ export const floors = [
     // The command opens the caches that URLs name, and reads the protocol of an inspector.
     shared: (from, to) =>
       from.split("/")[0] === to.split("/")[0] ||
-      (from.startsWith("cli/") && /^(config\/index|inspector\/(api|index))\.ts$/.test(to))
+      (from.startsWith("cli/") && /^(config\/stores|inspector\/(api|index))\.ts$/.test(to))
   }
 ]
 

@@ -1,6 +1,7 @@
 /** A disk that is really full, and a log that grows: with real files on a small file system of their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
+import type { Store } from "effect-cached/adapters"
 import type { StoreError } from "effect-cached/CacheError"
 import { SqliteGuardStore, SqliteStore } from "effect-cached/sqlite"
 import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs"
@@ -9,7 +10,8 @@ import { DatabaseSync } from "node:sqlite"
 import { fillDisk } from "../support/fullDisk.ts"
 import { guardsOf } from "../support/services.ts"
 import { smallDisk } from "../support/smallDisk.ts"
-import { changesOf, entry, read, type SqliteStoreType } from "../support/sqlite.ts"
+import { changesOf, entry, read } from "../support/sqlite.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { sleep, start, type Worker } from "./processes.ts"
 
@@ -30,7 +32,7 @@ const fill = (directory: string) => void fillDisk(join(directory, "others"))
 const freeBytes = (directory: string) => statfsSync(directory).bavail * statfsSync(directory).bsize
 
 /** Writes until the disk is full for the cache, and answers how many were stored. */
-const fillCache = Effect.fnUntraced(function*(store: SqliteStoreType, bytes: number, count: number) {
+const fillCache = Effect.fnUntraced(function*(store: Store.Store, bytes: number, count: number) {
   let stored = 0
   for (let i = 0; i < count; i++) {
     const exit = yield* Effect.exit(store.set(`id ${i}`, entry(i & 255, bytes)))
@@ -45,8 +47,8 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
       Effect.gen(function*() {
         const root = yield* disk(megabytes)
         const directory = join(root, "cache")
-        const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
-        const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+        const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
+        const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
         yield* fillCache(a, 20_000, megabytes * 120)
         for (let i = 0; i < 20; i++) expect(yield* a.set(`new ${i}`, entry(i, 20_000))).toBe(true)
         expect(read(b, "new 19")).toEqual(entry(19, 20_000))
@@ -62,7 +64,7 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
       Effect.gen(function*() {
         const root = yield* disk(24)
         const directory = join(root, "cache")
-        const open = SqliteStore.make({ directory, storeTimeout: 50 })
+        const open = storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
         yield* Effect.scoped(Effect.flatMap(open, (store) => fillCache(store, 20_000, 24 * 40)))
         rmSync(join(directory, "cache.v2.reserve"))
         fill(root)
@@ -86,8 +88,8 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
           Effect.gen(function*() {
             const root = yield* disk(megabytes)
             const directory = join(root, "cache")
-            const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
-            const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+            const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
+            const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
             yield* fillCache(a, 20_000, megabytes * 15)
             if (log === "empty") {
               const database = new DatabaseSync(join(directory, "cache.v2.1.db"))
@@ -117,7 +119,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     () =>
       Effect.gen(function*() {
         const root = yield* disk(16)
-        const a = yield* SqliteStore.make({ directory: join(root, "cache"), storeTimeout: 50 })
+        const a = yield* storeFrom(SqliteStore.layer({ directory: join(root, "cache"), storeTimeout: 50 }))
         const lease = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         yield* a.acquire("id", lease)
         expect(yield* fillCache(a, 20_000, 40)).toBe(40)
@@ -141,7 +143,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     Effect.gen(function*() {
       const root = yield* disk(4)
       const directory = join(root, "cache")
-      const open = SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+      const open = storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
       yield* Effect.scoped(Effect.flatMap(open, (store) => fillCache(store, 20_000, 20)))
       fill(root)
       const a = yield* open
@@ -162,7 +164,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
         const root = yield* disk(4)
         const directory = join(root, "cache")
         const guards = guardsOf(SqliteGuardStore.layer({ directory }))
-        const store = SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+        const store = storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
         const write = Effect.flatMap(store, (store) => store.set("id", entry(1, 2000)))
         yield* Effect.scoped(Effect.andThen(guards, write))
         rmSync(join(directory, "cache.v2.reserve"))
@@ -184,8 +186,8 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     Effect.gen(function*() {
       const root = yield* disk(8)
       const directory = join(root, "cache")
-      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
-      const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
       yield* fillCache(a, 20_000, 100)
       expect(read(b, "id 1")).toEqual(entry(1, 20_000))
       // The log has no room of its own either.
@@ -210,7 +212,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
     Effect.gen(function*() {
       const root = yield* disk(8)
       const directory = join(root, "cache")
-      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
       yield* a.set("id", entry(1, 20_000))
       rmSync(join(directory, "cache.v2.reserve"))
       fill(root)
@@ -238,13 +240,13 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       const options = { directory, file: join(yield* tempDirectory, "recording.jsonl") }
       yield* Effect.promise(() => stopped.ask({ do: "open", options }))
       yield* Effect.promise(() => stopped.ask({ do: "read", key: "k" }))
-      const a = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
       yield* fillCache(a, 20_000, 400)
       stopped.signal("SIGSTOP")
       fill(root)
       for (let i = 0; i < 400; i++) yield* a.remove(`id ${i}`)
       yield* a.invalidateTags(["tag"])
-      const b = yield* SqliteStore.make({ directory, storeTimeout: 50 })
+      const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
       for (let i = 0; i < 400; i++) expect(read(b, `id ${i}`)).toBeUndefined()
       rmSync(join(root, "others"))
       yield* Effect.sleep(200)
@@ -294,7 +296,7 @@ describe("the log beside a database", () => {
     () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
-        const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB", storeTimeout: 50 })
+        const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
         yield* store.set("id", entry(1))
         const reader = yield* Effect.acquireRelease(
           Effect.sync(() => new DatabaseSync(join(directory, "cache.v2.1.db"))),

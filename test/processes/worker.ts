@@ -8,6 +8,7 @@ import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import { FetchHttpClient } from "effect/http"
 import { key as keyOfBucket } from "../support/s3.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
 import { clock, recorded, type Recorder, recorder } from "./recording.ts"
 
@@ -27,21 +28,21 @@ const open = async (
   const timed = storeTimeout === undefined ? {} : { storeTimeout }
   const store = objects !== undefined
     ? Effect.provide(
-      ObjectStore.make({
+      storeFrom(ObjectStore.layer({
         ...objects,
         bucket: "cache",
         credentials: { accessKeyId: keyOfBucket.accessKeyId, secretAccessKey: Redacted.make(keyOfBucket.secret) },
         prefix: prefix.slice(-50).replaceAll("/", "_")
-      }),
+      })),
       FetchHttpClient.layer
     )
     : postgres !== undefined
-    ? PgStore.make({ ...postgres, schema: prefix.slice(-50).replaceAll(".", "_") })
+    ? storeFrom(PgStore.layer({ ...postgres, schema: prefix.slice(-50).replaceAll(".", "_") }))
     : redis === undefined
-    ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
+    ? storeFrom(SqliteStore.layer({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } }))
     : "url" in redis
-    ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
-    : RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
+    ? storeFrom(RedisStore.layer({ ...redis, ...timed, prefix, connect: "required" }))
+    : storeFrom(RedisStore.layer({ ...redis, ...timed, prefix, connect: "required" }))
   const stores = Layer.effect(
     Store.Store,
     Effect.map(store, (inner) => {

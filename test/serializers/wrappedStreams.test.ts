@@ -12,6 +12,7 @@ import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { SqliteStore } from "effect-cached/sqlite"
 import { warningsOf } from "../support/logged.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { streamsOver } from "./streamsOver.ts"
 import { keys, wrapIn } from "./support.ts"
@@ -19,10 +20,10 @@ import { keys, wrapIn } from "./support.ts"
 describe("streams in memory", () => streamsOver(Effect.sync(() => MemoryStore.make())))
 
 describe("streams on disk", () =>
-  streamsOver(Effect.flatMap(tempDirectory, (directory) => SqliteStore.make({ directory }))))
+  streamsOver(Effect.flatMap(tempDirectory, (directory) => storeFrom(SqliteStore.layer({ directory })))))
 
 describe("streams in files", () =>
-  streamsOver(Effect.flatMap(tempDirectory, (directory) => FilesStore.make({ directory }))))
+  streamsOver(Effect.flatMap(tempDirectory, (directory) => storeFrom(FilesStore.layer({ directory })))))
 
 it.effect("a stream that one setting writes is read by every other as it was, or runs again", () =>
   Effect.gen(function*() {

@@ -11,6 +11,7 @@ import { setTimeout } from "node:timers/promises"
 import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, startServer } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -91,7 +92,7 @@ for (const version of [5, 6]) {
       afterAll(() => running.end())
 
       /** The adapter clears the whole server, which Keyv 6 refuses for an instance with a namespace. */
-      const opened = Effect.map(
+      const opened = Effect.flatMap(
         Effect.acquireRelease(
           Effect.sync(() => {
             const store = running.adapter()
@@ -99,7 +100,7 @@ for (const version of [5, 6]) {
           }),
           (keyv) => Effect.promise(() => keyv.disconnect())
         ),
-        KeyvStore.make
+        (keyv) => storeFrom(KeyvStore.layer(keyv))
       )
       const empty = Effect.tap(opened, ({ clear }) => Effect.orDie(clear))
       const lasting = Effect.as(Effect.scoped(empty), { open: opened })

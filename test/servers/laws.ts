@@ -2,7 +2,7 @@
  * A process that checks the laws of what it names, and prints a line for each: `laws.ts sqlite files …`. It runs under
  * any runtime, without a test framework.
  */
-import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
+import { Cause, Effect, Exit, Layer, type Scope } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
@@ -24,6 +24,7 @@ import { Keyv } from "keyv"
 import { createStorage } from "unstorage"
 import { endedRemovals } from "../support/endedRemovals.ts"
 import { lockOf, processLock } from "../support/services.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 /** A line of the report. */
@@ -36,8 +37,8 @@ export interface Checked {
 
 const inDirectory = <A, E, R>(make: (directory: string) => Effect.Effect<A, E, R>) =>
   Effect.flatMap(tempDirectory, make)
-const sqlite = (directory: string) => SqliteStore.make({ directory })
-const files = (directory: string) => FilesStore.make({ directory })
+const sqlite = (directory: string) => storeFrom(SqliteStore.layer({ directory }))
+const files = (directory: string) => storeFrom(FilesStore.layer({ directory }))
 const reopened = <A, E, R>(open: (directory: string) => Effect.Effect<A, E, R>) =>
   Effect.map(tempDirectory, (directory) => ({ open: open(directory) }))
 const two = <A, E, R>(make: Effect.Effect<A, E, R>) => Effect.all([make, make])
@@ -52,13 +53,10 @@ export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
   "sqlite, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(sqlite)),
   files: () => of<unknown>(inDirectory(files)),
   "files, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(files)),
-  keyv: () => storeLaws(Effect.sync(() => KeyvStore.make(new Keyv({ throwOnErrors: true })))),
-  unstorage: () => storeLaws(Effect.sync(() => UnstorageStore.make(createStorage()))),
+  keyv: () => storeLaws(Effect.suspend(() => storeFrom(KeyvStore.layer(new Keyv({ throwOnErrors: true }))))),
+  unstorage: () => storeLaws(Effect.suspend(() => storeFrom(UnstorageStore.layer(createStorage())))),
   "a KeyValueStore": () =>
-    storeLaws(
-      Effect.map(Layer.build(KeyValueStore.layerMemory), (context) =>
-        PersistenceStore.make(Context.get(context, KeyValueStore.KeyValueStore)))
-    ),
+    storeLaws(storeFrom(Layer.provide(PersistenceStore.layer(), Layer.fresh(KeyValueStore.layerMemory)))),
   "the lock of a process": () =>
     lockLaws(Effect.sync(() => {
       const lock = processLock()

@@ -4,17 +4,18 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Guard } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
-import { CacheConfig } from "effect-cached/config"
 import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
+import { inspect } from "../../src/config/stores.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
 import { lockOf } from "../support/services.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { until } from "../support/until.ts"
 
@@ -37,7 +38,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
   afterAll(() => server.end())
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
-  const storeIn = (schema: string) => PgStore.make({ url: server.url, schema })
+  const storeIn = (schema: string) => storeFrom(PgStore.layer({ url: server.url, schema }))
 
   let loaded = 0
 
@@ -105,7 +106,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     it.live("is not the work of an inspection, which lists the entries of a schema that is there", () =>
       Effect.gen(function*() {
         const schema = freshSchema()
-        const inspection = CacheConfig.inspect(`${server.url}?schema=${encodeURIComponent(schema)}`)
+        const inspection = inspect(`${server.url}?schema=${encodeURIComponent(schema)}`)
         const missing = yield* Effect.flip(Effect.scoped(inspection))
         expect(missing.message).toContain("there is no cache in the schema")
         expect((yield* asked("SELECT nspname FROM pg_namespace")).flat()).not.toContain(schema)
@@ -140,7 +141,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       Effect.gen(function*() {
         const url = server.url.replace("postgres@", "poor@")
         const error = yield* Effect.flip(
-          Effect.scoped(PgStore.make({ url, schema: "refused", password: Redacted.make("hunter2") }))
+          Effect.scoped(storeFrom(PgStore.layer({ url, schema: "refused", password: Redacted.make("hunter2") })))
         )
         expect([error.reason, error.message]).toEqual([
           "Denied",
@@ -150,7 +151,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* asked("CREATE SCHEMA allowed AUTHORIZATION poor")
         let connections = 0
         const password = Effect.sync(() => Redacted.make(`hunter${++connections}`))
-        const store = yield* PgStore.make({ url, schema: "allowed", password })
+        const store = yield* storeFrom(PgStore.layer({ url, schema: "allowed", password }))
         expect(yield* store.increment("n", 1)).toBe(1)
         expect(connections).toBeGreaterThan(0)
       }))
@@ -158,30 +159,32 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     it.live("without a server, or over another database, fails with a reason", () =>
       Effect.gen(function*() {
         const unreachable = yield* Effect.flip(
-          Effect.scoped(PgStore.make({ url: "postgres://user:hunter2@127.0.0.1:1/none" }))
+          Effect.scoped(storeFrom(PgStore.layer({ url: "postgres://user:hunter2@127.0.0.1:1/none" })))
         )
         expect(unreachable.reason).toBe("Unavailable")
         expect(JSON.stringify([unreachable, String(unreachable)])).not.toContain("hunter2")
-        const none = yield* Effect.flip(Effect.scoped(PgStore.make({ url: server.url.replace(/\w+$/, "none") })))
+        const none = yield* Effect.flip(
+          Effect.scoped(storeFrom(PgStore.layer({ url: server.url.replace(/\w+$/, "none") })))
+        )
         expect(none.reason).toBe("Unsupported")
         const sqlite = yield* sqlClientOf(join(yield* tempDirectory, "db"))
         const mysql = { ...sqlite, onDialectOrElse: ({ mysql, orElse }) => (mysql ?? orElse)() } as SqlClient.SqlClient
         const other = yield* Effect.flip(
-          Effect.scoped(Effect.provideService(SqlStore.make(), SqlClient.SqlClient, mysql))
+          Effect.scoped(Effect.provideService(storeFrom(SqlStore.layer()), SqlClient.SqlClient, mysql))
         )
         expect([other.reason, other.message]).toEqual(["Unsupported", expect.stringContaining("one for PostgreSQL")])
       }))
 
     it("refuses wrong options, without quoting the URL", () => {
       const refusals: ReadonlyArray<readonly [() => unknown, RegExp]> = [
-        [() => PgStore.make({ url: "mysql://user:hunter2@host/db" }), /needs a "url" like "postgres:/],
-        [() => PgStore.make({ url: "hunter2" }), /needs a "url"/],
-        [() => PgStore.make({ url: server.url, schema: "a.b" }), /without a dot/],
-        [() => PgStore.make({ url: server.url, schema: "x".repeat(64) }), /1 to 63 bytes/],
-        [() => PgStore.make({ url: server.url, schema: "pg_catalog" }), /pg_/],
-        [() => PgStore.make({ url: server.url, maxValue: 0 }), /"maxValue" must be a size above zero/],
+        [() => storeFrom(PgStore.layer({ url: "mysql://user:hunter2@host/db" })), /needs a "url" like "postgres:/],
+        [() => storeFrom(PgStore.layer({ url: "hunter2" })), /needs a "url"/],
+        [() => storeFrom(PgStore.layer({ url: server.url, schema: "a.b" })), /without a dot/],
+        [() => storeFrom(PgStore.layer({ url: server.url, schema: "x".repeat(64) })), /1 to 63 bytes/],
+        [() => storeFrom(PgStore.layer({ url: server.url, schema: "pg_catalog" })), /pg_/],
+        [() => storeFrom(PgStore.layer({ url: server.url, maxValue: 0 })), /"maxValue" must be a size above zero/],
         [() => lockOf(PgLock.layer({ url: server.url, maxConnections: 0 })), /"maxConnections" must be a whole number/],
-        [() => PgStore.make({ url: server.url, password: "hunter2" as any }), /Redacted\.make/],
+        [() => storeFrom(PgStore.layer({ url: server.url, password: "hunter2" as any })), /Redacted\.make/],
         [() => CacheLayer.postgres({ url: server.url, table: "x" } as any), /table/],
         [() => CacheLayer.sql({ schem: "x" } as any), /schema/]
       ]
@@ -220,7 +223,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         ].map((parts) => changed(client, parts))
         const other = yield* storeIn(schema)
         for (const [i, one] of clients.entries()) {
-          const store = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, one)
+          const store = yield* Effect.provideService(storeFrom(SqlStore.layer({ schema })), SqlClient.SqlClient, one)
           const seen: Array<unknown> = []
           yield* Effect.forkScoped(Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change))))
           yield* until("it listens", Effect.sync(() => seen.length > 0))
@@ -318,7 +321,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
             Effect.andThen(Effect.forkIn(b.clear, scope), Effect.sleep("500 millis")),
             values
           ))
-        const a = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+        const a = yield* Effect.provideService(storeFrom(SqlStore.layer({ schema })), SqlClient.SqlClient, sql)
         const { _tag } = yield* a.transact!({ checks: [], steps: [{ _tag: "Increment", name: "n", by: 1 }] })
         expect(_tag).toBe("Committed")
         yield* until("the clear", Effect.map(b.counter("n"), (counter) => counter === undefined))
@@ -334,7 +337,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         putting,
         (values) => ++writes === 1 ? Effect.andThen(Effect.sleep("500 millis"), values) : values
       )
-      const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
+      const store = yield* Effect.provideService(
+        storeFrom(SqlStore.layer({ schema: freshSchema() })),
+        SqlClient.SqlClient,
+        sql
+      )
       const first = yield* Effect.forkChild(store.set("id", entry("first")), { startImmediately: true })
       const second = yield* Effect.forkChild(store.set("id", entry("second")), { startImmediately: true })
       yield* Fiber.interrupt(second)
@@ -406,7 +413,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       const client = yield* PgClient.make({ url: Redacted.make(server.url) })
       const sql = sending(client, putting, (values) =>
         Effect.uninterruptible(Effect.andThen(Effect.sleep("9 seconds"), values)))
-      const stopped = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+      const stopped = yield* Effect.provideService(storeFrom(SqlStore.layer({ schema })), SqlClient.SqlClient, sql)
       const store = yield* storeIn(schema)
       const transacting = yield* Effect.forkChild(
         Effect.exit(stopped.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry("late") }] })),
@@ -424,7 +431,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 2 })
       const sql = sending(client, /changes_since/, Effect.retry({ schedule: Schedule.spaced("20 millis") }))
-      const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
+      const store = yield* Effect.provideService(
+        storeFrom(SqlStore.layer({ schema: freshSchema() })),
+        SqlClient.SqlClient,
+        sql
+      )
       const seen: Array<Store.Change> = []
       const following = Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change)))
       const follower = yield* Effect.forkChild(Effect.flip(following))
@@ -476,7 +487,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const sql = yield* SqlClient.SqlClient
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const store = yield* SqlStore.make({ schema })
+        const store = yield* storeFrom(SqlStore.layer({ schema }))
         expect([yield* read, yield* read]).toEqual([1, 1])
         const failing = sql.withTransaction(Effect.gen(function*() {
           expect([yield* read, yield* read]).toEqual([2, 3])

@@ -8,6 +8,7 @@ import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../s
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 }, () => {
@@ -105,7 +106,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
     Effect.gen(function*() {
       const { proxy, url } = yield* proxied
       const scope = yield* Scope.make()
-      const store = yield* Scope.provide(PgStore.make({ url, schema: freshSchema() }), scope)
+      const store = yield* Scope.provide(storeFrom(PgStore.layer({ url, schema: freshSchema() })), scope)
       void proxy.swallowAt("COMMIT")
       const step = store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry(2) }] })
       // A step that hangs would otherwise hang the test.
@@ -121,7 +122,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
       const { proxy, url } = yield* proxied
       const scope = yield* Scope.make()
       const options = { url, schema: freshSchema() }
-      const store = yield* Scope.provide(PgStore.make(options), scope)
+      const store = yield* Scope.provide(storeFrom(PgStore.layer(options)), scope)
       const locks = yield* Scope.provide(lockOf(PgLock.layer(options)), scope)
       const guards = yield* Scope.provide(guardsOf(PgGuardStore.layer(options)), scope)
       proxy.swallow(true)

@@ -6,6 +6,7 @@ import { PgStore } from "effect-cached/postgres"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const schema = "failover"
@@ -62,7 +63,9 @@ describe.skipIf(isPostgresMissing())(
 
     it.live("a process repeats its last changes there, since the replica may lack them", () =>
       Effect.gen(function*() {
-        const store = yield* PgStore.make({ url: server.url.replace(String(server.port), String(proxy.port)), schema })
+        const store = yield* storeFrom(
+          PgStore.layer({ url: server.url.replace(String(server.port), String(proxy.port)), schema })
+        )
         let begun = 0
         const count = ({ _tag }: Store.Change) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
         const follow = Effect.forkScoped(Effect.exit(Stream.runForEach(store.changes, count)))
@@ -78,7 +81,7 @@ describe.skipIf(isPostgresMissing())(
         follower.promote()
         const recovering = Effect.promise(() => follower.ask("SELECT pg_is_in_recovery()"))
         yield* until("it is promoted", Effect.map(recovering, ([row]) => row![0] === false))
-        const there = yield* PgStore.make({ url: follower.url, schema })
+        const there = yield* storeFrom(PgStore.layer({ url: follower.url, schema }))
         expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toHaveLength(ids.length)
         yield* Fiber.await(following)
         proxy.redirect(follower.port)

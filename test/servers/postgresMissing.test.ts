@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import type { CacheEntry } from "effect-cached/adapters"
-import { CacheConfig } from "effect-cached/config"
 import { PgLock, PgStore } from "effect-cached/postgres"
+import { inspect } from "../../src/config/stores.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { lockOf } from "../support/services.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const entry: CacheEntry.Stored = {
@@ -91,7 +92,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
         yield* until("a tag", Effect.map(b.of("later"), (value) => value !== before))
         expect(yield* a.use(Cached.counter("n").increment())).toBe((yield* b.use(Cached.counter("n").increment())) - 1)
         // Only a program that opens needs the table of migrations.
-        yield* PgStore.make({ url: server.url, schema })
+        yield* storeFrom(PgStore.layer({ url: server.url, schema }))
         const found = yield* asked(`SELECT count(*)::integer FROM ${schemaOf(schema)}.migrations`)
         expect([name, found]).toEqual([name, [[1]]])
       })
@@ -101,7 +102,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
     Effect.gen(function*() {
       const schema = freshSchema()
       const options = { url: server.url, schema }
-      const [store, other] = [yield* PgStore.make(options), yield* PgStore.make(options)]
+      const [store, other] = [yield* storeFrom(PgStore.layer(options)), yield* storeFrom(PgStore.layer(options))]
       let isCoherent = false
       const follow = Stream.runForEach(store.changes!, ({ _tag }) =>
         Effect.sync(() => {
@@ -119,8 +120,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
     Effect.gen(function*() {
       const schema = freshSchema()
       const stores = [
-        yield* PgStore.make({ url: server.url, schema }),
-        yield* PgStore.make({ url: server.url, schema })
+        yield* storeFrom(PgStore.layer({ url: server.url, schema })),
+        yield* storeFrom(PgStore.layer({ url: server.url, schema }))
       ]
       yield* asked(`DROP SCHEMA ${quoted(schema)} CASCADE`)
       const calls = Array.from({ length: 1000 }, (_, i) => stores[i % 2]!.increment(`n${i % 10}`, 1))
@@ -148,7 +149,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   it.live("a load that began before its numbers were removed stores nothing", () =>
     Effect.gen(function*() {
       const schema = freshSchema()
-      const store = yield* PgStore.make({ url: server.url, schema })
+      const store = yield* storeFrom(PgStore.layer({ url: server.url, schema }))
       const acquired = yield* store.acquire("id", {
         owner: "a",
         leaseMillis: 60_000,
@@ -164,22 +165,22 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
     Effect.gen(function*() {
       const schema = freshSchema()
       const of = quoted(schema)
-      yield* Effect.scoped(PgStore.make({ url: server.url, schema }))
+      yield* Effect.scoped(storeFrom(PgStore.layer({ url: server.url, schema })))
       yield* asked("CREATE ROLE user_of_tables LOGIN")
       yield* asked(`GRANT USAGE ON SCHEMA ${of} TO user_of_tables`)
       for (const kind of ["TABLES", "SEQUENCES"]) {
         yield* asked(`GRANT ALL ON ALL ${kind} IN SCHEMA ${of} TO user_of_tables`)
       }
       const url = server.url.replace("postgres@", "user_of_tables@")
-      const store = yield* PgStore.make({ url, schema })
+      const store = yield* storeFrom(PgStore.layer({ url, schema }))
       expect(yield* store.increment("n", 1)).toBe(1)
       yield* asked(`DROP TABLE ${of}.counter`)
-      const opening = Effect.as(Effect.scoped(PgStore.make({ url, schema })), 0)
+      const opening = Effect.as(Effect.scoped(storeFrom(PgStore.layer({ url, schema }))), 0)
       for (const step of [store.increment("n", 1), opening]) {
         const error = yield* Effect.flip(step)
         expect([error.reason, error.message]).toEqual(["Denied", expect.stringContaining("may not create")])
       }
-      const owner = yield* PgStore.make({ url: server.url, schema })
+      const owner = yield* storeFrom(PgStore.layer({ url: server.url, schema }))
       yield* asked(`GRANT ALL ON ALL TABLES IN SCHEMA ${of} TO user_of_tables`)
       expect([yield* owner.increment("n", 1), yield* store.increment("n", 1)]).toEqual([1, 2])
     }))
@@ -187,10 +188,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   it.live("an inspection makes nothing", () =>
     Effect.gen(function*() {
       const schema = freshSchema()
-      yield* Effect.scoped(PgStore.make({ url: server.url, schema }))
+      yield* Effect.scoped(storeFrom(PgStore.layer({ url: server.url, schema })))
       yield* asked(`DROP TABLE ${quoted(schema)}.counter`)
       const error = yield* Effect.flip(
-        Effect.scoped(CacheConfig.inspect(`${server.url}?schema=${encodeURIComponent(schema)}`))
+        Effect.scoped(inspect(`${server.url}?schema=${encodeURIComponent(schema)}`))
       )
       expect(error.message).toContain("a part of it is missing")
     }))

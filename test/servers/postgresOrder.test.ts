@@ -11,6 +11,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding, sending, untilOneWaits } from "../support/postgresClient.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const writeId = "0f".repeat(16)
@@ -46,7 +47,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     const schema = freshSchema()
     const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 8 })
     const open = (sql: PgClient.PgClient = client) =>
-      Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+      Effect.provideService(storeFrom(SqlStore.layer({ schema })), SqlClient.SqlClient, sql)
     return { a: yield* open(), b: yield* open(), client, of: `"${schema.replaceAll("\"", "\"\"")}"`, open }
   })
 

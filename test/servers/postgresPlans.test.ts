@@ -9,6 +9,7 @@ import { SqlClient } from "effect/sql"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding } from "../support/postgresClient.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { timeout: 60_000 }, () => {
@@ -32,7 +33,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
         return client.unsafe(statement, params)
       }
     })
-    const store = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+    const store = yield* Effect.provideService(storeFrom(SqlStore.layer({ schema })), SqlClient.SqlClient, sql)
     const pages = (kind: keyof typeof kinds) =>
       Effect.map(
         Effect.suspend(() => {

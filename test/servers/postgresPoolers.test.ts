@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { isMissing } from "../support/needs.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { freePorts } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const answers = (port: number) =>
   new Promise<boolean>((resolve) => {
@@ -64,10 +65,10 @@ describe.skipIf(isPostgresMissing() || isMissing("pgbouncer"))("PgBouncer", { ti
     Effect.gen(function*() {
       const url = yield* poolerOf(server, "statement")
       const schema = freshSchema()
-      const refused = yield* Effect.flip(Effect.scoped(PgStore.make({ url, schema, prepare: false })))
+      const refused = yield* Effect.flip(Effect.scoped(storeFrom(PgStore.layer({ url, schema, prepare: false }))))
       expect(refused.message).toContain("pool_mode = statement of PgBouncer")
-      yield* Effect.scoped(PgStore.make({ url: server.url, schema }))
-      const store = yield* PgStore.make({ url, schema, prepare: false })
+      yield* Effect.scoped(storeFrom(PgStore.layer({ url: server.url, schema })))
+      const store = yield* storeFrom(PgStore.layer({ url, schema, prepare: false }))
       expect(yield* store.increment("n", 1)).toBe(1)
       expect((yield* Effect.flip(store.transact!(increment))).message).toContain("pool_mode = statement of PgBouncer")
     }))
@@ -75,7 +76,7 @@ describe.skipIf(isPostgresMissing() || isMissing("pgbouncer"))("PgBouncer", { ti
   it.live("in transaction mode carries a store that prepares no statement", () =>
     Effect.gen(function*() {
       const url = yield* poolerOf(server, "transaction")
-      const store = yield* PgStore.make({ url, schema: freshSchema(), prepare: false })
+      const store = yield* storeFrom(PgStore.layer({ url, schema: freshSchema(), prepare: false }))
       yield* store.transact!(increment)
       expect((yield* store.counter("n"))?.value).toBe(1)
     }))

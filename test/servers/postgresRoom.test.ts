@@ -4,6 +4,7 @@ import { Effect, Exit, Fiber } from "effect"
 import { PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const entryOf = (size: number, { createdAt = Date.now(), lifeMillis = Infinity } = {}) =>
@@ -17,7 +18,7 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
   afterAll(() => server.end())
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
-  const storeIn = (schema: string, maxSize?: number) => PgStore.make({ url: server.url, schema, maxSize })
+  const storeIn = (schema: string, maxSize?: number) => storeFrom(PgStore.layer({ url: server.url, schema, maxSize }))
   const sizeIn = (schema: string) =>
     Effect.map(
       asked(`SELECT coalesce(sum(length(frame)), 0)::float8 FROM ${quoted(schema)}.entry`),
@@ -141,7 +142,7 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
           [{ maxSize: "1 MB", maxValue: "2 MB" }, "\"maxValue\" must be at most \"maxSize\""]
         ] as const
       ) {
-        const exit = yield* Effect.exit(Effect.suspend(() => PgStore.make({ url: server.url, ...options })))
+        const exit = yield* Effect.exit(Effect.suspend(() => storeFrom(PgStore.layer({ url: server.url, ...options }))))
         expect(Exit.isFailure(exit) && String(exit.cause)).toContain(message)
       }
     }))

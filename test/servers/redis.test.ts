@@ -21,6 +21,7 @@ import {
   startSentinel,
   startServer
 } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const connect = "required"
 
@@ -46,7 +47,7 @@ const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDeco
 const using = <A, E>(
   options: RedisStore.Options,
   use: (store: Store.Store) => Effect.Effect<A, E>
-) => Effect.scoped(Effect.flatMap(RedisStore.make(options), use))
+) => Effect.scoped(Effect.flatMap(storeFrom(RedisStore.layer(options)), use))
 
 /** The failure of a layer or store. */
 const failureOf = (effect: Effect.Effect<unknown, unknown>) =>
@@ -108,7 +109,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         [{ url: "redis://host", nodes: ["redis://host"] }, /"nodes" finds the cluster: leave "url" out/]
       ]
       for (const [options, message] of wrong) {
-        for (const make of [RedisStore.make, CacheLayer.redis] as ReadonlyArray<(options: object) => unknown>) {
+        for (const make of [RedisStore.layer, CacheLayer.redis] as ReadonlyArray<(options: object) => unknown>) {
           const thrown = (() => {
             try {
               make(options)
@@ -121,7 +122,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           expect(JSON.stringify(thrown) + String(thrown)).not.toContain("secret")
         }
       }
-      expect(() => RedisStore.make({ nodes: [] })).toThrow(/nodes/)
+      expect(() => storeFrom(RedisStore.layer({ nodes: [] }))).toThrow(/nodes/)
       expect(() => CacheLayer.redis({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
       expect(() => CacheLayer.redis({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
       expect(() => CacheLayer.redis({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
@@ -184,9 +185,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
           [() => ({ ...createClient(), duplicate: undefined }), /no function/]
         ]
         for (const [client, message] of answers) {
-          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client } as RedisStore.Options)))
+          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client } as RedisStore.Options))))
           expect(failure).toMatchObject({ _tag: "CacheConfigError" })
-          expect(failure!.message).toMatch(/^RedisStore.make: "client" must return a client of the package redis/)
+          expect(failure!.message).toMatch(/^RedisStore.layer: "client" must return a client of the package redis/)
           expect(failure!.message).toMatch(message)
         }
         const layer = CacheLayer.redis({ client: async () => createClient() } as object)
@@ -200,7 +201,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           const client = () => {
             throw new Error("no settings in redis://user:secret@host")
           }
-          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ client })))
+          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client }))))
           expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
           expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
           expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
@@ -266,7 +267,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         const options = { url: server.url, prefix, connect } as const
         yield* Effect.scoped(Effect.gen(function*() {
-          const [one, other] = yield* Effect.all([RedisStore.make(options), RedisStore.make(options)])
+          const [one, other] = yield* Effect.all([
+            storeFrom(RedisStore.layer(options)),
+            storeFrom(RedisStore.layer(options))
+          ])
           yield* one.setMany(Array.from({ length: 5000 }, (_, i) => ({ id: `id ${i}`, entry: entryOf("x") })))
           yield* one.increment("n", 1)
           yield* other.clear
@@ -434,7 +438,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
         yield* ask("ACL", "SETUSER", "later", "reset", "on", ">right", "~later:*", "&later:*", "+@all")
         const password = Redacted.make("right")
-        const store = yield* RedisStore.make({ url: server.url, username: "later", password, prefix: "later" })
+        const store = yield* storeFrom(
+          RedisStore.layer({ url: server.url, username: "later", password, prefix: "later" })
+        )
         yield* store.set("a", entryOf("a"))
         yield* ask("ACL", "SETUSER", "later", "-hset", "-set")
         expect(yield* Effect.flip(store.set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
@@ -447,12 +453,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
         )
         yield* Effect.promise(() => server.ask("ACL", "SETUSER", "reader", "on", ">right", "~*", "+get", "+mget"))
         const as = (username: string, password: string, prefix = "shop") =>
-          failureOf(Effect.scoped(RedisStore.make({
+          failureOf(Effect.scoped(storeFrom(RedisStore.layer({
             url: server.url,
             username,
             password: Redacted.make(password),
             prefix
-          })))
+          }))))
         expect(yield* as("cache", "right")).toBe(undefined)
         for (
           const failure of [
@@ -497,7 +503,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("a password that the server does not want is not repeated by its error", () =>
       Effect.gen(function*() {
         const url = server.url.replace("redis://", "redis://:secret@")
-        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url })))
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
         expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
       }))
@@ -508,7 +514,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] })),
           (replica) => Effect.promise(() => replica.end())
         )
-        const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url: replica.url })))
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: replica.url }))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
         expect(failure!.cause!.message).toContain("replica")
       }).pipe(Effect.scoped), 240_000)
@@ -518,7 +524,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const client = createClient({ url: `${server.url}/999` })
         const options = [{ url: server.url, database: 999 }, { url: `${server.url}/999` }, { client: () => client }]
         for (const one of options) {
-          const failure = yield* failureOf(Effect.scoped(RedisStore.make(one)))
+          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer(one))))
           expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
           expect(failure!.message).toMatch(/"database", or the number in the path of "url".*out of range/)
         }
@@ -528,7 +534,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const [port] = yield* Effect.promise(() => freePorts(1))
         const failing = (nodes: ReadonlyArray<string>) =>
-          failureOf(Effect.scoped(RedisStore.make({ sentinel: { name: "main", nodes } })))
+          failureOf(Effect.scoped(storeFrom(RedisStore.layer({ sentinel: { name: "main", nodes } }))))
         const failure = yield* failing([`127.0.0.1:${server.port}`])
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
         expect(failure!.message).toContain(`127.0.0.1:${server.port} is not a Sentinel`)
@@ -573,9 +579,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
       () =>
         Effect.gen(function*() {
           const failures = [
-            yield* failureOf(Effect.scoped(RedisStore.make({ url: secure.url.replace("redis:", "rediss:") }))),
-            yield* failureOf(Effect.scoped(RedisStore.make({ url: server.url.replace("redis:", "rediss:") }))),
-            yield* failureOf(Effect.scoped(RedisStore.make({ url: secure.url })))
+            yield* failureOf(
+              Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url.replace("redis:", "rediss:") })))
+            ),
+            yield* failureOf(
+              Effect.scoped(storeFrom(RedisStore.layer({ url: server.url.replace("redis:", "rediss:") })))
+            ),
+            yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url }))))
           ]
           for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
           expect(failures[2]!.cause!.message).toContain("speaks TLS")
@@ -673,10 +683,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
           Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] })),
           (one) => Effect.promise(() => one.end())
         )
-        const store = yield* RedisStore.make({ url: main.url, replicas: 1, connect })
+        const store = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 1, connect }))
         yield* Effect.retry(store.set("id", entryOf("both")), { times: 100, schedule: Schedule.spaced("50 millis") })
         expect(Number(yield* Effect.promise(() => replica.ask("DBSIZE")))).toBeGreaterThan(0)
-        const two = yield* RedisStore.make({ url: main.url, replicas: 2, connect })
+        const two = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 2, connect }))
         expect((yield* Effect.flip(two.set("id", entryOf("two")))).reason).toMatch("Unavailable")
         expect((yield* Effect.flip(two.invalidateTags(["tag"]))).reason).toMatch("Unavailable")
       }).pipe(Effect.scoped), 240_000)
@@ -693,12 +703,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         for (const path of ["", "/0", "/3"]) {
           const url = `redis://${watched.nodes[0]}${path}`
-          const failure = yield* failureOf(Effect.scoped(RedisStore.make({ url })))
+          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
           expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
           expect(failure!.message).toMatch(/Sentinel: name it in "sentinel", not in "url"/)
         }
         const failure = yield* failureOf(
-          Effect.scoped(RedisStore.make({ nodes: [`redis://${watched.nodes[0]}`] }))
+          Effect.scoped(storeFrom(RedisStore.layer({ nodes: [`redis://${watched.nodes[0]}`] })))
         )
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
@@ -741,8 +751,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("is no single server, and a single server is none", () =>
       Effect.gen(function*() {
         const failures = [
-          yield* failureOf(Effect.scoped(RedisStore.make({ url: cluster.nodes[0]! }))),
-          yield* failureOf(Effect.scoped(RedisStore.make({ nodes: [server.url] })))
+          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: cluster.nodes[0]! })))),
+          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ nodes: [server.url] }))))
         ]
         for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
@@ -752,7 +762,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const at = (node: number) => `redis://127.0.0.1:${cluster.servers[node]!.port}`
         for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
           for (const connect of ["required", "eventually"] as const) {
-            const store = yield* RedisStore.make({ nodes, prefix: freshPrefix(), connect })
+            const store = yield* storeFrom(RedisStore.layer({ nodes, prefix: freshPrefix(), connect }))
             yield* store.set("a", entryOf("a"))
             expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
           }
@@ -763,7 +773,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const [from, to] = cluster.servers as [Server, Server]
         const prefix = freshPrefix()
-        const store = yield* RedisStore.make({ nodes: cluster.nodes, prefix, connect })
+        const store = yield* storeFrom(RedisStore.layer({ nodes: cluster.nodes, prefix, connect }))
         const isMoved = (id: string) => slotOf(hashOf(id)) < movedSlots
         const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`).filter(isMoved)
         expect(ids.length).toBeGreaterThan(20)
@@ -799,12 +809,12 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const [from, to] = cluster.servers as [Server, Server]
         const slot = hashTags.map(slotOf).find((slot) => slot >= movedSlots)!
         const id = Array.from({ length: 200_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) === slot)!
-        const store = yield* RedisStore.make({
+        const store = yield* storeFrom(RedisStore.layer({
           nodes: cluster.nodes,
           prefix: freshPrefix(),
           connect,
           storeTimeout: 2000
-        })
+        }))
         const ask = (server: Server, ...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
         const fromId = String(yield* ask(from, "CLUSTER", "MYID"))
         const toId = String(yield* ask(to, "CLUSTER", "MYID"))

@@ -6,6 +6,7 @@ import { RedisStore } from "effect-cached/redis"
 import { machineClock } from "../../src/internal/time/monotonic.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const hour = 3_600_000
 const minute = 60_000
@@ -33,7 +34,7 @@ describe.skipIf(isMissing(program))("Redis · a clock that is set between two he
       Effect.gen(function*() {
         const setBy = { millis: 0 }
         const prefix = freshPrefix()
-        const other = yield* RedisStore.make({ url: server.url, prefix, connect: "required" })
+        const other = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect: "required" }))
         /** How much later than a minute from now an entry ends that is set now, according to another process. */
         const lateness = Effect.gen(function*() {
           yield* Cached.set("a", 1, { ttl: "1 minute" })

@@ -12,6 +12,7 @@ import { maxTags } from "../../src/internal/codec/frame.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const timeout = 120_000
@@ -96,8 +97,8 @@ for (const kind of ["server", "cluster"] as const) {
 
     const make = (prefix: string) =>
       kind === "server"
-        ? RedisStore.make({ url: servers[0]!.url, prefix, connect, storeTimeout })
-        : RedisStore.make({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout })
+        ? storeFrom(RedisStore.layer({ url: servers[0]!.url, prefix, connect, storeTimeout }))
+        : storeFrom(RedisStore.layer({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout }))
 
     const layerOf = (prefix: string) =>
       kind === "server"
@@ -417,11 +418,11 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        const store = yield* RedisStore.make({ url: server.url, prefix, connect, storeTimeout })
+        const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect, storeTimeout }))
         const before = yield* store.markers(["t"])
         const { era, sequence } = Keys.make(prefix)
         const names = yield* ask("MGET", era, sequence)
-        const blind = yield* RedisStore.make({ url: yield* urlOf("blind"), prefix, storeTimeout })
+        const blind = yield* storeFrom(RedisStore.layer({ url: yield* urlOf("blind"), prefix, storeTimeout }))
         yield* ask("ACL", "SETUSER", "blind", "-get")
         for (
           const run of [blind.markers(["t"]), blind.invalidateTags(["t"]), blind.clear, blind.set("id", entryOf(""))]
@@ -441,7 +442,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         let shape: unknown
         let isLying = false
         const client = () => changing(createClient({ url: server.url }), (answer) => isLying ? shape : answer)
-        const store = yield* RedisStore.make({ client, prefix: freshPrefix(), connect, storeTimeout })
+        const store = yield* storeFrom(RedisStore.layer({ client, prefix: freshPrefix(), connect, storeTimeout }))
         const acquired = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         const operations: { readonly [name: string]: Effect.Effect<unknown, CacheError.StoreError> } = {
           get: store.get("id", ["t"]),

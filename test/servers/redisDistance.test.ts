@@ -6,6 +6,7 @@ import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../support/needs.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const timeout = 120_000
 const connect = "required"
@@ -27,9 +28,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
   it.live("is measured, and a near one too", () =>
     Effect.gen(function*() {
       const options = { prefix: freshPrefix(), connect } as const
-      const near = yield* RedisStore.make({ url: server.url, ...options })
+      const near = yield* storeFrom(RedisStore.layer({ url: server.url, ...options }))
       distant.delay(200)
-      const far = yield* RedisStore.make({ url: distant.url, ...options })
+      const far = yield* storeFrom(RedisStore.layer({ url: distant.url, ...options }))
       distant.delay(600)
       yield* Effect.sleep("1 second")
       expect(far.distanceMillis!()).toBeGreaterThanOrEqual(190)
@@ -39,7 +40,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   it.live("is short again once an answer is early, however busy the program is", () =>
     Effect.gen(function*() {
       distant.delay(200)
-      const store = yield* RedisStore.make({ url: distant.url, prefix: freshPrefix(), connect })
+      const store = yield* storeFrom(RedisStore.layer({ url: distant.url, prefix: freshPrefix(), connect }))
       expect(store.distanceMillis!()).toBeGreaterThanOrEqual(190)
       distant.delay(0)
       const busy = Effect.gen(function*() {

@@ -13,6 +13,7 @@ import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { lockOf } from "../support/services.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const timeout = 60_000
@@ -44,8 +45,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const storesOf = Effect.gen(function*() {
     const proxy = yield* proxied
     const prefix = freshPrefix()
-    const far = yield* RedisStore.make({ url: proxy.url, prefix, connect, storeTimeout })
-    const near = yield* RedisStore.make({ url: server.url, prefix, connect, storeTimeout })
+    const far = yield* storeFrom(RedisStore.layer({ url: proxy.url, prefix, connect, storeTimeout }))
+    const near = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect, storeTimeout }))
     const isFree = Effect.map(near.acquire("id", { ...acquiring, owner: "near" }), ({ _tag }) => _tag === "Granted")
     return { far, isFree, proxy }
   })

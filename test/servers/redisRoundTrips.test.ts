@@ -11,6 +11,7 @@ import { readFileSync } from "node:fs"
 import { isMissing } from "../support/needs.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const timeout = 120_000
 const connect = "required"
@@ -84,7 +85,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const store = Layer.effect(
       Store.Store,
       Effect.map(
-        RedisStore.make({ url: proxy.url, prefix, connect }),
+        storeFrom(RedisStore.layer({ url: proxy.url, prefix, connect })),
         (store) => ({ ...store, distanceMillis: () => distanceMillis })
       )
     )

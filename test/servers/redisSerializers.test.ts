@@ -15,6 +15,7 @@ import { keys, nestings, secretBytes, wrapIn } from "../serializers/support.ts"
 import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const timeout = 60_000
 
@@ -79,7 +80,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         const serializer = make(Compressed.make(Json), keys)
         const cache = layer(prefix, serializer)
-        const store = yield* RedisStore.make({ url: server.url, prefix })
+        const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix }))
         const role = (key: string) => Effect.succeed(`role of ${key}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
         yield* Effect.provide(Effect.all([role("ada"), role("eve")]), cache)
         const { entry } = yield* store.get("ada", [])
@@ -103,7 +104,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   )
 
   describe("streams", () =>
-    streamsOver(Effect.suspend(() => RedisStore.make({ url: server.url, prefix: freshPrefix() }))))
+    streamsOver(Effect.suspend(() => storeFrom(RedisStore.layer({ url: server.url, prefix: freshPrefix() })))))
 
   it.live("keys rotate while processes with the old and the new ones share the server", () =>
     Effect.gen(function*() {

@@ -8,6 +8,7 @@ import { sharedStoreLaws } from "effect-cached/testing"
 import * as Tiered from "../../src/layers/tieredStore.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer, urlOfDocumented } from "../support/redis.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const storeTimeout = 5000
@@ -26,12 +27,12 @@ describe.skipIf(isMissing(program))("CacheLayer.tiered over Redis", () => {
     const open = Effect.gen(function*() {
       return yield* Tiered.make({
         middles: [{
-          store: yield* SqliteStore.make({ directory }),
+          store: yield* storeFrom(SqliteStore.layer({ directory })),
           ttlMillis: Infinity,
           timeoutMillis: 1000,
           maxStalenessMillis: 5000
         }],
-        last: yield* RedisStore.make({ url, prefix, connect: "required", storeTimeout }),
+        last: yield* storeFrom(RedisStore.layer({ url, prefix, connect: "required", storeTimeout })),
         storeTimeoutMillis: storeTimeout
       })
     })

@@ -7,6 +7,7 @@ import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, startEither } from "../support/redis.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const timeout = 60_000
@@ -55,8 +56,8 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
 
   const makeStore = (prefix: string, maxValue?: number) =>
     kind === "cluster"
-      ? RedisStore.make({ nodes: nodes(), prefix, storeTimeout, maxValue })
-      : RedisStore.make({ url: nodes()[0]!, prefix, storeTimeout, maxValue })
+      ? storeFrom(RedisStore.layer({ nodes: nodes(), prefix, storeTimeout, maxValue }))
+      : storeFrom(RedisStore.layer({ url: nodes()[0]!, prefix, storeTimeout, maxValue }))
 
   /** Half of the ids are in one slot of a cluster, and half in another. */
   const idOf = (i: number) => `{${i % 2}}:${i}`

@@ -30,6 +30,7 @@ import { program, type Server as Redis, startServer } from "../support/redis.ts"
 import { clientOf, key, make as makeS3 } from "../support/s3.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const page = join(import.meta.dirname, "../../docs/storages.md")
 
@@ -123,54 +124,61 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
         bound: "`capacity` of the layer"
       },
       "[`disk`](persistence/disk.md)": {
-        open: (options) => SqliteStore.make({ directory: join(folder, "disk"), ...options })
+        open: (options) => storeFrom(SqliteStore.layer({ directory: join(folder, "disk"), ...options }))
       },
       "[`files`](persistence/files.md)": {
-        open: (options) => FilesStore.make({ directory: join(folder, "files"), ...options })
+        open: (options) => storeFrom(FilesStore.layer({ directory: join(folder, "files"), ...options }))
       },
       "[`redis`](redis.md)": {
-        open: (options) => RedisStore.make({ url: ofRedis.url, prefix: "table", connect: "required", ...options }),
+        open: (options) =>
+          storeFrom(RedisStore.layer({ url: ofRedis.url, prefix: "table", connect: "required", ...options })),
         requests: () => ofRedis.roundTrips("CLIENT")
       },
       "[`postgres`](postgres.md)": {
         open: (options) =>
-          PgStore.make({ url: `postgres://postgres@127.0.0.1:${ofPostgres.port}/postgres`, ...options }),
+          storeFrom(PgStore.layer({ url: `postgres://postgres@127.0.0.1:${ofPostgres.port}/postgres`, ...options })),
         requests: () => ofPostgres.roundTrips("LISTEN")
       },
       "[`objects`](objects.md)": {
         open: (options) =>
-          ObjectStore.make({
+          storeFrom(ObjectStore.layer({
             bucket: "cache",
             endpoint: "http://s3.test",
             credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) },
             tagStaleness: "5 seconds",
             ...options as object
-          }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(bucket))),
+          })).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(bucket))),
         requests: () => bucket.asked.length,
         bound: "none: [a rule of the bucket](objects.md#a-rule-for-entries)"
       },
       "[`sql` over SQLite](persistence/other-storages.md#sqlite-at-the-edge)": {
         open: (options) =>
-          Effect.flatMap(edge, (sql) => Effect.provideService(SqlStore.make(options), SqlClient.SqlClient, sql)),
+          Effect.flatMap(
+            edge,
+            (sql) => Effect.provideService(storeFrom(SqlStore.layer(options)), SqlClient.SqlClient, sql)
+          ),
         requests: () => statements
       },
       "[Keyv](persistence/other-storages.md)": {
         open: ({ maxSize }) =>
-          maxSize === undefined ? Effect.sync(() => KeyvStore.make(keyv)) : Effect.fail("it takes no options"),
+          maxSize === undefined ? storeFrom(KeyvStore.layer(keyv)) : Effect.fail("it takes no options"),
         requests: map.requests
       },
       "[Memcached, by Keyv](persistence/other-storages.md#memcached)": {
         open: ({ maxSize }) =>
-          maxSize === undefined ? Effect.sync(() => KeyvStore.make(ofMemcached)) : Effect.fail("it takes no options"),
+          maxSize === undefined ? storeFrom(KeyvStore.layer(ofMemcached)) : Effect.fail("it takes no options"),
         requests: adapter.requests,
         largest: 750_000
       },
       "[unstorage](persistence/other-storages.md)": {
-        open: (options) => Effect.sync(() => UnstorageStore.make(unstorage.counted, options as object)),
+        open: (options) => Effect.suspend(() => storeFrom(UnstorageStore.layer(unstorage.counted, options as object))),
         requests: unstorage.requests
       },
       "[`KeyValueStore`](persistence/other-storages.md)": {
-        open: (options) => Effect.sync(() => PersistenceStore.make(persistence.counted, options as object)),
+        open: (options) =>
+          Effect.suspend(() => storeFrom(PersistenceStore.layer(options as object))).pipe(
+            Effect.provideService(KeyValueStore.KeyValueStore, persistence.counted)
+          ),
         requests: persistence.requests
       }
     }

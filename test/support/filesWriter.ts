@@ -1,6 +1,7 @@
 /** A process of its own that writes entries to a folder: `filesWriter.ts <folder> <entries> <rounds> <offset>`. */
 import { Effect } from "effect"
 import { FilesStore } from "effect-cached/files"
+import { storeFrom } from "./storeFrom.ts"
 
 const [directory, ids, rounds, offset] = process.argv.slice(2) as [string, string, string, string]
 
@@ -18,10 +19,10 @@ const entry = (n: number) => ({
   payload: new Uint8Array(3000 + n).fill(n % 256)
 })
 
-await Effect.runPromise(Effect.gen(function*() {
-  const store = yield* FilesStore.make({ directory })
+await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+  const store = yield* storeFrom(FilesStore.layer({ directory }))
   for (let round = 0; round < Number(rounds); round++) {
     for (let id = 0; id < Number(ids); id++) yield* store.set(`id ${id}`, entry(Number(offset) + round))
     yield* store.invalidateTags(["tag"])
   }
-}))
+})))

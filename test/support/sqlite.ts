@@ -1,21 +1,18 @@
 /** Shared parts of the SQLite tests. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached/adapters"
-import type { SqliteStore } from "effect-cached/sqlite"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
-export type SqliteStoreType = Effect.Success<ReturnType<typeof SqliteStore.make>>
-
 export { entry } from "./stored.ts"
 
-export const read = (store: SqliteStoreType, id: string): CacheEntry.Stored | undefined => {
-  const { entry } = store.getUnsafe(id, [])
+export const read = (store: Store.Store, id: string): CacheEntry.Stored | undefined => {
+  const { entry } = store.getUnsafe!(id, [])
   return entry && { ...entry, payload: Uint8Array.from(entry.payload) }
 }
 
 /** Changes by others, as the store reports them at once. */
-export const changesOf = (store: SqliteStoreType) => store.changesUnsafe!()
+export const changesOf = (store: Store.Store) => store.changesUnsafe!()
 
 export const fileOf = (directory: string, number = 1) => join(directory, `cache.v2.${number}.db`)
 

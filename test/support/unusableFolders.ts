@@ -17,8 +17,8 @@ const layers = { disk: CacheLayer.disk, files: CacheLayer.files }
 type Open = (options: { readonly directory: string }) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 const opens: Record<string, Open> = {
-  disk: SqliteStore.make,
-  files: FilesStore.make,
+  disk: (options) => Layer.build(SqliteStore.layer(options)),
+  files: (options) => Layer.build(FilesStore.layer(options)),
   lock: (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options)),
   guards: (options: Parameters<typeof SqliteGuardStore.layer>[0]) => guardsOf(SqliteGuardStore.layer(options)),
   "disk, to look at": SqliteStore.inspect,

@@ -5,12 +5,13 @@ import { TestClock } from "effect/testing"
 import { fork } from "node:child_process"
 import * as fs from "node:fs"
 import { connection, entry, fileOf, read } from "./sqlite.ts"
+import { storeFrom } from "./storeFrom.ts"
 import { tempDirectory } from "./tempDirectory.ts"
 
 /** Has it open, and does nothing: in its own process, as those of one share what they know of a file. */
 const idle = (directory: string) =>
   Effect.gen(function*() {
-    const store = yield* SqliteStore.make({ directory })
+    const store = yield* storeFrom(SqliteStore.layer({ directory }))
     read(store, "id")
     process.send!("open")
     yield* Effect.never
@@ -39,7 +40,7 @@ const openAll = () => {
 
 const program = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  const store = yield* SqliteStore.make({ directory })
+  const store = yield* storeFrom(SqliteStore.layer({ directory }))
   yield* store.set("id", entry(1))
   yield* Effect.scoped(Effect.map(connection(directory), (foreign) => foreign.exec("PRAGMA wal_checkpoint(TRUNCATE)")))
   yield* another(directory)

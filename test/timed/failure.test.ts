@@ -13,6 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { pool, sleep, until, type Worker } from "../processes/processes.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 
 const timeout = 180_000
 const { end, open } = pool()
@@ -99,7 +100,10 @@ const shifted = (trouble: Trouble): Clock.Clock => {
 }
 
 const program = (name: string, trouble: Trouble) => {
-  const store = Effect.map(SqliteStore.make({ directory: trouble.directory }), (store) => troubled(trouble, store))
+  const store = Effect.map(
+    storeFrom(SqliteStore.layer({ directory: trouble.directory })),
+    (store) => troubled(trouble, store)
+  )
   const layer = Layer.provide(CacheLayer.layerWith({ storeTimeout }), Layer.effect(Store.Store, store))
   const around = Layer.mergeAll(Layer.succeed(Clock.Clock, shifted(trouble)), Logger.layer([]))
   const runtime = ManagedRuntime.make(Layer.provideMerge(layer, around))

@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { programOf } from "../support/program.ts"
 import { lockOf } from "../support/services.ts"
 import { connection, entry } from "../support/sqlite.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const program = await programOf(join(import.meta.dirname, "../drivers/sqlite/worker.ts"))
@@ -63,7 +64,7 @@ describe("locks of processes in a SQLite file", () => {
 describe("a lock on the file of a store that another process holds", () => {
   const locked = Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const a = yield* SqliteStore.make({ directory })
+    const a = yield* storeFrom(SqliteStore.layer({ directory }))
     const database = yield* connection(directory)
     database.exec("BEGIN IMMEDIATE")
     return { a, database, directory }

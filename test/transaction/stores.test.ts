@@ -8,6 +8,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { settle, start } from "../support/caches.ts"
 import { entry } from "../support/stored.ts"
+import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const set = (id: string, n: number): Store.TransactStep => ({ _tag: "Set", id, entry: entry(n) })
@@ -60,7 +61,7 @@ describe("a step that fails", () => {
 
   it.effect("is undone with all others in a database", () =>
     Effect.gen(function*() {
-      const store = yield* SqliteStore.make({ directory: yield* tempDirectory, maxValue: 1000 })
+      const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 1000 }))
       yield* store.set("a", entry(0))
       const { changesUnsafe } = store
       const large: CacheEntry.Stored = { ...entry(2), payload: new Uint8Array(1001) }
@@ -100,7 +101,7 @@ describe("transact", () => {
 
   it.effect("is missing where processes share a storage that has no step for several ids", () =>
     Effect.gen(function*() {
-      const files = yield* FilesStore.make({ directory: yield* tempDirectory })
+      const files = yield* storeFrom(FilesStore.layer({ directory: yield* tempDirectory }))
       const map = new Map<string, CacheEntry.Stored>()
       const shared = Store.make({
         name: "map",

@@ -140,10 +140,10 @@ store.acquire("id", { leaseMillis: 1, rejectedWriteId: undefined, join: false })
 // layers
 // ---------------------------------------------------------------------------------------------------------------------
 
-const layer = Store.layer(Effect.as(Client, store))
+const layer = Layer.effect(Store.Store, Effect.as(Client, store))
 same<typeof layer, Layer.Layer<Store.Store, never, Client>>(true)
 declare const opened: Effect.Effect<Store.Store, Failed, Client | Scope.Scope>
-const scoped = Store.layer(opened)
+const scoped = Layer.effect(Store.Store, opened)
 same<typeof scoped, Layer.Layer<Store.Store, Failed, Client>>(true)
 const ready = Layer.succeed(Store.Store, store)
 same<typeof ready, Layer.Layer<Store.Store>>(true)
@@ -155,23 +155,19 @@ const inMemory = MemoryStore.make()
 same<typeof inMemory, SyncStore>(true)
 const sqlite = SqliteStore.layer({ directory: "x", maxSize: "1 GB", storeTimeout: "1 second" })
 same<typeof sqlite, Layer.Layer<Store.Store, Failure>>(true)
-const sqliteMade = SqliteStore.make({ directory: "x" })
-same<typeof sqliteMade, Effect.Effect<SyncStore, Failure, Scope.Scope>>(true)
 const files = FilesStore.layer({ directory: "x", maxSize: 5 })
 same<typeof files, Layer.Layer<Store.Store, Failure>>(true)
-const filesMade = FilesStore.make({ directory: "x" })
-same<typeof filesMade, Effect.Effect<SyncStore, Failure>>(true)
 
 // @ts-expect-error no directory
 SqliteStore.layer({})
 // @ts-expect-error an unknown option
-SqliteStore.make({ directory: "x", size: 1 })
+SqliteStore.layer({ directory: "x", size: 1 })
 // @ts-expect-error no directory
-FilesStore.make({ maxSize: 1 })
+FilesStore.layer({ maxSize: 1 })
 // @ts-expect-error another store's option
 FilesStore.layer({ directory: "x", storeTimeout: 1 })
 // @ts-expect-error no store
-Store.layer(Effect.succeed({ name: "x" }))
+Layer.effect(Store.Store, Effect.succeed({ name: "x" }))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // taps

@@ -28,7 +28,7 @@ same<typeof recordingClient, Layer.Layer<Caching.Caching | Recording, "down", Cl
 const reads = Effect.flatMap(Testing.RecordingCache.RecordingCache, ({ reads }) => reads("k"))
 same<typeof reads, Effect.Effect<ReadonlyArray<"hit" | "load" | "joined" | "stale" | "miss">, never, Recording>>(true)
 // @ts-expect-error a store is no cache
-Testing.RecordingCache.layer(Store.layer(opened))
+Testing.RecordingCache.layer(Layer.effect(Store.Store, opened))
 
 // A store that goes wrong.
 const chaos = Testing.ChaosStore.make(store, { seed: 1, failRate: 0.5, delay: ["1 milli", "1 second"], silent: false })

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -58,14 +58,15 @@ export interface Options {
 }
 
 /**
- * Opens a store in a folder. The `Serializer` in the context determines the extension of the payload files.
+ * Provides a store in a folder.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, for example to wrap it.
+ * Use to build a cache with custom options over files that people can read. `CacheLayer.files` is a ready-made cache.
  *
  * **Details**
  *
+ * - The `Serializer` in the context determines the extension of the payload files.
  * - Fails with a `StoreError` if the folder is not writable. Throws a `CacheConfigError` for invalid options.
  * - A damaged, edited or foreign file counts as a miss. Files of other programs are never changed or removed.
  *
@@ -74,10 +75,11 @@ export interface Options {
  * Several processes may use one folder, and no process sees a partly written file. However, leases, conditional sets,
  * touches, soft invalidations and increments are atomic only within one process; in `SqliteStore`, across processes.
  *
- * **Example** (Opening a folder)
+ * **Example** (Caching in files)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
  * import { FilesStore } from "effect-cached/files"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
@@ -85,15 +87,20 @@ export interface Options {
  *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
  *
- * const program = Effect.flatMap(FilesStore.make({ directory }), (store) => store.increment("visits", 1))
- * await Effect.runPromise(program) // => 1
+ * const cache = CacheLayer.layer.pipe(Layer.provide(FilesStore.layer({ directory, maxSize: "100 MB" })))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link layer} for providing the store to a cache
- * @category constructors
+ * @see `CacheLayer.files` for a cache over such a store
+ * @see `SqliteStore.layer` for a store that several processes can share
+ * @category layers
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => {
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
+  Layer.effect(Store.Store, make(options))
+
+const make = (options: Options): Effect.Effect<SyncStore, StoreError> => {
   const config = validate(options)
   const { directory, maxSize, maxValue, trustFolder } = config
   return Effect.gen(function*() {
@@ -117,38 +124,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
     })
   })
 }
-
-/**
- * Provides a store in a folder.
- *
- * **When to use**
- *
- * Use to build a cache with custom options over files that people can read. `CacheLayer.files` is a ready-made cache.
- *
- * **Example** (Caching in files)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { FilesStore } from "effect-cached/files"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
- *
- * const cache = CacheLayer.layer.pipe(Layer.provide(FilesStore.layer({ directory, maxSize: "100 MB" })))
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
- * ```
- *
- * @see {@link make} for the guarantees of the store
- * @see `CacheLayer.files` for a cache over such a store
- * @see `SqliteStore.layer` for a store that several processes can share
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
 
 /** Opens a store that only reads, and changes nothing in the folder. @internal */
 export const inspect = (
@@ -206,7 +181,7 @@ interface Config {
   readonly trustFolder: boolean
 }
 
-const what = "FilesStore.make"
+const what = "FilesStore.layer"
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "trustFolder"])

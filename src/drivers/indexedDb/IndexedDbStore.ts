@@ -3,7 +3,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError, StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/options.ts"
@@ -41,7 +41,7 @@ export interface Options {
   readonly maxValue?: SizeInput | undefined
 }
 
-const what = "IndexedDbStore.make"
+const what = "IndexedDbStore.layer"
 
 interface Config {
   readonly name: string
@@ -59,11 +59,12 @@ const validate = (options: Options): Config => {
 }
 
 /**
- * Opens a store in a browser until the scope closes.
+ * Provides a store in a browser.
  *
  * **When to use**
  *
- * Use if the program needs the store itself, for example to wrap it.
+ * Use for results that should outlive the page and that the browser's tabs share: one tab loads a result for all tabs,
+ * and an invalidation reaches all tabs.
  *
  * **Details**
  *
@@ -95,11 +96,14 @@ const validate = (options: Options): Config => {
  * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link layer} for providing the store to a cache
- * @category constructors
+ * @see `MemoryStore.layer` for entries that belong to one page
+ * @category layers
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
+  Layer.effect(Store.Store, make(options))
+
+const make = (options: Options): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
   const config = validate(options)
   return Effect.gen(function*() {
     const tokens = Tokens.make(yield* Tokens.Seed)
@@ -117,34 +121,6 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
     return over({ ...config, database, channel, locks, tokens, owners: new Map() })
   })
 }
-
-/**
- * Provides a store in a browser.
- *
- * **When to use**
- *
- * Use for results that should outlive the page and that the browser's tabs share: one tab loads a result for all tabs,
- * and an invalidation reaches all tabs.
- *
- * **Example** (Caching in the browser)
- *
- * ```ts no-run
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { IndexedDbStore } from "effect-cached/indexedDb"
- *
- * const cache = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "my-app" })))
- *
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(cache)))
- * ```
- *
- * @see {@link make} for the guarantees of the store
- * @see `MemoryStore.layer` for entries that belong to one page
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
 
 const over = (self: IndexedDb): Store.Store =>
   Store.complete({

@@ -31,7 +31,7 @@ export interface Keyv {
 }
 
 /**
- * Creates a store over a Keyv instance.
+ * Provides a store over a Keyv instance.
  *
  * **When to use**
  *
@@ -51,7 +51,7 @@ export interface Keyv {
  *
  * For one process at a time: Keyv has no conditional writes, and reports no changes by other processes.
  *
- * **Example** (Caching in any storage of Keyv)
+ * **Example** (A store for a cache)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -59,20 +59,17 @@ export interface Keyv {
  * import { KeyvStore } from "effect-cached/keyv"
  * import { Keyv } from "keyv"
  *
- * const keyv = new Keyv({ namespace: "cache", throwOnErrors: true })
- * const cache = CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
+ * const store = KeyvStore.layer(new Keyv({ throwOnErrors: true }))
+ * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link layer} for providing the store to a cache
- * @category constructors
+ * @category layers
  * @since 0.1.0
  */
-export const make = (keyv: Keyv): Store.Store => {
+export const layer = (keyv: Keyv): Layer.Layer<Store.Store> => {
   if (typeof keyv?.get !== "function" || typeof keyv.set !== "function" || typeof keyv.delete !== "function") {
-    throw mistake("KeyvStore needs an instance of Keyv: KeyvStore.make(new Keyv({ throwOnErrors: true }))")
+    throw mistake("KeyvStore needs an instance of Keyv: KeyvStore.layer(new Keyv({ throwOnErrors: true }))")
   }
   if (isVersion5(keyv) ? keyv.throwOnErrors !== true : typeof keyv.on !== "function") {
     throw mistake(
@@ -80,6 +77,10 @@ export const make = (keyv: Keyv): Store.Store => {
         "reports failed operations as done: new Keyv({ store, throwOnErrors: true })"
     )
   }
+  return Layer.sync(Store.Store, () => over(keyv))
+}
+
+const over = (keyv: Keyv): Store.Store => {
   const begin = watch(keyv)
   const ask = <A>(run: () => Promise<A>, key?: string) =>
     ByteStorage.promised(async () => {
@@ -153,25 +154,3 @@ const canList = ({ iterator, store: adapter }: Keyv): boolean =>
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
   typeof value === "string" ? Result.getOrElse(Base64.decode(value), () => undefined) : undefined
-
-/**
- * Provides a store over a Keyv instance.
- *
- * **Example** (A store for a cache)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { KeyvStore } from "effect-cached/keyv"
- * import { Keyv } from "keyv"
- *
- * const store = KeyvStore.layer(new Keyv({ throwOnErrors: true }))
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
- * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
- * ```
- *
- * @see {@link make} for the store itself
- * @category layers
- * @since 0.1.0
- */
-export const layer = (keyv: Keyv): Layer.Layer<Store.Store> => Layer.sync(Store.Store, () => make(keyv))

@@ -3,10 +3,8 @@
  * package `aws4fetch`.
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
-import type * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Layer from "effect/Layer"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../ports/stores.ts"
@@ -31,11 +29,11 @@ export interface Options extends BucketOptions {
 }
 
 /**
- * Opens a store in a bucket, until the scope closes.
+ * Provides a store in a bucket.
  *
  * **When to use**
  *
- * Use if the program needs the store as a value, or runs where `CacheLayer.objects` does not, such as in a worker.
+ * Use to build a cache with custom parts, or where `CacheLayer.objects` does not run, such as in a worker.
  *
  * **Details**
  *
@@ -53,39 +51,6 @@ export interface Options extends BucketOptions {
  *
  * - The store reports no changes by other processes, so memory is trusted for `maxStaleness` at most.
  * - The entries that have expired, or are of a former era, are removed once a day, by one of the processes.
- *
- * **Example** (Counting in a bucket)
- *
- * ```ts no-run
- * import { Effect, Redacted } from "effect"
- * import { ObjectStore } from "effect-cached/objects"
- * import { FetchHttpClient } from "effect/http"
- *
- * const store = ObjectStore.make({
- *   bucket: "cache",
- *   region: "eu-central-1",
- *   credentials: { accessKeyId: "AKIA...", secretAccessKey: Redacted.make("secret") }
- * })
- * const program = Effect.flatMap(store, (store) => store.increment("visits", 1))
- * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(FetchHttpClient.layer)))
- * ```
- *
- * @see {@link layer} for providing the store
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options): Effect.Effect<Store.Store, StoreError, HttpClient | Scope.Scope> => {
-  const what = "ObjectStore.make"
-  refuseUnknown(what, options, [...bucketOptions, "tagStaleness"])
-  return open(configOf(what, options, tagMillisOf(what, options.tagStaleness)))
-}
-
-/**
- * Provides a store in a bucket.
- *
- * **When to use**
- *
- * Use to build a cache with custom parts. `CacheLayer.objects` is a ready-made cache.
  *
  * **Example** (Caching in a bucket)
  *
@@ -105,9 +70,12 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, H
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
  * ```
  *
- * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.objects` for a cache over such a store
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<Store.Store, StoreError, HttpClient> => Store.layer(make(options))
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError, HttpClient> => {
+  const what = "ObjectStore.layer"
+  refuseUnknown(what, options, [...bucketOptions, "tagStaleness"])
+  return Layer.effect(Store.Store, open(configOf(what, options, tagMillisOf(what, options.tagStaleness))))
+}

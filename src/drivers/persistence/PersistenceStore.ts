@@ -23,10 +23,10 @@ interface Options {
   readonly prefix?: string | undefined
 }
 
-const what = "PersistenceStore.make"
+const what = "PersistenceStore.layer"
 
 /**
- * Creates a store over a `KeyValueStore`.
+ * Provides a store over the `KeyValueStore` of the context.
  *
  * **When to use**
  *
@@ -43,30 +43,30 @@ const what = "PersistenceStore.make"
  *
  * For one process, or tab, at a time: it has no conditional writes, and reports no changes by others.
  *
- * **Example** (Caching in a key-value store)
+ * **Example** (A cache in a key-value store)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
  * import { PersistenceStore } from "effect-cached/persistence"
  * import { KeyValueStore } from "effect/persistence"
  *
- * const store = Effect.map(KeyValueStore.KeyValueStore, (storage) => PersistenceStore.make(storage, { prefix: "my-app" }))
- * const size = Effect.flatMap(store, ({ size }) => size)
- * await Effect.runPromise(Effect.provide(size, KeyValueStore.layerMemory)) // => 0
+ * const store = PersistenceStore.layer().pipe(Layer.provide(KeyValueStore.layerMemory))
+ * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link layer} for providing the store to a cache
- * @category constructors
+ * @category layers
  * @since 0.1.0
  */
-export const make = (storage: KeyValueStore.KeyValueStore, options: Options = {}): Store.Store => {
-  if (typeof storage?.getUint8Array !== "function" || typeof storage.set !== "function") {
-    throw mistake("PersistenceStore needs a KeyValueStore of effect/persistence")
-  }
+export const layer = (options: Options = {}): Layer.Layer<Store.Store, never, KeyValueStore.KeyValueStore> => {
   refuseUnknown(what, options, ["prefix"])
   const { prefix = "effect-cached" } = options
   if (typeof prefix !== "string" || prefix === "") throw mistake(`prefix of ${what} must be a text, like "my-app"`)
-  const start = `${prefix}:`
+  return Layer.effect(Store.Store, Effect.map(KeyValueStore.KeyValueStore, (storage) => over(storage, `${prefix}:`)))
+}
+
+const over = (storage: KeyValueStore.KeyValueStore, start: string): Store.Store => {
   const place = (key: string): string => start + key
   return ByteStorage.make({
     name: "persistence",
@@ -82,30 +82,3 @@ export const make = (storage: KeyValueStore.KeyValueStore, options: Options = {}
     )
   })
 }
-
-/**
- * Provides a store over the `KeyValueStore` of the context.
- *
- * **When to use**
- *
- * Use to give a cache the `KeyValueStore` of the program.
- *
- * **Example** (A cache in a key-value store)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { PersistenceStore } from "effect-cached/persistence"
- * import { KeyValueStore } from "effect/persistence"
- *
- * const store = PersistenceStore.layer().pipe(Layer.provide(KeyValueStore.layerMemory))
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
- * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
- * ```
- *
- * @see {@link make} for the store itself
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options?: Options): Layer.Layer<Store.Store, never, KeyValueStore.KeyValueStore> =>
-  Layer.effect(Store.Store, Effect.map(KeyValueStore.KeyValueStore, (storage) => make(storage, options)))

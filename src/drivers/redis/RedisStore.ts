@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Layer from "effect/Layer"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../ports/stores.ts"
@@ -29,17 +28,17 @@ export interface Options extends Config.ServerOptions {
 }
 
 /**
- * Opens a store on a Redis server or cluster until the scope closes.
+ * Provides a store on a Redis server or cluster.
  *
  * **When to use**
  *
- * Use if the program needs the store as a value, for example to wrap it.
+ * Use to build a cache with custom options that several machines share. `CacheLayer.redis` is a ready-made cache.
  *
  * **Details**
  *
  * - While the server is unreachable, the store tries to reconnect at growing intervals, and every operation fails at
  *   once. With `connect: "required"`, opening the store fails with a `StoreError` if the server is unreachable.
- * - `make` always fails with a `StoreError` after a permanent error: a wrong password, a missing permission or
+ * - The layer always fails with a `StoreError` after a permanent error: a wrong password, a missing permission or
  *   mismatched TLS (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package
  *   `redis` (reason `Unsupported`). Invalid options throw a `CacheConfigError`.
  * - A write to one id runs as one script, which uses the server's clock. Reads in one event-loop turn share a command.
@@ -47,35 +46,6 @@ export interface Options extends Config.ServerOptions {
  * - On a cluster (`nodes`), all keys of one id are in one slot, and operations on many ids run on all masters
  *   concurrently. One reachable node is enough to find the masters. The store follows moved slots and replaced masters.
  * - A value stored by another program, or by a newer release, counts as a miss and is not overwritten.
- *
- * **Example** (Counting on a server)
- *
- * ```ts no-run
- * import { Effect } from "effect"
- * import { RedisStore } from "effect-cached/redis"
- *
- * const program = Effect.flatMap(
- *   RedisStore.make({ url: "redis://127.0.0.1:6379", prefix: "shop" }),
- *   (store) => store.increment("visits", 1)
- * )
- * await Effect.runPromise(Effect.scoped(program))
- * ```
- *
- * @see {@link layer} for providing the store
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
-  refuseUnknown("RedisStore.make", options, [...Config.serverOptions, "storeTimeout"], Config.homes)
-  return open(Config.configOf("RedisStore.make", options))
-}
-
-/**
- * Provides a store on a Redis server or cluster.
- *
- * **When to use**
- *
- * Use to build a cache with custom options that several machines share. `CacheLayer.redis` is a ready-made cache.
  *
  * **Example** (Caching on a server)
  *
@@ -90,13 +60,16 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.redis` for a cache over such a store
  * @see `SqliteStore.layer` for the processes of a single machine
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
-
-const open = (config: Config.Config): Effect.Effect<Store.Store, StoreError, Scope.Scope> =>
-  Effect.flatMap(Effect.mapError(Open.open(config), (fault) => storeError("open", fault)), storeOver)
+export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError> => {
+  refuseUnknown("RedisStore.layer", options, [...Config.serverOptions, "storeTimeout"], Config.homes)
+  const opened = Open.open(Config.configOf("RedisStore.layer", options))
+  return Layer.effect(
+    Store.Store,
+    Effect.flatMap(Effect.mapError(opened, (fault) => storeError("open", fault)), storeOver)
+  )
+}

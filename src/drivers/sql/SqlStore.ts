@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
@@ -20,14 +19,14 @@ import { openStore } from "./stores.ts"
  */
 export interface Options extends StoreOptions {}
 
-const what = "SqlStore.make"
+const what = "SqlStore.layer"
 
 /**
- * Opens a store on PostgreSQL or SQLite over the program's SQL client, until the scope closes.
+ * Provides a store on PostgreSQL or SQLite over the program's SQL client.
  *
  * **When to use**
  *
- * Use if the program needs the store as a value, for example to wrap it.
+ * Use to build a cache with custom options. `CacheLayer.sql` is a ready-made cache.
  *
  * **Details**
  *
@@ -41,35 +40,6 @@ const what = "SqlStore.make"
  *   connections, or if a pooler drops notifications, the store asks for changes every 25 ms instead.
  * - The names of entries, tags and counters, and all values, are parameters and never a part of a statement.
  * - On SQLite (also D1, libSQL and Turso), the store is for one process at a time, and reports no changes.
- *
- * **Example** (Counting in a database)
- *
- * ```ts no-run
- * import { PgClient } from "@effect/sql-pg"
- * import { Effect, Redacted } from "effect"
- * import { SqlStore } from "effect-cached/sql"
- *
- * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
- *
- * const program = Effect.flatMap(SqlStore.make({ schema: "cache" }), (store) => store.increment("visits", 1))
- * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(client)))
- * ```
- *
- * @see {@link layer} for providing the store
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> => {
-  refuseUnknown(what, options, storeOptions)
-  return Effect.map(openStore(configOf(what, options)), ({ store }) => store)
-}
-
-/**
- * Provides a store on PostgreSQL or SQLite over the program's SQL client.
- *
- * **When to use**
- *
- * Use to build a cache with custom options. `CacheLayer.sql` is a ready-made cache.
  *
  * **Example** (Caching in a database)
  *
@@ -86,10 +56,11 @@ export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreErr
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link make} for the guarantees of the store
  * @see `CacheLayer.sql` for a cache over such a store
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError, SqlClient> =>
-  Store.layer(make(options))
+export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError, SqlClient> => {
+  refuseUnknown(what, options, storeOptions)
+  return Layer.effect(Store.Store, Effect.map(openStore(configOf(what, options)), ({ store }) => store))
+}

@@ -5,7 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
@@ -68,11 +68,11 @@ export interface Options {
 }
 
 /**
- * Opens a store in a directory until the scope closes.
+ * Provides a store in a directory.
  *
  * **When to use**
  *
- * Use if the program needs the store as a value, for example to wrap it.
+ * Use to build a cache with custom options for all processes of a machine. `CacheLayer.disk` is a ready-made cache.
  *
  * **Details**
  *
@@ -84,10 +84,11 @@ export interface Options {
  * - A lease that is neither renewed nor released is removed after an hour, or ten times its length if that is longer.
  * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has missed more gets a `Gap`.
  *
- * **Example** (Opening a directory)
+ * **Example** (Caching in a database)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
  * import { SqliteStore } from "effect-cached/sqlite"
  * import { mkdtempSync } from "node:fs"
  * import { tmpdir } from "node:os"
@@ -95,15 +96,20 @@ export interface Options {
  *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
  *
- * const program = Effect.flatMap(SqliteStore.make({ directory }), (store) => store.increment("visits", 1))
- * await Effect.runPromise(Effect.scoped(program)) // => 1
+ * const cache = CacheLayer.layer.pipe(Layer.provide(SqliteStore.layer({ directory, maxSize: "100 MB" })))
+ * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link layer} for providing the store
- * @category constructors
+ * @see `CacheLayer.disk` for a cache over such a store
+ * @see `RedisStore.layer` for processes on several machines
+ * @category layers
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Scope.Scope> => {
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
+  Layer.effect(Store.Store, make(options))
+
+const make = (options: Options): Effect.Effect<SyncStore, StoreError, Scope.Scope> => {
   const config = validate(options)
   return Effect.gen(function*() {
     const scope = yield* Effect.scope
@@ -135,38 +141,6 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
   })
 }
 
-/**
- * Provides a store in a directory.
- *
- * **When to use**
- *
- * Use to build a cache with custom options for all processes of a machine. `CacheLayer.disk` is a ready-made cache.
- *
- * **Example** (Caching in a database)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { SqliteStore } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
- *
- * const cache = CacheLayer.layer.pipe(Layer.provide(SqliteStore.layer({ directory, maxSize: "100 MB" })))
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
- * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
- * ```
- *
- * @see {@link make} for the guarantees of the store
- * @see `CacheLayer.disk` for a cache over such a store
- * @see `RedisStore.layer` for processes on several machines
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
-
 /** Opens a store that only reads, and changes nothing in the folder. @internal */
 export const inspect = (
   options: Pick<Options, "directory" | "storeTimeout" | "trustFolder">
@@ -185,7 +159,7 @@ interface Config extends FolderOptions {
   readonly millis: number
 }
 
-const what = "SqliteStore.make"
+const what = "SqliteStore.layer"
 
 const validate = (options: Options): Config => {
   refuseUnknown(what, options, ["directory", "maxSize", "maxValue", "storeTimeout", "trustFolder"])

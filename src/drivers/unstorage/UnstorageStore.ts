@@ -35,10 +35,10 @@ interface Options {
   readonly base?: string | undefined
 }
 
-const what = "UnstorageStore.make"
+const what = "UnstorageStore.layer"
 
 /**
- * Creates a store over an unstorage instance.
+ * Provides a store over an unstorage instance.
  *
  * **When to use**
  *
@@ -56,7 +56,7 @@ const what = "UnstorageStore.make"
  *
  * For one process at a time: unstorage has no conditional writes, and reports no changes by other processes.
  *
- * **Example** (Caching in any storage of unstorage)
+ * **Example** (A store for a cache)
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -64,25 +64,27 @@ const what = "UnstorageStore.make"
  * import { UnstorageStore } from "effect-cached/unstorage"
  * import { createStorage } from "unstorage"
  *
- * const cache = CacheLayer.layer.pipe(Layer.provide(UnstorageStore.layer(createStorage())))
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(answer.pipe(Effect.provide(cache))) // => 42
+ * const store = UnstorageStore.layer(createStorage(), { base: "my-app" })
+ * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see {@link layer} for providing the store to a cache
- * @category constructors
+ * @category layers
  * @since 0.1.0
  */
-export const make = (storage: Unstorage, options: Options = {}): Store.Store => {
+export const layer = (storage: Unstorage, options: Options = {}): Layer.Layer<Store.Store> => {
   if (typeof storage?.getItemRaw !== "function" || typeof storage.setItemRaw !== "function") {
-    throw mistake("UnstorageStore needs an instance of unstorage: UnstorageStore.make(createStorage({ driver }))")
+    throw mistake("UnstorageStore needs an instance of unstorage: UnstorageStore.layer(createStorage({ driver }))")
   }
   refuseUnknown(what, options, ["base"])
   const { base = "effect-cached" } = options
   if (typeof base !== "string" || !/^[\w-]+(:[\w-]+)*$/.test(base)) {
     throw mistake(`base of ${what} must consist of letters, digits, "_", "-" and ":", like "my-app:cache"`)
   }
+  return Layer.sync(Store.Store, () => over(storage, base))
+}
+
+const over = (storage: Unstorage, base: string): Store.Store => {
   const place = (key: string): string => `${base}:${key}`
   return ByteStorage.make({
     name: "unstorage",
@@ -108,26 +110,3 @@ export const make = (storage: Unstorage, options: Options = {}): Store.Store => 
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
   value instanceof Uint8Array ? value : value instanceof ArrayBuffer ? new Uint8Array(value) : undefined
-
-/**
- * Provides a store over an unstorage instance.
- *
- * **Example** (A store for a cache)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { UnstorageStore } from "effect-cached/unstorage"
- * import { createStorage } from "unstorage"
- *
- * const store = UnstorageStore.layer(createStorage(), { base: "my-app" })
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
- * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
- * ```
- *
- * @see {@link make} for the store itself
- * @category layers
- * @since 0.1.0
- */
-export const layer = (storage: Unstorage, options?: Options): Layer.Layer<Store.Store> =>
-  Layer.sync(Store.Store, () => make(storage, options))

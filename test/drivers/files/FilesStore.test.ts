@@ -14,6 +14,7 @@ import * as Metadata from "../../../src/drivers/files/metadata.ts"
 import { Serializer } from "../../../src/Serializer.ts"
 import { failing, writing } from "../../support/failingDisk.ts"
 import { entry } from "../../support/stored.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const plain = (stored: Stored | undefined) => stored && { ...stored, payload: Uint8Array.from(stored.payload) }
@@ -21,11 +22,11 @@ const plain = (stored: Stored | undefined) => stored && { ...stored, payload: Ui
 const Text = Serializer.of({ name: "text", contentType: "text/plain", extension: ".txt", make: undefined as never })
 
 const open = (directory: string, options?: Partial<FilesStore.Options>) =>
-  Effect.provideService(FilesStore.make({ directory, ...options }), Serializer, Text)
+  Effect.provideService(storeFrom(FilesStore.layer({ directory, ...options })), Serializer, Text)
 
 type FilesStore = Effect.Success<ReturnType<typeof open>>
 
-const read = (store: FilesStore, id: string) => plain(store.getUnsafe(id, []).entry)
+const read = (store: FilesStore, id: string) => plain(store.getUnsafe!(id, []).entry)
 
 /** Names of files as they are, or without what keeps them apart. */
 const list = (directory: string) => fs.readdirSync(directory).toSorted()
@@ -143,7 +144,7 @@ describe("a restart", () => {
   it.effect("with another serializer finds the entries of the former, and leaves no file of it behind when they go", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const before = yield* Effect.provideService(FilesStore.make({ directory }), Serializer, {
+      const before = yield* Effect.provideService(storeFrom(FilesStore.layer({ directory })), Serializer, {
         ...Text,
         extension: ".old"
       })
@@ -268,10 +269,10 @@ describe("a file that is not as it was written", () => {
         ]
       ) {
         fs.writeFileSync(marker, noise)
-        expect(store.getUnsafe("b", ["tag"]).versions).toEqual([undefined])
+        expect(store.getUnsafe!("b", ["tag"]).versions).toEqual([undefined])
         const again = yield* store.markers(["tag"])
         expect(again.markers[0]!.version).not.toBe(first.markers[0]!.version)
-        expect(store.getUnsafe("b", ["tag"]).versions).toEqual([again.markers[0]!.version])
+        expect(store.getUnsafe!("b", ["tag"]).versions).toEqual([again.markers[0]!.version])
       }
       yield* store.increment("n", 5)
       fs.writeFileSync(join(directory, "counters", list(join(directory, "counters"))[0]!), "noise")
@@ -410,7 +411,7 @@ describe("a full disk", () => {
         })
         expect(yield* Effect.flip(store.invalidateTags(["tag"]))).toMatchObject({ reason: "Full" })
         // An invalidation that could not be written has been made by removing the marker (F28).
-        expect(store.getUnsafe("id", ["tag"]).versions).toEqual([undefined])
+        expect(store.getUnsafe!("id", ["tag"]).versions).toEqual([undefined])
         yield* store.remove("old")
       }))
       expect(read(store, "old")).toBeUndefined()
@@ -484,7 +485,7 @@ describe("a folder that is removed under a running program", () => {
       for (let i = 0; i < 3; i++) yield* store.invalidateTags(["tag"])
       fs.rmSync(directory, { recursive: true })
       expect(read(store, "id")).toBeUndefined()
-      expect(store.getUnsafe("id", ["tag"]).versions).toEqual([undefined])
+      expect(store.getUnsafe!("id", ["tag"]).versions).toEqual([undefined])
       expect(yield* store.size).toBe(0)
       expect(yield* store.remove("id")).toBe(false)
       yield* store.clear
@@ -583,7 +584,7 @@ describe("two processes on one folder", () => {
       const made = yield* a.markers(["tag"])
       expect(yield* b.markers(["tag"])).toEqual(made)
       yield* b.invalidateTags(["tag"])
-      expect(a.getUnsafe("id", ["tag"]).versions[0]).not.toBe(made.markers[0]!.version)
+      expect(a.getUnsafe!("id", ["tag"]).versions[0]).not.toBe(made.markers[0]!.version)
     }))
 
   it.effect("a file system without hard links does as well", () =>
@@ -596,7 +597,7 @@ describe("two processes on one folder", () => {
     })))
 })
 
-describe("FilesStore.make", () => {
+describe("FilesStore.layer", () => {
   it.effect("closes the folder when its scope ends: a listing continues from write to write", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
@@ -620,7 +621,7 @@ describe("FilesStore.make", () => {
     }))
 
   it("refuses options that make no sense", () => {
-    const make = (options: object) => () => FilesStore.make({ directory: "never made", ...options })
+    const make = (options: object) => () => storeFrom(FilesStore.layer({ directory: "never made", ...options }))
     expect(make({ dir: "x" })).toThrow(/no option "dir"/)
     expect(make({ directory: 1 })).toThrow(CacheConfigError)
     expect(make({ directory: "" })).toThrow(CacheConfigError)

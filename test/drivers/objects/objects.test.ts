@@ -12,6 +12,7 @@ import { listed, refused } from "../../../src/drivers/objects/bucket/xml.ts"
 import { decode, encode } from "../../../src/drivers/objects/store/record.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
 import { type Asked, clientOf, type Given, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 
 const secret = Redacted.make(key.secret)
 
@@ -20,7 +21,9 @@ const credentials = { accessKeyId: key.accessKeyId, secretAccessKey: secret }
 const options = (s3: S3): ObjectStore.Options => ({ bucket: s3.bucket, endpoint: "http://s3.test", credentials })
 
 const open = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
-  ObjectStore.make({ ...options(s3), ...more }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
+  storeFrom(ObjectStore.layer({ ...options(s3), ...more })).pipe(
+    Effect.provideService(HttpClient.HttpClient, clientOf(s3))
+  )
 
 const entry = (n: number, more: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
   meta: {
@@ -185,10 +188,10 @@ describe("opening", () => {
           })
         )
       )
-      const store = ObjectStore.make({
+      const store = storeFrom(ObjectStore.layer({
         ...options(make()),
         credentials: { ...credentials, sessionToken: Redacted.make("a token") }
-      })
+      }))
       const exit = yield* Effect.exit(Effect.provideService(store, HttpClient.HttpClient, client))
       const text = Cause.pretty((exit as Exit.Failure<never, never>).cause)
       expect(text).toContain("cannot be reached: ECONNREFUSED")
@@ -247,7 +250,7 @@ describe("opening", () => {
   it("refuses what is no option, no bucket, no server and no key", () => {
     const refusal = (more: object): string => {
       try {
-        ObjectStore.make({ ...options(make()), ...more } as ObjectStore.Options)
+        storeFrom(ObjectStore.layer({ ...options(make()), ...more } as ObjectStore.Options))
       } catch (error) {
         expect(error).toBeInstanceOf(CacheError.CacheConfigError)
         expect(String(error)).not.toContain(key.secret)
@@ -431,7 +434,7 @@ describe("a server in trouble", () => {
     const large = (n: number) => ({ ...entry(n), payload: new Uint8Array(3_000_000).fill(n) })
     await Effect.runPromise(
       Effect.gen(function*() {
-        const store = yield* ObjectStore.make({ ...options(s3), endpoint: server.endpoint })
+        const store = yield* storeFrom(ObjectStore.layer({ ...options(s3), endpoint: server.endpoint }))
         yield* store.set("id", large(1))
         isCutting = true
         expect((yield* Effect.flip(store.set("id", large(2)))).reason).toBe("Unavailable")

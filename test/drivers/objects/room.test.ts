@@ -15,6 +15,7 @@ import { markersKept } from "../../../src/internal/defaults/stores.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
 import { type Asked, clientOf, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
 import { entry } from "../../support/stored.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { turns } from "../../support/turns.ts"
 
 const minute = 60_000
@@ -24,13 +25,13 @@ const day = 24 * hour
 const credentials = { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) }
 
 const openOver = (client: HttpClient.HttpClient, more: Partial<ObjectStore.Options> = {}) =>
-  ObjectStore.make({
+  storeFrom(ObjectStore.layer({
     bucket: "cache",
     endpoint: "http://s3.test",
     credentials,
     prefix: "x",
     ...more
-  }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+  })).pipe(Effect.provideService(HttpClient.HttpClient, client))
 
 /** A store whose server may take hours to answer one request. */
 const patient = (client: HttpClient.HttpClient) => {

@@ -12,6 +12,7 @@ import { oddTexts } from "../../../src/testing/internal/storeFixtures.ts"
 import { guardsOf, lockOf } from "../../support/services.ts"
 import { provideSql, sqlClientOf } from "../../support/sqlClient.ts"
 import { entry } from "../../support/stored.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const client = Effect.flatMap(tempDirectory, (directory) => sqlClientOf(join(directory, "db")))
@@ -26,7 +27,7 @@ describe("SqlStore over SQLite", () => {
   it.effect("is for one process at a time, and keeps entries, tags and counters for the next", () =>
     Effect.gen(function*() {
       const sql = yield* client
-      const open = provideSql(sql)(SqlStore.make())
+      const open = provideSql(sql)(storeFrom(SqlStore.layer()))
       const first = yield* open
       expect(first.capabilities).toMatchObject({ shared: false })
       let loads = 0
@@ -44,7 +45,7 @@ describe("SqlStore over SQLite", () => {
   it.effect("keeps what is in tables of a newer release", () =>
     Effect.gen(function*() {
       const sql = yield* client
-      const open = (schema: string) => Effect.scoped(provideSql(sql)(SqlStore.make({ schema })))
+      const open = (schema: string) => Effect.scoped(provideSql(sql)(storeFrom(SqlStore.layer({ schema }))))
       yield* open("shop")
       yield* sql`INSERT INTO shop_migrations (migration_id, name) VALUES (99, 'later')`
       const newer = yield* Effect.flip(open("shop"))
@@ -63,7 +64,7 @@ describe("SqlStore over SQLite", () => {
 
   it.effect("lists every id once, also those that SQL texts cannot hold, by each of their prefixes", () =>
     Effect.gen(function*() {
-      const store = yield* provideSql(yield* client)(SqlStore.make())
+      const store = yield* provideSql(yield* client)(storeFrom(SqlStore.layer()))
       for (const id of oddTexts) yield* store.set(id, entry(1, 30_000))
       for (let i = 0; i < 600; i++) yield* store.set(`many ${i}`, entry(2))
       expect((yield* idsOf(store)).toSorted()).toEqual(
@@ -77,7 +78,7 @@ describe("SqlStore over SQLite", () => {
 
   it.effect("PE-12 · with a maxSize, removes what has expired, then what was not read for the longest time", () =>
     Effect.gen(function*() {
-      const store = yield* provideSql(yield* client)(SqlStore.make({ maxSize: 100_000 }))
+      const store = yield* provideSql(yield* client)(storeFrom(SqlStore.layer({ maxSize: 100_000 })))
       yield* store.set("expires", entry(1, 20_000, { expiresAt: 3_600_000 }))
       for (let i = 0; i < 7; i++) yield* store.set(`${i}`, entry(1, 10_000))
       yield* TestClock.adjust("2 hours")
@@ -96,7 +97,7 @@ describe("SqlStore over SQLite", () => {
   it.effect("removes 3,000 entries in steps", () =>
     Effect.gen(function*() {
       const sql = yield* client
-      const store = yield* provideSql(sql)(SqlStore.make({ maxSize: 10_000 }))
+      const store = yield* provideSql(sql)(storeFrom(SqlStore.layer({ maxSize: 10_000 })))
       yield* sql`WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3000)
         INSERT INTO effect_cached_entry SELECT '"' || n, zeroblob(100), NULL, n, 100 FROM t`
       yield* TestClock.adjust("2 minutes")

@@ -6,6 +6,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 // A small database empties its log often, and each time waits for the disk.
@@ -19,7 +20,7 @@ describe("a smaller maxSize", () => {
   const filled = Effect.gen(function*() {
     const directory = yield* tempDirectory
     yield* Effect.scoped(Effect.gen(function*() {
-      const store = yield* SqliteStore.make({ directory, maxSize: "16 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "16 MiB" }))
       for (const i of range(100)) yield* store.set(`id ${i}`, entry(i, 100_000))
     }))
     expect(fs.statSync(fileOf(directory)).size).toBeGreaterThan(9_000_000)
@@ -33,7 +34,7 @@ describe("a smaller maxSize", () => {
         const directory = yield* filled
         yield* Effect.scoped(
           Effect.gen(function*() {
-            const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+            const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
             yield* TestClock.adjust("100 millis")
             expect(read(store, "id 99")).toBeDefined()
             expect(yield* store.size).toBeGreaterThan(80)
@@ -53,8 +54,8 @@ describe("a smaller maxSize", () => {
       const directory = yield* filled
       yield* Effect.scoped(
         Effect.gen(function*() {
-          const a = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
-          const b = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+          const a = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
+          const b = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
           yield* TestClock.adjust("5 seconds")
           for (const i of range(200)) yield* (i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
           yield* TestClock.adjust("5 seconds")
@@ -64,7 +65,8 @@ describe("a smaller maxSize", () => {
     }), 30_000)
 
   it("below 1 MiB is a mistake that is named", () => {
-    const make = (maxSize: number | string) => () => SqliteStore.make({ directory: "x", maxSize: maxSize as never })
+    const make = (maxSize: number | string) => () =>
+      storeFrom(SqliteStore.layer({ directory: "x", maxSize: maxSize as never }))
     expect(make(1024 ** 2 - 1)).toThrow(/"maxSize" must be at least 1048576 bytes \(1024 KiB\), not 1048575/)
     expect(make("500 kB")).toThrow(/"maxSize"/)
     expect(make(1024 ** 2)).not.toThrow()
@@ -75,7 +77,7 @@ describe("markers, leases and counters", () => {
   it.effect("of very many tags leave room for entries, and for invalidations", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "2 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
       for (const i of range(300)) yield* store.markers(range(100).map((n) => `a tag with a long name ${i} ${n}`))
       for (const i of range(20)) yield* store.set(`id ${i}`, entry(i, 30_000))
       expect(read(store, "id 19")).toBeDefined()
@@ -86,7 +88,7 @@ describe("markers, leases and counters", () => {
   it.effect("of very long names too", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       for (const i of range(2000)) yield* store.markers([`${"x".repeat(2000)} ${i}`])
       for (const i of range(50)) yield* store.invalidateTags([`${"y".repeat(2000)} ${i}`])
       yield* store.set("id", entry(1, 50_000))
@@ -96,7 +98,7 @@ describe("markers, leases and counters", () => {
   it.effect("outdated leases are removed bit by bit, also behind thousands that are held", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const acquire = (name: string, count: number, leaseMillis: number) =>
         store.acquireMany(range(count).map((i) => ({ ...asking, id: `${name} ${i}`, leaseMillis })))
       yield* acquire("held", 6000, 86_400_000)
@@ -113,7 +115,7 @@ describe("markers, leases and counters", () => {
   it.effect("leases and counters give way too", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       for (const i of range(6000)) yield* store.acquire(`${"x".repeat(200)} ${i}`, asking)
       yield* store.set("id", entry(1, 50_000))
       for (const i of range(6000)) yield* store.increment(`${"x".repeat(200)} ${i}`, 1)
@@ -125,8 +127,8 @@ describe("markers, leases and counters", () => {
   it.effect("a marker that gives way is reported to others as a change of its tag", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
-      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const a = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       yield* a.markers(["first"])
       changesOf(b)
       const told = new Set<string>()
@@ -144,8 +146,8 @@ describe("a marker that gives way to entries", () => {
   it.effect("is reported to others as a change of its tag", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const a = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
-      const b = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const a = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       const names = range(350).map((i) => `${"x".repeat(2000)} ${i}`)
       for (const name of names) yield* a.markers([name])
       changesOf(b)
@@ -162,7 +164,7 @@ describe("a value", () => {
   it.effect("larger than maxValue is refused before it is written, and the reason names it", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxValue: "10 kB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxValue: "10 kB" }))
       yield* store.set("id", entry(1, 10_000))
       const error = yield* Effect.flip(store.set("id", entry(2, 10_001)))
       expect(error).toMatchObject({ reason: "TooLarge" })
@@ -172,26 +174,26 @@ describe("a value", () => {
 
   it.effect("may have 8 MiB, or a quarter of maxSize", () =>
     Effect.gen(function*() {
-      const large = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const large = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
       yield* large.set("id", entry(1, 8 * 1024 ** 2))
       expect(yield* Effect.flip(large.set("id", entry(1, 8 * 1024 ** 2 + 1)))).toMatchObject({ reason: "TooLarge" })
-      const small = yield* SqliteStore.make({ directory: yield* tempDirectory, maxSize: "1 MiB" })
+      const small = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory, maxSize: "1 MiB" }))
       yield* small.set("id", entry(1, 1024 ** 2 / 4))
       expect(yield* Effect.flip(small.set("id", entry(1, 1024 ** 2 / 4 + 1)))).toMatchObject({ reason: "TooLarge" })
     }))
 
   it("maxValue above a quarter of maxSize is a mistake", () => {
-    expect(() => SqliteStore.make({ directory: "x", maxSize: "4 MiB", maxValue: "2 MiB" })).toThrow(
+    expect(() => storeFrom(SqliteStore.layer({ directory: "x", maxSize: "4 MiB", maxValue: "2 MiB" }))).toThrow(
       /"maxValue" must be at most 1048576 bytes beside a "maxSize" of 4194304, not 2097152/
     )
-    expect(() => SqliteStore.make({ directory: "x", maxValue: 0 })).toThrow(/"maxValue"/)
+    expect(() => storeFrom(SqliteStore.layer({ directory: "x", maxValue: 0 }))).toThrow(/"maxValue"/)
   })
 })
 
 describe("operations on very many ids", () => {
   it.live("leave turns to everybody else", () =>
     Effect.gen(function*() {
-      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
       const ids = range(5000).map((i) => `id ${i}`)
       const turnsOf = Effect.fnUntraced(function*<A, E>(operation: Effect.Effect<A, E>) {
         let turns = 0
@@ -218,7 +220,7 @@ describe("operations on very many ids", () => {
 describe("hundreds of concurrent writes", () => {
   it.live("are all stored, and let invalidations pass", () =>
     Effect.gen(function*() {
-      const store = yield* SqliteStore.make({ directory: yield* tempDirectory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
       yield* store.set("removed", entry(1))
       const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
       const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
@@ -234,7 +236,7 @@ describe("damage that SQLite does not see", () => {
   it.effect("a counter of invalidations that was deleted: the next database is started", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const database = yield* connection(directory)
       for (const use of [store.markers(["new"]), store.invalidateTags(["tag"])]) {
         database.exec("DELETE FROM sequence")
@@ -250,7 +252,7 @@ describe("damage that SQLite does not see", () => {
     Effect.gen(function*() {
       const { crc32 } = yield* Effect.promise(() => import("node:zlib"))
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const database = yield* connection(directory)
       const tags = [{ tag: "tag", version: "00".repeat(12) }]
       const lengths = [0x7fff_ffff, 0xffff_ffff, 1000, 0x8000_1000]

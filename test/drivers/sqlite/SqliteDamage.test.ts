@@ -1,6 +1,7 @@
 /** SQLite files that are cut off, damaged, deleted or full. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Scheduler, Scope, Stream } from "effect"
+import type { Store } from "effect-cached/adapters"
 import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -10,7 +11,8 @@ import * as Connection from "../../../src/drivers/sqlite/connection.ts"
 import * as Entries from "../../../src/drivers/sqlite/tables/entries.ts"
 import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
 import { guardsOf, lockOf } from "../../support/services.ts"
-import { changesOf, connection, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 // A small database empties its log often, and each time waits for the disk.
@@ -20,17 +22,17 @@ const gap = [{ _tag: "Gap" }]
 
 const names = Array.from({ length: 30 }, (_, i) => `id ${i}`)
 
-const fill = (store: SqliteStoreType) => Effect.forEach(names, (id, i) => store.set(id, entry(i, i * 50)))
+const fill = (store: Store.Store) => Effect.forEach(names, (id, i) => store.set(id, entry(i, i * 50)))
 
 /** A directory with entries in one file and no log beside it. */
 const filled = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  yield* Effect.scoped(Effect.flatMap(SqliteStore.make({ directory }), fill))
+  yield* Effect.scoped(Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), fill))
   return directory
 })
 
 /** Whichever damage happened: each entry is as it was set, or missing, and the store can be used. */
-const isUsable = Effect.fnUntraced(function*(store: SqliteStoreType) {
+const isUsable = Effect.fnUntraced(function*(store: Store.Store) {
   for (const [i, id] of names.entries()) {
     const { entry: found } = yield* store.get(id, [])
     if (found !== undefined) expect(Uint8Array.from(found.payload)).toEqual(entry(i, i * 50).payload)
@@ -56,7 +58,7 @@ describe("a file cut off", () => {
         yield* Effect.scoped(Effect.gen(function*() {
           const copy = yield* tempDirectory
           fs.writeFileSync(fileOf(copy), bytes.subarray(0, length))
-          yield* isUsable(yield* SqliteStore.make({ directory: copy }))
+          yield* isUsable(yield* storeFrom(SqliteStore.layer({ directory: copy })))
         }))
       }
     }), 30_000)
@@ -69,8 +71,8 @@ describe("a file cut off", () => {
         yield* Effect.scoped(Effect.gen(function*() {
           const copy = yield* tempDirectory
           fs.writeFileSync(fileOf(copy), bytes)
-          const a = yield* SqliteStore.make({ directory: copy })
-          const b = yield* SqliteStore.make({ directory: copy })
+          const a = yield* storeFrom(SqliteStore.layer({ directory: copy }))
+          const b = yield* storeFrom(SqliteStore.layer({ directory: copy }))
           fs.truncateSync(fileOf(copy), length)
           yield* isUsable(a)
           yield* isUsable(b)
@@ -87,8 +89,8 @@ describe("a log cut off", () => {
   it.effect("while two have it open is left for the next file by both", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const a = yield* SqliteStore.make({ directory })
-      const b = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* fill(a)
       fs.truncateSync(`${fileOf(directory)}-wal`, 4096)
       yield* isUsable(b)
@@ -114,8 +116,8 @@ describe("a file that is damaged while the program runs", () => {
     it.effect(`(${how}) is left for the next one, by all its processes`, () =>
       Effect.gen(function*() {
         const directory = yield* filled
-        const a = yield* SqliteStore.make({ directory })
-        const b = yield* SqliteStore.make({ directory })
+        const a = yield* storeFrom(SqliteStore.layer({ directory }))
+        const b = yield* storeFrom(SqliteStore.layer({ directory }))
         damage(directory)
         yield* isUsable(a)
         expect(files(directory)).toContain("cache.v2.2.db")
@@ -133,18 +135,18 @@ describe("a file that is damaged while the program runs", () => {
       Effect.gen(function*() {
         const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         const asks = [
-          (store: SqliteStoreType) => store.acquire("new", options),
-          (store: SqliteStoreType) => store.set("new", entry(1)),
-          (store: SqliteStoreType) => store.remove("new"),
-          (store: SqliteStoreType) => store.invalidateTags(["tag"]),
-          (store: SqliteStoreType) => store.markers(["tag"]),
-          (store: SqliteStoreType) => Effect.sync(() => changesOf(store)),
-          (store: SqliteStoreType) => Stream.runHead(store.changes)
+          (store: Store.Store) => store.acquire("new", options),
+          (store: Store.Store) => store.set("new", entry(1)),
+          (store: Store.Store) => store.remove("new"),
+          (store: Store.Store) => store.invalidateTags(["tag"]),
+          (store: Store.Store) => store.markers(["tag"]),
+          (store: Store.Store) => Effect.sync(() => changesOf(store)),
+          (store: Store.Store) => Stream.runHead(store.changes)
         ]
         for (const ask of asks) {
           yield* Effect.scoped(Effect.gen(function*() {
             const directory = yield* filled
-            const store = yield* SqliteStore.make({ directory })
+            const store = yield* storeFrom(SqliteStore.layer({ directory }))
             damage(directory)
             yield* ask(store)
             yield* isUsable(store)
@@ -158,7 +160,7 @@ describe("a frame", () => {
   it.effect("of which any byte was changed is a miss", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const tags = [{ tag: "tag", version: "00".repeat(12) }]
       yield* store.set("id", entry(1, 20, { tags }))
       const database = yield* connection(directory)
@@ -213,8 +215,8 @@ describe("a directory that is deleted while the program runs", () => {
   it.effect("is made again, and shared again by all", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
-      const a = yield* SqliteStore.make({ directory })
-      const b = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* fill(a)
       changesOf(b)
       fs.rmSync(directory, { recursive: true })
@@ -230,13 +232,13 @@ describe("a directory that is deleted while the program runs", () => {
   it.effect("after a file that was damaged begins again, too", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       dropTables(directory)
       yield* isUsable(a)
       expect(files(directory)).toContain("cache.v2.2.db")
       expect(changesOf(a)).toEqual(gap)
       fs.rmSync(directory, { recursive: true })
-      const b = yield* SqliteStore.make({ directory })
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
       expect(changesOf(a)).toEqual(gap)
       yield* a.set("id", entry(1))
       expect(read(b, "id")).toEqual(entry(1))
@@ -247,7 +249,7 @@ describe("a directory that is deleted while the program runs", () => {
     Effect.gen(function*() {
       const parent = yield* tempDirectory
       const directory = join(parent, "cache")
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       fs.rmSync(directory, { recursive: true })
       fs.writeFileSync(directory, "in the way")
       // At once: the knowledge about the deleted database is no longer valid.
@@ -280,7 +282,7 @@ describe("a directory that is deleted while it is opened", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const left = yield* deletedAt(directory, ["PRAGMA user_version", "SELECT max(seq) FROM entry"])
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       expect(left).toEqual([])
       yield* isUsable(store)
     }))
@@ -314,7 +316,7 @@ describe("two releases on one directory", () => {
       for (const name of others) fs.writeFileSync(join(directory, name), "theirs")
       fs.writeFileSync(fileOf(directory, 1), "not a database".repeat(100))
       fs.writeFileSync(fileOf(directory, 3), "not a database".repeat(100))
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* isUsable(store)
       for (const name of others) expect(fs.readFileSync(join(directory, name), "utf8")).toBe("theirs")
       expect(fs.existsSync(fileOf(directory, 1))).toBe(false)
@@ -326,7 +328,7 @@ describe("a disk that is full", () => {
   it.effect("and stays full drops writes, and answers reads and invalidations", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       yield* store.set("id", entry(1))
       // Room that another program has taken cannot be freed.
       const database = yield* connection(directory)
@@ -343,7 +345,7 @@ describe("a disk that is full", () => {
   it.effect("makes room for leases, so that they do not keep others from writing", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory, maxSize: "1 MiB" })
+      const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
       for (let i = 0; i < 500; i++) {
         const acquired = yield* store.acquire(`lease ${i}`, {
@@ -361,7 +363,7 @@ describe("room that is no longer needed", () => {
   it.effect("is given back in small steps while nothing is written, and then nothing runs", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 5000))
       const pages = Effect.scoped(Effect.map(connection(directory), (database) => {
         return database.prepare("PRAGMA page_count").get()!["page_count"] as number
@@ -383,7 +385,7 @@ describe("room that is no longer needed", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* Effect.scoped(Effect.gen(function*() {
-        const store = yield* SqliteStore.make({ directory })
+        const store = yield* storeFrom(SqliteStore.layer({ directory }))
         yield* fill(store)
         yield* store.clear
       }))
@@ -397,11 +399,11 @@ describe("a store that is closed", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const scope = yield* Scope.make()
-      const store = yield* Scope.provide(SqliteStore.make({ directory }), scope)
+      const store = yield* Scope.provide(storeFrom(SqliteStore.layer({ directory })), scope)
       yield* Scope.close(scope, Exit.void)
       fs.rmSync(directory, { recursive: true })
       expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ reason: "Unavailable" })
-      expect(() => store.getUnsafe("id", [])).toThrow(/it is unavailable/)
+      expect(() => store.getUnsafe!("id", [])).toThrow(/it is unavailable/)
       expect(() => changesOf(store)).toThrow(/it is unavailable/)
       expect(fs.existsSync(directory)).toBe(false)
     }))
@@ -414,7 +416,7 @@ describe("a directory that refuses to be written", () => {
       fs.chmodSync(directory, 0o500)
       // The superuser may write everywhere but here.
       const refused = process.getuid?.() === 0 ? "/sys/kernel/cache" : directory
-      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory: refused })))
+      const error = yield* Effect.flip(Effect.scoped(storeFrom(SqliteStore.layer({ directory: refused }))))
       expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied", operation: "open" })
       fs.chmodSync(directory, 0o700)
     }))

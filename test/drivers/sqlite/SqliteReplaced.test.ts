@@ -1,6 +1,7 @@
 /** A SQLite database that is replaced while programs use it: what they write must not be lost in the former one. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { execFile } from "node:child_process"
@@ -8,7 +9,8 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { promisify } from "node:util"
-import { changesOf, entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { changesOf, entry, fileOf, read } from "../../support/sqlite.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
@@ -18,20 +20,20 @@ const versions = [{ tag: "tag", version: "00".repeat(12) }]
 /** Removes the folder, and another program makes a new database there before `a` has noticed. */
 const replace = Effect.fnUntraced(function*(directory: string) {
   fs.rmSync(directory, { recursive: true })
-  return yield* SqliteStore.make({ directory })
+  return yield* storeFrom(SqliteStore.layer({ directory }))
 })
 
 /** Two programs that have met; then the folder is replaced under the first. */
 const replaced = Effect.gen(function*() {
   const directory = join(yield* tempDirectory, "cache")
-  const a = yield* SqliteStore.make({ directory })
+  const a = yield* storeFrom(SqliteStore.layer({ directory }))
   yield* a.set("id", entry(1))
   yield* a.markers(["tag"])
   const b = yield* replace(directory)
   return { a, b, directory }
 })
 
-const held = Effect.fnUntraced(function*(store: SqliteStoreType, owner: string) {
+const held = Effect.fnUntraced(function*(store: Store.Store, owner: string) {
   const acquired = yield* store.acquire("id", asking(owner))
   return acquired._tag === "Granted" ? acquired.generation : ""
 })
@@ -87,7 +89,7 @@ describe("a database that was deleted and made again", () => {
   it.effect("starts its counters there", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* a.increment("n", 41)
       const b = yield* replace(directory)
       expect(yield* a.increment("n", 1)).toBe(1)
@@ -97,7 +99,7 @@ describe("a database that was deleted and made again", () => {
   it.effect("refuses what was loaded under a lease of before", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       const generation = yield* held(a, "a")
       const b = yield* replace(directory)
       expect(yield* a.commit("id", generation, entry(1))).toBe(false)
@@ -121,11 +123,11 @@ describe("a database that was deleted and made again", () => {
 
 describe("an older copy of the folder that takes its place", () => {
   /** `b` opens what was copied before `a` did something. */
-  const restored = (act: (a: SqliteStoreType) => Effect.Effect<unknown, unknown>, later = 0) =>
+  const restored = (act: (a: Store.Store) => Effect.Effect<unknown, unknown>, later = 0) =>
     Effect.gen(function*() {
       const parent = yield* tempDirectory
       const directory = join(parent, "cache")
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* a.set("id", entry(1))
       yield* a.set("tagged", entry(1, 10, { tags: versions }))
       const before = yield* a.markers(["tag"])
@@ -134,7 +136,7 @@ describe("an older copy of the folder that takes its place", () => {
       yield* TestClock.adjust(later)
       fs.rmSync(directory, { recursive: true })
       fs.renameSync(join(parent, "copy"), directory)
-      const b = yield* SqliteStore.make({ directory })
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
       expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
       return { a, b, before }
     })
@@ -172,16 +174,18 @@ describe("an older copy of the folder that takes its place", () => {
     Effect.gen(function*() {
       const parent = yield* tempDirectory
       const directory = join(parent, "cache")
-      yield* Effect.scoped(SqliteStore.make({ directory }))
+      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
       fs.writeFileSync(fileOf(directory), "damaged")
-      yield* Effect.scoped(Effect.flatMap(SqliteStore.make({ directory }), (second) => second.set("id", entry(1))))
+      yield* Effect.scoped(
+        Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (second) => second.set("id", entry(1)))
+      )
       fs.renameSync(directory, join(parent, "copy"))
-      const first = yield* SqliteStore.make({ directory })
+      const first = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* first.remove("id")
       fs.rmSync(directory, { recursive: true })
       fs.renameSync(join(parent, "copy"), directory)
       expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
-      expect(read(yield* SqliteStore.make({ directory }), "id")).toBeUndefined()
+      expect(read(yield* storeFrom(SqliteStore.layer({ directory })), "id")).toBeUndefined()
     }))
 })
 
@@ -190,12 +194,12 @@ describe("a log or an index beside the database that is removed", () => {
     it.effect(`(${suffixes.join(", ")}) separates no process: all meet in the next database`, () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
-        const a = yield* SqliteStore.make({ directory })
-        const b = yield* SqliteStore.make({ directory })
+        const a = yield* storeFrom(SqliteStore.layer({ directory }))
+        const b = yield* storeFrom(SqliteStore.layer({ directory }))
         yield* a.set("id", entry(1))
         changesOf(b)
         for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
-        const c = yield* SqliteStore.make({ directory })
+        const c = yield* storeFrom(SqliteStore.layer({ directory }))
         yield* c.set("id", entry(1))
         yield* a.remove("id")
         expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
@@ -204,7 +208,7 @@ describe("a log or an index beside the database that is removed", () => {
         yield* c.set("id", entry(3))
         for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
         // No process takes up the former database, and neither does a later one.
-        const d = yield* SqliteStore.make({ directory })
+        const d = yield* storeFrom(SqliteStore.layer({ directory }))
         expect(read(d, "id")).toEqual(entry(3))
         expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
         expect(fs.existsSync(fileOf(directory, 3))).toBe(false)
@@ -213,7 +217,7 @@ describe("a log or an index beside the database that is removed", () => {
     it.effect(`(${suffixes.join(", ")}) is noticed by a process that only polls for changes`, () =>
       Effect.gen(function*() {
         const directory = yield* tempDirectory
-        const a = yield* SqliteStore.make({ directory })
+        const a = yield* storeFrom(SqliteStore.layer({ directory }))
         for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
         expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
         expect(changesOf(a)).toEqual([])
@@ -239,11 +243,11 @@ describe("a log or an index beside the database that is removed", () => {
   it.effect("leaves a database of newcomers sound", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       for (let i = 0; i < 100; i++) yield* a.set(`id ${i}`, entry(i, 3000))
       fs.rmSync(`${fileOf(directory)}-wal`)
       fs.rmSync(`${fileOf(directory)}-shm`)
-      const c = yield* SqliteStore.make({ directory })
+      const c = yield* storeFrom(SqliteStore.layer({ directory }))
       for (let i = 0; i < 100; i++) yield* c.set(`id ${i}`, entry(i + 100, 3000))
       expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
       for (let i = 0; i < 100; i++) {
@@ -260,10 +264,10 @@ describe("a database cut to zero bytes while it is in use", () => {
   it.effect("prevents no process from opening the folder, and all meet in the next one", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const a = yield* SqliteStore.make({ directory })
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* a.set("id", entry(1))
       fs.truncateSync(fileOf(directory), 0)
-      const b = yield* SqliteStore.make({ directory })
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* b.set("new", entry(2))
       changesOf(a)
       expect(read(a, "new")).toEqual(entry(2))

@@ -5,6 +5,7 @@ import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { changesOf, connection, entry, read } from "../../support/sqlite.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
@@ -13,8 +14,8 @@ const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: 
 const twoStores = (options?: Partial<SqliteStore.Options>) =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const a = yield* SqliteStore.make({ directory, ...options })
-    const b = yield* SqliteStore.make({ directory, ...options })
+    const a = yield* storeFrom(SqliteStore.layer({ directory, ...options }))
+    const b = yield* storeFrom(SqliteStore.layer({ directory, ...options }))
     return { a, b, directory }
   })
 

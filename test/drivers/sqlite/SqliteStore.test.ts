@@ -2,12 +2,14 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"
+import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { entry, fileOf, read, type SqliteStoreType } from "../../support/sqlite.ts"
+import { entry, fileOf, read } from "../../support/sqlite.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 // A small database empties its log often, and each time waits for the disk.
@@ -16,9 +18,9 @@ vi.setConfig({ testTimeout: 30_000 })
 /** The store of a directory, opened and closed once. */
 const using = <A, E>(
   directory: string,
-  use: (store: SqliteStoreType) => Effect.Effect<A, E>,
+  use: (store: Store.Store) => Effect.Effect<A, E>,
   options?: Partial<SqliteStore.Options>
-) => Effect.scoped(Effect.flatMap(SqliteStore.make({ directory, ...options }), use))
+) => Effect.scoped(Effect.flatMap(storeFrom(SqliteStore.layer({ directory, ...options })), use))
 
 const files = (directory: string) => fs.readdirSync(directory).toSorted()
 
@@ -202,7 +204,7 @@ describe("maxSize", () => {
     }))
 
   /** How many entries have ids that begin so and end there, without reading them. */
-  const sizeIn = (store: SqliteStoreType, id: string) =>
+  const sizeIn = (store: Store.Store, id: string) =>
     Effect.map(Stream.runCollect(store.scan({ prefix: id })), (all) => all.filter((found) => found.id === id).length)
 
   const sizeOf = (directory: string) => fs.statSync(fileOf(directory)).size
@@ -423,24 +425,26 @@ describe("another process that writes", () => {
             expect(read(b, "id")).toEqual(entry(1))
             const before = yield* a.markers(["tag"])
             yield* b.invalidateTags(["tag"])
-            expect(a.getUnsafe("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
+            expect(a.getUnsafe!("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
             yield* b.remove("id")
             expect(read(a, "id")).toBeUndefined()
           })))
     }))
 })
 
-describe("SqliteStore.make", () => {
+describe("SqliteStore.layer", () => {
   it.effect("fails with a StoreError where the directory cannot be written", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       fs.writeFileSync(join(directory, "file"), "")
-      const error = yield* Effect.flip(Effect.scoped(SqliteStore.make({ directory: join(directory, "file", "cache") })))
+      const error = yield* Effect.flip(
+        Effect.scoped(storeFrom(SqliteStore.layer({ directory: join(directory, "file", "cache") })))
+      )
       expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable", operation: "open", store: "sqlite" })
     }))
 
   it("refuses options that make no sense", () => {
-    const make = (options: object) => () => SqliteStore.make({ directory: "never made", ...options })
+    const make = (options: object) => () => storeFrom(SqliteStore.layer({ directory: "never made", ...options }))
     expect(make({ dir: "x" })).toThrow(/no option "dir"/)
     expect(make({ directory: 1 })).toThrow(CacheError.CacheConfigError)
     expect(make({ directory: "" })).toThrow(CacheError.CacheConfigError)

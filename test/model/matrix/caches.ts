@@ -12,6 +12,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore } from "effect-cached/testing"
 import { fakeStore } from "../../support/caches.ts"
 import { mapSync } from "../../support/lastingStorages.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 export const serializers = { Json, Structured, Binary, IndentedJson }
@@ -49,8 +50,8 @@ const lastingAsync = (): Store.Store => {
 export const stores = {
   memory: each(() => MemoryStore.make()),
   async: each(() => fakeStore().store),
-  sqlite: one((directory) => SqliteStore.make({ directory })),
-  files: one((directory) => FilesStore.make({ directory })),
+  sqlite: one((directory) => storeFrom(SqliteStore.layer({ directory }))),
+  files: one((directory) => storeFrom(FilesStore.layer({ directory }))),
   lasting: each(() => Effect.runSync(Effect.flatMap(mapSync("shared"), ({ open }) => open))),
   "lasting, async": each(() => lastingAsync()),
   chaos: each((seed) =>

@@ -4,6 +4,7 @@ import { Cached, CacheLayer, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SqlClient } from "effect/sql"
+import { storeFrom } from "../../support/storeFrom.ts"
 import * as Sql from "./sql.ts"
 
 const [folder, name] = process.argv.slice(2) as [string, string]
@@ -12,7 +13,7 @@ const [folder, name] = process.argv.slice(2) as [string, string]
 const killing = Layer.effect(
   Store.Store,
   Effect.map(
-    SqliteStore.make({ directory: `${folder}/cache` }),
+    storeFrom(SqliteStore.layer({ directory: `${folder}/cache` })),
     (store): Store.Store => ({ ...store, remove: () => Effect.sync(() => process.kill(process.pid, "SIGKILL")) })
   )
 )

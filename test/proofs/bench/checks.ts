@@ -607,7 +607,7 @@ export const checks: ReadonlyArray<Check> = [
     peer: "500 ms",
     atMost: 1
   },
-  { case: "start", title: "Opening a million entries", subject: "SqliteStore.make", peer: "50 ms", atMost: 1 },
+  { case: "start", title: "Opening a million entries", subject: "SqliteStore.layer", peer: "50 ms", atMost: 1 },
   { ...wrapped, title: "Compression by gzip", subject: "Compressed, gzip", peer: "JSON and gzip" },
   { ...wrapped, title: "Compression by zstd", subject: "Compressed, zstd", peer: "JSON and zstd" },
   { ...wrapped, title: "Compression by brotli", subject: "Compressed, brotli", peer: "JSON and brotli" },

@@ -25,7 +25,7 @@ describe("docs/benchmarks.md", () => {
   })
 
   it("has a row that is measured for the first time", () => {
-    expect(changed({ start: [{ "SqliteStore.make": 20, "50 ms": 50 }] }))
+    expect(changed({ start: [{ "SqliteStore.layer": 20, "50 ms": 50 }] }))
       .toEqual(["| Opening a million entries | 50 ms | 0.40 |"])
   })
 

@@ -13,6 +13,7 @@ import { reasonOf } from "../../../src/drivers/sqlite/fault.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../../processes/recording.ts"
 import { postgresWitness } from "../../support/postgresWitness.ts"
 import { key as keyOfBucket } from "../../support/s3.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { witness } from "../../support/witness.ts"
 import { makeBanks } from "./bank.ts"
 import { makeBulk } from "./bulk.ts"
@@ -94,18 +95,20 @@ const isBucket = url?.startsWith("http:") === true
 const places: Plan = isBucket ? { ...plan, url: undefined } : plan
 
 const shared = url === undefined
-  ? SqliteStore.make({ directory, maxSize: "4 MiB" })
+  ? storeFrom(SqliteStore.layer({ directory, maxSize: "4 MiB" }))
   : isPostgres
   // Every second process has room for a part of the entries only.
-  ? Effect.retry(PgStore.make({ url, schema: prefix, maxSize: /[13579]$/.test(name) ? 3000 : undefined }), { times: 5 })
+  ? Effect.retry(storeFrom(PgStore.layer({ url, schema: prefix, maxSize: /[13579]$/.test(name) ? 3000 : undefined })), {
+    times: 5
+  })
   : isBucket
-  ? ObjectStore.make({
+  ? storeFrom(ObjectStore.layer({
     bucket: "cache",
     endpoint: url,
     credentials: { accessKeyId: keyOfBucket.accessKeyId, secretAccessKey: Redacted.make(keyOfBucket.secret) },
     tagStaleness: objectsStalenessMillis / 2
-  }).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
-  : RedisStore.make({ url, prefix })
+  })).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
+  : storeFrom(RedisStore.layer({ url, prefix }))
 
 const store = Effect.map(shared, (store) => {
   const told = isBucket ? recorded(store, recording) : tracked(recorded(store, recording), recording)
@@ -114,10 +117,10 @@ const store = Effect.map(shared, (store) => {
 
 const bankStore = Effect.map(
   url === undefined || isBucket
-    ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
+    ? storeFrom(SqliteStore.layer({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout }))
     : isPostgres
-    ? Effect.retry(PgStore.make({ url, schema: bankPrefix }), { times: 5 })
-    : RedisStore.make({ url, prefix: bankPrefix }),
+    ? Effect.retry(storeFrom(PgStore.layer({ url, schema: bankPrefix })), { times: 5 })
+    : storeFrom(RedisStore.layer({ url, prefix: bankPrefix })),
   (store) => delays ? delayed(store) : store
 )
 

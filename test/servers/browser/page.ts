@@ -1,5 +1,5 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
-import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
@@ -7,17 +7,15 @@ import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { KeyValueStore } from "effect/persistence"
 import { entry } from "../../support/stored.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 import { probe } from "../probe.ts"
 
 let databases = 0
 const fresh = (): string => `laws ${Date.now()} ${databases++}`
-const open = (name: string) => IndexedDbStore.make({ name })
+const open = (name: string) => storeFrom(IndexedDbStore.layer({ name }))
 
 const inLocalStorage = (prefix: string) =>
-  Effect.map(
-    Layer.build(KeyValueStore.layerStorage(() => localStorage)),
-    (context) => PersistenceStore.make(Context.get(context, KeyValueStore.KeyValueStore), { prefix })
-  )
+  storeFrom(Layer.provide(PersistenceStore.layer({ prefix }), KeyValueStore.layerStorage(() => localStorage)))
 
 const laws: { readonly [subject: string]: () => ReadonlyArray<Law> } = {
   one: () => storeLaws<unknown>(Effect.suspend(() => open(fresh()))),
@@ -133,13 +131,13 @@ const storedUsers = () =>
 /** A bulk call has one owner for all its leases. One of them ends before the other. */
 const readTwo = (name: string) =>
   Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-    const store = yield* IndexedDbStore.make({ name })
+    const store = yield* storeFrom(IndexedDbStore.layer({ name }))
     const leases = { owner: "a bulk call", leaseMillis: 3_600_000, rejectedWriteId: undefined, join: false }
     const granted = yield* store.acquireMany([{ id: "a", ...leases }, { id: "b", ...leases }])
     const b = granted[1]
     if (b?._tag !== "Granted") return granted.map(({ _tag }) => _tag)
     yield* store.commit("b", b.generation, entry(1))
-    const other = yield* IndexedDbStore.make({ name })
+    const other = yield* storeFrom(IndexedDbStore.layer({ name }))
     const another = { owner: "another tab", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     const asked = yield* other.acquire("a", another)
     yield* store.release("a", "a bulk call")
@@ -160,7 +158,7 @@ const fill = (count: number, bytes: number) =>
 /** Why the store cannot be opened. */
 const refusal = (name: string) =>
   Effect.runPromise(
-    Effect.match(Effect.scoped(IndexedDbStore.make({ name })), {
+    Effect.match(Effect.scoped(storeFrom(IndexedDbStore.layer({ name }))), {
       onFailure: ({ operation, reason }) => `${operation}: ${reason}`,
       onSuccess: () => "opened"
     })
@@ -169,7 +167,7 @@ const refusal = (name: string) =>
 /** The database is deleted under a store that has it open. */
 const deleted = (name: string) =>
   Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-    const store = yield* IndexedDbStore.make({ name })
+    const store = yield* storeFrom(IndexedDbStore.layer({ name }))
     yield* store.increment("visits", 2)
     yield* Effect.callback<void>((resume) => {
       const request = indexedDB.deleteDatabase(`effect-cached/1/${name}`)
@@ -182,7 +180,7 @@ const deleted = (name: string) =>
 const interrupted = (name: string) =>
   Effect.runPromise(Effect.gen(function*() {
     const scope = yield* Scope.make()
-    const store = yield* Scope.provide(IndexedDbStore.make({ name }), scope)
+    const store = yield* Scope.provide(storeFrom(IndexedDbStore.layer({ name })), scope)
     const fibers = yield* Effect.forEach(
       Array.from({ length: 50 }, (_, i) => i),
       (i) => Effect.forkChild(store.increment("n", 1), { startImmediately: i % 2 === 0 })

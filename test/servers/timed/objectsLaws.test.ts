@@ -6,14 +6,15 @@ import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-c
 import { HttpClient } from "effect/http"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { clientOf, key, make, type S3 } from "../../support/s3.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 
 const over = (s3: S3) =>
-  ObjectStore.make({
+  storeFrom(ObjectStore.layer({
     bucket: s3.bucket,
     endpoint: "http://s3.test",
     credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) },
     prefix: "a b/é&<"
-  }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
+  })).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
 
 const ignoring = (): S3 => Object.assign(make(), { conditions: "ignored" as const })
 

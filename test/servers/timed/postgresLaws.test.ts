@@ -8,6 +8,7 @@ import type { SqlClient } from "effect/sql"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
 import { lockOf } from "../../support/services.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 
 const timeout = 120_000
 
@@ -33,14 +34,14 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
     )
 
   describe.concurrent("CA-07 · AI-01 · a server", () => {
-    const make = Effect.suspend(() => over(SqlStore.make({ schema: freshSchema() })))
+    const make = Effect.suspend(() => over(storeFrom(SqlStore.layer({ schema: freshSchema() }))))
     for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
-      const one = over(SqlStore.make({ schema: freshSchema() }))
+      const one = over(storeFrom(SqlStore.layer({ schema: freshSchema() })))
       return Effect.all([one, one])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
-    const reopened = Effect.sync(() => ({ open: over(SqlStore.make({ schema: freshSchema() })) }))
+    const reopened = Effect.sync(() => ({ open: over(storeFrom(SqlStore.layer({ schema: freshSchema() }))) }))
     for (const law of lastingStoreLaws(reopened)) it.live(`opened again: ${law.name}`, () => law.run, timeout)
   })
 

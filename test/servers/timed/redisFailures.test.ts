@@ -10,6 +10,7 @@ import { RedisStore } from "effect-cached/redis"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 
 const timeout = 180_000
 
@@ -261,7 +262,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
   it.live("F28 · a server that is full: invalidations are carried out, writes are not", () =>
     Effect.gen(function*() {
-      const store = yield* RedisStore.make({ url: server.url, prefix: freshPrefix(), connect: "required" })
+      const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix: freshPrefix(), connect: "required" }))
       const entry = {
         meta: {
           createdAt: 1,

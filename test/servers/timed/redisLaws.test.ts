@@ -16,6 +16,7 @@ import {
   urlOfDocumented
 } from "../../support/redis.ts"
 import { lockOf } from "../../support/services.ts"
+import { storeFrom } from "../../support/storeFrom.ts"
 
 /** As another store whose ids and counters are all in one slot: there a cluster has whole transactions. */
 const inOneSlot = (store: Store.Store): Store.Store => {
@@ -59,11 +60,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
       url = await urlOfDocumented(server)
     })
     afterAll(() => server.end())
-    const make = Effect.suspend(() => RedisStore.make({ url, prefix: freshPrefix(), connect, storeTimeout }))
+    const make = Effect.suspend(() =>
+      storeFrom(RedisStore.layer({ url, prefix: freshPrefix(), connect, storeTimeout }))
+    )
     for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect, storeTimeout } as const
-      return Effect.all([RedisStore.make(options), RedisStore.make(options)])
+      return Effect.all([storeFrom(RedisStore.layer(options)), storeFrom(RedisStore.layer(options))])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
@@ -80,7 +83,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }, 240_000)
     afterAll(() => cluster.end())
     const make = Effect.suspend(() =>
-      RedisStore.make({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout })
+      storeFrom(RedisStore.layer({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout }))
     )
     for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     for (const law of storeLaws(Effect.map(make, inOneSlot))) {
@@ -88,7 +91,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }
     const two = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout } as const
-      return Effect.all([RedisStore.make(options), RedisStore.make(options)])
+      return Effect.all([storeFrom(RedisStore.layer(options)), storeFrom(RedisStore.layer(options))])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {

@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { DatabaseSync, StatementSync } from "node:sqlite"
 import { connection, entry } from "../../../support/sqlite.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 import { turns } from "../../../support/turns.ts"
 
@@ -27,7 +28,7 @@ const asking = { owner: "a", leaseMillis: 60_000, rejectedWriteId: undefined, jo
 
 const locked = Effect.gen(function*() {
   const directory = join(yield* tempDirectory, "cache")
-  const store = yield* SqliteStore.make({ directory })
+  const store = yield* storeFrom(SqliteStore.layer({ directory }))
   const other = yield* connection(directory)
   other.exec("BEGIN IMMEDIATE")
   return { directory, other, store }

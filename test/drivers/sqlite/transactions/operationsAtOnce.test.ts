@@ -2,13 +2,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import type { CacheEntry } from "effect-cached/adapters"
+import type { CacheEntry, Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { slowly } from "../../../support/slowly.ts"
-import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
+import { connection, entry, read } from "../../../support/sqlite.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
@@ -19,7 +20,7 @@ const open = (
 ) =>
   Effect.flatMap(
     slowly(lookMillis),
-    (clock) => Effect.provideService(SqliteStore.make({ directory, ...options }), Clock.Clock, clock)
+    (clock) => Effect.provideService(storeFrom(SqliteStore.layer({ directory, ...options })), Clock.Clock, clock)
   )
 
 const fresh = (lookMillis = 1) =>
@@ -35,7 +36,7 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 const atOnce = <A, E>(n: number, each: (i: number) => Effect.Effect<A, E>) =>
   Effect.forEach(range(n), (i) => Effect.exit(each(i)), { concurrency: "unbounded" })
 
-const stored = (store: SqliteStoreType, n: number) => range(n).map((i) => read(store, `${i}`))
+const stored = (store: Store.Store, n: number) => range(n).map((i) => read(store, `${i}`))
 
 /** As they are read: each with its own number. */
 const numbered = (n: number): ReadonlyArray<CacheEntry.Stored> => range(n).map((i) => entry(i))
@@ -56,7 +57,7 @@ describe("while another program holds the lock", () => {
   it.effect("the time counts as if the store had worked", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const other = yield* connection(directory)
       expect(store.workedMillis!()).toBe(0)
       other.exec("BEGIN IMMEDIATE")

@@ -1,13 +1,15 @@
 /** Reads of one step are one transaction, which no caller can distinguish from separate reads. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Scope, Stream } from "effect"
+import type { Store } from "effect-cached/adapters"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { lockOf } from "../../../support/services.ts"
-import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
+import { connection, entry, read } from "../../../support/sqlite.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
 /** Enough reads that they become one transaction. */
-const readOften = (store: SqliteStoreType, id = "id") => {
+const readOften = (store: Store.Store, id = "id") => {
   let found = read(store, id)
   for (let i = 0; i < 20; i++) found = read(store, id)
   return found
@@ -18,7 +20,7 @@ const nextStep = Effect.promise(() => new Promise((resolve) => setImmediate(reso
 /** A store with an entry, and a connection as another process would have it. */
 const make = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  const store = yield* SqliteStore.make({ directory })
+  const store = yield* storeFrom(SqliteStore.layer({ directory }))
   yield* store.set("id", entry(1))
   // The first step with such reads shows that the program does not continue for long after them.
   readOften(store)
@@ -59,7 +61,7 @@ describe("reads of one step of the program", () => {
   it.effect("see what this process writes in that step, through this store or another one", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* make
-      const another = yield* SqliteStore.make({ directory })
+      const another = yield* storeFrom(SqliteStore.layer({ directory }))
       for (const [i, by] of [store, another, store, another].entries()) {
         readOften(store)
         Effect.runSync(by.set("id", entry(i + 2)))
@@ -102,7 +104,7 @@ describe("reads of one step of the program", () => {
   it.effect("are no part of a scan, which sees what another store has written", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* make
-      const another = yield* SqliteStore.make({ directory })
+      const another = yield* storeFrom(SqliteStore.layer({ directory }))
       readOften(store)
       Effect.runSync(another.set("next", entry(2)))
       const scanned = Effect.runSync(Stream.runCollect(store.scan()))
@@ -151,7 +153,7 @@ describe("reads of one step of the program", () => {
   it.live("are of their own before the program has shown how it continues", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* SqliteStore.make({ directory })
+      const store = yield* storeFrom(SqliteStore.layer({ directory }))
       yield* store.set("id", entry(1))
       const other = yield* connection(directory)
       readOften(store)

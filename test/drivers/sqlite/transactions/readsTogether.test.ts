@@ -5,6 +5,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
 import { StatementSync } from "node:sqlite"
 import { entry } from "../../../support/sqlite.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
 const ids = ["a", "b", "c"]
@@ -25,8 +26,8 @@ const afterEachRead = (step: () => void) =>
 
 const stores = Effect.gen(function*() {
   const directory = join(yield* tempDirectory, "cache")
-  const store = yield* SqliteStore.make({ directory })
-  const other = yield* SqliteStore.make({ directory })
+  const store = yield* storeFrom(SqliteStore.layer({ directory }))
+  const other = yield* storeFrom(SqliteStore.layer({ directory }))
   let version = 0
   const commit = () => {
     version++

@@ -12,6 +12,7 @@ import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { key } from "../../../support/s3.ts"
 import { entry } from "../../../support/stored.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { inTurn, print } from "../measure.ts"
 import { User, user } from "../record.ts"
 
@@ -80,7 +81,7 @@ const program = Effect.gen(function*() {
     tagStaleness: "5 seconds"
   }
   const open = (more: Partial<ObjectStore.Options> = {}) =>
-    Effect.provide(ObjectStore.make({ ...options, ...more }), FetchHttpClient.layer)
+    Effect.provide(storeFrom(ObjectStore.layer({ ...options, ...more })), FetchHttpClient.layer)
   const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "10 seconds" }).pipe(
     Layer.provide(Layer.effect(Store.Store, open()))
   )

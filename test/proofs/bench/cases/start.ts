@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { entry } from "../../../support/stored.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { lowerQuartile, print } from "../measure.ts"
 
 const entries = 1_000_000
@@ -16,7 +17,7 @@ const file = join(cache, "cache.v2.1.db")
 
 /** Past the store: a million writes of its own would take minutes. */
 const fill = Effect.gen(function*() {
-  const store = yield* SqliteStore.make({ directory: cache, maxSize: "4 GiB" })
+  const store = yield* storeFrom(SqliteStore.layer({ directory: cache, maxSize: "4 GiB" }))
   yield* store.set("id 0", entry(1, 100))
   const database = new DatabaseSync(file)
   database.exec(`
@@ -26,8 +27,8 @@ const fill = Effect.gen(function*() {
 })
 
 const ours = Effect.scoped(Effect.gen(function*() {
-  const store = yield* SqliteStore.make({ directory: cache, maxSize: "4 GiB" })
-  if (store.getUnsafe("id 0", []).entry === undefined) throw new Error("it is stored")
+  const store = yield* storeFrom(SqliteStore.layer({ directory: cache, maxSize: "4 GiB" }))
+  if (store.getUnsafe!("id 0", []).entry === undefined) throw new Error("it is stored")
 }))
 
 const raw = () => {
@@ -52,7 +53,7 @@ try {
   if (size < entries * 100) throw new Error("it is not filled")
   print([
     { name: "node:sqlite", value: await millisOf(raw) },
-    { name: "SqliteStore.make", value: await millisOf(() => Effect.runPromise(ours)) },
+    { name: "SqliteStore.layer", value: await millisOf(() => Effect.runPromise(ours)) },
     { name: "50 ms", value: 50 }
   ])
 } finally {

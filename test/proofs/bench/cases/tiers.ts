@@ -9,6 +9,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { type Body, inTurn, print, processorMillis, repeat } from "../measure.ts"
 import * as Redis from "../redis.ts"
 
@@ -25,7 +26,7 @@ const root = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
 const folder = (name: string) => ({ directory: join(root, name) })
 
 /** A store that answers at once, but through a callback. */
-const throughCallback = Effect.map(SqliteStore.make(folder("callback")), (store): Store.Store => {
+const throughCallback = Effect.map(storeFrom(SqliteStore.layer(folder("callback"))), (store): Store.Store => {
   const { getUnsafe } = store
   return {
     ...store,

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
 
@@ -52,7 +53,7 @@ const asked = { owner: "bench", leaseMillis: 5000, rejectedWriteId: entry.meta.w
 const program = Effect.gen(function*() {
   const raw = openRaw()
   const replace = raw.prepare("INSERT OR REPLACE INTO record VALUES (?, ?)")
-  const store = yield* SqliteStore.make({ directory: join(directory, "cache") })
+  const store = yield* storeFrom(SqliteStore.layer({ directory: join(directory, "cache") }))
   const subjects: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown> } = {
     "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
     "acquire and commit": (id) =>

@@ -5,6 +5,7 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { entry } from "../../../support/stored.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 
 const [kind, directory, name, seconds] = process.argv.slice(2) as [string, string, string, string]
 
@@ -41,7 +42,7 @@ const raw = () => {
 }
 
 const ours = Effect.map(
-  SqliteStore.make({ directory, maxSize: "1 GiB" }),
+  storeFrom(SqliteStore.layer({ directory, maxSize: "1 GiB" })),
   (store) => (i: number) => Effect.ignore(store.set(`${name} ${i % ids}`, entry(i & 255, bytes)))
 )
 

@@ -12,6 +12,7 @@ import { fillDisk } from "../../../support/fullDisk.ts"
 import { isMissing } from "../../../support/needs.ts"
 import { copyOf, databaseIn } from "../../../support/olderCopy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import type { Dice } from "../../consistency/random.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
@@ -248,8 +249,8 @@ export const target: Target = {
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const [a, b] = [
-        yield* SqliteStore.make(where as unknown as SqliteStore.Options),
-        yield* SqliteStore.make(where as unknown as SqliteStore.Options)
+        yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options)),
+        yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options))
       ]
       yield* a.set("afterwards", probe)
       return (yield* b.get("afterwards", [])).entry !== undefined

@@ -3,6 +3,7 @@ import { Effect, Redacted, Schedule } from "effect"
 import { ObjectStore } from "effect-cached/objects"
 import { FetchHttpClient } from "effect/http"
 import { readFileSync } from "node:fs"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { objectsStalenessMillis } from "../../consistency/plan.ts"
 
 export interface Where extends ObjectStore.Options {
@@ -17,9 +18,10 @@ const readKey = (file: string) =>
   })
 
 export const open = ({ keyFile, ...where }: Where) =>
-  ObjectStore.make({ ...where, credentials: readKey(keyFile), tagStaleness: objectsStalenessMillis / 2 }).pipe(
-    Effect.provide(FetchHttpClient.layer)
-  )
+  storeFrom(ObjectStore.layer({ ...where, credentials: readKey(keyFile), tagStaleness: objectsStalenessMillis / 2 }))
+    .pipe(
+      Effect.provide(FetchHttpClient.layer)
+    )
 
 /** A process that starts while the server is gone tries again until it is back. */
 export const storeOf = (where: Where) => Effect.orDie(Effect.retry(open(where), Schedule.spaced(100)))

@@ -11,6 +11,7 @@ import { isMissing } from "../../../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../../../support/postgres.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
@@ -364,7 +365,7 @@ export const target: Target = {
   ],
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const open = PgStore.make(where as unknown as PgStore.Options)
+      const open = storeFrom(PgStore.layer(where as unknown as PgStore.Options))
       const [a, b] = yield* Effect.all([open, open])
       yield* a.set("afterwards", entry)
       return (yield* b.get("afterwards", [])).entry !== undefined

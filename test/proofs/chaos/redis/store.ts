@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { RedisStore } from "effect-cached/redis"
 import type { Recorder } from "../../../processes/recording.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { witness } from "../../../support/witness.ts"
 import { makeBanks } from "../../consistency/bank.ts"
 import { makeGuards } from "../../consistency/guards.ts"
@@ -16,7 +17,8 @@ export interface Where {
   readonly prefix: string
 }
 
-export const storeOf = ({ isCluster: _, witness: _witness, ...where }: Where) => Effect.orDie(RedisStore.make(where))
+export const storeOf = ({ isCluster: _, witness: _witness, ...where }: Where) =>
+  Effect.orDie(storeFrom(RedisStore.layer(where)))
 
 /** Writes down how late the machine itself is. */
 export const watchLateness = ({ prefix, witness: url }: Where, name: string, recorder: Recorder): void =>
@@ -32,7 +34,7 @@ export interface Parts {
 /** Transactions between accounts, and a lock, over the same connection to the same server. */
 export const besides = Effect.fnUntraced(function*({ dice, name, recorder, where }: Parts) {
   const url = String(where["url"])
-  const store = yield* RedisStore.make({ url, prefix: bankPrefix })
+  const store = yield* storeFrom(RedisStore.layer({ url, prefix: bankPrefix }))
   return [
     yield* makeBanks({ name, hasMemory: dice.next() < 0.5 }, recorder, dice, store),
     yield* makeGuards({ url, directory: "" }, recorder, dice, () => {})

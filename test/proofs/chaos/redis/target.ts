@@ -16,6 +16,7 @@ import {
   startCluster,
   startServer
 } from "../../../support/redis.ts"
+import { storeFrom } from "../../../support/storeFrom.ts"
 import { ids } from "../../consistency/plan.ts"
 import type { Dice } from "../../consistency/random.ts"
 import { attempt, calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
@@ -172,7 +173,7 @@ const outside = <A>(
   Effect.runPromise(
     Effect.scoped(
       Effect.flatMap(
-        connected(RedisStore.make({ url, prefix: other, connect: "required", storeTimeout: "30 seconds" })),
+        connected(storeFrom(RedisStore.layer({ url, prefix: other, connect: "required", storeTimeout: "30 seconds" }))),
         use
       )
     )
@@ -471,7 +472,7 @@ const attacks: ReadonlyArray<Attack> = [
 
 const open = (where: object): Effect.Effect<Store.Store, unknown, Scope.Scope> => {
   const { isCluster: _, witness: _witness, ...options } = where as Where
-  return RedisStore.make({ ...options as RedisStore.Options, connect: "required" })
+  return storeFrom(RedisStore.layer({ ...options as RedisStore.Options, connect: "required" }))
 }
 
 export const target: Target = {
