@@ -134,12 +134,16 @@ export interface Events {
   }
   /** A load waited `millis` milliseconds for the lease of another process. */
   readonly Waited: OfId & { readonly millis: number }
-  /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. */
+  /**
+   * This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. `actor`
+   * is the person who did it on the page of the inspector.
+   */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
     readonly mode: "hard" | "soft"
     readonly all: boolean
+    readonly actor?: string | undefined
   }
   /** A store operation failed, or a value could not be encoded or decoded (operations `encode` and `decode`). */
   readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }

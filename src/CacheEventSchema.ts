@@ -46,7 +46,8 @@ const all = Schema.Union([
     ids: strings,
     tags: strings,
     mode: Schema.Literals(["hard", "soft"]),
-    all: Schema.Boolean
+    all: Schema.Boolean,
+    actor: Schema.optional(Schema.String)
   }),
   event("StoreFailure", { operation: Schema.String, reason: CacheErrorSchema.of(StoreError).from.fields.reason }),
   event("Circuit", { state: Schema.Literals(["open", "closed"]) }),

@@ -3,7 +3,6 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { HttpApiPayloadTooLargeTypeId, HttpApiSchemaErrorTypeId } from "effect/http-api/HttpApiError"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
@@ -14,15 +13,13 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { inspector as limits } from "../internal/defaults/options.ts"
+import { Actor } from "../internal/engine/operations/removals.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** The user: the name that `authorize` has returned, or else the address of the client. */
-export class Actor extends Context.Service<Actor, string>()("effect-cached/inspector/Actor") {}
-
 export interface Guard {
   readonly hosts: ReadonlySet<string>
-  /** Fails, or returns the name of the user. */
+  /** Fails, or returns the name of the user or else the address of the client. */
   readonly authorize: (request: HttpServerRequest) => Effect.Effect<string, Response, any>
 }
 

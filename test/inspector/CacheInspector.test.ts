@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
+import { CacheEventSchema } from "effect-cached/schemas"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { execFileSync } from "node:child_process"
@@ -256,8 +257,16 @@ describe("acts", () => {
     return { ...one, act, size: () => one.run(Cached.size) }
   }
 
-  it("invalidate by key, tag, class and pattern, and clear, each with a line of the log", async () => {
-    const { act, logged, size } = await ready()
+  it("invalidate by key, tag, class and pattern, and clear, each with an event and a line of the log", async () => {
+    const { act, logged, run, runtime, size } = await ready()
+    const actors: Array<unknown> = []
+    const encode = Schema.encodeSync(CacheEventSchema.CacheEvent)
+    runtime.runFork(
+      Stream.runForEach(
+        Cached.events({ of: ["Invalidate"] }),
+        (event) => Effect.sync(() => actors.push((encode(event) as typeof event).actor))
+      )
+    )
     expect(await act({ key: "page:2" })).toMatchObject({ status: 200, count: 1, pending: null, actor: "127.0.0.1" })
     expect(await size()).toBe(3)
     expect(await act({ tag: "pages" })).toMatchObject({ status: 200, count: null })
@@ -268,6 +277,8 @@ describe("acts", () => {
     expect(await size()).toBe(0)
     expect(await act({ all: true })).toMatchObject({ status: 200 })
     expect(logged.filter((line) => line.includes("127.0.0.1 invalidated"))).toHaveLength(5)
+    await run(Cached.invalidate("page:1"))
+    await expect.poll(() => actors).toEqual([...Array.from({ length: 5 }, () => "127.0.0.1"), undefined])
   })
 
   it("invalidate softly by key, tag, class and pattern, and refuse to clear softly", async () => {

@@ -15,6 +15,9 @@ import { writtenBytes } from "../telemetry/writtenBytes.ts"
 /** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
 export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
 
+/** The person whom a fiber acts for on the page of the inspector. Empty in all other fibers. */
+export const Actor = Context.Reference<string>("effect-cached/Actor", { defaultValue: () => "" })
+
 interface Listened extends MemoryTier {
   readonly storeTier: { readonly isElsewhere: boolean } | undefined
 }
@@ -26,7 +29,9 @@ export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): 
     const { _tag } = event
     if (kinds !== undefined && !kinds.has(_tag)) return
     try {
-      const told = _tag === "Stale" || _tag === "Load" ? withFacts(self, event, subject) : event
+      const told = _tag === "Stale" || _tag === "Load" || _tag === "Invalidate"
+        ? withFacts(self, event, subject)
+        : event
       listener(self.disguise === undefined ? told : self.disguise.event(told), subject?.exit)
     } catch (defect) {
       unsubscribe()
@@ -56,6 +61,10 @@ export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): 
 /** Adds the facts that only listeners need. */
 const withFacts = (self: MemoryTier, event: CacheEvent, subject: Subject | undefined): CacheEvent => {
   if (event._tag === "Stale") return { ...event, ageMillis: ageOf(self, subject?.createdAt) }
+  if (event._tag === "Invalidate") {
+    const actor = Fiber.getCurrent()?.getRef(Actor)
+    return actor ? { ...event, actor } : event
+  }
   const bytes = subject?.entry && writtenBytes(subject.entry)
   return bytes === undefined ? event : { ...event, bytes } as CacheEvent
 }
