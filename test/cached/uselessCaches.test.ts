@@ -15,8 +15,8 @@ const cacheOn = (name: string) =>
 const rounds = (times: number, round: Effect.Effect<unknown>) => warningsOf(Effect.repeat(round, { times: times - 1 }))
 
 const said = (kind: string) =>
-  `20 caches (${kind}) were built and closed in a row, and none of them has served a hit: is a layer provided in a ` +
-  "loop, or around each call? Provide it once, where the program is run (logged once)"
+  `20 caches (${kind}) were closed in a row without a hit: provide their layer once, where the program is run, not in ` +
+  "a loop or around each call (logged once)"
 
 describe("caches that are built and closed in a row", () => {
   beforeEach(() => void vi.stubEnv("NODE_ENV", "production"))

@@ -17,6 +17,15 @@ const pages = ["/a", "/b?c", "/me"]
 const users = ["ann", "bob", ""]
 const languages = ["de", "en"]
 
+/** The body, whose parts come in virtual time. A reader who leaves cancels it, as a server does when a client is gone. */
+const textOf = (response: HttpServerResponse.HttpServerResponse) =>
+  Effect.flatMap(Effect.context(), (context) => {
+    const { body } = HttpServerResponse.toWeb(response, { context })
+    return Effect.tryPromise((signal) =>
+      new Response(body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(), { signal })).text()
+    )
+  })
+
 const schedule = (seed: number, inherit: "changes" | undefined) =>
   Effect.gen(function*() {
     const random = randomOf(seed)
@@ -77,8 +86,7 @@ const schedule = (seed: number, inherit: "changes" | undefined) =>
       Effect.gen(function*() {
         const request = HttpServerRequest.fromWeb(new Request(`http://h.example${path}`, init))
         const response = yield* Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request)
-        const text = yield* Effect.tryPromise(() => HttpServerResponse.toWeb(response).text())
-        return { status: response.status, text }
+        return { status: response.status, text: yield* textOf(response) }
       })
 
     const faults: Array<string> = []

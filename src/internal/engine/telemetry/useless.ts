@@ -19,12 +19,13 @@ export const noteClosed = (self: Telemetry, kind: string, fiber: Fiber.Fiber<unk
   const isTest = isTestRun() || Context.getOrUndefined(fiber.context, Clock.Clock) !== undefined
   if (loads === 0 || before >= uselessCaches || isTest) return
   if (inARow.size >= onceWarnings) inARow.clear()
-  inARow.set(kind, hits + joined + stale + storeHits > 0 ? 0 : before + 1)
-  if (inARow.get(kind) === uselessCaches) {
+  const count = hits + joined + stale + storeHits > 0 ? 0 : before + 1
+  inARow.set(kind, count)
+  if (count === uselessCaches) {
     warning(
       self,
-      `${uselessCaches} caches (${kind}) were built and closed in a row, and none of them has served a hit: is a layer ` +
-        "provided in a loop, or around each call? Provide it once, where the program is run (logged once)"
+      `${count} caches (${kind}) were closed in a row without a hit: provide their layer once, where the program is ` +
+        "run, not in a loop or around each call (logged once)"
     )
   }
 }
