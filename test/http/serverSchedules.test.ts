@@ -17,7 +17,7 @@ const pages = ["/a", "/b?c", "/me"]
 const users = ["ann", "bob", ""]
 const languages = ["de", "en"]
 
-/** The body, whose parts come in virtual time. A reader who leaves cancels it, as a server does when a client is gone. */
+/** The body, whose parts come in virtual time. If its reader leaves, it is cancelled, as a server does for a client. */
 const textOf = (response: HttpServerResponse.HttpServerResponse) =>
   Effect.flatMap(Effect.context(), (context) => {
     const { body } = HttpServerResponse.toWeb(response, { context })
