@@ -15,7 +15,6 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { define } from "./internal/key/define.ts"
 import { idOfString, shortDigest } from "./internal/key/id.ts"
 import type { KeyInfo } from "./internal/key/info.ts"
-import { isKey } from "./internal/key/isKey.ts"
 import type { Checked, FormattersOf, Holes, References } from "./internal/key/template/holes.ts"
 import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
@@ -25,7 +24,7 @@ import type * as Ttl from "./Ttl.ts"
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
  * services that the codecs for the value and the failure need. The names of a key's own members begin with `~`, so they
- * cannot collide with the fields of the payload. Read these members with {@link id} and {@link tags}.
+ * cannot collide with the fields of the payload. Read the id with {@link id}.
  * @category models
  * @since 0.1.0
  */
@@ -236,7 +235,6 @@ interface Options<
  *   indexes: ["city", ["city", "days"]]
  * }) {}
  * CacheKey.id(new Weather({ city: "Berlin", days: 3 })) // => "~Weather@gzqw-M-u:6:Berlin3,"
- * CacheKey.tags(new Weather({ city: "Berlin", days: 3 })) // => ["~Weather:city=6:Berlin", "~Weather:~4:city4:days=6:Berlin3,"]
  * ```
  *
  * @see {@link template} for ids that people can read
@@ -422,25 +420,6 @@ export const codeOf = (...functions: readonly [AnyFunction, ...Array<AnyFunction
 type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 
 /**
- * Checks whether a value is an instance of a key class.
- *
- * **Example** (Telling keys from other values)
- *
- * ```ts
- * import { Schema } from "effect"
- * import { CacheKey } from "effect-cached"
- *
- * class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
- * CacheKey.isCacheKey(new User({ id: 1 })) // => true
- * CacheKey.isCacheKey("user:1") // => false
- * ```
- *
- * @category guards
- * @since 0.1.0
- */
-export const isCacheKey = (u: unknown): u is Any => isKey(u)
-
-/**
  * Gets the id under which a key's result is stored. A string key is its own id, except that a leading `~` is doubled,
  * so that its id never equals the id of a class's key. A string of over 200 bytes of UTF-8 is hashed.
  *
@@ -457,23 +436,3 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
  * @since 0.1.0
  */
 export const id = (key: Any | string): string => typeof key === "string" ? idOfString(key) : key["~id"]
-
-/**
- * Gets the tags that a key's class declares for the key, beginning with the tags of the indexes. A string key has no
- * tags. The tags are escaped as in the cache: a leading `~` of a declared tag is doubled.
- *
- * **Example** (Reading tags)
- *
- * ```ts
- * import { Schema } from "effect"
- * import { CacheKey } from "effect-cached"
- *
- * const [payload, success] = [{ id: Schema.Int }, Schema.String]
- * class User extends CacheKey.Class<User>()("User", { payload, success, tags: ({ id }) => [`user:${id}`, "users"] }) {}
- * CacheKey.tags(new User({ id: 1 })) // => ["user:1", "users"]
- * ```
- *
- * @category accessors
- * @since 0.1.0
- */
-export const tags = (key: Any | string): ReadonlyArray<string> => typeof key === "string" ? [] : key["~tags"]

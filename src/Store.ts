@@ -17,7 +17,6 @@ export {
   type Change,
   complete,
   type Counter,
-  Damaged,
   type Inspected,
   type Inspection,
   make,

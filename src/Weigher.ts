@@ -13,36 +13,7 @@ export type * from "./ports/weigher.ts"
 const bytesOfEntry = 200
 
 /**
- * The memory that a value takes in Node, in bytes, including object headers: exact for strings and buffers, estimated
- * for all other values. A string takes 16 bytes plus one per character (two per character if any is beyond Latin-1),
- * rounded up to a multiple of eight. Only a part of a large value is inspected, and the rest is assumed to be similar.
- * Data that several values share counts in full for each value.
- *
- * An object with more than five fields counts its field names and its hidden class too, until another object with the
- * same fields was seen: so the first row of a table weighs more than the rows after it.
- *
- * **When to use**
- *
- * Use in a custom weigher, or to see how much memory a value takes.
- *
- * **Example** (Estimating values)
- *
- * ```ts
- * import { Weigher } from "effect-cached/adapters"
- *
- * Weigher.sizeOf("sixteen letters.") // => 32
- * Weigher.sizeOf(new Uint8Array(1000)) // => 1200
- * Weigher.sizeOf({ name: "Ada", age: 36 }) // => 64
- * ```
- *
- * @see {@link bytes} for whole entries
- * @category accessors
- * @since 0.1.0
- */
-export const sizeOf = (value: unknown): number => estimate(value)
-
-/**
- * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, or more
+ * Weighs an entry by its bytes in memory: those of its value and its id, plus an overhead of 200 bytes, or more
  * with tags or with a store behind memory.
  *
  * The total weight is within 20 % of the heap that the entries take if the values are texts, buffers, dates, rows (as

@@ -7,6 +7,7 @@ import { ProcessLock } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as processLocks from "../src/internal/lock/process.ts"
+import { dice as diceFrom } from "../src/testing/internal/dice.ts"
 import { processLock } from "./support/services.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
@@ -227,7 +228,7 @@ describe("a place where locks are kept that fails", () => {
 describe("any interleaving", () => {
   /** Fibers that acquire, work, fail, give up and are interrupted, under one schedule. */
   const program = (seed: number) => {
-    const random = SeededScheduler.dice(seed ^ 0xabc)
+    const random = diceFrom(seed ^ 0xabc)
     const upTo = (most: number) => Math.floor(random.nextDoubleUnsafe() * most)
     const lock = processLock()
     const state = { inside: 0, most: 0, tokens: [] as Array<bigint>, wrong: 0 }

@@ -34,7 +34,6 @@ import { getNow } from "./client/get.ts"
 import type { CommonOptions } from "./client/options.ts"
 import * as Parts from "./client/options.ts"
 import { type Named, resourceAt } from "./client/places.ts"
-import * as Anonymous from "./rules/anonymous.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
 import { ownField } from "./rules/targeted.ts"
@@ -203,27 +202,6 @@ export const make = (
     }
   )
 }
-
-/**
- * The fields of requests that cannot name a user, by what they are about, in lower case. A name that ends with `*` is a
- * family.
- *
- * **When to use**
- *
- * Use to find out why `Cache-Status` calls a request personal. The option `harmless` adds names.
- *
- * **Example** (The fields of content negotiation)
- *
- * ```ts
- * import { HttpCacheMiddleware } from "effect-cached/http"
- *
- * HttpCacheMiddleware.anonymousFields["content negotiation"] // => ["accept", "accept-*"]
- * ```
- *
- * @category references
- * @since 0.1.0
- */
-export const anonymousFields: { readonly [about: string]: ReadonlyArray<string> } = Anonymous.anonymousFields
 
 /**
  * Answers the requests of a router from the cache of the context.

@@ -18,32 +18,6 @@ import type {
 } from "./store.ts"
 
 /**
- * The result of `SyncStorage.get` for an entry that exists but cannot be read. The read is a miss, and the cache warns.
- *
- * **Example** (Reporting a damaged file)
- *
- * ```ts
- * import { type CacheEntry, Store } from "effect-cached/adapters"
- *
- * const files = new Map<string, CacheEntry.Stored | "cut off">([["page", "cut off"]])
- * const store = Store.makeSync({
- *   name: "map",
- *   get: (id) => {
- *     const file = files.get(id)
- *     return file === "cut off" ? Store.Damaged : file
- *   },
- *   set: (id, entry) => void files.set(id, entry),
- *   remove: (id) => files.delete(id)
- * })
- * store.getUnsafe("page", []).isDamaged // => true
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
-
-/**
  * Whether a storage is shared by several processes, and whether it outlives them.
  *
  * In a storage that is `lasting` or `shared`, tag markers are entries too, with ids that begin with `~:t:` and without
@@ -111,8 +85,8 @@ export interface StorageCounters extends Pick<Store, "increment" | "counter" | "
 export interface SyncStorage {
   readonly name: string
   readonly capabilities?: StorageCapabilities | undefined
-  /** The entry of an id, or `Damaged` for an entry that cannot be read. */
-  readonly get: (id: string) => Stored | typeof Damaged | undefined
+  /** The entry of an id, or `"damaged"` for one that cannot be read: the read is a miss, and the cache warns. */
+  readonly get: (id: string) => Stored | "damaged" | undefined
   /** Writes an entry. `now` is the current time in epoch milliseconds. */
   readonly set: (id: string, entry: Stored, now: number) => void
   /** Writes an entry if the id has none, atomically for all processes. A `shared` storage needs this or `tags`. */

@@ -16,7 +16,7 @@ import { mapOperations } from "../internal/store/tapped.ts"
 import type { Store } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
-import { dice } from "./SeededScheduler.ts"
+import { dice } from "./internal/dice.ts"
 
 /**
  * The faults to inject into a store, none by default. Each rate is the share of operations affected, from 0 to 1.

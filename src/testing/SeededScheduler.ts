@@ -14,6 +14,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Defaults from "../internal/defaults/options.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import * as Tokens from "../internal/token.ts"
+import { dice } from "./internal/dice.ts"
 
 /**
  * The seed and the limits of a schedule.
@@ -58,41 +59,6 @@ export interface SeededScheduler {
   readonly after: (millis: number, run: () => void) => () => void
   /** Runs until no task and no timer is left. Returns `false` if `maxTasks` tasks were not enough. */
   readonly settle: () => boolean
-}
-
-/**
- * Creates a random number generator from a seed (Mulberry32). It is good enough for tests, but not for secrets.
- *
- * **When to use**
- *
- * Use for random choices that a test must reproduce from a seed. `make` and `run` already seed Effect's `Random`.
- *
- * **Example** (Repeating a draw)
- *
- * ```ts
- * import { SeededScheduler } from "effect-cached/testing"
- *
- * const [one, other] = [SeededScheduler.dice(7), SeededScheduler.dice(7)]
- * one.nextDoubleUnsafe() === other.nextDoubleUnsafe() // => true
- * ```
- *
- * @see {@link make} for random schedules
- * @category constructors
- * @since 0.1.0
- */
-export const dice = (seed: number): Random.Random => {
-  if (!Number.isSafeInteger(seed)) throw mistake(`A seed must be a whole number, not ${seed}`)
-  let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b)
-  const nextDoubleUnsafe = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-  return {
-    nextDoubleUnsafe,
-    nextIntUnsafe: () => Math.floor((nextDoubleUnsafe() - 0.5) * 2 * Number.MAX_SAFE_INTEGER)
-  }
 }
 
 interface Timer {

@@ -5,7 +5,7 @@
  */
 export * as ChaosStore from "./ChaosStore.ts"
 export { type LastingStorage, lastingStoreLaws } from "./lastingStoreLaws.ts"
-export { isSame, type Law, LawBroken, same } from "./law.ts"
+export type { Law } from "./law.ts"
 export { lockLaws } from "./lockLaws.ts"
 export * as RecordingCache from "./RecordingCache.ts"
 export * as SeededScheduler from "./SeededScheduler.ts"

@@ -27,23 +27,7 @@ export interface Law {
   readonly run: Effect.Effect<void, unknown>
 }
 
-/**
- * The error of a broken law. `message` says what was expected; `expected` and `actual` are the values that differ.
- *
- * **Example** (Reading why a law broke)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { same } from "effect-cached/testing"
- *
- * const error = Effect.runSync(Effect.flip(same(1, 2, "the count")))
- * error._tag // => "LawBroken"
- * error.expected // => 2
- * ```
- *
- * @category errors
- * @since 0.1.0
- */
+/** The error of a broken law: what was expected, and the values that differ. */
 export class LawBroken extends Data.TaggedError("LawBroken")<{
   readonly message: string
   readonly actual: unknown
@@ -53,47 +37,11 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 /**
  * Fails with `LawBroken` unless two values are the same in every way a program can observe: `-0` differs from `0`,
  * `NaN` equals `NaN`, a hole in a list differs from `undefined`, and objects of different classes differ.
- *
- * **When to use**
- *
- * Use to write custom laws.
- *
- * **Example** (Comparing in a law)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { same } from "effect-cached/testing"
- *
- * Effect.runSync(same(new Map([["a", 1]]), new Map([["a", 1]]), "the map"))
- * ```
- *
- * @see {@link isSame} for the same comparison as a boolean
- * @category testing
- * @since 0.1.0
  */
 export const same = (actual: unknown, expected: unknown, message: string): Effect.Effect<void, LawBroken> =>
   isSame(actual, expected) ? Effect.void : Effect.fail(new LawBroken({ message, actual, expected }))
 
-/**
- * Whether two values are the same in every way a program can observe.
- *
- * **When to use**
- *
- * Use if a difference is not a failure.
- *
- * **Example** (Distinguishing -0 from 0)
- *
- * ```ts
- * import { isSame } from "effect-cached/testing"
- *
- * isSame([-0], [0]) // => false
- * isSame([NaN], [NaN]) // => true
- * ```
- *
- * @see {@link same} for an effect that fails if the values differ
- * @category testing
- * @since 0.1.0
- */
+/** Whether two values are the same in every way a program can observe. */
 export const isSame = (a: unknown, b: unknown): boolean => {
   if (Object.is(a, b)) return true
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false

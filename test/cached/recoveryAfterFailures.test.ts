@@ -508,7 +508,7 @@ it.effect("a damaged entry is a miss, and one warning", () =>
   Effect.gen(function*() {
     const store = Store.makeSync({
       name: "rotten",
-      get: () => Store.Damaged,
+      get: () => "damaged",
       set: () => undefined,
       remove: () => true
     })

@@ -77,7 +77,7 @@ describe("one warning for 300 string keys with", () => {
     Effect.gen(function*() {
       const store = Store.makeSync({
         name: "map",
-        get: () => Store.Damaged,
+        get: () => "damaged",
         set: () => {},
         remove: () => true
       })

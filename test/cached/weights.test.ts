@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { Eviction, Weigher } from "effect-cached/adapters"
+import { estimate as sizeOf } from "../../src/internal/text/estimate.ts"
 import { caches } from "../support/caches.ts"
 
 const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })
@@ -102,7 +103,6 @@ describe("a weigher", () => {
   })
 
   it("estimates what values take", () => {
-    const { sizeOf } = Weigher
     expect(sizeOf("x".repeat(1000))).toBe(1016)
     expect(sizeOf("ж".repeat(1000))).toBe(2016)
     expect(sizeOf(new Uint8Array(1000))).toBe(1200)
@@ -128,7 +128,6 @@ describe("a weigher", () => {
     expect(sizeOf(deep)).toBeGreaterThan(0)
   })
 
-  const { sizeOf } = Weigher
   const heavy = "x".repeat(1_000_000)
 
   it.each<[string, unknown, number]>([

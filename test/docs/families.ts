@@ -47,7 +47,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("CacheConfig", "fromUrl", "layer"),
   of("CachePolicy", "strict", "storeTimeout"),
   of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
-  of("Weigher", "sizeOf", "bytes", "byClass", "atMost"),
+  of("Weigher", "bytes", "byClass", "atMost"),
   ["Cached.events", "RecordingCache.layer"],
   ["Store.tap", "ChaosStore.make"],
   ["Cached.invalidateAfter", "CacheReactivity.layer"],
@@ -69,6 +69,5 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("MemoryStore", "make", "layer"),
   // Tests
   of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
-  of("testing", "same", "isSame"),
-  of("SeededScheduler", "make", "run", "dice")
+  of("SeededScheduler", "make", "run")
 ]

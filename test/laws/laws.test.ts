@@ -4,8 +4,9 @@ import { Effect, Exit, Stream } from "effect"
 import type { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
-import { isSame, type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import type { Failures } from "../../src/ports/stores.ts"
+import { isSame } from "../../src/testing/law.ts"
 import { entry } from "../support/stored.ts"
 
 /** Whether each law holds, in virtual time. */

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Cause, Effect, Exit, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
-import { isSame } from "effect-cached/testing"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
+import { isSame } from "../../src/testing/law.ts"
 
 const formats = ["csv", "ndjson", "parquet"] as const
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Exit, Schema } from "effect"
 import { Structured } from "effect-cached/serializers/Structured"
-import { isSame } from "effect-cached/testing"
+import { isSame } from "../../src/testing/law.ts"
 
 const leaves: ReadonlyArray<unknown> = [
   ...[null, undefined, true, false, 0, -0, 1, -1, 0.1, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 40)],

@@ -13,7 +13,7 @@ import * as parquet from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
-import { isSame } from "effect-cached/testing"
+import { isSame } from "../../src/testing/law.ts"
 import { entry } from "../support/stored.ts"
 import { keys, wrapIn } from "./support.ts"
 

@@ -11,8 +11,8 @@ import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { Parquet } from "effect-cached/serializers/Parquet"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
-import { isSame } from "effect-cached/testing"
 import { inspect } from "node:util"
+import { isSame } from "../../src/testing/law.ts"
 import { wrapIn } from "./support.ts"
 
 type AnySchema = Schema.Codec<any, any>

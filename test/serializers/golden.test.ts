@@ -8,7 +8,7 @@ import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
-import { isSame } from "effect-cached/testing"
+import { isSame } from "../../src/testing/law.ts"
 import { wrapIn } from "./support.ts"
 
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))

@@ -25,6 +25,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Tr
 import { type CacheEntry, Lock, Store } from "effect-cached/adapters"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { processLock } from "../support/services.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
@@ -221,16 +222,16 @@ const dirty = 1_000_000
 export const simulateDerived = (seed: number, tallies: Tallies = new Map()): ReadonlyArray<string> => {
   const judged: Judged = { violations: [], tallies, say: () => {} }
   withShortTurns(
-    SeededScheduler.dice(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25,
-    () => withTickets(SeededScheduler.dice(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed, judged))
+    diceFrom(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25,
+    () => withTickets(diceFrom(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed, judged))
   )
   return judged.violations
 }
 
 const run = (seed: number, judged: Judged): void => {
-  const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
-  const moreDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f372).nextDoubleUnsafe)
+  const moreDice = diceOf(diceFrom(seed + 0x3c6e_f372).nextDoubleUnsafe)
   const more = drawMore(moreDice)
   const truth: Record<string, number> = {
     a: 0,

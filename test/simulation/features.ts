@@ -2,7 +2,7 @@
  * Optional features of programs, drawn from dice of their own: a seed that draws none of them keeps the program, the
  * store and the schedule that it had before the feature existed.
  */
-import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import { type Dice, diceOf } from "./plan.ts"
 
 /**
@@ -197,9 +197,9 @@ export const distanceOf = ({ diceOf, features }: Extras): { readonly distanceMil
 
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
   // Far from the dice of the program and of the schedule.
-  const dice = diceOf(SeededScheduler.dice(seed + 0x2545_f491).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(seed + 0x2545_f491).nextDoubleUnsafe)
   const diceOfLater = Object.fromEntries(
-    Object.entries(later).map(([name, far]) => [name, diceOf(SeededScheduler.dice(seed + far).nextDoubleUnsafe)])
+    Object.entries(later).map(([name, far]) => [name, diceOf(diceFrom(seed + far).nextDoubleUnsafe)])
   ) as Record<Later, Dice>
   const features = new Set([
     ...drawFeatures(dice, forced),

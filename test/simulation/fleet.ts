@@ -4,6 +4,7 @@ import { Cached, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-c
 import { Lock } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Tallies } from "./decide.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
@@ -706,7 +707,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
 }
 
 export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions): FleetResult => {
-  const dice = diceOf(SeededScheduler.dice(seed * 2 + 1).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(seed * 2 + 1).nextDoubleUnsafe)
   const extras = drawExtras(seed, also)
   const config = withExtras(drawFleet(dice, processes), extras)
   const schedule = SeededScheduler.make({

@@ -1,7 +1,8 @@
 /** A process under the common schedule: with a wall clock and dice of its own, it can be stopped and killed. */
 import { Clock, Context, Duration, Effect, Metric, Random, Scheduler } from "effect"
 import * as Tokens from "../../src/internal/token.ts"
-import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
+import type * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 
 export interface Process {
   readonly index: number
@@ -67,8 +68,8 @@ export const makeProcess = (
     context: Context.empty().pipe(
       Context.add(Scheduler.Scheduler, ownScheduler),
       Context.add(Clock.Clock, clock),
-      Context.add(Random.Random, SeededScheduler.dice(options.seed)),
-      Context.add(Tokens.Seed, Tokens.drawWith(SeededScheduler.dice(options.seed ^ 0x70ce).nextDoubleUnsafe)),
+      Context.add(Random.Random, diceFrom(options.seed)),
+      Context.add(Tokens.Seed, Tokens.drawWith(diceFrom(options.seed ^ 0x70ce).nextDoubleUnsafe)),
       Context.add(Metric.FiberRuntimeMetrics, {
         recordFiberStart: () => {
           fibers++

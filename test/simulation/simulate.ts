@@ -2,6 +2,7 @@
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { Eviction, Serializer, Store, type Weigher } from "effect-cached/adapters"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Tallies } from "./decide.ts"
 import { countingTurns } from "./explained.ts"
@@ -209,7 +210,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
 
 export const simulate = (options: Options): Result => {
-  const dice = diceOf(SeededScheduler.dice(options.seed * 2 + 1).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(options.seed * 2 + 1).nextDoubleUnsafe)
   const extras = drawExtras(options.seed, options.with)
   const config = withExtras(drawConfig(dice, { store: options.store }), extras)
   const drawn = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })

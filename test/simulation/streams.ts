@@ -5,6 +5,7 @@
 import { Cause, Context, Effect, Exit, Fiber, Layer, type Logger, References, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Guard } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
@@ -118,10 +119,10 @@ const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unkn
 /** The violations in the schedule of a seed. */
 export const simulateStreams = (seed: number, tallies: Tallies = new Map()): ReadonlyArray<string> => {
   const judged: Judged = { violations: [], tallies, say: () => {} }
-  const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
   // Separate dice: the rest of a seed draws the same values with and without guards.
-  const guard = diceOf(SeededScheduler.dice(seed + 0x94d0_49bb).nextDoubleUnsafe).pick(guards)
+  const guard = diceOf(diceFrom(seed + 0x94d0_49bb).nextDoubleUnsafe).pick(guards)
   const runs: Array<Run> = []
   const entries = new Map<string, CacheEntry.Stored>()
   let step = 0

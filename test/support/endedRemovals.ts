@@ -1,7 +1,8 @@
 /** The law of a store that reads what it removes: all of the library but those over a storage of three functions. */
 import { Clock, Effect, type Scope } from "effect"
 import type { CacheEntry, Store } from "effect-cached/adapters"
-import { type Law, same } from "effect-cached/testing"
+import type { Law } from "effect-cached/testing"
+import { same } from "../../src/testing/law.ts"
 
 const entry = (more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
   meta: {

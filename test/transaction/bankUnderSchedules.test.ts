@@ -11,6 +11,7 @@ import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 
 const accounts = ["a", "b", "c"]
 const total = 300
@@ -84,7 +85,7 @@ const bank = (
   isolation: Transaction.Isolation
 ) =>
   Effect.gen(function*() {
-    const dice = SeededScheduler.dice(seed)
+    const dice = diceFrom(seed)
     const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(dice.nextDoubleUnsafe() * all.length)]!
     const caches = yield* Effect.forEach(layers, (layer) => Layer.build(layer))
     const somewhere = <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => {

@@ -7,6 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import { ended, over, settle, start } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
 import * as Looking from "../support/looking.ts"
@@ -62,7 +63,7 @@ const balanceOf = Option.getOrElse(() => NaN) as (found: Option.Option<unknown>)
 
 /** Transfers, each of which gives the accounts new tags and ends the old ones, beside look-ups. */
 const transfersAndLookups = Effect.fnUntraced(function*(seed: number, isolation: Transaction.Isolation) {
-  const dice = SeededScheduler.dice(seed)
+  const dice = diceFrom(seed)
   const below = (n: number) => Math.floor(dice.nextDoubleUnsafe() * n)
   yield* Cached.setMany(accounts.map((account) => [account, 100] as const), { tags: ["accounts"] })
   const transfer = Effect.suspend(() => {

@@ -5,9 +5,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option, Schedule, Stream } from "effect"
 import { Cached, type CacheError, type Caching, Transaction } from "effect-cached"
-import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import type { SetCondition } from "../../src/cached/byHand.ts"
+import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import { caches } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 
@@ -46,7 +46,7 @@ type Step = Effect.Effect<void, CacheError.StoreError, Caching.Caching>
 
 const program = (seed: number, isExact: boolean) =>
   Effect.gen(function*() {
-    const dice = SeededScheduler.dice(seed)
+    const dice = diceFrom(seed)
     const chance = (share: number) => dice.nextDoubleUnsafe() < share
     const below = (n: number) => Math.floor(dice.nextDoubleUnsafe() * n)
     const pick = <A>(all: ReadonlyArray<A>): A => all[below(all.length)]!

@@ -70,7 +70,7 @@ Store.complete({ name: "nothing" })
 
 const sync = Store.makeSync({
   name: "sync",
-  get: (id) => id === "" ? Store.Damaged : entry,
+  get: (id) => id === "" ? "damaged" : entry,
   set: (_id, _entry, now) => {
     same<typeof now, number>(true)
   },

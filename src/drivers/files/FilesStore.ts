@@ -145,7 +145,7 @@ export const inspect = (
       get: (id, tags) =>
         attempt("get", () => {
           const found = Entries.find(folder, id)
-          const entry = found === Store.Damaged ? undefined : found
+          const entry = found === "damaged" ? undefined : found
           const versions = tags.map((tag) => Tags.version(folder, tag))
           return { entry, versions, isDamaged: entry === undefined && Entries.isThere(folder, id) }
         }),

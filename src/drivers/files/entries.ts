@@ -3,7 +3,6 @@ import type { Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
 import type { Inspected } from "../../ports/inspection.ts"
-import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
 import * as Folder from "./folder.ts"
 import * as Metadata from "./metadata.ts"
@@ -19,21 +18,21 @@ export interface Entries {
   readonly maxValue: number
 }
 
-export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
+export const get = ({ folder }: Entries, id: string): Stored | "damaged" | undefined => {
   const found = find(folder, id)
-  if (found !== undefined && found !== Damaged) Folder.touch(folder, Name.metadataOf(Name.stemOf(id)))
+  if (found !== undefined && found !== "damaged") Folder.touch(folder, Name.metadataOf(Name.stemOf(id)))
   return found
 }
 
 /** Reads an entry without recording its use. */
-export const find = (folder: Folder.Folder, id: string): Stored | typeof Damaged | undefined => {
+export const find = (folder: Folder.Folder, id: string): Stored | "damaged" | undefined => {
   const stem = Name.stemOf(id)
   // If another process replaces the entry between the reads of its two files, the second attempt finds the new entry.
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)
     // Metadata files are replaced atomically, so an unreadable one was written by another program or another release.
-    if (text !== undefined && metadata === undefined) return Damaged
+    if (text !== undefined && metadata === undefined) return "damaged"
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)
     if (payload !== undefined && Metadata.fits(metadata, payload)) return { meta: metadata.meta, payload }
@@ -95,7 +94,7 @@ export const inspect = function*(folder: Folder.Folder, prefix: string): Generat
     const id = readMetadata(folder, stem)?.id ?? Name.textOf(stem) ?? stem
     if (!id.startsWith(prefix)) continue
     const entry = find(folder, id)
-    if (entry !== undefined && entry !== Damaged) yield { id, entry }
+    if (entry !== undefined && entry !== "damaged") yield { id, entry }
     else if (Folder.stat(folder, file) !== undefined) yield { id, entry: undefined }
   }
 }

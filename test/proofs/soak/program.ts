@@ -3,7 +3,7 @@
  */
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
-import { dice } from "../../../src/testing/SeededScheduler.ts"
+import { dice } from "../../../src/testing/internal/dice.ts"
 
 class Item extends CacheKey.Class<Item>()("Item", {
   payload: { number: Schema.Number },

@@ -4,7 +4,7 @@ import { CacheError } from "effect-cached"
 import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore } from "effect-cached/testing"
-import { dice } from "../../../src/testing/SeededScheduler.ts"
+import { dice } from "../../../src/testing/internal/dice.ts"
 
 type Port = Store.Store
 

@@ -2,6 +2,7 @@
 import { Cause, Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
+import { dice as diceFrom } from "../../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
 import { accessOf, policies, type Policy } from "../../model/serving.ts"
 import { under } from "../../model/under.ts"
@@ -157,7 +158,7 @@ const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unkn
 
 /** The record of one seed, and the fault of the run itself. */
 export const run = (seed: number): Run & { readonly crash: string | undefined } => {
-  const dice = diceOf(SeededScheduler.dice(seed * 2 + 1).nextDoubleUnsafe)
+  const dice = diceOf(diceFrom(seed * 2 + 1).nextDoubleUnsafe)
   const plan = drawPlan(dice)
   const schedule = SeededScheduler.make({ seed: seed * 2, yieldChance: plan.yieldChance })
   const self: Recording = { plan, dice, now: schedule.now, log: [], seq: 0 }

@@ -5,7 +5,6 @@ import type { Stored } from "../../../CacheEntry.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import { isPage, pagePrefix } from "../../../internal/store/pageIds.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
-import { Damaged } from "../../../ports/storage.ts"
 import type { Scanned } from "../../../ports/store.ts"
 import { fromColumn, toColumn } from "../file/schema.ts"
 import * as Vacuum from "../file/vacuum.ts"
@@ -51,15 +50,15 @@ export const make = (database: DatabaseSync, options: Options) => {
   }
 }
 
-export const get = (self: Entries, id: string): Stored | typeof Damaged | undefined => {
+export const get = (self: Entries, id: string): Stored | "damaged" | undefined => {
   const entry = find(self, id)
-  if (entry !== undefined && entry !== Damaged) Room.noteRead(self.room, id)
+  if (entry !== undefined && entry !== "damaged") Room.noteRead(self.room, id)
   return entry
 }
 
-const find = ({ select }: Entries, id: string): Stored | typeof Damaged | undefined => {
+const find = ({ select }: Entries, id: string): Stored | "damaged" | undefined => {
   const frame = (select.get(toColumn(id)) as ReadonlyArray<unknown> | undefined)?.[0]
-  return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? Damaged : undefined
+  return frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) ?? "damaged" : undefined
 }
 
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
@@ -103,7 +102,7 @@ export const scan = function*(self: Entries, prefix: string): Generator<Scanned>
     for (const { id: column } of rows) {
       const id = fromColumn(column)
       const entry = id.startsWith(prefix) ? find(self, id) : undefined
-      if (entry !== undefined && entry !== Damaged) yield { id, meta: entry.meta }
+      if (entry !== undefined && entry !== "damaged") yield { id, meta: entry.meta }
     }
     if (rows.length === 0) return
     after = Number(rows[rows.length - 1]!["seq"])

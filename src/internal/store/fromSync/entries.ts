@@ -1,6 +1,5 @@
 /** The steps of `get`, `set`, `touch` and `remove` over a synchronous storage. */
 import type { Stored } from "../../../CacheEntry.ts"
-import { Damaged } from "../../../ports/storage.ts"
 import type { Answer, SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
 import { holds, isLive, touched } from "../conditions.ts"
 import { tagsOfId } from "../markers/idTags.ts"
@@ -9,7 +8,7 @@ import type { Sync } from "./sync.ts"
 
 export const stored = ({ storage }: Sync, id: string): Stored | undefined => {
   const entry = storage.get(id)
-  return entry === Damaged ? undefined : entry
+  return entry === "damaged" ? undefined : entry
 }
 
 export const storedMany = (self: Sync, ids: ReadonlyArray<string>): ReadonlyArray<Stored | undefined> => {
@@ -21,7 +20,7 @@ export const storedMany = (self: Sync, ids: ReadonlyArray<string>): ReadonlyArra
 export const read = ({ look, storage, tags }: Sync, id: string, names: ReadonlyArray<string>): Answer => {
   const entry = storage.get(id)
   const versions = Markers.versionsOf(tags, names)
-  if (entry === Damaged) return { entry: undefined, versions, isDamaged: true }
+  if (entry === "damaged") return { entry: undefined, versions, isDamaged: true }
   look?.(entry)
   return { entry, versions }
 }

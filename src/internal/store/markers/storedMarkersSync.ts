@@ -1,6 +1,6 @@
 /** Tag markers that a synchronous storage keeps among its entries. */
 import type { Stored } from "../../../CacheEntry.ts"
-import { Damaged, type SyncStorage } from "../../../ports/storage.ts"
+import type { SyncStorage } from "../../../ports/storage.ts"
 import type { Marker } from "../../../ports/store.ts"
 import * as MarkerEntries from "./markerEntries.ts"
 import { hasUndone, nextVersion, type TagTable } from "./markers.ts"
@@ -15,7 +15,7 @@ export const make = (
 
   const read = (id: string): string | undefined => {
     const stored = storage.get(id)
-    return stored === Damaged ? undefined : MarkerEntries.versionOf(stored)
+    return stored === "damaged" ? undefined : MarkerEntries.versionOf(stored)
   }
 
   const version = (tag: string): string | undefined => read(MarkerEntries.idOf(tag))

@@ -4,9 +4,9 @@ import { Cause, Clock, Context, Effect, Exit, Layer, Logger, Random, Schema, Sco
 import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
-import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as Background from "../../../../src/internal/engine/storeTier/background.ts"
+import { dice as diceFrom } from "../../../../src/testing/internal/dice.ts"
 import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
 import { listenersOf } from "../../../support/listeners.ts"
 
@@ -266,7 +266,7 @@ it.effect("a follower that dies is followed by another, which empties memory", (
       Stream.fromEffectDrain(Effect.suspend(() => ++state.followed > 1 ? Effect.never : Effect.sleep(1000)))
     )
   }
-  const dice = SeededScheduler.dice(1)
+  const dice = diceFrom(1)
   const brokenOnce: typeof dice = {
     ...dice,
     nextDoubleUnsafe: () => {
