@@ -1,16 +1,13 @@
 /** The changes that a page may make: invalidations, as from code. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { inspector as limits } from "../internal/defaults/options.ts"
 import type { Engine } from "../internal/engine/engine.ts"
-import * as Look from "../internal/engine/operations/look.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
-import { idOfString } from "../internal/key/id.ts"
 import * as Glob from "../internal/text/glob.ts"
 import type * as Api from "./api.ts"
-import { idShownAs, nameOf } from "./entries.ts"
+import { arePlain, idShownAs, nameOf, tagShownAs } from "./entries.ts"
 
-interface Act {
+export interface Act {
   readonly target: Api.Target
   readonly mode: "hard" | "soft"
   readonly actor: string
@@ -41,39 +38,29 @@ export const perform = (engine: Engine, { actor, disabled, mode, target }: Act):
 const quoted = (name: string): string => JSON.stringify(name)
 
 const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Effect<Done, string> => {
+  const byTag = (tag: string, what: string) =>
+    Effect.as(Operations.invalidateTags.over(engine, [tag], mode), { what, count: null })
   if ("all" in target) {
     return mode === "soft"
       ? Effect.fail("Everything can only be cleared: invalidate a class, a tag or the pattern * softly")
       : Effect.as(Operations.clear.over(engine), { what: "everything", count: null })
   }
-  if ("keyClass" in target) {
-    return Effect.as(Operations.invalidateTags.over(engine, [`~${target.keyClass}`], mode), {
-      what: `the class ${quoted(target.keyClass)}`,
-      count: null
-    })
-  }
+  if ("keyClass" in target) return byTag(`~${target.keyClass}`, `the class ${quoted(target.keyClass)}`)
   if ("tag" in target) {
-    return Effect.flatMap(tagShownAs(engine, target.tag), (tag) =>
-      tag === undefined
-        ? Effect.fail("No entry in memory has this tag")
-        : Effect.as(Operations.invalidateTags.over(engine, [tag], mode), {
-          what: `the tag ${quoted(nameOf(engine, tag))}`,
-          count: null
-        }))
+    return Effect.flatMap(
+      tagShownAs(engine, target.tag),
+      (tag) => byTag(tag, `the tag ${quoted(nameOf(engine, tag))}`)
+    )
   }
   if ("key" in target) {
     return Effect.flatMap(idShownAs(engine, target.key), (id) =>
-      id === undefined
-        ? Effect.fail("No entry in memory has this id")
-        : Effect.map(Operations.invalidate.over(engine, [id], mode), (count) => ({
-          what: `the key ${quoted(nameOf(engine, id))}`,
-          count
-        })))
+      Effect.map(
+        Operations.invalidate.over(engine, [id], mode),
+        (count) => ({ what: `the key ${quoted(nameOf(engine, id))}`, count })
+      ))
   }
   // The number of entries would tell hidden ids.
-  if (engine.disguise !== undefined && Look.shown(engine, "~") !== "~") {
-    return Effect.fail("Patterns are refused, because ids are hidden: name a tag or a class")
-  }
+  if (!arePlain(engine)) return Effect.fail("Patterns are refused, because ids are hidden: name a tag or a class")
   return Effect.try({ try: () => Glob.make(target.pattern), catch: (error) => error as Error }).pipe(
     Effect.flatMap((glob) =>
       Stream.runFold(
@@ -86,18 +73,3 @@ const doing = (engine: Engine, target: Api.Target, mode: Act["mode"]): Effect.Ef
     Effect.mapError(({ message }) => message)
   )
 }
-
-/** The tag that is shown so. Where tags are hidden, found among the entries of memory. */
-const tagShownAs = (engine: Engine, name: string): Effect.Effect<string | undefined> =>
-  Effect.suspend(() => {
-    if (Look.shown(engine, "~") === "~") return Effect.succeed(name.startsWith("~") ? name : idOfString(name))
-    return Effect.gen(function*() {
-      let looked = 0
-      for (const { tags } of Look.entries(engine)) {
-        const found = tags.find((tag) => Look.shown(engine, tag) === name)
-        if (found !== undefined) return found
-        if (++looked % limits.page === 0) yield* Effect.yieldNow
-      }
-      return undefined
-    })
-  })

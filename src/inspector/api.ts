@@ -137,6 +137,31 @@ const Target = Schema.Union([
   Struct({ all: Schema.Literal(true) })
 ])
 
+const Explained = Struct({
+  ...common,
+  entry: NullOr(Entry),
+  status: String,
+  facts: list(Schema.Record(String, Schema.Json)),
+  next: list(Struct({ at: Finite, source: String, refresh: String, fallback: Boolean })),
+  value: NullOr(String)
+})
+
+const Curve = Struct({
+  capacity: Finite,
+  reads: Finite,
+  share: Finite,
+  points: list(Struct({ capacity: Finite, hitRatio: Finite }))
+})
+
+const Done = Struct({
+  ...common,
+  actor: String,
+  /** How many entries were invalidated, if that is known. */
+  count: NullOr(Finite),
+  /** How many invalidations the store has not acknowledged, of all that were sent. `null` without a store. */
+  pending: NullOr(Finite)
+})
+
 const refusal = (status: number) =>
   Struct({ _tag: Schema.tag("Refused"), status: Schema.Literal(status), message: String }).pipe(
     HttpApiSchema.status(status)
@@ -175,14 +200,7 @@ const reads = HttpApiGroup.make("reads").add(
   /** One id: its entry in memory, its explanation, and its value where that is allowed. */
   HttpApiEndpoint.post("entry", "/entry", {
     payload: Struct({ ...of, id: text }),
-    success: Struct({
-      ...common,
-      entry: NullOr(Entry),
-      status: String,
-      facts: list(Schema.Record(String, Schema.Json)),
-      next: list(Struct({ at: Finite, source: String, refresh: String, fallback: Boolean })),
-      value: NullOr(String)
-    }),
+    success: Explained,
     error
   }),
   /** The miss-ratio curve of the memory tier. `null` without `curve: true`. */
@@ -190,12 +208,7 @@ const reads = HttpApiGroup.make("reads").add(
     payload: Struct(of),
     success: Struct({
       ...common,
-      curve: NullOr(Struct({
-        capacity: Finite,
-        reads: Finite,
-        share: Finite,
-        points: list(Struct({ capacity: Finite, hitRatio: Finite }))
-      }))
+      curve: NullOr(Curve)
     }),
     error
   })
@@ -205,14 +218,7 @@ const acts = HttpApiGroup.make("acts").add(
   /** Invalidates in all processes, as from code. `process` is the id of the process that the act was shown for. */
   HttpApiEndpoint.post("act", "/act", {
     payload: Struct({ process: text, cache, target: Target, mode: Schema.Literals(["hard", "soft"]) }),
-    success: Struct({
-      ...common,
-      actor: String,
-      /** How many entries were invalidated, if that is known. */
-      count: NullOr(Finite),
-      /** How many invalidations the store has not acknowledged, of all that were sent. `null` without a store. */
-      pending: NullOr(Finite)
-    }),
+    success: Done,
     error
   })
 )
@@ -230,4 +236,7 @@ export type Overview = typeof Overview.Type
 export type Message = typeof Message.Type
 export type Pass = typeof Pass.Type
 export type Target = typeof Target.Type
+export type Explained = typeof Explained.Type
+export type Curve = typeof Curve.Type
+export type Done = typeof Done.Type
 export type Process = typeof Process.Type

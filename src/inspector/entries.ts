@@ -12,6 +12,7 @@ import type { Engine } from "../internal/engine/engine.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import * as Inspect from "../internal/engine/operations/inspect.ts"
 import * as Look from "../internal/engine/operations/look.ts"
+import { idOfString } from "../internal/key/id.ts"
 import * as Glob from "../internal/text/glob.ts"
 import { preview } from "../internal/text/preview.ts"
 import { monotonicMillis } from "../internal/time/monotonic.ts"
@@ -21,6 +22,9 @@ import type { CommonOptions } from "./options.ts"
 const hidden = "…"
 
 export const nameOf = (engine: Engine, id: string): string => Look.shown(engine, id) ?? hidden
+
+/** Whether ids and tags are shown as they are. */
+export const arePlain = (engine: Engine): boolean => Look.shown(engine, "~") === "~"
 
 const never = (time: number): number | null => time === Infinity ? null : time
 
@@ -52,18 +56,19 @@ interface Place {
 /** Pages that can be continued. The one that was made first is forgotten first. */
 export type Cursors = Map<string, Place>
 
-/** The next page. `undefined` if it is no longer known where the last one has ended. */
+/** The next page. Fails if it is no longer known where the last one has ended. */
 export const page = (
   cursors: Cursors,
   engine: Engine,
   { cursor, now, next }: { readonly cursor: string | undefined; readonly now: number; readonly next: () => string }
-): Effect.Effect<{ readonly entries: ReadonlyArray<Api.Entry>; readonly cursor: string | null } | undefined> =>
+): Effect.Effect<{ readonly entries: ReadonlyArray<Api.Entry>; readonly cursor: string | null }, string> =>
   Effect.gen(function*() {
+    const gone = Effect.fail("This page can no longer be continued: begin with the first one")
     const all = Look.entries(engine)
     let at = all.next()
     if (cursor !== undefined) {
       const place = cursors.get(cursor)
-      if (place?.engine !== engine) return undefined
+      if (place?.engine !== engine) return yield* gone
       cursors.delete(cursor)
       // Ids that are added come last. So those of the last page that are still there follow each other.
       let [isFound, looked] = [false, 0]
@@ -71,7 +76,7 @@ export const page = (
         isFound ||= place.after.has(at.value.id)
         if (++looked % (limits.page * limits.page) === 0) yield* Effect.yieldNow
       }
-      if (!isFound) return undefined
+      if (!isFound) return yield* gone
     }
     const entries: Array<Api.Entry> = []
     const ids: Array<string> = []
@@ -208,26 +213,39 @@ export const stored = (engine: Engine, pattern: string | undefined, now: number)
 const classIn = ([tag]: ReadonlyArray<string>): string | undefined =>
   tag !== undefined && /^~[^~:]+$/.test(tag) ? tag.slice(1) : undefined
 
-/** The id that is shown so. Where ids are hidden, found among the entries of memory. */
-export const idShownAs = (engine: Engine, name: string): Effect.Effect<string | undefined> =>
-  Effect.suspend(() => {
-    if (Look.shown(engine, name) === name) return Effect.succeed(name)
-    return Effect.gen(function*() {
-      let looked = 0
-      for (const { id } of Look.entries(engine)) {
-        if (Look.shown(engine, id) === name) return id
-        if (++looked % limits.page === 0) yield* Effect.yieldNow
-      }
-      return undefined
-    })
+/** Fails with the reason for the reader. */
+const find = (
+  engine: Engine,
+  name: string,
+  what: string,
+  namesOf: (entry: Entry) => ReadonlyArray<string>
+): Effect.Effect<string, string> =>
+  Effect.gen(function*() {
+    let looked = 0
+    for (const entry of Look.entries(engine)) {
+      const found = namesOf(entry).find((one) => Look.shown(engine, one) === name)
+      if (found !== undefined) return found
+      if (++looked % limits.page === 0) yield* Effect.yieldNow
+    }
+    return yield* Effect.fail(`No entry in memory has this ${what}`)
   })
+
+/** The id that is shown so. Where ids are hidden, found among the entries of memory. */
+export const idShownAs = (engine: Engine, name: string): Effect.Effect<string, string> =>
+  Look.shown(engine, name) === name ? Effect.succeed(name) : find(engine, name, "id", ({ id }) => [id])
+
+/** The tag that is shown so, likewise. */
+export const tagShownAs = (engine: Engine, name: string): Effect.Effect<string, string> =>
+  arePlain(engine)
+    ? Effect.succeed(name.startsWith("~") ? name : idOfString(name))
+    : find(engine, name, "tag", ({ tags }) => tags)
 
 /** All that is known of an id. Nothing is loaded or counted as a read. */
 export const explained = (
   engine: Engine,
   id: string,
   { redact, values }: CommonOptions
-): Effect.Effect<Explained> =>
+): Effect.Effect<any> =>
   Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
     const entry = Look.entryOf(engine, id, now)
@@ -242,14 +260,6 @@ export const explained = (
       value: values === true && entry !== undefined ? valueOf(entry, { id, keyClass: row?.keyClass }, redact) : null
     }
   }) as Effect.Effect<any>
-
-interface Explained {
-  readonly entry: Api.Entry | null
-  readonly status: string
-  readonly facts: ReadonlyArray<{ readonly [name: string]: never }>
-  readonly next: ReadonlyArray<{ at: number; source: string; refresh: string; fallback: boolean }>
-  readonly value: string | null
-}
 
 const valueOf = (
   { exit }: Entry,
@@ -271,7 +281,7 @@ const valueOf = (
 }
 
 /** A fact as JSON, with its names as telemetry shows them. */
-const plain = (engine: Engine, fact: object): { readonly [name: string]: never } =>
+const plain = (engine: Engine, fact: object): Api.Explained["facts"][number] =>
   JSON.parse(JSON.stringify(fact, (name, value: unknown) => {
     if (typeof value === "number") return Number.isFinite(value) ? value : null
     if (name === "tag" && typeof value === "string") return nameOf(engine, value)

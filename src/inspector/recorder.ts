@@ -8,6 +8,7 @@ import type { Engine } from "../internal/engine/engine.ts"
 import * as Look from "../internal/engine/operations/look.ts"
 import { listen } from "../internal/engine/operations/removals.ts"
 import type * as Api from "./api.ts"
+import { arePlain } from "./entries.ts"
 
 /** A cache that the page shows. */
 interface Shown {
@@ -33,9 +34,7 @@ export interface Recorder {
   lookedAt: number
 }
 
-export const make = (
-  caches: ReadonlyArray<Shown>
-): Effect.Effect<Recorder, never, Scope.Scope> =>
+export const make = (caches: ReadonlyArray<Shown>): Effect.Effect<Recorder, never, Scope.Scope> =>
   Effect.gen(function*() {
     const self: Recorder = {
       caches: caches.map((shown) => ({
@@ -93,28 +92,17 @@ export const look = (self: Recorder): Effect.Effect<number> =>
 
 /** Ends an hour after the last look. */
 const sampling = (self: Recorder): Effect.Effect<void> =>
-  Effect.flatMap(
-    Clock.currentTimeMillis,
-    (from) =>
-      Effect.flatMap(Effect.sleep(limits.slotMillis - from % limits.slotMillis), () =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          if (now - self.lookedAt >= limits.keptMillis) {
-            return Effect.sync(() =>
-              end(self)
-            )
-          }
-          // The timer is a little late, and what it counts belongs to the slot that has just ended.
-          for (const watched of self.caches) sample(watched, now - limits.lateMillis)
-          return sampling(self)
-        }))
-  )
+  Effect.gen(function*() {
+    while (true) {
+      yield* Effect.sleep(limits.slotMillis - (yield* Clock.currentTimeMillis) % limits.slotMillis)
+      const now = yield* Clock.currentTimeMillis
+      if (now - self.lookedAt >= limits.keptMillis) return end(self)
+      // The timer is a little late, and what it counts belongs to the slot that has just ended.
+      for (const watched of self.caches) sample(watched, now - limits.lateMillis)
+    }
+  })
 
-const kinds: ReadonlySet<CacheEvent["_tag"]> = new Set<CacheEvent["_tag"]>([
-  "Load",
-  "StoreFailure",
-  "Circuit",
-  "Tracking"
-])
+const kinds: ReadonlySet<CacheEvent["_tag"]> = new Set<CacheEvent["_tag"]>(["Load", "StoreFailure"])
 
 const begin = (watched: Watched, now: number): void => {
   const { engine, incidents, loads, store } = watched
@@ -174,11 +162,7 @@ const sample = (watched: Watched, now: number): void => {
   if (tier?.isUntracked) incidents.add("untracked")
   if (tier?.isOpen) incidents.add("circuit")
   if ((added["loadFailures"] ?? 0) * 2 > (added["loads"] ?? 0)) incidents.add("loads")
-  const slot: Api.Slot = {
-    at,
-    counts: added,
-    ...durationsOf(watched)
-  }
+  const slot: Api.Slot = { at, counts: added, ...durationsOf(watched) }
   if (isSame) slots[slots.length - 1] = slot
   else slots.push(slot)
   while (slots[0]!.at <= now - limits.keptMillis) slots.shift()
@@ -189,7 +173,7 @@ export const stateOf = ({ engine, name, slots }: Watched, from: number): Api.Cac
   const { store, capacity, ...gauges } = Look.gauges(engine)
   return {
     name,
-    isPlain: Look.shown(engine, "~") === "~",
+    isPlain: arePlain(engine),
     counts: Look.countsOf(engine),
     classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, { ...counters }])),
     ...gauges,

@@ -93,16 +93,29 @@ const make = (options: CommonOptions): Effect.Effect<Server, never, any> =>
 
 const refused = (status: number, message: string) => Effect.fail({ _tag: "Refused", status, message } as never)
 
-const watched = ({ recorder }: Server, cache: number): Effect.Effect<Recorder.Watched, never> => {
+/** Refuses with the reason of a failure. */
+const or = (status: number) => Effect.catch((why: string) => refused(status, why))
+
+/** A pattern of the request may be invalid. */
+const checked = <A>(make: () => A): Effect.Effect<A> =>
+  Effect.try({ try: make, catch: (thrown) => (thrown as Error).message }).pipe(or(400))
+
+const watched = ({ recorder }: Server, cache: number): Effect.Effect<Recorder.Watched> => {
   const found = recorder.caches[cache]
   return found === undefined ? refused(404, "There is no such cache") : Effect.succeed(found)
 }
 
-/** Runs a handler for a cache. Whoever asks for one looks. `process`: whose numbers the reader has seen so far. */
+/** The cache of a request. `process`: whose numbers the reader has seen so far. */
+interface Asked {
+  readonly cache: number
+  readonly process?: string | undefined
+}
+
+/** Runs a handler for a cache. Whoever asks for one looks. */
 const on = <A>(
   self: Server,
-  { cache, process }: { readonly cache: number; readonly process?: string | undefined },
-  use: (engine: Engine, common: { readonly process: Api.Process; readonly at: number }) => Effect.Effect<A, never, any>
+  { cache, process }: Asked,
+  use: (engine: Engine, now: number) => Effect.Effect<A, never, any>
 ): Effect.Effect<A, never, any> =>
   Effect.gen(function*() {
     if (process !== undefined && process !== self.process.id) {
@@ -110,26 +123,23 @@ const on = <A>(
     }
     const { engine } = yield* watched(self, cache)
     yield* Recorder.look(self.recorder)
-    return yield* use(engine, { process: self.process, at: yield* Clock.currentTimeMillis })
+    return yield* use(engine, yield* Clock.currentTimeMillis)
   })
 
-/** A pattern of the request may be invalid. */
-const checked = <A>(make: () => A): Effect.Effect<A> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(make())
-    } catch (thrown) {
-      return refused(400, (thrown as Error).message)
-    }
-  })
+/** An answer, with what is in every one. */
+const answered = <A extends object>(
+  self: Server,
+  asked: Asked,
+  use: (engine: Engine, now: number) => Effect.Effect<A, never, any>
+) => on(self, asked, (engine, at) => Effect.map(use(engine, at), (found) => ({ process: self.process, at, ...found })))
 
-const overviewOf = (self: Server, actor: string, from: number): Effect.Effect<Api.Overview> =>
+const overviewOf = (self: Server, from: number): Effect.Effect<Api.Overview> =>
   Effect.gen(function*() {
     const since = yield* Recorder.look(self.recorder)
     return {
       process: self.process,
       at: yield* Clock.currentTimeMillis,
-      actor,
+      actor: yield* Actor,
       isReadOnly: self.options.readOnly === true,
       showsValues: self.options.values === true,
       since,
@@ -147,68 +157,61 @@ const eventStream = <E>(bytes: Stream.Stream<Uint8Array, E>) =>
 const reads = (self: Server, api: typeof Api.ReadApi) =>
   HttpApiBuilder.group(api, "reads", (handlers) =>
     handlers.handleAll({
-      overview: () => Effect.flatMap(Actor, (actor) => overviewOf(self, actor, 0)) as never,
+      overview: () => overviewOf(self, 0),
       entries: ({ payload }) =>
-        on(self, payload, (engine, common) => {
-          const next = () => self.tokens.next(8)
-          return Effect.flatMap(
-            Entries.page(self.cursors, engine, { cursor: payload.cursor, now: common.at, next }),
-            (found) =>
-              found === undefined
-                ? refused(404, "This page can no longer be continued: begin with the first one")
-                : Effect.succeed({ ...common, ...found })
-          )
-        }),
+        answered(self, payload, (engine, now) =>
+          Entries.page(self.cursors, engine, {
+            cursor: payload.cursor,
+            now,
+            next: () => self.tokens.next(8)
+          })
+            .pipe(or(404))),
       store: ({ payload }) =>
-        on(self, payload, (engine, common) =>
+        answered(self, payload, (engine, now) =>
           Effect.flatMap(
-            checked(() => Entries.stored(engine, payload.pattern, common.at)),
-            (all) =>
-              Effect.matchEffect(all, {
-                onFailure: ({ message }) => refused(503, message),
-                onSuccess: (found) => Effect.succeed({ ...common, ...found })
-              })
+            checked(() => Entries.stored(engine, payload.pattern, now)),
+            (found) =>
+              found.pipe(
+                Effect.mapError(({ message }) => message),
+                or(503)
+              )
           )),
       entry: ({ payload }) =>
-        on(self, payload, (engine, common) =>
-          Effect.flatMap(Entries.idShownAs(engine, payload.id), (id) =>
-            id === undefined
-              ? refused(404, "No entry in memory has this id")
-              : Effect.map(Entries.explained(engine, id, self.options), (found) => ({ ...common, ...found })))),
+        answered(self, payload, (engine) =>
+          Effect.flatMap(or(404)(Entries.idShownAs(engine, payload.id)), (id) =>
+            Entries.explained(engine, id, self.options))),
       curve: ({ payload }) =>
-        on(self, payload, (engine, common) =>
+        answered(self, payload, (engine) =>
           Effect.map(
             engine.memory.curve === undefined ? Effect.succeed(null) : Effect.orDie(Operations.curve.over(engine)),
-            (curve) => ({ ...common, curve })
+            (curve) => ({ curve })
           )),
-      live: (({ payload: { flights, tail } }: { payload: { flights?: number; tail?: number } }) =>
-        Effect.gen(function*() {
-          if (self.outboxes.size >= limits.streams) {
-            return yield* refused(429, `There are ${limits.streams} streams already: close a page`)
-          }
-          const actor = yield* Actor
-          const of = (cache: number | undefined) =>
-            cache === undefined ? Effect.undefined : watched(self, cache)
-          return eventStream(Streams.live({
-            outboxes: self.outboxes,
-            flights: yield* of(flights),
-            tail: yield* of(tail),
-            overview: (from) =>
-              overviewOf(self, actor, from)
-          }))
-        })) as never,
-      pass: (({ payload }: { payload: Entries.Filter & { cache: number; process?: string; order: string } }) =>
-        on(self, payload, (engine, { process }) =>
-          Effect.map(
-            checked(() =>
-              Entries.matcher(engine, payload)
-            ),
-            (matches) => {
-              const { order } = payload
-              const passed = Entries.pass(engine, { process, matches, order, turns: self.turns })
-              return eventStream(Stream.map(passed, Streams.encode))
-            }
-          ))) as never
+      live: (({ payload }: { payload: { flights?: number; tail?: number } }) =>
+        live(self, payload)) as never,
+      pass: (({ payload }: { payload: Entries.Filter & Asked & { order: string } }) =>
+        pass(self, payload)) as never
+    }))
+
+const live = (self: Server, { flights, tail }: { readonly flights?: number; readonly tail?: number }) =>
+  Effect.gen(function*() {
+    if (self.outboxes.size >= limits.streams) {
+      return yield* refused(429, `There are ${limits.streams} streams already: close a page`)
+    }
+    const actor = yield* Actor
+    return eventStream(Streams.live({
+      outboxes: self.outboxes,
+      flights: flights === undefined ? undefined : yield* watched(self, flights),
+      tail: tail === undefined ? undefined : yield* watched(self, tail),
+      // The stream is read after this has ended.
+      overview: (from) => Effect.provideService(overviewOf(self, from), Actor, actor)
+    }))
+  })
+
+const pass = (self: Server, asked: Entries.Filter & Asked & { readonly order: string }) =>
+  on(self, asked, (engine) =>
+    Effect.map(checked(() => Entries.matcher(engine, asked)), (matches) => {
+      const passing = { process: self.process, matches, order: asked.order, turns: self.turns }
+      return eventStream(Stream.map(Entries.pass(engine, passing), Streams.encode))
     }))
 
 const acts = (self: Server, api: typeof Api.Api) =>
@@ -216,25 +219,17 @@ const acts = (self: Server, api: typeof Api.Api) =>
     api,
     "acts",
     (handlers) =>
-      handlers.handle("act", ({ payload }) =>
-        on(self, payload, (engine, common) =>
-          Effect.gen(function*() {
-            const { cache, mode, target } = payload
-            const actor = yield* Actor
-            const { disabled } = yield* watched(self, cache)
-            const { count } = yield* Effect.catch(
-              Acts.perform(engine, { target, mode, actor, disabled }),
-              (why) => refused(400, why)
-            )
-            const { storeTier: tier } = engine
-            return {
-              ...common,
-              actor,
-              count,
-              pending: tier === undefined ? null : Pending.size(tier.pending)
-            }
-          })))
+      handlers.handle("act", ({ payload }) => answered(self, payload, (engine) => act(self, engine, payload)))
   )
+
+const act = (self: Server, engine: Engine, { cache, mode, target }: Pick<Acts.Act, "mode" | "target"> & Asked) =>
+  Effect.gen(function*() {
+    const actor = yield* Actor
+    const { disabled } = yield* watched(self, cache)
+    const { count } = yield* Acts.perform(engine, { target, mode, actor, disabled }).pipe(or(400))
+    const { storeTier: tier } = engine
+    return { actor, count, pending: tier === undefined ? null : Pending.size(tier.pending) }
+  })
 
 /** The paths in use, by router. */
 const mounted = new WeakMap<object, Set<string>>()

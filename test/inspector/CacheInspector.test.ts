@@ -220,6 +220,7 @@ describe("live", () => {
       return yield* Fiber.join(reading)
     })))
     const [beat] = messages as Array<any>
+    expect(beat.overview.actor).toBe("127.0.0.1")
     const byId = (id: string) => beat.flights.findIndex((flight: any) => flight.id === id)
     expect(beat.flights[byId("outer")]).toMatchObject({
       phase: "Loading",
