@@ -3,7 +3,6 @@
  * strategy is pure, so its tests need neither a cache nor a clock. Which outcomes are stored is an option of each read.
  * @since 0.1.0
  */
-import * as Defaults from "./internal/defaults/options.ts"
 import * as Kinds from "./internal/strategy/kinds.ts"
 import { make } from "./internal/strategy/make.ts"
 import type {
@@ -171,35 +170,12 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  * Array.of(0, 1, 2, 3).map(after) // => ["Serve", "ServeAndRefresh", "ServeAndRefresh", "Load"]
  * ```
  *
- * @see {@link dynamic} for a preset
  * @see {@link ttl} for a limit by age alone
  * @category constructors
  * @since 0.1.0
  */
 export const maxHits = <A = unknown, E = unknown, K = unknown>(options: MaxHitsOptions<A, E, K>): Strategy<A, E, K> =>
   make(Kinds.maxHits, options)
-
-/**
- * The strategy `maxHits` with `{ hits: 3, refreshAfter: 1, ttl: "24 hours" }`: each read starts a refresh.
- *
- * **When to use**
- *
- * Use for values that change often and are cheap to load.
- *
- * **Example** (Refreshing on every read)
- *
- * ```ts
- * import { Strategy } from "effect-cached"
- *
- * const entry = { createdAt: 0, softExpiresAt: 9, expiresAt: 9, loadMillis: 1, outcome: "success", reads: 0 } as const
- * Strategy.dynamic.decide(entry, 1, () => 0.5) // => "ServeAndRefresh"
- * ```
- *
- * @see {@link maxHits} for other numbers
- * @category constructors
- * @since 0.1.0
- */
-export const dynamic: Strategy = maxHits(Defaults.dynamic)
 
 /**
  * Creates a strategy that always loads, and serves the last good value until `ttl` if the load fails or takes too long.

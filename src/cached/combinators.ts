@@ -195,7 +195,6 @@ export const sliding: Combinator<"sliding"> = Combine.combinator(Kinds.sliding)
  *
  * @see {@link ttl} for a limit by age alone
  * @see {@link refreshAhead} for a refresh by age
- * @see `Strategy.dynamic` for a ready-made strategy of this kind
  * @category combinators
  * @since 0.1.0
  */

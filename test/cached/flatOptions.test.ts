@@ -130,7 +130,7 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "a time beside a strategy",
-      () => C.fn(Item, get, { ttl: 1, strategy: Strategy.dynamic }),
+      () => C.fn(Item, get, { ttl: 1, strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) }),
       "it belongs to the strategy"
     ],
     [
@@ -140,7 +140,11 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "fallbackOn of another type",
-      () => C.fn(Item, get, { strategy: Strategy.dynamic, fallbackOn: "Down" }),
+      () =>
+        C.fn(Item, get, {
+          strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+          fallbackOn: "Down"
+        }),
       "fallbackOn must be a list"
     ],
     [

@@ -137,7 +137,9 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
   it.effect("CA-38 · dynamic serves at once, and each read refreshes behind it", () =>
     Effect.gen(function*() {
       const { load } = counting()
-      const get = load.pipe(Cached.withStrategy("k", { strategy: Strategy.dynamic }))
+      const get = load.pipe(
+        Cached.withStrategy("k", { strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) })
+      )
       expect(yield* times(8, get)).toEqual([1, 1, 2, 3, 4, 5, 6, 7])
       yield* TestClock.adjust("24 hours")
       expect(yield* get).toBe(9)
@@ -147,7 +149,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.never).pipe(
-        Cached.withStrategy("k", { strategy: Strategy.dynamic })
+        Cached.withStrategy("k", { strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) })
       )
       expect(yield* times(4, get)).toEqual([1, 1, 1, 1])
       const fifth = yield* start(get)
@@ -195,7 +197,9 @@ describe("maxHits, where reads are not counted", () => {
       Effect.gen(function*() {
         const { counts, load } = counting()
         const layer = synchronous ? MemoryStore.layer : fakeStore().layer
-        const item = Cached.fn(Item, () => load, { strategy: Strategy.dynamic })
+        const item = Cached.fn(Item, () => load, {
+          strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+        })
         for (const get of [hits(load, 3), item({ n: 1 })]) {
           const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))
           const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined

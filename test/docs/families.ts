@@ -14,7 +14,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ),
   of(
     "Strategy",
-    ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "dynamic", "failover"],
+    ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "failover"],
     "untilInvalidated"
   ),
   // Loads

@@ -194,7 +194,11 @@ const defaults: Cached.ReadDefaults = {
   shareLoad: false
 }
 CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
-CacheLayer.disk({ directory: "x", strategy: Strategy.dynamic, defaults: { copy: (value) => value } })
+CacheLayer.disk({
+  directory: "x",
+  strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+  defaults: { copy: (value) => value }
+})
 
 const byLayer = load.pipe(Cached.withStrategy(new Weather({ id: "x" })))
 same<typeof byLayer, Effect.Effect<number, Down, Client | Cache>>(true)

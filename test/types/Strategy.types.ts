@@ -26,7 +26,7 @@ const asking = [
   Strategy.sliding({ idle: 1 }),
   Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1 }),
   Strategy.maxHits({ ttl: 1, hits: 3, refreshAfter: 2 }),
-  Strategy.dynamic,
+  Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
   Strategy.failover({ ttl: 1 }),
   Strategy.untilInvalidated
 ] as const
@@ -107,7 +107,13 @@ const combined = [
   load.pipe(Cached.ttl("k", { ttl: 1, copy: (value) => value })),
   load.pipe(Cached.ttl("k", { ttl: 1, memoryTtl: 0, minLoad: "1 second", retryAfter: 0 })),
   load.pipe(Cached.withStrategy(key, { strategy: own, copy: (value) => value })),
-  load.pipe(Cached.withStrategy("k", { strategy: Strategy.dynamic, tags: ["t"], memoryTtl: 1 })),
+  load.pipe(
+    Cached.withStrategy("k", {
+      strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+      tags: ["t"],
+      memoryTtl: 1
+    })
+  ),
   load.pipe(
     Cached.withStrategy(key, { strategy: ofLength, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null })
   )
@@ -167,6 +173,6 @@ load.pipe(Cached.ttl(key, { ttl: 1, lease: "5 seconds" }))
 // @ts-expect-error a text that is no duration
 load.pipe(Cached.ttl(key, { ttl: 1, memoryTtl: "short" }))
 // @ts-expect-error the options of a strategy are its own
-load.pipe(Cached.withStrategy(key, { strategy: Strategy.dynamic, ttl: 1 }))
+load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated, ttl: 1 }))
 // @ts-expect-error a compact duration is a text
 Ttl.parse(5)

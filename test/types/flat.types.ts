@@ -47,7 +47,7 @@ const ofStrings = [
   Cached.fn(toKey, get, { strategy: "probabilistic", ttl: byAge, beta: 2 }),
   Cached.fn(toKey, get, { strategy: "sliding", idle: "1 hour" }),
   Cached.fn(toKey, get, { strategy: "maxHits", ttl: "1 hour", hits: 3, refreshAfter: 2 }),
-  Cached.fn(toKey, get, { strategy: Strategy.dynamic }),
+  Cached.fn(toKey, get, { strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) }),
   Cached.fn(toKey, get, {
     strategy: own,
     fallbackOn: ["Down"],

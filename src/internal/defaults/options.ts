@@ -92,9 +92,6 @@ export const retryAfterOfFailoverMillis = 0
 /** The default `beta` of `probabilistic`, which the paper on XFetch shows to be optimal. */
 export const beta = 1
 
-/** The options with which `Strategy.dynamic` uses `maxHits`. */
-export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
-
 export const incrementBy = 1
 
 /** Defaults of `Cached.warm`. The log names up to `named` failed keys per chunk. */

@@ -137,7 +137,10 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
     case "maxHits":
       return Cached.maxHits(effect, self.key as string, { ...base, ttl, hits: Model.hits })
     case "dynamic":
-      return Cached.withStrategy(effect, self.key as string, { ...base, strategy: Strategy.dynamic })
+      return Cached.withStrategy(effect, self.key as string, {
+        ...base,
+        strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+      })
     case "failover":
       return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout, fallbackOn: "all" })
     case "untilInvalidated":

@@ -32,7 +32,11 @@ export const strategies: { readonly [strategy: string]: (load: Load, key: string
   maxHits: (load, key, options) => Cached.maxHits(load, key, { ...options, ttl, hits: 8, refreshAfter: 1 }),
   failover: (load, key, options) => Cached.failover(load, key, { ...options, ttl, fallbackOn: "all" }),
   untilInvalidated: (load, key, options) => Cached.untilInvalidated(load, key, options),
-  dynamic: (load, key, options) => Cached.withStrategy(load, key, { ...options, strategy: Strategy.dynamic }),
+  dynamic: (load, key, options) =>
+    Cached.withStrategy(load, key, {
+      ...options,
+      strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+    }),
   failures: (load, key, options) => Cached.ttl(load, key, { ...options, ttl, when: () => true })
 }
 
