@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks"
 import type * as Api from "../api.ts"
 import { ask, read } from "./client.ts"
 import { number, plural } from "./format.ts"
-import { Dialog, Failed } from "./parts.tsx"
+import { Dialog, Failed, Field, Tabs } from "./parts.tsx"
 
 type Kind = "key" | "tag" | "keyClass" | "pattern" | "all"
 
@@ -20,16 +20,13 @@ const kinds: ReadonlyArray<readonly [Kind, string]> = [
   ["all", "Everything"]
 ]
 
+const modes = [["hard", "Hard: gone at once"], ["soft", "Soft: stale, served while it is refreshed"]] as const
+
 /** A pattern that matches only this text. */
 const escape = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]")
 
 const filterOf = (kind: Kind, name: string): object =>
   kind === "all" ? {} : kind === "key" ? { pattern: escape(name) } : { [kind]: name }
-
-interface Done {
-  readonly count: number | null
-  readonly pending: number | null
-}
 
 export const Act = ({ cache, close, done, index, overview, proposal }: {
   proposal: Proposal
@@ -45,7 +42,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
   const [typed, type] = useState("")
   const [counted, setCounted] = useState<{ readonly of: string; readonly hits: Api.Pass }>()
   const [why, setWhy] = useState<string>()
-  const [result, setResult] = useState<Done>()
+  const [result, setResult] = useState<Api.Done>()
   // The act is for the process whose numbers were shown when this opened.
   const [shownFor] = useState(overview.process.id)
   const isNamed = kind === "all" || name !== ""
@@ -74,7 +71,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
     setWhy(undefined)
     const target = kind === "all" ? { all: true } : { [kind]: name }
     try {
-      setResult(await ask<Done>("act", { process: shownFor, cache: index, target, mode: canBeSoft ? mode : "hard" }))
+      setResult(await ask<Api.Done>("act", { process: shownFor, cache: index, target, mode: canBeSoft ? mode : "hard" }))
       done()
     } catch (error) {
       setWhy((error as Error).message)
@@ -99,32 +96,15 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
   return (
     <Dialog title={`Invalidate in "${cache.name}"`} close={close}>
       <form onSubmit={act}>
-        <fieldset class="tabs">
-          <legend>What</legend>
-          {kinds.map(([value, text]) => (
-            <label>
-              <input type="radio" name="kind" checked={kind === value} onChange={() => setKind(value)} />
-              <span>{text}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Tabs name="What" all={kinds} value={kind} set={setKind} />
         {kind !== "all" && (
-          <label class="field">
-            <span>{{ key: "Id", tag: "Tag", keyClass: "Name of the class", pattern: "Pattern, like user:*" }[kind]}</span>
-            <input value={name} spellcheck={false} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
-          </label>
+          <Field
+            label={{ key: "Id", tag: "Tag", keyClass: "Name of the class", pattern: "Pattern, like user:*" }[kind]}
+            value={name}
+            set={setName}
+          />
         )}
-        {canBeSoft && (
-          <fieldset class="tabs">
-            <legend>How</legend>
-            {(["hard", "soft"] as const).map((value) => (
-              <label>
-                <input type="radio" name="mode" checked={mode === value} onChange={() => setMode(value)} />
-                <span>{value === "hard" ? "Hard: gone at once" : "Soft: stale, served while it is refreshed"}</span>
-              </label>
-            ))}
-          </fieldset>
-        )}
+        {canBeSoft && <Tabs name="How" all={modes} value={mode} set={setMode} />}
         <p class="hits" role="status">
           {!isNamed ? "Name what to invalidate." : hits === undefined ? "Counting…" : (
             <>
@@ -135,10 +115,7 @@ export const Act = ({ cache, close, done, index, overview, proposal }: {
           )}
         </p>
         {expected !== undefined && expected !== "" && (
-          <label class="field">
-            <span>Type <b>{expected}</b> to confirm</span>
-            <input value={typed} spellcheck={false} autocomplete="off" onInput={(event) => type(event.currentTarget.value)} />
-          </label>
+          <Field label={<>Type <b>{expected}</b> to confirm</>} value={typed} set={type} />
         )}
         {why !== undefined && <Failed why={why} />}
         <p class="buttons">

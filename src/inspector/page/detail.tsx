@@ -4,19 +4,10 @@ import type * as Api from "../api.ts"
 import type { Proposal } from "./act.tsx"
 import { ask } from "./client.ts"
 import { clock, duration, number, plural } from "./format.ts"
-import { Dialog, Failed, Life, Name } from "./parts.tsx"
+import { Asked, Dialog, Life, Name } from "./parts.tsx"
 
 // The fields are those of `Facts` of effect-cached/explain.
 type Fact = { readonly _tag: string; readonly [name: string]: any }
-
-interface Explained {
-  readonly at: number
-  readonly entry: Api.Entry | null
-  readonly status: string
-  readonly facts: ReadonlyArray<Fact>
-  readonly next: ReadonlyArray<{ at: number; source: string; refresh: string; fallback: boolean }>
-  readonly value: string | null
-}
 
 const when = (at: unknown, now: number): string =>
   typeof at !== "number" ? "never" : at > now ? `in ${duration(at - now)}` : `${duration(now - at)} ago`
@@ -73,10 +64,10 @@ export const Detail = ({ close, id, index, overview, propose }: {
   close: () => void
   propose: (proposal: Proposal) => void
 }) => {
-  const [known, setKnown] = useState<Explained>()
+  const [known, setKnown] = useState<Api.Explained>()
   const [why, setWhy] = useState<string>()
   useEffect(() => {
-    ask<Explained>("entry", { cache: index, id }).then(setKnown, (error: Error) => setWhy(error.message))
+    ask<Api.Explained>("entry", { cache: index, id }).then(setKnown, (error: Error) => setWhy(error.message))
   }, [id, index])
   const entry = known?.entry
   const timeline = known && entry
@@ -88,8 +79,7 @@ export const Detail = ({ close, id, index, overview, propose }: {
     : []
   return (
     <Dialog title={id} kind="side" close={close}>
-      {why !== undefined && <Failed why={why} />}
-      {known === undefined ? why === undefined && <p class="loading">Asking…</p> : (
+      <Asked value={known} why={why}>{(known) => (
         <>
           <p class="status">
             <span class={`pill ${known.status}`}>{statusOf[known.status] ?? known.status}</span>
@@ -99,7 +89,7 @@ export const Detail = ({ close, id, index, overview, propose }: {
           {entry && <Life entry={entry} now={known.at} />}
           <h3>Why</h3>
           <ul class="facts">
-            {known.facts.map((fact) => <li>{facts[fact._tag]?.(fact, known.at) ?? fact._tag}</li>)}
+            {(known.facts as ReadonlyArray<Fact>).map((fact) => <li>{facts[fact._tag]?.(fact, known.at) ?? fact._tag}</li>)}
             {known.facts.length === 0 && <li>Neither memory nor the store knows this id.</li>}
           </ul>
           {timeline.length > 0 && (
@@ -129,17 +119,13 @@ export const Detail = ({ close, id, index, overview, propose }: {
               </li>
             ))}
           </ol>
-          {entry && entry.tags.length > 0 && (
-            <>
-              <h3>Tags</h3>
-              <p class="chips">{entry.tags.map((tag) => <span class="chip"><Name name={tag} plain /></span>)}</p>
-            </>
-          )}
-          {entry && entry.dependsOn.length > 0 && (
-            <>
-              <h3>Depends on</h3>
-              <p class="chips">{entry.dependsOn.map((id) => <span class="chip"><Name name={id} plain /></span>)}</p>
-            </>
+          {entry && [["Tags", entry.tags] as const, ["Depends on", entry.dependsOn] as const].map(([title, names]) =>
+            names.length > 0 && (
+              <>
+                <h3>{title}</h3>
+                <p class="chips">{names.map((name) => <span class="chip"><Name name={name} plain /></span>)}</p>
+              </>
+            )
           )}
           <h3>Value</h3>
           {known.value === null
@@ -151,7 +137,7 @@ export const Detail = ({ close, id, index, overview, propose }: {
             </p>
           )}
         </>
-      )}
+      )}</Asked>
     </Dialog>
   )
 }

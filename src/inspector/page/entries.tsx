@@ -4,7 +4,7 @@ import type * as Api from "../api.ts"
 import { Act, type Proposal } from "./act.tsx"
 import { ask, read } from "./client.ts"
 import { duration, number, percent, plural } from "./format.ts"
-import { Empty, Failed, Life, Name } from "./parts.tsx"
+import { Empty, Failed, Field, Life, Name } from "./parts.tsx"
 import { Detail } from "./detail.tsx"
 
 interface Wanted {
@@ -33,12 +33,9 @@ interface Found {
   readonly isStopped?: boolean
 }
 
-const filterOf = ({ keyClass, pattern, state, tag }: Wanted) => ({
-  ...pattern === "" ? {} : { pattern },
-  ...keyClass === "" ? {} : { keyClass },
-  ...tag === "" ? {} : { tag },
-  ...state === "" ? {} : { state }
-})
+/** The fields that say something. */
+const filterOf = ({ order: _, ...filter }: Wanted): object =>
+  Object.fromEntries(Object.entries(filter).filter(([, text]) => text !== ""))
 
 export const Entries = ({ cache, index, overview }: { cache: Api.Cache; index: number; overview: Api.Overview }) => {
   const [wanted, want] = useState(everything)
@@ -100,16 +97,7 @@ export const Entries = ({ cache, index, overview }: { cache: Api.Cache; index: n
   }, [index, overview.process.id])
 
   const field = (name: keyof Wanted, label: string, placeholder: string) => (
-    <label>
-      <span>{label}</span>
-      <input
-        value={wanted[name]}
-        placeholder={placeholder}
-        spellcheck={false}
-        autocomplete="off"
-        onInput={(event) => want({ ...wanted, [name]: event.currentTarget.value })}
-      />
-    </label>
+    <Field label={label} placeholder={placeholder} value={wanted[name]} set={(text) => want({ ...wanted, [name]: text })} />
   )
   const choice = (name: keyof Wanted, label: string, options: ReadonlyArray<readonly [string, string]>) => (
     <label>

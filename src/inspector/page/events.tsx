@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks"
 import type { Told } from "./client.ts"
 import { clock, duration, number, plural, visible } from "./format.ts"
-import { Empty, Name } from "./parts.tsx"
+import { Empty, Field, Name } from "./parts.tsx"
 
 export type Row = Told & { readonly n: number } | { readonly n: number; readonly at: number; readonly leftOut: number }
 
@@ -53,10 +53,7 @@ export const Events = ({ pause, paused, rows }: {
   return (
     <>
       <div class="card filters">
-        <label>
-          <span>Text</span>
-          <input value={text} placeholder="any id or word" spellcheck={false} onInput={(event) => setText(event.currentTarget.value)} />
-        </label>
+        <Field label="Text" placeholder="any id or word" value={text} set={setText} />
         <fieldset class="toggles">
           <legend>Kinds</legend>
           {[...shownKinds, "others"].map((kind) => (

@@ -7,7 +7,7 @@ import { Events, type Row } from "./events.tsx"
 import { Flights } from "./flights.tsx"
 import { clock, duration, number } from "./format.ts"
 import { Overview } from "./overview.tsx"
-import { Empty } from "./parts.tsx"
+import { Empty, Field } from "./parts.tsx"
 import { Sizes } from "./sizes.tsx"
 
 const views = [
@@ -150,10 +150,7 @@ const Locked = ({ open, why }: { why: string | undefined; open: () => void }) =>
       >
         <h1>Cache inspector</h1>
         <p role="alert">{why}.</p>
-        <label class="field">
-          <span>Token</span>
-          <input type="password" autocomplete="off" value={token} onInput={(event) => setToken(event.currentTarget.value)} />
-        </label>
+        <Field label="Token" type="password" value={token} set={setToken} />
         <p class="buttons"><button type="submit" class="primary" disabled={token === ""}>Open</button></p>
       </form>
     </main>

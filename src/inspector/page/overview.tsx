@@ -5,14 +5,18 @@ import { Chart, type Line, Name, Tile } from "./parts.tsx"
 
 type Slots = ReadonlyArray<Api.Slot>
 
-const of = (slots: Slots, name: string): number => slots.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0)
+type Counts = Api.Cache["counts"]
 
-const all = (slots: Slots, names: ReadonlyArray<string>): number => names.reduce((sum, name) => sum + of(slots, name), 0)
-
-const ratio = (slots: Slots): number => {
-  const [hits, misses] = [all(slots, ["hits", "storeHits"]), of(slots, "misses")]
-  return hits / (hits + misses)
+/** The counts of slots together. */
+const sum = (slots: Slots): Counts => {
+  const all: Record<string, number> = {}
+  for (const { counts } of slots) for (const name in counts) all[name] = (all[name] ?? 0) + counts[name]!
+  return all
 }
+
+const readsOf = ({ hits = 0, misses = 0, storeHits = 0 }: Counts): number => hits + storeHits + misses
+
+const hitRatioOf = (counts: Counts): number => (readsOf(counts) - (counts["misses"] ?? 0)) / readsOf(counts)
 
 const slotMillis = 10_000
 
@@ -67,15 +71,15 @@ export const Overview = ({ cache, now, since, slots }: {
   const ago = [{ from: 0, to: since / 1000, color: "--unknown" }, ...bands]
   const kinds = Array.from(new Set(slots.flatMap(({ incidents }) => incidents)))
   const lately = slots.slice(-7, -1).length > 0 ? slots.slice(-7, -1) : slots
-  const reads = all(lately, ["hits", "storeHits", "misses"])
+  const recent = sum(lately)
+  const reads = readsOf(recent)
   const seconds = Math.max(1, Math.min(now, lately.at(-1)!.at + slotMillis) / 1000 - Math.max(lately[0]!.at, since) / 1000)
   const times = (name: "loadMillis" | "storeMillis"): ReadonlyArray<Line> => [
     { name: "median", color: "--c1", values: slots.map((slot) => slot[name]?.[0] ?? null) },
     { name: "95th percentile", color: "--c4", values: slots.map((slot) => slot[name]?.[1] ?? null) }
   ]
   const median = lately.findLast(({ loadMillis }) => loadMillis !== null)?.loadMillis
-  const failures = of(lately, "loadFailures")
-  const loads = of(lately, "loads")
+  const { loadFailures: failures = 0, loads = 0 } = recent
   const chart = { x, range, bands: ago }
   const trouble = store === null ? undefined : store.isOpen
     ? "not asked: it timed out"
@@ -87,7 +91,7 @@ export const Overview = ({ cache, now, since, slots }: {
   return (
     <>
       <dl class="tiles">
-        <Tile name="Hit ratio" value={percent(ratio(lately))} note={`${percent(hitRatioOf(counts))} overall`} />
+        <Tile name="Hit ratio" value={percent(hitRatioOf(recent))} note={`${percent(hitRatioOf(counts))} overall`} />
         <Tile name="Reads" value={`${rate(reads / seconds)} /s`} note={`${number(reads)} in ${duration(1000 * Math.round(seconds))}`} />
         <Tile
           name="Load time"
@@ -127,10 +131,7 @@ export const Overview = ({ cache, now, since, slots }: {
           lines={[{
             name: "memory and store",
             color: "--c1",
-            values: slots.map((slot) => {
-              const share = ratio([slot])
-              return Number.isFinite(share) ? share : null
-            })
+            values: slots.map(({ counts }) => readsOf(counts) === 0 ? null : hitRatioOf(counts))
           }]}
           show={percent}
           most={1}
@@ -144,15 +145,7 @@ export const Overview = ({ cache, now, since, slots }: {
   )
 }
 
-type Counts = Api.Cache["counts"]
-
-const hitRatioOf = (counts: Counts): number => {
-  const hits = (counts["hits"] ?? 0) + (counts["storeHits"] ?? 0)
-  return hits / (hits + (counts["misses"] ?? 0))
-}
-
 const Classes = ({ classes, whole }: { classes: Api.Cache["classes"]; whole: Counts }) => {
-  const readsOf = (counts: Counts) => (counts["hits"] ?? 0) + (counts["storeHits"] ?? 0) + (counts["misses"] ?? 0)
   const rest: Record<string, number> = { ...whole }
   for (const counts of Object.values(classes)) for (const name in counts) rest[name] = (rest[name] ?? 0) - counts[name]!
   const rows = [...Object.entries(classes), ...readsOf(rest) > 0 ? [["string keys", rest] as const] : []]

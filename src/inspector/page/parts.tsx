@@ -29,6 +29,52 @@ export const Empty = (props: { title: string; children?: ComponentChildren }) =>
 
 export const Failed = ({ why }: { why: string }) => <p class="failed" role="alert">{why}</p>
 
+/** An answer that a view waits for: not here yet, failed, or shown. */
+export const Asked = <A,>({ children, loading = "Asking…", value, why }: {
+  value: A | undefined
+  why: string | undefined
+  loading?: string
+  children: (value: A) => ComponentChildren
+}) => (
+  <>
+    {why !== undefined && <Failed why={why} />}
+    {value !== undefined ? children(value) : why === undefined && <p class="loading">{loading}</p>}
+  </>
+)
+
+interface FieldProps {
+  readonly label: ComponentChildren
+  readonly value: string
+  readonly placeholder?: string
+  readonly type?: "password"
+  readonly set: (text: string) => void
+}
+
+export const Field = ({ label, set, ...input }: FieldProps) => (
+  <label class="field">
+    <span>{label}</span>
+    <input spellcheck={false} autocomplete="off" {...input} onInput={(event) => set(event.currentTarget.value)} />
+  </label>
+)
+
+/** One of a few, as buttons of a radio. */
+export const Tabs = <A extends string>({ all, name, set, value }: {
+  name: string
+  all: ReadonlyArray<readonly [A, string]>
+  value: A
+  set: (value: A) => void
+}) => (
+  <fieldset class="tabs">
+    <legend>{name}</legend>
+    {all.map(([one, text]) => (
+      <label>
+        <input type="radio" name={name} checked={value === one} onChange={() => set(one)} />
+        <span>{text}</span>
+      </label>
+    ))}
+  </fieldset>
+)
+
 /** The id of a key class begins with its name and a fingerprint, which few need to read. */
 export const Name = ({ name, plain }: { name: string; plain?: boolean }) => {
   const [text = "", prefix] = /^(~[^:~]+:)/.exec(name) ?? []

@@ -3,24 +3,17 @@ import { useEffect, useState } from "preact/hooks"
 import type * as Api from "../api.ts"
 import { ask, read } from "./client.ts"
 import { number, percent, plural } from "./format.ts"
-import { Chart, Empty, Failed, Name } from "./parts.tsx"
-
-interface Curve {
-  readonly capacity: number
-  readonly reads: number
-  readonly share: number
-  readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
-}
+import { Asked, Chart, Empty, Name, Tile } from "./parts.tsx"
 
 /** The hit ratio at a capacity: that of the largest point below it. */
-const ratioAt = ({ points }: Curve, capacity: number): number => {
+const ratioAt = ({ points }: Api.Curve, capacity: number): number => {
   let ratio = 0
   for (const point of points) if (point.capacity <= capacity) ratio = point.hitRatio
   return ratio
 }
 
 export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: number; process: string }) => {
-  const [curve, setCurve] = useState<Curve | null>()
+  const [curve, setCurve] = useState<Api.Curve | null>()
   const [pass, setPass] = useState<Api.Pass>()
   const [why, setWhy] = useState<string>()
   useEffect(() => {
@@ -28,17 +21,14 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
     const failed = (error: Error) => abort.signal.aborted || setWhy(error.message)
     setCurve(undefined)
     setPass(undefined)
-    ask<{ curve: Curve | null }>("curve", { cache: index }).then(({ curve }) => setCurve(curve), failed)
+    ask<{ curve: Api.Curve | null }>("curve", { cache: index }).then(({ curve }) => setCurve(curve), failed)
     read<Api.Pass>("pass", { cache: index, order: "heaviest" }, abort.signal, setPass).catch(failed)
     return () => abort.abort()
   }, [index, process])
   const unit = cache.isWeighed ? "weight" : "entries"
   return (
     <>
-      {why !== undefined && <Failed why={why} />}
-      {curve === undefined
-        ? why === undefined && <p class="loading">Asking…</p>
-        : curve === null
+      <Asked value={curve} why={why}>{(curve) => curve === null
         ? (
           <Empty title="There is no curve of hit ratios">
             Build the cache with <code>curve: true</code> to see here what a larger or smaller memory would change. It costs
@@ -47,7 +37,7 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
         )
         : curve.points.length < 2
         ? <Empty title="There is no curve yet">It is drawn once enough ids have been read again: {number(curve.reads)} reads so far.</Empty>
-        : <CurveOf curve={curve} unit={unit} />}
+        : <CurveOf curve={curve} unit={unit} />}</Asked>
       <section class="card">
         <h3>{cache.isWeighed ? "Weight" : "Entries"} by class</h3>
         {pass === undefined ? <p class="loading">Counting…</p> : (
@@ -75,7 +65,7 @@ export const Sizes = ({ cache, index, process }: { cache: Api.Cache; index: numb
   )
 }
 
-const CurveOf = ({ curve, unit }: { curve: Curve; unit: string }) => {
+const CurveOf = ({ curve, unit }: { curve: Api.Curve; unit: string }) => {
   const { capacity, points, reads, share } = curve
   const now = ratioAt(curve, capacity)
   const most = Math.max(points.at(-1)!.capacity, 2 * capacity)
@@ -87,13 +77,12 @@ const CurveOf = ({ curve, unit }: { curve: Curve; unit: string }) => {
           const at = ratioAt(curve, capacity * Number(times))
           const change = 100 * (at - now)
           return (
-            <div class={`tile ${times === 1 ? "today" : ""}`}>
-              <dt>{name}: {number(capacity * Number(times))} {unit}</dt>
-              <dd>
-                <b>{percent(at)}</b>
-                <small>{times === 1 ? "of the reads are hits" : Math.abs(change) < 0.05 ? "no difference" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(1)} points`}</small>
-              </dd>
-            </div>
+            <Tile
+              name={`${name}: ${number(capacity * Number(times))} ${unit}`}
+              value={percent(at)}
+              note={times === 1 ? "of the reads are hits" : Math.abs(change) < 0.05 ? "no difference" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(1)} points`}
+              tone={times === 1 ? "today" : ""}
+            />
           )
         })}
       </dl>
