@@ -37,27 +37,57 @@ const entries = new Set([
   ...modules,
   ...imported,
   "src/internal/noNode.ts",
+  // the command loads it later
+  "src/config/stores.ts",
   // a part that only what is loaded later has
   "src/internal/eviction/nodes.ts"
 ])
 
+const ofTypes = (types, visit) => Object.fromEntries(types.map((type) => [type, visit]))
+
+const skipped = ["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression", "ExpressionStatement"]
+
+const looked = ["SpreadElement", "MemberExpression", "Property", "MethodDefinition", "PropertyDefinition"]
+
+/** What bundlers take for a use, outside of functions: the value may have a getter, or a conversion. */
+const isPerhapsUse = ({ callee, computed, object, type }, namespaces) =>
+  type === "SpreadElement" ||
+  (type === "CallExpression" && callee.type === "MemberExpression" && !namespaces.has(callee.object.name)) ||
+  (type === "MemberExpression" && (computed || !namespaces.has(object.name))) ||
+  (/^(Property|MethodDefinition|PropertyDefinition)$/.test(type) && computed)
+
 /**
- * Marks the calls that make the constants of a module as pure: bundlers of users then leave out the constants that are
- * not used. Statements are left as they are. Comments for users are removed, because the declarations have them.
+ * Marks what makes the constants of a module as pure: bundlers of users then leave out the constants that are not used.
+ * Statements are left as they are. Comments for users are removed, because the declarations have them.
  */
 const forUsers = {
   name: "for-users",
   renderChunk(code) {
     const text = new MagicString(code).replaceAll(/^\/\*\*\n(?:\*.*\n)*?\* @since .*\n\*\/\n/gm, "")
+    const namespaces = new Set(Array.from(code.matchAll(/^import \* as (\w+)/gm), ([, name]) => name))
     let notNow = 0
+    let isUse = false
     const enter = () => void notNow++
     const leave = () => void notNow--
-    const mark = ({ start }) => notNow === 0 && text.prependLeft(start, "/*#__PURE__*/ ")
-    const skipped = ["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression", "ExpressionStatement"]
+    const look = (node) => {
+      if (notNow === 0) isUse ||= isPerhapsUse(node, namespaces)
+    }
+    const mark = (node) => {
+      look(node)
+      if (notNow === 0) text.prependLeft(node.start, "/*#__PURE__*/ ")
+    }
     const visitor = new Visitor({
-      ...Object.fromEntries(skipped.flatMap((type) => [[type, enter], [`${type}:exit`, leave]])),
+      ...ofTypes(skipped, enter),
+      ...ofTypes(skipped.map((type) => `${type}:exit`), leave),
+      ...ofTypes(looked, look),
       CallExpression: mark,
-      NewExpression: mark
+      NewExpression: mark,
+      VariableDeclarator() {
+        if (notNow === 0) isUse = false
+      },
+      "VariableDeclarator:exit"({ init }) {
+        if (notNow === 0 && isUse) text.prependLeft(init.start, "/*#__PURE__*/ (() => (").appendRight(init.end, "))()")
+      }
     })
     visitor.visit(this.parse(code))
     return { code: text.toString(), map: text.generateMap({ hires: true }) }
@@ -74,10 +104,33 @@ const fileOf = (id) =>
 const paths = (id) => isAbsolute(id) ? `./${fileOf(id)}` : id
 
 /** What several files share is in a file with the path of its last module. */
-const chunkFileNames = ({ moduleIds: [...ids] }) => {
+const chunkFileNames = ({ moduleIds: [...ids], name }) => {
   const last = ids.pop() ?? ""
+  if (name === "root") return "internal/root.js"
   return `internal/${isAbsolute(last) ? fileOf(last).replace("internal/", "") : "[name].js"}`
 }
+
+/** The modules that a file names in imports of this form. */
+const named = (file, form) =>
+  Array.from(readFileSync(file, "utf8").matchAll(form), ([, name]) => resolve(dirname(file), name))
+
+/** These modules, and all that they load at once, without the files of `imports` in package.json. */
+const loadedBy = (files) => {
+  const all = new Set(Array.from(files, (file) => resolve(file)))
+  for (const file of all) {
+    for (const name of named(file, /^(?:im|ex)port (?!type\b)[^;"]*?from "(\.[^"]+)"/gm)) all.add(name)
+  }
+  return all
+}
+
+/**
+ * A start reads one file for all that the root loads. What else loads stays in files of its own, so that it does not load
+ * that one: the files of `imports`, what is loaded later, and what the command loads.
+ */
+const byImports = imported.filter((file) => file.startsWith("src/internal/"))
+const atOnce = loadedBy(["src/index.ts"])
+const later = [...atOnce, ...byImports].flatMap((file) => named(file, /import\("(\.[^"]+)"/g))
+const ofRoot = atOnce.difference(loadedBy(["src/CacheError.ts", ...byImports, ...later]))
 
 const output = { dir: "dist", format: "esm", chunkFileNames }
 
@@ -98,7 +151,10 @@ export default defineConfig([
     input: Object.fromEntries(Array.from(entries, (file) => [nameOf(file), file])),
     external: /^[^./]/,
     plugins: [forUsers],
-    output
+    output: {
+      ...output,
+      codeSplitting: { groups: [{ name: "root", test: (id) => ofRoot.has(id), includeDependenciesRecursively: false }] }
+    }
   },
   {
     // only names what is beside it, so that the bundlers of users can leave out what they do not use

@@ -1,7 +1,6 @@
 /** Turns combinators and cached functions into requests to the engine, without the users' types. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults/bounds.ts"
@@ -11,6 +10,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
 import { type Key, keyForLoad } from "../internal/key/ofKey.ts"
+import { ofEffects } from "../internal/ofEffects.ts"
 import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "../internal/strategy/lifetime.ts"
 import { constant, fallsBack, servesFresh } from "../internal/strategy/make.ts"
@@ -74,7 +74,7 @@ interface Given {
 }
 
 /** A cached effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
-class CachedEffect {
+class Parts {
   declare readonly traits: Traits
   /** The effect to load, or the arguments of a cached function with string keys. Otherwise `undefined`. */
   declare readonly source: unknown
@@ -186,17 +186,16 @@ class CachedEffect {
   }
 }
 
-Object.setPrototypeOf(
-  CachedEffect.prototype,
-  Effectable.Prototype<CachedEffect & Effect.Effect<unknown, unknown, any>>({
-    label: "Cached",
-    evaluate(fiber) {
-      const { captured } = this.traits
-      const cache = captured === undefined ? cacheOfFiber(fiber) : captured.cacheIn(fiber)
-      return cache.read(fiber, requestOf(cache, this))
-    }
-  })
-)
+type CachedEffect = Parts
+
+const CachedEffect = ofEffects(Parts, {
+  label: "Cached",
+  evaluate(fiber) {
+    const { captured } = this.traits
+    const cache = captured === undefined ? cacheOfFiber(fiber) : captured.cacheIn(fiber)
+    return cache.read(fiber, requestOf(cache, this))
+  }
+})
 
 /** The request of a cached effect. `undefined` for any other value. */
 export const requestIn = (cache: Cache, value: unknown): Request | undefined => {

@@ -1,6 +1,5 @@
 /** A cache whose reads follow profiles: each read of a key class has the profile that counts when it begins. */
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
 import { cacheOfFiber } from "../cached/withCaching.ts"
 import { CacheConfigError } from "../CacheError.ts"
@@ -10,6 +9,7 @@ import type { Request } from "../internal/engine/state.ts"
 import { codecsOf } from "../internal/engine/storeTier/codec.ts"
 import type { KeyInfo } from "../internal/key/info.ts"
 import { infoOf, type Key } from "../internal/key/ofKey.ts"
+import { ofEffects } from "../internal/ofEffects.ts"
 import { mistake } from "../internal/options/options.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
 import type { Serializer } from "../Serializer.ts"
@@ -18,7 +18,7 @@ import * as Profiles from "./profiles.ts"
 import { type Group, manyOf } from "./routedCache.ts"
 
 /** A request under a profile. Like a cached effect, it is also its own strategy. */
-class Profiled {
+class Parts {
   readonly of: Request
   readonly active: Profiles.Active
   readonly plan: Profiles.Plan
@@ -136,15 +136,12 @@ class Profiled {
   }
 }
 
-Object.setPrototypeOf(
-  Profiled.prototype,
-  Effectable.Prototype<Profiled & Effect.Effect<unknown, unknown, any>>({
-    label: "Profiled",
-    evaluate(fiber) {
-      return cacheOfFiber(fiber).read(fiber, this as unknown as Request)
-    }
-  })
-)
+const Profiled = ofEffects(Parts, {
+  label: "Profiled",
+  evaluate(fiber) {
+    return cacheOfFiber(fiber).read(fiber, this as unknown as Request)
+  }
+})
 
 const classOf = (classes: Profiles.Classes, key: Key): Profiles.Classed | undefined =>
   typeof key === "string" ? undefined : classes.get(infoOf(key)?.name as string)

@@ -163,7 +163,11 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     }
     const files = globSync("dist/**/*.js", { cwd: unpacked }).toSorted()
     expect(files.length).toBeGreaterThan(100)
-    expect(files.filter((file) => !isOfModule(file))).toEqual(["dist/bin.js", "dist/internal/rolldown-runtime.js"])
+    expect(files.filter((file) => !isOfModule(file))).toEqual([
+      "dist/bin.js",
+      "dist/internal/rolldown-runtime.js",
+      "dist/internal/root.js"
+    ])
   })
 
   it("has a file for each name that its modules have for each other, on every platform", () => {
@@ -272,6 +276,13 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(packages.filter((name) => name !== "effect-cached" && !declared.includes(name))).toEqual([])
   })
 
+  it("a start reads 47 of its files, and most of their code from one of them", async () => {
+    const files = (await loaded("effect-cached")).filter((url) => packageOf(url) === "effect-cached")
+    const sizes = files.map((url) => statSync(new URL(url)).size)
+    expect(files).toHaveLength(47)
+    expect(Math.max(...sizes)).toBeGreaterThan(0.8 * sizes.reduce((all, size) => all + size))
+  })
+
   it("a layer imports its store when it is built", async () => {
     const program = `
       import { Effect } from "effect"
@@ -330,7 +341,7 @@ describe("the command of the packed package", { timeout: 300_000 }, () => {
     const text = readFileSync(join(unpacked, bin), "utf8")
     expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true)
     const imported = Array.from(text.matchAll(/(?:^import .*from |^import |import\()"([^"]+)"/gm), ([, name]) => name!)
-    const expected = /^(node:|effect\/|\.\/((config|inspector)\/index|serializers\/\w+|CacheError)\.js$)/
+    const expected = /^(node:|effect\/|\.\/(config\/stores|inspector\/index|serializers\/\w+|CacheError)\.js$)/
     expect(imported.filter((name) => !expected.test(name))).toEqual([])
     expect(imported.length).toBeGreaterThan(20)
   })
