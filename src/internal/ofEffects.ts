@@ -1,3 +1,4 @@
+/** Classes whose instances are effects. */
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
