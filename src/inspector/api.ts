@@ -237,4 +237,6 @@ export type Message = typeof Message.Type
 export type Pass = typeof Pass.Type
 export type Target = typeof Target.Type
 export type Explained = typeof Explained.Type
+export type Curve = typeof Curve.Type
+export type Done = typeof Done.Type
 export type Process = typeof Process.Type
