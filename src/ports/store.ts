@@ -110,6 +110,7 @@ export interface Store {
   /**
    * The shortest time that the storage takes to answer, in milliseconds, for storages that are reached over a network.
    * From 8 ms on, a load asks for its entry and its lease with one `acquire`, and its callers do not wait for `commit`.
+   * Below, it does the former while most reads load.
    */
   readonly distanceMillis?: (() => number) | undefined
   /**

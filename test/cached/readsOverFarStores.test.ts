@@ -12,10 +12,16 @@ interface Options {
   /** Whether it says of each entry that it is damaged. */
   readonly isDamaged?: boolean
   readonly storeTimeout?: Ttl.Input
+  readonly distanceMillis?: number
+  /** Whether it combines the reads of a turn. */
+  readonly combines?: boolean
 }
 
 /** A shared storage whose answers take 50 ms, as it says itself, with the operations that were asked for. */
-const far = ({ fails = () => false, isDamaged = false, storeTimeout = "500 millis" }: Options = {}) => {
+const far = (
+  { combines = false, distanceMillis = 50, fails = () => false, isDamaged = false, storeTimeout = "500 millis" }:
+    Options = {}
+) => {
   const asked: Array<string> = []
   const base = MemoryStore.make()
   const around = <A>(operation: string, effect: Effect.Effect<A, CacheError.StoreError>) =>
@@ -29,8 +35,13 @@ const far = ({ fails = () => false, isDamaged = false, storeTimeout = "500 milli
     name: "far",
     capabilities: { ...base.capabilities, shared: true },
     getUnsafe: undefined,
-    getCallback: undefined,
-    distanceMillis: () => 50,
+    getCallback: combines
+      ? (id, tags, done) => {
+        asked.push("getCallback")
+        void Effect.runPromiseExit(base.get(id, tags)).then(done)
+      }
+      : undefined,
+    distanceMillis: () => distanceMillis,
     get: (id, tags) => around("get", base.get(id, tags)),
     getMany: (ids) => around(`getMany ${ids.length}`, base.getMany(ids)),
     acquire: (id, options) =>
@@ -244,5 +255,60 @@ it.effect("thousands of reads at once begin in turns, and are all stored", () =>
     expect((yield* Fiber.join(reading)).length).toBe(1000)
     expect(yield* base.size).toBe(1000)
     expect((yield* Cached.stats).storeFailures).toBe(0)
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a near store is asked for both at once while reads load more than twice as often as they find an entry", () => {
+  const { asked, base, cache } = far({ distanceMillis: 0 })
+  const other = far({ distanceMillis: 0 })
+  const read = (key: string) => after(1000, load.pipe(Cached.ttl(key, { ttl })))
+  const askedBy = (key: string) =>
+    Effect.gen(function*() {
+      asked.length = 0
+      expect(yield* read(key)).toBe("loaded")
+      return [...asked]
+    })
+  return Effect.gen(function*() {
+    yield* Effect.provide(Effect.all([read("found"), read("found too"), read("found again")]), other.cache)
+    for (const key of ["found", "found too", "found again"]) {
+      yield* base.set(key, (yield* other.base.get(key, [])).entry!)
+    }
+    expect(yield* askedBy("1")).toEqual(["get", "acquire", "commit"])
+    expect(yield* askedBy("2")).toEqual(["acquire", "commit"])
+    expect(yield* askedBy("3")).toEqual(["acquire", "commit"])
+    expect(yield* askedBy("found")).toEqual(["acquire"])
+    expect(yield* askedBy("4")).toEqual(["acquire", "commit"])
+    expect(yield* askedBy("found too")).toEqual(["acquire"])
+    expect(yield* askedBy("found again")).toEqual(["get"])
+    expect(yield* askedBy("5")).toEqual(["get", "acquire", "commit"])
+    expect(yield* Cached.stats).toMatchObject({ storeHits: 3, loads: 5, misses: 5 })
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("callers over a near store that is asked for both at once wait for the write", () => {
+  const { cache } = far({ distanceMillis: 0 })
+  return Effect.gen(function*() {
+    yield* after(1000, load.pipe(Cached.ttl("a", { ttl })))
+    expect(yield* after(50, load.pipe(Cached.ttl("b", { ttl })))).toBe("waits")
+    yield* settled
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a store that combines reads is asked so for all but the first reads of a turn", () => {
+  const { asked, cache } = far({ combines: true })
+  return Effect.gen(function*() {
+    const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
+    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
+      startImmediately: true
+    })
+    const begun = [...asked]
+    for (let i = 0; i < 10; i++) yield* TestClock.adjust(100)
+    yield* Fiber.join(reading)
+    expect(begun).toEqual([
+      ...Array.from({ length: 8 }, () => "acquire"),
+      ...Array.from({ length: 12 }, () => "getCallback")
+    ])
+    expect((yield* Cached.stats).loads).toBe(20)
+    yield* settled
   }).pipe(Effect.provide(cache))
 })

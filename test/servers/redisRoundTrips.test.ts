@@ -132,4 +132,22 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const docs = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
     expect(docs.match(/^\| .+ \| \d+ \| \d+ \|$/gm)).toEqual(rows)
   }, timeout)
+
+  it(
+    "two for a load on a near server, once reads have loaded more than twice as often as they have found",
+    async () => {
+      const runtime = open(freshPrefix(), 0)
+      const roundTripsOf = async (key: string) => {
+        await settle()
+        const until = proxy.roundTrips("subscribe")
+        await runtime.runPromise(read(key))
+        return proxy.roundTrips("subscribe") - until
+      }
+      await roundTripsOf("a")
+      expect(await roundTripsOf("b")).toBe(2)
+      expect(await roundTripsOf("c")).toBe(2)
+      await runtime.dispose()
+    },
+    timeout
+  )
 })

@@ -144,6 +144,9 @@ export const together = { alone: 8, ofTurn: 64, budgets: 10 }
 /** If the store takes at least this long to answer, a load requests its entry and its lease together. */
 export const farMillis = 8
 
+/** On a nearer store, too, while reads load more often than so many times for each entry that they find. */
+export const loadsPerHit = 2
+
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 

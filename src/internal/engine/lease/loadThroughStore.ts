@@ -29,7 +29,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
+import { asksTogether, type Budget, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
@@ -51,11 +51,12 @@ export const throughStore = Effect.fnUntraced(function*(
     flight
   }
   const canShare = readsTogether(tier)
-  const isCrowd = flight.readsStore && (canShare || isFar(tier)) && isCrowded(self, { tier, budget }, flight)
+  const isTogether = flight.readsStore && asksTogether(tier, flight.counters)
+  const isCrowd = flight.readsStore && (canShare || isTogether) && isCrowded(self, { tier, budget }, flight)
   const get = isCrowd && canShare ? getTogether(self, tier) : undefined
   const reading: Reading = { tier, budget, clock, random, get }
-  // If the store is far, `acquireLease` also asks for the entry. Many flights ask for their leases in waves instead.
-  const isOneQuestion = flight.readsStore && isFar(tier) && flight.policy.writes &&
+  // `acquireLease` then also asks for the entry. Many flights ask for their leases in waves instead.
+  const isOneQuestion = isTogether && flight.policy.writes &&
     flight.request.batch === undefined && !Pending.isPending(tier.pending, flight.id) && !isCrowd
   if (flight.readsStore && !isOneQuestion) {
     const found = yield* lookUp(self, flight, reading)

@@ -89,6 +89,9 @@ export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, req
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
   !TurnLimit.tryEnter(linesOf(self, tier).alone)
 
+/** Whether a flight that begins now may ask alone. */
+export const asksAlone = (self: Flights, tier: StoreTier): boolean => linesOf(self, tier).alone.left > 0
+
 /** Whether a wave suits a flight: it may take as long as its largest budget or, on a cluster, as the slowest server. */
 const fitsWave = ({ leftMillis }: Budget, { store: { capabilities }, storeTimeoutMillis }: StoreTier): boolean =>
   capabilities.sharded !== true && leftMillis >= storeTimeoutMillis / 2

@@ -9,6 +9,7 @@ import { captureFirst, captureMany } from "../derived/capture.ts"
 import { isBehind } from "../flight/callers.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { makeSeats } from "../lease/seats.ts"
+import { asksAlone } from "../lease/together.ts"
 import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -22,8 +23,9 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { strictFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import { type Fault, type Fetched, isFar, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
+import { asksTogether, type Fault, type Fetched, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
+import { countersOf } from "../telemetry/stats.ts"
 import { askStore, mayAsk } from "./askStore.ts"
 import { foundOrRetry } from "./found.ts"
 import { join, read, serveDue } from "./read.ts"
@@ -93,8 +95,11 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   const { engine, fiber, id, policy, request } = reader
   const tier = engine.storeTier!
   const isAsked = tier.store.getUnsafe === undefined || engine.closed
-  const isFlight = isAsked && isFar(tier) && policy.writes && !engine.closed
-  const needsFlight = isAsked ? !isFlight && !mayAsk(reader) : invalidity(engine, request) !== undefined
+  const mayShare = isAsked && mayAsk(reader)
+  // In a turn of many reads, those whose store combines them are asked for first.
+  const isFlight = isAsked && policy.writes && !engine.closed &&
+    asksTogether(tier, countersOf(engine, request.key)) && (!mayShare || asksAlone(engine, tier))
+  const needsFlight = isAsked ? !isFlight && !mayShare : invalidity(engine, request) !== undefined
   if (needsFlight) return useFound(reader, rejected, NeedsEffect)
   // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"

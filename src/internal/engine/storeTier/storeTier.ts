@@ -5,7 +5,7 @@ import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Acquired, Markers, Store, TouchOptions } from "../../../ports/store.ts"
-import { farMillis } from "../../defaults/bounds.ts"
+import { farMillis, loadsPerHit } from "../../defaults/bounds.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Recorded } from "../../store/fingerprints.ts"
 import type { TurnLimit } from "../../time/turnLimit.ts"
@@ -14,6 +14,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Incident from "../telemetry/incident.ts"
 import type { Trace } from "../telemetry/spans.ts"
+import type { Counters } from "../telemetry/telemetry.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
@@ -116,8 +117,15 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
-/** Whether the store answers so slowly that a load requests its entry and its lease together. */
+/** Whether the store answers so slowly that a round trip costs callers more than a heavier request. */
 export const isFar = (tier: StoreTier): boolean => distanceOf(tier) >= farMillis
+
+/**
+ * Whether a read asks for its entry and its lease together. Over a short network, it does while reads like it have
+ * loaded much more often than they have found an entry: the requests that loads save pay for the heavier ones of hits.
+ */
+export const asksTogether = (tier: StoreTier, { loads, storeHits }: Counters): boolean =>
+  tier.store.distanceMillis !== undefined && (isFar(tier) || loads > loadsPerHit * storeHits)
 
 export const distanceOf = ({ store }: StoreTier): number => store.distanceMillis?.() ?? 0
 
