@@ -116,7 +116,7 @@ export const checkLoad = ({ name }: Called, load: unknown, key: unknown): void =
 }
 
 /** Throws if a combinator's key is invalid. No other check is needed if all other options are known to be valid. */
-export const checkKey = ({ name }: Called, key: unknown): void => {
+export const checkKey = ({ name }: Pick<Called, "name">, key: unknown): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
 }
@@ -182,7 +182,7 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, lookup: unkno
   if (typeof keyClass !== "function" || className === undefined) {
     throw mistake(
       `${name} needs a key class: pass a class made with CacheKey.Class as its first argument` +
-        (name === "Cached.fn" ? ", or a function that returns a string" : "")
+        (name === "Cached.fn" ? ", or a function that returns a key" : "")
     )
   }
   const call = `${name}(${className})`
@@ -190,10 +190,11 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, lookup: unkno
   return call
 }
 
-export const checkStringFn = (lookup: unknown): string => {
-  const call = "Cached.fn(() => key)"
-  checkLookup(call, lookup, "() => key")
-  return call
+const fnToKey = { name: "Cached.fn(() => key)" }
+
+export const checkFnToKey = (lookup: unknown): string => {
+  checkLookup(fnToKey.name, lookup, "() => key")
+  return fnToKey.name
 }
 
 const checkLookup = (call: string, lookup: unknown, key: string): void => {
@@ -204,10 +205,11 @@ const checkLookup = (call: string, lookup: unknown, key: string): void => {
   )
 }
 
-/** Returns the result of the user's key function. Throws if the result is not a string. */
-export const stringKey = (key: string): string => {
-  if (typeof key === "string") return key
-  throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)
+/** Returns the result of the user's key function. Throws if the result is no key. */
+export const keyInCall = <K>(key: K): K => {
+  // Checked here too, because a hit must not make the closure of the check.
+  if (!isKey(key)) checkKey(fnToKey, key)
+  return key
 }
 
 export const effectOf = (

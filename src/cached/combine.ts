@@ -76,7 +76,7 @@ interface Given {
 /** A cached effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
 class Parts {
   declare readonly traits: Traits
-  /** The effect to load, or the arguments of a cached function with string keys. Otherwise `undefined`. */
+  /** The effect to load, or the arguments of a cached function without a key class. Otherwise `undefined`. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
@@ -385,16 +385,16 @@ export interface Checked {
   readonly strategy: Strategy<any, any, any>
 }
 
-type CallOf = (key: CacheKey.Any | string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
+type CallOf = (key: CacheKey.Any | string, args?: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
 
 /**
- * Returns a function from a key to the cached effect. Only a load calls `lookup`: with the key or, if that is a string,
- * with the arguments.
+ * Returns a function from a key to the cached effect. Only a load calls `lookup`: with the arguments or, if none are
+ * given, with the key.
  */
 export const callsOf = ({ lookup, options, strategy }: Checked, captured?: Captured): CallOf => {
   const load = ({ key, source }: CachedEffect) =>
     Effect.suspend(() => {
-      const args = typeof key === "string" ? source as ReadonlyArray<unknown> : [keyForLoad(key)]
+      const args = source ?? [keyForLoad(key)]
       return effectOf(key, lookup(...args as ReadonlyArray<never>))
     })
   const traits = traitsOf(strategy, { load, validate: unchecked, captured })

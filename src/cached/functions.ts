@@ -9,7 +9,7 @@ import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success }
 import type { Caching } from "../Caching.ts"
 import { provided } from "../internal/engine/request/context.ts"
 import { words } from "../internal/strategy/kinds.ts"
-import { checkFn, checkStringFn, type FnOptions, strategyIn, stringKey } from "./checkCall.ts"
+import { checkFn, checkFnToKey, type FnOptions, keyInCall, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { GivenStrategy, Infer, OptionsOf } from "./flat.ts"
 import { invalidate } from "./invalidation.ts"
@@ -28,9 +28,11 @@ export interface CachedFn<Args extends ReadonlyArray<unknown>, K, A, E, R> {
   readonly refresh: (...args: Args) => Effect.Effect<A, E, R>
 }
 
-type ToKey = (...args: any) => string
+type ToKey = (...args: any) => string | Key.Any
 
-type KeyOf<F> = F extends AnyClass ? InstanceType<F> : string
+type KeyOf<F> = F extends AnyClass ? InstanceType<F>
+  : F extends (...args: any) => infer K ? K extends Key.Any ? K : string
+  : string
 
 type ArgsOf<F> = F extends AnyClass ? Arguments<Input<F>> : F extends ToKey ? Parameters<F> : never
 
@@ -38,19 +40,19 @@ type ArgsOf<F> = F extends AnyClass ? Arguments<Input<F>> : F extends ToKey ? Pa
 type LookupArgs<F> = F extends AnyClass ? [key: InstanceType<F>] : F extends ToKey ? Parameters<F> : never
 
 /** The values that a lookup may return. */
-type May<F> = F extends AnyClass ? Success<InstanceType<F>> : unknown
+type May<F> = KeyOf<F> extends string ? unknown : Success<KeyOf<F>>
 
-type ValueOf<F, A> = F extends AnyClass ? Success<InstanceType<F>> : A
+type ValueOf<F, A> = KeyOf<F> extends string ? A : Success<KeyOf<F>>
 
-type Declared<F> = F extends AnyClass ? KeyError<InstanceType<F>> : never
+type Declared<F> = KeyError<KeyOf<F>>
 
 /** The compiler does not know the value of a lookup that is written in place when it first checks the options. */
 type Known<A> = unknown extends A ? any : A
 
 /** The failures that can be stored. */
-type Stored<F, E> = F extends AnyClass ? KeyError<InstanceType<F>> : E
+type Stored<F, E> = KeyOf<F> extends string ? E : KeyError<KeyOf<F>>
 
-type CodecsOf<F> = F extends AnyClass ? Services<InstanceType<F>> : never
+type CodecsOf<F> = Services<KeyOf<F>>
 
 /**
  * Creates a cached function from a key class, a lookup and options.
@@ -61,8 +63,9 @@ type CodecsOf<F> = F extends AnyClass ? Services<InstanceType<F>> : never
  *
  * **Details**
  *
- * - The first argument may also be a function that turns the arguments of the cached function into a string key. The
- *   lookup then gets these arguments. Use this form for values that stay in memory or are plain data.
+ * - The first argument may also be a function that makes the key, an instance of a key class or a string, from the
+ *   arguments of the cached function. The lookup then gets these arguments. Use strings for values that stay in memory
+ *   or are plain data.
  * - `strategy` is a word, whose options stand beside it, or a `Strategy` of your own. Without one, it is `"ttl"`. Each
  *   word does what the combinator of that name does.
  * - With `"softTtl"` and `"failover"`, `fallbackOn` names the failures after which the stale value is served. Only a
@@ -121,7 +124,7 @@ export const fn: <
   Exclude<R, Scope.Scope> | CodecsOf<F> | Caching
 > =
   ((key: AnyClass | ToKey, lookup: Lookup, options: FnOptions): unknown =>
-    isToKey(key) ? makeStringFn(key, { lookup, options }) : makeFn("Cached.fn", key, { lookup, options })) as never
+    isToKey(key) ? makeFnToKey(key, { lookup, options }) : makeFn("Cached.fn", key, { lookup, options })) as never
 
 type Lookup = Combine.Checked["lookup"]
 
@@ -213,20 +216,18 @@ const makeFn = (name: string, keyClass: AnyClass, given: GivenFn, captured?: Com
   const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup`, words }, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
-  const made = (payload: unknown) => callOf(keyOf(payload), none)
+  const made = (payload: unknown) => callOf(keyOf(payload))
   if (captured === undefined) remadeBy(made, keyClass, (captured) => makeFn(name, keyClass, given, captured))
   return withMembers(made, keyOf, captured)
 }
 
-const none: ReadonlyArray<unknown> = []
-
-const makeStringFn = (toKey: ToKey, given: GivenFn, captured?: Combine.Captured): object => {
+const makeFnToKey = (toKey: ToKey, given: GivenFn, captured?: Combine.Captured): object => {
   const { lookup, options } = given
-  const strategy = strategyIn({ name: checkStringFn(lookup), before: "Cached.fn(() => key, lookup", words }, options)
-  const keyOf = (...args: ReadonlyArray<unknown>) => stringKey(toKey(...args))
+  const strategy = strategyIn({ name: checkFnToKey(lookup), before: "Cached.fn(() => key, lookup", words }, options)
+  const keyOf = (...args: ReadonlyArray<unknown>) => keyInCall(toKey(...args))
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)
-  if (captured === undefined) remadeBy(made, toKey, (captured) => makeStringFn(toKey, given, captured))
+  if (captured === undefined) remadeBy(made, toKey, (captured) => makeFnToKey(toKey, given, captured))
   return withMembers(made, keyOf, captured)
 }
 

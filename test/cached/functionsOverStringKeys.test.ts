@@ -1,5 +1,5 @@
 /**
- * `Cached.fn` over string keys, and recursive functions that fail.
+ * `Cached.fn` over string keys and over keys that a function makes, and recursive functions that fail.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
@@ -32,6 +32,41 @@ describe.each(caches)("over $name", (cache) => {
       expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
       yield* Cached.invalidate({ tag: "sums" })
       expect(yield* sum(2, 2)).toBe(504)
+    }).pipe(provided))
+
+  it.effect("over keys that a function makes: the schemas of their class, and the arguments for the lookup", () =>
+    Effect.gen(function*() {
+      class Absent extends Schema.TaggedError<Absent>()("Absent", { id: Schema.Int }) {}
+      class User extends CacheKey.Class<User>()("User", {
+        payload: { id: Schema.Int, locale: Schema.String },
+        success: Schema.Struct({ born: Schema.Date }),
+        error: Absent,
+        tags: ({ id }) => [`user:${id}`]
+      }) {}
+      const born = new Date(0)
+      const calls: Array<ReadonlyArray<unknown>> = []
+      const find = Cached.fn(
+        (id: number, locale: string = "en") => new User({ id, locale }),
+        (...args) =>
+          Effect.suspend(() => {
+            calls.push(args)
+            return args[0] === 1 ? Effect.succeed({ born }) : Effect.fail(new Absent({ id: 2 }))
+          }),
+        { strategy, storeFailures: ["Absent"] }
+      )
+      expect([yield* find(1), yield* find(1, "en"), yield* find(1, "de")]).toEqual([{ born }, { born }, { born }])
+      expect([yield* Effect.flip(find(2)), yield* Effect.flip(find(2))]).toEqual([
+        new Absent({ id: 2 }),
+        new Absent({ id: 2 })
+      ])
+      expect(calls).toEqual([[1], [1, "de"], [2]])
+      expect(yield* Cached.getOption(find.key(1, "de"))).toEqual(Option.some({ born }))
+      yield* find.invalidate(1)
+      expect([yield* find(1), yield* find(1, "de"), calls.length]).toEqual([{ born }, { born }, 4])
+      expect([yield* find.refresh(1), calls.length]).toEqual([{ born }, 5])
+      yield* Cached.invalidate({ tag: "user:1" })
+      const made = yield* Cached.make(find)
+      expect([yield* made(1, "de"), calls.at(-1), calls.length]).toEqual([{ born }, [1, "de"], 6])
     }).pipe(provided))
 
   it.effect("over string keys: with options of reads", () =>
@@ -89,6 +124,11 @@ it.effect("invalid arguments are refused at once", () =>
     expect(() => Cached.fn(key, lookup, { strategy, tll: 1 } as never)).toThrow(refused)
     expect(() => Cached.fn(Plain as unknown as typeof key, lookup, { strategy })).toThrow(refused)
     expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, { strategy })("a")).toThrow(refused)
+    for (const given of [1, undefined, null, {}, new Plain()]) {
+      expect(() => Cached.fn((() => given) as unknown as typeof key, lookup, { strategy })("a")).toThrow(
+        "Cached.fn(() => key): key cannot be"
+      )
+    }
     const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
     expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(

@@ -329,7 +329,7 @@ describe("a cached function", () => {
       "without a class",
       () => any(Cached.fn)(undefined, () => one, { strategy: hour }),
       "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument, or a function that " +
-      "returns a string"
+      "returns a key"
     ],
     [
       "over string keys, with the options in place of the lookup",

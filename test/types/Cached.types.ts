@@ -364,6 +364,32 @@ Cached.fn((id: string) => id, () => Effect.succeed(1), {})
 // @ts-expect-error an unknown option
 Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: "untilInvalidated", ttl: 1 })
 
+// Over keys that a function makes.
+const forecasts = Cached.fn((id: string, days?: number) => new Weather({ id, days: days ?? 1 }), (id, days) => {
+  same<typeof id, string>(true)
+  same<typeof days, number | undefined>(true)
+  return Effect.as(load, days ?? 1)
+}, {
+  strategy: "softTtl",
+  ttl: (exit, key) => Exit.isSuccess(exit) ? exit.value : key.days,
+  softTtl: "1 minute",
+  fallbackOn: ["Http"],
+  storeFailures: ["Down"]
+})
+const forecast = forecasts("a", 1)
+same<typeof forecast, Effect.Effect<number, Http | Down, Client | Cache>>(true)
+const forecastKey = forecasts.key("a")
+same<typeof forecastKey, Weather>(true)
+const anywhere = Cached.fn((id: string) => id === "" ? "none" : new Weather({ id, days: 1 }), () => load, { ttl: 1 })
+const anyKey = anywhere.key("a")
+same<typeof anyKey, string | Weather>(true)
+// @ts-expect-error a payload in place of its arguments
+forecasts({ id: "a", days: 1 })
+// @ts-expect-error a value that is not of the class
+Cached.fn((id: string) => new Weather({ id, days: 1 }), () => Effect.succeed("x"), { ttl: 1 })
+// @ts-expect-error a failure that the class does not declare
+Cached.fn((id: string) => new Weather({ id, days: 1 }), () => load, { ttl: 1, storeFailures: ["Http"] })
+
 // ---------------------------------------------------------------------------------------------------------------------
 // operations
 // ---------------------------------------------------------------------------------------------------------------------

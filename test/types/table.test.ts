@@ -49,6 +49,8 @@ const forms: { readonly [name: string]: Form } = {
   "fn, class": ofFunction("Cached.fn(User, ({ id }) => get(id)"),
   "fn, string, lookup by name": ofFunction("Cached.fn(toKey, get"),
   "fn, string, lookup in place": ofFunction("Cached.fn((id: number) => `user:${id}`, (id) => get(id)"),
+  "fn, keys, lookup by name": ofFunction("Cached.fn((id: number) => new User({ id }), get"),
+  "fn, keys, lookup in place": ofFunction("Cached.fn((id: number) => new User({ id }), (id) => get(id)"),
   "make, string": ofFunction("Cached.make(Cached.fn((id: number) => `user:${id}`, (id) => get(id)", "))"),
   "make, class": ofFunction("Cached.make(Cached.fn(User, ({ id }) => get(id)", "))"),
   "recursive": ofFunction(
