@@ -263,19 +263,26 @@ const homeOfAny = (option: string): string | undefined =>
     ? "storeFailures names the failures to store, and ttl can be a function: (exit) => exit._tag === \"Success\" ? … : …"
     : undefined
 
+const insteadOf = (strategy: unknown, option: string): string =>
+  strategy === "refreshAhead" && option === "fallbackOn"
+    ? " With softTimeout: 0, softTtl loads in the background too."
+    : ""
+
 const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
   if (option === "key") return "the key stands before the options."
   if (option === "strategy") return "it belongs to Cached.withStrategy."
   const owners = ownersOf(option)
   if (owners.length === 0) return homeOfAny(option)
-  return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.`
+  const homes = kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")
+  return `it belongs to ${homes}.${insteadOf(kind?.name, option)}`
 }
 
 const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
   if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
   const owners = ownersOf(option).filter((name) => name in words)
   if (owners.length === 0) return homeOfAny(option)
-  return typeof strategy === "string"
-    ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.`
-    : "it belongs to the strategy."
+  const homes = typeof strategy === "string"
+    ? `strategy: ${owners.map((name) => `"${name}"`).join(", ")}`
+    : "the strategy"
+  return `it belongs to ${homes}.${insteadOf(strategy, option)}`
 }

@@ -1,7 +1,7 @@
 /** Which failures fall back on a stale value, and which are answers in its place. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Logger, Option, Schedule, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -437,6 +437,50 @@ describe("fallbackOn", () => {
     }).pipe(Effect.provide(over(fake)))
     return Effect.andThen(inOne, inOther)
   })
+})
+
+describe.each(caches)("in the background, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  /** A read after 8 minutes, whose load fails 2 seconds later, and the next one. */
+  const readsOf = (read: (load: Outcome) => Effect.Effect<string, Down | Gone, Caching.Caching>, failure: Outcome) =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const cached = read(Effect.delay(load, "2 seconds"))
+      const first = yield* start(cached)
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      expect(ended(first)).toEqual(Exit.succeed("good"))
+      yield* TestClock.adjust("8 minutes")
+      state.answer = failure
+      const stale = yield* start(cached)
+      yield* TestClock.adjust(1)
+      yield* settle
+      const atOnce = ended(stale)
+      yield* TestClock.adjust("30 seconds")
+      yield* settle
+      const next = yield* start(Effect.exit(cached))
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      return [atOnce, yield* Fiber.join(next)]
+    })
+  const good = Exit.succeed("good")
+
+  it.effect("softTtl with softTimeout: 0 serves at once, and an answer ends the value", () =>
+    Effect.gen(function*() {
+      const options = { ...times, softTimeout: 0, fallbackOn: ["Down"] } as const
+      expect(yield* readsOf(Cached.softTtl("down", options), down)).toEqual([good, good])
+      expect(yield* readsOf(Cached.softTtl("gone", options), gone)).toEqual([good, gone])
+    }).pipe(provided))
+
+  it.effect("refreshAhead serves at once, and no failure ends the value before its ttl", () =>
+    Effect.gen(function*() {
+      const options = { ttl: "10 minutes", refreshAfter: "7 minutes" } as const
+      expect(yield* readsOf(Cached.refreshAhead("down", options), down)).toEqual([good, good])
+      expect(yield* readsOf(Cached.refreshAhead("gone", options), gone)).toEqual([good, good])
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* Effect.exit(Cached.refreshAhead("gone", options)(gone))).toEqual(gone)
+    }).pipe(provided))
 })
 
 describe("where memory and the store have two values", () => {

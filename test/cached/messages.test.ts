@@ -157,6 +157,12 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       namesOfTtl
     ],
     [
+      "fallbackOn beside refreshAhead",
+      () => Cached.refreshAhead("a", any({ ttl: 5, refreshAfter: 1, fallbackOn: [] })),
+      `Cached.refreshAhead (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. ` +
+      `With softTimeout: 0, softTtl loads in the background too. Use one of ttl, jitter, refreshAfter, ${namesOfRead}`
+    ],
+    [
       "an option of nothing",
       () => Cached.ttl("a", any({ ttl: 5, colour: "red" })),
       `Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`
@@ -307,6 +313,12 @@ describe("a cached function", () => {
       () => Cached.fn(User, () => one, any({ strategy: Strategy.ttl })),
       "Cached.fn(User): strategy cannot be a function: pass one like " +
       `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
+    ],
+    [
+      "with fallbackOn beside refreshAhead",
+      () => Cached.fn(User, () => one, any({ strategy: "refreshAhead", ttl: 5, refreshAfter: 1, fallbackOn: [] })),
+      `Cached.fn(User): there is no option "fallbackOn": it belongs to strategy: "softTtl", "failover". ` +
+      `With softTimeout: 0, softTtl loads in the background too. Use one of ttl, jitter, refreshAfter, ${namesOfRead}, strategy`
     ],
     [
       "with options of the strategy",
