@@ -226,8 +226,7 @@ export const effectOf = (
 
 const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
 
-export const checkStrategy = (strategy: Partial<Strategy> | undefined): void => {
-  if (strategy === undefined) throw mistake(`there is no strategy: pass one, like strategy: ${exampleOfStrategy}`)
+export const checkStrategy = (strategy: Partial<Strategy>): void => {
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw mistake(
       `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: pass one like ` +
@@ -263,26 +262,23 @@ const homeOfAny = (option: string): string | undefined =>
     ? "storeFailures names the failures to store, and ttl can be a function: (exit) => exit._tag === \"Success\" ? … : …"
     : undefined
 
-const insteadOf = (strategy: unknown, option: string): string =>
-  strategy === "refreshAhead" && option === "fallbackOn"
-    ? " With softTimeout: 0, softTtl loads in the background too."
-    : ""
-
 const homeInCombinator = (option: string, kind: Kind | undefined): string | undefined => {
   if (option === "key") return "the key stands before the options."
   if (option === "strategy") return "it belongs to Cached.withStrategy."
   const owners = ownersOf(option)
   if (owners.length === 0) return homeOfAny(option)
-  const homes = kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")
-  return `it belongs to ${homes}.${insteadOf(kind?.name, option)}`
+  return `it belongs to ${kind === undefined ? "the strategy" : owners.map((name) => `Cached.${name}`).join(", ")}.${
+    kind?.hints?.[option] ?? ""
+  }`
 }
 
 const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
   if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
   const owners = ownersOf(option).filter((name) => name in words)
   if (owners.length === 0) return homeOfAny(option)
-  const homes = typeof strategy === "string"
-    ? `strategy: ${owners.map((name) => `"${name}"`).join(", ")}`
-    : "the strategy"
-  return `it belongs to ${homes}.${insteadOf(strategy, option)}`
+  return typeof strategy === "string"
+    ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.${
+      words[strategy]!.hints?.[option] ?? ""
+    }`
+    : "it belongs to the strategy."
 }

@@ -22,6 +22,8 @@ export interface Kind {
   readonly countsReads: boolean
   /** Whether the combinator answers a failure with a stored value, and takes `fallbackOn`. */
   readonly fallsBack: boolean
+  /** What to say about options of other kinds. */
+  readonly hints?: Readonly<Record<string, string>>
 }
 
 export interface AnyOptions {

@@ -22,6 +22,7 @@ export const softTtl = kind("softTtl", {
 
 export const refreshAhead = kind("refreshAhead", {
   beside: "refreshAfter",
+  hints: { fallbackOn: " With softTimeout: 0, softTtl loads in the background too." },
   decide: (_, entry, now) =>
     isGone(entry, now) ? "Load" : now < (entry as Timing).softExpiresAt ? "Serve" : "ServeAndRefresh",
   lifetime: (options, ttl, refreshAfter) => ({ softTtl: within("refreshAfter", refreshAfter, options, ttl), ttl })
