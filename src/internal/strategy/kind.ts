@@ -22,7 +22,7 @@ export interface Kind {
   readonly countsReads: boolean
   /** Whether the combinator answers a failure with a stored value, and takes `fallbackOn`. */
   readonly fallsBack: boolean
-  /** What to say about options of other kinds. */
+  /** A text to add where an option of other kinds is refused, by the option. */
   readonly hints?: Readonly<Record<string, string>>
 }
 
