@@ -31,8 +31,6 @@ const rows: ReadonlyArray<Row> = [
     joined: true,
     writes: true
   },
-  { name: "readOnly", under: CachePolicy.disable("set"), ...all, joined: false, writes: false },
-  { name: "writeOnly", under: CachePolicy.disable("get"), ...nothing, joined: true, writes: true },
   { name: "bypass", under: CachePolicy.bypass, ...nothing },
   { name: "disable get", under: CachePolicy.disable("get"), ...nothing, joined: true, writes: true },
   { name: "disable set", under: CachePolicy.disable("set"), ...all, joined: false, writes: false },

@@ -1,16 +1,18 @@
 /** Clocks that are set back or forth, or stand before 1970. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Option } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { caches, counting, settle, start } from "../support/caches.ts"
+import { caches, cachesAndTiers, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import * as Looking from "../support/looking.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { type WallAndMonotonic, wallAndMonotonic } from "../support/wallAndMonotonic.ts"
 
 /** Some day in 1938. */
 const longAgo = -1e12
@@ -177,4 +179,303 @@ it.effect("a frame keeps a load time that is negative as none", () =>
     const store = yield* storeFrom(SqliteStore.layer({ directory }))
     yield* store.set("k", entry(1, 8, { loadMillis: -7_200_000 }))
     expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
+  }))
+
+const minute = 60_000
+const hour = 60 * minute
+
+/** Uses a cache under a clock that can be set. */
+const within = <A, E>(
+  layer: Layer.Layer<Caching.Caching>,
+  use: (clock: WallAndMonotonic) => Effect.Effect<A, E, any>
+): Effect.Effect<A, E, any> =>
+  Effect.gen(function*() {
+    yield* TestClock.setTime(100 * hour)
+    const clock = yield* wallAndMonotonic
+    return yield* use(clock).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock.clock))
+  })
+
+const millisLeft = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
+
+class Key extends CacheKey.Class<Key>()("SetBack", { payload: { id: Schema.String }, success: Schema.Number }) {}
+
+interface Way {
+  readonly name: string
+  /** Reads a value that is loaded again after a minute without a read: the number of its load. */
+  readonly read: (load: Effect.Effect<number>) => Effect.Effect<number, unknown, any>
+}
+
+const ways: ReadonlyArray<Way> = [
+  { name: "ttl", read: Cached.ttl("k", { ttl: "1 minute" }) },
+  { name: "softTtl", read: Cached.softTtl("k", { ttl: "1 day", softTtl: "1 minute" }) },
+  { name: "sliding", read: Cached.sliding("k", { idle: "1 minute", ttl: "1 day" }) },
+  {
+    name: "many",
+    read: (load) => {
+      const lookup = (keys: ReadonlyArray<Key>) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n)))
+      const many = Cached.many(Key, lookup, { ttl: "1 minute" })
+      return Effect.flatMap(many([{ id: "a" }]), ([exit]) => exit!)
+    }
+  },
+  {
+    name: "a stream",
+    read: (load) =>
+      Stream.fromEffect(load).pipe(
+        Cached.stream("k", { ttl: "1 minute" }),
+        Stream.runCollect,
+        Effect.map(([n]) => n!)
+      )
+  },
+  {
+    name: "derived from another entry",
+    read: (load) =>
+      load.pipe(
+        Cached.ttl("part", { ttl: "1 minute" }),
+        Cached.ttl("k", { ttl: "1 day", inherit: "life" })
+      )
+  }
+]
+
+describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }) => {
+  it.effect.each(ways)("delays no load: $name", ({ read }) =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = read(load)
+        yield* get
+        yield* TestClock.adjust("30 seconds")
+        yield* clock.set(-hour)
+        yield* TestClock.adjust("30 seconds")
+        yield* get
+        expect(counts.started).toBe(2)
+        yield* TestClock.adjust("59 seconds")
+        // The value that was stored since then lives as long as ever.
+        yield* get
+        expect(counts.started).toBe(2)
+      })))
+
+  it.effect("does not prolong the time that is left", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+        for (const by of [-hour, -20, -7 * hour, -1]) {
+          yield* get
+          yield* clock.set(by)
+          expect(Option.getOrElse(yield* millisLeft, () => 0)).toBeLessThanOrEqual(minute)
+        }
+        expect(counts.started).toBeLessThanOrEqual(4)
+      })))
+
+  it.effect("is noticed after an idle time that was longer than that", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl("k", { ttl: "90 minutes" }))
+        yield* get
+        yield* TestClock.adjust("2 hours")
+        yield* clock.set(-hour)
+        yield* get
+        expect(counts.started).toBe(2)
+      })))
+
+  it.effect("brings no entry back that had ended while it was ahead", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        yield* TestClock.adjust("1 second")
+        yield* clock.set(2 * hour)
+        expect(yield* Cached.getOption("k")).toEqual(Option.none())
+        yield* clock.set(-2 * hour)
+        expect(yield* Cached.getOption("k")).toEqual(Option.none())
+      })))
+
+  it.effect("by milliseconds, again and again, changes nothing", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+        for (let i = 0; i < 59; i++) {
+          yield* get
+          yield* TestClock.adjust(1005)
+          yield* clock.set(-5)
+        }
+        yield* get
+        expect(counts.started).toBe(1)
+        yield* TestClock.adjust("1 second")
+        yield* get
+        expect(counts.started).toBe(2)
+      })))
+
+  it.effect("during a load does not prolong what it brings", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(10_000)
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+        const loading = yield* start(get)
+        yield* TestClock.adjust("5 seconds")
+        yield* clock.set(-hour)
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(loading)
+        yield* TestClock.adjust("59 seconds")
+        expect(yield* get).toBe(1)
+        yield* TestClock.adjust("1 second")
+        yield* start(get)
+        yield* TestClock.adjust("1 second")
+        expect(counts.started).toBe(2)
+        yield* TestClock.adjust("10 seconds")
+      })))
+
+  it.effect("while a machine is suspended its monotonic clock stands still, and entries end all the same", () =>
+    within(layer(), (clock) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        yield* get
+        yield* TestClock.adjust("1 hour")
+        yield* clock.suspended(hour)
+        yield* get
+        expect(counts.started).toBe(2)
+      })))
+})
+
+describe("a clock that is set back, in memory", () => {
+  const layer = CacheLayer.memory()
+
+  it.effect("delays no removal of what has ended", () =>
+    within(layer, (clock) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 10; i++) yield* Cached.set(`${i}`, i, { ttl: "1 minute" })
+        yield* clock.set(-hour)
+        yield* TestClock.adjust("62 seconds")
+        expect(yield* Cached.stats).toMatchObject({ size: 0 })
+      })))
+
+  it.effect("keeps no counter longer, nor removes one sooner", () =>
+    within(layer, (clock) =>
+      Effect.gen(function*() {
+        const hits = Cached.counter("hits")
+        yield* hits.increment({ ttl: "1 minute" })
+        yield* TestClock.adjust("30 seconds")
+        yield* clock.set(-hour)
+        expect(yield* hits.increment({ ttl: "1 minute" })).toBe(2)
+        expect(yield* hits.expiresIn).toEqual(Option.some(Duration.seconds(30)))
+        yield* TestClock.adjust("29 seconds")
+        expect(yield* hits.get).toBe(2)
+        yield* TestClock.adjust("1 second")
+        expect(yield* hits.get).toBe(0)
+      })))
+
+  it.effect("shows the times that the clock would have shown", () =>
+    within(layer, (clock) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 minute" })
+        const before = Option.getOrThrow(yield* Cached.getEntry("k"))
+        yield* clock.set(-hour)
+        const after = Option.getOrThrow(yield* Cached.getEntry("k"))
+        expect([after.createdAt, after.expiresAt]).toEqual([before.createdAt - hour, before.expiresAt - hour])
+      })))
+
+  it.effect("a hit reads the monotonic clock about once a second", () =>
+    within(layer, (clock) =>
+      Effect.gen(function*() {
+        const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        yield* get
+        const before = clock.looks()
+        for (let i = 0; i < 100; i++) yield* get
+        expect(clock.looks()).toBe(before)
+      })))
+})
+
+describe("a store that two machines share", () => {
+  /** Two caches over one store, whose clocks differ. Gives how often both together load one key that both read. */
+  const loadsAt = (aheadMillis: number, options: CacheLayer.LayerOptions) =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(100 * hour)
+      const store = Layer.succeed(Store.Store, MemoryStore.make())
+      const { counts, load } = counting()
+      const machine = (by: number) =>
+        Effect.gen(function*() {
+          const { clock, set } = yield* wallAndMonotonic
+          yield* set(by)
+          const context = yield* Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith(options), store))).pipe(
+            Effect.provideService(Clock.Clock, clock)
+          )
+          return load.pipe(
+            Cached.ttl("k", { ttl: "1 hour" }),
+            Effect.provide(context),
+            Effect.provideService(Clock.Clock, clock)
+          )
+        })
+      const [ahead, behind] = [yield* machine(aheadMillis), yield* machine(0)]
+      for (let i = 0; i < 20; i++) {
+        yield* ahead
+        yield* behind
+        yield* TestClock.adjust("1 second")
+      }
+      return counts.started
+    }).pipe(Effect.scoped)
+
+  it.effect.each([[5000, 1], [60_000, 2]] as const)(
+    "%i ms apart load a key %i times",
+    ([apart, loads]) =>
+      Effect.gen(function*() {
+        expect(yield* loadsAt(apart, {})).toBe(loads)
+        expect(yield* loadsAt(apart, { memory: false })).toBe(loads)
+      })
+  )
+
+  it.effect("lets an entry of a machine that is 5 seconds ahead live no longer than its ttl", () =>
+    Effect.gen(function*() {
+      const store = Layer.succeed(Store.Store, MemoryStore.make())
+      const layer = Layer.fresh(Layer.provide(CacheLayer.layer, store))
+      yield* TestClock.setTime(100 * hour)
+      const { clock, set } = yield* wallAndMonotonic
+      yield* set(5000)
+      yield* Cached.set("k", 1, { ttl: "1 minute" }).pipe(
+        Effect.provide(layer),
+        Effect.provideService(Clock.Clock, clock)
+      )
+      const found = Option.getOrThrow(yield* Effect.provide(Cached.getEntry("k"), layer))
+      expect([found.createdAt, found.expiresAt]).toEqual([100 * hour, 100 * hour + minute])
+    }))
+
+  it.effect.each(caches.filter(({ store }) => store))(
+    "holds nothing of the future that a condition sees: $name",
+    ({ layer }) =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(100 * hour)
+        const { clock, set } = yield* wallAndMonotonic
+        yield* Effect.gen(function*() {
+          yield* set(hour)
+          yield* Cached.set("k", 1, { ttl: "1 minute" })
+          yield* set(-hour)
+          expect(yield* Cached.set("k", 2, { ttl: "1 minute", ifAbsent: true })).toBe(true)
+        }).pipe(Effect.provide(layer({ capacity: 1 })), Effect.provideService(Clock.Clock, clock))
+      })
+  )
+})
+
+it.effect("a clock that is set back while a value is set does not prolong its lifetime", () =>
+  Effect.gen(function*() {
+    yield* TestClock.setTime(100 * hour)
+    const { clock, set } = yield* wallAndMonotonic
+    const store = MemoryStore.make()
+    const slow: Store.Store = {
+      ...store,
+      getUnsafe: undefined,
+      get: (id, tags) => Effect.delay(store.get(id, tags), 100)
+    }
+    const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, slow))
+    yield* Effect.gen(function*() {
+      const setting = yield* start(Cached.set("k", 1, { ttl: "1 minute", keepTtl: true }))
+      yield* TestClock.adjust(50)
+      yield* set(-hour)
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(setting)
+      yield* TestClock.adjust(minute - 100)
+      const found = yield* start(Cached.getOption("k"))
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(found)).toEqual(Option.none())
+    }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock))
   }))

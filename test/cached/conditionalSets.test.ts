@@ -20,16 +20,6 @@ const unavailable = new CacheError.StoreError({ store: "fake", operation: "any",
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("AI-05 · ifAbsent: only where nothing is, and says so", () =>
-    Effect.gen(function*() {
-      expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(true)
-      expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(false)
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      yield* Cached.remove("k")
-      expect(yield* Cached.set("k", 3, { ifAbsent: true })).toBe(true)
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
-    }).pipe(provided))
-
   it.effect("ifPresent: only where something is, be it undefined", () =>
     Effect.gen(function*() {
       expect(yield* Cached.set("k", 1, { ifPresent: true })).toBe(false)

@@ -1,11 +1,12 @@
 /** Counters: one by its name, and all of them. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over } from "../support/caches.ts"
+import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const listed = (pattern?: string) =>
@@ -44,6 +45,76 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* visits.get).toBe(1)
       expect([yield* visits.touch(0), yield* visits.touch(-1), yield* visits.get]).toEqual([true, false, 0])
     }).pipe(provided))
+
+  describe("increment", () => {
+    it.effect("AI-06 · starts at 0, and takes any whole step", () =>
+      Effect.gen(function*() {
+        expect(yield* Cached.counter("n").increment()).toBe(1)
+        expect(yield* Cached.counter("n").increment({ by: 5 })).toBe(6)
+        expect(yield* Cached.counter("n").increment({ by: -10 })).toBe(-4)
+        expect(yield* Cached.counter("n").increment({ by: 0 })).toBe(-4)
+        expect(yield* Cached.counter("none").increment({ by: 0 })).toBe(0)
+        expect(yield* Cached.counter("other").increment({ by: -2 })).toBe(-2)
+      }).pipe(provided))
+
+    it.effect("CA-13 · it lives from where it is created, whatever the step, and is not prolonged", () =>
+      Effect.gen(function*() {
+        expect(yield* Cached.counter("n").increment({ by: 5, ttl: "1 minute" })).toBe(5)
+        yield* TestClock.adjust("30 seconds")
+        expect(yield* Cached.counter("n").increment({ ttl: "1 hour" })).toBe(6)
+        yield* TestClock.adjust("30 seconds")
+        expect(yield* Cached.counter("n").increment({ ttl: "1 minute" })).toBe(1)
+        expect(yield* Cached.counter("ever").increment()).toBe(1)
+        yield* TestClock.adjust("1000 hours")
+        expect(yield* Cached.counter("ever").increment({ ttl: 1 })).toBe(2)
+      }).pipe(provided))
+
+    it.effect("a thousand at once are all counted", () =>
+      Effect.gen(function*() {
+        const sums = yield* Effect.all(Array.from({ length: 1000 }, () => Cached.counter("n").increment()), {
+          concurrency: "unbounded"
+        })
+        expect(new Set(sums).size).toBe(1000)
+        expect(yield* Cached.counter("n").increment()).toBe(1001)
+      }).pipe(provided))
+
+    it.effect("numbers are no entries: keys of the same text are apart", () =>
+      Effect.gen(function*() {
+        yield* Cached.counter("k").increment()
+        expect(yield* Cached.has("k")).toBe(false)
+        yield* Cached.set("k", "text")
+        expect(yield* Cached.counter("k").increment()).toBe(2)
+        expect(yield* Stream.runCollect(Looking.ids())).toEqual(["k"])
+      }).pipe(provided))
+
+    it.effect("clear empties counters", () =>
+      Effect.gen(function*() {
+        yield* Cached.counter("n").increment()
+        yield* Cached.clear
+        expect(yield* Cached.counter("n").increment()).toBe(1)
+      }).pipe(provided))
+
+    it.effect("a sum past the safe integers fails and changes nothing, and is no incident of the store", () =>
+      Effect.gen(function*() {
+        yield* Cached.counter("n").increment({ by: Number.MAX_SAFE_INTEGER })
+        expect(yield* Effect.flip(Cached.counter("n").increment())).toMatchObject({
+          _tag: "StoreError",
+          reason: "OutOfRange"
+        })
+        expect(yield* Cached.counter("n").increment({ by: 0 })).toBe(Number.MAX_SAFE_INTEGER)
+        expect((yield* Cached.stats).storeFailures).toBe(0)
+      }).pipe(provided))
+
+    it.effect.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
+      "%j is a CacheConfigError",
+      (options) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(Effect.suspend(() => Cached.counter("n").increment(options as never)))
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+          expect(yield* Cached.counter("n").increment()).toBe(1)
+        }).pipe(provided)
+    )
+  })
 
   it.effect("lists the counters that match, and leaves out what has expired", () =>
     Effect.gen(function*() {
@@ -165,3 +236,21 @@ it.effect("policies do not concern counters; without a cache there are none", ()
       .toEqual([0, 3, false])
     expect([yield* without(visits.remove), yield* without(listed())]).toEqual([false, []])
   }).pipe(Effect.provide(CacheLayer.memory())))
+
+const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+
+it.effect("engines on one folder share counters, which outlive a restart", () =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    yield* Effect.scoped(Effect.gen(function*() {
+      const engines = [yield* engine(directory), yield* engine(directory)]
+      const sums = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, i) => i),
+        (i) => Cached.counter("n").increment({ by: i % 3 - 1 + 2 }).pipe(Effect.provide(engines[i % 2]!)),
+        { concurrency: "unbounded" }
+      )
+      expect(new Set(sums).size).toBe(100)
+    }))
+    const after = yield* Cached.counter("n").increment({ by: 0 }).pipe(Effect.provide(CacheLayer.disk({ directory })))
+    expect(after).toBe(Array.from({ length: 100 }, (_, i) => i % 3 + 1).reduce((a, b) => a + b))
+  }))

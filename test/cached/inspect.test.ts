@@ -1,10 +1,10 @@
-/** Reads and changes without a load: entries, counters, deadlines, everything by a pattern. */
+/** Reads without a load: entries, ids, sizes, everything by a pattern. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Duration, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -27,147 +27,6 @@ const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ 
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
-
-  describe("touch", () => {
-    it.effect("gives what is there another lifetime, from now on", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        yield* TestClock.adjust("30 minutes")
-        expect(yield* Cached.touch("k", "1 hour")).toBe(true)
-        yield* TestClock.adjust("59 minutes")
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(provided))
-
-    it.effect("a shorter one too", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        expect(yield* Cached.touch("k", "1 minute")).toBe(true)
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(provided))
-
-    it.effect("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", () =>
-      Effect.gen(function*() {
-        expect(yield* Cached.touch("k", "1 hour")).toBe(false)
-        expect(yield* Cached.touch("k", 0)).toBe(false)
-        yield* Cached.set("k", 1, { ttl: "1 minute" })
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.touch("k", "1 hour")).toBe(false)
-        expect(yield* Cached.has("k")).toBe(false)
-        yield* Cached.set(berlin, 1)
-        yield* Cached.invalidate({ tag: "city:Berlin" })
-        expect(yield* Cached.touch(berlin, "1 hour")).toBe(false)
-        expect(yield* Cached.has(berlin)).toBe(false)
-      }).pipe(provided))
-
-    it.effect("AI-07 · zero or less removes it, Infinity lets it live on", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        expect(yield* Cached.touch("k", "Infinity")).toBe(true)
-        yield* TestClock.adjust("10000 hours")
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-        expect(yield* Cached.touch("k", 0)).toBe(true)
-        expect(yield* Cached.has("k")).toBe(false)
-        yield* Cached.set("k", 1)
-        expect(yield* Cached.touch("k", -1)).toBe(true)
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(provided))
-
-    it.effect("while a load runs: what it brings has its own lifetime", () =>
-      Effect.gen(function*() {
-        const { load } = counting(1000)
-        const reader = yield* start(Cached.ttl(load, "k", { ttl: "1 hour" }))
-        yield* settle
-        expect(yield* Cached.touch("k", "9 hours")).toBe(false)
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(reader)).toBe(1)
-        yield* TestClock.adjust("1 hour")
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(provided))
-
-    it.effect("does nothing where the policy writes nothing", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        for (const under of [CachePolicy.disable("set"), CachePolicy.disable("set")]) {
-          expect(yield* under(Cached.touch("k", 0))).toBe(false)
-          expect(yield* under(Cached.touch("k", "9 hours"))).toBe(false)
-        }
-        yield* TestClock.adjust("1 hour")
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(provided))
-  })
-
-  describe("increment", () => {
-    it.effect("AI-06 · starts at 0, and takes any whole step", () =>
-      Effect.gen(function*() {
-        expect(yield* Cached.counter("n").increment()).toBe(1)
-        expect(yield* Cached.counter("n").increment({ by: 5 })).toBe(6)
-        expect(yield* Cached.counter("n").increment({ by: -10 })).toBe(-4)
-        expect(yield* Cached.counter("n").increment({ by: 0 })).toBe(-4)
-        expect(yield* Cached.counter("none").increment({ by: 0 })).toBe(0)
-        expect(yield* Cached.counter("other").increment({ by: -2 })).toBe(-2)
-      }).pipe(provided))
-
-    it.effect("CA-13 · it lives from where it is created, whatever the step, and is not prolonged", () =>
-      Effect.gen(function*() {
-        expect(yield* Cached.counter("n").increment({ by: 5, ttl: "1 minute" })).toBe(5)
-        yield* TestClock.adjust("30 seconds")
-        expect(yield* Cached.counter("n").increment({ ttl: "1 hour" })).toBe(6)
-        yield* TestClock.adjust("30 seconds")
-        expect(yield* Cached.counter("n").increment({ ttl: "1 minute" })).toBe(1)
-        expect(yield* Cached.counter("ever").increment()).toBe(1)
-        yield* TestClock.adjust("1000 hours")
-        expect(yield* Cached.counter("ever").increment({ ttl: 1 })).toBe(2)
-      }).pipe(provided))
-
-    it.effect("a thousand at once are all counted", () =>
-      Effect.gen(function*() {
-        const sums = yield* Effect.all(Array.from({ length: 1000 }, () => Cached.counter("n").increment()), {
-          concurrency: "unbounded"
-        })
-        expect(new Set(sums).size).toBe(1000)
-        expect(yield* Cached.counter("n").increment()).toBe(1001)
-      }).pipe(provided))
-
-    it.effect("numbers are no entries: keys of the same text are apart", () =>
-      Effect.gen(function*() {
-        yield* Cached.counter("k").increment()
-        expect(yield* Cached.has("k")).toBe(false)
-        yield* Cached.set("k", "text")
-        expect(yield* Cached.counter("k").increment()).toBe(2)
-        expect(yield* ids()).toEqual(["k"])
-      }).pipe(provided))
-
-    it.effect("clear empties counters", () =>
-      Effect.gen(function*() {
-        yield* Cached.counter("n").increment()
-        yield* Cached.clear
-        expect(yield* Cached.counter("n").increment()).toBe(1)
-      }).pipe(provided))
-
-    it.effect("a sum past the safe integers fails and changes nothing, and is no incident of the store", () =>
-      Effect.gen(function*() {
-        yield* Cached.counter("n").increment({ by: Number.MAX_SAFE_INTEGER })
-        expect(yield* Effect.flip(Cached.counter("n").increment())).toMatchObject({
-          _tag: "StoreError",
-          reason: "OutOfRange"
-        })
-        expect(yield* Cached.counter("n").increment({ by: 0 })).toBe(Number.MAX_SAFE_INTEGER)
-        expect((yield* Cached.stats).storeFailures).toBe(0)
-      }).pipe(provided))
-
-    it.effect.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
-      "%j is a CacheConfigError",
-      (options) =>
-        Effect.gen(function*() {
-          const exit = yield* Effect.exit(Effect.suspend(() => Cached.counter("n").increment(options as never)))
-          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-          expect(yield* Cached.counter("n").increment()).toBe(1)
-        }).pipe(provided)
-    )
-  })
 
   describe("scan, entries, size, ping", () => {
     const fill = Effect.gen(function*() {
@@ -298,21 +157,6 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("1 hour")
       expect(yield* Cached.getEntry("k")).toEqual(Option.none())
     }).pipe(provided))
-
-  it.effect("CA-12, AI-04 · set without a ttl: the old one is gone; keepTtl keeps it, and is fresh until then", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      yield* Cached.set("k", 2)
-      yield* TestClock.adjust("2 hours")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
-      yield* soft(Effect.succeed(1))
-      yield* TestClock.adjust("30 minutes")
-      yield* Cached.set("l", 2, { keepTtl: true })
-      expect(yield* soft(Effect.succeed(3))).toBe(2)
-      yield* TestClock.adjust("30 minutes")
-      expect(yield* soft(Effect.succeed(3))).toBe(3)
-    }).pipe(provided))
 })
 
 describe("while the store fails", () => {
@@ -366,33 +210,6 @@ describe("while the store fails", () => {
       }).pipe(Effect.provide(over({ layer })))
     }))
 
-  it.effect("touch: memory continues, and reports the failure; strict callers get it", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        fake.behave = () => ({ before: Effect.fail(unavailable) })
-        expect(yield* Cached.touch("k", "2 hours")).toBe(true)
-        expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
-        expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
-        yield* TestClock.adjust("90 minutes")
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      }).pipe(Effect.provide(over(fake)))
-    }))
-
-  it.effect("P2 · touch does not bring back what was invalidated in vain", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-        yield* Cached.invalidate("k")
-        expect(yield* Cached.touch("k", "2 hours")).toBe(false)
-        expect(yield* Cached.has("k")).toBe(false)
-        expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
-      }).pipe(Effect.provide(over(fake)))
-    }))
-
   it.effect("an entry in memory alone is listed too, once", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
@@ -406,38 +223,6 @@ describe("while the store fails", () => {
 })
 
 describe("across engines on one folder", () => {
-  it.effect("numbers are shared, and outlive a restart", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* Effect.scoped(Effect.gen(function*() {
-        const engines = [yield* engine(directory), yield* engine(directory)]
-        const sums = yield* Effect.forEach(
-          Array.from({ length: 100 }, (_, i) => i),
-          (i) => Cached.counter("n").increment({ by: i % 3 - 1 + 2 }).pipe(Effect.provide(engines[i % 2]!)),
-          { concurrency: "unbounded" }
-        )
-        expect(new Set(sums).size).toBe(100)
-      }))
-      const after = yield* Cached.counter("n").increment({ by: 0 }).pipe(Effect.provide(CacheLayer.disk({ directory })))
-      expect(after).toBe(Array.from({ length: 100 }, (_, i) => i % 3 + 1).reduce((a, b) => a + b))
-    }))
-
-  it.effect("touch reaches the other's copy", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const [one, other] = [yield* engine(directory), yield* engine(directory)]
-      yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-      expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
-      expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
-      yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-      // Not in its memory.
-      expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
-      yield* TestClock.adjust("2 hours")
-      expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
-    }))
-
   it.effect("scan lists what the other has stored", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory

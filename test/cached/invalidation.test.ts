@@ -309,17 +309,6 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(provided))
   })
 
-  it.effect("CA-50 · invalidateAfter: not on failure, and of what its value says", () =>
-    Effect.gen(function*() {
-      yield* Cached.set(berlin, 1)
-      yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(berlin)))
-      expect(yield* Cached.has(berlin)).toBe(true)
-      yield* Effect.succeed({ city: "Berlin", days: 3 }).pipe(
-        Cached.invalidateAfter(({ value }) => new Forecast(value))
-      )
-      expect(yield* Cached.has(berlin)).toBe(false)
-    }).pipe(provided))
-
   it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in again without it stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("long", 1, { tags: ["t"] })
@@ -330,20 +319,6 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust("1 minute")
       yield* Cached.invalidate({ tag: "t" })
       expect(yield* Effect.filter(["long", "anew"], (id) => Cached.has(id))).toEqual(["anew"])
-    }).pipe(provided))
-
-  it.effect("AI-08 · remove counts what is there: whatever it is, but not what has expired or is gone by a tag", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", null)
-      expect(yield* Cached.remove("k")).toBe(true)
-      expect(yield* Cached.remove("k")).toBe(false)
-      if (cache.store) return
-      yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.remove("k")).toBe(false)
-      yield* Cached.set("k", 1, { tags: ["t"] })
-      yield* Cached.invalidate({ tag: "t" })
-      expect(yield* Cached.remove("k")).toBe(false)
     }).pipe(provided))
 
   it.effect("AI-09 · clear forgets timers and tags too: what comes after it lives as long as it says", () =>

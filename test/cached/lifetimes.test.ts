@@ -104,14 +104,6 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
       }
     }).pipe(provided))
 
-  it.effect("CA-30 · failures are not, by default", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting()
-      const get = load.pipe(Effect.flatMap(Effect.fail), Cached.ttl("k", { ttl: "1 hour" }))
-      expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toEqual([1, 2])
-      expect(counts.started).toBe(2)
-    }).pipe(provided))
-
   it.effect("CA-31 · a function that fails inside is called once: its mistake is no other arity", () =>
     Effect.gen(function*() {
       const { load } = counting()
@@ -221,16 +213,6 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
       for (let i = 0; i < 5; i++) expect(yield* get).toBe(1)
       yield* settle
       expect(n).toBe(tries)
-    }).pipe(provided))
-
-  it.effect("CA-39 · failover always loads, and a failure is answered with the last good value", () =>
-    Effect.gen(function*() {
-      let n = 0
-      const get = Effect.suspend(() => ++n % 2 === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
-        Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })
-      )
-      expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 1, 3, 3])
-      expect(n).toBe(4)
     }).pipe(provided))
 })
 

@@ -40,31 +40,10 @@ it.effect("CA-37 · a value set by hand is used up, although the store has not a
 describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 
-  it.effect("CA-37 · is served so many times, then loaded", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      expect(yield* times(10, hits(load, 3))).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3])
-    }).pipe(provided))
-
-  it.effect("CA-37 · once a load, with hits: 1", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      expect(yield* times(5, hits(load, 1))).toEqual([1, 1, 2, 2, 3])
-    }).pipe(provided))
-
   it.effect("CA-37 · from refreshAfter on each read refreshes behind it, and a new value counts from 0", () =>
     Effect.gen(function*() {
       const { load } = counting()
       expect(yield* times(9, hits(load, 3, 2))).toEqual([1, 1, 1, 2, 2, 3, 3, 4, 4])
-    }).pipe(provided))
-
-  it.effect("CA-37 · an entry that expires before it is used up is loaded", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      const get = load.pipe(Cached.maxHits("k", { hits: 100, ttl: "1 minute" }))
-      yield* times(3, get)
-      yield* TestClock.adjust("1 minute")
-      expect(yield* get).toBe(2)
     }).pipe(provided))
 
   it.effect("CA-37 · ttl may be a function", () =>

@@ -198,15 +198,6 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("when", () => {
-    it.effect("says what is stored", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(
-          Cached.ttl("k", { ttl: "1 hour", when: (exit) => Exit.isSuccess(exit) && exit.value >= 3 })
-        )
-        expect([yield* get, yield* get, yield* get, yield* get]).toEqual([1, 2, 3, 3])
-      }).pipe(provided))
-
     it.effect("that throws: not stored", () =>
       Effect.gen(function*() {
         const { load } = counting()

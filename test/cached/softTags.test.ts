@@ -1,10 +1,10 @@
 /** Soft invalidation by tag: an entry with the tag is stale, not gone. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -21,100 +21,10 @@ const harden = Cached.invalidate({ tag: "t" })
 
 const options = { ttl: "1 hour", tags: ["t"] } as const
 const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAfter: 0, fallbackOn: "all" })
-const refreshAhead = Cached.refreshAhead("k", { ...options, refreshAfter: "30 minutes" })
-const failover = Cached.failover("k", { ...options, fallbackOn: "all" })
 const down = Effect.fail("down")
-
-/** Strategies that serve nothing stale. */
-const strict = [
-  ["ttl", Strategy.ttl<any, any, any>({ ttl: "1 hour" })],
-  ["sliding", Strategy.sliding<any, any, any>({ idle: "1 hour" })],
-  ["maxHits", Strategy.maxHits<any, any, any>({ ttl: "1 hour", hits: 1000 })],
-  ["maxHits with refreshAfter", Strategy.maxHits<any, any, any>({ ttl: "1 hour", hits: 1000, refreshAfter: 1 })],
-  ["untilInvalidated", Strategy.untilInvalidated],
-  ["probabilistic", Strategy.probabilistic<any, any, any>({ ttl: "1 hour", beta: 1e9 })]
-] as const
 
 describe.each(caches)("soft tags over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
-
-  it.effect("softTtl loads, and serves the stale value where that fails", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      expect(yield* softTtl(load)).toBe(1)
-      yield* soften
-      expect(yield* softTtl(down)).toBe(1)
-      expect(yield* softTtl(load)).toBe(2)
-      expect(yield* softTtl(Effect.die("not asked"))).toBe(2)
-    }).pipe(provided))
-
-  it.effect("a stale value is served until its ttl, and no longer", () =>
-    Effect.gen(function*() {
-      yield* softTtl(Effect.succeed(1))
-      yield* soften
-      yield* TestClock.adjust("59 minutes")
-      expect(yield* softTtl(down)).toBe(1)
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-    }).pipe(provided))
-
-  it.effect("after a failed load the stale value is served without another try for a while", () =>
-    Effect.gen(function*() {
-      const patient = Cached.softTtl("k", {
-        ...options,
-        softTtl: "30 minutes",
-        retryAfter: "5 seconds",
-        fallbackOn: "all"
-      })
-      yield* patient(Effect.succeed(1))
-      yield* soften
-      expect(yield* patient(down)).toBe(1)
-      expect(yield* patient(Effect.succeed(2))).toBe(1)
-      yield* TestClock.adjust("5 seconds")
-      expect(yield* patient(Effect.succeed(2))).toBe(2)
-    }).pipe(provided))
-
-  it.effect("refreshAhead serves at once and refreshes behind it", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const first = yield* start(refreshAhead(load))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(first)).toBe(1)
-      yield* soften
-      expect(yield* refreshAhead(load)).toBe(1)
-      expect(yield* refreshAhead(load)).toBe(1)
-      yield* settle
-      expect(counts.started).toBe(2)
-      yield* TestClock.adjust("1 second")
-      expect(yield* refreshAhead(load)).toBe(2)
-      expect(counts.started).toBe(2)
-    }).pipe(provided))
-
-  it.effect("failover serves it where the load fails", () =>
-    Effect.gen(function*() {
-      yield* failover(Effect.succeed(1))
-      yield* soften
-      expect(yield* failover(down)).toBe(1)
-      expect(yield* failover(Effect.succeed(2))).toBe(2)
-    }).pipe(provided))
-
-  it.effect.each(cache.memory ? strict : strict.filter(([name]) => !name.startsWith("maxHits")))(
-    "%s loads again, and a load that fails fails its caller",
-    ([, strategy]) =>
-      Effect.gen(function*() {
-        const get = <E>(load: Effect.Effect<number, E>) =>
-          load.pipe(Cached.withStrategy("k", { tags: ["t"], strategy }))
-        // It costs something, for the dice.
-        const first = yield* start(get(Effect.delay(Effect.succeed(1), "1 second")))
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(first)).toBe(1)
-        yield* soften
-        expect(yield* Effect.exit(get(down))).toEqual(Exit.fail("down"))
-        expect(yield* get(Effect.succeed(2))).toBe(2)
-        yield* settle
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      }).pipe(provided)
-  )
 
   it.effect("getOption, has, getEntry and scan see it within its ttl", () =>
     Effect.gen(function*() {

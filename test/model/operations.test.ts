@@ -175,7 +175,7 @@ const stepper = (unit: number) => {
 
 describe.each(caches)("over $name", (cache) => {
   it.effect.prop(
-    "operations in any order do what the model says",
+    "AI-05 · operations in any order do what the model says",
     [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(cache.layer())),
     { timeout: 300_000, arbitrary: { runs: sized(300, 100) } }

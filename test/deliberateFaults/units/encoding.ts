@@ -140,7 +140,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "beginOf",
     find: "else if (hasText(value) && isSmall(value)) text += Formatter.format(value)",
     replace: "",
-    by: "test/cached/valuesOfReadsAndEvents.test.ts"
+    by: "test/cached/logEvents.test.ts"
   },
   {
     name: "text of JSON is made of what is not JSON",

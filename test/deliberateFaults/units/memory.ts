@@ -105,48 +105,48 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "WallTime",
     find: "this.setBackMillis += Math.ceil(setBack)",
     replace: "",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "a clock that is set back by less than the cache was idle is not noticed",
     in: "WallTime",
     find: "Math.max(this.ahead - ahead, this.seen - now)",
     replace: "this.seen - now",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "small corrections of a clock end entries early",
     in: "WallTime",
     find: "this.ahead = Math.max(this.ahead, ahead)",
     replace: "this.ahead = Infinity",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "counters in memory go by a clock that was set back",
     in: "moved",
     find: "expiresAt: expiresAt + millis",
     replace: "expiresAt: expiresAt + 0 * millis",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "stored entries of the future are served",
     in: "hasEnded",
     find: " || createdAt - now > clocks.aheadMillis",
     replace: "",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "machines whose clocks differ by seconds load again what others have loaded",
     in: "hasEnded",
     find: "createdAt - now > clocks.aheadMillis",
     replace: "createdAt > now",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   },
   {
     name: "stored entries come back once the clock that ended them is set back",
     in: "isOver",
     find: "now + time.olderBy(meta.createdAt)",
     replace: "now",
-    by: "test/cached/clocksSetBack.test.ts"
+    by: "test/cached/clocks.test.ts"
   }
 ]

@@ -14,7 +14,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "removeAll",
     find: "return dropEntry(self, id) && was",
     replace: "return dropEntry(self, id)",
-    by: "test/cached/removeOfExpired.test.ts"
+    by: "test/cached/remove.test.ts"
   },
   {
     name: "a touch that begins between the request for a clear and its start undoes the clear",

@@ -486,14 +486,14 @@ try {
     in: "ofKey",
     find: `key.includes("*")`,
     replace: "false",
-    by: "test/cached/targets.test.ts"
+    by: "test/cached/invalidateAfter.test.ts"
   },
   {
     name: "an invalidation by pattern fails the write that it follows",
     in: "searched",
     find: "if (strict) return strictly(error)",
     replace: "return strictly(error)",
-    by: "test/cached/targets.test.ts"
+    by: "test/cached/invalidateAfter.test.ts"
   },
   {
     name: "requests of a transaction are answered with those around it",
@@ -577,14 +577,14 @@ try {
     in: "listen",
     find: "!kinds.has(_tag)",
     replace: "false",
-    by: "test/cached/eventsOf.test.ts"
+    by: "test/cached/events.test.ts"
   },
   {
     name: "hits look for listeners although none wants them",
     in: "listen",
     find: "if (kinds?.has(\"Hit\") !== false)",
     replace: "",
-    by: "test/cached/eventsOf.test.ts"
+    by: "test/cached/events.test.ts"
   },
   {
     name: "an invalidation in a transaction counts inside, and again at the commit",
@@ -668,7 +668,7 @@ try {
     in: "byWhom",
     find: "self.storeTier?.isElsewhere === true",
     replace: "false",
-    by: "test/cached/eventsOf.test.ts"
+    by: "test/cached/events.test.ts"
   },
   {
     name: "a slow subscriber is not told how many events it lost",

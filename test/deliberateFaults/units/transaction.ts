@@ -111,7 +111,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "inStore",
     find: `validityOf(tier, entry.meta, tags, answer?.versions ?? []) !== "gone"`,
     replace: "true",
-    by: "test/cached/removeOfExpired.test.ts"
+    by: "test/cached/remove.test.ts"
   },
   {
     name: "a look-up finds nothing where a write is under way",

@@ -40,11 +40,9 @@ const requests = [
   ...cached(
     "readersWithOtherConstants",
     "clocks",
-    "clocksSetBack",
     "detect",
     "events",
     "functions",
-    "combinators",
     "userCodeThatThrows"
   ),
   ...cached("messages", "warnings")
@@ -144,7 +142,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "tagReleasesLease",
       "schemaChangedBetweenReleases"
     ),
-    ...cached("bulk", "bulkOverSlowStore", "clear", "softTags", "patternsOfOthers", "targets"),
+    ...cached("bulk", "bulkOverSlowStore", "clear", "softTags", "patternsOfOthers", "invalidateAfter"),
     ...["test/promises/P2.test.ts", "test/promises/P4.test.ts", "test/promises/P7.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts"]
   )),
@@ -162,7 +160,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "derived",
       "entriesWhileMemoryChanges"
     ),
-    ...cached("clocksSetBack", "evictsExpiredFirst", "softTags", "inspect", "readsThatShareQuestions", "stream"),
+    ...cached("clocks", "evictsExpiredFirst", "softTags", "inspect", "readsThatShareQuestions", "stream"),
     ...["test/internal/engine/read/timeoutsThatUseTheCache.test.ts", "test/internal/engine/read/questions.test.ts"],
     ...["test/CacheMetrics.test.ts", "test/internal/engine/withinOneStep.test.ts"]
   )),

@@ -1,4 +1,4 @@
-/** Targets of every kind for an invalidation after a write. */
+/** `Cached.invalidateAfter`: after a write has succeeded, of targets of every kind. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
@@ -60,6 +60,45 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* left).toEqual(rest)
       }).pipe(provided))
   })
+
+  it.effect("once the effect has succeeded, and before its value is given on", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      yield* Cached.set("l", 1, { tags: ["t"] })
+      yield* Cached.set(count, 1)
+      const during: Array<boolean> = []
+      const value = yield* Effect.gen(function*() {
+        during.push(yield* Cached.has("k"))
+        return 5
+      }).pipe(Cached.invalidateAfter(["k", count, { tag: "t" }]))
+      expect(value).toBe(5)
+      expect(during).toEqual([true])
+      expect([yield* Cached.has("k"), yield* Cached.has("l"), yield* Cached.has(count)]).toEqual([
+        false,
+        false,
+        false
+      ])
+    }).pipe(provided))
+
+  it.effect.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])(
+    "not where it failed",
+    (outcome) =>
+      Effect.gen(function*() {
+        yield* Cached.set("k", 1)
+        const exit = yield* Effect.exit(outcome.pipe(Cached.invalidateAfter("k")))
+        expect(Exit.isFailure(exit)).toBe(true)
+        expect(yield* Cached.has("k")).toBe(true)
+      }).pipe(provided)
+  )
+
+  it.effect("of what its value says", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("user:1", 1)
+      yield* Cached.set("user:2", 1)
+      yield* Effect.succeed({ id: 2 }).pipe(Cached.invalidateAfter((exit) => `user:${exit.value.id}`))
+      yield* Cached.invalidateAfter(Effect.succeed([]), () => [])
+      expect(yield* Effect.filter(["user:1", "user:2"], Cached.has)).toEqual(["user:1"])
+    }).pipe(provided))
 
   it.effect("CA-50 · all kinds in one list", () =>
     Effect.gen(function*() {

@@ -7,7 +7,7 @@ import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { over } from "../support/caches.ts"
+import { caches, over } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
@@ -83,4 +83,24 @@ describe("a removal", () => {
         expect(entries.size).toBe(0)
       }
     }))
+})
+
+describe.each(caches)("over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("AI-08 · remove counts what is there: whatever it is, but not what has expired or is gone by a tag", () =>
+    Effect.gen(function*() {
+      for (const value of [1, 0, "", null, undefined, false]) {
+        yield* Cached.set("k", value)
+        expect(yield* Cached.remove("k")).toBe(true)
+        expect(yield* Cached.remove("k")).toBe(false)
+      }
+      if (cache.store) return
+      yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.remove("k")).toBe(false)
+      yield* Cached.set("k", 1, { tags: ["t"] })
+      yield* Cached.invalidate({ tag: "t" })
+      expect(yield* Cached.remove("k")).toBe(false)
+    }).pipe(provided))
 })

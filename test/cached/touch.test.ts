@@ -1,0 +1,137 @@
+/** `Cached.touch` gives an entry another lifetime. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+class Report extends CacheKey.Class<Report>()("Report", {
+  payload: { city: Schema.String },
+  success: Schema.Number,
+  error: Schema.String,
+  tags: ({ city }) => [`city:${city}`]
+}) {}
+
+const berlin = new Report({ city: "Berlin" })
+
+const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
+
+const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
+
+describe.each(caches)("touch, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+
+  it.effect("gives what is there another lifetime, from now on", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      yield* TestClock.adjust("30 minutes")
+      expect(yield* Cached.touch("k", "1 hour")).toBe(true)
+      yield* TestClock.adjust("59 minutes")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("a shorter one too", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1)
+      expect(yield* Cached.touch("k", "1 minute")).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", () =>
+    Effect.gen(function*() {
+      expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+      expect(yield* Cached.touch("k", 0)).toBe(false)
+      yield* Cached.set("k", 1, { ttl: "1 minute" })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+      expect(yield* Cached.has("k")).toBe(false)
+      yield* Cached.set(berlin, 1)
+      yield* Cached.invalidate({ tag: "city:Berlin" })
+      expect(yield* Cached.touch(berlin, "1 hour")).toBe(false)
+      expect(yield* Cached.has(berlin)).toBe(false)
+    }).pipe(provided))
+
+  it.effect("AI-07 · zero or less removes it, Infinity lets it live on", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      expect(yield* Cached.touch("k", "Infinity")).toBe(true)
+      yield* TestClock.adjust("10000 hours")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      expect(yield* Cached.touch("k", 0)).toBe(true)
+      expect(yield* Cached.has("k")).toBe(false)
+      yield* Cached.set("k", 1)
+      expect(yield* Cached.touch("k", -1)).toBe(true)
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("while a load runs: what it brings has its own lifetime", () =>
+    Effect.gen(function*() {
+      const { load } = counting(1000)
+      const reader = yield* start(Cached.ttl(load, "k", { ttl: "1 hour" }))
+      yield* settle
+      expect(yield* Cached.touch("k", "9 hours")).toBe(false)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(reader)).toBe(1)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+
+  it.effect("does nothing where the policy writes nothing", () =>
+    Effect.gen(function*() {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      const under = CachePolicy.disable("set")
+      expect(yield* under(Cached.touch("k", 0))).toBe(false)
+      expect(yield* under(Cached.touch("k", "9 hours"))).toBe(false)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Cached.has("k")).toBe(false)
+    }).pipe(provided))
+})
+
+describe("touch, while the store fails", () => {
+  it.effect("memory continues, and reports the failure; strict callers get it", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        fake.behave = () => ({ before: Effect.fail(unavailable) })
+        expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+        expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
+        expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
+        yield* TestClock.adjust("90 minutes")
+        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
+  it.effect("P2 · does not bring back what was invalidated in vain", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.set("k", 1, { ttl: "1 hour" })
+        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+        yield* Cached.invalidate("k")
+        expect(yield* Cached.touch("k", "2 hours")).toBe(false)
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+})
+
+it.effect("touch reaches the copy of another engine on the folder", () =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const [one, other] = [yield* engine(directory), yield* engine(directory)]
+    yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+    expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
+    expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
+    yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+    // Not in its memory.
+    expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
+    yield* TestClock.adjust("2 hours")
+    expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
+  }))
