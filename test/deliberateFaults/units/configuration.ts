@@ -187,7 +187,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a profile keeps results that the program does not store",
-    in: "Profiled",
+    in: "Parts",
     find: `own === "skip" || !active.hasTimes ? own : lifetime`,
     replace: "!active.hasTimes ? own : lifetime",
     by: "test/CacheProfiles.test.ts"
