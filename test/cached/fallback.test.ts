@@ -1,6 +1,6 @@
 /** Which failures fall back on a stale value, and which are answers in its place. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Logger, Option, Schedule, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schedule, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -17,6 +17,7 @@ type Outcome = Effect.Effect<string, Down | Gone>
 
 const down = Exit.fail(new Down())
 const gone = Exit.fail(new Gone())
+const good = Exit.succeed("good")
 const isGone = (exit: Exit.Exit<string, Down | Gone>) =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error._tag === "Gone")
@@ -79,27 +80,6 @@ describe.each(caches)("over $name", (cache) => {
         yield* TestClock.adjust("5 seconds")
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("after an answer the value is no fallback, and stays stored, until a load succeeds", () =>
-      Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
-        state.answer = gone
-        expect(yield* Effect.exit(read)).toEqual(gone)
-        state.answer = down
-        expect(yield* Effect.exit(read)).toEqual(down)
-        // The failure throttles nothing: there is no value to serve meanwhile.
-        expect(yield* Effect.exit(read)).toEqual(down)
-        expect(state.calls).toBe(4)
-        expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
-        state.answer = Effect.succeed("new")
-        expect(yield* read).toBe("new")
-        yield* TestClock.adjust("8 minutes")
-        state.answer = down
-        expect(yield* read).toBe("new")
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("an answer within the pause after an outage ends the fallback at once", () =>
@@ -227,6 +207,30 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(Effect.provide(cache.layer())))
   })
 
+  // The failure that softTtl stores takes the place of the value (below).
+  describe.each(ways.filter(({ name }) => name !== "softTtl with a `when` that stores it"))("$name", ({ cached }) => {
+    it.effect("after an answer the value is no fallback, and stays stored, until a load succeeds", () =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = cached(load, "k")
+        yield* read
+        yield* TestClock.adjust("8 minutes")
+        state.answer = gone
+        expect(yield* Effect.exit(read)).toEqual(gone)
+        state.answer = down
+        expect(yield* Effect.exit(read)).toEqual(down)
+        // The failure throttles nothing: there is no value to serve meanwhile.
+        expect(yield* Effect.exit(read)).toEqual(down)
+        expect(state.calls).toBe(4)
+        expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
+        state.answer = Effect.succeed("new")
+        expect(yield* read).toBe("new")
+        yield* TestClock.adjust("8 minutes")
+        state.answer = down
+        expect(yield* read).toBe("new")
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
   it.effect("a load that succeeds makes the value a fallback again, though its own is not stored", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
@@ -257,6 +261,140 @@ describe.each(caches)("over $name", (cache) => {
       answers = [gone, down]
       expect(yield* both).toEqual([gone, down])
     }).pipe(Effect.provide(cache.layer())))
+})
+
+describe.each(caches)("an answer that is stored, over $name", (cache) => {
+  const provided = Effect.provide(cache.layer())
+  const storing = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"], storeFailures: ["Gone"] } as const
+  const row = new Row({ id: 1 })
+  const ahead = { ttl: "1 hour", refreshAfter: "1 minute", storeFailures: ["Gone"] } as const
+
+  // A failure of a string key is kept in memory only.
+  const keys = [["a key with schemas", row], ["a string key", "row"]] as const
+  it.effect.each(keys.slice(0, cache.memory ? 2 : 1))(
+    "takes the place of a value that is due, for its own soft deadline (%s)",
+    ([, key]) =>
+      Effect.gen(function*() {
+        const { load, state } = origin()
+        const read = Cached.softTtl(load, key as string, storing)
+        yield* read
+        yield* TestClock.adjust("2 minutes")
+        state.answer = gone
+        for (let i = 0; i < 5; i++) {
+          expect(yield* Effect.exit(read)).toEqual(gone)
+          yield* TestClock.adjust("1 second")
+        }
+        expect(state.calls).toBe(2)
+        expect(yield* Cached.getOption(key as string)).toEqual(Option.none())
+        yield* TestClock.adjust("55 seconds")
+        state.answer = Effect.succeed("again")
+        expect(yield* read).toBe("again")
+        expect(yield* Cached.getOption(key as string)).toEqual(Option.some("again"))
+      }).pipe(provided)
+  )
+
+  it.effect("of a batch, too", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      let answers: ReadonlyArray<Exit.Exit<string, Down | Gone>> = [Exit.succeed("one"), Exit.succeed("two")]
+      const rows = Cached.many(Row, (keys) => {
+        calls++
+        return Effect.sync(() => keys.map(({ id }) => answers[id - 1]!))
+      }, { strategy: "softTtl", ...storing })
+      const both = rows([{ id: 1 }, { id: 2 }])
+      yield* both
+      yield* TestClock.adjust("2 minutes")
+      answers = [down, gone]
+      expect(yield* both).toEqual([Exit.succeed("one"), gone])
+      expect(yield* both).toEqual([Exit.succeed("one"), gone])
+      expect(calls).toBe(2)
+      expect(yield* Cached.getOption(row)).toEqual(Option.some("one"))
+      expect(yield* Cached.getOption(new Row({ id: 2 }))).toEqual(Option.none())
+    }).pipe(provided))
+
+  it.effect("under failover only that of a value that was marked as stale", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const { softTtl: _, ...rest } = storing
+      const read = Cached.failover(load, row, { ...rest, tags: ["rows"] })
+      yield* read
+      state.answer = gone
+      expect(yield* Effect.exit(read)).toEqual(gone)
+      expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
+      yield* Cached.invalidate({ tag: "rows" }, { mode: "soft" })
+      expect(yield* Effect.exit(read)).toEqual(gone)
+      expect(yield* Cached.getOption(row)).toEqual(Option.none())
+    }).pipe(provided))
+
+  it.effect.each(
+    [
+      ["fresh", "30 seconds", (load: Outcome) => CachePolicy.refresh(Cached.softTtl(load, row, storing)), gone],
+      ["served by refreshAhead", "2 minutes", (load: Outcome) => Cached.refreshAhead(load, row, ahead), good],
+      [
+        "served by refreshAhead, and the refresh is asked for",
+        "2 minutes",
+        (load: Outcome) => CachePolicy.refresh(Cached.refreshAhead(load, row, ahead)),
+        gone
+      ]
+    ] as const
+  )("never that of a value that is %s", ([, age, read, answer]) =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      yield* read(load)
+      yield* TestClock.adjust(age)
+      state.answer = gone
+      expect(yield* Effect.exit(read(load))).toEqual(answer)
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(state.calls).toBeGreaterThan(1)
+      expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
+    }).pipe(provided))
+
+  it.effect("never that of a value that a touch has made fresh while it loads", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const read = Cached.softTtl(load, row, storing)
+      yield* read
+      yield* TestClock.adjust("2 minutes")
+      state.answer = Effect.delay(gone, "1 second")
+      const reader = yield* start(read)
+      yield* settle
+      yield* Cached.touch(row, "1 hour")
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(ended(reader)).toEqual(gone)
+      expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
+    }).pipe(provided))
+
+  it.effect("never that of a value that its strategy refuses to judge", () =>
+    Effect.gen(function*() {
+      const { load, state } = origin()
+      const soft = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      let throws = false
+      const strategy: Strategy.Strategy = {
+        ...soft,
+        decide: (entry, now, random) => {
+          if (throws) throw new Error("no decision")
+          return soft.decide(entry, now, random)
+        }
+      }
+      const slow = Effect.delay(load, "1 second")
+      const read = Effect.tapError(slow, () => Effect.sync(() => void (throws = true))).pipe(
+        Cached.withStrategy(row, { strategy, fallbackOn: ["Down"], storeFailures: ["Gone"] })
+      )
+      const first = yield* start(read)
+      yield* TestClock.adjust("1 second")
+      expect(ended(first)).toEqual(good)
+      yield* TestClock.adjust("2 minutes")
+      state.answer = gone
+      const own = yield* start(read)
+      const other = yield* start(Cached.softTtl(slow, row, storing))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect([ended(own), ended(other)]).toEqual([gone, gone])
+      expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
+    }).pipe(provided))
 })
 
 describe.each(caches)("in the background, over $name", (cache) => {
@@ -437,6 +575,26 @@ describe("fallbackOn", () => {
     }).pipe(Effect.provide(over(fake)))
     return Effect.andThen(inOne, inOther)
   })
+
+  it.effect("another process learns of an answer that is stored from the store", () => {
+    const fake = fakeStore()
+    const { load, state } = origin()
+    const read = load.pipe(
+      Cached.softTtl(new Row({ id: 1 }), { ...times, fallbackOn: ["Down"], storeFailures: ["Gone"] })
+    )
+    return Effect.gen(function*() {
+      const one = Effect.provide(yield* Layer.build(over(fake)))
+      const other = Effect.provide(yield* Layer.build(over(fake)))
+      yield* one(read)
+      expect(yield* other(read)).toBe("good")
+      yield* TestClock.adjust("8 minutes")
+      state.answer = gone
+      expect(yield* one(Effect.exit(read))).toEqual(gone)
+      state.answer = down
+      expect(yield* other(Effect.exit(read))).toEqual(gone)
+      expect(state.calls).toBe(2)
+    })
+  })
 })
 
 describe.each(caches)("in the background, over $name", (cache) => {
@@ -464,7 +622,6 @@ describe.each(caches)("in the background, over $name", (cache) => {
       yield* settle
       return [atOnce, yield* Fiber.join(next)]
     })
-  const good = Exit.succeed("good")
 
   it.effect("softTtl with softTimeout: 0 serves at once, and an answer ends the value", () =>
     Effect.gen(function*() {

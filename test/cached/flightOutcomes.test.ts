@@ -112,19 +112,27 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   )
 
-  it.effect("a failure that may be stored takes the place of no value that may still be served", () =>
-    Effect.gen(function*() {
-      let outcome: Exit.Exit<string, string> = outcomes.value
-      const read = Effect.suspend(() => outcome).pipe(
-        Cached.softTtl(key, { softTtl: "1 minute", ttl: "1 hour", when: () => true, retryAfter: 0, fallbackOn: "all" })
-      )
-      yield* read
-      outcome = outcomes.failure
-      yield* TestClock.adjust("2 minutes")
-      expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the value"])
-      yield* TestClock.adjust("1 hour")
-      expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the failure"])
-    }).pipe(Effect.provide(cache.layer()), Effect.provideService(References.MinimumLogLevel, "None")))
+  const storing = { ttl: "1 hour", when: () => true, retryAfter: 0, fallbackOn: "all" } as const
+  it.effect.each(
+    [
+      ["failover, whose value is fresh to others", Cached.failover(key, storing), "the value"],
+      // The answer has ended the fallback, so the value is no longer served.
+      ["softTtl, whose value is due", Cached.softTtl(key, { ...storing, softTtl: "1 minute" }), "the failure"]
+    ] as const
+  )(
+    "a failure that may be stored takes the place of no value that may still be served (%s)",
+    ([, cached, left]) =>
+      Effect.gen(function*() {
+        let outcome: Exit.Exit<string, string> = outcomes.value
+        const read = cached(Effect.suspend(() => outcome))
+        yield* read
+        outcome = outcomes.failure
+        yield* TestClock.adjust("2 minutes")
+        expect([yield* Effect.flip(read), yield* look]).toEqual(["down", left])
+        yield* TestClock.adjust("1 hour")
+        expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the failure"])
+      }).pipe(Effect.provide(cache.layer()), Effect.provideService(References.MinimumLogLevel, "None"))
+  )
 
   const lasting = (ttl: number): Strategy.Strategy => ({
     name: "lasting",

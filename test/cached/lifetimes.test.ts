@@ -342,29 +342,31 @@ describe("memoryTtl", () => {
         expect(yield* Fiber.join(last)).toBe("down")
       }))
 
-    it.effect("a failure that is stored takes no good value's place, though memory's time is over", () =>
-      Effect.gen(function*() {
-        const { a } = yield* two(make)
-        let up = true
-        const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
-          Cached.softTtl(new Report({ city: "Rome" }), {
-            ttl: "1 hour",
-            softTtl: "1 minute",
-            memoryTtl: "1 second",
-            when: () => true,
-            fallbackOn: "all"
-          })
-        )
-        yield* a(get)
-        yield* TestClock.adjust("2 minutes")
-        up = false
-        const option = Cached.getOption(new Report({ city: "Rome" }))
-        expect(yield* a(Effect.flip(get))).toBe("down")
-        expect(yield* a(option)).toEqual(Option.some(1))
-        yield* TestClock.adjust("1 minute")
-        expect(yield* a(Effect.flip(get))).toBe("down")
-        expect(yield* a(option)).toEqual(Option.some(1))
-      }))
+    const rome = new Report({ city: "Rome" })
+    const storing = { ttl: "1 hour", memoryTtl: "1 second", when: () => true, fallbackOn: "all" } as const
+    it.effect.each(
+      [
+        ["failover, whose value is fresh to others", Cached.failover(rome, storing), Option.some(1)],
+        // The answer has ended the fallback, so the value is no longer served.
+        ["softTtl, whose value is due", Cached.softTtl(rome, { ...storing, softTtl: "1 minute" }), Option.none()]
+      ] as const
+    )(
+      "a failure that is stored takes no good value's place, though memory's time is over (%s)",
+      ([, cached, left]) =>
+        Effect.gen(function*() {
+          const { a } = yield* two(make)
+          let up = true
+          const get = cached(Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")))
+          yield* a(get)
+          yield* TestClock.adjust("2 minutes")
+          up = false
+          expect(yield* a(Effect.flip(get))).toBe("down")
+          expect(yield* a(Cached.getOption(rome))).toEqual(left)
+          yield* TestClock.adjust("1 minute")
+          expect(yield* a(Effect.flip(get))).toBe("down")
+          expect(yield* a(Cached.getOption(rome))).toEqual(left)
+        })
+    )
 
     it.effect("invalidations are seen at once", () =>
       Effect.gen(function*() {

@@ -244,7 +244,6 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         [
           ["refreshAhead", Cached.refreshAhead("k", { ...ahead, when: () => true }), 8, Exit.succeed("good")],
           // A stored failure is an answer: it is the reader's.
-          ["softTtl", Cached.softTtl("k", { ...soft, when: () => true }), 8, Exit.fail("down")],
           [
             "failover",
             Cached.failover("k", { ttl: "10 minutes", when: () => true, fallbackOn: "all" }),
@@ -260,6 +259,19 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
           yield* TestClock.adjust("10 seconds")
           expect(yield* Cached.getOption("k")).toEqual(Option.some("good"))
           expect(yield* Effect.exit(cached(bad))).toEqual(answer)
+        }).pipe(Effect.provide(cache.layer())))
+
+      it.effect("unless the value may serve only as a fallback, and the failure is stored: it is an answer", () =>
+        Effect.gen(function*() {
+          const cached = Cached.softTtl(new Described(), { ...soft, when: () => true })
+          yield* cached(good)
+          yield* TestClock.adjust("8 minutes")
+          expect(yield* Effect.exit(cached(bad))).toEqual(Exit.fail("down"))
+          yield* TestClock.adjust("10 seconds")
+          expect(yield* Cached.getOption(new Described())).toEqual(Option.none())
+          expect(yield* Effect.exit(cached(good))).toEqual(Exit.fail("down"))
+          yield* TestClock.adjust("7 minutes")
+          expect(yield* cached(good)).toBe("good")
         }).pipe(Effect.provide(cache.layer())))
 
       it.effect("even where failures are stored, and the refresh is asked for", () =>

@@ -225,8 +225,9 @@ const complete = (self: Reference, step: Step, { isRefresh, stale }: Loading, n:
   }
   if (!accessOf[policy].writes) return
   if (!isValue && (outcome !== "storedFailure" || !self.storesFailures)) return
-  // A failure never takes the place of a value that may be served still.
-  if (!isValue && self.held?.isValue === true && at < self.held.expiresAt) return
+  // A failure never takes the place of a value that may be served still. A fallback may not: a stored failure answers.
+  const isFallbackOnly = stale !== undefined && !isRefresh && self.held !== undefined && at >= self.held.softAt
+  if (!isValue && self.held?.isValue === true && at < self.held.expiresAt && !isFallbackOnly) return
   if (isValue) self.retryAt = 0
   const ttl = ttlOf(strategy)
   self.held = {

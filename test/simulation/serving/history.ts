@@ -187,6 +187,11 @@ const noteFailure = (self: History, load: Load): void => {
     self.entry = "unknown"
     return
   }
+  // An answer that is stored takes the place of a value that was only a fallback.
+  if (isStored && isHidable && (entry.isSoftened || load.endedAt >= entry.softAt)) {
+    self.entry = entryOf(spec, load, false)
+    return
+  }
   if (verdict === "answer" && accessOf[by.policy].writes) entry.isAnswered = true
   if ((verdict === "answer" || entry.isAnswered) && !isRefresh) return
   if (isHidable || isRefresh) entry.pausedUntil = Math.max(entry.pausedUntil, load.endedAt + spec.retryAfter)

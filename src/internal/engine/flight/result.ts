@@ -13,9 +13,10 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isCacheable } from "../request/answers.ts"
 import { copyOf } from "../request/copy.ts"
+import { decideAt } from "../request/decide.ts"
 import { inherited } from "../request/inherit.ts"
 import { tagsOfResult } from "../request/requestTags.ts"
-import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
+import { answerOrDefect, lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { isOrphaned } from "./takeOver.ts"
@@ -138,10 +139,15 @@ export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
-/** Whether memory or the store has a value that may still be served, so that a failure must not replace it. */
+/**
+ * Whether memory or the store has a value that may still be served, so that a failure must not replace it. A failure
+ * that is stored is an answer, so the flight's stale value, if it may serve only as a fallback, is not served again.
+ */
 export const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
   [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>
     entry?.outcome === "success" && now < entry.expiresAt &&
-    !TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)
+    !TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt) &&
+    (flight.stale === undefined || now < entry.softExpiresAt ||
+      answerOrDefect(() => decideAt(flight.request, entry, now, () => 0)) !== "LoadOrStale")
   )
