@@ -164,7 +164,7 @@ describe.skipIf(isMissing("chromium"))("Chromium", () => {
       expect(of("/asset.js")).toEqual([200])
 
       await page.goto(`${origin}/other`)
-      await page.evaluate("history.back()")
+      await page.evaluate("history.back()").catch(() => undefined)
       await until("back", async () => await page.evaluate<string>("location.pathname").catch(() => "") === "/page")
       await page.evaluate("history.forward()").catch(() => undefined)
       await until("forward", async () => await page.evaluate<string>("location.pathname").catch(() => "") === "/other")

@@ -317,7 +317,11 @@ export const rules: ReadonlyArray<Rule> = [
       "the load of a read with softTtl fails with an outage, or takes longer than softTimeout, before the end of what is stored",
     asks: "the read gets that, at that time",
     excuses: `${others}; a reader with other outages beside it`,
-    change: { in: "softTtl", find: `? "Serve" : "LoadOrStale"`, replace: `? "Serve" : "LoadOrStale" && "Load"` },
+    change: {
+      in: "usableStale",
+      find: `decision === "LoadOrStale" ||`,
+      replace: `(decision === "LoadOrStale" && caller.request.strategy.name !== "softTtl") ||`
+    },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: (met) => of("softTtl", met) && canFallBack(met),
