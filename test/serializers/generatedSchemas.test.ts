@@ -59,11 +59,13 @@ const structOf = (tape: Array<number>): AnySchema => {
 }
 
 const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
+// No key is a backslash: after `JSON.parse('{"\\\\":1}')`, Node 24.21 finds that key in `{"\\n":1}` too.
 const cases = Arbitrary.flatMap(
   Arbitrary.array(Arbitrary.schema(Byte), { minLength: 1, maxLength: 12 }),
   (tape) => {
     const schema = tape[0]! % 2 === 0 ? Schema.Array(structOf([...tape])) as AnySchema : schemaOf([...tape])
-    return Arbitrary.map(Arbitrary.schema(schema), (value) => ({ schema, value: value as unknown }))
+    const values = Arbitrary.map(Arbitrary.schema(schema), (value) => ({ schema, value: value as unknown }))
+    return Arbitrary.filter(values, ({ value }) => !inspect(value, { depth: Infinity }).includes(String.raw`'\\':`))
   }
 )
 
