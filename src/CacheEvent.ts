@@ -135,8 +135,8 @@ export interface Events {
   /** A load waited `millis` milliseconds for the lease of another process. */
   readonly Waited: OfId & { readonly millis: number }
   /**
-   * This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. `actor`
-   * is the person who did it on the page of the inspector.
+   * This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. After an
+   * act on the inspector's page, `actor` is the name that `authorize` returned, or the client's address.
    */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>

@@ -15,7 +15,7 @@ import { writtenBytes } from "../telemetry/writtenBytes.ts"
 /** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
 export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
 
-/** The person whom a fiber acts for on the page of the inspector. Empty in all other fibers. */
+/** The name or address for which a fiber acts on the inspector's page. Empty in all other fibers. */
 export const Actor = Context.Reference<string>("effect-cached/Actor", { defaultValue: () => "" })
 
 interface Listened extends MemoryTier {
