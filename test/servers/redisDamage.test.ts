@@ -331,6 +331,28 @@ for (const kind of ["server", "cluster"] as const) {
       timeout
     )
 
+    it.live(
+      "an invalidation gives a damaged marker an end, and leaves one without an end as it is",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          yield* store.markers(["t"])
+          const key = yield* keyOf(`${prefix}:t:*}t`)
+          for (const mode of ["hard", "soft"] as const) {
+            for (const [name, how] of markersOf("0123456789ab")) {
+              yield* damage(key, how)
+              yield* store.invalidateTags(["t"], mode)
+              expect([mode, name, Number(yield* ask("PTTL", key)) > 0]).toEqual([mode, name, true])
+            }
+            yield* ask("PERSIST", key)
+            yield* store.invalidateTags(["t"], mode)
+            expect([mode, yield* ask("PTTL", key)]).toEqual([mode, -1])
+          }
+        })),
+      timeout
+    )
+
     it.live("an era that is none counts as missing: another one begins", () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()

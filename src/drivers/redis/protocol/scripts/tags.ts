@@ -18,11 +18,13 @@ const marker = `local function marker(t, version)
 end
 `
 
+/** Only a marker may have no end, because of entries without one. A damaged key gets an end. */
 export const invalidate = `local function invalidate(t, version)
-  local found = mode == "soft" and redis.pcall("GET", t)
-  if ${isMarker("found")} then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
   local left = redis.call("PTTL", t)
-  if left == -1 then redis.call("SET", t, version .. seq)
+  local found = (mode == "soft" or left == -1) and redis.pcall("GET", t)
+  local known = ${isMarker("found")}
+  if known and mode == "soft" then version = string.sub(found, 1, 6) .. string.sub(version, 7) end
+  if known and left == -1 then redis.call("SET", t, version .. seq)
   else redis.call("SET", t, version .. seq, "PX", math.max(left, ${Limits.markerMillis})) end
 end
 `
