@@ -215,6 +215,17 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
       })
   )
 
+  it.effect("without memory, a failure of a string key is stored nowhere", () =>
+    Effect.gen(function*() {
+      const withoutMemory = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
+      const all = Effect.forEach(["key", "key 2", new Silent({ id: 1 })], (key) => fail(key, { when: () => true }))
+      expect(yield* warningsOf(Effect.provide(all, withoutMemory) as Effect.Effect<unknown>)).toEqual([
+        "The failure \"NotFound\" of \"key\" is not stored: only a key class with an `error` says how failures are " +
+        "stored, and this cache keeps nothing in memory (logged once)",
+        expect.stringMatching(/^The failure "NotFound" of ".*" is not stored: the key class "Silent" has no `error`/)
+      ])
+    }))
+
   it.effect("in memory alone, and under string keys, which have none, it is as it should be", () =>
     Effect.gen(function*() {
       const when = { when: () => true }

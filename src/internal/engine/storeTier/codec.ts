@@ -188,16 +188,20 @@ export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns that a failure without an error schema is not stored, so its key is loaded again after a restart. */
+/** Warns that a failure without an error schema is not stored. String keys have none, so their memory is enough. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
-  if (name === undefined) return
+  const isKept = tier.front.memory.capacity > 0
+  if (name === undefined && isKept) return
   Log.warnOnce(
     tier.front,
     `no error ${name}`,
-    `The failure ${tagOf(valueOf(exit))} of "${id}" stays in memory and is not stored: the key ` +
-      `class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave them out in ` +
-      "`storeFailures` or `when` (logged once a key class)",
+    `The failure ${tagOf(valueOf(exit))} of "${id}" ${isKept ? "stays in memory and " : ""}is not stored: ` +
+      (name === undefined
+        ? "only a key class with an `error` says how failures are stored, and this cache keeps nothing in memory " +
+          "(logged once)"
+        : `the key class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave ` +
+          "them out in `storeFailures` or `when` (logged once a key class)"),
     { about: { id, key } }
   )
 }
