@@ -15,7 +15,7 @@ const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "http/so
 
 /** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
 const offline = [
-  ...["examples", "http/responsesBoundedByBytes", "http/whoMayGet", "pack", "processes", "types"],
+  ...["costs", "examples", "http/responsesBoundedByBytes", "http/whoMayGet", "pack", "processes", "types"],
   ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "docs/tables"],
   ...["laws/serializers", "laws/serializerTable", "serializers/tableStreams", "serializers/wrappedStreams"],
   ...["cached/bulkOverSlowStore", "cached/loadsOfOneTurn"],
