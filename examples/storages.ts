@@ -20,7 +20,7 @@ const keyv = new Keyv({ namespace: "storages-example", throwOnErrors: true })
 
 const storages = {
   files: CacheLayer.files({ directory: folder }),
-  keyv: CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv))),
+  keyv: CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv))),
   postgres: CacheLayer.postgres({
     url: process.env["DATABASE_URL"] ?? "postgres://postgres@127.0.0.1/postgres",
     schema: "storages_example"

@@ -145,7 +145,7 @@ export class LockError extends Data.TaggedError("LockError")<{
 }
 
 /**
- * A rate limit (`Guard.rateLimit` or `Guard.slidingRateLimit`) refused a call.
+ * A rate limit (`Guard.rateLimit`) refused a call.
  *
  * **Example** (Telling a client when to come back)
  *

@@ -157,7 +157,7 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * const down = Effect.fail(new StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
  * const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
- * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
  * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * const error = await Effect.runPromise(answer.pipe(CachePolicy.strict, Effect.flip, Effect.provide(cache)))
  * error._tag // => "StoreError"
@@ -186,7 +186,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * const never = () => Effect.never
  * const store = Store.make({ name: "hangs", get: never, set: never, remove: never })
- * const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
  * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```

@@ -5,5 +5,5 @@
  */
 export { type Bloom, bloom, type BloomProgress, type BloomReport, type DualBloom, dualBloom } from "./guard/bloom.ts"
 export { circuitBreaker } from "./guard/circuitBreaker.ts"
-export { type Admission, admission, rateLimit, slidingRateLimit } from "./guard/limits.ts"
+export { type Admission, admission, rateLimit } from "./guard/limits.ts"
 export { Held, locked } from "./guard/locked.ts"

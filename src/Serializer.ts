@@ -40,7 +40,7 @@ export type Serializer = Port.Serializer
  * import { Json } from "effect-cached/serializers/Json"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * const cache = CacheLayer.layer.pipe(
+ * const cache = CacheLayer.layer().pipe(
  *   Layer.provide(MemoryStore.layer),
  *   Layer.provide(Layer.succeed(Serializer.Serializer, Json))
  * )

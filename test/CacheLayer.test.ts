@@ -43,8 +43,8 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["storeTimeout 0", { storeTimeout: 0 }] as const,
     ["storeTimeout NaN", { storeTimeout: NaN }] as const,
     ["memory that is neither on nor off", { memory: "no" }] as const
-  ])("layerWith: %s", (_, options) => {
-    expect(() => CacheLayer.layerWith(options as never)).toThrow(CacheError.CacheConfigError)
+  ])("layer: %s", (_, options) => {
+    expect(() => CacheLayer.layer(options as never)).toThrow(CacheError.CacheConfigError)
   })
 
   it.each([
@@ -65,7 +65,7 @@ describe("bad options throw a CacheConfigError at once", () => {
       "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight with " +
       "Weigher.bytes (of effect-cached/adapters) their size), or Infinity for no limit, not 0"
     ],
-    [() => CacheLayer.layerWith({ lease: 0 }), "lease of CacheLayer.layerWith must be longer than 0, not 0 ms"],
+    [() => CacheLayer.layer({ lease: 0 }), "lease of CacheLayer.layer must be longer than 0, not 0 ms"],
     [
       () => CacheLayer.disk({ directory: "x", dir: "y" } as never),
       "CacheLayer.disk has no option \"dir\": use one of directory"
@@ -87,7 +87,7 @@ describe("bad options throw a CacheConfigError at once", () => {
     CacheLayer.memory({})
     CacheLayer.memory({ capacity: Infinity, refresh: {}, shutdownTimeout: "1 second" })
     CacheLayer.memory({ capacity: undefined, eviction: undefined, refresh: undefined })
-    CacheLayer.layerWith({ memory: false, storeTimeout: "1 second", refresh: { retry: Schedule.recurs(1) } })
+    CacheLayer.layer({ memory: false, storeTimeout: "1 second", refresh: { retry: Schedule.recurs(1) } })
   })
 })
 

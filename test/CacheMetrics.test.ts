@@ -371,7 +371,7 @@ describe("the series", () => {
         getUnsafe: undefined,
         getCallback: (id, tags, done) => void (answer = () => done(Exit.succeed(inner.getUnsafe(id, tags))))
       }
-      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       return Effect.gen(function*() {
         const read = (key: string) => start(Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" }))
         yield* Cached.set("a", 1)
@@ -438,7 +438,7 @@ describe("the series", () => {
           lost: told(Stream.concat(Stream.make<[Change]>({ _tag: "Partial" }), Stream.fail(why)))
         }
         for (const [name, store] of Object.entries(stores)) {
-          const cache = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+          const cache = Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, store))
           yield* Layer.build(Layer.fresh(layer(cache, { name })))
         }
         yield* settle
@@ -458,7 +458,7 @@ describe("the series", () => {
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
         const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-        const cache = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+        const cache = Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, store))
         const make = (name: string) => Layer.build(Layer.fresh(layer(cache, { name })))
         const [first, second] = [yield* make("first"), yield* make("second")]
         yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))

@@ -253,7 +253,7 @@ describe("jitter, inherit and serializer", () => {
   it.effect("serializer: the class has it in the store, and others do not", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
-      const cache = CacheLayer.layerWith({ memory: false }).pipe(
+      const cache = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         CacheProfiles.layer({ classes, profiles: { Weather: { serializer: Structured } } })
       )
@@ -505,12 +505,12 @@ describe("a profile that shortens a ttl and is raised again removes nothing", ()
   const store = () => Layer.effect(Store.Store, Effect.sync(() => MemoryStore.make()))
   const caches = {
     memory: () => CacheLayer.memory(),
-    "a store with memory": () => Layer.provide(CacheLayer.layer, store()),
-    "a store without memory": () => Layer.provide(CacheLayer.layerWith({ memory: false }), store()),
+    "a store with memory": () => Layer.provide(CacheLayer.layer(), store()),
+    "a store without memory": () => Layer.provide(CacheLayer.layer({ memory: false }), store()),
     tiers: () =>
       CacheLayer.tiered([
         CacheLayer.memory(),
-        Layer.provide(CacheLayer.layerWith({ memory: false }), store())
+        Layer.provide(CacheLayer.layer({ memory: false }), store())
       ])
   }
   for (const [name, make] of Object.entries(caches)) {

@@ -29,7 +29,7 @@ type Services = Caching.Caching | Reactivity.Reactivity | Scope.Scope
 const memory = CacheReactivity.layer(CacheLayer.memory())
 
 const onStore = (store: Store.Store) =>
-  CacheReactivity.layer(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store))))
+  CacheReactivity.layer(CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store))))
 
 const caches = {
   "in memory": () => memory,

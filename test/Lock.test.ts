@@ -255,7 +255,7 @@ describe("any interleaving", () => {
   it("has one holder at a time, growing tokens, and no waiter left behind", () => {
     for (let seed = 0; seed < 300; seed++) {
       const { run, state } = program(seed)
-      const { exit, fibers } = SeededScheduler.run(run, { seed })
+      const { exit, fibers } = SeededScheduler.make({ seed }).run(run)
       expect([seed, exit?._tag, fibers, state.most, state.inside]).toEqual([seed, "Success", 0, 1, 0])
       expect(state.tokens).toEqual(state.tokens.toSorted((a, b) => a < b ? -1 : 1))
       expect(new Set(state.tokens).size).toBe(state.tokens.length)

@@ -83,7 +83,7 @@ const lasting: Record<string, (self: Storage) => Store.Store> = {
 
 /** Runs a program in a process of its own: a new store and a new cache over the storage. */
 const inProcess = <A, E>(self: Storage, make: (self: Storage) => Store.Store, use: Effect.Effect<A, E, any>) => {
-  const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.sync(Store.Store, () => make(self))))
+  const layer = CacheLayer.layer().pipe(Layer.provide(Layer.sync(Store.Store, () => make(self))))
   return withTimePassing(Effect.provide(use, layer) as Effect.Effect<A, E>)
 }
 
@@ -429,7 +429,7 @@ describe("a storage that is not said to last, with entries of an earlier process
         .pipe(
           Effect.andThen(Effect.succeed(1).pipe(Cached.ttl("no tags", { ttl: 1e6 }))),
           Effect.provide(
-            CacheLayer.layerWith({ memory: false }).pipe(
+            CacheLayer.layer({ memory: false }).pipe(
               Layer.provide(Layer.sync(Store.Store, () => open(of, capabilities)))
             )
           ),
@@ -469,7 +469,7 @@ describe("a storage that is not said to last, with entries of an earlier process
           yield* read("old")
         }).pipe(
           Effect.provide(
-            CacheLayer.layerWith({ memory: false, storeTimeout: "1 minute" }).pipe(
+            CacheLayer.layer({ memory: false, storeTimeout: "1 minute" }).pipe(
               Layer.provide(Layer.sync(Store.Store, () => open(map)))
             )
           ),

@@ -29,7 +29,7 @@ const weather = Cached.fn(Weather, ({ city }) =>
   fallbackOn: ["Away"]
 })
 
-const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "example" })))
+const stored = CacheLayer.layer().pipe(Layer.provide(IndexedDbStore.layer({ name: "example" })))
 const runtime = ManagedRuntime.make(Layer.catch(stored, () => CacheLayer.memory()))
 
 const words = {

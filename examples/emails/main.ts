@@ -13,7 +13,6 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem, Layer, Option, Path, References } from "effect"
 import { CacheError, CacheLayer } from "effect-cached"
-import { Pipeline } from "effect-cached/pipeline"
 import { Argument, CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
 import { play } from "./acts.ts"
@@ -145,7 +144,7 @@ const run = Effect.fn("run")(function*({ force, json, ...own }: Own) {
     const name = path.basename(users)
     yield* Console.log(`${tableHeader("users")}\n${tableRow(name, summary)}\n`)
     if (summary.blank > 0) yield* Console.log(`Rows without an address: ${summary.blank}.`)
-    if (done.cost !== undefined) yield* Console.log(Pipeline.summaryText(done))
+    if (done.cost !== undefined) yield* Console.log(done.text)
     else yield* Console.log(`Written to ${out}.`)
   }
   if (failures.length > 0) return yield* new Unanswered({ failures, out })

@@ -1,6 +1,6 @@
 /** A progress bar on the error output, where that is a terminal; elsewhere nothing. */
 import { Effect, Stdio, Stream } from "effect"
-import { Pipeline } from "effect-cached/pipeline"
+import type { Pipeline } from "effect-cached/pipeline"
 
 const width = 30
 
@@ -28,7 +28,7 @@ export const line = Effect.gen(function*() {
   const stdio = yield* Stdio.Stdio
   if (!(yield* stdio.stderrIsTerminal)) return undefined
   return (progress: Pipeline.Progress) =>
-    Effect.ignore(Stream.run(Stream.succeed(`${erase}  ${Pipeline.progressText(progress)}`), stdio.stderr()))
+    Effect.ignore(Stream.run(Stream.succeed(`${erase}  ${progress.text}`), stdio.stderr()))
 })
 
 export const clear = Effect.gen(function*() {

@@ -30,7 +30,7 @@ export const makeShop = Effect.gen(function*() {
   const shared = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
   const chaos = ChaosStore.make(shared, { seed: 1, delay: "1 millis" })
   const cache = Layer.provide(
-    CacheLayer.layerWith({ capacity: 100, maxStaleness: "2 seconds", storeTimeout: "100 millis" }),
+    CacheLayer.layer({ capacity: 100, maxStaleness: "2 seconds", storeTimeout: "100 millis" }),
     Layer.succeed(Store.Store, chaos.store)
   )
   const replicas = yield* Effect.forEach(
@@ -111,7 +111,7 @@ export const makeShop = Effect.gen(function*() {
   return {
     answers,
     /** Explains a product to a user of the first replica. */
-    explain: (id: number) => Effect.provide(Effect.map(Explanation.of(product(id)), Explanation.render), replicas[0]!),
+    explain: (id: number) => Effect.provide(Effect.map(Explanation.of(product(id)), ({ text }) => text), replicas[0]!),
     stopOrigin: Effect.sync(() => {
       isDown = true
     }),

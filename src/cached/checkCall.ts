@@ -106,7 +106,7 @@ export const noStrategy = (key: unknown): unknown =>
     withKey(calledWithStrategy.name, key),
     mistake(
       `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
-        "CacheLayer.memory (or disk, files, layerWith)"
+        "CacheLayer.memory (or disk, files, layer)"
     )
   )
 

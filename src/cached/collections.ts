@@ -295,7 +295,7 @@ interface WindowOptions {
  *
  * **When to use**
  *
- * Use for a number to look at: tries in the last minute. To refuse calls, use `Guard.slidingRateLimit`.
+ * Use for a number to look at: tries in the last minute. To refuse calls, use `Guard.rateLimit`.
  *
  * **Details**
  *
@@ -320,7 +320,7 @@ interface WindowOptions {
  * await Effect.runPromise(program.pipe(Effect.provide([CacheLayer.memory(), TestClock.layer()]))) // => 2
  * ```
  *
- * @see `Guard.slidingRateLimit` for a limit
+ * @see `Guard.rateLimit` for a limit
  * @category mutations
  * @since 0.1.0
  */

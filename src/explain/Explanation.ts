@@ -145,7 +145,20 @@ const attach: Operation<[slots: number], () => void> = {
  * answers // => ["stale", ["stale", true], ["load", false]]
  * ```
  *
- * @see {@link render} for text
+ * **Example** (Printing an explanation)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { CacheLayer } from "effect-cached"
+ * import { Explanation } from "effect-cached/explain"
+ *
+ * const cache = Explanation.layer(CacheLayer.memory())
+ * const { text } = await Effect.runPromise(Explanation.of("user:1").pipe(Effect.provide([cache, TestClock.layer()])))
+ * text.split("\n")[0] // => "user:1 is never seen by this process, 1970-01-01 00:00:00 UTC"
+ * ```
+ *
+ * @see {@link layer} for what is gone
  * @category accessors
  * @since 0.1.0
  */
@@ -153,7 +166,12 @@ export const of: {
   <K extends AnyKey>(key: K): Effect.Effect<Explanation, never, CodecsOf<K> | Caching>
   <A, E, R>(read: Effect.Effect<A, E, R>): Effect.Effect<Explanation, never, R | Caching>
 } = (subject: unknown): Effect.Effect<Explanation, never, any> =>
-  withCaching((caching) => caching.perform(Collect.explain, subjectOf(caching, subject)))
+  withCaching((caching) =>
+    Effect.map(
+      caching.perform(Collect.explain, subjectOf(caching, subject)),
+      (explained) => ({ ...explained, text: Render.render(explained) })
+    )
+  )
 
 const subjectOf = (caching: Cache, subject: unknown): Collect.Subject => {
   if (typeof subject === "string" || isKey(subject)) return { key: subject as never, request: undefined }
@@ -164,26 +182,3 @@ const subjectOf = (caching: Cache, subject: unknown): Collect.Subject => {
       "function returns it, before Effect.map and the like; call a cached function first"
   )
 }
-
-/**
- * Renders an explanation as text of several lines. Times are in UTC, and control characters in ids are escaped.
- *
- * **Example** (Printing an explanation)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { TestClock } from "effect/testing"
- * import { CacheLayer } from "effect-cached"
- * import { Explanation } from "effect-cached/explain"
- *
- * const program = Effect.map(Explanation.of("user:1"), Explanation.render)
- * const cache = Explanation.layer(CacheLayer.memory())
- * const text = await Effect.runPromise(program.pipe(Effect.provide([cache, TestClock.layer()])))
- * text.split("\n")[0] // => "user:1 is never seen by this process, 1970-01-01 00:00:00 UTC"
- * ```
- *
- * @see {@link of}
- * @category conversions
- * @since 0.1.0
- */
-export const render: (explanation: Explanation) => string = Render.render

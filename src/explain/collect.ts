@@ -27,7 +27,7 @@ import { idOf, infoOf, type Key, tagsOf } from "../internal/key/ofKey.ts"
 import { isSoftened } from "../internal/store/markers/markers.ts"
 import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { Codec } from "../ports/serializer.ts"
-import type { Answer, Explanation, Fact, Status } from "./facts.ts"
+import type { Answer, Explained, Fact, Status } from "./facts.ts"
 import type { History } from "./history.ts"
 import { copyOf, joinableFlight, predict } from "./predict.ts"
 
@@ -36,7 +36,7 @@ export interface Subject {
   readonly request: Request | undefined
 }
 
-export const explain: Operation<[subject: Subject], Effect.Effect<Explanation, never, any>> = {
+export const explain: Operation<[subject: Subject], Effect.Effect<Explained, never, any>> = {
   over: (engine, subject) => Effect.withFiber((fiber) => collect(engine, fiber, subject)),
   without: ({ key }) =>
     Effect.clockWith((clock) => {
@@ -59,7 +59,7 @@ const collect = Effect.fnUntraced(function*(
   engine: Engine,
   fiber: Fiber.Fiber<any, any>,
   { key, request }: Subject
-): Effect.fn.Return<Explanation, never, any> {
+): Effect.fn.Return<Explained, never, any> {
   const id = idOf(key)
   // As a read does first, applies the changes by other processes.
   const { policy, within } = readContextOf(engine, fiber)

@@ -182,12 +182,7 @@ export interface Answer {
  */
 export type Status = "fresh" | "stale" | "gone" | "neverSeen" | "notKnown"
 
-/**
- * Why an id is cached or not: plain data, which {@link render} turns into text.
- * @category models
- * @since 0.1.0
- */
-export interface Explanation {
+export interface Explained {
   readonly id: string
   /** The name of the key's class. `undefined` for a string key. */
   readonly keyClass: string | undefined
@@ -198,4 +193,14 @@ export interface Explanation {
   readonly facts: ReadonlyArray<Fact>
   /** The answers of the next read, and when they change. While a load runs, only the present answer is known. */
   readonly next: ReadonlyArray<Answer>
+}
+
+/**
+ * Why an id is cached or not: plain data, and the same as text.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Explanation extends Explained {
+  /** All this in several lines. Times are in UTC, and control characters in ids are escaped. */
+  readonly text: string
 }

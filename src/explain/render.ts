@@ -2,7 +2,7 @@
 import { isInherited, ofGroup, ofId } from "../internal/store/markers/idTags.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
 import { oneLine } from "../internal/text/oneLine.ts"
-import type { Answer, Explanation, Fact, Facts, Past, PastCause } from "./facts.ts"
+import type { Answer, Explained, Fact, Facts, Past, PastCause } from "./facts.ts"
 
 const longestName = 120
 
@@ -202,7 +202,7 @@ const statuses = {
 /** The line of a fact. The types of a record cannot show that name and fact belong together. */
 const lineOf = (fact: Fact, t: Times): readonly [what: string, text: string] => lines[fact._tag](fact as never, t)
 
-export const render = ({ at, facts, id, keyClass, next, status }: Explanation): string => {
+export const render = ({ at, facts, id, keyClass, next, status }: Explained): string => {
   const t = timesAt(at)
   const name = `${shown(id)}${keyClass === undefined ? "" : ` of ${shown(keyClass)}`}`
   const all = facts.map((fact) => lineOf(fact, t))

@@ -30,25 +30,25 @@ import {
   type StoreErrorOf
 } from "./place.ts"
 
-interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** The number of calls to admit in a window. Failed calls count as well. */
-  readonly limit: number
-  /** The length of a window. */
-  readonly window: Ttl.Input
-}
+const algorithms = ["fixed-window", "sliding-log", "sliding-counter", "token-bucket"] as const
 
 /**
  * The options of `Guard.rateLimit`.
  * @category options
  * @since 0.1.0
  */
-export interface RateLimitOptions extends LimitOptions {
+export interface RateLimitOptions extends KeyOptions, PlaceOptions {
+  /** The number of calls to admit in a window. Failed calls count as well. */
+  readonly limit: number
+  /** The length of a window. */
+  readonly window: Ttl.Input
   /**
-   * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
-   * admits up to `limit` calls at once, and regains one call every `window / limit`.
+   * `"fixed-window"`: a window begins with its first call. `"sliding-log"`: the limit, of 10,000 at most, holds in any
+   * window. `"sliding-counter"`: the same with counts alone; uneven calls may reach twice the limit.
+   * `"token-bucket"`: `limit` calls at once, and one more every `window / limit`.
    * @default `"fixed-window"`
    */
-  readonly algorithm?: "fixed-window" | "token-bucket" | undefined
+  readonly algorithm?: typeof algorithms[number] | undefined
   /**
    * How long all calls are refused after a call has exceeded the limit of a fixed window.
    * @default none: calls are refused until the window ends
@@ -58,37 +58,14 @@ export interface RateLimitOptions extends LimitOptions {
   readonly renewBan?: boolean | undefined
 }
 
-/**
- * The options of `Guard.slidingRateLimit`.
- * @category options
- * @since 0.1.0
- */
-interface SlidingRateLimitOptions extends LimitOptions {
-  /**
-   * `"log"`: keeps the time of each admitted call, so that the limit is exact. `limit` may be 10,000 at most.
-   * `"counter"`: keeps only counts, and may admit up to twice the limit if calls are spread unevenly.
-   * @default `"log"`
-   */
-  readonly algorithm?: "log" | "counter" | undefined
-}
-
-const ofLimits: Checks<LimitOptions> = {
+const checks: Checks<RateLimitOptions> = {
   key: checkKey,
   limit: checkCount("limit"),
   window: checkTime("window"),
-  onStoreError: checkOnStoreError
-}
-
-const ofRateLimit: Checks<RateLimitOptions> = {
-  ...ofLimits,
-  algorithm: optional(checkOneOf("algorithm", "fixed-window", "token-bucket")),
+  onStoreError: checkOnStoreError,
+  algorithm: optional(checkOneOf("algorithm", ...algorithms)),
   ban: optional(checkTime("ban")),
   renewBan: optional(checkOneOf("renewBan", true, false))
-}
-
-const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
-  ...ofLimits,
-  algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
 
 /** A limit with checked options: the request to the guard store, and the function that interprets its answer. */
@@ -104,15 +81,15 @@ const same = (answer: Answer): Answer => answer
 
 const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const what = "Guard.rateLimit"
-  checkOptions(what, options, ofRateLimit)
-  const { algorithm, ban, limit, onStoreError = "local", renewBan = false } = options
+  checkOptions(what, options, checks)
+  const { algorithm = "fixed-window", ban, limit, onStoreError = "local", renewBan = false } = options
   const windowMillis = toMillis(options.window)
   const name = nameOf(options.key)
   const of = { key: name, name, limit, onStoreError }
+  if (algorithm !== "fixed-window" && (ban !== undefined || options.renewBan !== undefined)) {
+    throw mistake(`${what} can have a ban with a fixed window alone, not with algorithm: "${algorithm}"`)
+  }
   if (algorithm === "token-bucket") {
-    if (ban !== undefined || options.renewBan !== undefined) {
-      throw mistake(`${what} with a token bucket cannot have a ban`)
-    }
     const refillMillis = windowMillis / limit
     const admissionOf = ({ elapsedMillis, remaining }: Bucket.Taken): Answer => ({
       isAdmitted: remaining >= 0,
@@ -124,23 +101,22 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
     const input: Bucket.Input = { tokens: 1, limit, refillMillis, allowsDebt: false }
     return { ...of, kind: Bucket.bucket, input, isAnswer: Bucket.isTaken, admissionOf }
   }
-  if (renewBan && ban === undefined) throw mistake(`${what}: renewBan needs a ban`)
-  const banMillis = ban === undefined ? 0 : toMillis(ban)
-  const input = { limit, windowMillis, banMillis, renewsBan: renewBan }
-  return { ...of, kind: fixedWindow, input, isAnswer: isAdmission, admissionOf: same }
-}
-
-const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
-  const what = "Guard.slidingRateLimit"
-  checkOptions(what, options, ofSlidingRateLimit)
-  const { algorithm = "log", limit, onStoreError = "local" } = options
-  if (algorithm === "log" && limit > guards.longestLog) {
-    throw mistake(`limit of ${what} must be at most ${guards.longestLog}: for ${limit} use algorithm: "counter"`)
+  const ofWindow = { ...of, isAnswer: isAdmission, admissionOf: same }
+  if (algorithm === "fixed-window") {
+    if (renewBan && ban === undefined) throw mistake(`${what}: renewBan needs a ban`)
+    const banMillis = ban === undefined ? 0 : toMillis(ban)
+    return { ...ofWindow, kind: fixedWindow, input: { limit, windowMillis, banMillis, renewsBan: renewBan } }
   }
-  const name = nameOf(options.key)
-  const kind = algorithm === "log" ? slidingLog : slidingCounter
-  const input = { limit, windowMillis: toMillis(options.window) }
-  return { key: name, name, limit, kind, input, onStoreError, isAnswer: isAdmission, admissionOf: same }
+  if (algorithm === "sliding-log" && limit > guards.longestLog) {
+    throw mistake(
+      `limit of ${what} must be at most ${guards.longestLog}: for ${limit} use algorithm: "sliding-counter"`
+    )
+  }
+  return {
+    ...ofWindow,
+    kind: algorithm === "sliding-log" ? slidingLog : slidingCounter,
+    input: { limit, windowMillis }
+  }
 }
 
 /**
@@ -171,7 +147,7 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  * import { CacheLayer, Guard } from "effect-cached"
  *
  * const call = Effect.map(Guard.admission, Option.map(({ count, remaining }) => [count, remaining])).pipe(
- *   Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 minute" })
+ *   Guard.rateLimit({ key: "api", limit: 3, window: "1 minute" })
  * )
  * const program = Effect.andThen(call, call)
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => Option.some([2, 1])
@@ -217,13 +193,13 @@ const onStream = (self: AnyStream, limit: AnyLimit): AnyStream =>
 type LimitFailure<Mode> = RateLimitExceeded | StoreErrorOf<Mode>
 
 /** The signatures of a rate limit for effects and streams, data-first and data-last. */
-interface Limiting<Options extends PlaceOptions> {
+interface Limiting {
   <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<Options, Mode>
+    options: Placed<RateLimitOptions, Mode>
   ): <Self extends Guardable>(self: Self) => Guarded<Self, LimitFailure<Mode>>
   <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
     self: Self,
-    options: Placed<Options, Mode>
+    options: Placed<RateLimitOptions, Mode>
   ): Guarded<Self, LimitFailure<Mode>>
 }
 
@@ -240,7 +216,8 @@ interface Limiting<Options extends PlaceOptions> {
  *
  * - The limit's state is kept and shared where the cache keeps its entries (see `Guard.circuitBreaker`).
  * - Failed calls count; refused calls do not. A stream is one call.
- * - A fixed window begins with its first call, so up to twice `limit` calls may run around its end.
+ * - A fixed window begins with its first call, so up to twice `limit` calls may run around its end. With
+ *   `algorithm: "sliding-log"`, the limit holds in any window.
  *
  * **Example** (Serving the last value instead of failing)
  *
@@ -256,21 +233,6 @@ interface Limiting<Options extends PlaceOptions> {
  * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```
  *
- * @see {@link slidingRateLimit} for a limit that holds in any window
- * @see `Guard.circuitBreaker` for a service that fails
- * @category combinators
- * @since 0.1.0
- */
-export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEffect, onStream)
-
-/**
- * Admits `limit` calls in any window, wherever the window begins, and fails further calls with `RateLimitExceeded`.
- * Otherwise like {@link rateLimit}.
- *
- * **When to use**
- *
- * Use if a service counts calls in a sliding window, and would refuse twice the limit around the end of a fixed window.
- *
  * **Example** (Two calls in any second)
  *
  * ```ts
@@ -278,15 +240,15 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
  * import { CacheLayer, Guard } from "effect-cached"
  *
  * const call = Effect.succeed("called").pipe(
- *   Guard.slidingRateLimit({ key: "api", limit: 2, window: "1 second" }),
+ *   Guard.rateLimit({ key: "api", limit: 2, window: "1 second", algorithm: "sliding-log" }),
  *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
  * )
  * const program = Effect.all([call, call, call])
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["called", "called", "refused"]
  * ```
  *
- * @see {@link rateLimit} for windows that begin with a call
+ * @see `Guard.circuitBreaker` for a service that fails
  * @category combinators
  * @since 0.1.0
  */
-export const slidingRateLimit: Limiting<SlidingRateLimitOptions> = guard(checkSlidingRateLimit, onEffect, onStream)
+export const rateLimit: Limiting = guard(checkRateLimit, onEffect, onStream)

@@ -97,7 +97,7 @@ const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): E
   if (former !== undefined && former !== name) {
     return Effect.die(
       new CacheConfigError({
-        message: `"${former}" and "${name}" have the same cache: call CacheLayer.memory() (or disk, or layerWith) ` +
+        message: `"${former}" and "${name}" have the same cache: call CacheLayer.memory() (or disk, or layer) ` +
           "once for each of them"
       })
     )

@@ -26,18 +26,17 @@ import { AsTier } from "./tiers.ts"
  * import { Cached, CacheLayer } from "effect-cached"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
+ * const cache = CacheLayer.layer({ memory: false, storeTimeout: "1 second" }).pipe(Layer.provide(MemoryStore.layer))
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link layer} for the defaults
  * @see {@link disk} and {@link redis} for ready-made caches
  * @category layers
  * @since 0.1.0
  */
-export const layerWith = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> =>
-  overStore(checkLayer("CacheLayer.layerWith", options, {}))
+export const layer = (options?: LayerOptions): Layer.Layer<Caching.Caching, never, Store> =>
+  overStore(checkLayer("CacheLayer.layer", options, {}))
 
 export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Caching, never, Store> => {
   const layers = new WeakMap<Store, Layer.Layer<Caching.Caching>>()
@@ -62,27 +61,3 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
     })
   )
 }
-
-/**
- * A cache over any `Store`, with a memory tier in front and every option at its default.
- *
- * **When to use**
- *
- * Use with the layer of a `Store` if the default options fit.
- *
- * **Example** (Caching over a store in memory)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { MemoryStore } from "effect-cached/memory"
- *
- * const program = Effect.andThen(Cached.set("answer", 42), Cached.has("answer"))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer), Effect.provide(MemoryStore.layer))) // => true
- * ```
- *
- * @see {@link layerWith} for options
- * @category layers
- * @since 0.1.0
- */
-export const layer: Layer.Layer<Caching.Caching, never, Store> = layerWith()

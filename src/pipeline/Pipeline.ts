@@ -37,12 +37,12 @@ import { findLeft, SeenIds } from "./left.ts"
 import * as Output from "./output.ts"
 import type { PipelineError } from "./PipelineError.ts"
 import { shareOf } from "./position.ts"
-import { type Progress, progressOf, type Summary } from "./progress.ts"
+import { type Progress, progressOf, type Summary, summaryOf } from "./progress.ts"
 import * as Results from "./results.ts"
 
 export type { Fields } from "./format.ts"
 export { PipelineError } from "./PipelineError.ts"
-export { type Progress, progressText, type Summary, summaryText } from "./progress.ts"
+export type { Progress, Summary } from "./progress.ts"
 
 /**
  * The options of `run`.
@@ -374,14 +374,14 @@ const start = Effect.fnUntraced(function*(
   if (options.onProgress !== undefined) yield* Effect.flatMap(now, options.onProgress)
 
   const { millisLeft: _, share: __, ...progress } = yield* now
-  return {
+  return summaryOf({
     ...progress,
     output: target?.file,
     failures: failedTo?.file,
     calledAgain: target?.wasKilled === true ? Math.min(counts.rows, progress.calls, chunk * concurrency) : undefined,
     cost: price === undefined ? undefined : { spent: progress.calls * price, saved: progress.saved * price },
     left: gone
-  }
+  })
 })
 
 const numbered = (

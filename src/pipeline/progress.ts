@@ -23,6 +23,8 @@ export interface Progress {
   /** The share of the input that has been read, from 0 to 1. `undefined` if the size of the input is not known. */
   readonly share: number | undefined
   readonly millisLeft: number | undefined
+  /** All this in one line: `300 rows (25%): 20 calls, 279 saved, 1 failed, 150 a second, 6.0 s left`. */
+  readonly text: string
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Progress {
  * @category models
  * @since 0.1.0
  */
-export interface Summary extends Omit<Progress, "share" | "millisLeft"> {
+export interface Summary extends Omit<Progress, "share" | "millisLeft" | "text"> {
   /** The file with the results. `undefined` if they went to a sink. */
   readonly output: string | undefined
   /** The file with the failed rows. `undefined` if there is none. */
@@ -49,20 +51,27 @@ export interface Summary extends Omit<Progress, "share" | "millisLeft"> {
     readonly ids: ReadonlyArray<string>
     readonly removed: boolean
   } | undefined
+  /** All this in a few lines. */
+  readonly text: string
 }
 
-type Counts = Omit<Progress, "rowsPerSecond" | "millisLeft">
+type Counts = Omit<Progress, "rowsPerSecond" | "millisLeft" | "text">
 
 /** @internal */
 export const progressOf = (counts: Counts): Progress => {
   const { millis, rows, share } = counts
   const known = share !== undefined && share > 0
-  return {
+  return withText(progressText, {
     ...counts,
     rowsPerSecond: millis === 0 ? 0 : Math.round(rows / millis * 1000),
     millisLeft: known ? Math.round(millis * (1 - share) / share) : undefined
-  }
+  })
 }
+
+/** @internal */
+export const summaryOf = (summary: Omit<Summary, "text">): Summary => withText(summaryText, summary)
+
+const withText = <A extends object>(textOf: (of: A) => string, of: A) => ({ ...of, text: textOf(of) })
 
 const count = (value: number): string => value.toLocaleString("en")
 
@@ -77,7 +86,7 @@ const amount = (value: number): string => value.toLocaleString("en", { maximumFr
 
 const plural = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? "" : "s"}`
 
-const answered = ({ calls, failed, saved, skipped, unsaved }: Progress | Summary): string =>
+const answered = ({ calls, failed, saved, skipped, unsaved }: Omit<Counts, "share">): string =>
   [
     plural(calls, "call"),
     `${count(saved)} saved`,
@@ -86,47 +95,14 @@ const answered = ({ calls, failed, saved, skipped, unsaved }: Progress | Summary
     ...skipped > 0 ? [`${count(skipped)} skipped`] : []
   ].join(", ")
 
-/**
- * The progress of a pipeline in one line.
- *
- * **Example** (A line of progress)
- *
- * ```ts
- * import { Pipeline } from "effect-cached/pipeline"
- *
- * const times = { millis: 2000, rowsPerSecond: 150, share: 0.25, millisLeft: 6000 }
- * const line = Pipeline.progressText({ rows: 300, calls: 20, saved: 279, unsaved: 0, failed: 1, skipped: 0, ...times })
- * line // => "300 rows (25%): 20 calls, 279 saved, 1 failed, 150 a second, 6.0 s left"
- * ```
- *
- * @category formatting
- * @since 0.1.0
- */
-export const progressText = (progress: Progress): string => {
+const progressText = (progress: Omit<Progress, "text">): string => {
   const { millisLeft, rows, rowsPerSecond, share } = progress
   const read = share === undefined ? "" : ` (${Math.floor(share * 100)}%)`
   const left = millisLeft === undefined ? "" : `, ${length(millisLeft)} left`
   return `${plural(rows, "row")}${read}: ${answered(progress)}, ${count(rowsPerSecond)} a second${left}`
 }
 
-/**
- * The result of a pipeline, as a text of a few lines.
- *
- * **Example** (A summary)
- *
- * ```ts
- * import { Pipeline } from "effect-cached/pipeline"
- *
- * const counts = { rows: 6, calls: 3, saved: 3, unsaved: 0, failed: 0, skipped: 0, millis: 1200, rowsPerSecond: 5 }
- * const nothing = { output: undefined, failures: undefined, calledAgain: undefined, left: undefined }
- * const text = Pipeline.summaryText({ ...counts, ...nothing, cost: { spent: 0.006, saved: 0.006 } })
- * text // => "6 rows in 1.2 s: 3 calls, 3 saved\nThe calls cost 0.006, and the cache saved 0.006."
- * ```
- *
- * @category formatting
- * @since 0.1.0
- */
-export const summaryText = (summary: Summary): string => {
+const summaryText = (summary: Omit<Summary, "text">): string => {
   const { calledAgain, cost, failed, failures, left, millis, output, rows, unsaved } = summary
   return [
     `${plural(rows, "row")} in ${length(millis)}: ${answered(summary)}`,

@@ -252,7 +252,7 @@ export type CoreOperation =
   | "invalidateTags"
 
 /**
- * The service that provides a store, required by `CacheLayer.layer` and `CacheLayer.layerWith`.
+ * The service that provides a store, required by `CacheLayer.layer` and `CacheLayer.layer`.
  *
  * **When to use**
  *
@@ -267,7 +267,7 @@ export type CoreOperation =
  * import { MemoryStore } from "effect-cached/memory"
  *
  * const store = Layer.sync(Store.Store, MemoryStore.make)
- * const cache = CacheLayer.layer.pipe(Layer.provideMerge(store))
+ * const cache = CacheLayer.layer().pipe(Layer.provideMerge(store))
  * await Effect.runPromise(Effect.gen(function*() {
  *   yield* Cached.set("answer", 42)
  *   return yield* (yield* Store.Store).size

@@ -55,7 +55,7 @@ export interface Timings {
  * const timings = Store.timings()
  * const store = MemoryStore.layer.pipe(Store.tap({ around: timings.around }))
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(store)))))
  * const { commit, get } = await Effect.runPromise(timings.read)
  * get?.count // => 1
  * commit?.failures // => 0

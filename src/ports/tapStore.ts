@@ -97,7 +97,7 @@ interface TapOptions<R> {
  *   around: ({ operation, ids }, effect) => Effect.tap(effect, () => Effect.sync(() => calls.push(`${operation} ${ids}`)))
  * }))
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store)))))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(store)))))
  * calls[0] // => "get answer"
  * calls.at(-1) // => "commit answer"
  * ```

@@ -39,7 +39,7 @@ const formatOf = (columns: ReadonlyArray<Column>, safe: boolean): throughSchema.
 })
 
 /**
- * The options of `make`.
+ * The options of `Csv.with`.
  * @category options
  * @since 0.1.0
  */
@@ -51,24 +51,8 @@ interface CsvOptions {
   readonly safeForSpreadsheets?: boolean | undefined
 }
 
-/**
- * Creates a CSV serializer with options.
- *
- * **Example** (Writing a cell that a spreadsheet does not run)
- *
- * ```ts
- * import { Effect, Schema } from "effect"
- * import * as Csv from "effect-cached/serializers/Csv"
- * const codec = Csv.make({ safeForSpreadsheets: true }).make(Schema.Array(Schema.Struct({ note: Schema.String })))
- * const bytes = Effect.runSync(codec.encode([{ note: "=1+1" }], "notes"))
- * new TextDecoder().decode(bytes) // => "note\r\n'=1+1\r\n"
- * ```
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: CsvOptions): Serializer => {
-  const what = "Csv.make"
+const csvWith = (options: CsvOptions): Serializer => {
+  const what = "Csv.with"
   refuseUnknown(what, options, ["safeForSpreadsheets"])
   const { safeForSpreadsheets = false } = options
   refuseUnless(typeof safeForSpreadsheets === "boolean", `${what}: safeForSpreadsheets must be true or false`)
@@ -87,6 +71,7 @@ export const make = (options: CsvOptions): Serializer => {
 /**
  * The CSV serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`. An
  * empty cell is a missing field if the field is optional, otherwise `null` if it may be null, otherwise empty text.
+ * `Csv.with` makes one with options.
  *
  * **Example** (Encoding a table)
  *
@@ -98,7 +83,21 @@ export const make = (options: CsvOptions): Serializer => {
  * new TextDecoder().decode(bytes) // => "city,celsius\r\nBerlin,21\r\n,\r\n"
  * ```
  *
+ * **Example** (Writing a cell that a spreadsheet does not run)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Csv } from "effect-cached/serializers/Csv"
+ * const safe = Csv.with({ safeForSpreadsheets: true })
+ * const codec = safe.make(Schema.Array(Schema.Struct({ note: Schema.String })))
+ * const bytes = Effect.runSync(codec.encode([{ note: "=1+1" }], "notes"))
+ * new TextDecoder().decode(bytes) // => "note\r\n'=1+1\r\n"
+ * ```
+ *
  * @category serializers
  * @since 0.1.0
  */
-export const Csv: Serializer = make({})
+export const Csv: Serializer & { readonly with: (options: CsvOptions) => Serializer } = {
+  ...csvWith({}),
+  with: csvWith
+}

@@ -87,7 +87,7 @@ const formatOf = (library: Library, columns: ReadonlyArray<Column>, maxSize: num
 }
 
 /**
- * The options of `make`.
+ * The options of `Parquet.with`.
  * @category options
  * @since 0.1.0
  */
@@ -99,21 +99,8 @@ interface ParquetOptions {
   readonly maxSize?: SizeInput | undefined
 }
 
-/**
- * Creates a Parquet serializer with options.
- *
- * **Example** (A limit for large tables)
- *
- * ```ts
- * import * as Parquet from "effect-cached/serializers/Parquet"
- * Parquet.make({ maxSize: "500 MB" }).extension // => ".parquet"
- * ```
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: ParquetOptions): Serializer => {
-  refuseUnknown("Parquet.make", options, ["maxSize"])
+const parquetWith = (options: ParquetOptions): Serializer => {
+  refuseUnknown("Parquet.with", options, ["maxSize"])
   const maxSize = options.maxSize === undefined ? 64_000_000 : sizeAboveZero("maxSize", options.maxSize)
   const table = tables({
     name,
@@ -139,6 +126,7 @@ export const make = (options: ParquetOptions): Serializer => {
 /**
  * The Parquet serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`.
  * The schema gives each column its type; lists, records and unions become text with JSON.
+ * `Parquet.with` makes one with options.
  *
  * **Example** (Encoding a table)
  *
@@ -150,7 +138,17 @@ export const make = (options: ParquetOptions): Serializer => {
  * Effect.runSync(codec.decode(bytes, "weather")) // => [{ city: "Berlin", at: new Date(0) }]
  * ```
  *
+ * **Example** (A limit for large tables)
+ *
+ * ```ts
+ * import { Parquet } from "effect-cached/serializers/Parquet"
+ * Parquet.with({ maxSize: "500 MB" }).extension // => ".parquet"
+ * ```
+ *
  * @category serializers
  * @since 0.1.0
  */
-export const Parquet: Serializer = make({})
+export const Parquet: Serializer & { readonly with: (options: ParquetOptions) => Serializer } = {
+  ...parquetWith({}),
+  with: parquetWith
+}

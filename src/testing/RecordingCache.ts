@@ -66,7 +66,7 @@ interface Uninherited {
  * @category models
  * @since 0.1.0
  */
-export interface Shape {
+interface Shape {
   readonly log: Effect.Effect<ReadonlyArray<Recorded>>
   /** The outcomes of the reads of one key, in order. */
   readonly reads: (key: CacheKey.Any | string) => Effect.Effect<ReadonlyArray<Outcome>>
@@ -75,55 +75,7 @@ export interface Shape {
   readonly forget: Effect.Effect<void>
 }
 
-/**
- * The service that lets a test read what its cache has recorded.
- *
- * **Example** (Reading the log)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { RecordingCache } from "effect-cached/testing"
- *
- * const test = Effect.gen(function*() {
- *   yield* Cached.set("answer", 42)
- *   return yield* (yield* RecordingCache.RecordingCache).log
- * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
- * ```
- *
- * @category services
- * @since 0.1.0
- */
-export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {}
-
-/**
- * Wraps a cache layer so that the cache records its requests. Provide the returned layer instead of the original.
- *
- * **When to use**
- *
- * Use in a test that checks which keys were read, loaded or invalidated.
- *
- * **Example** (Asserting on a hit)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cached, CacheLayer } from "effect-cached"
- * import { RecordingCache } from "effect-cached/testing"
- *
- * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * const test = Effect.gen(function*() {
- *   yield* Effect.all([answer, answer])
- *   return yield* (yield* RecordingCache.RecordingCache).reads("answer")
- * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
- * await Effect.runPromise(test) // => ["load", "hit"]
- * ```
- *
- * @see `Cached.events` for the events of a running program
- * @category layers
- * @since 0.1.0
- */
-export const layer = <E, R>(
+const layer = <E, R>(
   cache: Layer.Layer<Caching.Caching, E, R>
 ): Layer.Layer<Caching.Caching | RecordingCache, E, R> =>
   Layer.provide(
@@ -142,6 +94,51 @@ export const layer = <E, R>(
     })),
     cache
   )
+
+/**
+ * A cache that records its requests. `RecordingCache.layer` wraps the layer of a cache, and is provided in its place.
+ * The service lets the test read what was recorded.
+ *
+ * **When to use**
+ *
+ * Use in a test that checks which keys were read, loaded or invalidated.
+ *
+ * **Example** (Asserting on a hit)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RecordingCache } from "effect-cached/testing"
+ *
+ * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
+ * const test = Effect.gen(function*() {
+ *   yield* Effect.all([answer, answer])
+ *   return yield* (yield* RecordingCache).reads("answer")
+ * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
+ * await Effect.runPromise(test) // => ["load", "hit"]
+ * ```
+ *
+ * **Example** (Reading the log)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { RecordingCache } from "effect-cached/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   yield* Cached.set("answer", 42)
+ *   return yield* (yield* RecordingCache).log
+ * }).pipe(Effect.provide(RecordingCache.layer(CacheLayer.memory())))
+ * await Effect.runPromise(test) // => [{ _tag: "Set", id: "answer" }]
+ * ```
+ *
+ * @see `Cached.events` for the events of a running program
+ * @category services
+ * @since 0.1.0
+ */
+export class RecordingCache extends Context.Service<RecordingCache, Shape>()("effect-cached/testing/RecordingCache") {
+  static readonly layer = layer
+}
 
 interface Self {
   readonly inner: Cache

@@ -43,6 +43,18 @@ const checks: Checks<Options> = {
 }
 
 /**
+ * The result of a run.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outcome<out A, out E> {
+  /** `undefined` if the effect did not end: it runs forever, or waits for an event that never happens. */
+  readonly exit: Exit.Exit<A, E> | undefined
+  readonly fibers: number
+  readonly millis: number
+}
+
+/**
  * A schedule. The next task is a random one of the ready tasks with the most urgent priority. When no task is ready,
  * the virtual clock jumps to the next timer, and all timers due at that time become ready.
  * @category models
@@ -59,6 +71,11 @@ export interface SeededScheduler {
   readonly after: (millis: number, run: () => void) => () => void
   /** Runs until no task and no timer is left. Returns `false` if `maxTasks` tasks were not enough. */
   readonly settle: () => boolean
+  /**
+   * Runs an effect synchronously to its end. It may wait only for fibers and the clock: if it waits for the outside
+   * world (files, sockets), it has no `exit`.
+   */
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Outcome<A, E>
 }
 
 interface Timer {
@@ -80,13 +97,24 @@ interface State {
 }
 
 /**
- * Creates a schedule.
+ * Creates a schedule, under which one effect or several run in an order that the seed determines.
  *
- * **When to use**
+ * **Example** (Finding both orders of a race)
  *
- * Use to run several effects, or callbacks, under one schedule.
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SeededScheduler } from "effect-cached/testing"
  *
- * **Example** (Running to the end)
+ * const race = (seed: number) => {
+ *   const order: Array<string> = []
+ *   const say = (word: string) => Effect.andThen(Effect.sleep("1 hour"), Effect.sync(() => order.push(word)))
+ *   SeededScheduler.make({ seed }).run(Effect.all([say("a"), say("b")], { concurrency: 2 }))
+ *   return order.join("")
+ * }
+ * new Set(Array.from({ length: 20 }, (_, seed) => race(seed))).size // => 2
+ * ```
+ *
+ * **Example** (Several effects, or callbacks, under one schedule)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -99,7 +127,6 @@ interface State {
  * fiber.pollUnsafe()?._tag // => "Success"
  * ```
  *
- * @see {@link run} for one effect
  * @category constructors
  * @since 0.1.0
  */
@@ -130,7 +157,7 @@ export const make = (options: Options): SeededScheduler => {
     return () => void timers.delete(timer)
   }
   let tasks = 0
-  return {
+  const schedule: SeededScheduler = {
     context: Context.empty().pipe(
       Context.add(Scheduler.Scheduler, scheduler),
       Context.add(Clock.Clock, makeClock(now, after)),
@@ -149,8 +176,14 @@ export const make = (options: Options): SeededScheduler => {
         else draw(self).run()
       }
       return true
+    },
+    run: (effect) => {
+      const fiber = Effect.runForkWith(schedule.context)(effect)
+      schedule.settle()
+      return { exit: fiber.pollUnsafe(), fibers: self.fibers, millis: self.now }
     }
   }
+  return schedule
 }
 
 const draw = ({ order, ready }: State): Ready => {
@@ -201,50 +234,4 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
         return Effect.sync(callOff)
       })
   }
-}
-
-/**
- * The result of a run.
- * @category models
- * @since 0.1.0
- */
-export interface Outcome<out A, out E> {
-  /** `undefined` if the effect did not end: it runs forever, or waits for an event that never happens. */
-  readonly exit: Exit.Exit<A, E> | undefined
-  readonly fibers: number
-  readonly millis: number
-}
-
-/**
- * Runs an effect synchronously to its end, under a schedule of its own.
- *
- * **When to use**
- *
- * Use to run one effect in an order that the seed determines. The effect may wait only for fibers and the clock: if it
- * waits for the outside world (files, sockets), the run returns without an `exit`.
- *
- * **Example** (Finding both orders of a race)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { SeededScheduler } from "effect-cached/testing"
- *
- * const race = (seed: number) => {
- *   const order: Array<string> = []
- *   const say = (word: string) => Effect.andThen(Effect.sleep("1 hour"), Effect.sync(() => order.push(word)))
- *   SeededScheduler.run(Effect.all([say("a"), say("b")], { concurrency: 2 }), { seed })
- *   return order.join("")
- * }
- * new Set(Array.from({ length: 20 }, (_, seed) => race(seed))).size // => 2
- * ```
- *
- * @see {@link make} for several effects under one schedule
- * @category running
- * @since 0.1.0
- */
-export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcome<A, E> => {
-  const schedule = make(options)
-  const fiber = Effect.runForkWith(schedule.context)(effect)
-  schedule.settle()
-  return { exit: fiber.pollUnsafe(), fibers: schedule.fibers(), millis: schedule.now() }
 }

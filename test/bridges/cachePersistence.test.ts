@@ -28,7 +28,7 @@ const persistence = Persistence.layer.pipe(Layer.provide(CachePersistence.layerB
 
 describe.each([
   ["memory", Layer.fresh(CacheLayer.memory())],
-  ["a store", CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))]
+  ["a store", CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))]
 ])("a cache over %s as BackingPersistence", (_, cache) => {
   it.effect("keeps exits for the time that the persistence says, and ends them by key or by store id", () =>
     Effect.gen(function*() {
@@ -121,7 +121,7 @@ const storageOf = <E>(layer: Layer.Layer<KeyValueStore.KeyValueStore, E>) =>
 
 describe.each([
   ["memory", () => CacheLayer.memory()],
-  ["a store", () => CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))]
+  ["a store", () => CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))]
 ])("a cache over %s as KeyValueStore", (_, cache) => {
   it.effect.prop(
     "does what Effect's in memory does",

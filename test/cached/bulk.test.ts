@@ -508,7 +508,7 @@ describe("CA-10 · Cached.many", () => {
         acquireMany: (requests) => counted("acquireMany", store.acquireMany(requests)),
         commitMany: (requests) => counted("commitMany", store.commitMany(requests))
       }
-      const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))
+      const layer = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, watched))
       const count = (name: string) => asked.filter((one) => one === name).length
       return Effect.gen(function*() {
         const users = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))), {
@@ -542,7 +542,7 @@ describe("CA-10 · Cached.many", () => {
         acquire: (id, options) => note("acquire", fake.store.acquire(id, options))
       }
       return within(
-        Layer.provide(CacheLayer.layerWith({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
+        Layer.provide(CacheLayer.layer({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
         Effect.gen(function*() {
           const { calls, lookup } = counting()
           const users = Cached.many(User, lookup, { strategy: hour })
@@ -574,7 +574,7 @@ describe("CA-10 · Cached.many", () => {
         const users = Cached.many(User, lookup, { strategy: hour })
         expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
         expect(asked).toEqual(["getMany"])
-      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, failing))))
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, failing))))
     })
 
     it.effect("under CachePolicy.strict a store that fails fails the read, and does not hide in an Exit", () => {
@@ -605,7 +605,7 @@ describe("CA-10 · Cached.many", () => {
           expect((yield* Cached.stats).storeFailures).toBe(2)
         }).pipe(
           Effect.provide(
-            Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, lying))
+            Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, lying))
           )
         )
       })
@@ -666,7 +666,7 @@ describe("CA-10 · Cached.many", () => {
       const { store } = fakeStore()
       const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
       const layer = Layer.provide(
-        CacheLayer.layerWith({ memory: false, lease: "1 second" }),
+        CacheLayer.layer({ memory: false, lease: "1 second" }),
         Layer.succeed(Store.Store, shared)
       )
       return Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
@@ -708,7 +708,7 @@ describe("CA-10 · Cached.many", () => {
         const { calls, lookup } = counting()
         const users = Cached.many(User, lookup, { strategy: hour })
         yield* within(
-          Layer.provide(CacheLayer.layerWith({ lease: "1 second" }), Layer.succeed(Store.Store, shared)),
+          Layer.provide(CacheLayer.layer({ lease: "1 second" }), Layer.succeed(Store.Store, shared)),
           Effect.gen(function*() {
             const reader = yield* start(users(ids(1, 2, 3)))
             yield* settle

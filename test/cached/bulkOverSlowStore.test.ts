@@ -56,7 +56,7 @@ describe("each wave has the store's whole time, until one has exceeded it", () =
       clear: taking("clear", [], inner.clear)
     }
     const layer = Layer.provide(
-      CacheLayer.layerWith({ memory: false, storeTimeout }),
+      CacheLayer.layer({ memory: false, storeTimeout }),
       Layer.succeed(Store.Store, store)
     )
     return { asked, inner, layer, state }
@@ -517,7 +517,7 @@ describe("waves whose answers arrive together are handled in turns of their own"
         get: (id, tags) => together(inner.get(id, tags)),
         markers: (tags) => together(inner.markers(tags))
       })
-      const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+      const layer = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
       const running = <A, E>(effect: Effect.Effect<A, E>) =>
         Effect.gen(function*() {
           const fiber = yield* start(effect)

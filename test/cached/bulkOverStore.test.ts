@@ -125,7 +125,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         markers: (tags) => (asked++, markers(tags))
       }))
       const here = yield* process(over(layer))
-      const there = yield* process(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store)))
+      const there = yield* process(Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, store)))
       const gate = yield* Deferred.make<void>()
       const first = yield* start(there(read(300, Deferred.await(gate), "their")))
       yield* settle

@@ -24,7 +24,7 @@ const slowlyAnswering = (base: Store.Store) => {
 }
 
 const over = (store: Store.Store, options: CacheLayer.LayerOptions = {}) =>
-  Layer.build(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))
+  Layer.build(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store)))
 
 describe("P2 · an answer that is older than what another process has changed meanwhile", () => {
   it.effect("is not served to a later caller, and not kept", () =>

@@ -16,8 +16,8 @@ const logged = () => {
 
 const caches = {
   memory: CacheLayer.memory(),
-  "a store with memory": Layer.provide(CacheLayer.layer, MemoryStore.layer),
-  "a store without memory": Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer)
+  "a store with memory": Layer.provide(CacheLayer.layer(), MemoryStore.layer),
+  "a store without memory": Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer)
 }
 
 const warned = (lines: ReadonlyArray<string>) => lines.filter((line) => line.startsWith("Warn Two key classes")).length

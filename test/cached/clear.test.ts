@@ -158,7 +158,7 @@ describe("all that others change at once", () => {
       for (let i = 0; i < 50; i++) yield* Effect.yieldNow
       expect([told, ...sizes]).toEqual([size, 0])
     })
-    const layer = Layer.provide(CacheLayer.layerWith({ capacity: size }), Layer.succeed(Store.Store, shared))
+    const layer = Layer.provide(CacheLayer.layer({ capacity: size }), Layer.succeed(Store.Store, shared))
     return impatient(Effect.provide(test, layer))
   })
 })

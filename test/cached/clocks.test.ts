@@ -18,7 +18,7 @@ import { type WallAndMonotonic, wallAndMonotonic } from "../support/wallAndMonot
 const longAgo = -1e12
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
 
 const sharedWith = (more: Partial<Store.Store>): Store.Store => ({
   ...MemoryStore.make(),
@@ -398,7 +398,7 @@ describe("a store that two machines share", () => {
         Effect.gen(function*() {
           const { clock, set } = yield* wallAndMonotonic
           yield* set(by)
-          const context = yield* Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith(options), store))).pipe(
+          const context = yield* Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(options), store))).pipe(
             Effect.provideService(Clock.Clock, clock)
           )
           return load.pipe(
@@ -428,7 +428,7 @@ describe("a store that two machines share", () => {
   it.effect("lets an entry of a machine that is 5 seconds ahead live no longer than its ttl", () =>
     Effect.gen(function*() {
       const store = Layer.succeed(Store.Store, MemoryStore.make())
-      const layer = Layer.fresh(Layer.provide(CacheLayer.layer, store))
+      const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), store))
       yield* TestClock.setTime(100 * hour)
       const { clock, set } = yield* wallAndMonotonic
       yield* set(5000)
@@ -466,7 +466,7 @@ it.effect("a clock that is set back while a value is set does not prolong its li
       getUnsafe: undefined,
       get: (id, tags) => Effect.delay(store.get(id, tags), 100)
     }
-    const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, slow))
+    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, slow))
     yield* Effect.gen(function*() {
       const setting = yield* start(Cached.set("k", 1, { ttl: "1 minute", keepTtl: true }))
       yield* TestClock.adjust(50)

@@ -15,7 +15,7 @@ const twoProcesses = <A, E>(
     on: (process: 0 | 1) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> => {
-  const layer = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, MemoryStore.make()))
+  const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, MemoryStore.make()))
   return Effect.scoped(Effect.gen(function*() {
     const contexts = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))] as const
     return yield* program((process) => Effect.provide(contexts[process]))
@@ -23,7 +23,7 @@ const twoProcesses = <A, E>(
 }
 
 it.effect("a format that has nothing but JSON can store all of them", () => {
-  const layer = CacheLayer.layerWith({ memory: false }).pipe(
+  const layer = CacheLayer.layer({ memory: false }).pipe(
     Layer.provide([MemoryStore.layer, Layer.succeed(Serializer.Serializer, Json)])
   )
   const steps = Effect.gen(function*() {

@@ -300,7 +300,7 @@ describe("copy: \"freeze\"", () => {
       const get = (n: number) =>
         Effect.succeed(fresh(n)).pipe(Cached.ttl(new Item({ n: 0 }), { ttl: "1 hour", copy: "freeze" }))
       const over = Effect.provide(
-        CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
+        CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
         { local: true }
       )
       yield* get(1).pipe(over)

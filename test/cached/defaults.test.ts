@@ -248,7 +248,7 @@ describe("over a store", () => {
       yield* settle
     }).pipe(
       Effect.provide(
-        Layer.provide(CacheLayer.layerWith({ defaults: { memoryTtl: "10s" } }), MemoryStore.layer)
+        Layer.provide(CacheLayer.layer({ defaults: { memoryTtl: "10s" } }), MemoryStore.layer)
       )
     ))
 })
@@ -260,8 +260,8 @@ describe("two caches over one store", () => {
     Effect.gen(function*() {
       const options = { defaults: { shareLoad: true } }
       const both = Layer.merge(
-        CacheLayer.layerWith(options),
-        CacheLayer.named(Other, CacheLayer.layerWith(options))
+        CacheLayer.layer(options),
+        CacheLayer.named(Other, CacheLayer.layer(options))
       ).pipe(Layer.provide(MemoryStore.layer))
       const loadsOf = (shareLoad?: boolean) =>
         Effect.gen(function*() {
@@ -292,7 +292,7 @@ describe("two caches over one store", () => {
         expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
         yield* TestClock.adjust("100 millis")
         expect(ended(patient)).toEqual(Exit.succeed(2))
-      }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ defaults: { waitForWrite: false } }), store)))
+      }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ defaults: { waitForWrite: false } }), store)))
     }))
 })
 
@@ -317,7 +317,7 @@ describe("wrong defaults are refused where the layer is made", () => {
     ["strategy cannot be", { strategy: "ttl" }]
   ]
   it.each(wrong)("%s", (message, options) => {
-    for (const make of [CacheLayer.memory, CacheLayer.layerWith]) {
+    for (const make of [CacheLayer.memory, CacheLayer.layer]) {
       expect(() => make(options as CacheLayer.MemoryOptions)).toThrow(message)
       expect(() => make(options as CacheLayer.MemoryOptions)).toThrow(CacheError.CacheConfigError)
     }

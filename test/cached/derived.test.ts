@@ -19,7 +19,7 @@ class Post extends CacheKey.Class<Post>()("Post", { payload: { id: Schema.Int },
 const changes = { inherit: "changes", ttl: "1 day" } as const
 
 const overMemoryStore = (options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), MemoryStore.layer)
+  Layer.provide(CacheLayer.layer(options), MemoryStore.layer)
 
 const caches = [
   { name: "memory", keeps: true, layer: () => CacheLayer.memory() },
@@ -387,7 +387,7 @@ describe("while a store is asked that answers late", () => {
     const overIt = (store: Store.Store) =>
       Effect.map(
         Layer.build(
-          Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 minute" }), Layer.succeed(Store.Store, store))
+          Layer.provide(CacheLayer.layer({ storeTimeout: "1 minute" }), Layer.succeed(Store.Store, store))
         ),
         (context) => Effect.provide(context)
       )
@@ -515,7 +515,7 @@ it.effect("an entry with 256 tags is stored, one with more stays in memory, and 
   })
   return Effect.gen(function*() {
     const store = MemoryStore.make()
-    const cache = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
+    const cache = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
     const item = (n: number) => Effect.succeed(n).pipe(Cached.ttl(`item ${n}`, { ttl: "1 day" }))
     const list = (key: string, count: number) =>
       Effect.asVoid(Effect.forEach(Array.from({ length: count }, (_, i) => i), item)).pipe(
@@ -556,7 +556,7 @@ describe("a store that does not report the marker of a tag", () => {
             : store.markers(tags)
       }
       const cache = Layer.build(
-        Layer.provide(CacheLayer.layerWith({ memory: true }), Layer.succeed(Store.Store, silent))
+        Layer.provide(CacheLayer.layer({ memory: true }), Layer.succeed(Store.Store, silent))
       )
       const first = Effect.provideContext(yield* cache)
       const member = (id: number) => Effect.succeed(id).pipe(Cached.ttl(`${id}`, { ttl: "1 day", tags: ["team"] }))
@@ -592,7 +592,7 @@ describe("a store that does not answer about markers", () => {
         const told = [yield* source(10), yield* source(() => 20)]
         return [...told, (yield* Clock.currentTimeMillis) - at]
       }).pipe(Cached.ttl("page", changes))
-      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(reading)).toEqual(["LoadTimeout", "LoadTimeout", 30])
@@ -612,7 +612,7 @@ describe("a store that does not answer about markers", () => {
           const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
           return [error instanceof CacheError.CacheConfigError, (yield* Clock.currentTimeMillis) - at]
         })).pipe(Cached.ttl("page", changes))
-      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(reading)).toEqual([[true, 0], [true, 0], [true, 0]])
@@ -637,7 +637,7 @@ describe("a store that does not answer about markers", () => {
         ]
         return [...told, (yield* Clock.currentTimeMillis) - at]
       }).pipe(Cached.ttl("page", changes))
-      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
       const reading = yield* start(Effect.provide(page, cache))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(reading)).toEqual([...Array.from({ length: 4 }, () => "LoadTimeout"), 30])
@@ -681,7 +681,7 @@ describe("two processes over one store", () => {
     }
     const run = (store: Store.Store) =>
       Effect.map(
-        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))),
+        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))),
         (context) => Effect.provide(context)
       )
     const gate = yield* Deferred.make<void>()
@@ -857,7 +857,7 @@ describe("a look-up in a store that was down", () => {
           yield* Deferred.succeed(told, undefined)
           expect(yield* Fiber.join(looking)).toEqual(keys.map(() => Option.none()))
         }).pipe(Effect.provide(
-          Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, slow))
+          Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, slow))
         ))
       })
   )

@@ -579,7 +579,7 @@ describe("Cached.events of some kinds", () => {
         capabilities: { shared: true, changes: true },
         changesUnsafe: () => pending.splice(0)
       }
-      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, shared))
+      const layer = Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, shared))
       yield* within(
         layer,
         Effect.gen(function*() {
@@ -628,7 +628,7 @@ describe("Cached.events of some kinds", () => {
   it.effect("says how long a load waited for the lease of another process", () =>
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+      const layer = Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, store))
       const [first, second] = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))]
       yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
       const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -652,7 +652,7 @@ describe("Cached.events of some kinds", () => {
           return []
         }
       }
-      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, shared))
+      const layer = Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, shared))
       yield* within(
         layer,
         Effect.gen(function*() {

@@ -18,7 +18,7 @@ const programs = (count: number) =>
     const shared = Layer.succeed(Store.Store, { ...store, capabilities: { ...store.capabilities, shared: true } })
     const contexts = yield* Effect.forEach(
       Array.from({ length: count }),
-      () => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, shared)))
+      () => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), shared)))
     )
     return contexts.map((context) => Context.get(context, Caching.Caching))
   })

@@ -180,7 +180,7 @@ describe("without a curve", () => {
 
   it("a value that is not a boolean is refused, and a curve of no memory", () => {
     expect(() => CacheLayer.memory({ curve: 1 as never })).toThrow("curve of CacheLayer.memory must be true or false")
-    expect(() => CacheLayer.layerWith({ memory: false, curve: true })).toThrow("needs its memory for the curve")
+    expect(() => CacheLayer.layer({ memory: false, curve: true })).toThrow("needs its memory for the curve")
   })
 })
 

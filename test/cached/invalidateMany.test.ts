@@ -26,7 +26,7 @@ const watching = () => {
     remove: (id) => through("remove", 1, inner.remove(id)),
     removeMany: (ids) => through("removeMany", ids.length, inner.removeMany(ids))
   }
-  const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+  const layer = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
   return { asked, layer, state }
 }
 
@@ -102,7 +102,7 @@ describe("P2 · under strict, of ids and tags and patterns", () => {
       yield* Effect.forEach(many, read)
       expect(loads).toBe(1206)
     }).pipe(
-      Effect.provide(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, failing))),
+      Effect.provide(Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, failing))),
       Effect.provideService(References.MinimumLogLevel, "None")
     )
   })

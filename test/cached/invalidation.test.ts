@@ -500,7 +500,7 @@ describe("across engines on one folder", () => {
 
 it.effect("a look-up of several keys whose decoding takes long is of one moment", () => {
   const serializer = ownSerializer({ decode: (bytes) => Effect.delay(Effect.sync(() => parsed(bytes)), "1 second") })
-  const cache = CacheLayer.layerWith({ memory: false }).pipe(
+  const cache = CacheLayer.layer({ memory: false }).pipe(
     Layer.provide([Layer.succeed(Store.Store, MemoryStore.make()), serializer])
   )
   return Effect.gen(function*() {

@@ -48,7 +48,7 @@ const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () =>
 }
 
 const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
-  Layer.provide(CacheLayer.layerWith(options), layer)
+  Layer.provide(CacheLayer.layer(options), layer)
 
 const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
   Effect.map(

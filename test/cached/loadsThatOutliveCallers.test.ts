@@ -161,7 +161,7 @@ it.effect("the lease of a load that runs on is kept", () =>
       capabilities: { ...store.capabilities, shared: true },
       getUnsafe: undefined
     }
-    const layer = Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, shared))
+    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared))
     const { counts, load } = stubborn(4000)
     const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     const inOne = yield* Layer.build(Layer.fresh(layer))
@@ -181,7 +181,7 @@ it.effect("the lease of a load that runs on is kept", () =>
 it.effect("with `wait`, a process loads beside it after that time, an earlier load that it waited for included", () =>
   Effect.gen(function*() {
     const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-    const layer = Layer.provide(CacheLayer.layerWith({ wait: "5 seconds" }), Layer.succeed(Store.Store, shared))
+    const layer = Layer.provide(CacheLayer.layer({ wait: "5 seconds" }), Layer.succeed(Store.Store, shared))
     const inOne = yield* Layer.build(Layer.fresh(layer))
     const inOther = yield* Layer.build(Layer.fresh(layer))
     const { counts, load } = stubborn(10_000)

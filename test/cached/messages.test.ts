@@ -77,7 +77,7 @@ const logged = <E>(effect: Effect.Effect<unknown, E, any>, layer: Layer.Layer<an
   }) as Effect.Effect<Array<string>>
 
 const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store> = MemoryStore.layer) =>
-  CacheLayer.layer.pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
+  CacheLayer.layer().pipe(Layer.provide(store), Layer.provide(Layer.succeed(Serializer.Serializer, serializer)))
 
 const lateSoftTimeout = "softTimeout (2000 ms) must be shorter than timeout (2000 ms)"
 
@@ -265,7 +265,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     Effect.gen(function*() {
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
-          `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layerWith)`
+          `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layer)`
       )
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
         `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy.`
@@ -677,7 +677,7 @@ describe("a failure of the store", () => {
     fake.behave = (operation) => ({
       before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason, cause }))
     })
-    return Layer.provide(CacheLayer.layer, fake.layer)
+    return Layer.provide(CacheLayer.layer(), fake.layer)
   }
 
   it.effect("a ping answers for itself, not for the read that it asks for", () =>
@@ -708,7 +708,7 @@ describe("a failure of the store", () => {
             before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unsupported", cause }))
           }
           : {}
-      expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer, fake.layer))).toEqual([
+      expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer(), fake.layer))).toEqual([
         `The store "fake" could not write an entry: entries are read-only. Such values stay in memory (logged once)`
       ])
     }))

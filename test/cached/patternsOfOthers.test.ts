@@ -33,7 +33,7 @@ const stores = [
     name: "a store that reports nothing",
     two: Effect.suspend(() => {
       const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-      return twoOver(Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store)))
+      return twoOver(Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store)))
     })
   },
   {
@@ -41,7 +41,7 @@ const stores = [
     two: Effect.suspend(() => {
       const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
       const part = Layer.sync(Store.Store, () => Part.make(store, "part:"))
-      return twoOver(Layer.provide(CacheLayer.layerWith({ memory: false }), part))
+      return twoOver(Layer.provide(CacheLayer.layer({ memory: false }), part))
     })
   }
 ]

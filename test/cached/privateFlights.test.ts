@@ -360,7 +360,7 @@ describe("private flights", () => {
         const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
         const over = (options: CacheLayer.LayerOptions) =>
           Layer.build(
-            Layer.fresh(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared)))
+            Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared)))
           )
         const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
         let runs = 0
@@ -387,7 +387,7 @@ describe("private flights", () => {
         options
       ) => (asked.push(options.join), fake.store.acquire(id, options))
       const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
-      const layer = Layer.provide(CacheLayer.layerWith({ flights: "private" }), Layer.succeed(Store.Store, shared))
+      const layer = Layer.provide(CacheLayer.layer({ flights: "private" }), Layer.succeed(Store.Store, shared))
       const { load } = counting(1000)
       const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })
       yield* Effect.gen(function*() {

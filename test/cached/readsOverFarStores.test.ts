@@ -55,7 +55,7 @@ const far = (
     commitMany: (requests) => around("commitMany", base.commitMany(requests)),
     release: (id, owner, note) => around("release", base.release(id, owner, note))
   }
-  const cache = Layer.fresh(CacheLayer.layerWith({ storeTimeout })).pipe(
+  const cache = Layer.fresh(CacheLayer.layer({ storeTimeout })).pipe(
     Layer.provide(Layer.succeed(Store.Store, store))
   )
   return { asked, base, cache }

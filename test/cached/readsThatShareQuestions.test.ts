@@ -30,7 +30,7 @@ const asked = (change: (callback: Callback, times: number) => Callback = (callba
       getCallback: (id, tags, done) => change(callback, ++counts.reads)(id, tags, done)
     })
   })
-  return { counts, layer: CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.effect(Store.Store, make))) }
+  return { counts, layer: CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.effect(Store.Store, make))) }
 }
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.String }) {}
@@ -171,7 +171,7 @@ describe("askStore", () => {
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(reader)).toBe(1)
     }).pipe(
-      Effect.provide(CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, slow))))
+      Effect.provide(CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, slow))))
     )
   })
 
@@ -222,7 +222,7 @@ describe("a cache that closes", () => {
         Effect.runForkWith(context)(get(id, tags)).addObserver(done)
       }
     }
-    const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+    const layer = CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     const scope = yield* Scope.make()
     const cache = yield* Layer.buildWithScope(layer, scope)
     const slow = Cached.ttl(Effect.delay(Effect.succeed("loaded"), "1 second"), "one", { ttl: "1 hour" })

@@ -59,7 +59,7 @@ const processes = Effect.gen(function*() {
     getMany: (ids) => answered(inMemory.getMany(ids))
   }
   const over = (store: Store.Store) =>
-    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))))
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer({}), Layer.succeed(Store.Store, store))))
   const here = yield* over(store)
   const another = yield* over({ ...inMemory, getUnsafe: undefined, changes: Stream.never, changesUnsafe: undefined })
   const set = Effect.andThen(Cached.invalidate({ tag: "users" }), Cached.set(key, "set", { ttl: "1 hour" }))
@@ -129,7 +129,7 @@ it.effect("a refresh does not ask again and again if the store reads an older en
   let acquired = 0
   let copy: Store.Answer | undefined
   const layer = Layer.provide(
-    CacheLayer.layerWith({}),
+    CacheLayer.layer({}),
     Layer.succeed(Store.Store, {
       ...store,
       capabilities: { shared: true, changes: true },

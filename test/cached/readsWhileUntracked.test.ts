@@ -31,7 +31,7 @@ const silent = () => {
     set: (...input) => guarded("set", store.set(...input))
   }
   const program = Effect.map(
-    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))),
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared)))),
     (context) => Context.get(context, Caching.Caching)
   )
   return { state, program }
@@ -138,7 +138,7 @@ it.effect("entries from before the store received a tag's invalidation are not u
       invalidateTags: (...input) => Effect.delay(memory.invalidateTags(...input), 10)
     }
     const program = Effect.map(
-      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))),
+      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))),
       (context) => Context.get(context, Caching.Caching)
     )
     let loads = 0
@@ -174,7 +174,7 @@ describe("while tracked", () => {
         changesUnsafe: () => changes.splice(0),
         commit: () => Effect.never
       }
-      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, hanging))
+      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, hanging))
       yield* Effect.gen(function*() {
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -206,7 +206,7 @@ describe("while tracked", () => {
       const warnings: Array<unknown> = []
       const logger = Logger.make(({ message }) => warnings.push(message))
       const layer = Layer.provide(
-        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        CacheLayer.layer({ maxStaleness: "10 seconds" }),
         Layer.succeed(Store.Store, store)
       )
       yield* Effect.gen(function*() {
@@ -262,7 +262,7 @@ describe("while tracked", () => {
         sleep: (duration) => clock.sleep(duration),
         monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + BigInt(stoppedMillis * 1e6)
       }
-      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         let loads = 0
         const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))

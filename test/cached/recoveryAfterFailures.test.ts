@@ -10,7 +10,7 @@ import { counting, fakeStore, over, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
 
 /** The messages logged while the effect runs. */
 const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
@@ -404,7 +404,7 @@ describe("an incident in which operations fail that are rarely asked", () => {
         return reason === undefined ? run : Effect.fail(new CacheError.StoreError({ store, operation, reason }))
       }
     }))
-    const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), store)
+    const layer = Layer.provide(CacheLayer.layer({ memory: false }), store)
     const provide = <A, E, R>(self: Effect.Effect<A, E, R>) =>
       self.pipe(Effect.provide(layer), Effect.provide(Logger.layer([logger])))
     return { state, provide }

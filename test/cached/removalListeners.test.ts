@@ -117,7 +117,7 @@ describe("changes by other processes", () => {
         expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
       })
       const cache = Layer.provide(
-        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        CacheLayer.layer({ maxStaleness: "10 seconds" }),
         Layer.succeed(Store.Store, shared)
       )
       yield* within(cache, Effect.scoped(test))

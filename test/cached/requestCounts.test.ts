@@ -49,7 +49,7 @@ const counting = (
     for (const operation of Object.keys(asked)) delete asked[operation]
     return counts
   }
-  const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+  const layer = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
   return { layer, take }
 }
 

@@ -276,7 +276,7 @@ describe("Cached.resolver", () => {
       yield* Effect.forEach([1, 2, 3, 4, 5], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
       expect(batches).toEqual([[1, 2], [3, 4], [5]])
       expect(asked).toEqual(["getMany"])
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, watched))))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, watched))))
   })
 
   it.effect("a disabled cache passes every request on", () =>

@@ -489,7 +489,7 @@ describe("the record", () => {
       const tiered = () =>
         CacheLayer.tiered([
           CacheLayer.memory(),
-          Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, near)),
+          Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, near)),
           over({ layer })
         ])
       const older = yield* build(tiered())

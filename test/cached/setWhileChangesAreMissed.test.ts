@@ -27,7 +27,7 @@ it.effect.each<[string, Effect.Effect<unknown, unknown, Caching.Caching>, "set" 
         changes: Stream.fromQueue(changes),
         [operation]: (...args: ReadonlyArray<any>) => Effect.delay(run(...args), "100 millis")
       }
-      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, made))
+      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, made))
       yield* Effect.gen(function*() {
         yield* TestClock.adjust("1 second")
         const writing = yield* Effect.forkChild(write, { startImmediately: true })

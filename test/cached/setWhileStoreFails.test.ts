@@ -63,7 +63,7 @@ const server = (options?: CacheLayer.LayerOptions) =>
         ))
       }))
     }
-    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+    const layer = Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
     const build = Effect.map(Layer.build(Layer.fresh(layer)), (context) =>
       Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching)))
     const within = yield* build
@@ -148,7 +148,7 @@ it.effect("a value that only this process can have read stays in memory, and is 
     expect(yield* inner.getMany(["k", "other"])).toEqual([undefined, undefined])
     expect(yield* Cached.getMany(["k", "other"])).toEqual([Option.some(1), Option.some(2)])
     expect(lost).toEqual([])
-  }).pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
+  }).pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
 })
 
 it.effect("a value set behind an unsent invalidation of its tag is lost with an event if that is acknowledged meanwhile", () => {
@@ -161,7 +161,7 @@ it.effect("a value set behind an unsent invalidation of its tag is lost with an 
     invalidateTags: (...asked) => Effect.suspend(() => state.away ? down : inner.invalidateTags(...asked)),
     markers: (...asked) => Effect.delay(inner.markers(...asked), state.markersMillis)
   }
-  const layer = CacheLayer.layerWith({ storeTimeout: "10 seconds" })
+  const layer = CacheLayer.layer({ storeTimeout: "10 seconds" })
   return Effect.gen(function*() {
     const lost: Array<string> = []
     yield* start(Stream.runForEach(Cached.events(), (event) =>

@@ -102,7 +102,7 @@ it.effect("a signed entry stays valid, without a warning", () =>
     const lines: Array<unknown> = []
     const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
     const keys = { a: Redacted.make("a secret that has at least 32 bytes") }
-    const layer = CacheLayer.layerWith({ memory: false }).pipe(
+    const layer = CacheLayer.layer({ memory: false }).pipe(
       Layer.provide([
         MemoryStore.layer,
         Layer.succeed(Serializer.Serializer, Signed.make(Json, { keys, current: "a" })),
@@ -202,7 +202,7 @@ it.effect("what depends on the key is invalidated", () =>
 it.effect("a recording names the mode", () =>
   Effect.gen(function*() {
     yield* Cached.invalidate("k", { mode: "soft" })
-    expect(yield* (yield* RecordingCache.RecordingCache).log).toEqual([{
+    expect(yield* (yield* RecordingCache).log).toEqual([{
       _tag: "Invalidate",
       ids: ["k"],
       mode: "soft"

@@ -22,7 +22,7 @@ const make = (workedMillis?: () => number) => {
   const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
   const failures = Effect.map(Cached.stats, ({ storeFailures }) => storeFailures)
   const over = Effect.provide(
-    CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
+    CacheLayer.layer({ memory: false, storeTimeout: "500 millis" }).pipe(
       Layer.provide(Layer.succeed(Store.Store, store))
     )
   )
@@ -94,7 +94,7 @@ it.effect("a store that was too slow to grant a lease is an event and a line: an
     get: (id, tags) => Effect.andThen(Effect.sync(() => worked += 600), inner.get(id, tags)),
     workedMillis: () => worked
   })
-  const layer = CacheLayer.layerWith({ memory: false, storeTimeout: "500 millis" }).pipe(
+  const layer = CacheLayer.layer({ memory: false, storeTimeout: "500 millis" }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store))
   )
   const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))

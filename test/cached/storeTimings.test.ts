@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import { fakeStore, settle, start } from "../support/caches.ts"
 
 const over = (store: Layer.Layer<Store.Store>, timings: Store.Timings) =>
-  CacheLayer.layer.pipe(Layer.provide(Store.tap({ around: timings.around })(store)))
+  CacheLayer.layer().pipe(Layer.provide(Store.tap({ around: timings.around })(store)))
 
 describe("AI-21 · storeTimings", () => {
   it.effect("counts each operation, with its total, shortest, longest and average time", () =>

@@ -48,7 +48,7 @@ const pushing = () => {
     )
   const build = (options?: CacheLayer.LayerOptions) =>
     Effect.map(
-      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store)))),
+      Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store)))),
       (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))
     )
   return { build, counts, entries, push }
@@ -215,7 +215,7 @@ describe("a write whose tag is invalidated before the store has answered", () =>
     }
     const push = (change: Store.Change) =>
       Effect.andThen(Queue.offer(queue, change), Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow))
-    const context = yield* Layer.build(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))
+    const context = yield* Layer.build(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
     return yield* Effect.gen(function*() {
       yield* push(coherent)
       const writing = yield* Effect.forkChild(write, { startImmediately: true })
@@ -541,7 +541,7 @@ it.effect("resources opened by listening are closed before the layer is", () =>
         Stream.never
       ))
     })
-    const layer = Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))
+    const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
     const used = Effect.andThen(Layer.build(layer), Effect.sleep("1 second"))
     const closing = yield* Effect.forkChild(Effect.map(Effect.scoped(used), () => isClosed), { startImmediately: true })
     yield* TestClock.adjust("1 second")

@@ -988,13 +988,13 @@ describe("Cached.stream over a store", () => {
       expect((yield* Stream.runCollect(rows)).length).toBe(3)
       yield* Stream.runDrain(rows)
       expect(source.runs).toBe(2)
-    }).pipe(Effect.provide(CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer)))))
+    }).pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer)))))
 
   it.effect("another cache over the same store serves it, and its failure", () =>
     Effect.gen(function*() {
       const store = Layer.succeed(Store.Store, MemoryStore.make())
       const other = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-        Effect.provide(effect, CacheLayer.layerWith().pipe(Layer.provide(store)), { local: true })
+        Effect.provide(effect, CacheLayer.layer().pipe(Layer.provide(store)), { local: true })
       const source = counted((run) => [row(run), row(run)], () => Effect.fail("broken"))
       const read = consumer(
         source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: () => true }))
@@ -1014,7 +1014,7 @@ describe("Cached.stream over a store", () => {
       for (const [lease, runs] of [[true, 1], [false, 2]] as const) {
         const shared = fakeStore()
         const store = { ...shared.store, capabilities: { shared: true, changes: false } }
-        const layer = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+        const layer = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
         const source = yield* fed
         const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", shareLoad: lease }))
         const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))

@@ -314,7 +314,7 @@ const tallied = Store.tap({
     )
 })
 
-const cache = (layer: StoreLayer) => CacheLayer.layer.pipe(Layer.provide(layer))
+const cache = (layer: StoreLayer) => CacheLayer.layer().pipe(Layer.provide(layer))
 
 describe("around (CA-20, CA-22, AI-21)", () => {
   it.effect("sees every operation, with the services of the layer", () =>

@@ -21,7 +21,7 @@ const hanging = Store.complete({
   acquireMany: () => Effect.never
 })
 
-const layer = CacheLayer.layerWith({ storeTimeout: 50 }).pipe(
+const layer = CacheLayer.layer({ storeTimeout: 50 }).pipe(
   Layer.provide(Layer.succeed(Store.Store, hanging))
 )
 

@@ -27,7 +27,7 @@ const fileIsRead = Effect.promise(() => fs.promises.readFile(new URL(import.meta
 
 const over = (store: ReturnType<typeof Store.complete>, storeTimeout = timeoutMillis) =>
   Effect.provide(
-    CacheLayer.layerWith({ memory: false, storeTimeout }).pipe(
+    CacheLayer.layer({ memory: false, storeTimeout }).pipe(
       Layer.provide(Layer.succeed(Store.Store, store))
     )
   )

@@ -10,7 +10,7 @@ const load = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
 /** A new cache over a new store of this name. */
 const cacheOn = (name: string) =>
-  CacheLayer.layer.pipe(Layer.provide(Layer.sync(Store.Store, () => ({ ...MemoryStore.make(), name }))))
+  CacheLayer.layer().pipe(Layer.provide(Layer.sync(Store.Store, () => ({ ...MemoryStore.make(), name }))))
 
 const rounds = (times: number, round: Effect.Effect<unknown>) => warningsOf(Effect.repeat(round, { times: times - 1 }))
 

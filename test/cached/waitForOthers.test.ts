@@ -17,7 +17,7 @@ const fleet = (
   Effect.gen(function*() {
     const store = MemoryStore.make()
     const shared: Store.Store = { ...store, ...parts(store), capabilities: { shared: true, changes: false } }
-    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
+    const layer = Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared))
     const processes = yield* Effect.forEach(Array(count).fill(0), () => Layer.build(Layer.fresh(layer)))
     // Runs before the layers close, which wait for what is loaded.
     yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
@@ -120,7 +120,7 @@ describe("with wait", () => {
 describe("a load that waits for no other (`lease: false`) keeps no other waiting", () => {
   const over = (program: Effect.Effect<void, unknown, Caching.Caching>) => {
     const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-    return Effect.provide(program, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared)))
+    return Effect.provide(program, Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared)))
   }
   const next = Effect.succeed("next").pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
@@ -170,7 +170,7 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
         release: (id, owner, note) => late(store.release(id, owner, note))
       }
       const of = (store: Store.Store) =>
-        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
+        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))))
       const processes = { slow: yield* of(slow), fast: yield* of(store) }
       // Runs before the layers close, which wait for what is loaded.
       yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))

@@ -99,7 +99,7 @@ describe("a string key that its template has filled with nothing", () => {
 
   it.effect.each(keys)("%j", ([key, said]) =>
     Effect.gen(function*() {
-      for (const layer of [CacheLayer.memory(), CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))]) {
+      for (const layer of [CacheLayer.memory(), CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))]) {
         const reads = Effect.all([load(key, 1), load(key, 1), Cached.set(key, 2), load(`${key}:NaN`.slice(1), 1)])
         const warnings = yield* warningsOf(Effect.provide(reads, layer))
         expect(warnings.filter((line) => line.startsWith(`The key "${key}" ${said}, so`))).toHaveLength(1)
@@ -197,7 +197,7 @@ describe("a value that can be read once, in memory", () => {
 
 describe("a failure that is to be stored, of a key class without `error`", () => {
   class Silent extends CacheKey.Class<Silent>()("Silent", { payload: { id: Schema.Int }, success: Schema.String }) {}
-  const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+  const cache = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
   const fail = (key: string | Silent, options: object) =>
     Effect.fail({ _tag: "NotFound" }).pipe(Cached.ttl(key, { ttl, ...options } as never), Effect.ignore)
 

@@ -17,7 +17,7 @@ class Page extends Row {}
 
 const ids = Array.from({ length: 300 }, (_, i) => `user:${i}`)
 
-const everywhere = Effect.provide(CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer)))
+const everywhere = Effect.provide(CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer)))
 
 const ttl = "1 hour"
 
@@ -81,7 +81,7 @@ describe("one warning for 300 string keys with", () => {
         set: () => {},
         remove: () => true
       })
-      const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+      const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
       const read = Effect.forEach(ids, (key) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl })))
       expect(yield* warningsOf(Effect.provide(read, cache))).toHaveLength(1)
     }))

@@ -15,7 +15,7 @@ const hanging = Store.complete({
   acquire: () => Effect.never
 })
 
-const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
+const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
 
 const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }))
 
@@ -30,7 +30,7 @@ it.each([
     Effect.provide(Logger.layer([]))
   )
   for (const seed of [1, 2, 3, 4, 5]) {
-    const { exit } = SeededScheduler.run(all, { seed, yieldChance: 0.3 })
+    const { exit } = SeededScheduler.make({ seed, yieldChance: 0.3 }).run(all)
     expect(exit).toEqual(Exit.succeed(ids))
   }
 })
@@ -39,7 +39,7 @@ it("an operation that blocks the thread, and yields just when its turn ends, doe
   const both = Effect.all([Cached.invalidate("a"), Cached.invalidate("b")], { concurrency: 2, discard: true })
   const layer = overStore(MemoryStore.make())
   for (let seed = 1; seed <= 50; seed++) {
-    const run = () => SeededScheduler.run(Effect.provide(both, Layer.fresh(layer)), { seed, yieldChance: 0.3 })
+    const run = () => SeededScheduler.make({ seed, yieldChance: 0.3 }).run(Effect.provide(both, Layer.fresh(layer)))
     expect(withShortTurns(true, run).exit).toEqual(Exit.void)
   }
 })

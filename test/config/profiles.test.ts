@@ -109,7 +109,7 @@ describe("profiles", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const env = { CACHE_PROFILES_WEATHER_FORMAT: "structured", CACHE_PROFILES_USER_PAGE_FORMAT: "json" }
-      const cache = CacheLayer.layerWith({ memory: false }).pipe(
+      const cache = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         CacheConfig.profiles("CACHE_PROFILES", { classes }),
         Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))

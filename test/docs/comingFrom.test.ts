@@ -186,7 +186,7 @@ describe("cashews", () => {
         }
       })
       const fake = fakeStore()
-      const cache = CacheLayer.layerWith({ memory: false }).pipe(
+      const cache = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide([fake.layer, Layer.succeed(Serializer.Serializer, signed)])
       )
       yield* Effect.gen(function*() {

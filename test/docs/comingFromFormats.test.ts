@@ -45,7 +45,7 @@ const fileUnder = <A, E, R>(serializer: Serializer.Serializer, key: CacheKey.Cac
   })
 
 const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
-  CacheLayer.layerWith({ memory: false }).pipe(
+  CacheLayer.layer({ memory: false }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store)),
     Layer.provide(Layer.succeed(Serializer.Serializer, serializer))
   )

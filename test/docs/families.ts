@@ -36,7 +36,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Cached.stats", "Cached.resize", "CacheLayer.withHeapLimit", "CacheLayer.withQuotas", "testing.simulate"],
   // Caches
   [
-    ...of("CacheLayer", "memory", "disk", "files", "redis", "layer", "layerWith", "disabled"),
+    ...of("CacheLayer", "memory", "disk", "files", "redis", "layer", "disabled"),
     "CachePolicy.bypass"
   ],
   ["CacheLayer.named", "Cached.withCache"],
@@ -48,7 +48,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("CachePolicy", "strict", "storeTimeout"),
   of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
   of("Weigher", "bytes", "byClass", "atMost"),
-  ["Cached.events", "RecordingCache.layer"],
+  ["Cached.events", "testing.RecordingCache"],
   ["Store.tap", "ChaosStore.make"],
   ["Cached.invalidateAfter", "CacheReactivity.layer"],
   of("Transaction", "run", "rollback", "withSql", "outbox"),
@@ -56,7 +56,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("Ttl", "parse", "toMillis"),
   ["Json.Json", "IndentedJson.IndentedJson", "Binary.Binary", "Structured.Structured", "Serializer.make"],
   // Guards
-  of("Guard", "locked", "rateLimit", "slidingRateLimit", "circuitBreaker"),
+  of("Guard", "locked", "rateLimit", "circuitBreaker"),
   of("Guard", "bloom", "dualBloom"),
   // Stores, locks and the state of guards.
   of("Store", "make", "makeSync", "complete"),
@@ -68,6 +68,5 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("GuardStore", "GuardStore", "layerMemory"),
   of("MemoryStore", "make", "layer"),
   // Tests
-  of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws"),
-  of("SeededScheduler", "make", "run")
+  of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws")
 ]

@@ -39,7 +39,7 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "Layers over a store",
     of: "all layers over a store",
-    sentence: "`disk`, `files`, `redis`, `postgres`, `sql`, `objects` and `layerWith` also take these " +
+    sentence: "`disk`, `files`, `redis`, `postgres`, `sql`, `objects` and `layer` also take these " +
       "options. The last three have an effect if several processes share the store.",
     lists: "src/layers/options.ts LayerOptions"
   },
@@ -299,19 +299,8 @@ export const parts: ReadonlyArray<Part> = [
   },
   {
     heading: "Limits of calls",
-    of: "`Guard.rateLimit` and `slidingRateLimit`",
-    sentence: "Both limits take these options.",
-    lists: "src/guard/guardKey.ts KeyOptions, src/guard/limits.ts LimitOptions, src/guard/place.ts PlaceOptions"
-  },
-  {
-    heading: "Rate limits",
     of: "`Guard.rateLimit`",
-    lists: "src/guard/limits.ts RateLimitOptions"
-  },
-  {
-    heading: "Sliding rate limits",
-    of: "`Guard.slidingRateLimit`",
-    lists: "src/guard/limits.ts SlidingRateLimitOptions"
+    lists: "src/guard/guardKey.ts KeyOptions, src/guard/limits.ts RateLimitOptions, src/guard/place.ts PlaceOptions"
   },
   {
     heading: "Circuit breakers",
@@ -361,12 +350,12 @@ export const parts: ReadonlyArray<Part> = [
   },
   {
     heading: "CSV",
-    of: "`Csv.make`",
+    of: "`Csv.with`",
     lists: "src/serializers/Csv.ts CsvOptions"
   },
   {
     heading: "Parquet",
-    of: "`Parquet.make`",
+    of: "`Parquet.with`",
     lists: "src/serializers/Parquet.ts ParquetOptions"
   },
   {

@@ -60,7 +60,7 @@ describe("the pages about storages", () => {
   it("each layer with the options of layers over a store is named above their table, and no other", () => {
     const sentence = /## Layers over a store\n\n(.+)/.exec(read("docs/options.md"))![1]!
     const named = Array.from(sentence.matchAll(/`(\w+)`/g), ([, name]) => name!)
-    expect(named.toSorted()).toEqual([...layers, "layerWith"].toSorted())
+    expect(named.toSorted()).toEqual([...layers, "layer"].toSorted())
   })
 
   it.each(

@@ -31,7 +31,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) =>
-        Effect.provide(effect, Layer.provide(CacheLayer.layer, open(directory))) as Effect.Effect<A, E>
+        Effect.provide(effect, Layer.provide(CacheLayer.layer(), open(directory))) as Effect.Effect<A, E>
       const ids = ["", "a", "a:b", "../../up", "A", "ä/ö\\ü?#%", "x".repeat(5000), "con", " "]
       const get = (id: number) =>
         Effect.succeed(`user ${id}`).pipe(Cached.ttl(new User({ id }), { ttl: "1 hour", tags: ["all"] }))
@@ -60,7 +60,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) =>
-        Effect.provide(effect, Layer.provide(CacheLayer.layer, open(directory))) as Effect.Effect<A, E>
+        Effect.provide(effect, Layer.provide(CacheLayer.layer(), open(directory))) as Effect.Effect<A, E>
       yield* inProcess(Cached.setMany([["a", 1], ["b", 2], ["c", 3]]))
       const files = globSync("**/*[abc]", { cwd: directory }).filter((file) => /[abc]$/.test(file)).toSorted()
       const [first, second] = files.filter((file) => !file.endsWith("cached"))

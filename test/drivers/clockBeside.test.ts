@@ -18,7 +18,7 @@ const byCallback = (): Store.Store => {
 }
 
 const over = (store: () => Store.Store, options: CacheLayer.LayerOptions): Layer.Layer<Caching.Caching> =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.sync(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.sync(Store.Store, store))
 
 const kinds: ReadonlyArray<
   readonly [string, (options: CacheLayer.LayerOptions, directory: string) => Layer.Layer<Caching.Caching, any>]

@@ -20,7 +20,7 @@ const ttl = (
 /** The lines about an id, without those about reads. */
 const said = (subject: string | Effect.Effect<unknown, unknown, Caching.Caching>) =>
   Effect.map(Explanation.of(subject as string), (explanation) => {
-    const [first, ...rest] = Explanation.render(explanation).split("\n")
+    const [first, ...rest] = explanation.text.split("\n")
     return [first!.replace(/,? \d{4}-.*/, ""), ...rest.slice(0, rest.indexOf("  a read")).map((line) => line.trim())]
   })
 
@@ -108,7 +108,7 @@ describe("what is gone says why", () => {
         changesUnsafe: undefined,
         invalidateTags: (tags, mode) => Effect.tap(near.invalidateTags(tags, mode), () => told(tags))
       }
-      const cache = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      const cache = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         yield* ttl("a", Effect.succeed(1), { tags: ["users"] })
         yield* Cached.invalidate({ tag: "users" })
@@ -344,11 +344,11 @@ describe("the facts", () => {
       yield* Effect.all([user({ id: 1 }), named])
       for (const explained of [yield* Explanation.of(user({ id: 1 })), yield* Explanation.of(user.key({ id: 1 }))]) {
         expect(explained).toMatchObject({ status: "fresh", keyClass: "User" })
-        expect(Explanation.render(explained)).toContain("; class User, class User:id=1,, tag people")
+        expect(explained.text).toContain("; class User, class User:id=1,, tag people")
       }
       expect((yield* said(named)).at(-1)).toBe("strategy: refreshAhead")
       yield* Cached.invalidate({ all: User })
-      expect(Explanation.render(yield* Explanation.of(user({ id: 1 })))).toContain("class User: invalidated")
+      expect((yield* Explanation.of(user({ id: 1 }))).text).toContain("class User: invalidated")
     }).pipe(Effect.provide(
       kept(CacheLayer.memory({ strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }) }))
     )))
@@ -408,7 +408,7 @@ describe("the text", () => {
     Effect.gen(function*() {
       const key = `a\n\u001b[31m\u202e`
       yield* Cached.set(key, 1, { tags: ["t\n", "x".repeat(190)] })
-      const text = Explanation.render(yield* Explanation.of(key))
+      const { text } = yield* Explanation.of(key)
       expect(text.split("\n")[0]).toContain("a\\u000a\\u001b[31m\\u202e is fresh")
       expect(text).toContain("tag t\\u000a, tag xxx")
       expect(text).not.toContain("x".repeat(121))
@@ -417,7 +417,7 @@ describe("the text", () => {
   it.effect("contains no value, and a report no key, tag or secret either", () =>
     within(
       kept(Layer.provide(
-        CacheLayer.layerWith({ defaults: { copy: "structured", retryAfter: "1 second" } }),
+        CacheLayer.layer({ defaults: { copy: "structured", retryAfter: "1 second" } }),
         Layer.succeed(Store.Store, { ...fakeStore().store, name: "redis://user:hunter2@host/0?secret=1" })
       )),
       Effect.gen(function*() {
@@ -425,7 +425,7 @@ describe("the text", () => {
           Cached.softTtl("secret key", { ttl: "1 hour", softTtl: "1 minute", tags: ["secret tag"] })
         )
         yield* secret
-        expect(Explanation.render(yield* Explanation.of(secret))).not.toContain("secret value")
+        expect((yield* Explanation.of(secret)).text).not.toContain("secret value")
         yield* start(Effect.never.pipe(Cached.ttl("secret load", { ttl: "1 hour" })))
         yield* TestClock.adjust("5 minutes")
         const text = yield* report

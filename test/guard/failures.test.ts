@@ -125,7 +125,9 @@ describe.each(moods)("a place that %s", (mood) => {
       const strict = <A, E, R>(self: Effect.Effect<A, E, R>) =>
         inTime(Effect.flip(CachePolicy.strict(self))).pipe(Effect.provide(told.layer))
       expect(yield* strict(limited())).toMatchObject({ _tag: "StoreError" })
-      const pages = Stream.runCollect(Stream.make(1).pipe(Guard.slidingRateLimit({ key: "a", limit: 1, window: 1 })))
+      const pages = Stream.runCollect(
+        Stream.make(1).pipe(Guard.rateLimit({ key: "a", limit: 1, window: 1, algorithm: "sliding-log" }))
+      )
       expect(yield* strict(pages)).toMatchObject({ _tag: "StoreError" })
       expect(yield* strict(Effect.void.pipe(Guard.circuitBreaker({ key: "a" })))).toMatchObject({ _tag: "StoreError" })
     }))

@@ -44,8 +44,8 @@ describe.each(places)("limits in $name", ({ layer }) => {
       const kinds = {
         window: Guard.rateLimit({ key: "window", limit: 3, window: "3 seconds" }),
         bucket: Guard.rateLimit({ key: "bucket", limit: 3, window: "3 seconds", algorithm: "token-bucket" }),
-        log: Guard.slidingRateLimit({ key: "log", limit: 3, window: "3 seconds" }),
-        counter: Guard.slidingRateLimit({ key: "counter", limit: 3, window: "3 seconds", algorithm: "counter" })
+        log: Guard.rateLimit({ key: "log", limit: 3, window: "3 seconds", algorithm: "sliding-log" }),
+        counter: Guard.rateLimit({ key: "counter", limit: 3, window: "3 seconds", algorithm: "sliding-counter" })
       }
       for (const limited of Object.values(kinds)) {
         expect(yield* times(3, limited(told))).toEqual([[1, 2], [2, 1], [3, 0]].map(Option.some))
@@ -102,7 +102,9 @@ describe.each(places)("limits in $name", ({ layer }) => {
 
   it.effect("CA-46 · a log: no window has more, and steady pressure starves no caller", () =>
     Effect.gen(function*() {
-      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "200 millis" })))
+      const call = tried(
+        Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 2, window: "200 millis", algorithm: "sliding-log" }))
+      )
       const admitted: Array<number> = []
       for (let now = 0; now < 2000; now += 50) {
         if ((yield* call) === "ok") admitted.push(now)
@@ -116,7 +118,9 @@ describe.each(places)("limits in $name", ({ layer }) => {
 
   it.effect("CA-46 · a log says when the earliest call leaves", () =>
     Effect.gen(function*() {
-      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 2, window: "1 second" })))
+      const call = tried(
+        Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 2, window: "1 second", algorithm: "sliding-log" }))
+      )
       expect(yield* call).toBe("ok")
       yield* TestClock.adjust("300 millis")
       expect(yield* times(2, call)).toEqual(["ok", 700])
@@ -126,7 +130,9 @@ describe.each(places)("limits in $name", ({ layer }) => {
 
   it.effect("CA-16 · CA-46 · calls of one moment count each, and a window ends at the moment that it says", () =>
     Effect.gen(function*() {
-      const call = tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "api", limit: 3, window: "1 second" })))
+      const call = tried(
+        Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 3, window: "1 second", algorithm: "sliding-log" }))
+      )
       // Members of a set that are their times are one.
       expect(yield* times(5, call)).toEqual(["ok", "ok", "ok", 1000, 1000])
       yield* TestClock.adjust(999)
@@ -138,7 +144,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
   it.effect("CA-46 · two numbers: the calls of the window before count by the share that is still within", () =>
     Effect.gen(function*() {
       const call = tried(Effect.void.pipe(
-        Guard.slidingRateLimit({ key: "api", limit: 10, window: "10 seconds", algorithm: "counter" })
+        Guard.rateLimit({ key: "api", limit: 10, window: "10 seconds", algorithm: "sliding-counter" })
       ))
       // After a full window one call has room when a tenth of it has left.
       expect(yield* times(11, call)).toEqual([...Array(10).fill("ok"), 11_000])
@@ -163,7 +169,11 @@ describe.each(places)("limits in $name", ({ layer }) => {
       const of = (key: string | CacheKey.Any) =>
         tried(Effect.void.pipe(Guard.rateLimit({ key, limit: 1, window: "1 minute" })))
       expect(yield* Effect.all([of("a"), of("b"), of("a")])).toEqual(["ok", "ok", 60_000])
-      expect(yield* tried(Effect.void.pipe(Guard.slidingRateLimit({ key: "a", limit: 1, window: "1 minute" })))).toBe(
+      expect(
+        yield* tried(
+          Effect.void.pipe(Guard.rateLimit({ key: "a", limit: 1, window: "1 minute", algorithm: "sliding-log" }))
+        )
+      ).toBe(
         "ok"
       )
       const one = new User({ id: 1 })
@@ -191,8 +201,8 @@ describe.each(places)("limits in $name", ({ layer }) => {
         Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
         Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
         Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
-        Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
-        Guard.slidingRateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "counter" })
+        Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
+        Guard.rateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "sliding-counter" })
       ]
       const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
       yield* Effect.all(calls)
@@ -213,8 +223,8 @@ it.effect("in memory a clock that is set back keeps no caller out, also without 
       Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
       Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
       Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
-      Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
-      Guard.slidingRateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "counter" })
+      Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
+      Guard.rateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "sliding-counter" })
     ]
     const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
     yield* Effect.all(calls)
@@ -276,32 +286,44 @@ describe("bad input is a CacheConfigError where the guard is made", () => {
       () => Guard.rateLimit({ ...config, limit: 0 }),
       /limit of Guard.rateLimit must be a positive integer, not 0/
     ],
-    ["a limit of 1.5", () => Guard.slidingRateLimit({ ...config, limit: 1.5 }), /positive integer/],
+    ["a limit of 1.5", () => Guard.rateLimit({ ...config, limit: 1.5, algorithm: "sliding-log" }), /positive integer/],
     ["a limit as text", () => Guard.rateLimit({ ...config, limit: "5" as never }), /positive integer/],
     ["no window", () => Guard.rateLimit({ key: "api", limit: 1 } as never), /window of Guard.rateLimit is missing/],
     ["a window of zero", () => Guard.rateLimit({ ...config, window: 0 }), /longer than 0/],
     ["a window without end", () => Guard.rateLimit({ ...config, window: "Infinity" }), /at most a century/],
-    ["a window of ages", () => Guard.slidingRateLimit({ ...config, window: 1e300 }), /at most a century/],
+    [
+      "a window of ages",
+      () => Guard.rateLimit({ ...config, window: 1e300, algorithm: "sliding-log" }),
+      /at most a century/
+    ],
     ["a ban of zero", () => Guard.rateLimit({ ...config, ban: 0 }), /ban of Guard.rateLimit must be longer/],
-    ["a ban of a bucket", () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }), /cannot have a ban/],
+    [
+      "a ban of a bucket",
+      () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }),
+      /a ban with a fixed window alone/
+    ],
     [
       "renewBan of a bucket",
       () => Guard.rateLimit({ ...config, renewBan: true, algorithm: "token-bucket" }),
-      /cannot have a ban/
+      /a ban with a fixed window alone/
     ],
     ["renewBan alone", () => Guard.rateLimit({ ...config, renewBan: true }), /renewBan needs a ban/],
     ["renewBan of 1", () => Guard.rateLimit({ ...config, ban: 1, renewBan: 1 as never }), /true or false/],
     [
       "another algorithm",
       () => Guard.rateLimit({ ...config, algorithm: "log" as never }),
-      /"fixed-window" or "token-bucket"/
+      /"sliding-log", "sliding-counter" or "token-bucket"/
     ],
     [
-      "another sliding algorithm",
-      () => Guard.slidingRateLimit({ ...config, algorithm: "x" as never }),
-      /"log" or "counter"/
+      "a ban of a sliding window",
+      () => Guard.rateLimit({ ...config, ban: 1, algorithm: "sliding-counter" }),
+      /a ban with a fixed window alone/
     ],
-    ["a log that is too long", () => Guard.slidingRateLimit({ ...config, limit: 10_001 }), /at most 10000/],
+    [
+      "a log that is too long",
+      () => Guard.rateLimit({ ...config, limit: 10_001, algorithm: "sliding-log" }),
+      /at most 10000/
+    ],
     ["an unknown option", () => Guard.rateLimit({ ...config, windw: 1 } as never), /did you mean "window"/],
     [
       "an unknown onStoreError",

@@ -472,7 +472,7 @@ describe("invalidation", () => {
           : { status: 204, headers: { location: other } }
       )
       const within = Effect.provide(
-        Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+        Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
       )
       yield* within(Effect.gen(function*() {
         const client = yield* privately(origin)

@@ -298,7 +298,7 @@ const outage = (seed: number, mode: Mode) =>
 
 const layers = [
   CacheLayer.memory(),
-  Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer)
+  Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer)
 ]
 
 describe.each(["private", "shared"] as const)("%s", (mode) => {

@@ -12,7 +12,7 @@ import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 
 const minute = Strategy.ttl({ ttl: "1 minute" })
 const inMemory = Effect.provide(CacheLayer.memory())
-const overStore = Effect.provide(Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer))
+const overStore = Effect.provide(Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer))
 
 class Found extends Schema.Class<Found>("Found")({ id: Schema.Finite }) {}
 class Made extends Schema.Class<Made>("Made")({ id: Schema.Finite }) {}

@@ -122,7 +122,7 @@ const serving = Effect.fnUntraced(function*(cached: boolean) {
 })
 
 const inMemory = Effect.provide(CacheLayer.memory())
-const overStore = Effect.provide(Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer))
+const overStore = Effect.provide(Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer))
 
 describe.each([["memory", inMemory], ["a store", overStore]] as const)("HttpApi over %s", (_, over) => {
   it.effect("the server runs a handler once for its params, query and payload, until a mutation names it", () =>

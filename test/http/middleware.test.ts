@@ -373,7 +373,7 @@ describe("inherit", () => {
   const german = { headers: { "accept-language": "de" } }
   const caches = [
     ["memory", CacheLayer.memory()],
-    ["a store", Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer)]
+    ["a store", Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer)]
   ] as const
 
   it.effect.each(caches)(

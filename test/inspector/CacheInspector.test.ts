@@ -192,7 +192,7 @@ describe("entries", () => {
 
   it("of the store are a second source", async () => {
     const { MemoryStore } = await import("effect-cached/memory")
-    const cache = CacheLayer.layerWith({ capacity: 1 }).pipe(Layer.provide(MemoryStore.layer))
+    const cache = CacheLayer.layer({ capacity: 1 }).pipe(Layer.provide(MemoryStore.layer))
     const one = await served({}, { cache: cache as never })
     await one.run(Cached.setMany([["a", 1], ["b", 2], ["c", 3]]))
     expect((await one.json("entries", { cache: 0 })).entries).toHaveLength(1)

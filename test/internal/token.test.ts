@@ -47,7 +47,7 @@ describe("under one seed of the program", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, shared))
+      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared))
       const [a, b] = yield* Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
       const { counts, load } = counting(1000)
       const get = seeded(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))

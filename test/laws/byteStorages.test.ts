@@ -204,7 +204,7 @@ describe("KeyvStore", () => {
       }
       yield* Effect.provide(
         Effect.andThen(Cached.set("a", 1, { ttl: "1 minute" }), Cached.set("b", 1)),
-        CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
+        CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
       )
       expect(ttls).toEqual([60_000, 0])
     }))

@@ -383,11 +383,11 @@ describe("named", () => {
       const two = fakeStore()
       const layers = Layer.merge(
         CacheLayer.named(A, over(one)),
-        CacheLayer.named(B, Layer.provide(CacheLayer.layer, two.layer))
+        CacheLayer.named(B, Layer.provide(CacheLayer.layer(), two.layer))
       )
       const constant = Layer.merge(
-        CacheLayer.named(A, Layer.provide(CacheLayer.layer, one.layer)),
-        CacheLayer.named(B, Layer.provide(CacheLayer.layer, two.layer))
+        CacheLayer.named(A, Layer.provide(CacheLayer.layer(), one.layer)),
+        CacheLayer.named(B, Layer.provide(CacheLayer.layer(), two.layer))
       )
       for (const layer of [layers, constant]) {
         const { load } = counting()
@@ -405,13 +405,14 @@ describe("named", () => {
     Effect.gen(function*() {
       class One extends Context.Service<One, Caching.Shape>()("One") {}
       class Two extends Context.Service<Two, Caching.Shape>()("Two") {}
+      const over = CacheLayer.layer()
       const parts = Layer.merge(Layer.effect(One, Caching.Caching), Layer.effect(Two, Caching.Caching)).pipe(
-        Layer.provide(CacheLayer.layer),
+        Layer.provide(over),
         Layer.provide(fakeStore().layer)
       )
       const apart = Layer.merge(
-        Layer.provide(Layer.effect(One, Caching.Caching), CacheLayer.layer),
-        Layer.provide(Layer.effect(Two, Caching.Caching), CacheLayer.layer)
+        Layer.provide(Layer.effect(One, Caching.Caching), over),
+        Layer.provide(Layer.effect(Two, Caching.Caching), over)
       ).pipe(Layer.provide(fakeStore().layer))
       for (const layer of [parts, apart]) {
         const context = yield* Layer.build(layer)
@@ -425,7 +426,7 @@ describe("named", () => {
       const exit = yield* Effect.exit(Layer.build(Layer.merge(CacheLayer.named(A, small), CacheLayer.named(B, small))))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
         new CacheError.CacheConfigError({
-          message: `"A" and "B" were given the same cache: call CacheLayer.memory() (or disk, or layerWith) once for ` +
+          message: `"A" and "B" were given the same cache: call CacheLayer.memory() (or disk, or layer) once for ` +
             "each of them"
         })
       )
@@ -465,7 +466,7 @@ describe("named", () => {
       yield* Effect.gen(function*() {
         yield* get(load)
         yield* get(load).pipe(Cached.withCache(A))
-        const { reads } = yield* RecordingCache.RecordingCache
+        const { reads } = yield* RecordingCache
         expect(yield* reads("k")).toEqual(["load"])
         expect((yield* Cached.stats).loads).toBe(1)
       }).pipe(Effect.provide(Layer.provideMerge(recorded, CacheLayer.memory())))
@@ -486,7 +487,7 @@ describe("named", () => {
   it.effect("two parts of one store never meet, and are cleared apart", () =>
     Effect.gen(function*() {
       const part = (prefix: string) =>
-        CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer.pipe(Store.tap({ prefix }))))
+        CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer.pipe(Store.tap({ prefix }))))
       const { load } = counting()
       yield* Effect.gen(function*() {
         const one = get(load).pipe(Cached.withCache(A))

@@ -223,7 +223,7 @@ describe("routed", () => {
     Effect.gen(function*() {
       const down = Effect.fail(new CacheError.StoreError({ store: "mine", operation: "ask", reason: "Unavailable" }))
       const store = Store.make({ name: "mine", get: () => down, set: () => down, remove: () => down })
-      const broken = CacheLayer.layerWith().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+      const broken = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
       const layer = CacheLayer.routed({ default: CacheLayer.memory(), routes: [["far:", broken]] })
       const program = Effect.gen(function*() {
         yield* Cached.set("a", 1, { ttl, tags: ["t"] })
@@ -328,7 +328,7 @@ describe("routed", () => {
 
   it.effect("asks a cache once that several routes share", () =>
     Effect.gen(function*() {
-      const shared = CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer))
+      const shared = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
       const layer = CacheLayer.routed({ default: CacheLayer.memory(), routes: [["a:", shared], ["b:", shared]] })
       const program = Effect.andThen(
         Cached.setMany([["a:1", 1], ["b:1", 1], ["c", 1]], { ttl }),

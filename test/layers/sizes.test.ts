@@ -136,7 +136,7 @@ describe("a size", () => {
 describe("an option of another cache", () => {
   const layers: ReadonlyArray<readonly [string, (options: any) => unknown]> = [
     ["CacheLayer.memory", CacheLayer.memory],
-    ["CacheLayer.layerWith", (options) => CacheLayer.layerWith(options).pipe(Layer.provide(MemoryStore.layer))],
+    ["CacheLayer.layer", (options) => CacheLayer.layer(options).pipe(Layer.provide(MemoryStore.layer))],
     ["CacheLayer.disk", (options) => CacheLayer.disk({ directory: "x", ...options })],
     ["CacheLayer.files", (options) => CacheLayer.files({ directory: "x", ...options })],
     ["CacheLayer.redis", (options) => CacheLayer.redis({ url: "redis://localhost", ...options })]

@@ -18,7 +18,7 @@ import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
 
 const counting = (key: string, options?: { readonly tags?: ReadonlyArray<string> }) => {
   const origin = { value: 1, loads: 0 }
@@ -304,7 +304,7 @@ describe("tiered", () => {
             MemoryStore.make()
           )
         )
-      const tier = (name: string) => Layer.provide(CacheLayer.layer, closing(name))
+      const tier = (name: string) => Layer.provide(CacheLayer.layer(), closing(name))
       const layer = CacheLayer.tiered([CacheLayer.memory(), tier("middle"), tier("last")])
       const late = Effect.never.pipe(
         Effect.onInterrupt(() => Effect.sync(() => order.push("load"))),

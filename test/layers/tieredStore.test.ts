@@ -122,7 +122,7 @@ it.effect("a cache without memory follows the changes too, so copies are served"
       getUnsafe: undefined,
       get: (...given) => Effect.suspend(() => (asked++, last.get(...given)))
     }, MemoryStore.make())
-    const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, tiered)))
+    const layer = CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, tiered)))
     const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* Effect.gen(function*() {
       yield* settle

@@ -126,7 +126,7 @@ describe("withDisabled", () => {
         expect(Array.from(yield* Stream.runCollect(Looking.ids()))).toEqual([])
       })
       yield* Effect.provide(program, Layer.merge(without("set"), CacheLayer.named(Pages, CacheLayer.memory())))
-      const { log } = yield* Effect.provide(RecordingCache.RecordingCache, RecordingCache.layer(without("set")))
+      const { log } = yield* Effect.provide(RecordingCache, RecordingCache.layer(without("set")))
       expect(yield* log).toEqual([])
     }))
 

@@ -175,7 +175,7 @@ describe("CacheLayer.withTelemetry", () => {
       const tiers = CacheLayer.tiered([
         CacheLayer.memory(),
         over(middle),
-        Layer.provide(CacheLayer.layer, MemoryStore.layer)
+        Layer.provide(CacheLayer.layer(), MemoryStore.layer)
       ])
       const program = Effect.gen(function*() {
         yield* Effect.succeed(1).pipe(Cached.ttl(secret, { ttl: "1 hour" }))
@@ -184,7 +184,7 @@ describe("CacheLayer.withTelemetry", () => {
         yield* Effect.void.pipe(Guard.rateLimit(rule), Effect.provideService(GuardStore.GuardStore, guardStore))
         yield* TestClock.adjust("30 seconds")
       })
-      for (const cache of [tiers, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, unheard))]) {
+      for (const cache of [tiers, Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, unheard))]) {
         yield* Effect.scoped(program).pipe(
           Effect.provide(
             cache.pipe(CacheLayer.withTelemetry({ ids: "digest" }), Layer.provideMerge(Logger.layer([logger])))

@@ -187,7 +187,7 @@ const routed = [
   ["three caches, one over a store", () =>
     CacheLayer.routed({
       default: CacheLayer.memory(),
-      routes: [["a", CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer))], ["b", CacheLayer.memory()]]
+      routes: [["a", CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))], ["b", CacheLayer.memory()]]
     })]
 ] as const
 

@@ -224,7 +224,7 @@ describe("files", () => {
     // The draft of a pipeline that runs stays, even if another one of this process writes the same file.
     const summary = await onDisk(run(Stream.fromEffect(Effect.as(run(from), { zip: "2" }))))
     expect(summary.calledAgain).toBe(1)
-    expect(Pipeline.summaryText(summary)).toContain("An earlier run was killed: the calls of at most 1 row")
+    expect(summary.text).toContain("An earlier run was killed: the calls of at most 1 row")
     expect(text("a.csv")).toContain("City of 2")
     expect((await onDisk(run(from))).calledAgain).toBe(undefined)
     expect(readdirSync(folder).sort()).toEqual([...kept, "a.csv", "cache", "in.csv"].sort())
@@ -516,10 +516,10 @@ describe("numbers", () => {
     expect(seen[0]!.millisLeft).toBeGreaterThan(0)
     expect(seen.at(-1)!.millisLeft).toBe(0)
     expect(summary).toMatchObject({ calls: 10, saved: 30, cost: { spent: 0.02, saved: 0.06 } })
-    expect(Pipeline.summaryText(summary)).toMatch(
+    expect(summary.text).toMatch(
       /^40 rows in \d+\.\d s: 10 calls, 30 saved\nThe calls cost 0\.02, and the cache saved 0\.06\.$/
     )
-    expect(Pipeline.progressText(seen[0]!)).toMatch(
+    expect(seen[0]!.text).toMatch(
       /^10 rows \(25%\): 10 calls, 0 saved, [\d,]+ a second, \d+\.\d s left$/
     )
   })

@@ -201,7 +201,7 @@ describe("patience", () => {
       yield* TestClock.adjust("1 minute")
       const second = yield* Fiber.join(again)
       expect([second.calls, second.calls > 0, second.unsaved]).toEqual([summary.unsaved, true, 0])
-      expect(Pipeline.summaryText(summary)).toContain(`The store could not keep ${summary.unsaved} results`)
+      expect(summary.text).toContain(`The store could not keep ${summary.unsaved} results`)
     }))
 
   it.effect("after it, each chunk tries once, and after a success the pipeline waits again", () =>

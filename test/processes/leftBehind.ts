@@ -13,7 +13,7 @@ const silent = Store.complete({
   getCallback: () => {}
 })
 
-const cache = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, silent)))
+const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, silent)))
 
 const program = Effect.gen(function*() {
   const context = yield* Layer.build(cache)

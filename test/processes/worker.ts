@@ -53,7 +53,7 @@ const open = async (
     })
   )
   runtime = ManagedRuntime.make(
-    Layer.provide(CacheLayer.layerWith({ defaults: { waitForWrite: true }, ...options }), stores)
+    Layer.provide(CacheLayer.layer({ defaults: { waitForWrite: true }, ...options }), stores)
   )
   await runtime.context()
 }

@@ -289,7 +289,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       whenRemoved = () => undefined
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
       expect(yield* tagged(load)).toBe(2)
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layerWith({ eviction }), MemoryStore.layer)))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ eviction }), MemoryStore.layer)))
   })
 
   it.effect("invalidating more than ten thousand keys at once leaves a healthy store in use", () => {

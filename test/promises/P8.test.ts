@@ -16,7 +16,7 @@ class User extends CacheKey.Class<User>()("User", {
 const ada = new User({ id: 1 })
 
 const overMemoryStore = (options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), MemoryStore.layer)
+  Layer.provide(CacheLayer.layer(options), MemoryStore.layer)
 
 const caches = [
   { name: "memory", layer: () => CacheLayer.memory() },
@@ -142,7 +142,7 @@ describe("in other processes", () => {
     const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
     const process = Effect.map(
       Layer.build(Layer.fresh(Layer.provide(
-        CacheLayer.layerWith({ maxStaleness: "10 seconds" }),
+        CacheLayer.layer({ maxStaleness: "10 seconds" }),
         Layer.succeed(Store.Store, shared)
       ))),
       (context) => Effect.provide(context)

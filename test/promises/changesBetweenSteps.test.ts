@@ -44,7 +44,7 @@ const fleet = () => {
   const program = Effect.suspend(() => {
     const queue: Array<Store.Change> = []
     queues.push(queue)
-    const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, storeOf(queue)))
+    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, storeOf(queue)))
     return Effect.map(
       Layer.build(Layer.fresh(layer)),
       (context) => Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching))

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import type { Serializer } from "effect-cached/adapters"
-import * as csv from "effect-cached/serializers/Csv"
+import { Csv } from "effect-cached/serializers/Csv"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -11,13 +11,12 @@ import { isSame } from "../../src/testing/law.ts"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
-const { Csv } = csv
-const Safe = csv.make({ safeForSpreadsheets: true })
+const Safe = Csv.with({ safeForSpreadsheets: true })
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
-const written = (serializer: typeof Csv, schema: Schema.Codec<any>, value: unknown) =>
+const written = (serializer: Serializer.Serializer, schema: Schema.Codec<any>, value: unknown) =>
   new TextDecoder("utf-8", { ignoreBOM: true }).decode(valueOf(serializer.make(schema).encode(value, "id")))
-const read = (serializer: typeof Csv, schema: Schema.Codec<any>, text: string) =>
+const read = (serializer: Serializer.Serializer, schema: Schema.Codec<any>, text: string) =>
   Effect.runSyncExit(serializer.make(schema).decode(utf8(text), "id"))
 
 const Row = Schema.Struct({
@@ -209,7 +208,7 @@ describe("Csv", () => {
 
   it("refuses options that make no sense", () => {
     for (const options of [{ safe: true }, { safeForSpreadsheets: "yes" }]) {
-      expect(() => csv.make(options as never)).toThrow(CacheError.CacheConfigError)
+      expect(() => Csv.with(options as never)).toThrow(CacheError.CacheConfigError)
     }
   })
 

@@ -225,7 +225,9 @@ describe("Parquet", () => {
 
   it("refuses options that it does not know", () => {
     for (const options of [{ maxSize: 0 }, { maxSize: "1 apple" }, { codec: "GZIP" }]) {
-      expect(() => parquet.make(options as Parameters<typeof parquet.make>[0])).toThrow(CacheError.CacheConfigError)
+      expect(() => Parquet.with(options as Parameters<typeof Parquet.with>[0])).toThrow(
+        CacheError.CacheConfigError
+      )
     }
   })
 })
@@ -320,14 +322,14 @@ describe("bytes that Parquet did not write", () => {
       expect(String(Effect.runSyncExit(Parquet.make(Long).decode(bomb, "id")))).toContain("maxSize")
     )
     expect(bytes).toBeLessThan(10e6)
-    const large = parquet.make({ maxSize: "200 MB" }).make(Long)
+    const large = Parquet.with({ maxSize: "200 MB" }).make(Long)
     expect(valueOf<ReadonlyArray<unknown>>(large.decode(bomb, "id"))).toHaveLength(100)
     expect(roundTrip(Parquet.make(Long), Array.from({ length: 65 }, () => ({ a: "x".repeat(1e6) })))).toBe(refused)
   })
 
   it("takes at most four times the limit for rows that take almost no bytes", () => {
     const maxSize = 16_000_000
-    const small = parquet.make({ maxSize }).make(Text)
+    const small = Parquet.with({ maxSize }).make(Text)
     const rows = Array.from({ length: 400_000 }, () => ({ a: null, b: null }))
     const bytes = valueOf<Uint8Array>(small.encode(rows, "id"))
     expect(bytes.length).toBeLessThan(2000)

@@ -130,7 +130,7 @@ describe("Serializer.byClass", () => {
       () => text(store.getUnsafe(id, []).entry!.payload)
     )
   }
-  const layer = CacheLayer.layerWith({ memory: false })
+  const layer = CacheLayer.layer({ memory: false })
 
   it.effect("chooses by the name of the key class", () =>
     Effect.gen(function*() {
@@ -159,7 +159,7 @@ describe("Serializer.byClass", () => {
       const program = load.pipe(Cached.ttl(new User({ id: 1 }), { ttl: "1 hour" }), CachePolicy.strict)
       const exit = yield* Effect.exit(Effect.provide(
         program,
-        CacheLayer.layer.pipe(
+        CacheLayer.layer().pipe(
           Layer.provide(MemoryStore.layer),
           Layer.provide(Layer.succeed(Serializer.Serializer, wrong))
         )

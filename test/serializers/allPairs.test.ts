@@ -4,12 +4,12 @@ import { Effect, Exit, Schema } from "effect"
 import { type CacheEntry, Serializer } from "effect-cached/adapters"
 import { Binary } from "effect-cached/serializers/Binary"
 import { Cbor } from "effect-cached/serializers/Cbor"
-import * as csv from "effect-cached/serializers/Csv"
+import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
-import * as parquet from "effect-cached/serializers/Parquet"
+import { Parquet } from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
@@ -30,11 +30,11 @@ const rows: typeof Rows.Type = [
 ]
 
 const formats: ReadonlyArray<Serializer.Serializer> = [
-  ...[Json, IndentedJson, Structured, Binary, Yaml, Cbor, csv.Csv, Ndjson, parquet.Parquet],
-  csv.make({ safeForSpreadsheets: true }),
-  parquet.make({ maxSize: "100 kB" }),
-  Serializer.byClass({ default: Json, Other: csv.Csv }),
-  Serializer.byClass({ default: csv.Csv, Weather: parquet.Parquet })
+  ...[Json, IndentedJson, Structured, Binary, Yaml, Cbor, Csv, Ndjson, Parquet],
+  Csv.with({ safeForSpreadsheets: true }),
+  Parquet.with({ maxSize: "100 kB" }),
+  Serializer.byClass({ default: Json, Other: Csv }),
+  Serializer.byClass({ default: Csv, Weather: Parquet })
 ]
 
 const wrapped = (format: Serializer.Serializer): ReadonlyArray<Serializer.Serializer> => [

@@ -85,7 +85,7 @@ const setup = (
     if (logLevel === "Warn") warnings.push(String(message))
   })
   const layer = Layer.provideMerge(
-    CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store))),
+    CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
     Logger.layer([logger])
   )
   const isStored = (n: number) => store.getUnsafe(CacheKey.id(new Key({ n })), []).entry !== undefined
@@ -167,7 +167,7 @@ describe("a value that would come back as another one", () => {
     }) {}
     const failure = { _tag: "Bad", ...value } as const
     const store = MemoryStore.make()
-    const layer = CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+    const layer = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     return Effect.gen(function*() {
       const failing = Effect.fail(failure).pipe(
         Cached.ttl(new Failure(), { ttl: "1 hour", storeFailures: ["Bad"] })

@@ -157,7 +157,7 @@ it.effect.each(streams)(
     Effect.gen(function*() {
       const store = MemoryStore.make()
       for (const [id, meta, payload] of written) yield* store.set(id, { meta, payload: fromBase64(payload) })
-      const layer = CacheLayer.layerWith({ memory: false }).pipe(
+      const layer = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))
       )

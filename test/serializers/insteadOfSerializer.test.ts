@@ -5,7 +5,6 @@ import { CacheKey, CacheLayer } from "effect-cached"
 import { Serializer } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
-import * as CsvModule from "effect-cached/serializers/Csv"
 import * as JsonModule from "effect-cached/serializers/Json"
 
 const { Json } = JsonModule
@@ -15,7 +14,6 @@ const given: ReadonlyArray<readonly [name: string, given: unknown, message: stri
   ["a text", "json", "not a text"],
   ["a number", 1, "not a value of type number"],
   ["a module", JsonModule, "not the module that exports it: pass its `Json`"],
-  ["a module with a `make`", CsvModule, "not the module that exports it: pass its `Csv`"],
   ["the module of a wrapper", Compressed, "if it is a module, pass what its `make` returns"],
   ["the function of a wrapper", Compressed.make, "not a function: pass its result"],
   ["a codec", Json.make(undefined), "not a codec: pass the serializer whose `make` returned it"]
@@ -36,7 +34,7 @@ it.effect.each(given)("%s", ([, serializer, message]) =>
     }
     const options = { success: Schema.String, serializer: serializer as never }
     expect(() => CacheKey.Class<never>()("Wrong", options)).toThrow("`serializer` is not a serializer: pass one, like")
-    const layer = CacheLayer.layer.pipe(
+    const layer = CacheLayer.layer().pipe(
       Layer.provide(MemoryStore.layer),
       Layer.provide(Layer.succeed(Serializer.Serializer, serializer as never))
     )

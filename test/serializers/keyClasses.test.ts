@@ -33,7 +33,7 @@ const [weather, total] = [new Weather({ day: 1 }), new Total()]
 const stored = (serializer: Serializer.Serializer) =>
   Effect.gen(function*() {
     const store = MemoryStore.make()
-    const layer = CacheLayer.layerWith({ memory: false }).pipe(
+    const layer = CacheLayer.layer({ memory: false }).pipe(
       Layer.provide(Layer.succeed(Store.Store, store)),
       Layer.provide(Layer.succeed(Serializer.Serializer, serializer))
     )
@@ -81,7 +81,7 @@ describe("a key class that names its serializer", () => {
       const set = (serializer: Serializer.Serializer) => {
         const store = MemoryStore.make()
         return Effect.andThen(Cached.set(new Secret(), "a"), Cached.getOption(new Secret())).pipe(
-          Effect.provide(CacheLayer.layerWith({ memory: false })),
+          Effect.provide(CacheLayer.layer({ memory: false })),
           Effect.provideService(Store.Store, store),
           Effect.provideService(Serializer.Serializer, serializer)
         )
@@ -98,7 +98,7 @@ describe("a key class that names its serializer", () => {
       class Wrong extends CacheKey.Class<Wrong>()("Wrong", { success: Schema.Number, serializer: Csv }) {}
       let loads = 0
       const load = Effect.sync(() => ++loads).pipe(Cached.ttl(new Wrong(), { ttl: "1 hour" }))
-      const layer = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+      const layer = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
       expect(String(yield* Effect.exit(Effect.provide(load, layer)))).toContain(
         "holds only schemas of arrays of structs"
       )

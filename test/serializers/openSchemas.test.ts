@@ -195,7 +195,7 @@ describe("a key whose value is not JSON", () => {
   const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl(new Row({ id }), { ttl: "1 hour" }))
 
   const layers = {
-    "a store": Effect.succeed(CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))),
+    "a store": Effect.succeed(CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))),
     disk: Effect.map(tempDirectory, (directory) => CacheLayer.disk({ directory })),
     files: Effect.map(tempDirectory, (directory) => CacheLayer.files({ directory }))
   }

@@ -45,7 +45,7 @@ describe("a signature can cover the id", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const page = Cached.fn(Page, ({ id }) => Effect.succeed({ text: `page ${id}` }), { ttl: "1 hour" })
-      const layer = CacheLayer.layerWith({ memory: false }).pipe(
+      const layer = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
       )
@@ -71,7 +71,7 @@ describe("a signature can cover the id", () => {
         return Stream.make(1, 2, 3)
       })
       const numbers = Cached.stream(origin, "numbers", { ttl: "1 hour" })
-      const layer = CacheLayer.layerWith({ memory: false }).pipe(
+      const layer = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(MemoryStore.layer),
         Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
       )

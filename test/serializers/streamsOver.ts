@@ -27,7 +27,7 @@ export const streamsOver = (
   timeout = 60_000
 ) => {
   const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
-    CacheLayer.layerWith({ memory: false }).pipe(
+    CacheLayer.layer({ memory: false }).pipe(
       Layer.provide(Layer.succeed(Store.Store, store)),
       Layer.provide(Layer.succeed(Serializer.Serializer, serializer))
     )

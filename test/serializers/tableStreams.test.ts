@@ -7,7 +7,7 @@ import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import * as Compressed from "effect-cached/serializers/Compressed"
-import * as csv from "effect-cached/serializers/Csv"
+import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
@@ -21,8 +21,6 @@ import { gunzipSync } from "node:zlib"
 import { warningsOf } from "../support/logged.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { keys, wrapIn } from "./support.ts"
-
-const { Csv } = csv
 
 const Reading = Schema.Struct({
   city: Schema.String,
@@ -122,7 +120,7 @@ describe("streams in a folder", () => {
 })
 
 const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
-  CacheLayer.layerWith({ memory: false }).pipe(
+  CacheLayer.layer({ memory: false }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store)),
     Layer.provide(Layer.succeed(Serializer.Serializer, serializer))
   )
@@ -313,7 +311,7 @@ it.effect.each(golden)(
 
 it.effect("a stream that one setting writes is read by every other as it was, or runs again", () =>
   Effect.gen(function*() {
-    const formats = [Json, Structured, Binary, Yaml, Csv, csv.make({ safeForSpreadsheets: true }), Ndjson, Parquet]
+    const formats = [Json, Structured, Binary, Yaml, Csv, Csv.with({ safeForSpreadsheets: true }), Ndjson, Parquet]
     const settings = formats.flatMap((format) => [
       ...[[], ["zstd"], ["signed"], ["zstd", "aes"]].map((names) => wrapIn(format, names)),
       Encrypted.make(format, { ...keys, acceptPlain: true }),

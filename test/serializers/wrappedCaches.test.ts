@@ -30,7 +30,7 @@ interface Loaded {
 
 /** Runs a program over the store with a serializer, as one of many processes. */
 const withSerializer = (store: ReturnType<typeof MemoryStore.make>, serializer: Serializer.Serializer) => {
-  const layer = CacheLayer.layerWith({ memory: false }).pipe(
+  const layer = CacheLayer.layer({ memory: false }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store)),
     Layer.provide(Layer.succeed(Serializer.Serializer, serializer)),
     Layer.provideMerge(logging)
@@ -171,7 +171,7 @@ describe("CachePolicy.strict", () => {
           : asynchronous
         const make = makers[wrapper]
         const run = (options: Parameters<typeof Signed.make>[1]) => {
-          const layer = CacheLayer.layerWith({ memory: false }).pipe(
+          const layer = CacheLayer.layer({ memory: false }).pipe(
             Layer.provide(Layer.succeed(Store.Store, store)),
             Layer.provide(Layer.succeed(Serializer.Serializer, make(Compressed.make(Json), options))),
             Layer.provideMerge(logging)

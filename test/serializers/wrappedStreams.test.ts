@@ -45,7 +45,7 @@ it.effect("a stream that one setting writes is read by every other as it was, or
       const under = (serializer: Serializer.Serializer, store: Store.Store) =>
         Effect.provide(
           Stream.runCollect(rows),
-          CacheLayer.layerWith({ memory: false }).pipe(
+          CacheLayer.layer({ memory: false }).pipe(
             Layer.provide(Layer.succeed(Store.Store, store)),
             Layer.provide(Layer.succeed(Serializer.Serializer, serializer))
           )
@@ -78,7 +78,7 @@ it.effect("a stream with an element or a page that cannot be encoded is not stor
       const twice = Effect.andThen(Stream.runDrain(rows), Stream.runDrain(rows))
       const warnings = yield* warningsOf(Effect.provide(
         twice,
-        CacheLayer.layerWith({ memory: false }).pipe(
+        CacheLayer.layer({ memory: false }).pipe(
           Layer.provide(Layer.succeed(Store.Store, store)),
           Layer.provide(Layer.succeed(Serializer.Serializer, Compressed.make(Json, { maxSize: "1 kB" })))
         )

@@ -40,7 +40,7 @@ for (const { name, needs, start } of servers) {
             keyv.on("error", () => {})
             // A client of a server that is gone may wait for it for ever.
             const disconnect = Effect.promise(() => Promise.race([keyv.disconnect().catch(() => {}), setTimeout(500)]))
-            const cache = CacheLayer.layer.pipe(Layer.provide(KeyvStore.layer(keyv)))
+            const cache = CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
             return Effect.ensuring(Effect.provide(effect, cache) as Effect.Effect<A, E>, disconnect)
           }
           let loads = 0

@@ -10,7 +10,7 @@ const layers: { readonly [name: string]: (directory: string) => Cache } = {
   "`CacheLayer.disk`": (directory) => CacheLayer.disk({ directory: `${directory}/disk` }),
   "`CacheLayer.files`": (directory) => CacheLayer.files({ directory: `${directory}/files` }),
   "[`IndexedDbStore`](persistence/browser.md)": () =>
-    CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "probe" })))
+    CacheLayer.layer().pipe(Layer.provide(IndexedDbStore.layer({ name: "probe" })))
 }
 
 /** The result of each layer on a platform, by its name. */

@@ -259,12 +259,18 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   it.live("g: the state of a guard begins again", () => {
     const guards = {
       fixedWindow: Guard.rateLimit({ key: "a", limit: 1000, window: "1 minute", onStoreError: "fail" }),
-      slidingLog: Guard.slidingRateLimit({ key: "a", limit: 1000, window: "1 minute", onStoreError: "fail" }),
-      slidingCounter: Guard.slidingRateLimit({
+      slidingLog: Guard.rateLimit({
         key: "a",
         limit: 1000,
         window: "1 minute",
-        algorithm: "counter",
+        onStoreError: "fail",
+        algorithm: "sliding-log"
+      }),
+      slidingCounter: Guard.rateLimit({
+        key: "a",
+        limit: 1000,
+        window: "1 minute",
+        algorithm: "sliding-counter",
         onStoreError: "fail"
       }),
       bucket: Guard.rateLimit({

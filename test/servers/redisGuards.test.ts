@@ -158,8 +158,8 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       expect(answers.filter((answer) => answer === "ok")).toHaveLength(4)
       for (
         const guard of [
-          Guard.slidingRateLimit({ key: "log", limit: 1, window: "1 minute" }),
-          Guard.slidingRateLimit({ key: "counter", limit: 1, window: "1 minute", algorithm: "counter" }),
+          Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
+          Guard.rateLimit({ key: "counter", limit: 1, window: "1 minute", algorithm: "sliding-counter" }),
           Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" })
         ]
       ) {
@@ -235,7 +235,13 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
         yield* Effect.gen(function*() {
           for (let i = 0; i < 10; i++) {
             const call = Effect.void.pipe(
-              Guard.slidingRateLimit({ key: `key ${i}`, limit: 1, window: "1 minute", onStoreError: "fail" })
+              Guard.rateLimit({
+                key: `key ${i}`,
+                limit: 1,
+                window: "1 minute",
+                onStoreError: "fail",
+                algorithm: "sliding-log"
+              })
             )
             yield* call
             expect(yield* Effect.flip(call)).toMatchObject({ _tag: "RateLimitExceeded" })

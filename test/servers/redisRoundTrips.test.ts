@@ -90,7 +90,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       )
     )
     // A machine under load answers late.
-    const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "10 seconds" }), store)
+    const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "10 seconds" }), store)
     return ManagedRuntime.make(Layer.merge(cache, RedisLock.layer({ url: proxy.url, prefix, connect })))
   }
 

@@ -222,7 +222,7 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
       }
       return String(Math.min(...counts))
     }).pipe(Effect.provide(
-      CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+      CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
     ))
 
   const probe = Effect.fnUntraced(function*({ bound, largest: most, open, requests }: Storage) {

@@ -487,7 +487,7 @@ const run = (seed: number, judged: Judged): void => {
       config.store === "none"
         ? CacheLayer.memory({ capacity: config.capacity })
         : Layer.provide(
-          CacheLayer.layerWith({ ...options, memory: config.memory }),
+          CacheLayer.layer({ ...options, memory: config.memory }),
           Layer.effect(
             Store.Store,
             Effect.contextWith((context: Context.Context<never>) => Effect.succeed(storage.viewOf(n, context)))
@@ -517,7 +517,7 @@ const run = (seed: number, judged: Judged): void => {
   })
   const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
   const alone = Effect.provideService(program, Lock.Lock, processLock())
-  const { exit } = SeededScheduler.run(Effect.provide(alone, quiet), { seed })
+  const { exit } = SeededScheduler.make({ seed }).run(Effect.provide(alone, quiet))
   const isDone = exit !== undefined && Exit.isSuccess(exit)
   decide(judged, "a program ends", isDone, () => exit === undefined ? "it has not ended" : String(exit))
 }

@@ -651,7 +651,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
     const scope = Scope.makeUnsafe()
     const layers = Array.from({ length: layersOf(config) }, (_, layer) =>
       Layer.fresh(Layer.provide(
-        CacheLayer.layerWith({
+        CacheLayer.layer({
           // The rest is left to the copies of tiers.
           maxStaleness: extras.features.has("tiers") ? maxStaleness / 2 : maxStaleness,
           lease,

@@ -337,8 +337,8 @@ type AnyLoad = Effect.Effect<any, any, Caching>
 const guards: ReadonlyArray<(load: AnyLoad) => AnyLoad> = [
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
-  Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
-  Guard.slidingRateLimit({ key: "all", limit: 10_000, window: 10 }),
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "sliding-counter" }),
+  Guard.rateLimit({ key: "all", limit: 10_000, window: 10, algorithm: "sliding-log" }),
   Guard.circuitBreaker({ key: "all", failures: 1e9 })
 ]
 

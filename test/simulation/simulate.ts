@@ -43,16 +43,16 @@ export interface Result {
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
 const layerOf = (
-  environment: Parameters<typeof layerWithin>[0],
+  environment: Parameters<typeof layerin>[0],
   simulated: Stores.Simulated | undefined
 ) => {
   const { quota } = environment.config
-  const layer = layerWithin(environment, simulated)
+  const layer = layerin(environment, simulated)
   const most = environment.config.features.includes("weights") ? unit : 1
   return quota === undefined ? layer : layer.pipe(CacheLayer.withQuotas({ Thing: most * quota }))
 }
 
-const layerWithin = (
+const layerin = (
   environment: Stores.Environment & { readonly world: State.World; readonly extras: Extras },
   simulated: Stores.Simulated | undefined
 ) => {
@@ -77,7 +77,7 @@ const layerWithin = (
     }
   }
   if (simulated === undefined) return CacheLayer.memory(options)
-  return CacheLayer.layerWith({
+  return CacheLayer.layer({
     ...options,
     ...config.limits,
     memory: config.memory,

@@ -107,8 +107,8 @@ const guards: ReadonlyArray<(origin: Origin, name: string) => Origin> = [
   (origin) => origin,
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
   Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
-  Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
-  Guard.slidingRateLimit({ key: "all", limit: 10_000, window: 10 }),
+  Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "sliding-counter" }),
+  Guard.rateLimit({ key: "all", limit: 10_000, window: 10, algorithm: "sliding-log" }),
   Guard.circuitBreaker({ key: "all", failures: 1e9 }),
   // One lock for each run: a run that was left holds its lock until it has ended.
   (origin, name) => Guard.locked(origin, { key: name, lease: 300 })
@@ -269,7 +269,7 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
   const options = { storeTimeout: 400, shutdownTimeout: 1000 }
   const layer: Layer.Layer<Caching.Caching> = config.store === "none"
     ? CacheLayer.memory({ shutdownTimeout: 1000 })
-    : CacheLayer.layerWith({ ...options, memory: config.memory }).pipe(Layer.provide(store))
+    : CacheLayer.layer({ ...options, memory: config.memory }).pipe(Layer.provide(store))
 
   const program = Effect.gen(function*() {
     const scope = yield* Scope.make()
@@ -305,7 +305,7 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
     }
   }
 
-  const { exit, fibers } = SeededScheduler.run(Effect.provide(program, quiet), { seed })
+  const { exit, fibers } = SeededScheduler.make({ seed }).run(Effect.provide(program, quiet))
   const isDone = exit !== undefined && Exit.isSuccess(exit)
   decide(judged, "a program ends", isDone, () => exit === undefined ? "it hangs" : String(exit))
   const left = runs.filter(({ ended }) => ended === "no")

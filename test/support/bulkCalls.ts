@@ -50,7 +50,7 @@ export const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> 
 }
 
 export const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
-  Layer.provide(CacheLayer.layerWith(options), layer)
+  Layer.provide(CacheLayer.layer(options), layer)
 
 export type Run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.Effect<A, E>
 

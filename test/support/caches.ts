@@ -53,7 +53,7 @@ export type FakeStore = ReturnType<typeof fakeStore>
 export const over = (
   fake: { readonly layer: Layer.Layer<Store.Store> },
   options?: CacheLayer.LayerOptions
-): Layer.Layer<Caching.Caching> => Layer.provide(CacheLayer.layerWith(options), fake.layer)
+): Layer.Layer<Caching.Caching> => Layer.provide(CacheLayer.layer(options), fake.layer)
 
 /** Every third operation goes wrong, without taking time. */
 const disturbed = (store: Store.Store, how: string): Store.Store => {
@@ -85,7 +85,7 @@ const all: ReadonlyArray<Cache> = [
         store: true,
         memory,
         layer: (options?: CacheLayer.MemoryOptions) =>
-          Layer.provide(CacheLayer.layerWith({ ...options, memory }), MemoryStore.layer)
+          Layer.provide(CacheLayer.layer({ ...options, memory }), MemoryStore.layer)
       },
       {
         name: `an asynchronous store, ${tier} memory`,
@@ -113,7 +113,7 @@ export const cachesAndTiers: ReadonlyArray<Cache> = [
     layer: ({ storeTimeout, ...options }: CacheLayer.LayerOptions = {}) =>
       CacheLayer.tiered([
         CacheLayer.memory(options),
-        Layer.provide(CacheLayer.layer, Layer.sync(Store.Store, () => disturbed(MemoryStore.make(), how))),
+        Layer.provide(CacheLayer.layer(), Layer.sync(Store.Store, () => disturbed(MemoryStore.make(), how))),
         Layer.suspend(() => over(fakeStore(), { storeTimeout }))
       ])
   }))

@@ -199,7 +199,7 @@ describe("delaying", () => {
           )
       )
       const all = Effect.all(writes, { concurrency: "unbounded" })
-      SeededScheduler.run(all, { seed: 1 })
+      SeededScheduler.make({ seed: 1 }).run(all)
       return [order, Effect.runSync(counts)]
     }
     expect(run(3)).toEqual(run(3))
@@ -270,7 +270,7 @@ describe("a program over a store that goes wrong", () => {
       const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
       let loads = 0
       const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
-      const layer = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
       yield* Effect.gen(function*() {
         expect(yield* load("a")).toBe(1)
         yield* chaos.set({ failRate: 0 })

@@ -20,10 +20,10 @@ const cached = fetched.pipe(Cached.ttl(berlin, { ttl: "1 minute" }))
 const memory = RecordingCache.layer(CacheLayer.memory())
 
 const test = <E>(
-  program: (recording: RecordingCache.Shape) => Effect.Effect<void, E, Caching.Caching>,
-  layer: Layer.Layer<Caching.Caching | RecordingCache.RecordingCache> = memory
+  program: (recording: RecordingCache["Service"]) => Effect.Effect<void, E, Caching.Caching>,
+  layer: Layer.Layer<Caching.Caching | RecordingCache> = memory
 ) =>
-() => Effect.flatMap(RecordingCache.RecordingCache, program).pipe(Effect.provide(layer))
+() => Effect.flatMap(RecordingCache, program).pipe(Effect.provide(layer))
 
 describe("a read is recorded", () => {
   it.effect(
@@ -137,11 +137,11 @@ describe("over a store", () => {
       Effect.gen(function*() {
         const inner = MemoryStore.make()
         const store = Layer.succeed(Store.Store, wrap(inner))
-        const restarted = RecordingCache.layer(Layer.provide(CacheLayer.layer, store))
+        const restarted = RecordingCache.layer(Layer.provide(CacheLayer.layer(), store))
         const reads = Effect.gen(function*() {
           yield* cached
           yield* cached
-          return yield* (yield* RecordingCache.RecordingCache).reads(berlin)
+          return yield* (yield* RecordingCache).reads(berlin)
         })
         expect(yield* withTimePassing(Effect.provide(reads, restarted))).toEqual(["load", "hit"])
         expect(yield* withTimePassing(Effect.provide(reads, restarted))).toEqual(["hit", "hit"])
@@ -152,7 +152,7 @@ describe("over a store", () => {
     it.effect(`a read beside a refresh that takes ${loadTakes} ms is a hit, with no memory in front`, () =>
       Effect.gen(function*() {
         const { store } = ChaosStore.make(MemoryStore.make(), { seed: 1, delay: "5 millis" })
-        const cache = Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+        const cache = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
         let takes = 0
         let loads = 0
         const load = Effect.suspend(() =>
@@ -160,7 +160,7 @@ describe("over a store", () => {
         )
         const read = load.pipe(Cached.refreshAhead("key", { ttl: "1 hour", refreshAfter: "1 minute" }))
         const test = Effect.gen(function*() {
-          const recording = yield* RecordingCache.RecordingCache
+          const recording = yield* RecordingCache
           yield* read
           yield* read
           expect(yield* recording.reads("key")).toEqual(["load", "hit"])
@@ -184,7 +184,7 @@ describe("over a store", () => {
         Effect.fail(new CacheError.StoreError({ store: store.name, operation, reason: "Unavailable" }))
       let isFailing = false
       const cache = Layer.provide(
-        CacheLayer.layerWith({ memory: false }),
+        CacheLayer.layer({ memory: false }),
         Layer.succeed(Store.Store, {
           ...store,
           markers: (...input) => isFailing ? failing("markers") : store.markers(...input),
@@ -201,7 +201,7 @@ describe("over a store", () => {
         expect(yield* read).toBe(1)
         yield* settle
         expect(loads).toBe(2)
-        expect(yield* (yield* RecordingCache.RecordingCache).reads("key")).toEqual(["load", "hit"])
+        expect(yield* (yield* RecordingCache).reads("key")).toEqual(["load", "hit"])
       })
       yield* withTimePassing(Effect.provide(test, RecordingCache.layer(cache)))
     }))

@@ -9,9 +9,8 @@ describe("SeededScheduler", () => {
 
   it("jumps from deadline to deadline", () => {
     const order: Array<number> = []
-    const { fibers, millis } = SeededScheduler.run(
-      Effect.all([sleeping(3_600_000, order), sleeping(5, order), sleeping(70, order)], { concurrency: "unbounded" }),
-      { seed: 1 }
+    const { fibers, millis } = SeededScheduler.make({ seed: 1 }).run(
+      Effect.all([sleeping(3_600_000, order), sleeping(5, order), sleeping(70, order)], { concurrency: "unbounded" })
     )
     assert.deepStrictEqual(order, [5, 70, 3_600_000])
     assert.strictEqual(millis, 3_600_000)
@@ -22,7 +21,7 @@ describe("SeededScheduler", () => {
     const orders = new Set(Array.from({ length: 50 }, (_, seed) => {
       const order: Array<string> = []
       const racer = (name: string) => Effect.andThen(Effect.sleep(10), Effect.sync(() => order.push(name)))
-      SeededScheduler.run(Effect.all(["a", "b", "c"].map(racer), { concurrency: "unbounded" }), { seed })
+      SeededScheduler.make({ seed }).run(Effect.all(["a", "b", "c"].map(racer), { concurrency: "unbounded" }))
       return order.join("")
     }))
     assert.strictEqual(orders.size, 6)
@@ -33,16 +32,18 @@ describe("SeededScheduler", () => {
       const order: Array<number> = []
       const at = (priority: number) =>
         Effect.andThen(Effect.yieldNowWith(priority), Effect.sync(() => order.push(priority)))
-      SeededScheduler.run(Effect.all([at(2), at(1), at(0)], { concurrency: "unbounded" }), { seed, yieldChance: 0 })
+      SeededScheduler.make({ seed, yieldChance: 0 }).run(
+        Effect.all([at(2), at(1), at(0)], { concurrency: "unbounded" })
+      )
       assert.deepStrictEqual(order, [0, 1, 2])
     }
   })
 
   it("says what never ends", () => {
-    const waiting = SeededScheduler.run(Effect.never, { seed: 1 })
+    const waiting = SeededScheduler.make({ seed: 1 }).run(Effect.never)
     assert.isUndefined(waiting.exit)
     assert.strictEqual(waiting.fibers, 1)
-    const running = SeededScheduler.run(Effect.forever(Effect.yieldNow), { seed: 1, maxTasks: 1000 })
+    const running = SeededScheduler.make({ seed: 1, maxTasks: 1000 }).run(Effect.forever(Effect.yieldNow))
     assert.isUndefined(running.exit)
   })
 
@@ -53,6 +54,6 @@ describe("SeededScheduler", () => {
     [/yieldChance must be between 0 and 1/, { seed: 1, yieldChance: 7 }],
     [/maxTasks must be at least 1/, { seed: 1, maxTasks: -1 }]
   ])("refuses what makes no sense: %s", (message, options) => {
-    assert.throws(() => SeededScheduler.run(Effect.void, options as never), message)
+    assert.throws(() => SeededScheduler.make(options as never).run(Effect.void), message)
   })
 })

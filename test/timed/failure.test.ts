@@ -104,7 +104,7 @@ const program = (name: string, trouble: Trouble) => {
     storeFrom(SqliteStore.layer({ directory: trouble.directory })),
     (store) => troubled(trouble, store)
   )
-  const layer = Layer.provide(CacheLayer.layerWith({ storeTimeout }), Layer.effect(Store.Store, store))
+  const layer = Layer.provide(CacheLayer.layer({ storeTimeout }), Layer.effect(Store.Store, store))
   const around = Layer.mergeAll(Layer.succeed(Clock.Clock, shifted(trouble)), Logger.layer([]))
   const runtime = ManagedRuntime.make(Layer.provideMerge(layer, around))
   let loads = 0

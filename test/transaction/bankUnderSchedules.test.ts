@@ -17,7 +17,7 @@ const accounts = ["a", "b", "c"]
 const total = 300
 
 const cacheOver = (store: Store.Store) =>
-  Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 hour" }), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer({ storeTimeout: "1 hour" }), Layer.succeed(Store.Store, store))
 
 /** Three functions whose answers come in any order. */
 const lateStore = () => {
@@ -170,7 +170,7 @@ for (const [kind, layers] of Object.entries(kinds)) {
   describe(kind, () => {
     it.each(["locked", "serializable"] as const)("%s transactions keep what the bank has", (isolation) => {
       for (let seed = 1; seed <= schedules; seed++) {
-        const { exit } = SeededScheduler.run(bank(layers(), seed, isolation), { seed })
+        const { exit } = SeededScheduler.make({ seed }).run(bank(layers(), seed, isolation))
         const seen = exit === undefined ? "did not end" : Exit.isSuccess(exit) ? exit.value : String(exit.cause)
         const { commits } = seen as Seen
         expect({ seed, seen }).toMatchObject({ seed, seen: { moves: commits, onCall: 1 } })

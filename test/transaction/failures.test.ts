@@ -98,7 +98,7 @@ describe("a store that", () => {
         <Args extends ReadonlyArray<any>, A, E>(ask: (...args: Args) => Effect.Effect<A, E>) => (...args: Args) =>
           Effect.suspend(() => isSlow ? Effect.never : ask(...args))
       const layer = Layer.provide(
-        CacheLayer.layerWith({ memory: false }),
+        CacheLayer.layer({ memory: false }),
         Layer.succeed(Store.Store, {
           ...store,
           getUnsafe: undefined,
@@ -166,7 +166,7 @@ describe("a value that cannot be stored", () => {
         yield* Cached.set("b", () => 1)
       })))
       expect([error._tag, yield* value("a")]).toEqual(["SerializerError", undefined])
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), MemoryStore.layer))))
 })
 
 /** How many tries a count takes whose first try another cache disturbs, and the count. */
@@ -194,7 +194,7 @@ describe("processes on one database", () => {
   it.live("a conflict with another process is found, and the next try reads what is new", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const layer = () => Layer.provide(CacheLayer.layer, SqliteStore.layer({ directory }))
+      const layer = () => Layer.provide(CacheLayer.layer(), SqliteStore.layer({ directory }))
       const [mine, other] = [yield* Layer.build(layer()), yield* Layer.build(layer())]
       expect(yield* Effect.provideContext(countBeside(other), mine)).toEqual([2, 11])
       yield* until("the change", Effect.map(Effect.provideContext(value("n"), other), (n) => n === 11))
@@ -203,7 +203,7 @@ describe("processes on one database", () => {
   it.live("commits of many entries are seen whole, tags and counters too", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const layer = () => Layer.provide(CacheLayer.layer, SqliteStore.layer({ directory }))
+      const layer = () => Layer.provide(CacheLayer.layer(), SqliteStore.layer({ directory }))
       const [mine, other] = [yield* Layer.build(layer()), yield* Layer.build(layer())]
       yield* Effect.provideContext(
         Transaction.run(Effect.gen(function*() {

@@ -23,5 +23,5 @@ it.effect("P2 · an invalidation by pattern reaches a load whose transaction is 
       yield* commits.open
       yield* Fiber.join(transaction)
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
-    }).pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, waiting)))))
+    }).pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, waiting)))))
   }))

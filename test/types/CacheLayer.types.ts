@@ -46,9 +46,9 @@ const full = CacheLayer.disk({
   refresh: { concurrency: 1, timeout: "1 minute", retry: Schedule.recurs(1) }
 })
 same<typeof full, Layer.Layer<Cache, CacheError.StoreError>>(true)
-const undefinedOptions = CacheLayer.layerWith({ capacity: undefined, refresh: undefined, lease: undefined })
+const undefinedOptions = CacheLayer.layer({ capacity: undefined, refresh: undefined, lease: undefined })
 same<typeof undefinedOptions, Layer.Layer<Cache, never, Store.Store>>(true)
-const overBroken = CacheLayer.layer.pipe(Layer.provide(broken))
+const overBroken = CacheLayer.layer().pipe(Layer.provide(broken))
 same<typeof overBroken, Layer.Layer<Cache, CacheError.StoreError, Client>>(true)
 const made = Caching.make(Caching.defaults)
 export const shape: Effect.Effect<Caching.Shape, never, unknown> = made
@@ -81,13 +81,13 @@ CacheLayer.files({ directory: "x", serializer: "json" })
 // @ts-expect-error the options of files are not those of disk
 CacheLayer.disk({ directory: "x", serializer })
 // @ts-expect-error a lease that is no duration
-CacheLayer.layerWith({ lease: "long" })
+CacheLayer.layer({ lease: "long" })
 // @ts-expect-error a folder's option
-CacheLayer.layerWith({ directory: "x" })
+CacheLayer.layer({ directory: "x" })
 // @ts-expect-error a retry that is no schedule
-CacheLayer.layerWith({ refresh: { retry: 3 } })
+CacheLayer.layer({ refresh: { retry: 3 } })
 // @ts-expect-error a store is needed
-export const alone: Layer.Layer<Cache> = CacheLayer.layer
+export const alone: Layer.Layer<Cache> = CacheLayer.layer()
 
 // ---------------------------------------------------------------------------------------------------------------------
 // a cache with a name
@@ -97,14 +97,14 @@ const pages = CacheLayer.named(Pages, CacheLayer.memory())
 same<typeof pages, Layer.Layer<Pages>>(true)
 const onDisk = CacheLayer.named(Pages, CacheLayer.disk({ directory: "x" }))
 same<typeof onDisk, Layer.Layer<Pages, CacheError.StoreError>>(true)
-const overStore = CacheLayer.named(Users, CacheLayer.layer)
+const overStore = CacheLayer.named(Users, CacheLayer.layer())
 same<typeof overStore, Layer.Layer<Users, never, Store.Store>>(true)
 const overFailing = CacheLayer.named(Users, overBroken)
 same<typeof overFailing, Layer.Layer<Users, CacheError.StoreError, Client>>(true)
 const bridged = CacheLayer.named(Pages, CacheReactivity.layer(CacheLayer.memory()))
 same<typeof bridged, Layer.Layer<Pages | Reactivity.Reactivity>>(true)
-const recorded = CacheLayer.named(Pages, RecordingCache.layer(CacheLayer.layer))
-same<typeof recorded, Layer.Layer<Pages | RecordingCache.RecordingCache, never, Store.Store>>(true)
+const recorded = CacheLayer.named(Pages, RecordingCache.layer(CacheLayer.layer()))
+same<typeof recorded, Layer.Layer<Pages | RecordingCache, never, Store.Store>>(true)
 
 // @ts-expect-error a layer that gives no cache
 CacheLayer.named(Pages, Layer.succeed(Client, { url: "" }))

@@ -35,14 +35,14 @@ export const lenient: Load = load.pipe(CachePolicy.strict)
 // Layers: only a store is required.
 const memory = CacheLayer.memory({ capacity: 10 })
 same<typeof memory, Layer.Layer<Cache>>(true)
-const overStore = CacheLayer.layerWith({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
+const overStore = CacheLayer.layer({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
 same<typeof overStore, Layer.Layer<Cache, never, Store.Store>>(true)
-same<typeof CacheLayer.layer, Layer.Layer<Cache, never, Store.Store>>(true)
+same<ReturnType<typeof CacheLayer.layer>, Layer.Layer<Cache, never, Store.Store>>(true)
 same<typeof CacheLayer.disabled, Layer.Layer<Cache>>(true)
 const disk = CacheLayer.disk({ directory: "x", maxSize: "1 GiB", capacity: 10 })
 same<typeof disk, Layer.Layer<Cache, CacheError.StoreError>>(true)
 declare const serializer: Serializer.Serializer
-const withSerializer = Layer.provide(CacheLayer.layer, Layer.succeed(Serializer.Serializer, serializer))
+const withSerializer = Layer.provide(CacheLayer.layer(), Layer.succeed(Serializer.Serializer, serializer))
 same<typeof withSerializer, Layer.Layer<Cache, never, Store.Store>>(true)
 export const run: Effect.Effect<number, "down"> = load.pipe(Effect.provide(memory))
 

@@ -35,10 +35,8 @@ export const errors: [
 Guard.rateLimit({ key: "api", limit: 1, window: "1 second", bann: "1 minute" })
 // @ts-expect-error data-first
 Guard.rateLimit(call, { key: "api", limit: 1, window: "1 second", bann: "1 minute" })
-// @ts-expect-error an algorithm of the other one
-Guard.slidingRateLimit({ key: "api", limit: 1, window: "1 second", algorithm: "token-bucket" })
-// @ts-expect-error no ban here
-Guard.slidingRateLimit(call, { key: "api", limit: 1, window: "1 second", ban: "1 minute" })
+// @ts-expect-error an algorithm that does not exist
+Guard.rateLimit({ key: "api", limit: 1, window: "1 second", algorithm: "sliding" })
 // @ts-expect-error data-last
 call.pipe(Guard.circuitBreaker({ key: "api", failure: 5 }))
 // @ts-expect-error data-first

@@ -21,11 +21,11 @@ declare const overClient: Layer.Layer<Caching.Caching, "down", Client>
 
 // A cache that records.
 const recording = Testing.RecordingCache.layer(CacheLayer.memory())
-type Recording = Testing.RecordingCache.RecordingCache
+type Recording = Testing.RecordingCache
 same<typeof recording, Layer.Layer<Caching.Caching | Recording>>(true)
 const recordingClient = Testing.RecordingCache.layer(overClient)
 same<typeof recordingClient, Layer.Layer<Caching.Caching | Recording, "down", Client>>(true)
-const reads = Effect.flatMap(Testing.RecordingCache.RecordingCache, ({ reads }) => reads("k"))
+const reads = Effect.flatMap(Testing.RecordingCache, ({ reads }) => reads("k"))
 same<typeof reads, Effect.Effect<ReadonlyArray<"hit" | "load" | "joined" | "stale" | "miss">, never, Recording>>(true)
 // @ts-expect-error a store is no cache
 Testing.RecordingCache.layer(Layer.effect(Store.Store, opened))
@@ -42,13 +42,13 @@ Testing.ChaosStore.make(store, { failRate: 0.5 })
 chaos.set({ slow: true })
 
 // A scheduler with a seed.
-const outcome = Testing.SeededScheduler.run(Effect.fail("down"), { seed: 1, yieldChance: 0.5, maxTasks: 10 })
+const outcome = Testing.SeededScheduler.make({ seed: 1, yieldChance: 0.5, maxTasks: 10 }).run(Effect.fail("down"))
 same<typeof outcome, Testing.SeededScheduler.Outcome<never, string>>(true)
 same<typeof outcome.exit, Exit.Exit<never, string> | undefined>(true)
 const scheduler = Testing.SeededScheduler.make({ seed: 1 })
 same<typeof scheduler.context, Context.Context<never>>(true)
 // @ts-expect-error services: it runs what has all it needs
-Testing.SeededScheduler.run(Client, { seed: 1 })
+Testing.SeededScheduler.make({ seed: 1 }).run(Client)
 // @ts-expect-error no seed
 Testing.SeededScheduler.make({})
 

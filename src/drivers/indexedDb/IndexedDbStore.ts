@@ -89,7 +89,7 @@ const validate = (options: Options): Config => {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { IndexedDbStore } from "effect-cached/indexedDb"
  *
- * const stored = CacheLayer.layer.pipe(Layer.provide(IndexedDbStore.layer({ name: "my-app" })))
+ * const stored = CacheLayer.layer().pipe(Layer.provide(IndexedDbStore.layer({ name: "my-app" })))
  * const cache = Layer.catch(stored, () => CacheLayer.memory())
  *
  * const answer = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))

@@ -60,7 +60,7 @@ export interface Keyv {
  * import { Keyv } from "keyv"
  *
  * const store = KeyvStore.layer(new Keyv({ throwOnErrors: true }))
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(store))
  * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *

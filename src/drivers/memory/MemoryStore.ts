@@ -77,7 +77,7 @@ export const make = () => {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { MemoryStore } from "effect-cached/memory"
  *
- * const cache = CacheLayer.layer.pipe(Layer.provide(MemoryStore.layer))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```

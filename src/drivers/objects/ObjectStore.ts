@@ -67,7 +67,7 @@ export interface Options extends BucketOptions {
  * }).pipe(Layer.provide(FetchHttpClient.layer))
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(store))))) // => 42
  * ```
  *
  * @see `CacheLayer.objects` for a cache over such a store

@@ -52,7 +52,7 @@ const what = "PersistenceStore.layer"
  * import { KeyValueStore } from "effect/persistence"
  *
  * const store = PersistenceStore.layer().pipe(Layer.provide(KeyValueStore.layerMemory))
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(store))
  * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *

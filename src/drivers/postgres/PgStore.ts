@@ -40,7 +40,7 @@ export interface Options extends ConnectionOptions, StoreOptions {}
  * const store = PgStore.layer({ url: "postgres://cache@127.0.0.1/shop" })
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(store))))) // => 42
  * ```
  *
  * @see `CacheLayer.postgres` for a cache over such a store

@@ -54,7 +54,7 @@ export interface Options extends Config.ServerOptions {
  * import { Cached, CacheLayer } from "effect-cached"
  * import { RedisStore } from "effect-cached/redis"
  *
- * const cache = CacheLayer.layer.pipe(Layer.provide(RedisStore.layer({ url: "redis://127.0.0.1:6379" })))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(RedisStore.layer({ url: "redis://127.0.0.1:6379" })))
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42

@@ -50,7 +50,7 @@ const what = "SqlStore.layer"
  * import { SqlStore } from "effect-cached/sql"
  *
  * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
- * const cache = CacheLayer.layer.pipe(Layer.provide(SqlStore.layer({ schema: "cache" })), Layer.provide(client))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(SqlStore.layer({ schema: "cache" })), Layer.provide(client))
  *
  * const program = Effect.succeed(42).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42

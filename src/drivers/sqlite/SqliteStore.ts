@@ -96,7 +96,7 @@ export interface Options {
  *
  * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "pages")
  *
- * const cache = CacheLayer.layer.pipe(Layer.provide(SqliteStore.layer({ directory, maxSize: "100 MB" })))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(SqliteStore.layer({ directory, maxSize: "100 MB" })))
  * const program = Effect.andThen(Cached.set("answer", 42), Cached.size)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 1
  * ```

@@ -65,7 +65,7 @@ const what = "UnstorageStore.layer"
  * import { createStorage } from "unstorage"
  *
  * const store = UnstorageStore.layer(createStorage(), { base: "my-app" })
- * const cache = CacheLayer.layer.pipe(Layer.provide(store))
+ * const cache = CacheLayer.layer().pipe(Layer.provide(store))
  * await Effect.runPromise(Effect.andThen(Cached.set("answer", 42), Cached.size).pipe(Effect.provide(cache))) // => 1
  * ```
  *

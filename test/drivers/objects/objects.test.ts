@@ -48,7 +48,7 @@ const asking = (owner: string, rejectedWriteId?: string) => ({
 })
 
 const cacheOver = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
-  CacheLayer.layerWith({ memory: false, storeTimeout: "10 seconds" }).pipe(
+  CacheLayer.layer({ memory: false, storeTimeout: "10 seconds" }).pipe(
     Layer.provide(Layer.effect(Store.Store, open(s3, more)))
   )
 

@@ -395,7 +395,7 @@ describe("an era", () => {
         )
         yield* Effect.provide(
           Cached.setMany(entries, { ttl: "1 hour" }),
-          CacheLayer.layerWith({ storeTimeout: "5 minutes" }).pipe(Layer.provide(near))
+          CacheLayer.layer({ storeTimeout: "5 minutes" }).pipe(Layer.provide(near))
         )
         expect(s3.objects.size).toBeGreaterThan(8000)
         const maxStaleness = 2000

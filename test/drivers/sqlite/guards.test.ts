@@ -46,7 +46,7 @@ describe("the state of guards under CacheLayer.disk", () => {
       const names = ["a", "a\0", "\ud800", "\ud801", "é", "", "~"]
       const calls = names.map((key) =>
         Effect.void.pipe(
-          Guard.slidingRateLimit({ key, limit: 1, window: "1 minute", onStoreError: "fail" }),
+          Guard.rateLimit({ key, limit: 1, window: "1 minute", onStoreError: "fail", algorithm: "sliding-log" }),
           Effect.exit
         )
       )

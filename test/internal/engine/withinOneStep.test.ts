@@ -32,7 +32,7 @@ const shared = (base: Store.Store = MemoryStore.make()) => {
 }
 
 const over = (store: Store.Store) => <A, E, R>(use: Effect.Effect<A, E, R>) =>
-  within(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)), use)
+  within(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)), use)
 
 describe("a caller that joins a refresh in the queue", () => {
   const ways: ReadonlyArray<{ readonly name: string; readonly act: Effect.Effect<unknown, unknown, any> }> = [
@@ -170,7 +170,7 @@ describe("an entry that `set` has put into memory", () => {
       const failing = new StoreError({ store: store.name, operation: "set", reason: "Unavailable" })
       const set: Store.Store["set"] = (...args) => isDown ? Effect.fail(failing) : base.set(...args)
       yield* within(
-        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, { ...store, set })),
+        Layer.provide(CacheLayer.layer({ capacity: 1 }), Layer.succeed(Store.Store, { ...store, set })),
         Effect.gen(function*() {
           const here = yield* inline
           const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -242,11 +242,11 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
     Effect.gen(function*() {
       const { base, store } = shared()
       yield* within(
-        Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, base)),
+        Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, base)),
         Effect.succeed("old").pipe(Cached.softTtl("k", { ...options, softTtl: "1 minute" }))
       )
       yield* within(
-        Layer.provide(CacheLayer.layerWith({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+        Layer.provide(CacheLayer.layer({ capacity: 1 }), Layer.succeed(Store.Store, store)),
         Effect.gen(function*() {
           const here = yield* inline
           yield* Cached.set("x", 1, { ttl: "1 hour" })

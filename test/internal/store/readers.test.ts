@@ -92,7 +92,7 @@ it.effect("two parts of one store each see what another process did to it", () =
       // Built once, as it is one constant.
       const store = SqliteStore.layer({ directory })
       const cache = (prefix: string) =>
-        Layer.fresh(CacheLayer.layerWith({})).pipe(Layer.provide(store.pipe(Store.tap({ prefix }))))
+        Layer.fresh(CacheLayer.layer({})).pipe(Layer.provide(store.pipe(Store.tap({ prefix }))))
       class B extends Context.Service<B, Caching.Shape>()("B") {}
       return Effect.map(
         Layer.build(Layer.merge(cache("a"), CacheLayer.named(B, cache("b")))),

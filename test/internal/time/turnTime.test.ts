@@ -8,17 +8,14 @@ import { slowly } from "../../support/slowly.ts"
 describe("the time of a turn", () => {
   it("is waited for by no operation for ever, wherever its fiber yields", () => {
     for (let seed = 0; seed < 50; seed++) {
-      const { exit } = SeededScheduler.run(
-        Effect.gen(function*() {
-          const clock = yield* slowly(3)
-          const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-          const turns = TurnTime.make({ clock, dispatcher })
-          const each = Effect.andThen(Effect.yieldNow, TurnTime.pass(turns))
-          yield* Effect.forEach(Array.from({ length: 5 }), () => each, { concurrency: "unbounded" })
-          return "ended"
-        }),
-        { seed, yieldChance: 0.2 }
-      )
+      const { exit } = SeededScheduler.make({ seed, yieldChance: 0.2 }).run(Effect.gen(function*() {
+        const clock = yield* slowly(3)
+        const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+        const turns = TurnTime.make({ clock, dispatcher })
+        const each = Effect.andThen(Effect.yieldNow, TurnTime.pass(turns))
+        yield* Effect.forEach(Array.from({ length: 5 }), () => each, { concurrency: "unbounded" })
+        return "ended"
+      }))
       expect(exit, `seed ${seed}`).toEqual(Exit.succeed("ended"))
     }
   })

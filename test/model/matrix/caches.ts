@@ -84,7 +84,7 @@ const options = {
 
 export const layerOf = (kind: Kind, store: Store.Store | undefined): Layer.Layer<Caching.Caching> => {
   if (store === undefined) return CacheLayer.memory(options)
-  return CacheLayer.layerWith({ ...options, memory: kind.memory, storeTimeout: budgetMillis }).pipe(
+  return CacheLayer.layer({ ...options, memory: kind.memory, storeTimeout: budgetMillis }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store)),
     Layer.provide(Layer.succeed(Serializer.Serializer, serializers[kind.serializer]))
   )

@@ -30,8 +30,9 @@ const guards: { readonly [guard: string]: <A extends Load>(load: A, n: number) =
   none: (load) => load,
   "fixed window": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour" }),
   "token bucket": Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "token-bucket" }),
-  counter: Guard.slidingRateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "counter" }),
-  log: (load, n) => Guard.slidingRateLimit(load, { key: `case ${n}`, limit: 100, window: "1 second" }),
+  counter: Guard.rateLimit({ key: "all", limit: 1e9, window: "1 hour", algorithm: "sliding-counter" }),
+  log: (load, n) =>
+    Guard.rateLimit(load, { key: `case ${n}`, limit: 100, window: "1 second", algorithm: "sliding-log" }),
   breaker: Guard.circuitBreaker({ key: "all", failures: 1e6 }),
   locked: (load, n) => Guard.locked(load, { key: `case ${n}` })
 }

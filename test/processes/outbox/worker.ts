@@ -25,5 +25,5 @@ const rename = Effect.gen(function*() {
 }).pipe(Transaction.withSql({ outbox: "cache_outbox" }))
 
 await Effect.runPromise(
-  rename.pipe(Effect.provide([Sql.layer(folder), Layer.provide(CacheLayer.layer, killing)]), Effect.scoped)
+  rename.pipe(Effect.provide([Sql.layer(folder), Layer.provide(CacheLayer.layer(), killing)]), Effect.scoped)
 )

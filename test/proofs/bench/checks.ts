@@ -413,15 +413,15 @@ export const checks: ReadonlyArray<Check> = [
   },
   {
     case: "guards",
-    title: "`Guard.slidingRateLimit` with counters",
-    subject: "Guard.slidingRateLimit, counter",
+    title: "The same with sliding counters",
+    subject: "Guard.rateLimit, sliding counter",
     peer: "RateLimiter, fixed window",
     atMost: 1.2
   },
   {
     case: "guards",
-    title: "The same with a log",
-    subject: "Guard.slidingRateLimit",
+    title: "The same with a sliding log",
+    subject: "Guard.rateLimit, sliding log",
     peer: "RateLimiter, fixed window",
     atMost: 2
   },

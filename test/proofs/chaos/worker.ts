@@ -30,7 +30,7 @@ const { besides, storeOf, watchLateness } = await import(new URL(module, import.
 }
 
 const layer = Layer.provide(
-  CacheLayer.layerWith({
+  CacheLayer.layer({
     ...work.maxLoadMillis === undefined ? {} : { maxLoad: work.maxLoadMillis },
     ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
     ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis },

@@ -69,7 +69,7 @@ export const makeBanks = Effect.fnUntraced(function*(
   // Too little memory for all accounts.
   const memory = plan.hasMemory ? { capacity: accountsOf("").length } : { memory: false } as const
   const layer = Layer.provide(
-    CacheLayer.layerWith({ lease: leaseMillis, storeTimeout: bankTimeout, ...memory }),
+    CacheLayer.layer({ lease: leaseMillis, storeTimeout: bankTimeout, ...memory }),
     Layer.succeed(Store.Store, recordsFailures(store, recorder, bankOf))
   )
   const context = yield* Layer.build(layer)

@@ -23,9 +23,9 @@ const guardOf = (limit: Limit) => {
     case "bucket":
       return Guard.rateLimit({ ...options, algorithm: "token-bucket" })
     case "log":
-      return Guard.slidingRateLimit(options)
+      return Guard.rateLimit({ ...options, algorithm: "sliding-log" })
     case "counter":
-      return Guard.slidingRateLimit({ ...options, algorithm: "counter" })
+      return Guard.rateLimit({ ...options, algorithm: "sliding-counter" })
   }
 }
 

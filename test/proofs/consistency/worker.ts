@@ -148,13 +148,13 @@ const leases = { lease: leaseMillis, wait: "20 seconds" } as const
 const ofBucket = { maxStaleness: objectsStalenessMillis / 2, storeTimeout: "2 seconds" } as const
 
 const layer = machine === undefined
-  ? Layer.provide(CacheLayer.layerWith({ ...leases, ...isBucket ? ofBucket : {} }), Layer.effect(Store.Store, store))
+  ? Layer.provide(CacheLayer.layer({ ...leases, ...isBucket ? ofBucket : {} }), Layer.effect(Store.Store, store))
   : CacheLayer.tiered([
     // Without memory, the folder of the machine answers all reads that it can.
     ...plan.hasMemory ? [CacheLayer.memory({ capacity: 8 })] : [],
     CacheLayer.disk({ directory: machine, maxSize: "4 MiB" }),
     Layer.provide(
-      CacheLayer.layerWith({ ...leases, maxStaleness: boundMillis }),
+      CacheLayer.layer({ ...leases, maxStaleness: boundMillis }),
       Layer.effect(Store.Store, Effect.map(store, counted))
     )
   ])

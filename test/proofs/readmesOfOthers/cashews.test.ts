@@ -266,6 +266,6 @@ describe("cashews' README", () => {
       expect(yield* Cached.remove("key")).toBe(true)
       expect(lines).toEqual(["=> Cache request: set key", "=> Cache request: remove key"])
       expect(yield* Effect.exit(Store.ping)).toEqual(Exit.void)
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, store)))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), store)))
   })
 })

@@ -204,7 +204,7 @@ describe("perscache's README", () => {
       })
       let calls = 0
       const getData = Cached.fn(() => "get_data", () => Effect.sync(() => ++calls), { strategy })
-      const cache = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, MyStorage))
+      const cache = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, MyStorage))
       const run = Effect.provide(getData(), Layer.fresh(cache), { local: true })
       expect([yield* run, yield* run, calls]).toEqual([1, 1, 1])
     }))

@@ -96,7 +96,7 @@ let runtime: ManagedRuntime.ManagedRuntime<Caching.Caching, unknown> | undefined
 /** Opens the cache of this tab. */
 const openCache = async (name: string, maxSize?: number | null, lease: Ttl.Input = "1 second") => {
   const store = IndexedDbStore.layer({ name, ...typeof maxSize === "number" ? { maxSize } : {} })
-  runtime = ManagedRuntime.make(CacheLayer.layerWith({ lease }).pipe(Layer.provide(store)))
+  runtime = ManagedRuntime.make(CacheLayer.layer({ lease }).pipe(Layer.provide(store)))
   await runtime.runPromise(Cached.size)
 }
 
@@ -195,7 +195,7 @@ const interrupted = (name: string) =>
 
 /** Reads through a cache in `localStorage`, whose loads return their time. */
 const readLocal = (invalidates: boolean) => {
-  const cache = CacheLayer.layer.pipe(
+  const cache = CacheLayer.layer().pipe(
     Layer.provide(PersistenceStore.layer({ prefix: "page" })),
     Layer.provide(KeyValueStore.layerStorage(() => localStorage))
   )

@@ -151,7 +151,7 @@ const layerOf = ({ concurrency, store }: Plan) => {
   const options = { refresh: { concurrency, retry: Schedule.recurs(0) } }
   return store === "none"
     ? CacheLayer.memory(options)
-    : Layer.provide(CacheLayer.layerWith(options), MemoryStore.layer)
+    : Layer.provide(CacheLayer.layer(options), MemoryStore.layer)
 }
 
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())

@@ -32,7 +32,7 @@ load.pipe(Guard.circuitBreaker({ failures: 5 }))
 // No `window`. Says Property 'window' is missing
 load.pipe(Guard.rateLimit({ key: "api", limit: 5 }))
 // The same, of a sliding limit. Says Property 'window' is missing
-Guard.slidingRateLimit(load, { key: "api", limit: 5 })
+Guard.rateLimit(load, { key: "api", limit: 5, algorithm: "sliding-log" })
 
 // No lifetime of a stream. Says Property 'ttl' is missing
 Stream.make(1).pipe(Cached.stream("rows", {}))

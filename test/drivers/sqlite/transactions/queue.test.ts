@@ -122,19 +122,16 @@ describe("writes that come at once", () => {
   it("are all done, wherever their fibers yield", () => {
     for (let seed = 0; seed < 50; seed++) {
       let now = 0
-      const { exit } = SeededScheduler.run(
-        Effect.gen(function*() {
-          const queue = Queue.make({
-            now: () => now++,
-            dispatcher: (yield* Scheduler.Scheduler).makeDispatcher(),
-            laneOf: () => "others",
-            run: (operations: ReadonlyArray<number>) => operations.map((i) => Exit.succeed(i))
-          })
-          const each = (i: number) => Effect.andThen(Effect.yieldNow, Queue.run(queue, i))
-          return yield* Effect.forEach(range(5), each, { concurrency: "unbounded" })
-        }),
-        { seed, yieldChance: 0.2 }
-      )
+      const { exit } = SeededScheduler.make({ seed, yieldChance: 0.2 }).run(Effect.gen(function*() {
+        const queue = Queue.make({
+          now: () => now++,
+          dispatcher: (yield* Scheduler.Scheduler).makeDispatcher(),
+          laneOf: () => "others",
+          run: (operations: ReadonlyArray<number>) => operations.map((i) => Exit.succeed(i))
+        })
+        const each = (i: number) => Effect.andThen(Effect.yieldNow, Queue.run(queue, i))
+        return yield* Effect.forEach(range(5), each, { concurrency: "unbounded" })
+      }))
       expect(exit, `seed ${seed}`).toEqual(Exit.succeed(range(5)))
     }
   })

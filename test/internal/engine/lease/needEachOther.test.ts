@@ -24,7 +24,7 @@ const processes = Effect.fnUntraced(function*(
   // Runs before the layers close, which wait for what is loaded.
   const built = yield* Effect.forEach(
     Array.from({ length: count }, (_, place) => view(store, place)),
-    (store) => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))))
+    (store) => Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))))
   )
   yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
   return { built: built as ReadonlyArray<Process>, store }
@@ -263,7 +263,7 @@ describe("a circle that cannot be found", () => {
       const store = Layer.succeed(Store.Store, { ...MemoryStore.make(), ...view } as Store.Store).pipe(
         Store.tap({ minSize: "1 KB" })
       )
-      const cache = CacheLayer.layerWith({ maxLoad: "30 seconds" }).pipe(Layer.provide(store))
+      const cache = CacheLayer.layer({ maxLoad: "30 seconds" }).pipe(Layer.provide(store))
       const built = yield* Effect.all([Layer.build(Layer.fresh(cache)), Layer.build(Layer.fresh(cache))])
       const read = (place: number): Read =>
         cached(`key ${place}`, Effect.suspend(() => Effect.delay(read(1 - place), "1 second")))

@@ -19,7 +19,7 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
   Queue.offerUnsafe(news, { _tag: "Coherent" })
   const of = (process: Partial<Store.Store>, changes: boolean) =>
     Layer.build(Layer.fresh(Layer.provide(
-      CacheLayer.layer,
+      CacheLayer.layer(),
       Layer.succeed(Store.Store, { ...store, ...process, capabilities: { shared: true, changes } })
     )))
   const leader = yield* of({
@@ -214,7 +214,7 @@ const twoCalls = Effect.fnUntraced(function*(millis: readonly [first: number, se
   const counted = <A, E>(what: keyof typeof counts, effect: Effect.Effect<A, E>) =>
     Effect.andThen(Effect.sync(() => counts[what]++), effect)
   const of = (process: Partial<Store.Store>) =>
-    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, { ...store, ...process }))))
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, { ...store, ...process }))))
   const hooks = { answered: Effect.void as Effect.Effect<unknown, CacheError.StoreError> }
   const first = yield* of({ renewMany: () => Effect.never })
   const second = yield* of({
@@ -289,7 +289,7 @@ const readByAll = <A>(
   Effect.gen(function*() {
     const shared = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
     yield* before(shared)
-    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
+    const layer = Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared))
     const began: Array<number> = []
     const get = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       began.push(now)

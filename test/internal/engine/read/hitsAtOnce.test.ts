@@ -63,7 +63,7 @@ describe("hitNow", () => {
     Effect.gen(function*() {
       yield* Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour", memoryTtl: "1 minute" })
       expect(yield* hit("a")).toBeUndefined()
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), MemoryStore.layer))))
 
   it.effect("leaves reads under a policy, within a load and before listeners to a read", () =>
     Effect.gen(function*() {

@@ -52,7 +52,7 @@ const asked = (
       }
     })
   )
-  const layer = CacheLayer.layerWith(options).pipe(Layer.provide(Layer.effect(Store.Store, make)))
+  const layer = CacheLayer.layer(options).pipe(Layer.provide(Layer.effect(Store.Store, make)))
   return { counts, fails, layer, thrown }
 }
 

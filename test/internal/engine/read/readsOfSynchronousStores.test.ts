@@ -21,7 +21,7 @@ const atOnce = (options: CacheLayer.LayerOptions = {}) => {
       return inner.getUnsafe(id, tags)
     }
   }
-  const layer = CacheLayer.layerWith({ memory: false, ...options }).pipe(
+  const layer = CacheLayer.layer({ memory: false, ...options }).pipe(
     Layer.provide(Layer.succeed(Store.Store, store))
   )
   return { layer, seen }

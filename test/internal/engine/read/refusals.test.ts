@@ -10,7 +10,7 @@ const hour = { ttl: "1 hour" } as const
 
 const defectOf = <A, E>(exit: Exit.Exit<A, E>): any => Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
 
-const overStore = Layer.provide(CacheLayer.layer, MemoryStore.layer)
+const overStore = Layer.provide(CacheLayer.layer(), MemoryStore.layer)
 
 describe.each([["in memory", CacheLayer.memory()], ["over a store", overStore]] as const)("%s", (_, layer) => {
   it.effect("a read of a closed cache names its key", () =>

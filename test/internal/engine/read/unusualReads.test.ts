@@ -28,7 +28,7 @@ it.effect("a text that looks like the id of an instance is a key of its own", ()
 it.effect("hits in memory slide the end of an entry that another process has loaded", () =>
   Effect.gen(function*() {
     const store = Layer.succeed(Store.Store, MemoryStore.make())
-    const process = Layer.build(Layer.provide(CacheLayer.layer, store))
+    const process = Layer.build(Layer.provide(CacheLayer.layer(), store))
     const [here, there] = [Effect.provide(yield* process), Effect.provide(yield* process)]
     const read = Cached.sliding(counting().load, "k", { idle: "1 minute" })
     yield* there(read)

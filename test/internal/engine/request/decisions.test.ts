@@ -57,8 +57,8 @@ it.effect("a copy in memory that has ended does not hide that another process ha
   Effect.gen(function*() {
     const store = Layer.succeed(Store.Store, MemoryStore.make())
     const [here, there] = yield* Effect.all([
-      Layer.build(Layer.provide(CacheLayer.layer, store)),
-      Layer.build(Layer.provide(CacheLayer.layerWith({ memory: false }), store))
+      Layer.build(Layer.provide(CacheLayer.layer(), store)),
+      Layer.build(Layer.provide(CacheLayer.layer({ memory: false }), store))
     ])
     const { load } = counting()
     const read = load.pipe(Cached.ttl("k", { ttl: () => 60_500 }), Effect.provide(here))

@@ -60,4 +60,4 @@ it.effect("a result that inherits the end of what it read may be prolonged if th
     yield* Effect.andThen(inner, load).pipe(Cached.ttl("k", { ttl: "1 minute", inherit: "life" }))
     yield* load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     expect(yield* left).toEqual(Option.some(3_600_000))
-  }).pipe(Effect.provide(Layer.provide(CacheLayer.layer, MemoryStore.layer))))
+  }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), MemoryStore.layer))))

@@ -11,7 +11,7 @@ import { counting, ended, fakeStore, over, settle, start } from "../../../suppor
 import { listenersOf } from "../../../support/listeners.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
 
 /** Notes what is logged while an effect runs. */
 const logged = <A, E, R>(use: (messages: Array<string>) => Effect.Effect<A, E, R>) =>

@@ -14,7 +14,7 @@ import * as Looking from "../../../support/looking.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
-  Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+  Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
 
 /** A store that may recover: from then on each operation is that of a good one. */
 const mendable = (broken: { readonly [Name in keyof Store.Store]?: unknown }) => {

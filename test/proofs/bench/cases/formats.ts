@@ -15,7 +15,7 @@ import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
-import * as parquet from "effect-cached/serializers/Parquet"
+import { Parquet } from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Text } from "effect-cached/serializers/Text"
@@ -151,7 +151,7 @@ const ours: { readonly [name: string]: Subject } = {
   "Yaml": codecOf(Yaml),
   "Csv": codecOf(Csv),
   "Ndjson": codecOf(Ndjson),
-  "Parquet": codecOf(parquet.Parquet)
+  "Parquet": codecOf(Parquet)
 }
 
 const subjects = { ...library, ...ours }
@@ -210,7 +210,7 @@ const still: Serializer.Serializer = {
 }
 
 if (process.argv.includes("--turns")) {
-  const formats = { Json, Binary, Cbor, Yaml, Csv, Ndjson, Parquet: parquet.make({ maxSize: "500 MB" }) }
+  const formats = { Json, Binary, Cbor, Yaml, Csv, Ndjson, Parquet: Parquet.with({ maxSize: "500 MB" }) }
   const rows = []
   for (const [name, serializer] of Object.entries({ ...formats, ...wrappersOf(still) })) {
     rows.push({ name, value: await longestTurn(serializer) })

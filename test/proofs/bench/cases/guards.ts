@@ -25,9 +25,10 @@ const program = Effect.gen(function*() {
     "Guard.rateLimit": (i) => Guard.rateLimit(call, { key: nameOf(i), ...options }),
     "Guard.rateLimit, token bucket": (i) =>
       Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "token-bucket" }),
-    "Guard.slidingRateLimit": (i) => Guard.slidingRateLimit(call, { key: nameOf(i), ...options }),
-    "Guard.slidingRateLimit, counter": (i) =>
-      Guard.slidingRateLimit(call, { key: nameOf(i), ...options, algorithm: "counter" }),
+    "Guard.rateLimit, sliding log": (i) =>
+      Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "sliding-log" }),
+    "Guard.rateLimit, sliding counter": (i) =>
+      Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "sliding-counter" }),
     "CircuitBreaker": (i) => breaker.execute(call, { key: nameOf(i) }),
     "Guard.circuitBreaker": (i) => Guard.circuitBreaker(call, { key: nameOf(i), failures: 5, open: "30 seconds" }),
     "Lock.acquire": (i) => Effect.scoped(Effect.andThen(lock.acquire(nameOf(i), lease), call)),

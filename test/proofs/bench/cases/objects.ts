@@ -82,7 +82,7 @@ const program = Effect.gen(function*() {
   }
   const open = (more: Partial<ObjectStore.Options> = {}) =>
     Effect.provide(storeFrom(ObjectStore.layer({ ...options, ...more })), FetchHttpClient.layer)
-  const cache = CacheLayer.layerWith({ memory: false, storeTimeout: "10 seconds" }).pipe(
+  const cache = CacheLayer.layer({ memory: false, storeTimeout: "10 seconds" }).pipe(
     Layer.provide(Layer.effect(Store.Store, open()))
   )
   const rows = yield* Effect.gen(function*() {

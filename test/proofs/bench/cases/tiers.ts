@@ -54,7 +54,7 @@ const program = Effect.gen(function*() {
       region("first")
     ]),
     "CacheLayer.disk": CacheLayer.disk({ ...folder("alone"), memory: false }),
-    "the same through a callback": CacheLayer.layerWith({ memory: false }).pipe(
+    "the same through a callback": CacheLayer.layer({ memory: false }).pipe(
       Layer.provide(Layer.effect(Store.Store, throughCallback))
     ),
     "second tier": CacheLayer.tiered([CacheLayer.disk(folder("second")), region("second")])
