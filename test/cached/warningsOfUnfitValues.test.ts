@@ -217,7 +217,7 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
 
   it.effect("without memory, a failure of a string key is stored nowhere", () =>
     Effect.gen(function*() {
-      const withoutMemory = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
+      const withoutMemory = CacheLayer.layer({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
       const all = Effect.forEach(["key", "key 2", new Silent({ id: 1 })], (key) => fail(key, { when: () => true }))
       expect(yield* warningsOf(Effect.provide(all, withoutMemory) as Effect.Effect<unknown>)).toEqual([
         "The failure \"NotFound\" of \"key\" is not stored: only a key class with an `error` says how failures are " +
