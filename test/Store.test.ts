@@ -401,7 +401,8 @@ describe("Store.make", () => {
 
   it("the core of a store is complete, and its parts are of their kinds", () => {
     const core = MemoryStore.make()
-    expect(() => Store.complete({ ...core, acquire: undefined } as never)).toThrow("Store.complete needs \"acquire\"")
+    expect(() => Store.complete({ ...core, acquire: undefined, acquireMany: undefined }))
+      .toThrow("Store.complete needs \"acquire\", a function")
     expect(() => Store.complete({ ...core, size: () => core.size } as never))
       .toThrow("Store.complete needs \"size\", an Effect")
     expect(Store.complete({ ...core, path: "/tmp" } as never)).toMatchObject({ path: "/tmp" })
@@ -587,7 +588,7 @@ describe("Store.makeSync", () => {
       expect((yield* asks(store.acquireMany(late)))[1]).toBe("get get")
       const commits = ["a", "b"].map((id) => ({ id, generation: "g", entry: entry(1) }))
       expect(yield* asks(store.commitMany(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
-      expect(yield* asks(store.setMany(commits))).toEqual([undefined, "[ end set end set ]"])
+      expect(yield* asks(store.setMany(commits))).toEqual([[true, true], "[ end set end set ]"])
       expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[false, false], "[ get end remove get end remove ]"])
     }))
 })

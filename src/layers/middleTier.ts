@@ -155,9 +155,7 @@ export const begin = Effect.fnUntraced(function*(
       rejectedWriteId: reject,
       join: true
     }))
-    const answers = yield* requests.length === 1
-      ? Effect.map(ask(self, "acquire", () => self.store.acquire(requests[0]!.id, requests[0]!)), (one) => one && [one])
-      : ask(self, "acquireMany", () => self.store.acquireMany(requests))
+    const answers = yield* ask(self, "acquireMany", () => self.store.acquireMany(requests))
     left = []
     answers?.forEach((answer, i) => {
       const { id } = asked[i]!
@@ -189,14 +187,10 @@ export const copy = (
       return generation === undefined || closed === undefined ? [] : [{ id, generation, entry: closed }]
     })
     if (requests.length === 0) return Effect.succeed(new Set<string>())
-    const [first] = requests
-    const written: Effect.Effect<ReadonlyArray<boolean | undefined> | undefined> = requests.length === 1
-      ? Effect.map(
-        ask(self, "commit", () => self.store.commit(first!.id, first!.generation, first!.entry)),
-        (one) => [one]
-      )
-      : ask(self, "commitMany", () => self.store.commitMany(requests))
-    return Effect.map(written, (done) => new Set(requests.flatMap(({ id }, i) => done?.[i] === true ? [id] : [])))
+    return Effect.map(
+      ask(self, "commitMany", () => self.store.commitMany(requests)),
+      (done) => new Set(requests.flatMap(({ id }, i) => done?.[i] === true ? [id] : []))
+    )
   })
 
 /** No tag of a user begins like this. It says that the payload has a head: a cache alone finds no such marker. */
@@ -271,12 +265,7 @@ export const acknowledge = (self: Middle, ids: Iterable<string>, token: Token): 
 }
 
 const removeNow = (self: Middle, ids: ReadonlyArray<string>): Effect.Effect<boolean> =>
-  Effect.map(
-    ids.length === 1
-      ? ask<unknown>(self, "remove", () => self.store.remove(ids[0]!))
-      : ask<unknown>(self, "removeMany", () => self.store.removeMany(ids)),
-    (done) => done !== undefined
-  )
+  Effect.map(ask(self, "removeMany", () => self.store.removeMany(ids)), (done) => done !== undefined)
 
 const clearNow = (self: Middle): Effect.Effect<boolean> =>
   Effect.map(ask(self, "clear", () => Effect.as(self.store.clear, true)), (done) => done === true)

@@ -11,6 +11,7 @@ import { middleTiers } from "../internal/defaults/stores.ts"
 import { exitBefore } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { asValidated, validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
+import { replacing } from "../internal/store/complete.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { isFingerprints } from "../internal/store/pageIds.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
@@ -245,12 +246,11 @@ const noteChange = ({ last, trust }: Self, ids: ReadonlyArray<string>): void => 
 }
 
 /** Writes entries to the last tier, and then copies those that it has stored to those before it. */
-const writing = <A>(
+const writing = (
   self: Self,
   requests: ReadonlyArray<SetRequest>,
-  write: Effect.Effect<A, StoreError>,
-  isStored: (written: A, i: number) => boolean
-): Effect.Effect<A, StoreError> =>
+  write: Effect.Effect<ReadonlyArray<boolean>, StoreError>
+): Effect.Effect<ReadonlyArray<boolean>, StoreError> =>
   Effect.gen(function*() {
     const ids = requests.map(({ id }) => id)
     const begun: Array<Middle.Generations> = []
@@ -265,7 +265,7 @@ const writing = <A>(
       }
       // The last of several entries of one id counts.
       const stored = new Map<string, Middle.Copying>()
-      requests.forEach((request, i) => isStored(exit.value, i) && stored.set(request.id, { ...request, readAt }))
+      requests.forEach((request, i) => exit.value[i] === true && stored.set(request.id, { ...request, readAt }))
       const copying = Array.from(stored.values())
       return Effect.forEach(self.upwards, (middle, i) =>
         Effect.flatMap(Middle.copy(middle, begun[i]!, copying), (copied) => {
@@ -354,8 +354,7 @@ const over = (self: Self): Store => {
   const { last, trust } = self
   const { transact: transactLast } = last
   const { ask } = trust
-  return {
-    ...last,
+  return replacing(last, {
     capabilities: { ...last.capabilities, copies: true },
     // A copy may be near although the last tier is far, so an entry and its lease are asked for separately.
     distanceMillis: undefined,
@@ -372,21 +371,12 @@ const over = (self: Self): Store => {
     },
     // No copy of a record of fingerprints is used, because its changes are not reported.
     getMany: (ids) => ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids),
-    acquire: (id, options) =>
-      Effect.tap(
-        last.acquire(id, options),
-        (answer) => answer._tag === "Hit" ? noteHits(self, [id], [answer]) : Effect.void
-      ),
     acquireMany: (requests) =>
       Effect.tap(last.acquireMany(requests), (answers) => noteHits(self, requests.map(({ id }) => id), answers)),
-    set: (id, entry, condition) => writing(self, [{ id, entry }], last.set(id, entry, condition), (isSet) => isSet),
-    setMany: (requests) => writing(self, requests, last.setMany(requests), () => true),
-    remove: (id) => removing(self, [id], last.remove(id)),
+    setMany: (requests) => writing(self, requests, last.setMany(requests)),
     removeMany: (ids) => removing(self, ids, last.removeMany(ids)),
     touch: (id, options) => removing(self, [id], last.touch(id, options)),
-    commit: (id, generation, entry) =>
-      writing(self, [{ id, entry }], last.commit(id, generation, entry), (isStored) => isStored),
-    commitMany: (requests) => writing(self, requests, last.commitMany(requests), (done, i) => done[i] === true),
+    commitMany: (requests) => writing(self, requests, last.commitMany(requests)),
     markers: (tags) =>
       Effect.suspend(() => {
         const question = Trust.question(trust)
@@ -400,5 +390,5 @@ const over = (self: Self): Store => {
     transact: transactLast && transact(self, transactLast),
     changes: following(self),
     changesUnsafe: ask && (() => Trust.read(trust, ask))
-  }
+  })
 }

@@ -25,6 +25,7 @@ export interface Answer {
 export interface SetRequest {
   readonly id: string
   readonly entry: Stored
+  readonly condition?: SetCondition | undefined
 }
 
 /**

@@ -138,8 +138,8 @@ export interface Store {
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
   /** Writes an entry and ends the generation of its id. Returns `false` if the condition does not hold. */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
-  /** Writes entries like `set`, without a condition. If it fails, some entries may have been written. */
-  readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
+  /** Like `set`, with results in the order of `requests`. If it fails, some entries may have been written. */
+  readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Removes an entry and ends the generation of its id. Returns whether the entry was live: neither expired nor removed
    * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
@@ -227,7 +227,8 @@ export interface Store {
 }
 
 /**
- * The operations that every store must implement. All other operations are optional.
+ * The operations that every store must implement, and of each of `set`, `remove`, `acquire`, `commit` and `renew` one
+ * form, for one id or for many. All other operations are optional.
  * @see {@link Store} for all operations, of which `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
@@ -241,12 +242,7 @@ export type CoreOperation =
   | "name"
   | "capabilities"
   | "get"
-  | "set"
-  | "remove"
   | "touch"
-  | "acquire"
-  | "commit"
-  | "renew"
   | "release"
   | "markers"
   | "invalidateTags"

@@ -36,7 +36,7 @@ export * from "./store.ts"
  *   inside one process: if two processes miss an id at the same time, both load it.
  * - A tag that is first named during a load (`Cached.annotate`) needs a marker that this process knew before the load.
  *   The first load that names a new tag creates the tag's marker, and the result of that load is not stored.
- * - If you replace a derived operation, also replace its bulk form, or set the bulk form to `undefined`:
+ * - If you replace an operation in one form, for one id or for many, set the other form to `undefined`:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
  * **Example** (Storing in a map)
@@ -100,14 +100,16 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Details**
  *
- * Bulk operations are derived from the operations on one id, and `size` from `scan`. Without `increment`, all counters
- * are kept in this process. An operation that cannot be derived, such as a missing `clear`, fails with reason
- * `Unsupported`. Throws a `CacheConfigError` for a missing or invalid part of the core.
+ * - `set`, `remove`, `acquire`, `commit` and `renew` have a bulk form, such as `setMany`. Write one form of each, and
+ *   the other is derived: the bulk form for a storage that carries out many in one step.
+ * - `getMany` is derived from `get`, and `size` from `scan`. Without `increment`, all counters are kept in this
+ *   process. An operation that cannot be derived, such as a missing `clear`, fails with reason `Unsupported`.
+ * - Throws a `CacheConfigError` for a missing or invalid part of the core.
  *
  * **Gotchas**
  *
- * If you spread a store into `complete`, its bulk operations are kept. If you override an operation on one id, set its
- * bulk form to `undefined`, so that the bulk form is derived from your operation.
+ * If you spread a store into `complete`, both forms are kept. If you override one form, set the other to `undefined`,
+ * so that it is derived from yours.
  *
  * **Example** (Refusing large payloads)
  *

@@ -249,7 +249,7 @@ describe("clear empties one part alone", () => {
       // The clear comes after the question whether the load may be stored still.
       const racing: Store.Store = {
         ...inner,
-        commit: (...call) => Effect.andThen(part(inner, "a").clear, inner.commit(...call))
+        commitMany: (requests) => Effect.andThen(part(inner, "a").clear, inner.commitMany(requests))
       }
       const a = part(racing, "a")
       const generation = generationOf(yield* a.acquire("id", asking("me")))
@@ -391,11 +391,12 @@ describe("around (CA-20, CA-22, AI-21)", () => {
   it.effect("leaves alone what is no operation, and what a leader receives beside its generation", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()
-      const path: Store.Store & { readonly path: string } = {
+      const path = Store.complete({
         ...inner,
-        path: "/tmp",
-        acquire: (...call) => Effect.map(inner.acquire(...call), (acquired) => ({ ...acquired, more: 3 }))
-      }
+        ...{ path: "/tmp" },
+        acquire: (...call) => Effect.map(inner.acquire(...call), (acquired) => ({ ...acquired, more: 3 })),
+        acquireMany: undefined
+      })
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)
         expect(store).toMatchObject({ path: "/tmp" })

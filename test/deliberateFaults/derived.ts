@@ -31,7 +31,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "a write by hand leaves the marker of the id",
     in: "setAll",
-    find: "endMarkers(self, requests.map(({ id }) => id))",
+    find: "endMarkers(self, written)",
     replace: ""
   },
   {
@@ -132,7 +132,7 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "a transaction leaves the markers of what it sets",
     in: "carryOut",
-    find: "Entries.set(self, step, now)",
+    find: "Entries.setAll(self, [step], now)",
     replace: "self.leases.end(step.id); Entries.write(self, step.id, step.entry, now)"
   },
   {

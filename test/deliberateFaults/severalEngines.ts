@@ -80,7 +80,7 @@ export const faults: ReadonlyArray<Fault> = [
     name: "what a transaction sets ends no generation",
     draws: ["transactions"],
     in: "carryOut",
-    find: "Entries.set(self, step, now)",
+    find: "Entries.setAll(self, [step], now)",
     replace: "Entries.write(self, step.id, step.entry, now)"
   },
   {

@@ -216,11 +216,14 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     return {
       get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
       commit: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
-      setMany: (requests) => Effect.sync(() => requests.forEach(({ entry, id }) => entries.set(id, entry)))
+      setMany: (requests) => Effect.sync(() => requests.map(({ entry, id }) => entries.set(id, entry).has(id)))
     }
   }],
   ["sets many in its own order", "setMany sets each entry, and of one id the last", ({ setMany }) => ({
     setMany: (requests) => setMany(requests.toReversed())
+  })],
+  ["sets many whatever is there", "setMany checks the condition of each entry, in their order", ({ setMany }) => ({
+    setMany: (requests) => setMany(requests.map(({ entry, id }) => ({ id, entry })))
   })],
   [
     "forgets one of many to remove",

@@ -1,4 +1,4 @@
-/** Completes a store by deriving the operations that its core lacks. */
+/** Completes a store by deriving the operations that its core lacks: among others, one of many, or many from one. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,12 +15,7 @@ const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
   name: "a string",
   capabilities: "an object",
   get: "a function",
-  set: "a function",
-  remove: "a function",
   touch: "a function",
-  acquire: "a function",
-  commit: "a function",
-  renew: "a function",
   release: "a function",
   markers: "a function",
   invalidateTags: "a function"
@@ -35,10 +30,15 @@ const parts: Parts.Parts<StoreCore> = {
   getUnsafe: "a function",
   getCallback: "a function",
   getMany: "a function",
+  set: "a function",
   setMany: "a function",
+  remove: "a function",
   removeMany: "a function",
+  acquire: "a function",
   acquireMany: "a function",
+  commit: "a function",
   commitMany: "a function",
+  renew: "a function",
   renewMany: "a function",
   scan: "a function",
   scanLoads: "a function",
@@ -54,8 +54,41 @@ const parts: Parts.Parts<StoreCore> = {
   changesUnsafe: "a function"
 }
 
+const ones = ["set", "remove", "acquire", "commit", "renew"] as const
+
+export type One = typeof ones[number]
+type Many = `${One}Many`
+
+const first = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
+  Effect.map(answers, ([one]) => one!)
+
+/** One id is many of one. */
+export const oneOf = (self: Pick<Store, Many>): Pick<Store, One> => ({
+  set: (id, entry, condition) => first(self.setMany([{ id, entry, condition }])),
+  remove: (id) => first(self.removeMany([id])),
+  acquire: (id, options) => first(self.acquireMany([{ ...options, id }])),
+  commit: (id, generation, entry) => first(self.commitMany([{ id, generation, entry }])),
+  renew: (id, owner, leaseMillis) => first(self.renewMany([id], owner, leaseMillis))
+})
+
+const manyOf = (self: Pick<Store, One>): Pick<Store, Many> => ({
+  setMany: (requests) => atOnce(requests, ({ condition, entry, id }) => self.set(id, entry, condition)),
+  removeMany: (ids) => each(ids, (id) => self.remove(id)),
+  acquireMany: (requests) => atOnce(requests, (request) => self.acquire(request.id, request)),
+  commitMany: (requests) => atOnce(requests, ({ entry, generation, id }) => self.commit(id, generation, entry)),
+  renewMany: (ids, ...rest) => atOnce(ids, (id) => self.renew(id, ...rest))
+})
+
+/** Replaces parts of a store. What is given for many ids decides for one too. */
+export const replacing = (store: Store, parts: Partial<Store>): Store => {
+  const whole = { ...store, ...parts }
+  const replaced = Object.entries(oneOf(whole)).filter(([one]) => `${one}Many` in parts)
+  return { ...whole, ...Object.fromEntries(replaced) }
+}
+
 export const complete = (core: StoreCore): Store => {
-  Parts.requireKinds("Store.complete", core, parts, Object.keys(partsOfCore) as Array<CoreOperation>)
+  const required = [...Object.keys(partsOfCore) as Array<CoreOperation>, ...ones.filter((one) => !core?.[`${one}Many`])]
+  Parts.requireKinds("Store.complete", core, parts, required)
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
   const { clear, increment, scan } = core
@@ -68,14 +101,11 @@ export const complete = (core: StoreCore): Store => {
       return clear
     })
   const derived: Omit<Store, CoreOperation | "increment" | "clear" | "transact"> = {
+    ...oneOf(core as Store),
+    ...manyOf(core as Store),
     getUnsafe: undefined,
     getCallback: undefined,
     getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
-    setMany: (requests) => Effect.asVoid(atOnce(requests, ({ entry, id }) => core.set(id, entry))),
-    removeMany: (ids) => each(ids, (id) => core.remove(id)),
-    acquireMany: (requests) => atOnce(requests, (request) => core.acquire(request.id, request)),
-    commitMany: (requests) => atOnce(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
-    renewMany: (ids, ...rest) => atOnce(ids, (id) => core.renew(id, ...rest)),
     scan: () => Stream.fromEffect(unsupported("scan")),
     // In a store of one process, the engine knows all loads.
     scanLoads: () => core.capabilities.shared ? Stream.fromEffect(unsupported("scanLoads")) : Stream.empty,

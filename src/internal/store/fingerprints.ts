@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Acquired, SetCondition, Store } from "../../ports/store.ts"
+import type { Acquired, SetCondition, SetRequest, Store } from "../../ports/store.ts"
 import { keyClasses } from "../defaults/bounds.ts"
 import { fingerprints as limits } from "../defaults/processes.ts"
 import { partsOf, siblingsOf } from "../key/fingerprints.ts"
@@ -115,7 +115,16 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
       condition === undefined
         ? removingOthers([id], store.set(id, entry))
         : Effect.tap(store.set(id, entry, condition), (isSet) => removeAlso(isSet ? [id] : [], Effect.void)),
-    setMany: (requests) => removingOthers(requests.map(({ id }) => id), store.setMany(requests)),
+    setMany: (requests) => {
+      const idsOf = (are: (request: SetRequest, i: number) => boolean) => requests.filter(are).map(({ id }) => id)
+      return removingOthers(
+        idsOf(({ condition }) => condition === undefined),
+        Effect.tap(
+          store.setMany(requests),
+          (isSet) => removeAlso(idsOf(({ condition }, i) => condition !== undefined && isSet[i]!), Effect.void)
+        )
+      )
+    },
     remove: (id) => removeAlso([id], store.remove(id)),
     removeMany: (ids) => removeAlso(ids, store.removeMany(ids)),
     // Not in the same step, because a cluster has the others in other slots.

@@ -17,12 +17,20 @@ export interface Pace {
 export const newPace = (): Pace => ({ steps: many.firstSteps })
 
 /** Runs a step for groups of items, and yields between groups. A slow step (with large values) shrinks the groups. */
-export const inSteps = Effect.fnUntraced(function*<A, B, E>(
+export const inSteps = <A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>,
   pace = newPace()
+): Effect.Effect<ReadonlyArray<B>, E> =>
+  items.length > many.firstSteps
+    ? inManySteps(items, step, pace)
+    : Effect.suspend(() => items.length === 0 ? Effect.succeed([]) : step(items))
+
+const inManySteps = Effect.fnUntraced(function*<A, B, E>(
+  items: ReadonlyArray<A>,
+  step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>,
+  pace: Pace
 ): Effect.fn.Return<ReadonlyArray<B>, E> {
-  if (items.length <= many.firstSteps) return items.length === 0 ? [] : yield* step(items)
   const clock = yield* Clock.Clock
   const answers: Array<B> = []
   for (let from = 0; from < items.length;) {

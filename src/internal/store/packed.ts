@@ -4,9 +4,10 @@ import * as Exit from "effect/Exit"
 import type { Stored } from "../../CacheEntry.ts"
 import { type SerializerError, StoreError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
-import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
+import type { Acquired, AcquireRequest, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
 import * as Turns from "../time/turns.ts"
+import { replacing } from "./complete.ts"
 
 /** Like `Effect.forEach`, over several turns: each step may compress or encrypt. */
 const inTurns = <A, B, E>(
@@ -48,19 +49,21 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
       (request) => Effect.map(pack(operation, request.id, request.entry), (entry): Request => ({ ...request, entry }))
     )
 
-  const acquired = (id: string, options: AcquireOptions, answer: Acquired): Effect.Effect<Acquired, StoreError> => {
+  const acquired = (request: AcquireRequest, answer: Acquired): Effect.Effect<Acquired, StoreError> => {
     if (answer._tag !== "Hit") return Exit.succeed(answer)
-    return Effect.flatMap(unpack(id, answer.entry), (entry) =>
+    return Effect.flatMap(unpack(request.id, answer.entry), (entry) =>
       entry === undefined
-        ? acquire(id, { ...options, rejectedWriteId: answer.entry.meta.writeId })
+        ? Effect.map(acquireMany([{ ...request, rejectedWriteId: answer.entry.meta.writeId }]), ([again]) => again!)
         : Effect.succeed<Acquired>({ ...answer, entry }))
   }
-  const acquire = (id: string, options: AcquireOptions): Effect.Effect<Acquired, StoreError> =>
-    Effect.flatMap(store.acquire(id, options), (answer) => acquired(id, options, answer))
+  const acquireMany: Store["acquireMany"] = (requests) =>
+    Effect.flatMap(
+      store.acquireMany(requests),
+      (answers) => inTurns(answers, (answer, i) => acquired(requests[i]!, answer))
+    )
 
   const { transact } = store
-  return {
-    ...store,
+  return replacing(store, {
     getUnsafe: undefined,
     getCallback: undefined,
     get: (id, tags) =>
@@ -70,16 +73,8 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
       ),
     getMany: (ids) =>
       Effect.flatMap(store.getMany(ids), (entries) => inTurns(entries, (entry, i) => unpack(ids[i]!, entry))),
-    set: (id, entry, condition) => Effect.flatMap(pack("set", id, entry), (own) => store.set(id, own, condition)),
     setMany: (requests) => Effect.flatMap(packAll("set", requests), (own) => store.setMany(own)),
-    acquire,
-    acquireMany: (requests) =>
-      Effect.flatMap(
-        store.acquireMany(requests),
-        (answers) => inTurns(answers, (answer, i) => acquired(requests[i]!.id, requests[i]!, answer))
-      ),
-    commit: (id, generation, entry) =>
-      Effect.flatMap(pack("commit", id, entry), (own) => store.commit(id, generation, own)),
+    acquireMany,
     commitMany: (requests) => Effect.flatMap(packAll("commit", requests), (own) => store.commitMany(own)),
     transact: transact && ((request) =>
       Effect.flatMap(
@@ -89,7 +84,7 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
             : Effect.succeed(step)),
         (steps) => transact({ ...request, steps })
       ))
-  }
+  })
 }
 
 /** Bytes that begin no text, MessagePack or CBOR, so that a cache which does not know the form finds no value. */

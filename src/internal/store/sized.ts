@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
+import { replacing } from "./complete.ts"
 import { keptOut } from "./tooLarge.ts"
 
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
@@ -18,25 +19,17 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       limit: size > maxBytes ? ["maxSize", maxBytes] : ["minSize", minBytes]
     }))
   const { transact } = store
-  return {
-    ...store,
-    set(id, entry, condition, ...rest) {
-      if (fits({ entry })) return store.set(id, entry, condition, ...rest)
-      // The old entry must not remain, because the caller meant to replace it.
-      const refused = refuse("set", { id, entry })
-      return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
-    },
-    // Sets the entries that fit, removes the old entries of the other ids, and then fails.
+  return replacing(store, {
+    // Sets the entries that fit, removes those that the others were to replace, and then fails.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)
+      const removed = others.filter(({ condition }) => condition === undefined)
       return store.setMany(requests.filter(fits)).pipe(
-        Effect.andThen(store.removeMany(others.map(({ id }) => id))),
+        Effect.andThen(store.removeMany(removed.map(({ id }) => id))),
         Effect.andThen(refuse("set", others[0]!))
       )
     },
-    commit: (id, generation, entry, ...rest) =>
-      fits({ entry }) ? store.commit(id, generation, entry, ...rest) : refuse("commit", { id, entry }),
     commitMany(requests) {
       const refused = requests.find(fitsNot)
       if (refused === undefined) return store.commitMany(requests)
@@ -51,5 +44,5 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
           return step._tag === "Set" ? [{ _tag: "Remove", id: step.id }] : []
         })
       }))
-  }
+  })
 }

@@ -16,7 +16,7 @@ export const manyLaws: Record<string, Check> = {
     yield* same(yield* store.acquireMany([]), [], "acquireMany")
     yield* same(yield* store.commitMany([]), [], "commitMany")
     yield* same(yield* store.removeMany([]), [], "removeMany")
-    yield* store.setMany([])
+    yield* same(yield* store.setMany([]), [], "setMany")
   }),
 
   "setMany sets each entry, and of one id the last": Effect.fnUntraced(function*(store) {
@@ -26,6 +26,21 @@ export const manyLaws: Record<string, Check> = {
       if (id !== "a") yield* stores(store, id, entry, "set")
     }
     yield* stores(store, "a", entry(99), "the last")
+  }),
+
+  "setMany checks the condition of each entry, in their order": Effect.fnUntraced(function*(store) {
+    yield* store.set("there", entry(1))
+    const answers = yield* store.setMany([
+      { id: "there", entry: entry(2), condition: { _tag: "IfAbsent" } },
+      { id: "new", entry: entry(3), condition: { _tag: "IfAbsent" } },
+      { id: "free", entry: entry(4) },
+      { id: "there", entry: entry(5), condition: { _tag: "IfUnchanged", writeId: writeId(1) } },
+      { id: "new", entry: entry(6), condition: { _tag: "IfAbsent" } }
+    ])
+    yield* same(answers, [false, true, true, true, false], "whether each was set")
+    yield* stores(store, "there", entry(5), "the unchanged one")
+    yield* stores(store, "new", entry(3), "the absent one")
+    yield* stores(store, "free", entry(4), "the one without a condition")
   }),
 
   "setMany ends the generations of its ids": Effect.fnUntraced(function*(store) {

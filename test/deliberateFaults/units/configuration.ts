@@ -96,8 +96,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an entry that a tier cannot read keeps others from loading it",
     in: "packed",
-    find: "entry === undefined ? acquire(",
-    replace: "entry === null ? acquire(",
+    find: "entry === undefined ? Effect.map(",
+    replace: "entry === null ? Effect.map(",
     by: "test/layers/tieredStore.test.ts"
   },
   {
@@ -153,8 +153,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the lease of a load is that of the nearest tier",
     in: "over",
-    find: "last.acquire(id, options)",
-    replace: "self.middles[0]!.store.acquire(id, options)",
+    find: "last.acquireMany(requests)",
+    replace: "self.middles[0]!.store.acquireMany(requests)",
     by: "test/layers/tieredStore.test.ts"
   },
   {

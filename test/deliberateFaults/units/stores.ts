@@ -70,8 +70,8 @@ const winner = undefined as string | undefined`,
   {
     name: "many ids are one step",
     in: "inSteps",
-    find: "if (items.length <= many.firstSteps)",
-    replace: "if (items.length > 0)",
+    find: "items.length > many.firstSteps",
+    replace: "items.length < 0",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {

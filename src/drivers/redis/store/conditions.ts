@@ -8,7 +8,7 @@ import type { SetCondition, SetRequest, TouchOptions } from "../../../ports/stor
 import { storeError } from "../fault.ts"
 import { type Present, present } from "./reads.ts"
 import { asking, contended, isDone, now, type Operation, type StoreState, write } from "./state.ts"
-import { beginWrite, checked, keysToWrite } from "./writes.ts"
+import { beginWrite, keysToWrite, refusalIn, setAll } from "./writes.ts"
 
 interface ConditionalWrite {
   readonly id: string
@@ -16,11 +16,22 @@ interface ConditionalWrite {
   readonly decide: (present: Present) => Stored | undefined
 }
 
-export const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondition): Operation<boolean> => {
+const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondition): Operation<boolean> => {
   const decide = (present: Present) =>
     Conditions.holds(condition, present.entry, now(self), tagsOf(present)) ? entry : undefined
-  return checked(self, "set", [{ id, entry }], attempt(self, { id, script: "setIf", decide }))
+  return attempt(self, { id, script: "setIf", decide })
 }
+
+export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
+  Effect.suspend(() => {
+    const error = refusalIn(self, "set", requests)
+    if (error !== undefined) return Effect.fail(error)
+    if (requests.every(({ condition }) => condition === undefined)) return setAll(self, requests)
+    return Effect.forEach(requests, (request) =>
+      request.condition === undefined
+        ? Effect.map(setAll(self, [request]), ([isSet]) => isSet!)
+        : setIf(self, request, request.condition))
+  })
 
 export const touch = (self: StoreState, id: string, options: TouchOptions): Operation<boolean> => {
   const decide = (present: Present) => Conditions.touched(present.entry, options, now(self), tagsOf(present))

@@ -15,13 +15,6 @@ import * as Unreadable from "../session/unreadable.ts"
 import { askingMany, failed } from "./many.ts"
 import { allDone, asking, contended, isDone, type Operation, type StoreState, write } from "./state.ts"
 
-export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
-  withRejected(
-    self,
-    [request],
-    ([asked]) => asking("acquire", (done) => acquireOne(self, asked!, done), (answer) => answer as Acquired)
-  )
-
 export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
@@ -53,13 +46,14 @@ const withRejected = <A>(
 
 const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
   // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
-  const fresh = self.tokens.next(16)
+  let known: string | undefined
+  const fresh = () => known ??= self.tokens.next(16)
   const note = ({ id, owner }: AcquireRequest, answer: unknown): unknown => {
     if ((answer as Acquired | undefined)?._tag === "Granted") granted.push({ id, owner })
     return answer
   }
   return askingMany<AcquireRequest, Acquired>(self, {
-    operation: "acquireMany",
+    operation: "acquire",
     items: requests,
     kind: {
       idOf: ({ id }) => id,
@@ -67,10 +61,10 @@ const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, gr
       areAlike: ({ join, leaseMillis, owner }, other) =>
         !self.session.wire.isCluster && owner === other.owner && leaseMillis === other.leaseMillis &&
         joinOf(join) === joinOf(other.join),
-      send: (_, part, done) => sendAcquires(self, part, fresh, done),
+      send: (_, part, done) => sendAcquires(self, part, fresh(), done),
       decoderOf: (answers) => {
         const seq = Replies.toCount(answers[answers.length - 1])
-        return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
+        return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh: fresh(), seq }))
       },
       sendOne: (_, request, done) => acquireOne(self, request, (answer) => done(note(request, answer)))
     },
@@ -184,9 +178,6 @@ interface Held {
   readonly owner: string
 }
 
-export const renew = (self: StoreState, held: Held, leaseMillis: number): Operation<boolean> =>
-  asking("renew", (done) => renewOne(self, held, leaseMillis, done), isDone)
-
 export const renewMany = (
   self: StoreState,
   ids: ReadonlyArray<string>,
@@ -194,7 +185,7 @@ export const renewMany = (
   leaseMillis: number
 ): Operation<ReadonlyArray<boolean>> =>
   askingMany(self, {
-    operation: "renewMany",
+    operation: "renew",
     items: ids,
     kind: {
       idOf: (id) => id,

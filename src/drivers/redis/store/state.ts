@@ -147,10 +147,11 @@ export const isDone = (answer: unknown): boolean | Fault => {
   return refusalOf(answer) ?? noAnswer("a script")
 }
 
-export const allDone = (answers: ReadonlyArray<unknown>): ReadonlyArray<boolean> | Fault => {
-  const done = answers.map(isDone)
-  return done.find(isFault) ?? done as ReadonlyArray<boolean>
-}
+export const withoutFault = <A>(answers: ReadonlyArray<A | Fault>): ReadonlyArray<A> | Fault =>
+  answers.find((answer) => isFault(answer)) ?? answers as ReadonlyArray<A>
+
+export const allDone = (answers: ReadonlyArray<unknown>): ReadonlyArray<boolean> | Fault =>
+  withoutFault(answers.map(isDone))
 
 export const outOfRange = new Fault("OutOfRange", "the sum is not a safe integer")
 

@@ -15,7 +15,7 @@ import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protoco
 import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import { askingMany, askInTurn, packedFor } from "./many.ts"
+import { askingMany, packedFor } from "./many.ts"
 import { versionsFor } from "./reads.ts"
 import {
   allDone,
@@ -27,6 +27,7 @@ import {
   type Operation,
   type StoreState,
   ttlOf,
+  withoutFault,
   write
 } from "./state.ts"
 
@@ -44,19 +45,17 @@ export const refusal = (
   return tooLarge({ store: storeName, operation, id, size, limit })
 }
 
-export const checked = <A>(
+export const refusalIn = (
   self: StoreState,
   operation: "set" | "commit",
-  requests: ReadonlyArray<SetRequest>,
-  rest: Operation<A>
-): Operation<A> =>
-  Effect.suspend(() => {
-    for (const request of requests) {
-      const error = refusal(self, operation, request)
-      if (error !== undefined) return Effect.fail(error)
-    }
-    return rest
-  })
+  requests: ReadonlyArray<SetRequest>
+): StoreError | undefined => {
+  for (const request of requests) {
+    const error = refusal(self, operation, request)
+    if (error !== undefined) return error
+  }
+  return undefined
+}
 
 /** The keys for a removal or an explicit `set`. Both delete the id's markers. */
 export const keysToWrite = ({ session }: StoreState, id: string): ReadonlyArray<Named> =>
@@ -95,16 +94,8 @@ const discard = (self: StoreState, { generation, id }: CommitRequest, done: Done
     changes: [{ _tag: "Load", id }]
   }, done)
 
-export const set = (self: StoreState, request: SetRequest): Operation<boolean> =>
-  checked(self, "set", [request], asking("set", (done) => askInTurn(self, { kind: sets, item: request, done }), isDone))
-
-export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<void> =>
-  checked(
-    self,
-    "set",
-    requests,
-    Effect.asVoid(askingMany(self, { operation: "setMany", items: requests, kind: sets, combine: allDone }))
-  )
+export const setAll = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
+  askingMany(self, { operation: "set", items: requests, kind: sets, combine: allDone })
 
 const idOf = ({ id }: SetRequest): string => id
 
@@ -135,28 +126,22 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
 
 const sets: Kind<SetRequest> = { idOf, send: sendSets, sendOne: setOne }
 
-export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
-  Effect.suspend(() => {
-    const error = refusal(self, "commit", request)
-    return error === undefined
-      ? asking("commit", (done) => askInTurn(self, { kind: commits, item: request, done }), isDone)
-      // If the load's generation has also ended, the result is `false` instead of the error about the size.
-      : Effect.flatMap(
-        asking("commit", (done) => discard(self, request, done), isDone),
-        (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
-      )
-  })
-
 export const commitMany = (
   self: StoreState,
   requests: ReadonlyArray<CommitRequest>
 ): Operation<ReadonlyArray<boolean>> =>
-  checked(
-    self,
-    "commit",
-    requests,
-    askingMany(self, { operation: "commitMany", items: requests, kind: commits, combine: allDone })
-  )
+  Effect.suspend(() => {
+    const error = refusalIn(self, "commit", requests)
+    if (error === undefined) {
+      return askingMany(self, { operation: "commit", items: requests, kind: commits, combine: allDone })
+    }
+    if (requests.length > 1) return Effect.fail(error)
+    // If the load's generation has also ended, the result is `false` instead of the error about the size.
+    return Effect.flatMap(
+      asking("commit", (done) => discard(self, requests[0]!, done), isDone),
+      (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed([false])
+    )
+  })
 
 const sendCommits = (self: StoreState, requests: ReadonlyArray<CommitRequest>, done: Done): void => {
   const packed = packedFor(requests)
@@ -180,19 +165,13 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
 
 const commits: Kind<CommitRequest> = { idOf, send: sendCommits, sendOne: commitOne }
 
-export const remove = (self: StoreState, id: string): Operation<boolean> =>
-  Effect.flatMap(
-    asking("remove", (done) => askInTurn(self, { kind: removals, item: id, done }), removedOf),
-    (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
-  )
-
 export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
   Effect.flatMap(
     askingMany(self, {
-      operation: "removeMany",
+      operation: "remove",
       items: ids,
       kind: removals,
-      combine: (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
+      combine: (answers) => withoutFault(answers.map(removedOf))
     }),
     (removed) => areLive(self, removed)
   )
@@ -207,11 +186,9 @@ type Removed = boolean | ReadonlyArray<TagVersion>
 const removedOf = (answer: unknown): Removed | Fault =>
   Buffer.isBuffer(answer) ? Frame.tagsIn(answer) ?? true : isDone(answer)
 
-const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
-
 /** Whether removed entries were valid. Tag versions are read only now, so invalidations since the removal count too. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
-  Effect.map(
+  removed.every((one) => typeof one === "boolean") ? Effect.succeed(removed) : Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),
     (versions) => {
       const table = { version: (tag: string) => versions.get(tag) }

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import { inSteps } from "../../../internal/store/many.ts"
-import type { Scanned, SetRequest, Store } from "../../../ports/store.ts"
+import type { Scanned, SetCondition, SetRequest, Store } from "../../../ports/store.ts"
 import { ask, inOrder, note, noteEntries, type Params, type Row, type Session } from "../session/session.ts"
 import { keyOf, named, nameOf, rangeOf } from "../session/text.ts"
 import { columnsOf, decode, keysOf, markersOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
@@ -54,56 +54,51 @@ export const inGroups = <A, B>(
       : Effect.map(Effect.forEach(groups, (group) => step(group)), (answers) => answers.flat())
   })
 
-export const set = (self: Session): Store["set"] => (id, entry, condition) =>
-  Effect.clockWith((clock) => {
-    const request = { id, entry }
-    const refused = refuseLarge(self, "set", request)
-    if (refused !== undefined) return Effect.fail(refused)
-    const now = clock.currentTimeMillisUnsafe()
-    const { statements } = self
-    if (condition === undefined) {
-      return inOrder(
-        self.writes,
-        [id],
-        Effect.map(ask(self, "set", statements.put, putting(self, [request], now)), () => {
-          noteEntries(self, [id])
-          return true
-        })
-      )
-    }
-    const { key, whole } = named(id)
-    const [frames, softs, expires, lives] = columnsOf(self, [request], now)
-    const write = condition._tag === "IfUnchanged" ? Buffer.from(condition.writeId, "hex") : Buffer.alloc(0)
-    const params = [
-      ...[self.origin, key, whole, frames![0], softs![0], expires![0], lives![0], markersOf([id])],
-      ...[condition._tag, write, String(now)]
-    ]
-    return inOrder(
-      self.writes,
-      [id],
-      Effect.map(ask(self, "set", statements.putIf, params), ([row]) => {
-        const isSet = row?.[0] === true
-        if (isSet) noteEntries(self, [id])
-        return isSet
-      })
-    )
-  })
+const put = (self: Session, requests: ReadonlyArray<SetRequest>, now: number) => {
+  const ids = requests.map(idOf)
+  return inOrder(
+    self.writes,
+    ids,
+    Effect.map(ask(self, "set", self.statements.put, putting(self, requests, now)), () => {
+      noteEntries(self, ids)
+      return ids.map(() => true)
+    })
+  )
+}
+
+const putIf = (self: Session, request: SetRequest, condition: SetCondition, now: number) => {
+  const { id } = request
+  const { key, whole } = named(id)
+  const [frames, softs, expires, lives] = columnsOf(self, [request], now)
+  const write = condition._tag === "IfUnchanged" ? Buffer.from(condition.writeId, "hex") : Buffer.alloc(0)
+  const params = [
+    ...[self.origin, key, whole, frames![0], softs![0], expires![0], lives![0], markersOf([id])],
+    ...[condition._tag, write, String(now)]
+  ]
+  return inOrder(
+    self.writes,
+    [id],
+    Effect.map(ask(self, "set", self.statements.putIf, params), ([row]) => {
+      const isSet = row?.[0] === true
+      if (isSet) noteEntries(self, [id])
+      return [isSet]
+    })
+  )
+}
 
 export const setMany = (self: Session): Store["setMany"] => (requests) =>
-  Effect.asVoid(inGroups(requests, idOf, (some) =>
+  inGroups(requests, idOf, (some) =>
     Effect.clockWith((clock) => {
       for (const request of some) {
         const refused = refuseLarge(self, "set", request)
         if (refused !== undefined) return Effect.fail(refused)
       }
-      const params = putting(self, some, clock.currentTimeMillisUnsafe())
-      const ids = some.map(idOf)
-      const put = Effect.map(ask(self, "set", self.statements.put, params), () => {
-        noteEntries(self, ids)
-        return some
-      })
-      return inOrder(self.writes, ids, put)
-    })))
+      const now = clock.currentTimeMillisUnsafe()
+      if (some.every(({ condition }) => condition === undefined)) return put(self, some, now)
+      const one = (request: SetRequest) =>
+        request.condition === undefined ? put(self, [request], now) : putIf(self, request, request.condition, now)
+      return Effect.map(Effect.forEach(some, one), (answers) => answers.flat())
+    }))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
   const all = placed(ids, (id) => id)
@@ -128,11 +123,6 @@ export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
           )
         ))
   )
-
-export const remove = (self: Session): Store["remove"] => {
-  const many = removeMany(self)
-  return (id) => Effect.map(many([id]), ([was]) => was!)
-}
 
 export const touching = (
   self: Session,

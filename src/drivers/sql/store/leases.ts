@@ -19,9 +19,6 @@ const rejectedOf = ({ rejectedWriteId = "" }: AcquireRequest): Uint8Array => Buf
 export const acquireMany = (self: Session): Store["acquireMany"] => (requests) =>
   inGroups(requests, idOf, (some) => acquireOnce(self, some, false))
 
-export const acquire = (self: Session): Store["acquire"] => (id, options) =>
-  Effect.map(acquireOnce(self, [{ ...options, id }], false), ([one]) => one!)
-
 const acquireOnce = (
   self: Session,
   requests: ReadonlyArray<AcquireRequest>,
@@ -121,11 +118,6 @@ export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
       )
     }))
 
-export const commit = (self: Session): Store["commit"] => {
-  const many = commitMany(self)
-  return (id, generation, entry) => Effect.map(many([{ id, generation, entry }]), ([stored]) => stored!)
-}
-
 export const renewMany = (self: Session): Store["renewMany"] => (ids, owner, leaseMillis) =>
   inGroups(ids, (id) => id, (some) => {
     const all = placed(some, (id) => id)
@@ -135,11 +127,6 @@ export const renewMany = (self: Session): Store["renewMany"] => (ids, owner, lea
       (rows) => outcomesOf(some, (id) => id, rows)
     )
   })
-
-export const renew = (self: Session): Store["renew"] => {
-  const many = renewMany(self)
-  return (id, owner, leaseMillis) => Effect.map(many([id], owner, leaseMillis), ([renewed]) => renewed!)
-}
 
 export const release = (self: Session): Store["release"] => (id, owner, note) =>
   Effect.suspend(() =>

@@ -106,7 +106,7 @@ const validating = (store: Store): Store => {
     }),
     getMany: (ids) => ask("getMany", () => store.getMany(ids), isListOf(ids.length, isEntry)),
     set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isBoolean),
-    setMany: (requests) => ask("set", () => store.setMany(requests), isAnything),
+    setMany: (requests) => ask("set", () => store.setMany(requests), isListOf(requests.length, isBoolean)),
     remove: (id) => ask("remove", () => store.remove(id), isBoolean),
     removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isBoolean)),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),

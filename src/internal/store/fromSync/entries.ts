@@ -34,23 +34,17 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
 const endMarkers = ({ tags }: Sync, ids: ReadonlyArray<string>): void =>
   tags.remove?.(ids.length === 1 ? tagsOfId(ids[0]!) : Array.from(new Set(ids.flatMap(tagsOfId))))
 
-export const set = (self: Sync, request: SetRequest, now: number): boolean => setAll(self, [request], now)[0]!
-
 export const setAll = (self: Sync, requests: ReadonlyArray<SetRequest>, now: number): ReadonlyArray<boolean> => {
-  for (const { entry, id } of requests) {
+  const written: Array<string> = []
+  const answers = requests.map(({ condition, entry, id }) => {
+    if (!accepts(self, id, condition, now)) return false
     self.leases.end(id)
     write(self, id, entry, now)
-  }
-  endMarkers(self, requests.map(({ id }) => id))
-  return requests.map(() => true)
+    return written.push(id) > 0
+  })
+  if (written.length > 0) endMarkers(self, written)
+  return answers
 }
-
-interface ConditionalSet extends SetRequest {
-  readonly condition: SetCondition | undefined
-}
-
-export const setIf = (self: Sync, request: ConditionalSet, now: number): boolean =>
-  accepts(self, request.id, request.condition, now) && set(self, request, now)
 
 export const accepts = (self: Sync, id: string, condition: SetCondition | undefined, now: number): boolean =>
   condition === undefined || holds(condition, stored(self, id), now, self.tags)

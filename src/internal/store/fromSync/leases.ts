@@ -29,24 +29,14 @@ const withoutWriting = (self: Sync, asked: Asked, now: number): Acquired | undef
   return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
 }
 
-const lease = (self: Sync, { id, options }: Asked, fiber: Fiber.Fiber<any, any>, isSame: boolean): Acquired => {
+const lease = (self: Sync, { id, options }: Asked, fiber: Fiber.Fiber<any, any>): Acquired => {
   const { leases, tags } = self
   const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
   return Markers.withSeq(
     () => Markers.seqOf(tags),
-    isSame && leases.acquireSame !== undefined
-      ? leases.acquireSame(id, options, nowOf(fiber), newGeneration)
-      : leases.acquire(id, options, nowOf(fiber), newGeneration)
+    leases.acquireSame?.(id, options, nowOf(fiber), newGeneration) ??
+      leases.acquire(id, options, nowOf(fiber), newGeneration)
   )
-}
-
-export const acquire = (self: Sync, asked: Asked): Effect.Effect<Acquired, StoreError> => {
-  const { orAtomic } = self.storage
-  return withFiber(self, "acquire", (fiber) => {
-    const look = () => withoutWriting(self, asked, nowOf(fiber))
-    const steps = (isSame: boolean) => (isSame ? undefined : hitOf(self, asked)) ?? lease(self, asked, fiber, isSame)
-    return orAtomic === undefined ? look() ?? self.atomic(() => steps(false)) : orAtomic(look, steps)
-  })
 }
 
 /** Acquires leases in groups. The transaction of a group looks at each id before leasing it: see `acquireSame`. */
@@ -67,9 +57,13 @@ export const acquireMany = (
         }
         return answers
       }
-      const steps = () =>
-        all.map((asked) => withoutWriting(self, asked, nowOf(fiber)) ?? lease(self, asked, fiber, true))
-      return orAtomic === undefined ? look() ?? self.atomic(steps) : orAtomic<ReadonlyArray<Acquired>>(look, steps)
+      // If there are several requests, an earlier one may have changed what a later one looked at.
+      const again = (isSame: boolean, asked: Asked) =>
+        isSame && all.length === 1 ? undefined : withoutWriting(self, asked, nowOf(fiber))
+      const steps = (isSame: boolean) => all.map((asked) => again(isSame, asked) ?? lease(self, asked, fiber))
+      return orAtomic === undefined
+        ? look() ?? self.atomic(() => steps(false))
+        : orAtomic<ReadonlyArray<Acquired>>(look, steps)
     }, requests.length), paceOf(self, "acquire"))
 }
 

@@ -1,5 +1,4 @@
 /** Makes a store over a synchronous storage. Each operation is one step, so no two interleave within a process. */
-import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { SyncStorage } from "../../../ports/storage.ts"
 import type { Store } from "../../../ports/store.ts"
@@ -86,18 +85,12 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       }
     },
     getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids), ids.length)),
-    set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
-    setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.setAll)),
-    remove: (id) => atomically("remove", (now) => Entries.removeAll(self, [id], now)[0]!),
+    setMany: (requests) => Sync.forMany(self, "set", requests, Entries.setAll),
     removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.removeAll),
     touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
-    acquire: (id, options) => Leases.acquire(self, { id, options }),
     acquireMany: (requests) => Leases.acquireMany(self, requests),
-    commit: (id, generation, entry) =>
-      atomically("commit", (now) => Leases.commit(self, { id, generation, entry }, now)),
     commitMany: (requests) =>
       Sync.forMany(self, "commit", requests, (_, some, now) => some.map((one) => Leases.commit(self, one, now))),
-    renew: (id, owner, leaseMillis) => atomically("renew", (now) => leases.renew(id, owner, leaseMillis, now)),
     renewMany: (ids, ...asked) =>
       Sync.forMany(self, "renew", ids, (_, some, now) => some.map((id) => leases.renew(id, ...asked, now))),
     release: (id, owner, note) => atomically("release", (now) => leases.release(id, owner, now, note)),

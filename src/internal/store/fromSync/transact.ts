@@ -51,7 +51,7 @@ const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number
 const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   switch (step._tag) {
     case "Set":
-      Entries.set(self, step, now)
+      Entries.setAll(self, [step], now)
       break
     case "Commit":
       return commit(self, step, now)

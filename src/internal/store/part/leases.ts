@@ -20,20 +20,11 @@ const reopen = (
   }
   const entry = open(self, acquired.entry, version)
   return entry === undefined
-    ? acquire(self, { ...request, rejectedWriteId: acquired.entry.meta.writeId })
+    ? Effect.map(acquireMany(self, [{ ...request, rejectedWriteId: acquired.entry.meta.writeId }]), ([again]) => again!)
     : Effect.succeed({ ...acquired, entry })
 }
 
 /** Reads the part's version first, so that the load's result is refused if the part is cleared after that. */
-export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
-  withVersion(self, (version) => {
-    const { id, ...options } = request
-    return Effect.flatMap(
-      self.store.acquire(add(self, id), options),
-      (acquired) => reopen(self, request, version, acquired)
-    )
-  })
-
 export const acquireMany = (
   self: Part,
   requests: ReadonlyArray<AcquireRequest>
@@ -69,15 +60,7 @@ export const ended = <A>(
       })
     }))
 
-/** Commits a result. If it is stored despite a concurrent `clear`, it has the earlier version and is invisible. */
-export const commit = (self: Part, request: CommitRequest): Effect.Effect<boolean, StoreError> =>
-  withVersion(self, (version) => {
-    const closed = closeCommit(self, request, version)
-    if (closed === undefined) return Effect.succeed(false)
-    const { entry, generation, id } = closed
-    return ended(self, [request.id], self.store.commit(id, generation, entry), (isAccepted) => isAccepted)
-  })
-
+/** Commits results. One that is stored despite a concurrent `clear` has the earlier version and is invisible. */
 export const commitMany = (
   self: Part,
   requests: ReadonlyArray<CommitRequest>

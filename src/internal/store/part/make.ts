@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned, ScanOptions, Store } from "../../../ports/store.ts"
 import { sweepMillis } from "../../defaults/stores.ts"
+import { type One, oneOf } from "../complete.ts"
 import { reader } from "../readers.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
@@ -56,7 +57,7 @@ export const make = (store: Store, prefix: string): Store => {
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
   // Lists every operation of the port by name, so that a new operation does not compile until it is prefixed here.
-  const own: Store = {
+  const own: Omit<Store, One> = {
     name: store.name,
     // A part does not support dependencies: a tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
@@ -81,22 +82,18 @@ export const make = (store: Store, prefix: string): Store => {
           (entries) => entries.map((entry) => Part.open(self, entry, version))
         )
       ),
-    set: (id, entry, ...rest) =>
-      under((version) =>
-        Leases.ended(self, [id], store.set(add(id), Part.close(self, entry, version), ...rest), (done) => done)
-      ),
     setMany: (requests) =>
       under((version) => {
-        const closed = requests.map(({ entry, id }) => ({ id: add(id), entry: Part.close(self, entry, version) }))
-        return Leases.ended(self, requests.map(({ id }) => id), store.setMany(closed))
+        const closed = requests.map((request) => ({
+          ...request,
+          id: add(request.id),
+          entry: Part.close(self, request.entry, version)
+        }))
+        return Leases.ended(self, requests.map(({ id }) => id), store.setMany(closed), (done, i) => done[i]!)
       }),
-    remove: (id, ...rest) => Leases.ended(self, [id], store.remove(add(id), ...rest)),
     removeMany: (ids) => Leases.ended(self, ids, store.removeMany(ids.map(add))),
-    acquire: (id, options) => Leases.acquire(self, { ...options, id }),
     acquireMany: (requests) => Leases.acquireMany(self, requests),
-    commit: (id, generation, entry) => Leases.commit(self, { id, generation, entry }),
     commitMany: (requests) => Leases.commitMany(self, requests),
-    renew: (id, ...rest) => store.renew(add(id), ...rest),
     renewMany: (ids, ...rest) => store.renewMany(ids.map(add), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
     // The id stays in `leased`, because `clear` must also remove the failure note.
@@ -124,5 +121,5 @@ export const make = (store: Store, prefix: string): Store => {
       return changes.length === 0 ? changes : changes.flatMap((change) => Part.changesIn(self, change))
     })
   }
-  return { ...store, ...own }
+  return { ...store, ...own, ...oneOf(own) }
 }
