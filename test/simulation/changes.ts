@@ -243,9 +243,9 @@ return Exit.die(defect)
     replace: "return answer()"
   },
   "statistics count what happens": {
-    in: "joinOrStart",
-    find: "running.counters.joined++",
-    replace: "running.counters.joined += 1000"
+    in: "tellJoined",
+    find: "counters.joined++",
+    replace: "counters.joined += 1000"
   },
   "only what is stored leaves pages": {
     in: "remove",

@@ -24,6 +24,7 @@ import type { Elsewhere, Evidence, Fault, StoreTier, TagsRead, WriteGrant } from
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
+import type { Served } from "./telemetry/tell.ts"
 
 type AnyLoad = Effect.Effect<unknown, unknown, any>
 
@@ -184,10 +185,8 @@ export type FlightLease = Collections.LeaseOf<Flight>
 
 export interface FoundEntry {
   readonly entry: Entry
-  /** Whether the entry is stale. If so, the result of an outer load that reads the entry is not stored. */
-  readonly isStale: boolean
-  /** Whether the stale entry replaces a new load, because a load failed less than `retryAfter` ago. */
-  readonly insteadOfLoad: boolean
+  /** `stale`: in place of a load, because one failed less than `retryAfter` ago. */
+  readonly served: Served
   readonly refreshDue: boolean
 }
 

@@ -512,10 +512,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
-      emitInvalidate(self, { tags, mode })`,
+      tellInvalidated(self, { tags, mode })`,
     replace: `self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
-      emitInvalidate(self, { tags, mode })
+      tellInvalidated(self, { tags, mode })
       if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },

@@ -567,8 +567,8 @@ try {
   },
   {
     name: "the span of a load does not say why its result was refused",
-    in: "refuse",
-    find: "if (flight.trace !== undefined) flight.trace.because = because",
+    in: "tellRefused",
+    find: "if (trace !== undefined) trace.because = because",
     replace: "",
     by: "test/cached/tracing.test.ts"
   },
@@ -596,7 +596,7 @@ try {
   {
     name: "metrics have no load of a ticket",
     in: "end",
-    find: "engine.meter?.loaded(pilot, exit, millis)",
+    find: "tellLoad(engine, pilot, exit, millis)",
     replace: "",
     by: "test/CacheMetrics.test.ts"
   },

@@ -21,7 +21,7 @@ import { readContextOf } from "../request/context.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { isLimited, optionOf, rulesOf } from "../request/rules.ts"
 import type { Batch, Flight, Flights, Request, Tickets as Index } from "../state.ts"
-import { noteMiss } from "../telemetry/events.ts"
+import { tellLoad, tellMiss } from "../telemetry/tell.ts"
 import type { Missing, Office } from "./missingKey.ts"
 import type { Reading } from "./reading.ts"
 
@@ -171,7 +171,7 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   ticket.bornAt = engine.tagEpochs.epoch
   ticket.isOpen = true
   batch.sell(ticket, usesStore)
-  noteMiss(engine, key, id)
+  tellMiss(engine, key, id)
   return true
 }
 
@@ -229,8 +229,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   if (engine.failing.size > 0) engine.failing.delete(pilot.counters)
   allowFallback(engine, pilot)
   const millis = Math.max(0, endedAt - startedAt)
-  pilot.counters.loadMillis += millis
-  engine.meter?.loaded(pilot, exit, millis)
+  tellLoad(engine, pilot, exit, millis)
   engine.meter?.served(pilot.counters, "load")
   self.answer(ticket, pilot.entry?.exit ?? exit)
   return true

@@ -17,8 +17,8 @@ import { optionOf, rulesOf } from "../request/rules.ts"
 import { strictly } from "../request/strict.ts"
 import type { Attempt, Caller, Flight, Flights, ReadContext, Request, Resume } from "../state.ts"
 import { type Fault, isFar } from "../storeTier/storeTier.ts"
-import { noteMiss } from "../telemetry/events.ts"
 import * as Job from "../telemetry/job.ts"
+import { tellMiss } from "../telemetry/tell.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { isAskingStore, isDerivedFromStale } from "./flight.ts"
 import { isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
@@ -41,7 +41,7 @@ export const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
   // The loop uses a copy of the callers, because a listener that is notified of a miss may add a caller.
-  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
+  for (const { request } of Array.from(flight.callers)) tellMiss(self, request.key, flight.id)
 }
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
@@ -136,7 +136,7 @@ const removeCaller = (caller: Caller): void => {
   // The caller that started the flight, or whose services its load has since it runs again.
   if (!joined || context === flight.starter) flight.isOrphan = true
   // A caller that leaves before the store has answered counts as a miss.
-  if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
+  if (isAskingStore(flight)) tellMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)
 }
 

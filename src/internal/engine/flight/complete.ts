@@ -10,14 +10,14 @@ import { allowFallback, endFallback, isAnswered, isAnswerOf } from "../request/a
 import { rulesOf } from "../request/rules.ts"
 import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights, Request } from "../state.ts"
-import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import * as Spans from "../telemetry/spans.ts"
+import { outcomeOfLoad, tellLoad, tellRefused } from "../telemetry/tell.ts"
 import { releaseLease, startNext, unregister } from "./ending.ts"
 import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import { noteDuration } from "./patience.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
-import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
+import { exitOf, hasGoodValue, isRenewed, loadMillisOf, toEntry } from "./result.ts"
 import { isOrphaned, loadForFollowers } from "./takeOver.ts"
 import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
@@ -46,7 +46,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
   if (isFailureOfStarter) flight.counters.loadFailures++
   else if (flight.found === undefined) reportFailure(self, flight, exit, now)
-  if (hasBegun(flight)) tellLoad(self, flight, ended, now)
+  if (hasBegun(flight)) loadHasEnded(self, flight, ended, now)
   if (flight.trace !== undefined) endSpan(flight, ended)
   leaveUnit(self, flight)
   refreshIfDue(self, flight, mutations)
@@ -70,7 +70,11 @@ export const publish = (self: Flights, flight: Flight): void => {
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
-    return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
+    return tellRefused(
+      self,
+      flight,
+      flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed"
+    )
   }
   // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
@@ -96,30 +100,17 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   Memory.put(self.memory, entry, now)
 }
 
-const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
-  // The duration of the load, without the write to the store.
+const loadHasEnded = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
-  flight.counters.loadMillis += millis
   if (Exit.isSuccess(exit) && !isRenewed(flight)) noteDuration(self, flight, millis)
-  self.meter?.loaded(flight, exit, millis)
-  self.history?.loaded(flight, exit)
-  if (self.listeners.events === undefined) return
-  emitValue(self, flight.request.key, flight, {
-    _tag: "Load",
-    outcome: outcomeOf(flight, exit),
-    refresh: flight.refresh,
-    millis
-  })
+  tellLoad(self, flight, exit, millis)
 }
-
-const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>) =>
-  isRenewed(flight) ? "notModified" : wordOf(exit)
 
 const endSpan = (flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
   const { entry, policy, ranTooLong, restartedAt, storable, trace } = flight
   const { because } = trace!
   Spans.end(trace!, {
-    "cache.outcome": restartedAt !== undefined ? "restarted" : ranTooLong ? "timeout" : outcomeOf(flight, exit),
+    "cache.outcome": restartedAt !== undefined ? "restarted" : ranTooLong ? "timeout" : outcomeOfLoad(flight, exit),
     "cache.stored": entry !== undefined && storable && policy.writes && because === undefined,
     "cache.refused": because,
     "cache.tags": entry?.tags.length

@@ -8,6 +8,7 @@ import { noContext } from "../request/context.ts"
 import type { Attempt, Flight, Flights, Policy, ReadContext } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { countersOf } from "../telemetry/stats.ts"
+import { isFresh } from "../telemetry/tell.ts"
 import { CallerList } from "./callerList.ts"
 
 interface FlightOptions {
@@ -96,7 +97,8 @@ export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
 
 export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || policy.joins === "refresh"
 
-export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
+export const isDerivedFromStale = ({ attempt, found }: Flight): boolean =>
+  found === undefined ? attempt.fromStale : !isFresh(found.served)
 
 /** Whether the load determines tags, which are known only at its end. */
 export const hasLateTags = ({ attempt, request: { options } }: Flight): boolean =>

@@ -13,7 +13,7 @@ import { decideAt } from "../request/decide.ts"
 import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import type { Caller, Flight, Flights, Request } from "../state.ts"
 import { report } from "../telemetry/detect.ts"
-import { emitValue } from "../telemetry/events.ts"
+import { tellFallback } from "../telemetry/tell.ts"
 import { hasLateTags } from "./flight.ts"
 
 export const noteLoaded = (
@@ -35,14 +35,12 @@ export const noteFallback = (
   { now, stale }: { readonly now: number; readonly stale: Entry }
 ): void => {
   const { flight, request, within } = caller
-  stale.counters.stale++
-  self.meter?.served(stale.counters, "fallback")
   stale.reads++
   if (within !== undefined) {
     recordServed(self, within, stale)
     within.fromStale = true
   }
-  emitValue(self, request.key, stale, { _tag: "Stale" })
+  tellFallback(self, request.key, stale)
   report(self, caller, flight.id, { source: "fallback", entry: stale, exit: stale.exit, now })
 }
 

@@ -12,8 +12,8 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
 import type { Caller, Durations, Flight, Flights, Request } from "../state.ts"
-import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import { tellRestart } from "../telemetry/tell.ts"
 import { fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
 import { servesStale } from "./outcome.ts"
 import { mayStart, nextStarter, takeOver } from "./takeOver.ts"
@@ -117,9 +117,7 @@ export const restartIfOutlasted = (
 
 const noteRestart = (self: Flights, flight: Flight, millis: number): void => {
   const { counters, id, request: { key } } = flight
-  counters.restarts++
-  self.meter?.restarted(flight)
-  emitOf(self, key, id, { _tag: "Restart", millis })
+  tellRestart(self, flight, millis)
   const message = `The load of "${id}" has not ended after ${millis} ms, and runs again`
   const details = { about: { id, key } }
   if (self.failing.has(counters)) return Log.debug(self, message, details)

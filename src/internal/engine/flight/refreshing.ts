@@ -10,8 +10,8 @@ import type { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { holdOff, isThrottled } from "../request/throttle.ts"
 import type { Flight, Flights, ReadContext, Request, Unit } from "../state.ts"
-import { emitOf } from "../telemetry/events.ts"
 import * as Job from "../telemetry/job.ts"
+import { tellRefresh } from "../telemetry/tell.ts"
 import { makeFlight } from "./flight.ts"
 import { isKeptAlive, keepAlive } from "./waitUntil.ts"
 import { startLater } from "./work.ts"
@@ -56,9 +56,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
   Job.note(starter.context, "refreshes", 1)
   unit.flights.add(flight)
   if (!self.isPrivate) self.flights.set(flight)
-  flight.counters.refreshes++
-  self.meter?.refreshed(flight.counters)
-  emitOf(self, request.key, id, { _tag: "Refresh" })
+  tellRefresh(self, flight)
 }
 
 const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void => {

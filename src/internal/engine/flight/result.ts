@@ -4,7 +4,6 @@ import { warnOfLifetime, warnOfValue } from "#platform/engine/request/unfit"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import type { Events } from "../../../CacheEvent.ts"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
@@ -18,7 +17,7 @@ import { inherited } from "../request/inherit.ts"
 import { tagsOfResult } from "../request/requestTags.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
-import { emitOf } from "../telemetry/events.ts"
+import { tellRefused } from "../telemetry/tell.ts"
 import { isOrphaned } from "./takeOver.ts"
 
 /** Whether the load declared that the previous value is still valid. Such a load interrupts itself. */
@@ -52,17 +51,17 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   const lifetime = annotated(flight, lifetimeOf(request, exit))
   if (lifetime === "skip" || lifetime.ttl <= 0 || isTooQuick(self, flight, now)) return undefined
   const { annotations, dependencies, fromStale, previous, recorder, renewed } = flight.attempt
-  if (fromStale) return refuse(self, flight, "stale")
+  if (fromStale) return tellRefused(self, flight, "stale")
   const share = shareOf(self, flight)
   const isCut = lifetime.softTtl > lifetime.ttl && !request.slides
   if (isCut) warnOfLifetime(self, request, lifetime)
   const softExpiresAt = now + (isCut ? lifetime.ttl : lifetime.softTtl) * share
   const expiresAt = now + lifetime.ttl * share
   const life = recorder && inherited(flight, recorder, { createdAt: now, softExpiresAt, expiresAt })
-  if (life === "skip") return refuse(self, flight, "inherit")
+  if (life === "skip") return tellRefused(self, flight, "inherit")
   const tags = tagsOf(self, flight, exit)
   const landing = dependencies && land(dependencies, flight, tags)
-  if (dependencies !== undefined && landing === undefined) return refuse(self, flight, "dependency")
+  if (dependencies !== undefined && landing === undefined) return tellRefused(self, flight, "dependency")
   warnOfValue(self, request, exit)
   return new Entry({
     id,
@@ -129,14 +128,6 @@ const tagsOf = (
   const tags = tagsOfResult(self, request, exit)
   const more = annotations?.tags ?? (renewed ? previous!.tags : undefined)
   return more === undefined ? tags : Array.from(new Set([...tags, ...more]))
-}
-
-export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]["because"]): undefined => {
-  flight.counters.refused++
-  if (flight.trace !== undefined) flight.trace.because = because
-  self.meter?.keptOut(flight.counters, because)
-  self.history?.keptOut(flight.id, because)
-  emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
 /**

@@ -3,7 +3,7 @@ import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
+import type { RemovalCause } from "../../../CacheEvent.ts"
 import { chunk, many } from "../../defaults/bounds.ts"
 import { siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
@@ -16,8 +16,8 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { emit } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
+import { tellInvalidated } from "../telemetry/tell.ts"
 import { releaseOutdated } from "./outdated.ts"
 
 /**
@@ -91,7 +91,7 @@ export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Eff
           forgetOthers(self, id)
           softenHere(self, id)
         }
-        emitInvalidate(self, { ids: part, mode: "soft" })
+        tellInvalidated(self, { ids: part, mode: "soft" })
       })
       if (tier === undefined) return Effect.map(here, () => softened)
       const there = Effect.forEach(ids, (id) => Effect.exit(softenThere(self, tier, id, restore)), {
@@ -152,7 +152,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
         forget(self, id)
       }
       // The event is emitted in the same turn as the removal, because the event's listener may also read the cache.
-      emitInvalidate(self, { ids: part })
+      tellInvalidated(self, { ids: part })
     })
   }
   return Effect.as(forEachChunk(ids, step), forgotten)
@@ -183,17 +183,11 @@ export const invalidateTags = (
       if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
-      emitInvalidate(self, { tags, mode })
+      tellInvalidated(self, { tags, mode })
       if (mode === "hard") releaseOutdated(self)
     })
     return tier === undefined ? begun : Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
   })
-
-const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void => {
-  const event = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what } as const
-  self.history?.invalidated(event.ids, event.tags, event.mode)
-  emit(self, event)
-}
 
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
@@ -201,7 +195,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
       const told = forgetAll(self)
       self.counters.clear()
       countInvalidated(self, "all", 1)
-      emitInvalidate(self, { all: true })
+      tellInvalidated(self, { all: true })
       return told
     }
     const { storeTier: tier } = self

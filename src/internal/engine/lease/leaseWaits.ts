@@ -17,8 +17,8 @@ import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
 import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { emitOf } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
+import { tellWaited } from "../telemetry/tell.ts"
 import * as Circles from "./circles.ts"
 import { isLate, renewMillisOf } from "./held.ts"
 import { release } from "./releases.ts"
@@ -50,9 +50,7 @@ export const waitForLease = (
         heldUntil: now + leftMillis,
         isGone: false,
         resume(answer) {
-          const millis = nowOf(self) - now
-          self.meter?.waitedForLease(millis)
-          emitOf(self, flight.request.key, flight.id, { _tag: "Waited", millis })
+          tellWaited(self, flight, nowOf(self) - now)
           end?.(isFault(answer) ? answer.reason : answer._tag)
           resume(Effect.succeed(answer))
         }

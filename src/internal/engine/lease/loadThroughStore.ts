@@ -173,7 +173,7 @@ const unsaved = ({ starter, storable }: Flight): void => {
 /** Serves the stale value and starts no load for a moment, so that the process with the lease can store a new one. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
-  flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
+  flight.found = { entry, served: "storeDue", refreshDue: false }
   if (flight.storable) holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
 }
@@ -206,8 +206,7 @@ const serves = (
   flight.entry = found
   flight.found = {
     entry: found,
-    isStale: decision !== "Serve" && servedAs(found, decision, now) !== "memory",
-    insteadOfLoad: decision === "LoadOrStale",
+    served: decision === "Serve" ? "store" : servedAs(found, decision, now, "store"),
     refreshDue: decision === "ServeAndRefresh"
   }
   return true

@@ -26,7 +26,7 @@ import { damaged, noteFault, recovered } from "../storeTier/faults.ts"
 import { areAmong, reviveUnsafe } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Fetched, NeedsEffect, type StoreTier } from "../storeTier/storeTier.ts"
-import { noteMiss } from "../telemetry/events.ts"
+import { tellMiss } from "../telemetry/tell.ts"
 import { join } from "./read.ts"
 import { useFound } from "./useFound.ts"
 import { refusal } from "./validate.ts"
@@ -85,7 +85,7 @@ class WaitingAsker extends Effectable.Class<void> implements Asker {
     const { engine, id, request } = this.reader
     this.isGone = true
     // A reader that leaves before the store has answered counts as a miss.
-    noteMiss(engine, request.key, id)
+    tellMiss(engine, request.key, id)
     return Effect.void
   }
 }

@@ -9,29 +9,26 @@ import { answerOrDefect } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
 import type { Caller, Flights, FoundEntry, Request, StoreReads } from "../state.ts"
 import { report } from "../telemetry/detect.ts"
-import { emitHit, emitValue } from "../telemetry/events.ts"
+import { countServed, isFresh, tellServed } from "../telemetry/tell.ts"
 import { useFound } from "./useFound.ts"
 
 const noteFound = (
   self: Flights,
   caller: Caller,
-  { entry, insteadOfLoad, isStale }: FoundEntry,
+  { entry, served }: FoundEntry,
   now: number
 ): void => {
   const { flight, policy, request, within } = caller
   entry.reads++
-  if (insteadOfLoad) entry.counters.stale++
-  else entry.counters.storeHits++
-  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? "stale" : "storeDue")
+  countServed(self, entry, served)
   if (request.slides && policy.writes) slide(self, request, entry, now)
   // The read is recorded before listeners are notified, because a listener may change the entry.
   if (within !== undefined) {
     recordServed(self, within, entry, flight.asOf)
-    if (isStale) within.fromStale = true
+    if (!isFresh(served)) within.fromStale = true
   }
-  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
-  else emitHit(self, request.key, entry, "store")
-  report(self, caller, flight.id, { source: isStale ? "stale" : "store", entry, exit: entry.exit, now })
+  tellServed(self, request.key, entry, served)
+  report(self, caller, flight.id, { source: isFresh(served) ? served : "stale", entry, exit: entry.exit, now })
 }
 
 /** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
@@ -41,7 +38,7 @@ export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
     const now = flight.endedAt
     if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {
       const request = retryRead(caller)
-      const isKnown = policy.readsEntries && !policy.strict && !found.insteadOfLoad
+      const isKnown = policy.readsEntries && !policy.strict && found.served !== "stale"
       return isKnown ? loadInstead(caller, request, found.entry) : request
     }
     noteFound(self, caller, found, now)

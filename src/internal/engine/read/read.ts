@@ -48,9 +48,10 @@ import { slide } from "../request/sliding.ts"
 import { standsIn } from "../request/throttle.ts"
 import type { Flight, Flights, Joining, Reader, Request, Resume } from "../state.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
-import { emitHit, emitOf, joined, noteMiss } from "../telemetry/events.ts"
+import { emitHit } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import { linkTo } from "../telemetry/spans.ts"
+import { tellJoined, tellMiss } from "../telemetry/tell.ts"
 import { serve } from "./serve.ts"
 import { invalidity, refusal } from "./validate.ts"
 
@@ -240,9 +241,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     // Add the caller and promote the flight before notifying listeners, which may end the load or drop the flight.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
-    if (!isAskingStore(running)) noteMiss(engine, request.key, id)
-    running.counters.joined++
-    emitOf(engine, request.key, id, joined)
+    if (!isAskingStore(running)) tellMiss(engine, request.key, id)
+    tellJoined(engine, request.key, running)
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
     if (running.loaded !== undefined) answerIfBehind(engine, caller)
@@ -285,7 +285,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   register(reader, flight, before)
   // Count the caller before listeners are notified and before the load, which starts inline and may end at once.
   const caller = wait(engine, fiber, { flight, request, hasTimeouts, stale, joined: false, resume })
-  if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
+  if (!isAskingStore(flight)) tellMiss(engine, request.key, id)
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
@@ -348,7 +348,7 @@ const isKept = (reader: Reader, entry: Entry): boolean => {
 
 /** Refuses a read that may not load: counts a miss, and ends the read with a defect. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Exit<never>): void => {
-  noteMiss(engine, request.key, id)
+  tellMiss(engine, request.key, id)
   resume(defect)
 }
 

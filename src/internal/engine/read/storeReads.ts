@@ -24,8 +24,8 @@ import { strictFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
 import { asksTogether, type Fault, type Fetched, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
-import { noteMiss } from "../telemetry/events.ts"
 import { countersOf } from "../telemetry/stats.ts"
+import { tellMiss } from "../telemetry/tell.ts"
 import { askStore, mayAsk } from "./askStore.ts"
 import { foundOrRetry } from "./found.ts"
 import { join, read, serveDue } from "./read.ts"
@@ -57,7 +57,7 @@ const readAfter = <A, E>(
         )
         return Effect.provideService(rest, Policy.Current, left)
       }
-      noteMiss(self, request.key, idOf(request.key))
+      tellMiss(self, request.key, idOf(request.key))
       return strictly(unacknowledged(tier))
     })
   })

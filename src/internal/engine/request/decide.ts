@@ -8,6 +8,7 @@ import type { Decision } from "../../../Strategy.ts"
 import type { Entry } from "../memory/entry.ts"
 import { isOfStream } from "../memory/manifest.ts"
 import type { Flights, Request } from "../state.ts"
+import type { Served } from "../telemetry/tell.ts"
 import { adopt } from "./adopt.ts"
 import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
@@ -79,9 +80,6 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
   entry.memoryExpiresAt = undefined
   return false
 }
-
-/** How an entry is served. `memoryDue` and `storeDue`: after its soft deadline, but without waiting for a load. */
-export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 export const servedAs = (
   entry: Entry,

@@ -21,6 +21,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Counters, Telemetry } from "../telemetry/telemetry.ts"
+import { tellInvalid } from "../telemetry/tell.ts"
 
 interface Defaulting {
   readonly readDefaults: ReadDefaults
@@ -191,10 +192,8 @@ interface Result extends Log.About {
 }
 
 export const notStored = (self: Telemetry, result: Result, thrown: unknown): undefined => {
-  result.counters.notStored++
-  self.meter?.keptOut(result.counters, "invalid")
   const { id, key } = result
-  self.history?.keptOut(id, "invalid")
+  tellInvalid(self, result)
   Log.warnOnce(
     self,
     `result ${Log.topicOf(result, Log.placeOf(thrown))}`,

@@ -11,9 +11,9 @@ import { unverified } from "../../store/markers/idTags.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
+import { tellStoreFailure } from "../telemetry/tell.ts"
 import { distanceOf, type Fault, type Fetched, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
@@ -26,8 +26,7 @@ export const strictFault = (found: Fetched | Fault): Fault | undefined =>
 /** Counts a fault, and logs the first fault of an incident unless an earlier incident was logged recently. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
-  tier.front.stats.storeFailures++
-  emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
+  tellStoreFailure(tier.front, operation, fault.reason)
   // Not an incident: the caller gets the error, and a slow listing or damaged counter says nothing about the store.
   if (fault.reason === "Timeout" && isListing(operation) || fault.reason === "Corrupt" && ofCounter.has(operation)) {
     return fault
@@ -98,16 +97,11 @@ export const recovered = (tier: StoreTier, operation: string): void => {
 
 /** Reports a damaged stored entry as a miss. Logged once, because damage is rarely limited to one entry. */
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
-  noteCorrupt(tier, "get")
+  tellStoreFailure(tier.front, "get", "Corrupt")
   const message =
     `The entry "${id}" in the store "${tier.store.name}" is damaged: it counts as a miss, and the next load replaces it (logged once)`
   Log.warnOnce(tier.front, "damage", message, { about: { id, key } })
   return undefined
-}
-
-const noteCorrupt = (tier: StoreTier, operation: string): void => {
-  tier.front.stats.storeFailures++
-  emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
 /** Reports a stored entry that its codec cannot decode. The entry counts as a miss. */
@@ -138,13 +132,13 @@ export const undecodable = (
 }
 
 export const noteRefused = (tier: StoreTier, fault: SerializerError): SerializerError => {
-  noteCorrupt(tier, fault.operation)
+  tellStoreFailure(tier.front, fault.operation, "Corrupt")
   return fault
 }
 
 /** Warns that a stream is not stored, because an element or a page of it cannot be encoded. */
 export const noteUnstored = (tier: StoreTier, key: Key, cause: Cause.Cause<unknown>): void => {
-  noteCorrupt(tier, "encode")
+  tellStoreFailure(tier.front, "encode", "Corrupt")
   const about: Log.About = { id: idOf(key), key }
   const error = Cause.squash(cause)
   const why = error instanceof SerializerError ? error.message : `The serializer "${tier.serializer.name}" failed`
@@ -163,7 +157,7 @@ export const noteMisfit = (
   fault: SerializerError,
   failure?: string | undefined
 ): SerializerError => {
-  noteCorrupt(tier, fault.operation)
+  tellStoreFailure(tier.front, fault.operation, "Corrupt")
   const about: Log.About = { id: idOf(key), key }
   const message = fault.operation === "encode"
     ? `The ${failure === undefined ? "value" : `failure ${failure}`} of "${about.id}" stays in memory and is not ` +

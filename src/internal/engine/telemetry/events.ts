@@ -4,7 +4,6 @@ import * as Exit from "effect/Exit"
 import type { CacheEvent, Valued } from "../../../CacheEvent.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
-import { countersOf } from "./stats.ts"
 import type { Subject, Telemetry } from "./telemetry.ts"
 
 type Listener<A, B> = (told: A, also: B) => void
@@ -66,15 +65,6 @@ export const emit = (self: Telemetry, event: CacheEvent, subject?: Subject): voi
   const listeners = self.listeners.events
   if (listeners === undefined) return
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event, subject)
-}
-
-// Shared constants save allocations: a popular key is missed and joined thousands of times while it loads.
-const miss = { _tag: "Miss" } as const
-export const joined = { _tag: "Joined" } as const
-
-export const noteMiss = (self: Telemetry, key: Key, id: string): void => {
-  countersOf(self, key).misses++
-  emitOf(self, key, id, miss)
 }
 
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "success" | "failure" | "interrupted" =>

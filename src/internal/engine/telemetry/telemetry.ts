@@ -83,7 +83,7 @@ export interface History {
   readonly emptied: (entries: Iterable<Left | undefined>, cause: RemovalCause) => void
   readonly invalidated: (ids: ReadonlyArray<string>, tags: ReadonlyArray<string>, mode: "hard" | "soft") => void
   readonly keptOut: (id: string, because: Events["Refused"]["because"] | "invalid") => void
-  readonly loaded: (load: HistoricLoad, exit: Exit.Exit<unknown, unknown>) => void
+  readonly loaded: (load: EndedLoad, exit: Exit.Exit<unknown, unknown>) => void
 }
 
 /** Shows ids and tags in spans, logs and events in another form (`CacheLayer.withTelemetry`). */
@@ -113,20 +113,16 @@ interface Left {
   readonly checkedAt: number
 }
 
-interface HistoricLoad {
+export interface EndedLoad {
   readonly id: string
-  readonly storable: boolean
-  readonly endedAt: number
-  readonly entry: Left | undefined
-  readonly attempt: { readonly startedAt: number | undefined }
-}
-
-interface EndedLoad {
   readonly counters: Counters
   readonly refresh: boolean
   readonly abandoned: boolean
   readonly ranTooLong: boolean
-  readonly attempt: { readonly renewed: boolean }
+  readonly storable: boolean
+  readonly endedAt: number
+  readonly entry: Left | undefined
+  readonly attempt: { readonly startedAt: number | undefined; readonly renewed: boolean }
 }
 
 export interface KeyClasses {

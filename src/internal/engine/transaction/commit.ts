@@ -27,8 +27,9 @@ import { isFault } from "../storeTier/faults.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
-import { emit, emitValue } from "../telemetry/events.ts"
+import { emitValue } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
+import { tellInvalidated } from "../telemetry/tell.ts"
 import { whileSame } from "./listed.ts"
 import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
@@ -416,7 +417,7 @@ const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
       const what = sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode }
       if (sweep._tag === "Tags") countInvalidated(base, "tag", sweep.tags.length, sweep.mode)
       else countInvalidated(base, "all", 1)
-      emit(base, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
+      tellInvalidated(base, what)
     } else if (item._tag === "Write" && item.write._tag === "Remove") ids.push(item.id)
     else if (item._tag === "Write" && item.write._tag === "Set") {
       emitValue(base, item.write.key, item.write.entry, { _tag: "Set" })
@@ -424,5 +425,5 @@ const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
   }
   if (ids.length === 0) return
   countInvalidated(base, "key", ids.length)
-  emit(base, { _tag: "Invalidate", ids, tags: [], mode: "hard", all: false })
+  tellInvalidated(base, { ids })
 }
