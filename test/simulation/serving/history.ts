@@ -248,8 +248,9 @@ const noteRead = (self: History, read: Read): void => {
   const isFailure = failure === "Down" || failure === "Gone"
   if (isFailure && fallsBack(spec.strategy) && verdictOf(read.spec, failure) !== "outage") {
     entry.isAnswered = true
-    // A read that writes nothing tells this only to a load that it has joined.
-    if (!accessOf[policy].writes) return void (self.entry = "unknown")
+    // A read that writes nothing tells this only to a load that it has joined. One that began before this entry was
+    // made may have been served the failure that was stored before.
+    if (!accessOf[policy].writes || begunAt <= entry.madeAt) return void (self.entry = "unknown")
   }
   if (entry.isValue ? valueOf(read) !== entry.n : failureOf(read) !== "Gone") return
   entry.readsAtMost++
