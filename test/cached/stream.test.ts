@@ -673,9 +673,9 @@ describe("Cached.stream over a store", () => {
           if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
           return {}
         }
-        yield* CachePolicy.refresh(Stream.runDrain(rows))
+        yield* Cached.invalidate("rows")
         for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
-        expect(pagesOf(fake.entries).filter((id) => id.includes(run))).toEqual([])
+        expect(pagesOf(fake.entries)).toEqual([])
         expect(asked).toBeLessThan(5000)
       }).pipe(Effect.provide(over(fake)))
     }))
