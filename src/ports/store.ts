@@ -227,8 +227,8 @@ export interface Store {
 }
 
 /**
- * The operations that every store must implement, and of each of `set`, `remove`, `acquire`, `commit` and `renew` one
- * form, for one id or for many. All other operations are optional.
+ * The operations that every store must implement, in addition to `get` or `getCallback`, and to one form, for one id or
+ * for many, of each of `set`, `remove`, `acquire`, `commit` and `renew`. All other operations are optional.
  * @see {@link Store} for all operations, of which `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
@@ -241,7 +241,6 @@ export type StoreCore =
 export type CoreOperation =
   | "name"
   | "capabilities"
-  | "get"
   | "touch"
   | "release"
   | "markers"

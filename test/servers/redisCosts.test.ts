@@ -13,8 +13,8 @@ const costs = {
   "a hit with a tag": [1, 123, 385],
   "a hit of a class": [1, 136, 386],
   "50 hits at once": [1, 2437, 15228],
-  "a miss": [3, 1157, 107],
-  "a miss with a tag": [4, 1412, 204],
+  "a miss": [3, 1168, 67],
+  "a miss with a tag": [4, 1423, 164],
   "many, 100 hits": [2, 6052, 32496],
   "many, 100 misses": [6, 82637, 1457],
   "set": [1, 743, 4],
@@ -22,7 +22,7 @@ const costs = {
   "remove": [1, 426, 4],
   "remove of 100": [4, 26855, 8084],
   "invalidate a tag": [1, 274, 4],
-  "a miss, where most reads load": [2, 1073, 75]
+  "a miss, where most reads load": [2, 1084, 35]
 }
 
 describe.skipIf(isMissing(program))("Redis", () => {

@@ -1,6 +1,6 @@
 /** Writes of one turn of the event loop: one script and one message for all, and an answer for each. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option } from "effect"
+import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { RedisStore } from "effect-cached/redis"
@@ -93,6 +93,20 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     timeout
   )
   const acquiring = { leaseMillis: 600_000, rejectedWriteId: undefined, join: false, owner: "a" } as const
+
+  it.live(
+    "a lease that is given back in the turn in which it was asked for is free",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* makeStore(freshPrefix())
+        yield* store.acquire("other", acquiring)
+        const asked = yield* Effect.forkChild(store.acquire("id", acquiring), { startImmediately: true })
+        expect(yield* store.release("id", acquiring.owner)).toBe(true)
+        expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "Granted" })
+        expect(yield* store.acquire("id", { ...acquiring, owner: "b" })).toMatchObject({ _tag: "Granted" })
+      })),
+    timeout
+  )
 
   it.live("what is refused for one id is refused for that id alone", () =>
     Effect.scoped(Effect.gen(function*() {

@@ -14,7 +14,6 @@ import * as Parts from "./parts.ts"
 const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
   name: "a string",
   capabilities: "an object",
-  get: "a function",
   touch: "a function",
   release: "a function",
   markers: "a function",
@@ -27,6 +26,7 @@ const parts: Parts.Parts<StoreCore> = {
   distanceMillis: "a function",
   workedMillis: "a function",
   maxSize: "a number",
+  get: "a function",
   getUnsafe: "a function",
   getCallback: "a function",
   getMany: "a function",
@@ -87,11 +87,16 @@ export const replacing = (store: Store, parts: Partial<Store>): Store => {
 }
 
 export const complete = (core: StoreCore): Store => {
-  const required = [...Object.keys(partsOfCore) as Array<CoreOperation>, ...ones.filter((one) => !core?.[`${one}Many`])]
+  const required: Array<keyof StoreCore> = [
+    ...Object.keys(partsOfCore) as Array<CoreOperation>,
+    ...ones.filter((one) => !core?.[`${one}Many`])
+  ]
+  if (core?.getCallback === undefined) required.push("get")
   Parts.requireKinds("Store.complete", core, parts, required)
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
-  const { clear, increment, scan } = core
+  const { clear, getCallback, increment, scan } = core
+  const get: Store["get"] = core.get ?? ((id, tags) => Effect.callback((resume) => getCallback!(id, tags, resume)))
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
   // Clears the counters first: if they came second, an interruption could skip them although the store is cleared.
@@ -103,9 +108,10 @@ export const complete = (core: StoreCore): Store => {
   const derived: Omit<Store, CoreOperation | "increment" | "clear" | "transact"> = {
     ...oneOf(core as Store),
     ...manyOf(core as Store),
+    get,
     getUnsafe: undefined,
     getCallback: undefined,
-    getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
+    getMany: (ids) => each(ids, (id) => Effect.map(get(id, []), ({ entry }) => entry)),
     scan: () => Stream.fromEffect(unsupported("scan")),
     // In a store of one process, the engine knows all loads.
     scanLoads: () => core.capabilities.shared ? Stream.fromEffect(unsupported("scanLoads")) : Stream.empty,

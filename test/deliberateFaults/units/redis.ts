@@ -175,8 +175,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a failure note of another kind keeps a lease from being granted",
     in: "granted",
-    find: "return { g, textOf(f) or false, seq }",
-    replace: `return { g, redis.call("GET", f), seq }`,
+    find: "local note = textOf(f)",
+    replace: `local note = redis.call("GET", f)`,
     by: "test/servers/redisDamagedKeys.test.ts"
   },
   {
@@ -355,8 +355,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "all writes of a turn have the answer of one of them",
     in: "sendPart",
-    find: "? answers[i] :",
-    replace: "? answers[0] :",
+    find: "answers[i]",
+    replace: "answers[0]",
     by: "test/servers/redisTurns.test.ts"
   },
   {

@@ -46,25 +46,18 @@ export const toRaw = (hex: string): Buffer => Buffer.from(hex, "hex")
 type LeaseAnswer =
   | { readonly _tag: "Stored"; readonly frame: Buffer }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
-  | {
-    readonly _tag: "Granted"
-    readonly generation: string
-    readonly failures: Failures | undefined
-    readonly seq: number | undefined
-  }
+  | { readonly _tag: "Granted"; readonly generation: string; readonly failures: Failures | undefined }
 
 export const toLease = (answer: unknown): LeaseAnswer | undefined => {
   if (Buffer.isBuffer(answer)) return { _tag: "Stored", frame: answer }
   if (typeof answer === "number") return answer > 0 ? { _tag: "Wait", leftMillis: answer } : undefined
   if (!Array.isArray(answer)) return undefined
-  const [generation, note, seq] = answer as ReadonlyArray<unknown>
+  const [generation, note] = answer as ReadonlyArray<unknown>
   if (!Buffer.isBuffer(generation) || generation.length === 0) return undefined
-  const count = toCount(seq)
   return {
     _tag: "Granted",
     generation: generation.toString("latin1"),
-    failures: Buffer.isBuffer(note) ? toFailures(note) : undefined,
-    seq: count
+    failures: Buffer.isBuffer(note) ? toFailures(note) : undefined
   }
 }
 

@@ -5,15 +5,14 @@ import { lifeMillis } from "../../../internal/store/leases.ts"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, Lost, noAnswer } from "../fault.ts"
-import { leaseKeys } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
 import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
-import { askingMany, failed } from "./many.ts"
-import { allDone, asking, contended, isDone, type Operation, type StoreState, write } from "./state.ts"
+import { Again, askingMany, sendTurn } from "./many.ts"
+import { allDone, asking, contended, isDone, type Kind, list, type Operation, type StoreState, write } from "./state.ts"
 
 export const acquireMany = (
   self: StoreState,
@@ -44,125 +43,95 @@ const withRejected = <A>(
       })))
   })
 
-const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
-  // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
-  let known: string | undefined
-  const fresh = () => known ??= self.tokens.next(16)
-  const note = ({ id, owner }: AcquireRequest, answer: unknown): unknown => {
-    if ((answer as Acquired | undefined)?._tag === "Granted") granted.push({ id, owner })
-    return answer
-  }
-  return askingMany<AcquireRequest, Acquired>(self, {
-    operation: "acquire",
-    items: requests,
-    kind: {
-      idOf: ({ id }) => id,
-      // On a cluster, the sequence that a lease needs is in another slot.
-      areAlike: ({ join, leaseMillis, owner }, other) =>
-        !self.session.wire.isCluster && owner === other.owner && leaseMillis === other.leaseMillis &&
-        joinOf(join) === joinOf(other.join),
-      send: (_, part, done) => sendAcquires(self, part, fresh(), done),
-      decoderOf: (answers) => {
-        const seq = Replies.toCount(answers[answers.length - 1])
-        return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh: fresh(), seq }))
-      },
-      sendOne: (_, request, done) => acquireOne(self, request, (answer) => done(note(request, answer)))
-    },
-    combine: (answers) => answers as ReadonlyArray<Acquired>
-  })
+interface Acquiring extends AcquireRequest {
+  readonly granted: Array<Held>
+  /** The `writeId` of the entry with which the server does not answer. */
+  readonly rejected: Buffer
+  readonly attempts: number
+  readonly isDamaged?: true
 }
 
-const sendAcquires = (
-  self: StoreState,
-  requests: ReadonlyArray<AcquireRequest>,
-  fresh: string,
-  done: Done
-): void => {
-  const { session } = self
-  const [{ join, leaseMillis, owner }] = requests as readonly [AcquireRequest]
-  const packed = Packed.make(requests.length * expectedRejected)
-  for (const { rejectedWriteId: rejected = "" } of requests) packed.roomFor(rejected.length / 2).write(rejected, "hex")
+const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) =>
+  askingMany<Acquiring, Acquired>(self, {
+    operation: "acquire",
+    items: requests.map((request) => ({
+      ...request,
+      granted,
+      rejected: Replies.toRaw(request.rejectedWriteId ?? ""),
+      attempts: Limits.conflicts
+    })),
+    kind: acquires,
+    combine: (answers) => answers as ReadonlyArray<Acquired>
+  })
+
+const sendAcquires = (self: StoreState, items: ReadonlyArray<Acquiring>, done: Done): void => {
+  const { session, unreadable } = self
+  const { isCluster } = session.wire
+  const [{ join, leaseMillis, owner }] = items as readonly [Acquiring]
+  // Leases may share a generation, because a generation is compared with that of its own id only.
+  const fresh = self.tokens.next(16)
+  const packed = Packed.make(items.length * expectedRejected)
+  for (const { rejected } of items) packed.roomFor(rejected.length).set(rejected)
+  let told: Control | Fault | undefined
+  // The sequence is read in the turn in which the lease is acquired, and therefore before the load starts.
+  if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquireMany", {
-    ofIds: { ids: requests.map(({ id }) => id), kinds: ["v", "l", "f"] },
-    fixed: [session.keys.sequence],
-    args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(requests.length), packed.bytes()]
-  }, (answer) => {
-    const isLost = answer instanceof Lost
-    if (isLost || self.unreadable.suspects.size > 0) {
-      const asked = requests.filter(({ rejectedWriteId }) => isLost || rejectedWriteId === undefined)
-      Unreadable.note(self.unreadable, asked.map(({ id }) => ["v", id]), answer)
+    ofIds: { ids: items.map(idOf), kinds: ["v", "l", "f"] },
+    fixed: isCluster ? [] : [session.keys.sequence],
+    args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(items.length), packed.bytes()]
+  }, (given) => {
+    const isLost = given instanceof Lost
+    if (isLost || unreadable.suspects.size > 0) {
+      const asked = items.filter(({ rejected }) => isLost || rejected.length === 0)
+      Unreadable.note(unreadable, asked.map(({ id }) => ["v", id]), given)
     }
-    if (isLost) { for (const { id } of requests) oweRelease(self, { id, owner }) }
-    done(answer)
+    const answer = isFault(told) && !isFault(given) ? told : given
+    // The loads fail, but the server may have granted the leases: on a cluster, perhaps only the era's read failed.
+    if (isLost || isCluster && isFault(answer)) { for (const { id } of items) oweRelease(self, { id, owner }) }
+    if (isFault(answer)) return done(answer)
+    const answers = list(answer)
+    const seq = told === undefined || isFault(told) ? Replies.toCount(answers[items.length]) : told.seq
+    done(items.map((item, i) => acquiredOf(self, { answer: answers[i], item, fresh, seq })))
   })
 }
 
 const expectedRejected = 4
 
+const idOf = ({ id }: { readonly id: string }): string => id
+
+const acquires: Kind<Acquiring> = {
+  idOf,
+  areAlike: ({ join, leaseMillis, owner }, other) =>
+    owner === other.owner && leaseMillis === other.leaseMillis && joinOf(join) === joinOf(other.join),
+  send: sendAcquires
+}
+
 interface Answered {
   readonly answer: unknown
-  readonly id: string
+  readonly item: Acquiring
   readonly fresh: string
   readonly seq: number | undefined
 }
 
-const acquiredOf = ({ session }: StoreState, { answer, fresh, id, seq }: Answered): unknown => {
-  if (answer === 0) return { _tag: "Granted", generation: fresh, failures: undefined, seq } satisfies Acquired
-  const lease = Replies.toLease(answer)
-  if (lease?._tag === "Granted") return { ...lease, seq } satisfies Acquired
+const acquiredOf = (
+  { session }: StoreState,
+  { answer, fresh, item, seq }: Answered
+): Acquired | Fault | Again<Acquiring> => {
+  const { attempts, granted, id, isDamaged, owner } = item
+  const lease = answer === 0
+    ? { _tag: "Granted", generation: fresh, failures: undefined } as const
+    : Replies.toLease(answer)
+  if (lease?._tag === "Granted") {
+    granted.push({ id, owner })
+    return { ...lease, seq, isDamaged }
+  }
   if (lease?._tag !== "Stored") return lease ?? noAnswer("acquire")
   const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
-  return entry === undefined ? failed : { _tag: "Hit", entry } satisfies Acquired
-}
-
-interface Acquiring {
-  readonly request: AcquireRequest
-  readonly done: Done
-  readonly attempts: number
-  readonly rejected: Buffer
-  readonly isDamaged?: true
-}
-
-const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
-  const { rejectedWriteId = "" } = request
-  attempt(self, { request, done, rejected: Replies.toRaw(rejectedWriteId), attempts: Limits.conflicts })
-}
-
-const attempt = (self: StoreState, acquiring: Acquiring): void => {
-  const { session, tokens } = self
-  const { attempts, done, isDamaged, rejected, request: { id, join, leaseMillis, owner } } = acquiring
-  if (attempts === 0) return done(contended)
-  const { isCluster } = session.wire
-  let told: Control | Fault | undefined
-  // The sequence is read in the turn in which the lease is acquired, and therefore before the load starts.
-  if (isCluster) control(session, (answer) => told = answer)
-  run(session, "acquire", {
-    keys: leaseKeys(id),
-    fixed: isCluster ? [] : [session.keys.sequence],
-    args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
-  }, (answer) => {
-    // This load fails, but the server may have granted the lease: on a cluster, perhaps only the era's read failed.
-    const mayArrive = rejected.length === 0 && self.unreadable.suspects.size > 0
-    if (answer instanceof Lost || mayArrive) Unreadable.note(self.unreadable, [["v", id]], answer)
-    if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
-    if (isFault(answer)) return done(answer)
-    const lease = Replies.toLease(answer)
-    if (lease === undefined) return done(noAnswer("acquire"))
-    if (lease._tag === "Wait") return done(lease)
-    if (lease._tag === "Granted") {
-      if (isFault(told)) oweRelease(self, { id, owner })
-      return done(isFault(told) ? told : { ...lease, seq: lease.seq ?? told?.seq, isDamaged } satisfies Acquired)
-    }
-    const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
-    if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
-    // The entry is damaged, so the caller could not use it. Asks again, and rejects this entry on the caller's behalf.
-    attempt(self, {
-      ...acquiring,
-      rejected: Replies.rawWriteId(lease.frame),
-      attempts: attempts - 1,
-      isDamaged: true
-    })
-  })
+  if (entry !== undefined) return { _tag: "Hit", entry }
+  // The entry is damaged, so the caller could not use it. Asks again, and rejects this entry on the caller's behalf.
+  return attempts === 1
+    ? contended
+    : new Again({ ...item, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1, isDamaged: true })
 }
 
 const joinOf = (join: Join): string =>
@@ -178,6 +147,25 @@ interface Held {
   readonly owner: string
 }
 
+interface Renewing extends Held {
+  readonly leaseMillis: number
+}
+
+const renewals: Kind<Renewing> = {
+  idOf,
+  areAlike: ({ leaseMillis, owner }, other) => owner === other.owner && leaseMillis === other.leaseMillis,
+  send: ({ session }, items, done) => {
+    const [{ leaseMillis, owner }] = items as readonly [Renewing]
+    run(session, "renewMany", {
+      ofIds: { ids: items.map(idOf), kinds: ["l"] },
+      args: [owner, ...millisOf(leaseMillis), String(items.length)],
+      ended: items.map(() => 0)
+    }, done)
+  },
+  sendOne: ({ session }, { id, leaseMillis, owner }, done) =>
+    run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
+}
+
 export const renewMany = (
   self: StoreState,
   ids: ReadonlyArray<string>,
@@ -186,29 +174,20 @@ export const renewMany = (
 ): Operation<ReadonlyArray<boolean>> =>
   askingMany(self, {
     operation: "renew",
-    items: ids,
-    kind: {
-      idOf: (id) => id,
-      send: (_, part, done) =>
-        run(self.session, "renewMany", {
-          ofIds: { ids: part, kinds: ["l"] },
-          args: [owner, ...millisOf(leaseMillis), String(part.length)],
-          ended: part.map(() => 0)
-        }, done),
-      sendOne: (_, id, done) => renewOne(self, { id, owner }, leaseMillis, done)
-    },
+    items: ids.map((id): Renewing => ({ id, owner, leaseMillis })),
+    kind: renewals,
     combine: allDone
   })
 
-const renewOne = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number, done: Done): void =>
-  run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
-
 export const release = (self: StoreState, { id, owner }: Held, note: Uint8Array | undefined): Operation<boolean> =>
-  asking("release", (done) =>
+  asking("release", (done) => {
+    // The lease may have been requested in this turn.
+    sendTurn(self)
     releaseOne(self, { id, owner, note }, (answer) => {
       if (isFault(answer) && answer.reason === "Unavailable") oweRelease(self, { id, owner, note })
       done(answer)
-    }), isDone)
+    })
+  }, isDone)
 
 interface Releasing extends Held {
   readonly note?: Uint8Array | undefined

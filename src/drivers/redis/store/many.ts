@@ -10,8 +10,13 @@ import { hashOf } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import { type Asked, askingAll, type Kind, type Operation, type StoreState } from "./state.ts"
 
-/** Replaces the answer for an item that must be sent again, alone. */
-export const failed = Symbol()
+/** Replaces the answer for an item that must be sent again, alone and in this form. */
+export class Again<A> {
+  readonly item: A
+  constructor(item: A) {
+    this.item = item
+  }
+}
 
 interface Many<A, B> {
   readonly operation: string
@@ -79,32 +84,26 @@ const partsOf = ({ session: { wire: { isCluster } } }: StoreState, items: Part):
 }
 
 const sendPart = (self: StoreState, part: Part): void => {
-  const { decoderOf, send, sendOne } = part[0]!.kind
-  const alone = ({ done, item }: Asked<unknown>): void => {
-    try {
-      sendOne(self, item, done)
-    } catch (thrown) {
-      done(new Fault("Unsupported", String(thrown)))
-    }
-  }
-  if (part.length === 1) return alone(part[0]!)
+  const [{ done, item, kind: { send, sendOne } }] = part as readonly [Asked<unknown>]
+  const apart = () => part.forEach((asked) => sendPart(self, [asked]))
   const answered = (given: unknown): void => {
     // A full server refuses the whole script, but may accept some of the items, or marks in their place.
-    if (isFault(given) && given.reason === "Full") return part.forEach(alone)
+    if (isFault(given) && given.reason === "Full" && part.length > 1) return apart()
     const answers = isFault(given) || Array.isArray(given) && given.length >= part.length ? given : noAnswer("a script")
     if (isFault(answers)) return part.forEach(({ done }) => done(answers))
-    const decode = decoderOf?.(answers)
     part.forEach((asked, i) => {
-      const answer = decode === undefined ? answers[i] : decode(answers[i], asked.item)
-      if (answer === failed) alone(asked)
+      const answer = answers[i]
+      if (answer instanceof Again) sendPart(self, [{ ...asked, item: answer.item }])
       else asked.done(answer)
     })
   }
   try {
-    send(self, part.map(({ item }) => item), answered)
-  } catch {
+    if (part.length === 1 && sendOne !== undefined) sendOne(self, item, done)
+    else send(self, part.map(({ item }) => item), answered)
+  } catch (thrown) {
     // One of the items cannot be encoded.
-    part.forEach(alone)
+    if (part.length > 1) apart()
+    else done(new Fault("Unsupported", String(thrown)))
   }
 }
 

@@ -48,12 +48,6 @@ const getTagged = (
   })
 }
 
-export const get = (
-  self: StoreState,
-  id: string,
-  tags: ReadonlyArray<string>
-): Operation<Answer> => Effect.callback((resume) => getCallback(self, id, tags, resume))
-
 /** Returns the markers of tags, cached for the most recent list. Copies the list, because the caller may change it. */
 const tagged = (self: StoreState, tags: ReadonlyArray<string>): Tagged => {
   if (!areSame(tags, self.last.tags)) self.last = { tags: Array.from(tags), markers: tags.map(markerOf) }

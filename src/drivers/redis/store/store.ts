@@ -61,7 +61,6 @@ const storeOf = (self: State.StoreState, changes: Store["changes"]): Store => {
     changes,
     isWhole: wire.isWhole,
     distanceMillis: wire.distanceMillis,
-    get: (id, tags) => Reads.get(self, id, tags),
     getCallback: (id, tags, done) => Reads.getCallback(self, id, tags, done),
     getMany: (ids) => Reads.getMany(self, ids),
     setMany: (requests) => Conditions.setMany(self, requests),

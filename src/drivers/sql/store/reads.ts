@@ -95,9 +95,6 @@ const used = ({ room }: Session, id: string, row: Row): Stored | undefined => {
   return entry
 }
 
-export const get = (callback: NonNullable<Store["getCallback"]>): Store["get"] => (id, tags) =>
-  Effect.callback<Answer, StoreError>((resume) => callback(id, tags, resume))
-
 export const getMany = (self: Session): Store["getMany"] => (ids) =>
   Effect.map(
     Effect.forEach(chunksOf(ids, Defaults.idsOfStatement), (some) => entriesOf(self, some)),

@@ -19,12 +19,10 @@ export const storeOver = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Store.Store, never, Scope.Scope> {
   yield* tidying(self)
   const context = Context.omit(self.sql.transactionService)(yield* Effect.context<never>()) as Context.Context<never>
-  const getCallback = Reads.callback(self, context)
   return Store.complete({
     name: storeName,
     capabilities: { shared: true, changes: true, dependencies: true },
-    get: Reads.get(getCallback),
-    getCallback,
+    getCallback: Reads.callback(self, context),
     getMany: Reads.getMany(self),
     setMany: Entries.setMany(self),
     removeMany: Entries.removeMany(self),

@@ -13,8 +13,8 @@ import { transact } from "./transact.ts"
 const sources = (isCluster: boolean) => ({
   ...era(isCluster),
   ...entries(isCluster),
-  ...leases(isCluster),
-  ...many,
+  ...leases,
+  ...many(isCluster),
   ...tags(isCluster),
   ...counters,
   ...transact(isCluster),

@@ -2,7 +2,7 @@
 import { entries } from "./entries.ts"
 import { acquire, leases } from "./leases.ts"
 import { indented, readSequence, takeValue } from "./lua.ts"
-import type { Source, Sources } from "./script.ts"
+import type { Sources } from "./script.ts"
 
 interface Step {
   readonly keys: ReadonlyArray<string>
@@ -38,55 +38,46 @@ const answer = "return answers\n"
 const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
 `
 
-const one = { ...entries(true), ...leases(false) }
-
-/** Answers 0 in the most frequent case, to save bytes: a lease under the generation `fresh`, without failure note. */
-const granted = `local function granted(g)
-  local note = textOf(f)
-  if g == fresh and not note then return 0 end
-  return { g, note or false }
-end
-`
+const one = { ...entries(true), ...leases }
 
 const withoutGroups = ["v", "l", "f", "d"]
 
-const of = (source: Source, step: Partial<Step> & Pick<Step, "keys">, rest: string): string =>
-  forEachId({ body: source.body, ...step }) + rest
-
-export const many = {
+export const many = (isCluster: boolean) => ({
   acquireMany: {
-    keys: ["s"],
+    keys: isCluster ? [] : ["s"],
     args: ["owner", "fresh", "lease", "life", "join", "count", "packed"],
-    body: readSequence +
-      of(
-        one.acquire,
-        { keys: ["v", "l", "f"], value: "rejected", body: acquire(granted) },
-        "answers[ids + 1] = seq\n"
-      ) +
+    body: (isCluster ? "" : readSequence) +
+      forEachId({ body: acquire, keys: ["v", "l", "f"], value: "rejected" }) +
+      (isCluster ? "" : "answers[ids + 1] = seq\n") +
       answer
   },
   renewMany: {
     keys: [],
     args: ["owner", "lease", "life", "count"],
-    body: of(one.renew, { keys: ["l"] }, answer)
+    body: forEachId({ body: one.renew.body, keys: ["l"] }) + answer
   },
   commitMany: {
     tells: `true`,
     keys: [],
     args: ["count", "packed"],
-    body: of(one.commit, { keys: ["v", "l", "f"], value: "frame", args: ["generation", "ttl"] }, answer)
+    body: forEachId({
+      body: one.commit.body,
+      keys: ["v", "l", "f"],
+      value: "frame",
+      args: ["generation", "ttl"]
+    }) + answer
   },
   setMany: {
     tells: `true`,
     keys: [],
     args: ["count", "packed"],
-    body: of(one.set, { keys: withoutGroups, value: "frame", args: ["ttl"] }, endGroups + answer)
+    body: forEachId({ body: one.set.body, keys: withoutGroups, value: "frame", args: ["ttl"] }) + endGroups + answer
   },
   removeMany: {
     tells: `true`,
     keys: [],
     args: ["count"],
     whenFull: true,
-    body: of(one.remove, { keys: withoutGroups }, endGroups + answer)
+    body: forEachId({ body: one.remove.body, keys: withoutGroups }) + endGroups + answer
   }
-} satisfies Sources
+} satisfies Sources)
