@@ -28,6 +28,17 @@ export class IdMap<A> {
     }
   }
 
+  /** Adds a value, unless the id has one already. Returns the value that the id has then. */
+  add(id: string, value: A): A {
+    const part = this.partOf(id)
+    const place = part.get(id)
+    if (place !== undefined) return this.list[place]!
+    part.set(id, this.list.length)
+    this.list.push(value)
+    this.size++
+    return value
+  }
+
   delete(id: string): void {
     const part = this.partOf(id)
     const place = part.get(id)

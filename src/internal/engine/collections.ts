@@ -18,7 +18,8 @@ export interface CallersOf<C> extends Iterable<C> {
 
 export interface ById<F> {
   readonly get: (id: string) => F | undefined
-  readonly has: (id: string) => boolean
+  /** A bulk call that asks has no other ticket of the id, and is not looked at. */
+  readonly has: (id: string, asking?: object) => boolean
   readonly set: (flight: F) => void
   readonly delete: (flight: F) => void
   /** Returns a copy, because flights may end while the result is iterated. */
@@ -81,7 +82,7 @@ export interface TicketsOf<F extends { readonly request: unknown }> {
       >
     }
   >
-  readonly board: (id: string) => F | undefined
+  readonly board: (id: string, asking?: object) => F | undefined
   readonly boardAll: Effect.Effect<void>
   /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void

@@ -6,13 +6,37 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { chunksOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
+/** Iterates over an array. `next` returns the iterator itself, where that of an array makes an object for each item. */
+class Items<A> implements Iterator<A> {
+  private readonly list: ReadonlyArray<A>
+  private place = 0
+  done = false
+  value!: A
+
+  constructor(list: ReadonlyArray<A>) {
+    this.list = list
+  }
+
+  next(): IteratorResult<A> {
+    const { list, place } = this
+    this.done = place >= list.length
+    this.value = list[place]!
+    this.place++
+    return this as IteratorResult<A>
+  }
+}
+
+/** Each result is valid until the next one. */
+const iterate = <A>(items: Iterable<A>): Iterator<A> =>
+  Array.isArray(items) ? new Items<A>(items) : items[Symbol.iterator]()
+
 /** The time limit of a turn, and the number of steps after which it is checked. Seeded schedules lower both. */
 export const turns = { steps: many.steps, millis: turnMillis }
 
 /** Like a `for` loop, but without blocking the event loop. */
 export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
-    const iterator = items[Symbol.iterator]()
+    const iterator = iterate(items)
     const turn = (): Effect.Effect<void> =>
       turnOf(iterator, clock, step) === "done" ? Effect.void : Effect.flatMap(Effect.yieldNow, turn)
     return Effect.suspend(turn)
@@ -45,7 +69,7 @@ export const forEachUnsafe = <A>(
   step: (item: A) => boolean | void,
   end: () => void
 ): () => void => {
-  const iterator = items[Symbol.iterator]()
+  const iterator = iterate(items)
   const turn = (): void => {
     const ended = turnOf(iterator, clock, step)
     if (ended === "done") end()

@@ -47,7 +47,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a ticket replaces an entry of another load",
     in: "take",
-    find: "engine.flights.has(id) ||",
+    find: "engine.flights.has(id, self) ||",
     replace: "",
     by: "test/cached/bulk.test.ts"
   },

@@ -300,8 +300,10 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   fiber.addObserver((exits) => {
     const ending: Array<Item | Ticket> = []
     const outcomes: Array<Exit.Exit<unknown, unknown>> = []
-    const resume = ([i, one]: readonly [number, Item | Ticket]): void => {
-      const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
+    let place = 0
+    const resume = (one: Item | Ticket): void => {
+      const exit = Exit.isFailure(exits) ? exits : exits.value[place]!
+      place++
       if (!(one instanceof Item) && one.isOpen && !call.isStoring) {
         if (one.end(exit, first)) return void call.waiting--
         if (one.isOpen) one.board()
@@ -332,7 +334,7 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       if (Exit.isFailure(exits)) call.unasked = []
       keepOthers(self, call, watch, () => {
         call.isStoring = self.call === call && self.host !== undefined
-        self.groups.forEach(call.items.entries(), call.turning, resume, () => {
+        self.groups.forEach(call.items, call.turning, resume, () => {
           if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
           if (isLate) release(first.attempt)
         })

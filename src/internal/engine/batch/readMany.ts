@@ -228,10 +228,9 @@ const refusedStrictly = (self: Flights, unsent: InTheWay[number]): Exit.Exit<nev
 
 const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Decided): void => {
   const id = idOf(key)
-  const known = reading.missing.get(id)
-  if (known !== undefined) return known.addPlace(place)
   const missing = new Missing(key, id, place, entry)
-  reading.missing.set(id, missing)
+  const known = reading.missing.add(id, missing)
+  if (known !== missing) return known.addPlace(place)
   if (entry === undefined) return
   missing.know({ rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry) })
   if (decision !== "LoadOrStale") return

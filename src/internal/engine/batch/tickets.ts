@@ -93,9 +93,9 @@ const makeIndex = (): Index => {
   const calls = new Set<Tickets>()
   return {
     calls,
-    board: (id) => {
-      for (const { isDetached, tickets } of calls) {
-        const ticket = isDetached ? undefined : tickets.get(id)
+    board: (id, asking) => {
+      for (const call of calls) {
+        const ticket = call.isDetached || call === asking ? undefined : call.tickets.get(id)
         if (ticket?.isOpen === true) return ticket.board()
       }
       return undefined
@@ -159,7 +159,7 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   const request = many.requestOf(key, batch)
   if (
     self.isDetached || !batch.hasSeat(usesStore) || stale !== undefined || usesStore && !asked ||
-    engine.flights.has(id) || engine.ending.has(id) || engine.closed ||
+    engine.flights.has(id, self) || engine.ending.has(id) || engine.closed ||
     Memory.peek(engine.memory, engine.tagEpochs, id) !== undefined ||
     refusal(engine, request) !== undefined
   ) return false

@@ -7,14 +7,14 @@ export class FlightIndex implements FlightsById {
   private readonly others = new Map<string, Flight>()
   declare tickets: Tickets | undefined
 
-  get(id: string): Flight | undefined {
+  get(id: string, asking?: object): Flight | undefined {
     const { newest } = this
     if (newest !== undefined && newest.id === id) return newest
-    return (this.others.size === 0 ? undefined : this.others.get(id)) ?? this.tickets?.board(id)
+    return (this.others.size === 0 ? undefined : this.others.get(id)) ?? this.tickets?.board(id, asking)
   }
 
-  has(id: string): boolean {
-    return this.get(id) !== undefined
+  has(id: string, asking?: object): boolean {
+    return this.get(id, asking) !== undefined
   }
 
   set(flight: Flight): void {
