@@ -5,14 +5,16 @@
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
-import { toHex } from "./codec/bytes.ts"
+import { sixteenToHex, toHex } from "./codec/bytes.ts"
 
 export interface Tokens {
-  /** Returns `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
+  /** Returns `size` random bytes (a multiple of 4, at most 32) as lower-case hexadecimal digits. */
   readonly next: (size: number) => string
   /** Returns a random 32-bit integer, to seed another generator. */
   readonly word: () => number
 }
+
+const longest = 32
 
 type Draw = () => Uint32Array
 
@@ -47,10 +49,10 @@ export const make = (draw: Draw): Tokens => {
     s[3] = (s[3]! << 11) | (s[3]! >>> 21)
     return result
   }
+  const bytes = new Uint8Array(longest)
   return {
     word,
     next: (size) => {
-      const bytes = new Uint8Array(size)
       for (let i = 0; i < size; i += 4) {
         const next = word()
         bytes[i] = next >>> 24
@@ -58,7 +60,7 @@ export const make = (draw: Draw): Tokens => {
         bytes[i + 2] = next >>> 8
         bytes[i + 3] = next
       }
-      return toHex(bytes, 0, size)
+      return size === 16 ? sixteenToHex(bytes, 0) : toHex(bytes, 0, size)
     }
   }
 }

@@ -53,6 +53,14 @@ interface Text {
   readonly length: number
 }
 
+/** Most entries in a row have the same tag. */
+let lastTag: { readonly tag: string; readonly text: Text } | undefined
+
+const encodeTag = (tag: string): Text => {
+  if (lastTag?.tag !== tag) lastTag = { tag, text: encodeText(tag) }
+  return lastTag!.text
+}
+
 const encodeText = (text: string): Text => {
   const wellFormed = isWellFormed(text)
   const bytes = wellFormed ? encoder.encode(text) : toUtf16(text)
@@ -72,7 +80,7 @@ export const encode = (
   roomFor: (size: number) => Uint8Array = newRoom
 ): Uint8Array => {
   if (meta.tags.length > maxTags) throw new RangeError(tooMany(id, meta.tags.length))
-  const names = meta.tags.map(({ tag }) => encodeText(tag))
+  const names = meta.tags.map(({ tag }) => encodeTag(tag))
   const etag = meta.etag === undefined ? undefined : encodeText(meta.etag)
   const tagsSize = names.reduce((size, { bytes }) => size + tagHead + bytes.length, 0)
   const etagSize = etag === undefined ? 0 : textHead + etag.bytes.length

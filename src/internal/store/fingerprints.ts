@@ -12,7 +12,7 @@ import type { StoreError } from "../../CacheError.ts"
 import type { Acquired, SetCondition, SetRequest, Store } from "../../ports/store.ts"
 import { keyClasses } from "../defaults/bounds.ts"
 import { fingerprints as limits } from "../defaults/processes.ts"
-import { partsOf, siblingsOf } from "../key/fingerprints.ts"
+import { headOf, siblingsOf } from "../key/fingerprints.ts"
 import { remember } from "../remember.ts"
 import { chunksOf } from "../time/chunks.ts"
 import type { Tokens } from "../token.ts"
@@ -48,18 +48,21 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
   const isShared = store.capabilities.shared
   /** Concurrent callers share one attempt. */
   const recordingOf = (id: string): Recording | undefined => {
-    const [name, own] = partsOf(id) ?? []
-    if (name === undefined || own === undefined) return undefined
-    const before = recorded.get(name + own)
+    const head = headOf(id)
+    if (head === undefined) return undefined
+    const before = recorded.get(head.text)
     if (before !== undefined) return before
     const recording: Recording = {
       isDone: false,
       run: Effect.runSync(Effect.cachedWithTTL(
-        Effect.tap(record(store, known, tokens, [name, own]), () => Effect.sync(() => recording.isDone = true)),
+        Effect.tap(
+          record(store, known, tokens, [head.name, head.own]),
+          () => Effect.sync(() => recording.isDone = true)
+        ),
         (exit) => Exit.isSuccess(exit) ? limits.trustMillis : 0
       ))
     }
-    remember(recorded, name + own, recording, keyClasses)
+    remember(recorded, head.text, recording, keyClasses)
     return recording
   }
   const recordGranted = (id: string, answer: Acquired): Acquired => {
@@ -70,20 +73,27 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
   }
   /** Records the fingerprints of what is to be stored. If a load is not safe, the store refuses its generation. */
   const recordAll = <A extends Stores>(requests: ReadonlyArray<A>): Asked<ReadonlyArray<A>> => {
-    const recorded = Effect.forEach(requests, (request) => {
-      const { generation = "", id = "" } = request
-      const recording = recordingOf(id)?.run ?? Effect.succeed(true)
-      if (!generation.startsWith(early)) return Effect.as(recording, request)
+    const recorded = Effect.suspend(() => {
+      const recordings = requests.map(({ id = "" }) => recordingOf(id))
+      const safe = new Set<Recording | undefined>([undefined])
+      const run = (one: Recording | undefined) =>
+        one === undefined ? Effect.void : Effect.map(one.run, (isSafe) => void (isSafe && safe.add(one)))
       return Effect.map(
-        recording,
-        (isSafe) => ({ ...request, generation: isSafe ? generation.slice(early.length) : "" })
+        Effect.forEach(new Set(recordings), run, { discard: true }),
+        () =>
+          requests.map((request, i) => {
+            const { generation = "" } = request
+            if (!generation.startsWith(early)) return request
+            const isSafe = safe.has(recordings[i])
+            return { ...request, generation: isSafe ? generation.slice(early.length) : "" }
+          })
       )
     })
     // No other process may invalidate meanwhile, so nothing waits for the record.
     return isShared ? recorded : Effect.sync(() => (spawn(Effect.exit(recorded)), requests))
   }
   const removeAlso = <A>(ids: ReadonlyArray<string>, remove: Asked<A>): Asked<A> => {
-    const names = Array.from(new Set(ids.flatMap((id) => partsOf(id)?.[0] ?? [])))
+    const names = namesOf(ids)
     if (names.length === 0) return remove
     const recording = recordAll(ids.map((id) => ({ id })))
     // Only this process changes the record of a store that is not shared, which is read again if it answers at once.
@@ -133,6 +143,13 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
       return Effect.flatMap(recordAll(steps), (steps) => removingOthers(written, store.transact!({ checks, steps })))
     })
   }
+}
+
+/** The beginnings of classes that ids have. */
+const namesOf = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const heads = new Set<ReturnType<typeof headOf>>()
+  for (const id of ids) heads.add(headOf(id))
+  return Array.from(new Set(Array.from(heads, (head) => head?.name))).filter((name) => name !== undefined)
 }
 
 const learn = (known: Known, name: string, uses: ReadonlyMap<string, number>): void =>

@@ -32,10 +32,18 @@ export const make = (sender: string): Published => ({ sender, sent: 0, arrived: 
 /** Returns the message for a script that makes these changes, or the empty string if there are none. */
 export const messageOf = (self: Published, changes: ReadonlyArray<Told>): string => {
   if (changes.length === 0) return ""
-  const idsOf = (tag: "Load" | "Entry" | "End") => changes.flatMap((one) => one._tag === tag ? [one.id] : [])
-  const tags = changes.flatMap((one) => one._tag === "Tag" ? [one.tag] : [])
-  const all = changes.some(({ _tag }) => _tag === "All")
-  const message: Message = [self.sender, ++self.sent, idsOf("Load"), idsOf("Entry"), tags, all, idsOf("End")]
+  const of = {
+    Load: [] as Array<string>,
+    Entry: [] as Array<string>,
+    Tag: [] as Array<string>,
+    End: [] as Array<string>
+  }
+  let all = false
+  for (const one of changes) {
+    if (one._tag === "All") all = true
+    else of[one._tag].push(one._tag === "Tag" ? one.tag : one.id)
+  }
+  const message: Message = [self.sender, ++self.sent, of.Load, of.Entry, of.Tag, all, of.End]
   return JSON.stringify(message)
 }
 
