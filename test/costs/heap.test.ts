@@ -9,8 +9,8 @@ const costs = {
   "a hit": [218, 0.08],
   "a hit of a class, with a new key": [315, 0.08],
   "a miss": [4340, 0.1],
-  "many, 1,000 hits": [263_000, 0.05],
-  "many, 1,000 misses": [2_700_000, 0.2],
+  "many, 1,000 hits": [183_000, 0.05],
+  "many, 1,000 misses": [2_350_000, 0.1],
   "an entry": [145, 0.03]
 } as const
 
