@@ -16,7 +16,6 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { countInvalidated } from "../telemetry/stats.ts"
 import { tellInvalidated } from "../telemetry/tell.ts"
 import { releaseOutdated } from "./outdated.ts"
 
@@ -51,7 +50,6 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
-      countInvalidated(self, "key", ids.length)
       const now = self.time.now(clock)
       return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
         const { storeTier: tier } = self
@@ -80,7 +78,6 @@ export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Eff
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
-      countInvalidated(self, "key", ids.length, "soft")
       const now = self.time.now(clock)
       const { storeTier: tier } = self
       let softened = 0
@@ -176,7 +173,6 @@ export const invalidateTags = (
 ): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
-    countInvalidated(self, "tag", tags.length, mode)
     const { storeTier: tier } = self
     const items: Array<Pending.Item> = []
     const begun = forEachChunk(tags, (tags) => {
@@ -194,7 +190,6 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     const begin = (): Effect.Effect<void> => {
       const told = forgetAll(self)
       self.counters.clear()
-      countInvalidated(self, "all", 1)
       tellInvalidated(self, { all: true })
       return told
     }

@@ -16,17 +16,6 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
   return counters
 }
 
-export const countInvalidated = (
-  { countsInvalidations, meter, stats }: Telemetry,
-  kind: "key" | "tag" | "all",
-  count: number,
-  mode: "hard" | "soft" = "hard"
-): void => {
-  if (!countsInvalidations) return
-  if (kind !== "all") stats.invalidations += count
-  meter?.invalidated(kind, mode, count)
-}
-
 export interface Ratios {
   /** `hits` plus `storeHits`, divided by the sum of `hits`, `storeHits` and `misses`. 1 before the first read. */
   readonly hitRatio: number

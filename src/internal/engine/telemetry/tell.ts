@@ -107,7 +107,13 @@ export const tellWaited = (self: Telemetry, { id, request: { key } }: Flight, mi
 
 export const tellInvalidated = (self: Telemetry, what: Partial<Events["Invalidate"]>): void => {
   const event = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what } as const
-  self.history?.invalidated(event.ids, event.tags, event.mode)
+  const { all, ids, mode, tags } = event
+  if (self.countsInvalidations) {
+    const count = ids.length + tags.length
+    self.stats.invalidations += count
+    self.meter?.invalidated(all ? "all" : tags.length > 0 ? "tag" : "key", mode, all ? 1 : count)
+  }
+  self.history?.invalidated(ids, tags, mode)
   emit(self, event)
 }
 

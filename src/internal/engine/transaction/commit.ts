@@ -28,7 +28,6 @@ import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { emitValue } from "../telemetry/events.ts"
-import { countInvalidated } from "../telemetry/stats.ts"
 import { tellInvalidated } from "../telemetry/tell.ts"
 import { whileSame } from "./listed.ts"
 import { isPublishable, type ReadCheck } from "./loads.ts"
@@ -414,16 +413,12 @@ const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
   for (const item of items) {
     if (item._tag === "Sweep") {
       const { sweep } = item
-      const what = sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode }
-      if (sweep._tag === "Tags") countInvalidated(base, "tag", sweep.tags.length, sweep.mode)
-      else countInvalidated(base, "all", 1)
-      tellInvalidated(base, what)
+      tellInvalidated(base, sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode })
     } else if (item._tag === "Write" && item.write._tag === "Remove") ids.push(item.id)
     else if (item._tag === "Write" && item.write._tag === "Set") {
       emitValue(base, item.write.key, item.write.entry, { _tag: "Set" })
     }
   }
   if (ids.length === 0) return
-  countInvalidated(base, "key", ids.length)
   tellInvalidated(base, { ids })
 }
