@@ -20,6 +20,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { strategyOf as resolved } from "./cached/checkCall.ts"
 import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import { invalidateIds } from "./internal/engine/invalidation/invalidate.ts"
@@ -28,6 +29,8 @@ import { surfacing } from "./internal/engine/request/strict.ts"
 import * as Jobs from "./internal/engine/telemetry/job.ts"
 import { requireEffect } from "./internal/options/given.ts"
 import { positiveMillis } from "./internal/options/options.ts"
+import { words } from "./internal/strategy/kinds.ts"
+import type { Input, Strategy } from "./Strategy.ts"
 import type * as Ttl from "./Ttl.ts"
 
 const under = <A, E, R>(
@@ -277,6 +280,9 @@ export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) 
 /** Reads what cannot be loaded again, whatever the policy. @internal */
 export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.updateService(self, Policy.Current, Policy.readingAll)
+
+/** The strategy that an option of the middleware gives. @internal */
+export const strategyOf = (given: Input<any, any, any>): Strategy<any, any, any> => resolved(given, words)
 
 /** Makes the job of a pipeline. @internal */
 export const makeJob = Jobs.make

@@ -8,7 +8,7 @@ import {
   CacheLayer,
   CachePolicy,
   type Caching,
-  Strategy,
+  type Strategy,
   Transaction
 } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -55,14 +55,14 @@ describe("a profile replaces the options of every way to read its class", () => 
   const key = new Weather({ id: 1 })
   const load = Effect.succeed(1)
   const strategies = {
-    ttl: Strategy.ttl({ ttl: "1 hour" }),
-    softTtl: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }),
-    refreshAhead: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }),
-    probabilistic: Strategy.probabilistic({ ttl: "1 hour" }),
-    sliding: Strategy.sliding({ ttl: "1 hour", idle: "1 minute" }),
-    maxHits: Strategy.maxHits({ ttl: "1 hour", hits: 10 }),
-    failover: Strategy.failover({ ttl: "1 hour" })
-  }
+    ttl: { ttl: "1 hour" },
+    softTtl: { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" },
+    refreshAhead: { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" },
+    probabilistic: { strategy: "probabilistic", ttl: "1 hour" },
+    sliding: { strategy: "sliding", ttl: "1 hour", idle: "1 minute" },
+    maxHits: { strategy: "maxHits", ttl: "1 hour", hits: 10 },
+    failover: { strategy: "failover", ttl: "1 hour" }
+  } as const
   const combinators = {
     ttl: Cached.ttl(load, key, { ttl: "1 hour" }),
     softTtl: Cached.softTtl(load, key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
@@ -73,7 +73,7 @@ describe("a profile replaces the options of every way to read its class", () => 
     failover: Cached.failover(load, key, { ttl: "1 hour", fallbackOn: "all" })
   }
   const besides = { softTtl: "softTtl", refreshAhead: "refreshAfter", sliding: "idle" } as const
-  for (const [name, strategy] of Object.entries(strategies) as Array<[keyof typeof strategies, Strategy.Strategy]>) {
+  for (const [name, strategy] of Object.entries(strategies) as Array<[keyof typeof strategies, Strategy.Input]>) {
     const beside = (besides as { readonly [name: string]: keyof CacheProfiles.Profile })[name]
     const expected = beside === undefined
       ? [{ ttl: 20 * minute, soft: 20 * minute }]
@@ -106,7 +106,7 @@ describe("a profile replaces the options of every way to read its class", () => 
 
   it.effect("the strategy of the layer", () =>
     Effect.gen(function*() {
-      const layer = CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "1 hour" }) }).pipe(
+      const layer = CacheLayer.memory({ strategy: { ttl: "1 hour" } }).pipe(
         CacheProfiles.layer({ classes, profiles: { Weather: { ttl: "5 minutes" } } })
       )
       const life = yield* Effect.andThen(load.pipe(Cached.withStrategy(key)), millisLeft(1)).pipe(
@@ -369,7 +369,7 @@ describe("set", () => {
         yield* read({ id: 1 })
         expect((yield* millisLeft(1))?.ttl).toBe(2 * minute)
         const misfit = yield* Effect.flip(CacheProfiles.set(Weather, { softTtl: "1 minute" }))
-        expect(misfit.message).toContain("does not fit Strategy.ttl")
+        expect(misfit.message).toContain("does not fit strategy: \"ttl\"")
         expect((yield* Effect.flip(CacheProfiles.set("Wether", {}))).message).toContain("no class \"Wether\"")
       })
       yield* Effect.provide(program, cache)
@@ -383,7 +383,7 @@ describe("set", () => {
       const both = CacheLayer.routed({ default: profiled(), routes: [[Weather, profiled()]] })
       const misfit = Effect.gen(function*() {
         yield* read({ id: 1 })
-        expect(yield* failure({ softTtl: "1 minute" })).toContain("does not fit Strategy.ttl")
+        expect(yield* failure({ softTtl: "1 minute" })).toContain("does not fit strategy: \"ttl\"")
         expect(yield* CacheProfiles.current).toEqual({})
       })
       yield* Effect.provide(misfit, both)
@@ -409,7 +409,7 @@ describe("set", () => {
         expect(yield* failure({ inherit: "all" })).toContain("inherit of the profile of \"Weather\" must be")
         expect(yield* failure({ serializer: Structured })).toContain("option of CacheProfiles.layer alone")
         expect(yield* failure({ softTtl: "1 minute" })).toBe(
-          "The profile of \"Weather\" does not fit Strategy.ttl of its reads: it has no option \"softTtl\": use one of " +
+          "The profile of \"Weather\" does not fit strategy: \"ttl\" of its reads: it has no option \"softTtl\": use one of " +
             "ttl, jitter, inherit"
         )
         expect(yield* CacheProfiles.current).toEqual({ Weather: { ttl: "5 minutes" } })
@@ -481,7 +481,7 @@ describe("bad input", () => {
         Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
       )
       expect(messageOf(yield* Effect.exit(read.pipe(under({ Weather: { ttl: "1 minute" } }))))).toBe(
-        "The profile of \"Weather\" does not fit Strategy.softTtl of its reads: softTtl (60000 ms) is as long as ttl " +
+        "The profile of \"Weather\" does not fit strategy: \"softTtl\" of its reads: softTtl (60000 ms) is as long as ttl " +
           "(60000 ms): shorten softTtl, or lengthen ttl"
       )
       const own: Strategy.Strategy = {

@@ -1,8 +1,9 @@
 /** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
 import { Exit, Schema } from "effect"
-import { CacheError, Strategy } from "effect-cached"
+import { CacheError, type Strategy } from "effect-cached"
 import type { CacheEntry } from "effect-cached/adapters"
+import { made } from "./support/strategies.ts"
 
 const minutes = (n: number) => n * 60_000
 
@@ -23,14 +24,14 @@ const soft = at + minutes(7)
 const hard = at + minutes(10)
 
 const strategies = {
-  ttl: Strategy.ttl({ ttl: "10 minutes" }),
-  softTtl: Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" }),
-  refreshAhead: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
-  probabilistic: Strategy.probabilistic({ ttl: "10 minutes" }),
-  failover: Strategy.failover({ ttl: "10 minutes" }),
-  untilInvalidated: Strategy.untilInvalidated,
-  sliding: Strategy.sliding({ idle: "10 minutes" }),
-  maxHits: Strategy.maxHits({ hits: 2, ttl: "10 minutes" })
+  ttl: made({ strategy: "ttl", ttl: "10 minutes" }),
+  softTtl: made({ strategy: "softTtl", ttl: "10 minutes", softTtl: "7 minutes" }),
+  refreshAhead: made({ strategy: "refreshAhead", ttl: "10 minutes", refreshAfter: "7 minutes" }),
+  probabilistic: made({ strategy: "probabilistic", ttl: "10 minutes" }),
+  failover: made({ strategy: "failover", ttl: "10 minutes" }),
+  untilInvalidated: made({ strategy: "untilInvalidated" }),
+  sliding: made({ strategy: "sliding", idle: "10 minutes" }),
+  maxHits: made({ strategy: "maxHits", hits: 2, ttl: "10 minutes" })
 }
 
 /** By the time: when stored, a millisecond before stale, then, after it; a millisecond before gone, then, after it. */
@@ -69,7 +70,7 @@ describe("decide", () => {
   it("probabilistic refreshes from the moment its dice say, and beta moves that", () => {
     const from = (beta: number, dice: number) => hard - Math.floor(100 * beta * -Math.log(dice))
     for (const beta of [0.5, 1, 2]) {
-      const { decide } = Strategy.probabilistic({ ttl: "10 minutes", beta })
+      const { decide } = made({ strategy: "probabilistic", ttl: "10 minutes", beta })
       for (const dice of [0.01, 0.5, 0.9]) {
         expect(decide(entry, from(beta, dice) - 1, () => dice)).toBe("Serve")
         expect(decide(entry, from(beta, dice), () => dice)).toBe("ServeAndRefresh")
@@ -114,21 +115,21 @@ describe("maxHits, by the reads there were", () => {
     ]],
     [{ hits: 3, refreshAfter: 3 }, ["Serve", "Serve", "Serve", "ServeAndRefresh", "Load", "Load", "Load"]]
   ])("%j", (options, decisions) => {
-    const strategy = Strategy.maxHits({ ...options, ttl: "10 minutes" })
+    const strategy = made({ strategy: "maxHits", ...options, ttl: "10 minutes" })
     expect(after(strategy)).toEqual(decisions)
     expect(after(strategy, hard)).toEqual(decisions.map(() => "Load"))
     expect(strategy.countsReads).toBe(true)
   })
 
   it("CA-38 · three hits in a day, with a refresh from the first on, is what cashews calls dynamic", () => {
-    const strategy = Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+    const strategy = made({ strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" })
     expect(after(strategy)).toEqual([...Array(4).fill("ServeAndRefresh"), ...Array(3).fill("Load")])
     expect(strategy.lifetime(Exit.succeed(1), "k")).toEqual({ softTtl: minutes(1440), ttl: minutes(1440) })
   })
 })
 
 describe("sliding, by its reads", () => {
-  const strategy = Strategy.sliding({ idle: "1 minute", ttl: "10 minutes" })
+  const strategy = made({ strategy: "sliding", idle: "1 minute", ttl: "10 minutes" })
   const read = (options: Partial<CacheEntry.Timing>, now: number) =>
     strategy.touch!({ ...entry, softExpiresAt: at + minutes(10), expiresAt: at + minutes(1), ...options }, now)
 
@@ -144,10 +145,10 @@ describe("sliding, by its reads", () => {
   it("keeps ttl where reads cannot move it, and idle as the end", () => {
     const good = Exit.succeed(1)
     expect(strategy.lifetime(good, "k")).toEqual({ softTtl: minutes(10), ttl: minutes(1) })
-    expect(Strategy.sliding({ idle: 5 }).lifetime(good, "k")).toEqual({ softTtl: Infinity, ttl: 5 })
-    expect(Strategy.sliding({ idle: 5, ttl: () => 3 }).lifetime(good, "k")).toEqual({ softTtl: 3, ttl: 3 })
-    expect(Strategy.sliding({ idle: 5, ttl: () => 0 }).lifetime(good, "k")).toBe("skip")
-    expect(() => Strategy.sliding({ idle: 5, ttl: 0 })).toThrow("ttl is zero or less")
+    expect(made({ strategy: "sliding", idle: 5 }).lifetime(good, "k")).toEqual({ softTtl: Infinity, ttl: 5 })
+    expect(made({ strategy: "sliding", idle: 5, ttl: () => 3 }).lifetime(good, "k")).toEqual({ softTtl: 3, ttl: 3 })
+    expect(made({ strategy: "sliding", idle: 5, ttl: () => 0 }).lifetime(good, "k")).toBe("skip")
+    expect(() => made({ strategy: "sliding", idle: 5, ttl: 0 })).toThrow("ttl is zero or less")
   })
 
   it.prop("no read moves it past ttl, nor nearer", [Schema.Int, Schema.Int], ([passed, end]) => {
@@ -246,23 +247,23 @@ describe("lifetime", () => {
   it.each([0, -1, "0 seconds", -Infinity] as const)(
     "ttl %s: a mistake as a constant, and not stored where a function answers it",
     (ttl) => {
-      expect(() => Strategy.ttl({ ttl })).toThrow("Strategy.ttl: ttl is zero or less")
-      expect(Strategy.ttl({ ttl: () => ttl }).lifetime(good, "k")).toBe("skip")
+      expect(() => made({ strategy: "ttl", ttl })).toThrow("ttl is zero or less")
+      expect(made({ strategy: "ttl", ttl: () => ttl }).lifetime(good, "k")).toBe("skip")
     }
   )
 
   it.each([-1, "-1 second", -Infinity] as const)(
     "softTtl and refreshAfter %s: a mistake as a constant, and 0 where a function answers it",
     (soft) => {
-      expect(() => Strategy.softTtl({ ttl: "1 hour", softTtl: soft as never })).toThrow(
+      expect(() => made({ strategy: "softTtl", ttl: "1 hour", softTtl: soft as never })).toThrow(
         "softTtl must be at least 0, not"
       )
-      expect(() => Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: soft as never })).toThrow(
+      expect(() => made({ strategy: "refreshAhead", ttl: "1 hour", refreshAfter: soft as never })).toThrow(
         "refreshAfter must be at least 0, not"
       )
-      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: () => soft as never })
+      const strategy = made({ strategy: "softTtl", ttl: "1 hour", softTtl: () => soft as never })
       expect(strategy.lifetime(good, "k")).toEqual({ ttl: minutes(60), softTtl: 0 })
-      expect(Strategy.softTtl({ ttl: "1 hour", softTtl: 0 }).lifetime(good, "k")).toEqual({
+      expect(made({ strategy: "softTtl", ttl: "1 hour", softTtl: 0 }).lifetime(good, "k")).toEqual({
         ttl: minutes(60),
         softTtl: 0
       })
@@ -270,7 +271,8 @@ describe("lifetime", () => {
   )
 
   it("ttl as a function sees outcome and key", () => {
-    const strategy = Strategy.ttl<number, string, string>({
+    const strategy = made({
+      strategy: "ttl",
       ttl: (exit, key) => (Exit.isSuccess(exit) ? exit.value : 100) + key.length
     })
     expect(strategy.lifetime(Exit.succeed(5), "abc")).toEqual({ ttl: 8, softTtl: 8 })
@@ -278,32 +280,38 @@ describe("lifetime", () => {
   })
 
   it("a soft deadline behind a computed ttl is just not reached", () => {
-    expect(Strategy.softTtl({ ttl: () => 5, softTtl: 10 }).lifetime(good, "k")).toEqual({ ttl: 5, softTtl: 5 })
+    expect(made({ strategy: "softTtl", ttl: () => 5, softTtl: 10 }).lifetime(good, "k")).toEqual({ ttl: 5, softTtl: 5 })
   })
 })
 
 describe("invalid options are thrown at once", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown]> = [
-    ["no ttl", () => Strategy.ttl({} as never)],
-    ["no options", () => Strategy.ttl(undefined as never)],
-    ["a ttl that does not parse", () => Strategy.ttl({ ttl: "soon" as never })],
-    ["NaN", () => Strategy.ttl({ ttl: NaN })],
-    ["an unknown option", () => Strategy.ttl({ ttl: 1, tll: 2 } as never)],
-    ["another strategy's option", () => Strategy.ttl({ ttl: 1, softTtl: 1 } as never)],
-    ["no softTtl", () => Strategy.softTtl({ ttl: 1 } as never)],
-    ["a softTtl longer than ttl", () => Strategy.softTtl({ ttl: 1, softTtl: 2 })],
-    ["a softTtl that does not parse beside a computed ttl", () => Strategy.softTtl({ ttl: () => 1, softTtl: NaN })],
-    ["a refreshAfter longer than ttl", () => Strategy.refreshAhead({ ttl: "1 minute", refreshAfter: "1 hour" })],
-    ["no refreshAfter", () => Strategy.refreshAhead({ ttl: () => 1 } as never)],
-    ["no softTtl beside a computed ttl", () => Strategy.softTtl({ ttl: () => 1 } as never)],
-    ["jitter above 1", () => Strategy.ttl({ ttl: 1, jitter: 1.1 })],
-    ["jitter below 0", () => Strategy.ttl({ ttl: 1, jitter: -0.1 })],
-    ["jitter as text", () => Strategy.ttl({ ttl: 1, jitter: "0.5" as never })],
-    ["jitter NaN", () => Strategy.ttl({ ttl: 1, jitter: NaN })],
-    ["beta 0", () => Strategy.probabilistic({ ttl: 1, beta: 0 })],
-    ["beta Infinity", () => Strategy.probabilistic({ ttl: 1, beta: Infinity })],
-    ["beta NaN", () => Strategy.probabilistic({ ttl: 1, beta: NaN })],
-    ["an option of a read", () => Strategy.ttl({ ttl: 1, when: () => true } as never)]
+    ["no ttl", () => made({ strategy: "ttl" } as never)],
+    ["no options", () => made(undefined as never)],
+    ["a ttl that does not parse", () => made({ strategy: "ttl", ttl: "soon" as never })],
+    ["NaN", () => made({ strategy: "ttl", ttl: NaN })],
+    ["an unknown option", () => made({ strategy: "ttl", ttl: 1, tll: 2 } as never)],
+    ["another strategy's option", () => made({ strategy: "ttl", ttl: 1, softTtl: 1 } as never)],
+    ["no softTtl", () => made({ strategy: "softTtl", ttl: 1 } as never)],
+    ["a softTtl longer than ttl", () => made({ strategy: "softTtl", ttl: 1, softTtl: 2 })],
+    [
+      "a softTtl that does not parse beside a computed ttl",
+      () => made({ strategy: "softTtl", ttl: () => 1, softTtl: NaN })
+    ],
+    [
+      "a refreshAfter longer than ttl",
+      () => made({ strategy: "refreshAhead", ttl: "1 minute", refreshAfter: "1 hour" })
+    ],
+    ["no refreshAfter", () => made({ strategy: "refreshAhead", ttl: () => 1 } as never)],
+    ["no softTtl beside a computed ttl", () => made({ strategy: "softTtl", ttl: () => 1 } as never)],
+    ["jitter above 1", () => made({ strategy: "ttl", ttl: 1, jitter: 1.1 })],
+    ["jitter below 0", () => made({ strategy: "ttl", ttl: 1, jitter: -0.1 })],
+    ["jitter as text", () => made({ strategy: "ttl", ttl: 1, jitter: "0.5" as never })],
+    ["jitter NaN", () => made({ strategy: "ttl", ttl: 1, jitter: NaN })],
+    ["beta 0", () => made({ strategy: "probabilistic", ttl: 1, beta: 0 })],
+    ["beta Infinity", () => made({ strategy: "probabilistic", ttl: 1, beta: Infinity })],
+    ["beta NaN", () => made({ strategy: "probabilistic", ttl: 1, beta: NaN })],
+    ["an option of a read", () => made({ strategy: "ttl", ttl: 1, when: () => true } as never)]
   ]
 
   it.each(wrong)("%s", (_, make) => {

@@ -1,7 +1,7 @@
 /** Durations in all their forms, where they are taken, and what is none. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Schema } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
 import { Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -9,6 +9,7 @@ import { ChaosStore, withTimePassing } from "effect-cached/testing"
 import * as Looking from "./support/looking.ts"
 import { processLock } from "./support/services.ts"
 import { storeFrom } from "./support/storeFrom.ts"
+import { made } from "./support/strategies.ts"
 
 describe("parse", () => {
   it.each(
@@ -130,13 +131,15 @@ describe("every duration may be compact", () => {
   const read = (effect: Effect.Effect<unknown, unknown, any>) => effect as Effect.Effect<unknown>
   const places: Record<string, (given: Ttl.Input) => Effect.Effect<unknown, unknown, any>> = {
     ttl: (given) => load.pipe(Cached.ttl(key, { ttl: given })),
-    "ttl as a strategy's": (given) => load.pipe(Cached.withStrategy(key, { strategy: Strategy.ttl({ ttl: given }) })),
+    "ttl as a strategy's": (given) => load.pipe(Cached.withStrategy(key, { strategy: { ttl: given } })),
     softTtl: (given) => load.pipe(Cached.softTtl(key, { ttl, softTtl: given })),
     refreshAfter: (given) => load.pipe(Cached.refreshAhead(key, { ttl, refreshAfter: given })),
     idle: (given) => load.pipe(Cached.sliding(key, { ttl, idle: given })),
     retryAfter: (given) => load.pipe(Cached.failover(key, { ttl, retryAfter: given })),
     "retryAfter of a strategy of one's own": (given) =>
-      load.pipe(Cached.withStrategy(key, { strategy: { ...Strategy.untilInvalidated, retryAfter: given } })),
+      load.pipe(
+        Cached.withStrategy(key, { strategy: { ...made({ strategy: "untilInvalidated" }), retryAfter: given } })
+      ),
     softTimeout: (given) => load.pipe(Cached.failover(key, { ttl, softTimeout: given })),
     timeout: (given) => load.pipe(Cached.ttl(key, { ttl, timeout: given })),
     memoryTtl: (given) => load.pipe(Cached.ttl(key, { ttl, memoryTtl: given })),

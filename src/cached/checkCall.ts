@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as CacheKey from "../CacheKey.ts"
 import { isKey } from "../internal/key/isKey.ts"
 import { idOf, type Key } from "../internal/key/ofKey.ts"
-import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
+import { insteadOfEffect, kindOf as insteadOf } from "../internal/options/given.ts"
 import {
   checkGiven,
   type Checks,
@@ -12,6 +12,7 @@ import {
   namesIn,
   nearest,
   noOption,
+  refuseUnknown as refuseOption,
   requireObject,
   unknownOf,
   within
@@ -20,11 +21,12 @@ import {
   type AnyOptions as StrategyOptions,
   fallingBack,
   type Kind,
+  optionsOfAny,
   strategiesWith
 } from "../internal/strategy/kind.ts"
 import { ofKind } from "../internal/strategy/make.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
-import type { Strategy } from "../Strategy.ts"
+import type { Input, Strategy } from "../Strategy.ts"
 import { toMillis } from "../Ttl.ts"
 import { type AnyReadOptions, fallbackOptions, readOptions } from "./options.ts"
 
@@ -33,11 +35,11 @@ const namesOfRead = Object.keys(readOptions)
 const namesOfFallback = Object.keys(fallbackOptions)
 
 export interface CombinatorOptions extends AnyReadOptions, StrategyOptions {
-  readonly strategy?: Strategy
+  readonly strategy?: Input
 }
 
 export interface FnOptions extends AnyReadOptions, StrategyOptions {
-  readonly strategy?: string | Strategy<any, any, any>
+  readonly strategy?: string | Input<any, any, any>
 }
 
 /** Describes a combinator for its argument checks and error messages. */
@@ -48,6 +50,8 @@ export interface Called {
   readonly known: ReadonlySet<string>
   /** The kind of the strategy, or `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
+  /** Checks the strategy of `Cached.withStrategy`, which bundles all kinds. */
+  readonly checkStrategy?: (given: Input) => unknown
   /** Whether the options may be left out. */
   readonly isBare: boolean
 }
@@ -65,13 +69,16 @@ export const calledOf = (kind: Kind): Called => ({
 
 const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
-export const calledWithStrategy: Called = {
-  name: "Cached.withStrategy",
-  example: `"answer", { strategy: Strategy.ttl({ ttl: "1 hour" }) }`,
+const withStrategy = "Cached.withStrategy"
+
+export const calledWithStrategy = (words: Words): Called => ({
+  name: withStrategy,
+  example: `"answer", { strategy: ${exampleOfStrategy} }`,
   known: shared,
   kind: undefined,
+  checkStrategy: (given) => kindOf(given, words),
   isBare: true
-}
+})
 
 /** Returns the error if a combinator's options are invalid, else `undefined`. Throws if they are not an object. */
 export const mistakeIn = (called: Called, key: unknown, options: unknown): unknown => {
@@ -88,13 +95,17 @@ export const mistakeIn = (called: Called, key: unknown, options: unknown): unkno
 export const requireForm = (name: string, key: unknown, options: unknown, example: string): void =>
   requireObject(name, Effect.isEffect(key) ? undefined : options, `${name}(${example})`)
 
-export const checkOptions = ({ kind, known, name }: Called, key: unknown, options: CombinatorOptions): void => {
+export const checkOptions = (
+  { checkStrategy, kind, known, name }: Called,
+  key: unknown,
+  options: CombinatorOptions
+): void => {
   try {
     refuseUnknown(options, known, (option) => homeInCombinator(option, kind))
     refuseKey(key)
     if (kind !== undefined) validate(kind, options)
     // `Cached.withStrategy` without a strategy uses the strategy of the layer.
-    else if (options.strategy !== undefined) checkStrategy(options.strategy)
+    else if (options.strategy !== undefined) checkStrategy!(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
     throw inCall(withKey(name, key), thrown)
@@ -103,7 +114,7 @@ export const checkOptions = ({ kind, known, name }: Called, key: unknown, option
 
 export const noStrategy = (key: unknown): unknown =>
   inCall(
-    withKey(calledWithStrategy.name, key),
+    withKey(withStrategy, key),
     mistake(
       `there is no strategy, and the layer has none: pass one, like strategy: ${exampleOfStrategy}, here or to ` +
         "CacheLayer.memory (or disk, files, layer)"
@@ -123,7 +134,7 @@ export const checkKey = ({ name }: Pick<Called, "name">, key: unknown): void => 
 
 const refuseKey = (key: unknown): void => {
   if (typeof key === "string" || isKey(key)) return
-  throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
+  throw mistake(`key cannot be ${insteadOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
 /** Adds the key to a call's name, so that error messages distinguish calls of the same combinator. */
@@ -161,10 +172,9 @@ export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, a
     const known = Array.from(namesIn(kind === undefined ? shared : knownOf(kind), others, ["strategy"]))
       .filter((option) => !without.includes(option))
     refuseUnknown(options, known, (option) => homeInFunction(option, call, strategy))
-    if (kind === undefined) checkStrategy(strategy as Strategy)
-    else validate(kind, options)
+    if (kind !== undefined) validate(kind, options)
     checkGiven(name, options, checks)
-    return kind === undefined ? strategy as Strategy : ofKind(kind, options)
+    return kind === undefined ? strategyOf(strategy as Input, words) : ofKind(kind, options)
   })
 }
 
@@ -174,6 +184,38 @@ const wordIn = (words: Words, word: string): Kind => {
   const near = nearest(word, names)
   const hint = near === undefined ? "use" : `did you mean "${near}"? Use`
   throw mistake(`there is no strategy "${word}": ${hint} one of ${names.join(", ")}, or a Strategy of your own`)
+}
+
+/** Whether a strategy is not given by its options, but is the user's own, or invalid. */
+const isOwn = (given: Input): given is Strategy =>
+  typeof given !== "object" || given === null || "decide" in given || "lifetime" in given
+
+/** Checks the strategy of a layer. Reads check its word and its times, for which a layer need not bundle all kinds. */
+export const checkOfLayer = (given: Input, name: string): void => {
+  if (isOwn(given)) checkStrategy(given)
+  else refuseOption(name, given, optionsOfAny)
+}
+
+/** The kind that options name; `undefined` for a strategy of a user. Throws if it is neither. */
+const kindOf = (given: Input, words: Words): Kind | undefined => {
+  if (isOwn(given)) {
+    checkStrategy(given)
+    return undefined
+  }
+  const kind = wordIn(words, given.strategy ?? "ttl")
+  refuseUnknown(given, namesIn(kind.options, ["strategy"]), (option) => {
+    const owners = strategiesWith(option)
+    if (owners.length > 0) return belongsTo(owners)
+    return namesOfRead.includes(option) ? "options of a read stand beside the strategy." : undefined
+  })
+  validate(kind, given as StrategyOptions)
+  return kind
+}
+
+/** The strategy of an option, which is an object. Throws if it is not valid. */
+export const strategyOf = (given: Input<any, any, any>, words: Words): Strategy<any, any, any> => {
+  const kind = kindOf(given, words)
+  return kind === undefined ? given as Strategy : ofKind(kind, given as StrategyOptions)
 }
 
 /** Returns the name of a call in messages. Throws if the arguments before the options are invalid. */
@@ -224,12 +266,12 @@ export const effectOf = (
   )
 }
 
-const exampleOfStrategy = `Strategy.ttl({ ttl: "1 hour" })`
+const exampleOfStrategy = `{ ttl: "1 hour" }`
 
-export const checkStrategy = (strategy: Partial<Strategy>): void => {
+const checkStrategy = (strategy: Partial<Strategy>): void => {
   if (typeof strategy?.decide !== "function" || typeof strategy.lifetime !== "function") {
     throw mistake(
-      `strategy cannot be ${typeof strategy === "function" ? "a function" : kindOf(strategy)}: pass one like ` +
+      `strategy cannot be ${typeof strategy === "function" ? "a function" : insteadOf(strategy)}: pass one like ` +
         `${exampleOfStrategy}, or an object with decide and lifetime`
     )
   }
@@ -277,8 +319,9 @@ const homeInFunction = (option: string, { before, words }: Call, strategy: unkno
   const owners = ownersOf(option).filter((name) => name in words)
   if (owners.length === 0) return homeOfAny(option)
   return typeof strategy === "string"
-    ? `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.${
-      words[strategy]!.hints?.[option] ?? ""
-    }`
+    ? belongsTo(owners) + (words[strategy]!.hints?.[option] ?? "")
     : "it belongs to the strategy."
 }
+
+const belongsTo = (owners: ReadonlyArray<string>): string =>
+  `it belongs to strategy: ${owners.map((name) => `"${name}"`).join(", ")}.`

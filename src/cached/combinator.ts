@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Any, Types } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
-import type { Strategy } from "../ports/strategy.ts"
+import type * as Strategy from "../ports/strategy.ts"
 import type { OptionsOf, Seen, Word } from "./flat.ts"
 import type { Given, TimeoutError } from "./options.ts"
 
@@ -57,7 +57,7 @@ type OptionsFor<Name, K, X, Self, A, E, T> = OptionsOf<
   T,
   never,
   // Not of the types for `X`, which are unknown while a strategy is inferred that is made in place.
-  Strategy<A, K extends string ? E : ErrorOf<X>, NoInfer<K>>
+  Strategy.Input<A, K extends string ? E : ErrorOf<X>, NoInfer<K>>
 >
 
 /** The effect after a key and options. In a pipe, it was known before they were checked. @internal */

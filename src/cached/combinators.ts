@@ -110,8 +110,9 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
- * Caches an effect: serves its value for `ttl`, and refreshes it in the background at random. The closer
- * the expiry and the slower the loads, the more likely each read is to start a refresh.
+ * Caches an effect: serves its value for `ttl`, and refreshes it in the background at random. The closer the expiry
+ * and the slower the loads, the more likely each read is to start a refresh (XFetch: Vattani, Chierichetti, Lowenstein,
+ * "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
  *
  * **When to use**
  *
@@ -137,7 +138,6 @@ export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds
  * ```
  *
  * @see {@link refreshAhead} for a refresh at a fixed age
- * @see `Strategy.probabilistic` for the algorithm
  * @category combinators
  * @since 0.1.0
  */
@@ -259,7 +259,8 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
 export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
 /**
- * Caches an effect with any `Strategy`, such as your own. Without the option `strategy`, it uses the layer's strategy.
+ * Caches an effect with a strategy of your own, or with the word and the options of another, like
+ * `{ strategy: "softTtl", ttl: "1 hour", softTtl: "5 minutes" }`. Without the option `strategy`, it uses the layer's.
  *
  * **When to use**
  *
@@ -269,7 +270,7 @@ export const untilInvalidated: BareCombinator<"untilInvalidated"> = Combine.comb
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Cached, CacheLayer, Strategy } from "effect-cached"
+ * import { Cached, CacheLayer, type Strategy } from "effect-cached"
  *
  * // serves twice, then loads
  * const twice: Strategy.Strategy = {

@@ -12,20 +12,22 @@ import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
 import { type Key, keyForLoad } from "../internal/key/ofKey.ts"
 import { ofEffects } from "../internal/ofEffects.ts"
 import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
+import { words } from "../internal/strategy/kinds.ts"
 import { constantOf, isConstant, lifetimeOf } from "../internal/strategy/lifetime.ts"
 import { constant, fallsBack, servesFresh } from "../internal/strategy/make.ts"
-import type { Decision, Lifetime, Strategy } from "../Strategy.ts"
+import type { Decision, Input, Lifetime, Strategy } from "../Strategy.ts"
 import {
   type Called,
   calledOf,
-  calledWithStrategy,
+  calledWithStrategy as calledWith,
   checkKey,
   checkLoad,
   checkOptions,
   type CombinatorOptions,
   effectOf,
   mistakeIn,
-  noStrategy
+  noStrategy,
+  strategyOf
 } from "./checkCall.ts"
 import type { AnyReadOptions } from "./options.ts"
 import { cacheOfFiber } from "./withCaching.ts"
@@ -337,6 +339,8 @@ interface AnyStrategy extends Strategy<any, any, any> {
   readonly [servesFresh]?: boolean
 }
 
+const calledWithStrategy = calledWith(words)
+
 const validateGiven: Traits["validate"] = ({ key, options, source }) => {
   checkOptions(calledWithStrategy, key, options)
   checkLoad(calledWithStrategy, source, key)
@@ -355,7 +359,7 @@ const ofLayer = (cache: Cache, self: OfLayer): CachedEffect => {
     checkOptions(calledWithStrategy, key, options)
     throw noStrategy(key)
   }
-  return last?.strategy === strategy
+  return last?.options.strategy === strategy
     ? last
     : self.last = new CachedEffect(traitsIn({ strategy }), source, { ...options, strategy }, self)
 }
@@ -368,10 +372,19 @@ const traitsIn = ({ strategy }: Pick<CombinatorOptions, "strategy">): Traits => 
   if (strategy === undefined) return traitsOfNone
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
-  const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
+  const traits = traitsOf(resolved(strategy), { load: sourceOf, validate: validateGiven })
   // An invalid strategy that is not an object cannot be a key of a `WeakMap`. The check before the load rejects it.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
+}
+
+/** An invalid strategy stays as it is. The check before the load rejects it. */
+const resolved = (strategy: Input): AnyStrategy => {
+  try {
+    return strategyOf(strategy, words)
+  } catch {
+    return strategy as AnyStrategy
+  }
 }
 
 export const withStrategy: never = dual(calledWithStrategy, traitsIn)

@@ -111,7 +111,7 @@ interface WithoutTtl<E, K, S> extends StreamOptions<E, K> {
 }
 
 interface WithStrategy<E, K> extends StreamOptions<E, K>, FallbackOptions<Outages<E>> {
-  readonly strategy: Words | Strategy.Strategy<StreamEnd, E, K>
+  readonly strategy: Words | Strategy.Input<StreamEnd, E, K>
 }
 
 /** The options beside a strategy, of which there is one interface for each, as in `flat.ts`. */
@@ -172,13 +172,13 @@ type OptionsFor<S, K, X, Self, E> =
  */
 export const stream: {
   // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
-  <K extends Any | string, X, Self, S extends Words | Strategy.Strategy<any, any, any> = "ttl">(
+  <K extends Any | string, X, Self, S extends Words | Strategy.Input<any, any, any> = "ttl">(
     key: K & KeyOf<X> & IfUnknown<Self, unknown, Fits<X, ElementsOf<NoInfer<Self>>>>,
     options: OptionsFor<S, K, X, NoInfer<Self>, IfUnknown<Self, any, FailuresOf<NoInfer<Self>> | ErrorOf<X>>>
   ): <A, E, R>(
     self: Stream.Stream<A, E, R> & IfUnknown<Self, Stream.Stream<ValueFor<X, A>, unknown, unknown>, Self>
   ) => Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
-  <A, E, R, K extends Any | string, X, S extends Words | Strategy.Strategy<any, any, any> = "ttl">(
+  <A, E, R, K extends Any | string, X, S extends Words | Strategy.Input<any, any, any> = "ttl">(
     self: Stream.Stream<A, E, R>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     options: OptionsFor<S, K, X, true, NoInfer<E> | ErrorOf<X>>
@@ -227,7 +227,7 @@ const words = { ttl, softTtl, untilInvalidated }
 /** Throws unless the strategy is a built-in one that the engine supports for streams. */
 const checkStrategy = (strategy: Strategy.Strategy): void => {
   if (Object.hasOwn(strategy, fallsBack) && Object.hasOwn(words, strategy.name)) return
-  throw mistake("strategy of a stream must be Strategy.ttl, Strategy.softTtl or Strategy.untilInvalidated")
+  throw mistake("strategy of a stream must be \"ttl\", \"softTtl\" or \"untilInvalidated\"")
 }
 
 const example = `"rows", { ttl: "1 hour" }`

@@ -53,11 +53,10 @@ type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
  * ```ts
  * import { Context, Schema } from "effect"
  * import { HttpApiEndpoint } from "effect/http-api"
- * import { Strategy } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String })
- *   .annotate(HttpCache.Endpoint, { strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   .annotate(HttpCache.Endpoint, { strategy: { ttl: "1 minute" }, shared: true })
  * Context.get(news.annotations as Context.Context<HttpCache.Endpoint>, HttpCache.Endpoint).shared // => true
  * ```
  *
@@ -80,12 +79,11 @@ export class Endpoint extends Context.Service<Endpoint, EndpointOptions>()("effe
  * ```ts
  * import { Schema } from "effect"
  * import { HttpApiEndpoint } from "effect/http-api"
- * import { Strategy } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const params = { id: Schema.FiniteFromString }
  * const getUser = HttpApiEndpoint.get("getUser", "/users/:id", { params, success: Schema.String }).pipe(
- *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
  * )
  * const putUser = HttpApiEndpoint.put("putUser", "/users/:id", { params }).pipe(
  *   HttpCache.annotate({ invalidates: ({ params }) => [HttpCache.tag(getUser, params)] })
@@ -214,11 +212,11 @@ const over = ({ effect, invalidate, stream }: Calls, caching: Caching["Service"]
  * import { Effect, Schema } from "effect"
  * import { HttpClient, HttpClientResponse } from "effect/http"
  * import { HttpApi, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
- * import { CacheLayer, Strategy } from "effect-cached"
+ * import { CacheLayer } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String }).pipe(
- *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
  * )
  * const api = HttpApi.make("api").add(HttpApiGroup.make("pages").add(news))
  *
@@ -302,11 +300,11 @@ const requireMethod = (of: string, methods: any, name: string, path = name): voi
  * import { Effect, Layer, Schema } from "effect"
  * import { HttpRouter, HttpServer } from "effect/http"
  * import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
- * import { CacheLayer, Strategy } from "effect-cached"
+ * import { CacheLayer } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String }).pipe(
- *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
  * )
  * const api = HttpApi.make("api").add(HttpApiGroup.make("pages").add(news))
  *
@@ -398,12 +396,12 @@ const cachedRpcs = (group: RpcGroup.RpcGroup<any>, side: Side) => {
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
- * import { CacheLayer, Strategy } from "effect-cached"
+ * import { CacheLayer } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const group = RpcGroup.make(
  *   Rpc.make("News", { success: Schema.String }).pipe(
- *     HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *     HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
  *   )
  * )
  * let runs = 0
@@ -455,12 +453,12 @@ const passing = ["headers", "context", "asQueue", "discard"]
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
- * import { CacheLayer, Strategy } from "effect-cached"
+ * import { CacheLayer } from "effect-cached"
  * import { HttpCache } from "effect-cached/http"
  *
  * const group = RpcGroup.make(
  *   Rpc.make("News", { success: Schema.String }).pipe(
- *     HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *     HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
  *   )
  * )
  * let runs = 0

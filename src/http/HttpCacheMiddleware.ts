@@ -27,7 +27,7 @@ import {
   refuseUnless,
   within
 } from "../internal/options/options.ts"
-import type { Strategy } from "../Strategy.ts"
+import type { Input } from "../Strategy.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
@@ -63,7 +63,7 @@ export interface Options extends CommonOptions {
    * them. It holds for the same requests and statuses as a value of `cacheControl`, and in place of it.
    * @default none: such responses are not stored
    */
-  readonly strategy?: Strategy<HttpServerResponse.HttpServerResponse, any, any> | undefined
+  readonly strategy?: Input<HttpServerResponse.HttpServerResponse, any, any> | undefined
   /**
    * `"changes"`: a response is removed, or expires, with any entry that its handler has read through the cache.
    * @default a response is stored whatever its handler has read
@@ -98,7 +98,7 @@ const checks: Checks<Options> = {
       "cacheControl must be a value of Cache-Control, such as \"max-age=60\", or a function of the response"
     )
   ),
-  strategy: Parts.strategyLike("softTtl({ softTtl: \"1 minute\", ttl: \"1 hour\" })"),
+  strategy: optional((strategy) => void CachePolicy.strategyOf(strategy!)),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>
     refuseUnless(
@@ -398,6 +398,7 @@ const answerWith = (options: Options): Respond => {
   const { allowReload, hosts, requestDirectives = true } = options
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
+  const usual = { ...options, strategy: options.strategy && CachePolicy.strategyOf(options.strategy) }
   return (self, handler, fiber) => {
     const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
     const resource = named(request)
@@ -423,7 +424,7 @@ const answerWith = (options: Options): Respond => {
       handler: reloads ? CachePolicy.invalidating(handling) : handling,
       request,
       sent: resource.sent,
-      usual: options,
+      usual,
       harmless: self.harmless,
       context,
       isInterruptible: (fiber as { readonly interruptible?: boolean }).interruptible !== false

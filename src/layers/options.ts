@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import { checkStrategy } from "../cached/checkCall.ts"
+import { checkOfLayer } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import * as Caching from "../Caching.ts"
 import {
@@ -18,7 +18,7 @@ import {
 import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
-import type { Strategy } from "../Strategy.ts"
+import type { Input } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
@@ -67,11 +67,11 @@ export interface MemoryOptions {
    */
   readonly inherit?: Inherit | undefined
   /**
-   * The strategy of `Cached.withStrategy` calls that pass none. (Cached functions always have one.) The strategy's
-   * `ttl`, if constant, is also the default `ttl` of `Cached.set` and `Cached.setMany`.
+   * The strategy of `Cached.withStrategy` calls that pass none, like `{ ttl: "1h" }`. (Cached functions always have
+   * one.) Its `ttl`, if constant, is also the default `ttl` of `Cached.set` and `Cached.setMany`.
    * @default none: every `Cached.withStrategy` must pass one
    */
-  readonly strategy?: Strategy | undefined
+  readonly strategy?: Input | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `copy`, `memoryTtl`,
    * `minLoad`, `shareLoad`, `waitForWrite`. A read or a strategy may override each option separately.
@@ -170,8 +170,8 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
-  strategy: (given, _, layer) => {
-    within(layer, () => checkStrategy(given))
+  strategy: (given, name, layer) => {
+    within(layer, () => checkOfLayer(given, name))
     return { strategy: given }
   },
   defaults: (given, name) => {

@@ -169,7 +169,7 @@ const refuseUnfit = ({ given, name }: Active, { isBuiltIn, strategy }: Strategic
 
 const unfit = (name: string, strategy: string, isBuiltIn: boolean): string =>
   `The profile of "${name}" does not fit ${
-    isBuiltIn ? `Strategy.${strategy}` : `the strategy "${strategy}"`
+    isBuiltIn ? `strategy: "${strategy}"` : `the strategy "${strategy}"`
   } of its reads`
 
 /** The lifetime that a profile makes of a strategy's lifetime. */

@@ -1,5 +1,5 @@
 /**
- * The types of the port for strategies. The built-in strategies are in `Strategy`.
+ * The types of the port for strategies. The built-in strategies are words with options.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -19,11 +19,12 @@ import type * as Ttl from "../Ttl.ts"
  * **Example** (Deciding for a stale entry)
  *
  * ```ts
- * import { Strategy } from "effect-cached"
+ * import type { Strategy } from "effect-cached"
  *
- * const strategy = Strategy.softTtl({ ttl: 100, softTtl: 60 })
+ * const patient: Strategy.Strategy["decide"] = (entry, now) =>
+ *   entry === undefined ? "Load" : now < entry.softExpiresAt ? "Serve" : "LoadOrStale"
  * const entry = { createdAt: 0, softExpiresAt: 60, expiresAt: 100, loadMillis: 5, outcome: "success" } as const
- * strategy.decide(entry, 60, () => 0.5) // => "LoadOrStale"
+ * patient(entry, 60, () => 0.5) // => "LoadOrStale"
  * ```
  *
  * @category models
@@ -49,7 +50,7 @@ export interface Lifetime {
  * **Example** (Writing a strategy)
  *
  * ```ts
- * import { Strategy } from "effect-cached"
+ * import type { Strategy } from "effect-cached"
  *
  * const officeHours: Strategy.Strategy = {
  *   name: "officeHours",
@@ -184,3 +185,71 @@ export interface MaxHitsOptions<in A, in E, in K> extends TtlOptions<A, E, K> {
   /** The number (from 1) of the first read that also starts a refresh, as all later reads do. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
+
+interface OfTtl<A, E, K> extends TtlOptions<A, E, K> {
+  readonly strategy?: "ttl" | undefined
+  readonly softTtl?: never
+  readonly refreshAfter?: never
+  readonly beta?: never
+  readonly idle?: never
+  readonly hits?: never
+}
+
+interface OfSoftTtl<A, E, K> extends SoftTtlOptions<A, E, K> {
+  readonly strategy: "softTtl"
+}
+
+interface OfRefreshAhead<A, E, K> extends RefreshAheadOptions<A, E, K> {
+  readonly strategy: "refreshAhead"
+}
+
+interface OfProbabilistic<A, E, K> extends ProbabilisticOptions<A, E, K> {
+  readonly strategy: "probabilistic"
+}
+
+interface OfSliding<A, E, K> extends SlidingOptions<A, E, K> {
+  readonly strategy: "sliding"
+}
+
+interface OfMaxHits<A, E, K> extends MaxHitsOptions<A, E, K> {
+  readonly strategy: "maxHits"
+}
+
+interface OfFailover<A, E, K> extends TtlOptions<A, E, K> {
+  readonly strategy: "failover"
+}
+
+interface OfUntilInvalidated {
+  readonly strategy: "untilInvalidated"
+}
+
+/** Without the word, the compiler would compare a misspelt option with the fields of a strategy of one's own. */
+interface OfOnesOwn<A, E, K> extends Strategy<A, E, K> {
+  readonly strategy?: never
+}
+
+/**
+ * A strategy as an option of layers, endpoints and `Cached.withStrategy`: its word and its options, or one of your own.
+ *
+ * **Example** (Naming a strategy)
+ *
+ * ```ts
+ * import type { Strategy } from "effect-cached"
+ *
+ * const patient: Strategy.Input = { strategy: "softTtl", softTtl: "5 minutes", ttl: "1 hour" }
+ * patient.strategy // => "softTtl"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Input<A = unknown, E = unknown, K = unknown> =
+  | OfTtl<A, E, K>
+  | OfSoftTtl<A, E, K>
+  | OfRefreshAhead<A, E, K>
+  | OfProbabilistic<A, E, K>
+  | OfSliding<A, E, K>
+  | OfMaxHits<A, E, K>
+  | OfFailover<A, E, K>
+  | OfUntilInvalidated
+  | OfOnesOwn<A, E, K>

@@ -18,7 +18,7 @@ import {
   Schema,
   Scope
 } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -28,6 +28,7 @@ import type { Flights } from "../../src/internal/engine/state.ts"
 import { turns } from "../../src/internal/time/turns.ts"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -60,7 +61,7 @@ const counting = (behaviour: Behaviour = {}) => {
   return { behaviour, calls, notes, lookup }
 }
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const ids = (...numbers: ReadonlyArray<number>) => numbers.map((id) => ({ id }))
 const values = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
   exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause))
@@ -108,7 +109,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("stale values stand in where the lookup fails, and it fails only for what has none", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "10 minutes" })
+        const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "10 minutes" } as const
         const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
@@ -145,7 +146,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("refreshAhead serves at once, and refreshes all that is due in one call behind it", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
-        const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
+        const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
         const users = Cached.many(User, lookup, { strategy })
         const first = yield* start(users(ids(1, 2, 3)))
         yield* TestClock.adjust("1 second")
@@ -164,7 +165,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a failed refresh is tried again as a whole, keeps the values, and is throttled", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "10 minutes" })
+        const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
         const users = Cached.many(User, lookup, { strategy, retryAfter: "1 minute" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
@@ -413,7 +414,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("softTimeout: past it the stale values are answered, and the call continues", () =>
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
         const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", softTimeout: "100 millis" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
@@ -636,7 +637,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
         const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
         yield* users(ids(1))
         yield* TestClock.adjust("1 minute")
@@ -723,7 +724,7 @@ describe("CA-10 · Cached.many", () => {
   })
 
   describe("in the background", () => {
-    const strategy = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+    const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" } as const
 
     it.effect("a batch counts as one of those that may run, and waits as one", () =>
       Effect.gen(function*() {
@@ -738,7 +739,7 @@ describe("CA-10 · Cached.many", () => {
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
         // A caller waits for a key that waits for room: its whole batch begins.
-        const stale = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
+        const stale = { strategy: "softTtl", ttl: "1 hour", softTtl: 0 } as const
         const waiting = yield* start(Cached.many(User, lookup, { strategy: stale, fallbackOn: "all" })(ids(5)))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5]])
@@ -888,9 +889,9 @@ describe("CA-10 · Cached.many", () => {
         const decide: Strategy.Strategy["decide"] = (entry, now, random) => {
           const change = left.shift()
           if (change !== undefined) Effect.runForkWith(services)(change)
-          return hour.decide(entry, now, random)
+          return made(hour).decide(entry, now, random)
         }
-        const users = Cached.many(User, lookup, { strategy: { ...hour, decide } })
+        const users = Cached.many(User, lookup, { strategy: { ...made(hour), decide } })
         yield* users(ids(...there))
         left.push(...changes)
         const [first, , second] = yield* users(ids(1, 2, 1))
@@ -905,7 +906,7 @@ describe("CA-10 · Cached.many", () => {
       const ticking: Clock.Clock = Object.create(clock, { currentTimeMillisUnsafe: { value: () => now++ } })
       const { behaviour, lookup } = counting()
       for (let pause = 1; pause <= 30; pause++) {
-        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
+        const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: 0 } as const
         const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", retryAfter: pause })
         const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
         behaviour.fails = false

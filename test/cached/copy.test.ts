@@ -1,7 +1,7 @@
 /** The option `copy`: a caller that changes its value changes no other caller's. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -105,7 +105,7 @@ describe.each(caches)("copy, over $name", (cache) => {
 
     it.effect("ME-17 · functions and many, also for one key that is asked for twice", () =>
       Effect.gen(function*() {
-        const strategy = Strategy.ttl({ ttl: "1 hour" })
+        const strategy = { ttl: "1 hour" } as const
         const item = Cached.fn(Item, ({ n }) => Effect.sync(() => fresh(n)), { strategy, copy })
         const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))), {
           strategy,
@@ -357,7 +357,7 @@ describe("copy", () => {
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.sync(() => ({ call: () => ++loads }))
-      const strategy = Strategy.ttl({ ttl: "1 hour" })
+      const strategy = { ttl: "1 hour" } as const
       const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
       class Call extends CacheKey.Class<Call>()("Call", { payload: {}, success: Schema.Any }) {}
       const many = Cached.many(Call, (keys) => Effect.forEach(keys, () => Effect.exit(load)), {

@@ -1,7 +1,7 @@
 /** Defaults of a layer for all reads: its strategy, and the options of reads that do not set their own. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Random, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -27,7 +27,7 @@ describe.each(caches)("over $name", (cache) => {
   const withDefaults = (defaults: Cached.ReadDefaults) => Effect.provide(cache.layer({ defaults }))
 
   describe("strategy", () => {
-    const strategy = Strategy.ttl({ ttl: "1m" })
+    const strategy = { ttl: "1m" } as const
 
     it.effect("is that of withStrategy where it names none", () =>
       Effect.gen(function*() {
@@ -37,7 +37,7 @@ describe.each(caches)("over $name", (cache) => {
         expect([yield* get, yield* first, yield* get]).toEqual([1, 1, 1])
         yield* TestClock.adjust("1 minute")
         expect(yield* get).toBe(2)
-        const own = load.pipe(Cached.withStrategy("l", { strategy: Strategy.ttl({ ttl: "1h" }) }))
+        const own = load.pipe(Cached.withStrategy("l", { strategy: { ttl: "1h" } }))
         yield* own
         yield* TestClock.adjust("1 minute")
         expect(yield* own).toBe(3)
@@ -51,7 +51,7 @@ describe.each(caches)("over $name", (cache) => {
         const other = get.pipe(Cached.withCache(Other))
         const both = Layer.merge(
           cache.layer({ strategy }),
-          CacheLayer.named(Other, CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "2m" }) }))
+          CacheLayer.named(Other, CacheLayer.memory({ strategy: { ttl: "2m" } }))
         )
         yield* Effect.gen(function*() {
           expect([yield* get, yield* other, yield* get, yield* other]).toEqual([1, 2, 1, 2])
@@ -66,7 +66,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* Cached.set("k", 1)
         const exit = yield* Effect.exit(load.pipe(Cached.withStrategy("k")))
         expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
-        expect(String(defectOf(exit))).toContain("strategy: Strategy.ttl")
+        expect(String(defectOf(exit))).toContain("strategy: { ttl")
         expect(counts.started).toBe(0)
       }).pipe(Effect.provide(cache.layer())))
   })
@@ -75,7 +75,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       const read = (key: string, error: NotFound | Down, own?: ReadonlyArray<"NotFound" | "Down">) => {
         const { load } = failing(error)
-        const strategy = Strategy.failover({ ttl: "1h" })
+        const strategy = { strategy: "failover", ttl: "1h" } as const
         const get = load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: own }))
         return Effect.andThen(get, Effect.exit(get))
       }
@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("fallbackOn, a function", () =>
     Effect.gen(function*() {
       const { load } = failing(new Down())
-      const strategy = Strategy.failover({ ttl: "1h" })
+      const strategy = { strategy: "failover", ttl: "1h" } as const
       const get = load.pipe(Cached.withStrategy("k", { strategy }))
       yield* get
       expect(defectOf(yield* Effect.exit(get))).toMatchObject({ _tag: "Down" })

@@ -9,11 +9,12 @@ import {
   CacheLayer,
   CachePolicy,
   Caching,
-  Strategy
+  type Strategy
 } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import { made } from "../support/strategies.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 class Other extends CacheKey.Class<Other>()("Other", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -62,9 +63,9 @@ const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const entryOf = (k: Page) => Effect.map(Cached.getEntry(k), Option.getOrUndefined)
 
 const strategies = [
-  ["softTtl", Strategy.softTtl({ ttl: "10 minutes", softTtl: "1 minute" })],
-  ["refreshAhead", Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "1 minute" })],
-  ["failover", Strategy.failover({ ttl: "10 minutes" })]
+  ["softTtl", { strategy: "softTtl", ttl: "10 minutes", softTtl: "1 minute" }],
+  ["refreshAhead", { strategy: "refreshAhead", ttl: "10 minutes", refreshAfter: "1 minute" }],
+  ["failover", { strategy: "failover", ttl: "10 minutes" }]
 ] as const
 
 it.effect("a load that finds no previous value finds none again, whatever another process writes", () =>
@@ -127,14 +128,14 @@ for (const cache of caches) {
 
     if (cache.memory) {
       it.effect.each([
-        ["maxHits", Strategy.maxHits({ hits: 1, ttl: "10 minutes" })],
-        ["maxHits with refreshAfter", Strategy.maxHits({ hits: 5, refreshAfter: 1, ttl: "10 minutes" })],
-        ["probabilistic", Strategy.probabilistic({ ttl: "10 minutes", beta: 1e9 })],
+        ["maxHits", { strategy: "maxHits", hits: 1, ttl: "10 minutes" }],
+        ["maxHits with refreshAfter", { strategy: "maxHits", hits: 5, refreshAfter: 1, ttl: "10 minutes" }],
+        ["probabilistic", { strategy: "probabilistic", ttl: "10 minutes", beta: 1e9 }],
         ["of the user's own", {
-          ...Strategy.ttl({ ttl: "10 minutes" }),
+          ...made({ strategy: "ttl", ttl: "10 minutes" }),
           decide: (_, now) => now === 5000 ? "Load" : "Serve"
         }]
-      ] as ReadonlyArray<[string, Strategy.Strategy]>)(
+      ] as ReadonlyArray<[string, Strategy.Input]>)(
         "previous is a value that a strategy no longer serves, though it is within its ttl: %s",
         ([, strategy]) =>
           inCache(Effect.gen(function*() {
@@ -177,10 +178,10 @@ for (const cache of caches) {
       })))
 
     it.effect.each([
-      ["ttl", Strategy.ttl({ ttl: "1 hour" })],
-      ["softTtl", Strategy.softTtl({ ttl: "1 hour", softTtl: "30 minutes" })],
-      ["refreshAhead", Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "30 minutes" })]
-    ] as ReadonlyArray<[string, Strategy.Strategy]>)(
+      ["ttl", { ttl: "1 hour" }],
+      ["softTtl", { strategy: "softTtl", ttl: "1 hour", softTtl: "30 minutes" }],
+      ["refreshAhead", { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "30 minutes" }]
+    ] as ReadonlyArray<[string, Strategy.Input]>)(
       "previous is what a soft invalidation has marked as stale, and notModified makes it fresh: %s",
       ([, strategy]) =>
         inCache(Effect.gen(function*() {

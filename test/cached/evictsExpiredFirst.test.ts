@@ -1,7 +1,7 @@
 /** A memory that is full lets go of what has expired before anything that may still be served. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect } from "effect"
-import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
@@ -146,7 +146,7 @@ describe("a strategy of one's own", () => {
   it.effect("that still serves what is stale keeps it until it has expired", () =>
     Effect.gen(function*() {
       const stale = Cached.withStrategy(Effect.succeed("stale"), "stale", {
-        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+        strategy: { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" }
       })
       yield* stale
       yield* read("live")

@@ -1,9 +1,10 @@
 /** Which failures fall back on a stale value, and which are answers in its place. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schedule, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
@@ -63,7 +64,7 @@ const ways = [
   {
     name: "a strategy with fallbackOn",
     cached: (load: Outcome, key: string) =>
-      load.pipe(Cached.withStrategy(key, { strategy: Strategy.softTtl(times), fallbackOn: ["Down"] }))
+      load.pipe(Cached.withStrategy(key, { strategy: { strategy: "softTtl", ...times }, fallbackOn: ["Down"] }))
   }
 ] as const
 
@@ -369,7 +370,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
   it.effect("never that of a value that its strategy refuses to judge", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
-      const soft = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const soft = made({ strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" })
       let throws = false
       const strategy: Strategy.Strategy = {
         ...soft,
@@ -437,7 +438,7 @@ describe.each(caches)("in the background, over $name", (cache) => {
       expect(
         yield* load.pipe(
           Cached.withStrategy(new Row({ id: 1 }), {
-            strategy: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "7 minutes" }),
+            strategy: { strategy: "refreshAhead", ttl: "10 minutes", refreshAfter: "7 minutes" },
             fallbackOn: ["Down"]
           })
         )

@@ -1,7 +1,7 @@
 /** Options in one flat object: words for strategies, what is stored, outages, and the messages for other shapes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -53,7 +53,7 @@ describe("outages", () => {
     decide: (entry) => entry === undefined ? "Load" : "LoadOrStale",
     lifetime: () => ({ softTtl: 1000, ttl: 1000 })
   }
-  const strategies = { own, failover: Strategy.failover({ ttl: "1 hour" }) }
+  const strategies = { own, failover: { strategy: "failover", ttl: "1 hour" } }
 
   it.effect.each(Object.values(strategies))(
     "without fallbackOn are timeouts alone: $name",
@@ -130,7 +130,7 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "a time beside a strategy",
-      () => C.fn(Item, get, { ttl: 1, strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) }),
+      () => C.fn(Item, get, { ttl: 1, strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" } }),
       "it belongs to the strategy"
     ],
     [
@@ -142,7 +142,7 @@ describe("another shape is refused with the right one", () => {
       "fallbackOn of another type",
       () =>
         C.fn(Item, get, {
-          strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+          strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" },
           fallbackOn: "Down"
         }),
       "fallbackOn must be a list"
@@ -160,7 +160,7 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "storeFailures of a strategy",
-      () => (Strategy as any).ttl({ ttl: 1, storeFailures: [] }),
+      () => Cached.fn((id: string) => id, () => Effect.void, { strategy: { ttl: 1, storeFailures: [] } } as never),
       "stand beside the strategy"
     ]
   ])("%s", (_, call, says) => {

@@ -1,8 +1,7 @@
 /** The end of a flight: the outcome that its callers get, and the part of it that the cache keeps. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
-import type { Strategy } from "effect-cached"
-import { Cached, CacheKey } from "effect-cached"
+import { Cached, CacheKey, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
 

@@ -1,7 +1,7 @@
 /** `Cached.fn`: a function whose results are cached by its arguments. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
 
@@ -15,7 +15,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())

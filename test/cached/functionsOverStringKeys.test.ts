@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, settle, start } from "../support/caches.ts"
 
@@ -11,7 +11,7 @@ class Plain {
   readonly id = 1
 }
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 const refused = expect.objectContaining({ _tag: "CacheConfigError" })
 
 describe.each(caches)("over $name", (cache) => {

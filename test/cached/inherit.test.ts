@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
@@ -237,7 +237,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(20)
-        const strategy = Strategy.ttl(hour)
+        const strategy = { strategy: "ttl", ...hour } as const
         const outers = Cached.many(
           Outer,
           (keys) => Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),

@@ -1,9 +1,10 @@
 /** Names that every object has, or has a meaning for: `constructor`, `toString`, `__proto__`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema, SchemaGetter } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { checkGiven } from "../../src/internal/options/options.ts"
 import { caches, counting } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 
 const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"]
 
@@ -54,7 +55,7 @@ describe.each(names)("%s", (name) => {
         message: expect.stringContaining(`no option "${name}"`)
       })
       expect(() => CacheLayer.memory(and({}, name))).toThrow(CacheError.CacheConfigError)
-      expect(() => Strategy.ttl(and({ ttl: "1 hour" }, name))).toThrow(CacheError.CacheConfigError)
+      expect(() => made({ strategy: "ttl", ...and({ ttl: "1 hour" }, name) })).toThrow(CacheError.CacheConfigError)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it("is looked up among the checks that there are", () => {

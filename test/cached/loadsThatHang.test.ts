@@ -14,7 +14,7 @@ import {
   Stream,
   Tracer
 } from "effect"
-import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { caches, start } from "../support/caches.ts"
@@ -227,7 +227,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a key leaves a call that continues for another key", () =>
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
-        const strategy = Strategy.ttl({ ttl: "1 hour" })
+        const strategy = { ttl: "1 hour" } as const
         const users = Cached.many(User, lookup, { strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
         const both = yield* start(Effect.map(users(ids(1, 2)), texts))
         const answers = yield* busily(Effect.map(users(ids(1)), texts), { millis: 1000 })
@@ -240,7 +240,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a key does not leave a call for which a patient reader waits", () =>
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
-        const strategy = Strategy.ttl({ ttl: "1 hour" })
+        const strategy = { ttl: "1 hour" } as const
         const patient = yield* start(Effect.map(Cached.many(User, lookup, { strategy })(ids(1, 2)), texts))
         const hasty = Cached.many(User, lookup, { strategy, timeout: 200 })
         const answers = yield* busily(Effect.map(hasty(ids(1)), texts), { millis: 2000 })

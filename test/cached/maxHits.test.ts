@@ -1,7 +1,7 @@
 /** The strategies that count reads: `maxHits` and `dynamic`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -10,6 +10,7 @@ import type { MaxHitsOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const hits = (load: Effect.Effect<number>, hits: number, refreshAfter?: number) =>
@@ -117,7 +118,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       const { load } = counting()
       const get = load.pipe(
-        Cached.withStrategy("k", { strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) })
+        Cached.withStrategy("k", { strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" } })
       )
       expect(yield* times(8, get)).toEqual([1, 1, 2, 3, 4, 5, 6, 7])
       yield* TestClock.adjust("24 hours")
@@ -128,7 +129,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let n = 0
       const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.never).pipe(
-        Cached.withStrategy("k", { strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }) })
+        Cached.withStrategy("k", { strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" } })
       )
       expect(yield* times(4, get)).toEqual([1, 1, 1, 1])
       const fifth = yield* start(get)
@@ -140,7 +141,7 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
   it.effect("counts the reads of functions and of many together", () =>
     Effect.gen(function*() {
       let loads = 0
-      const strategy = Strategy.maxHits({ hits: 3, ttl: "1 hour" })
+      const strategy = { strategy: "maxHits", hits: 3, ttl: "1 hour" } as const
       const item = Cached.fn(Item, () => Effect.sync(() => ++loads), { strategy })
       const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))), { strategy })
       yield* item({ n: 1 })
@@ -177,7 +178,7 @@ describe("maxHits, where reads are not counted", () => {
         const { counts, load } = counting()
         const layer = synchronous ? MemoryStore.layer : fakeStore().layer
         const item = Cached.fn(Item, () => load, {
-          strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+          strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" }
         })
         for (const get of [hits(load, 3), item({ n: 1 })]) {
           const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))
@@ -283,7 +284,7 @@ describe("invalid options of maxHits", () => {
 
   it.effect.each(wrong)("%s is a CacheConfigError, before the first load", ([, options]) =>
     Effect.gen(function*() {
-      expect(() => Strategy.maxHits(options)).toThrow(CacheError.CacheConfigError)
+      expect(() => made({ strategy: "maxHits", ...options })).toThrow(CacheError.CacheConfigError)
       const { counts, load } = counting()
       const exit = yield* Effect.exit(
         load.pipe(Cached.maxHits("k", options as { key: string; ttl: number; hits: number }))

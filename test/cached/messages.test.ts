@@ -1,17 +1,7 @@
 /** The text that answers each mistake. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Logger, Option, Result, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Guard,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Guard, Transaction } from "effect-cached"
 import { Lock, Serializer, Store, Ttl } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RedisStore } from "effect-cached/redis"
@@ -24,6 +14,7 @@ import { fallbackOptions, readOptions } from "../../src/cached/options.ts"
 import * as Kinds from "../../src/internal/strategy/kinds.ts"
 import { fakeStore } from "../support/caches.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -38,7 +29,7 @@ const any = (value: unknown): any => value
 const one = Effect.succeed("1")
 const ada = new User({ id: 1 })
 const idOfAda = CacheKey.id(ada)
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
 // The names that each of them knows, which are defined elsewhere.
@@ -82,7 +73,7 @@ const over = (serializer: Serializer.Serializer, store: Layer.Layer<Store.Store>
 const lateSoftTimeout = "softTimeout (2000 ms) must be shorter than timeout (2000 ms)"
 
 describe("soft times that are not shorter than hard ones", () => {
-  const strategy = Strategy.failover({ ttl: 5 })
+  const strategy = { strategy: "failover", ttl: 5 } as const
   const times = { softTimeout: "2 seconds", timeout: 2000 } as const
   const lookup = () => any(Effect.succeed("x"))
 
@@ -90,8 +81,8 @@ describe("soft times that are not shorter than hard ones", () => {
     expect(() => Cached.fn(User, lookup, { strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
     expect(() => Cached.many(User, lookup, { strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
     expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
-    expect(() => Strategy.softTtl({ ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
-    expect(() => Strategy.refreshAhead({ ttl: 5, refreshAfter: 5 })).toThrow(
+    expect(() => made({ strategy: "softTtl", ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
+    expect(() => made({ strategy: "refreshAhead", ttl: 5, refreshAfter: 5 })).toThrow(
       "refreshAfter (5 ms) is as long as ttl (5 ms)"
     )
   })
@@ -265,7 +256,7 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     Effect.gen(function*() {
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
         `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
-          `Strategy.ttl({ ttl: "1 hour" }), here or to CacheLayer.memory (or disk, files, layer)`
+          `{ ttl: "1 hour" }, here or to CacheLayer.memory (or disk, files, layer)`
       )
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
         `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy.`
@@ -310,9 +301,9 @@ describe("a cached function", () => {
     ],
     [
       "with a strategy that was not called",
-      () => Cached.fn(User, () => one, any({ strategy: Strategy.ttl })),
+      () => Cached.fn(User, () => one, any({ strategy: () => hour })),
       "Cached.fn(User): strategy cannot be a function: pass one like " +
-      `Strategy.ttl({ ttl: "1 hour" }), or an object with decide and lifetime`
+      `{ ttl: "1 hour" }, or an object with decide and lifetime`
     ],
     [
       "with fallbackOn beside refreshAhead",
@@ -389,23 +380,33 @@ describe("a cached function", () => {
 
 describe("a strategy", () => {
   const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["without options", () => any(Strategy.ttl)(), `Strategy.ttl needs options: pass { ttl: "1 hour" }`],
-    ["without a ttl", () => Strategy.ttl(any({})), `Strategy.ttl: ttl is missing. ${advice}`],
+    ["without a ttl", () => made(any({})), `ttl is missing. ${advice}`],
+    [
+      "of another kind",
+      () => made(any(5)),
+      `strategy cannot be a value of type number: pass one like { ttl: "1 hour" }, or an object with decide and lifetime`
+    ],
+    [
+      "that does not exist",
+      () => made(any({ strategy: "sotfTtl" })),
+      `there is no strategy "sotfTtl": did you mean "softTtl"? Use one of ${
+        Object.keys(Kinds.words).join(", ")
+      }, or a Strategy of your own`
+    ],
     [
       "with options of a read",
-      () => Strategy.ttl(any({ ttl: 5, tags: ["a"] })),
-      `Strategy.ttl has no option "tags": options of a read stand beside the strategy, in Cached.fn or the combinator. ` +
-      `Use one of ${namesOfStrategy}`
+      () => made(any({ ttl: 5, tags: ["a"] })),
+      `there is no option "tags": options of a read stand beside the strategy. Use one of ${namesOfStrategy}, strategy`
     ],
     [
       "with options of another one",
-      () => Strategy.ttl(any({ ttl: 5, softTtl: 4 })),
-      `Strategy.ttl has no option "softTtl": it belongs to Strategy.softTtl. Use one of ${namesOfStrategy}`
+      () => made(any({ ttl: 5, softTtl: 4 })),
+      `there is no option "softTtl": it belongs to strategy: "softTtl". Use one of ${namesOfStrategy}, strategy`
     ],
     [
       "with a misspelt option",
-      () => Strategy.ttl(any({ tll: 5 })),
-      `Strategy.ttl has no option "tll": did you mean "ttl"? Use one of ${namesOfStrategy}`
+      () => made(any({ tll: 5 })),
+      `there is no option "tll": did you mean "ttl"? Use one of ${namesOfStrategy}, strategy`
     ]
   ]
 
@@ -428,11 +429,11 @@ describe("a strategy", () => {
   it.effect("that falls back, or is one's own, with a softTimeout: none", () =>
     Effect.gen(function*() {
       const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
-      const own = { ...Strategy.softTtl(softTtl), name: "own" }
+      const own = { ...made({ strategy: "softTtl", ...softTtl }), name: "own" }
       const reads = Effect.all([
         one.pipe(Cached.softTtl("a", { ...softTtl, softTimeout: "1 second" })),
         one.pipe(Cached.withStrategy("b", { strategy: own, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy("c", { strategy: Strategy.softTtl(softTtl), softTimeout: "1 second" }))
+        one.pipe(Cached.withStrategy("c", { strategy: { strategy: "softTtl", ...softTtl }, softTimeout: "1 second" }))
       ])
       expect(yield* logged(reads)).toEqual([])
     }))

@@ -1,7 +1,7 @@
 /** The operations one by one: get, set, has, remove, and what is wrong with their keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
@@ -35,14 +35,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(ends).toEqual([2, 2, 2, 3, 2].map(hours))
       yield* TestClock.adjust("10000 days")
       expect(yield* Effect.filter(["k", "many", "inside", "own", "endless"], Cached.has)).toEqual(["endless"])
-    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.softTtl({ ttl: "2 hours", softTtl: "1 hour" }) }))))
+    }).pipe(Effect.provide(cache.layer({ strategy: { strategy: "softTtl", ttl: "2 hours", softTtl: "1 hour" } }))))
 
   it.effect("set without a ttl is for ever where the layer's strategy has no constant one", () =>
     Effect.gen(function*() {
       yield* Cached.set("k", 1)
       yield* TestClock.adjust("10000 days")
       expect(yield* Cached.has("k")).toBe(true)
-    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.ttl({ ttl: () => "1 hour" }) }))))
+    }).pipe(Effect.provide(cache.layer({ strategy: { ttl: () => "1 hour" } }))))
 
   it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
     Effect.gen(function*() {
@@ -250,7 +250,7 @@ it.effect("strategies and operations meet: what is set is what a strategy decide
       "set"
     )
     yield* TestClock.adjust("59 minutes")
-    expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }) }))).toBe("set")
+    expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: { ttl: 1 } }))).toBe("set")
     yield* TestClock.adjust("1 minute")
     expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
   }).pipe(Effect.provide(CacheLayer.memory())))

@@ -1,10 +1,11 @@
 /** The options of a read: ttl, jitter, tags, `when`, timeouts, retries; and values that are no option. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -260,7 +261,7 @@ describe.each(caches)("over $name", (cache) => {
     const strategies = {
       "of a combinator": Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }),
       "of a strategy": Cached.withStrategy("k", {
-        strategy: Strategy.ttl({ ttl: "1 hour" }),
+        strategy: { ttl: "1 hour" },
         storeFailures: ["NotFound"]
       })
     }
@@ -632,7 +633,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("its retryAfter and jitter count", () =>
       Effect.gen(function*() {
         const strategy: Strategy.Strategy = {
-          ...Strategy.softTtl({ ttl: 1000, softTtl: 0, jitter: 0.5 }),
+          ...made({ strategy: "softTtl", ttl: 1000, softTtl: 0, jitter: 0.5 }),
           retryAfter: 100
         }
         yield* Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy }))
@@ -683,7 +684,7 @@ describe("wrong options die with a CacheConfigError before the first load", () =
     ["no strategy", Cached.withStrategy("k")],
     [
       "a ttl beside a strategy",
-      Cached.withStrategy("k", { strategy: Strategy.untilInvalidated, ttl: 1 } as never)
+      Cached.withStrategy("k", { strategy: { strategy: "untilInvalidated" }, ttl: 1 } as never)
     ],
     // The first calls of a process throw, the others make an effect that dies.
     ["no key", (load) => Effect.suspend(() => Cached.ttl({ ttl: 1 } as never, undefined as never)(load as never))],

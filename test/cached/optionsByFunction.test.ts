@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
@@ -130,7 +130,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("as a function, of a strategy", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const strategy = Strategy.refreshAhead({ ttl: "1h", refreshAfter: () => "1m" })
+        const strategy = { strategy: "refreshAhead", ttl: "1h", refreshAfter: () => "1m" as const } as const
         const get = load.pipe(Cached.withStrategy("k", { strategy }))
         yield* get
         yield* TestClock.adjust("1 minutes")

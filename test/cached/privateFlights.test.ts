@@ -1,7 +1,7 @@
 /** `flights: "private"`: each reader loads for itself, and what is stored is shared. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect, Exit, Fiber, Layer, Logger, Option, References, Scheduler, Schema, Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -23,7 +23,7 @@ class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int },
 class Count extends CacheKey.Class<Count>()("Count", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
 /** A lookup that notes what it is asked for, and answers with the number of its call. */
-const numbered = (strategy: Strategy.Strategy, delay: Duration.Input = 0) => {
+const numbered = (strategy: Strategy.Input, delay: Duration.Input = 0) => {
   const calls: Array<ReadonlyArray<number>> = []
   const lookup = (keys: ReadonlyArray<Item>) =>
     Effect.suspend(() => {
@@ -272,7 +272,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
     it.effect("of many keys is one call", () =>
       Effect.gen(function*() {
         const { handed, provide } = platform()
-        const { calls, items } = numbered(Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }))
+        const { calls, items } = numbered({ strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
         const read = provide(items([{ id: 1 }, { id: 2 }]))
         expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
         yield* TestClock.adjust("2 minutes")
@@ -314,7 +314,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 
   it.effect("many keys are loaded by each reader in one call", () =>
     Effect.gen(function*() {
-      const { calls, items } = numbered(Strategy.ttl({ ttl: "1 hour" }), "1 second")
+      const { calls, items } = numbered({ ttl: "1 hour" }, "1 second")
       const read = items([{ id: 1 }, { id: 2 }])
       const readers = [yield* start(read), yield* start(read)]
       yield* TestClock.adjust("2 seconds")

@@ -1,7 +1,7 @@
 /** Loads that wait before they begin: changes meanwhile are older than they are. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import { Cached, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
 
@@ -20,7 +20,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
     return Object.assign(self, { load })
   }
 
-  const ahead = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+  const ahead = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" } as const
 
   it.effect.each(["hard", "soft"] as const)(
     "a refresh that waits for a slot is stored, after a %s one",

@@ -1,12 +1,13 @@
 /** Constants other than that of the writer of an entry: in a new release, and in the same process. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
@@ -32,13 +33,13 @@ const storedLeftOf = (store: Store.Store) =>
 
 describe.each(stores)("a new release with a shorter constant, over $name", ({ make }) => {
   const strategies = [
-    ["ttl", Strategy.ttl({ ttl: "1 hour" }), Strategy.ttl({ ttl: "10 minutes" })],
-    ["failover to ttl", Strategy.failover({ ttl: "1 day" }), Strategy.ttl({ ttl: Duration.minutes(10) })],
-    ["untilInvalidated to ttl", Strategy.untilInvalidated, Strategy.ttl({ ttl: 600_000 })],
-    ["probabilistic", Strategy.probabilistic({ ttl: "1 hour" }), Strategy.probabilistic({ ttl: "10 minutes" })],
-    ["maxHits", Strategy.maxHits({ ttl: "1 hour", hits: 9 }), Strategy.maxHits({ ttl: "10 minutes", hits: 9 })],
-    ["with jitter", Strategy.ttl({ ttl: "1 hour", jitter: 0.1 }), Strategy.ttl({ ttl: "10 minutes", jitter: 0.1 })],
-    ["softTtl", Strategy.softTtl({ ttl: "1 hour", softTtl: "30 minutes" }), Strategy.ttl({ ttl: "10 minutes" })]
+    ["ttl", { ttl: "1 hour" }, { ttl: "10 minutes" }],
+    ["failover to ttl", { strategy: "failover", ttl: "1 day" }, { ttl: Duration.minutes(10) }],
+    ["untilInvalidated to ttl", { strategy: "untilInvalidated" }, { ttl: 600_000 }],
+    ["probabilistic", { strategy: "probabilistic", ttl: "1 hour" }, { strategy: "probabilistic", ttl: "10 minutes" }],
+    ["maxHits", { strategy: "maxHits", ttl: "1 hour", hits: 9 }, { strategy: "maxHits", ttl: "10 minutes", hits: 9 }],
+    ["with jitter", { ttl: "1 hour", jitter: 0.1 }, { ttl: "10 minutes", jitter: 0.1 }],
+    ["softTtl", { strategy: "softTtl", ttl: "1 hour", softTtl: "30 minutes" }, { ttl: "10 minutes" }]
   ] as const
 
   it.effect.each(strategies)(
@@ -400,7 +401,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       [
         "a strategy of one's own",
         (load: Effect.Effect<number>) =>
-          Cached.withStrategy(load, "k", { strategy: { ...Strategy.ttl({ ttl: "1 hour" }), name: "own" } })
+          Cached.withStrategy(load, "k", { strategy: { ...made({ strategy: "ttl", ttl: "1 hour" }), name: "own" } })
       ]
     ] as const
   )("the lifetime of %s stays", ([, cached]) =>

@@ -1,11 +1,12 @@
 /** Reads over an asynchronous store share one question, without a flight. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
@@ -197,7 +198,7 @@ describe("askStore", () => {
       const decide = () => {
         throw new Error("mistake")
       }
-      const strategy = { ...Strategy.ttl({ ttl: "1 hour" }), name: "throws", decide }
+      const strategy = { ...made({ strategy: "ttl", ttl: "1 hour" }), name: "throws", decide }
       const wrong = Cached.withStrategy(Effect.succeed("loaded"), "one", { strategy })
       const [bad, good] = [yield* Effect.forkChild(wrong, { startImmediately: true }), yield* read]
       yield* TestClock.adjust(10)

@@ -1,7 +1,7 @@
 /** Changes that are reported while the store is read: the entry that answers may be newer than they are. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Queue, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -13,7 +13,7 @@ class User extends CacheKey.Class<User>()("User", {
   tags: ["users"]
 }) {}
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const key = new User({ id: 1 })
 
 type Reading = (load: Effect.Effect<string>) => Effect.Effect<string, never, Caching.Caching>

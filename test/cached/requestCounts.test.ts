@@ -1,7 +1,7 @@
 /** How many requests reads send to a store that several processes share, near or far. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -12,7 +12,7 @@ import { settle, start } from "../support/caches.ts"
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.String }) {}
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const payloads = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
 const itemsOf = (gate: Effect.Effect<unknown> = Effect.void) =>
   Cached.many(Item, (keys) => Effect.as(gate, keys.map(({ n }) => Exit.succeed(`${n}`))), { strategy: hour })

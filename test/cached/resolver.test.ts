@@ -1,7 +1,7 @@
 /** `Cached.resolver`: a request resolver whose answers are cached. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -35,7 +35,7 @@ const origin = () => {
   return { behaviour, batches, resolver }
 }
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const key = (id: number) => new GetUser({ id })
 
 describe("Cached.resolver", () => {

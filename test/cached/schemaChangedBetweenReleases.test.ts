@@ -1,16 +1,7 @@
 /** Two releases of a program at once, or one after the other: one key class, of which `success` has changed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -141,7 +132,7 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
     }).pipe(Effect.provide(cache.layer())))
 })
 
-const ttl = Strategy.ttl({ ttl: "1 hour" })
+const ttl = { ttl: "1 hour" } as const
 
 const slowly = Cached.many(OldUser, (keys) => Effect.as(Effect.sleep("1 second"), keys.map(() => Exit.succeed(1))), {
   strategy: ttl

@@ -1,14 +1,14 @@
 /** The services that `Cached.make` captures, and the callers that it does not keep alive. */
 import { expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
 const root = join(import.meta.dirname, "../..")
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 /** All keys that Effect exports. */
 const keysOfEffect = async (): Promise<ReadonlyArray<Context.Key<any, any>>> => {

@@ -1,7 +1,7 @@
 /** The strategy `sliding`: every read prolongs, up to the ttl, in memory and in stores. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -10,6 +10,7 @@ import type { SlidingOptions } from "../../src/ports/strategy.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const idle = 10_000
@@ -399,7 +400,7 @@ describe("invalid options of sliding", () => {
     "%s is a CacheConfigError, before the first load",
     ([, options, message]) =>
       Effect.gen(function*() {
-        expect(() => Strategy.sliding(options)).toThrow(message)
+        expect(() => made({ strategy: "sliding", ...options })).toThrow(message)
         const { counts, load } = counting()
         const exit = yield* Effect.exit(
           load.pipe(Cached.sliding("k", options as { key: string; idle: number }))

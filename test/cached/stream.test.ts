@@ -1,12 +1,13 @@
 /** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Scheduler, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 
 interface Counts {
   runs: number
@@ -303,7 +304,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
         (run) => run === 2 ? [] : [run, run],
         (run) => run === 1 ? Effect.void : Effect.fail("down")
       )
-      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
       const options = { strategy, retryAfter: 0, fallbackOn: "all" } as const
       const rows = source.stream.pipe(Cached.stream("rows", options))
       expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
@@ -326,7 +327,7 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
       class Down extends Schema.TaggedError<Down>()("Down", {}) {}
       let failure: Gone | Down | undefined
       const stream = Stream.suspend(() => failure === undefined ? Stream.make(1) : Stream.fail(failure))
-      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
       const seen: Array<unknown> = []
       const named = stream.pipe(Cached.stream("rows", { strategy, retryAfter: 0, fallbackOn: ["Down"] }))
       const asked = Cached.stream(stream, "rows", {
@@ -1231,18 +1232,18 @@ describe("Cached.stream in memory", () => {
     ["a ttl that is none", { ttl: "1 hoor" }, "hoor"],
     [
       "ttl beside a strategy",
-      { ttl: 1, strategy: Strategy.ttl({ ttl: 1 }) },
+      { ttl: 1, strategy: { ttl: 1 } },
       "there is no option \"ttl\": it belongs to the strategy"
     ],
     [
       "another strategy",
-      { strategy: Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }) },
-      "strategy of a stream must be Strategy.ttl"
+      { strategy: { strategy: "refreshAhead", ttl: 2, refreshAfter: 1 } },
+      "there is no strategy \"refreshAhead\": use one of ttl, softTtl, untilInvalidated"
     ],
     [
       "a strategy of one's own",
-      { strategy: { ...Strategy.ttl({ ttl: 1 }) } },
-      "strategy of a stream must be Strategy.ttl"
+      { strategy: { ...made({ strategy: "ttl", ttl: 1 }) } },
+      "strategy of a stream must be \"ttl\""
     ],
     ["an unknown option", { ttl: 1, maxBites: 1 }, "did you mean \"maxBytes\"?"],
     ["an option of values", { ttl: 1, copy: "freeze" }, "no option \"copy\""],

@@ -1,10 +1,11 @@
 /** The surroundings of a load: its span, its transaction, its context; and reads served beside it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 import { withTracer } from "../support/tracer.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
@@ -51,7 +52,7 @@ describe.each(caches)("over $name", (cache) => {
         yield* Cached.set("k", 0, { ttl: "1 hour" })
         const refresh = load.pipe(Cached.withStrategy("k", {
           strategy: {
-            ...Strategy.ttl({ ttl: "1 hour" }),
+            ...made({ strategy: "ttl", ttl: "1 hour" }),
             decide: (entry) => entry === undefined ? "Load" : "ServeAndRefresh"
           }
         }))
@@ -249,7 +250,7 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
   (when) =>
     Effect.gen(function*() {
       const broken: Strategy.Strategy = {
-        ...Strategy.failover({ ttl: "1 hour" }),
+        ...made({ strategy: "failover", ttl: "1 hour" }),
         decide: (_, now) => {
           if (now > 0) throw new Error("a mistake")
           return "LoadOrStale"

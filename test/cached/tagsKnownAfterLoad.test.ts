@@ -1,7 +1,7 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -26,15 +26,15 @@ for (const cache of caches) {
 
   describe(`annotate, over ${cache.name}`, () => {
     const minute = 60_000
-    const strategies: Record<string, Strategy.Strategy> = {
-      ttl: Strategy.ttl({ ttl: "10 minutes" }),
-      softTtl: Strategy.softTtl({ ttl: "10 minutes", softTtl: "5 minutes" }),
-      refreshAhead: Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "5 minutes" }),
-      probabilistic: Strategy.probabilistic({ ttl: "10 minutes" }),
-      failover: Strategy.failover({ ttl: "10 minutes" }),
-      untilInvalidated: Strategy.untilInvalidated,
-      sliding: Strategy.sliding({ idle: "5 minutes", ttl: "10 minutes" }),
-      "sliding for ever": Strategy.sliding({ idle: "5 minutes" })
+    const strategies: Record<string, Strategy.Input> = {
+      ttl: { ttl: "10 minutes" },
+      softTtl: { strategy: "softTtl", ttl: "10 minutes", softTtl: "5 minutes" },
+      refreshAhead: { strategy: "refreshAhead", ttl: "10 minutes", refreshAfter: "5 minutes" },
+      probabilistic: { strategy: "probabilistic", ttl: "10 minutes" },
+      failover: { strategy: "failover", ttl: "10 minutes" },
+      untilInvalidated: { strategy: "untilInvalidated" },
+      sliding: { strategy: "sliding", idle: "5 minutes", ttl: "10 minutes" },
+      "sliding for ever": { strategy: "sliding", idle: "5 minutes" }
     }
     // [annotated, expires, expires softly], in minutes
     const lifetimes: Record<string, ReadonlyArray<readonly [Duration.Input, number, number]>> = {

@@ -1,16 +1,7 @@
 /** Read, change, write: no update is lost, however many write meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Strategy,
-  Transaction
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { withTimePassing } from "effect-cached/testing"
@@ -114,7 +105,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.update("other", add(1), { ttl: "5 minutes", keepTtl: true })
       expect(yield* left("new")).toEqual(Option.some(60_000))
       expect(yield* left("other")).toEqual(Option.some(300_000))
-    }).pipe(Effect.provide(cache.layer({ strategy: Strategy.ttl({ ttl: "1 minute" }) }))))
+    }).pipe(Effect.provide(cache.layer({ strategy: { ttl: "1 minute" } }))))
 
   it.effect("keeps the tags, those that were given to this value too, unless it gets others", () =>
     Effect.gen(function*() {

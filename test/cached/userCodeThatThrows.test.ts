@@ -4,12 +4,13 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
 import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 
 const mistake = new Error("a mistake")
 
@@ -17,7 +18,7 @@ const throwing = (): never => {
   throw mistake
 }
 
-const hour: Strategy.Strategy = Strategy.ttl({ ttl: "1 hour" })
+const hour = made({ ttl: "1 hour" })
 
 /** The defect a fiber died with; `undefined` if it did not die. */
 const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown => {
@@ -200,7 +201,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("a retryAfter of a strategy", () => {
-    const failing = { ...Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" }) }
+    const failing = { ...made({ strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" }) }
     // Each access by itself: whichever comes first, no caller may hang.
     it.effect.each([1, 2, 3, 4])(
       "that throws when it is read for the %sth time ends in its caller",

@@ -1,13 +1,13 @@
 /** `Cached.warm` and `Cached.keepFresh`: values that are there before the first caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = { ttl: "1 hour" } as const
 const ns = (length: number) => Array.from({ length }, (_, n) => ({ n }))
 
 /** Squares that note what runs; negative numbers fail. */

@@ -1,9 +1,10 @@
 /** Warnings about functions and values of users: their text, cause and annotations, and how often they are logged. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 
 interface Warning {
   readonly text: string
@@ -26,7 +27,7 @@ const warned = <A, E>(test: (warnings: ReadonlyArray<Warning>) => Effect.Effect<
 }
 
 const hours = { ttl: "1 hour" } as const
-const hour: Strategy.Strategy = Strategy.ttl(hours)
+const hour = made(hours)
 
 const readWith = (part: object, key: any = "k", value: unknown = 1): Effect.Effect<unknown, never, Caching.Caching> =>
   Effect.succeed(value).pipe(Cached.withStrategy(key, { strategy: { ...hour, name: "mine", ...part } }))
@@ -102,9 +103,11 @@ it.effect("a softTimeout that does nothing, because the strategy never falls bac
       const options = { ...hours, softTimeout: "1 second" } as const
       const one = Effect.succeed(1)
       yield* one.pipe(Cached.ttl("a", options))
-      yield* one.pipe(Cached.withStrategy("b", { strategy: Strategy.untilInvalidated, softTimeout: "1 second" }))
+      yield* one.pipe(Cached.withStrategy("b", { strategy: { strategy: "untilInvalidated" }, softTimeout: "1 second" }))
       yield* one.pipe(Cached.failover("c", options))
-      yield* one.pipe(Cached.withStrategy("d", { strategy: Strategy.failover(hours), softTimeout: "1 second" }))
+      yield* one.pipe(
+        Cached.withStrategy("d", { strategy: { strategy: "failover", ...hours }, softTimeout: "1 second" })
+      )
       yield* settle
       expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
         text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +

@@ -1,10 +1,11 @@
 /** String keys carry ids: the same problem of thousands of them is one mistake, and one warning. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { warningsOf } from "../support/logged.ts"
+import { made } from "../support/strategies.ts"
 
 class Row {
   readonly name = "row"
@@ -41,7 +42,7 @@ const mistakes: Record<string, (key: string) => Effect.Effect<unknown, unknown, 
   "a touch that throws": (key) => {
     const read = Effect.succeed(1).pipe(Cached.withStrategy(key, {
       strategy: {
-        ...Strategy.ttl({ ttl }),
+        ...made({ strategy: "ttl", ttl }),
         touch: () => {
           throw new Error(key)
         }

@@ -1,7 +1,7 @@
 /** Caches that URLs and variables choose: what is read, what is refused, what is said, and what no message shows. */
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Eviction } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
@@ -74,7 +74,7 @@ describe("fromUrl", () => {
       expect(yield* sizeOf("memory:", { capacity: 7 })).toBe(7)
       expect(yield* sizeOf("memory:?maxWeight=1kB", { capacity: 7 })).toBeLessThan(7)
       expect(yield* sizeOf("memory:?capacity=5", { maxWeight: 1, weigher: () => 1 })).toBe(5)
-      const strategy = Strategy.ttl({ ttl: "1 hour" })
+      const strategy = { ttl: "1 hour" } as const
       const withStrategy = Effect.succeed(1).pipe(Cached.withStrategy("a"))
       const layer = CacheConfig.fromUrl("memory:?defaults.jitter=0.1", {
         options: { strategy, defaults: { copy: "freeze" } }

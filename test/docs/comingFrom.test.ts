@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { Eviction, Lock, Serializer, Store, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
@@ -297,7 +297,7 @@ describe("py-memoize", () => {
         success: Schema.Number
       }) {}
       expect(CacheKey.id(new Other({ id: 1 }))).not.toBe(id)
-      const strategy = Strategy.ttl(hour)
+      const strategy = { strategy: "ttl", ...hour } as const
       const one = Cached.fn(User, () => Effect.succeed("one"), { strategy })
       const two = Cached.fn(User, () => Effect.succeed("two"), { strategy })
       expect([yield* one({ id: 1 }), yield* two({ id: 1 })]).toEqual(["one", "one"])

@@ -12,11 +12,6 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
     ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "failover", "untilInvalidated"],
     "withStrategy"
   ),
-  of(
-    "Strategy",
-    ...["ttl", "softTtl", "refreshAhead", "probabilistic", "sliding", "maxHits", "failover"],
-    "untilInvalidated"
-  ),
   // Loads
   [...of("Cached", "fn", "recursive", "many", "resolver", "stream"), "Cached.ttl"],
   of("Cached", "warm", "keepFresh", "many"),

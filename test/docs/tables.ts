@@ -287,7 +287,7 @@ export const llms = (): string => {
   return [
     title,
     what!.split("\n").map((line) => `> ${line}`).join("\n"),
-    "What an Effect program imports: `import { Cached, CacheKey, CacheLayer, Strategy } from \"effect-cached\"`, with `effect` 4.",
+    "What an Effect program imports: `import { Cached, CacheKey, CacheLayer, Guard } from \"effect-cached\"`, with `effect` 4.",
     "All paths here are relative to this file. The declarations in `dist/` have an example on every export.",
     "## Docs",
     [

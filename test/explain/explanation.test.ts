@@ -1,7 +1,7 @@
 /** Explanations: why an id is gone, by which process, and their text. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { CacheConfigError, StoreError } from "effect-cached/CacheError"
 import { Explanation, report } from "effect-cached/explain"
@@ -350,7 +350,7 @@ describe("the facts", () => {
       yield* Cached.invalidate({ all: User })
       expect((yield* Explanation.of(user({ id: 1 }))).text).toContain("class User: invalidated")
     }).pipe(Effect.provide(
-      kept(CacheLayer.memory({ strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" }) }))
+      kept(CacheLayer.memory({ strategy: { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" } }))
     )))
 
   it.effect("of reads that die: a strategy that throws, or an invalid option", () =>

@@ -1,7 +1,7 @@
 /** Attacks on annotated endpoints: names used twice, results of one shape, wrong schemas and names, early leavers. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
-import { CacheError, CacheLayer, Strategy } from "effect-cached"
+import { CacheError, CacheLayer } from "effect-cached"
 import { HttpCache } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import { HttpClient, HttpClientResponse } from "effect/http"
@@ -10,7 +10,7 @@ import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 
-const minute = Strategy.ttl({ ttl: "1 minute" })
+const minute = { ttl: "1 minute" } as const
 const inMemory = Effect.provide(CacheLayer.memory())
 const overStore = Effect.provide(Layer.provide(CacheLayer.layer({ memory: false }), MemoryStore.layer))
 
@@ -136,10 +136,12 @@ describe("handlers and clients that do not fit their API", () => {
       const group = RpcGroup.make(rpcOf("Read", {}))
       expect(configError(() => HttpCache.rpcClient(group, {} as never))).toContain("no method Read")
       const lines = Rpc.make("Lines", { success: Schema.Finite, stream: true }).pipe(
-        HttpCache.annotate({ strategy: Strategy.sliding({ idle: "1 minute" } as never), shared: true })
+        HttpCache.annotate({ strategy: { strategy: "sliding", idle: "1 minute" }, shared: true })
       )
       const streams = RpcGroup.make(lines)
-      expect(configError(() => HttpCache.rpcHandlers(streams, { Lines: () => Stream.empty }))).toContain("of a stream")
+      expect(configError(() => HttpCache.rpcHandlers(streams, { Lines: () => Stream.empty }))).toContain(
+        "there is no strategy \"sliding\""
+      )
     }).pipe(inMemory))
 })
 

@@ -1,7 +1,7 @@
 /** Endpoints of `HttpApi` and `Rpc` that an annotation caches, in clients and in servers. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Layer, Redacted, Schema, SchemaGetter, Stream } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { HttpCache, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import {
@@ -28,7 +28,7 @@ import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 
-const minute = Strategy.ttl({ ttl: "1 minute" })
+const minute = { ttl: "1 minute" } as const
 
 class User extends Schema.Class<User>("User")({ id: Schema.Finite, name: Schema.String, at: Schema.DateFromString }) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
@@ -222,7 +222,7 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
       encode: SchemaGetter.transform((text: string) => `${text}, encoded ${++encoded} times`)
     })
   )
-  const soft = { strategy: Strategy.softTtl({ softTtl: "1 minute", ttl: "1 hour" }), shared: true } as const
+  const soft = { strategy: { strategy: "softTtl", softTtl: "1 minute", ttl: "1 hour" }, shared: true } as const
   const get = HttpApiEndpoint.get("get", "/shared/:id", { params, success: Counted }).pipe(HttpCache.annotate(soft))
   const put = HttpApiEndpoint.put("put", "/shared/:id", { params }).pipe(
     HttpCache.annotate({ invalidates: ({ params }) => [HttpCache.tag(get, params)] })
@@ -234,7 +234,7 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
   const checked = HttpApiEndpoint.get("checked", "/checked", { success: Schema.String })
     .pipe(HttpCache.annotate(soft)).middleware(Auth)
   const hourly = HttpApiEndpoint.get("hourly", "/hourly", { success: Counted })
-    .pipe(HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 hour" }), shared: true }))
+    .pipe(HttpCache.annotate({ strategy: { ttl: "1 hour" }, shared: true }))
   const pages = HttpApi.make("pages").add(HttpApiGroup.make("all").add(get, put, ofTongue, checked, hourly))
 
   const start = Effect.fnUntraced(function*(options: HttpCacheMiddleware.Options) {
@@ -483,7 +483,7 @@ it("refuses annotations that are wrong, and a cache that does not know for whom"
   expect(refused({ strategy: minute, shared: true })).toBeUndefined()
   expect(refused({ strategy: minute }, { partition: Effect.succeed("me") })).toBeUndefined()
   expect(refused({ strategy: minute })).toContain("for whom")
-  expect(refused({ strategy: "1 minute" as never, shared: true })).toContain("strategy must be a Strategy")
+  expect(refused({ strategy: "1 minute" as never, shared: true })).toContain("strategy must be an object")
   expect(refused({ strategie: minute } as never)).toContain("did you mean \"strategy\"")
   expect(refused({ strategy: minute, shared: true, invalidates: () => [] })).toContain("invalidates belongs to")
   expect(refused({ shared: true }, { partition: "me" as never })).toContain("partition must be an effect")
@@ -497,7 +497,7 @@ it.effect("the tag of an endpoint reaches no other one of the same name in anoth
   Effect.gen(function*() {
     const get = (path: `/${string}`) =>
       HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(
-        HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+        HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
       )
     const [a, b] = [get("/as"), get("/bs")]
     const tags = [a, b].map((endpoint) => HttpCache.tag(endpoint))
@@ -513,7 +513,7 @@ it.effect("the tag of an endpoint of one group reaches none of the same name and
   Effect.gen(function*() {
     const annotated = () =>
       HttpApiEndpoint.get("get", "/:id", { params: { id: Schema.String }, success: Schema.String }).pipe(
-        HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+        HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
       )
     const [a, b] = [annotated(), annotated()]
     const api = HttpApi.make("api")

@@ -1,7 +1,7 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
@@ -269,12 +269,12 @@ describe("freshness that no field says", () => {
       options
     )
 
-  it.effect.each<[string, Strategy.Strategy<any, any, any>, ReadonlyArray<string>]>([
-    ["ttl", Strategy.ttl({ ttl: 10_000 }), ["run 1", "run 2", "run 3"]],
-    ["softTtl", Strategy.softTtl({ softTtl: 10_000, ttl: 100_000 }), ["run 1", "run 2", "run 3"]],
-    ["refreshAhead", Strategy.refreshAhead({ refreshAfter: 10_000, ttl: 100_000 }), ["run 1", "run 1", "run 2"]],
-    ["failover", Strategy.failover({ ttl: 100_000 }), ["run 2", "run 3", "run 4"]],
-    ["untilInvalidated", Strategy.untilInvalidated, ["run 1", "run 1", "run 1"]]
+  it.effect.each<[string, Strategy.Input<any, any, any>, ReadonlyArray<string>]>([
+    ["ttl", { ttl: 10_000 }, ["run 1", "run 2", "run 3"]],
+    ["softTtl", { strategy: "softTtl", softTtl: 10_000, ttl: 100_000 }, ["run 1", "run 2", "run 3"]],
+    ["refreshAhead", { strategy: "refreshAhead", refreshAfter: 10_000, ttl: 100_000 }, ["run 1", "run 1", "run 2"]],
+    ["failover", { strategy: "failover", ttl: 100_000 }, ["run 2", "run 3", "run 4"]],
+    ["untilInvalidated", { strategy: "untilInvalidated" }, ["run 1", "run 1", "run 1"]]
   ])("by the strategy %s, of which clients hear nothing", ([name, strategy, expected]) =>
     Effect.gen(function*() {
       const { ask } = yield* silent({ strategy })
@@ -319,7 +319,7 @@ describe("freshness that no field says", () => {
 
   it.effect.each<[string, HttpCacheMiddleware.Options]>([
     ["cacheControl", { cacheControl: "max-age=60" }],
-    ["strategy", { strategy: Strategy.ttl({ ttl: "1 minute" }) }]
+    ["strategy", { strategy: { ttl: "1 minute" } }]
   ])("%s stores no errors that say nothing about caching", ([, options]) =>
     Effect.gen(function*() {
       const stored: Array<number> = []
@@ -582,7 +582,7 @@ describe("what is for one user", () => {
 
   it.effect.each<[string, HttpCacheMiddleware.Options]>([
     ["cacheControl", { cacheControl: "max-age=60" }],
-    ["strategy", { strategy: Strategy.ttl({ ttl: "1 minute" }) }]
+    ["strategy", { strategy: { ttl: "1 minute" } }]
   ])(
     "%s holds for no request whose API key was read, and what those without one get reaches no others",
     ([, options]) =>

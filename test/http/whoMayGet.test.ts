@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"
-import { CacheLayer, Strategy } from "effect-cached"
+import { CacheLayer } from "effect-cached"
 import { CachedHttpClient, type HttpCacheMiddleware } from "effect-cached/http"
 import * as Arr from "effect/Array"
 import {
@@ -34,7 +34,7 @@ const modes: Readonly<Record<string, Mode>> = {
   "client, shared": { client: { mode: "shared" } },
   "middleware": { server: {} },
   "middleware, `cacheControl`": { server: { cacheControl: "public, max-age=60" } },
-  "middleware, `strategy`": { server: { strategy: Strategy.ttl({ ttl: "1 minute" }) } },
+  "middleware, `strategy`": { server: { strategy: { ttl: "1 minute" } } },
   "middleware, `allowCookies`": { server: { allowCookies: true } },
   "middleware, `harmless: [\"X-Anything\"]`": { server: { harmless: ["X-Anything"] } }
 }

@@ -1,7 +1,7 @@
 /** A load sees the payload from which the id of its key was computed, whatever the caller does with its own objects. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, RequestResolver, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 class Sum extends CacheKey.Class<Sum>()("Sum", { payload: { ids: Schema.Array(Schema.Int) }, success: Schema.Int }) {
@@ -11,8 +11,8 @@ class Sum extends CacheKey.Class<Sum>()("Sum", { payload: { ids: Schema.Array(Sc
 }
 
 const add = (key: Sum): Effect.Effect<number> => Effect.sync(() => key.total)
-const hour = Strategy.ttl({ ttl: "1 hour" })
-const refreshing = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: 0 })
+const hour = { ttl: "1 hour" } as const
+const refreshing = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: 0 } as const
 
 /** Starts a read, and changes the caller's array while the read waits. */
 const changing = <A, E, R>(read: Effect.Effect<A, E, R>, mine: Array<number>) =>

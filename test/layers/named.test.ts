@@ -1,7 +1,7 @@
 /** Several caches in one program, by name. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { RecordingCache } from "effect-cached/testing"
@@ -151,7 +151,7 @@ describe.each(caches)("several caches over $name", (cache) => {
   it.effect("cached functions belong to a cache, with their members", () =>
     Effect.gen(function*() {
       let loads = 0
-      const strategy = Strategy.ttl({ ttl: "1 hour" })
+      const strategy = { ttl: "1 hour" } as const
       const square = Cached.withCache(
         Cached.fn(Squared, ({ n }) => Effect.sync(() => n * n + 1000 * loads++), { strategy }),
         A
@@ -287,7 +287,7 @@ describe("one cache that reads another", () => {
 
   it.effect("a load says of its own result only, whichever cache is disabled", () =>
     Effect.gen(function*() {
-      const strategy = Strategy.ttl({ ttl: "1 hour" })
+      const strategy = { ttl: "1 hour" } as const
       const inner = Cached.withCache(
         Cached.fn(Squared, ({ n }) =>
           Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** `CacheLayer.routed`: one cache made of several. The model of test/model/operations.test.ts runs over it too. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
@@ -45,9 +45,9 @@ const diesWith = (exit: Exit.Exit<unknown, unknown>): string => {
 describe("routed", () => {
   it.effect("a route has a strategy and a copy of its own, for calls that name none", () => {
     const layer = CacheLayer.routed({
-      default: CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "1 hour" }) }),
+      default: CacheLayer.memory({ strategy: { ttl: "1 hour" } }),
       routes: [
-        [User, CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "2 hours" }) })],
+        [User, CacheLayer.memory({ strategy: { ttl: "2 hours" } })],
         ["text:", CacheLayer.memory({ defaults: { copy: "structured" } })]
       ]
     })

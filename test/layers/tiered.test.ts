@@ -1,7 +1,7 @@
 /** `CacheLayer.tiered`: each tier keeps copies of what the last one holds. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, type Scope } from "effect"
-import { Cached, CacheError, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheLayer, type Caching } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
@@ -389,7 +389,7 @@ describe("tiered", () => {
       expect(yield* built(memory, cacheOver(store), cacheOver(store))).toContain("twice")
       expect(yield* built(memory, disk, other())).toContain("belongs to one process")
       expect(yield* built(memory, other(), cacheOver(MemoryStore.make(), { capacity: 5 }))).toContain("\"capacity\"")
-      expect(yield* built(memory, other(), cacheOver(MemoryStore.make(), { strategy: Strategy.ttl({ ttl: 1 }) })))
+      expect(yield* built(memory, other(), cacheOver(MemoryStore.make(), { strategy: { ttl: 1 } })))
         .toContain("\"strategy\"")
       expect(yield* built(memory, cacheOver(MemoryStore.make(), { lease: "1 second" }), other())).toContain("\"lease\"")
       const structured = other().pipe(Layer.provide(Layer.succeed(Serializer.Serializer, Structured)))

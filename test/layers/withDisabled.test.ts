@@ -1,7 +1,7 @@
 /** `CacheLayer.withDisabled`: the operations of a cache that are disabled for the whole program. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import { Reactivity } from "effect/reactivity"
@@ -11,7 +11,7 @@ class Item
   extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int, tags: ["items"] })
 {}
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 const without = (...operations: ReadonlyArray<CachePolicy.Operation>) =>
   CacheLayer.withDisabled(CacheLayer.memory(), operations)

@@ -1,7 +1,7 @@
 /** Pipelines over a store that fails, and their numbers: no call is made twice, and all are counted. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, References, Schema, Sink, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -14,7 +14,7 @@ import { DatabaseSync } from "node:sqlite"
 import { over } from "../support/caches.ts"
 
 /** Rows, and a function that counts what its lookup sees. */
-const paid = (strategy: object = Strategy.ttl({ ttl: "30 days" }), name = "Row") => {
+const paid = (strategy: object = { ttl: "30 days" }, name = "Row") => {
   class Row extends CacheKey.Class<Row>()(name, {
     payload: { n: Schema.Int },
     success: Schema.String,
@@ -138,7 +138,7 @@ describe("patience", () => {
     ([chunk, only]) =>
       Effect.gen(function*() {
         const { later, state } = failing()
-        const { through, seen } = paid(Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }))
+        const { through, seen } = paid({ strategy: "refreshAhead", ttl: "1 day", refreshAfter: "1 hour" })
         state.only = only
         const job = Effect.gen(function*() {
           const outcomes: Array<unknown> = []
@@ -237,7 +237,7 @@ describe("patience", () => {
   it.effect("what the strategy or the policy does not store, or a failed load, is not unsaved", () =>
     Effect.gen(function*() {
       const { later, state } = failing()
-      const never = paid(Strategy.ttl({ ttl: () => 0 } as never))
+      const never = paid({ ttl: () => 0 })
       const always = paid()
       state.fault = "Unavailable"
       const programs = [
@@ -329,7 +329,7 @@ describe("numbers", () => {
 
   it.effect("a refresh that a read begins is a call, and its row is saved; other loads are not counted", () =>
     Effect.gen(function*() {
-      const { seen, through } = paid(Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 second" }))
+      const { seen, through } = paid({ strategy: "refreshAhead", ttl: "1 day", refreshAfter: "1 second" })
       const other = paid(undefined, "Other")
       const first = yield* Effect.forkChild(run(through, rows(1, 2, 3)))
       yield* TestClock.adjust("2 seconds")

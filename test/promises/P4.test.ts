@@ -1,8 +1,7 @@
 /** P4: a store that goes wrong fails and delays no caller. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
-import type { Strategy } from "effect-cached"
-import { Cached, CacheError, CacheKey, CachePolicy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CachePolicy, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"

@@ -1,9 +1,10 @@
 /** P6: when a stale value is served, and what a failed refresh leaves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheKey, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, type Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { cachesAndTiers, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { made } from "../support/strategies.ts"
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 
@@ -180,7 +181,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
     it.effect("a strategy of your own is held to the ttl too, and to falling back itself", () =>
       Effect.gen(function*() {
         const own = (decision: Strategy.Decision): Strategy.Strategy => ({
-          ...Strategy.ttl({ ttl: "1 minute" }),
+          ...made({ strategy: "ttl", ttl: "1 minute" }),
           decide: (entry) => entry === undefined ? "Load" : decision
         })
         const falls = Cached.withStrategy("k", {

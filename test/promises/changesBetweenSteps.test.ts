@@ -1,12 +1,13 @@
 /** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -158,7 +159,7 @@ describe("a strategy of the user's that moves deadlines", () => {
     Effect.gen(function*() {
       const { load } = counting()
       const strategy: Strategy.Strategy = {
-        ...Strategy.ttl({ ttl: "1 hour" }),
+        ...made({ strategy: "ttl", ttl: "1 hour" }),
         name: "mine",
         touch: (_entry, now) => now + 600_000
       }

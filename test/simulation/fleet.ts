@@ -1,6 +1,6 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Strategy, Transaction } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
@@ -212,10 +212,10 @@ const readMany = (
     const { world } = self
     const ids = world.config.ids.filter(() => dice.chance(0.8))
     const ttl = Math.min(dice.pick([30, 200, 2000]), world.config.longestTtl)
-    const strategy = dice.pick<() => Strategy.Strategy>([
-      () => Strategy.ttl({ ttl }),
-      () => Strategy.softTtl({ ttl, softTtl: ttl / 4 }),
-      () => Strategy.refreshAhead({ ttl, refreshAfter: ttl / 4 })
+    const strategy = dice.pick<() => Strategy.Input>([
+      () => ({ ttl }),
+      () => ({ strategy: "softTtl", ttl, softTtl: ttl / 4 }),
+      () => ({ strategy: "refreshAhead", ttl, refreshAfter: ttl / 4 })
     ])()
     const reads = ids.map((id) => readOf(self, id, ++world.seq))
     if (interruption !== undefined) interruption.reads = reads

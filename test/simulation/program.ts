@@ -1,9 +1,10 @@
 /** A random program against one cache: workers that read, write, invalidate, and interrupt each other's reads. */
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CachePolicy, Guard, type Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import type { SetCondition } from "../../src/cached/byHand.ts"
 import { clocks } from "../../src/internal/defaults/processes.ts"
+import { made } from "../support/strategies.ts"
 import { decide } from "./decide.ts"
 import { explained } from "./explained.ts"
 import type { Extras } from "./features.ts"
@@ -371,20 +372,20 @@ const request = (self: Simulation, spec: Spec, by: Reader): Effect.Effect<Value,
   const timed = { ...times, ...conditions }
   if (spec.viaStrategy || needsStrategy(spec)) {
     const strategy = {
-      ttl: () => Strategy.ttl(times),
-      softTtl: () => Strategy.softTtl({ ...times, softTtl: soft }),
-      refreshAhead: () => Strategy.refreshAhead({ ...times, refreshAfter: soft }),
-      probabilistic: () => Strategy.probabilistic({ ...times, beta: 5 }),
-      sliding: () => Strategy.sliding({ ...times, idle }),
-      maxHits: () => Strategy.maxHits({ ...times, ...counted }),
-      failover: () => Strategy.failover(times),
-      untilInvalidated: () => Strategy.untilInvalidated
+      ttl: () => ({ strategy: "ttl", ...times }),
+      softTtl: () => ({ strategy: "softTtl", ...times, softTtl: soft }),
+      refreshAhead: () => ({ strategy: "refreshAhead", ...times, refreshAfter: soft }),
+      probabilistic: () => ({ strategy: "probabilistic", ...times, beta: 5 }),
+      sliding: () => ({ strategy: "sliding", ...times, idle }),
+      maxHits: () => ({ strategy: "maxHits", ...times, ...counted }),
+      failover: () => ({ strategy: "failover", ...times }),
+      untilInvalidated: () => ({ strategy: "untilInvalidated" })
     }[spec.kind]()
     return Cached.withStrategy(effect, key, {
       ...falls,
       ...base,
       ...conditions,
-      strategy: wrongStrategy(self, spec, strategy as Strategy.Strategy)
+      strategy: wrongStrategy(self, spec, made(strategy as Strategy.Input))
     })
   }
   switch (spec.kind) {
@@ -437,14 +438,14 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   const origin = Stream.unwrap(Effect.map(value, (value) => Stream.rechunk(elementsOf(value), size)))
   const timed = { ttl: spec.ttl, jitter: spec.jitter }
   const strategy = {
-    ttl: () => Strategy.ttl(timed),
-    softTtl: () => Strategy.softTtl({ ...timed, softTtl: spec.soft }),
-    untilInvalidated: () => Strategy.ttl({ ...timed, ttl: Infinity })
+    ttl: () => ({ strategy: "ttl", ...timed }),
+    softTtl: () => ({ strategy: "softTtl", ...timed, softTtl: spec.soft }),
+    untilInvalidated: () => ({ strategy: "ttl", ...timed, ttl: Infinity })
   }[spec.kind as "ttl"]()
   const { retryAfter, tags } = spec
   const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
   const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, keyOf(self, spec.id) as string, {
-    strategy: strategy as Strategy.Strategy<any>,
+    strategy: strategy as Strategy.Input<any>,
     ...conditionsOf(self, spec),
     fallbackOn: "all",
     tags,

@@ -1,6 +1,6 @@
 /** Bulk calls over a store that several processes share, and that counts its waves. */
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 
@@ -12,7 +12,7 @@ export class User extends CacheKey.Class<User>()("User", {
   tags: ({ id }) => ["users", `user:${id}`]
 }) {}
 
-export const hour = Strategy.ttl({ ttl: "1 hour" })
+export const hour = { ttl: "1 hour" } as const
 export const key = (id: number) => new User({ id })
 export const idOf = (id: number) => CacheKey.id(key(id))
 export const payloads = (count: number) => Array.from({ length: count }, (_, id) => ({ id }))

@@ -2,7 +2,7 @@
  * Types that the compiler must infer from layers, and from several caches in one program; checked by `tsc`, not run.
  */
 import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, Stream } from "effect"
-import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
 import { Eviction, type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
@@ -193,10 +193,10 @@ const defaults: Cached.ReadDefaults = {
   minLoad: "10ms",
   shareLoad: false
 }
-CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "10m" }), defaults })
+CacheLayer.memory({ strategy: { ttl: "10m" }, defaults })
 CacheLayer.disk({
   directory: "x",
-  strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+  strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" },
   defaults: { copy: (value) => value }
 })
 
@@ -211,7 +211,7 @@ CacheLayer.memory({ defaults: { timeout: "1s" } })
 CacheLayer.memory({ defaults: { tags: ["a"] } })
 // @ts-expect-error an option of the layer itself
 CacheLayer.memory({ defaults: { inherit: false } })
-const ofText = Strategy.ttl<string>({ ttl: (exit) => exit._tag === "Success" ? exit.value.length : 1 })
+const ofText: Strategy.Input<string> = { ttl: (exit) => exit._tag === "Success" ? exit.value.length : 1 }
 // @ts-expect-error a strategy of one value alone
 CacheLayer.memory({ strategy: ofText })
 // @ts-expect-error a function names its strategy

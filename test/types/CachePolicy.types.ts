@@ -1,6 +1,6 @@
 /** Types that the compiler must infer from policies, layers and strategies; checked by `tsc`, not run. */
 import { Effect, Exit, Layer } from "effect"
-import { Cached, type CacheError, CacheLayer, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Serializer, type Store } from "effect-cached/adapters"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
@@ -58,22 +58,22 @@ CacheLayer.disk({})
 CacheLayer.memory({ eviction: "lru" })
 
 // Strategies: their types are known where they are used, and anything where they ask nothing.
-export const anything: ReadonlyArray<Strategy.Strategy> = [
-  Strategy.ttl({ ttl: 1 }),
-  Strategy.softTtl({ ttl: 2, softTtl: 1, jitter: 0.1 }),
-  Strategy.refreshAhead({ ttl: 2, refreshAfter: 1 }),
-  Strategy.probabilistic({ ttl: 2, beta: 1 }),
-  Strategy.failover({ ttl: 2 }),
-  Strategy.untilInvalidated
+export const anything: ReadonlyArray<Strategy.Input> = [
+  { ttl: 1 },
+  { strategy: "softTtl", ttl: 2, softTtl: 1, jitter: 0.1 },
+  { strategy: "refreshAhead", ttl: 2, refreshAfter: 1 },
+  { strategy: "probabilistic", ttl: 2, beta: 1 },
+  { strategy: "failover", ttl: 2 },
+  { strategy: "untilInvalidated" }
 ]
-export const ofNumbers: Strategy.Strategy<number, never, string> = Strategy.ttl({
+export const ofNumbers: Strategy.Input<number, never, string> = {
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, never>>(true)
     same<typeof key, string>(true)
     return 1
   }
-})
-export const narrower: Strategy.Strategy<5, never, "k"> = ofNumbers
+}
+export const narrower: Strategy.Input<5, never, "k"> = ofNumbers
 export const own: Strategy.Strategy = {
   name: "own",
   decide: (entry, now, random) => entry === undefined || now > random() ? "Load" : "Serve",
@@ -82,12 +82,12 @@ export const own: Strategy.Strategy = {
 export const cached: Effect.Effect<number, "down", Cache> = load.pipe(Cached.withStrategy("k", { strategy: own }))
 
 // @ts-expect-error one for numbers is none for all
-export const wider: Strategy.Strategy = ofNumbers
+export const wider: Strategy.Input = ofNumbers
 // @ts-expect-error an unknown option
-Strategy.ttl({ ttl: 1, tll: 2 })
+export const unknown: Strategy.Input = { ttl: 1, tll: 2 }
 // @ts-expect-error no ttl
-Strategy.ttl({})
+export const noTtl: Strategy.Input = { strategy: "ttl" }
 // @ts-expect-error no softTtl
-Strategy.softTtl({ ttl: 1 })
+export const noSoftTtl: Strategy.Input = { strategy: "softTtl", ttl: 1 }
 // @ts-expect-error no decision
 export const wrong: Strategy.Strategy = { ...own, decide: () => "Maybe" }

@@ -14,7 +14,15 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { Cached, type CacheError, type CacheEvent, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import {
+  Cached,
+  type CacheError,
+  type CacheEvent,
+  CacheKey,
+  CachePolicy,
+  type Caching,
+  type Strategy
+} from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import type { Known } from "../../src/CacheEntry.ts"
 
@@ -103,9 +111,9 @@ const all = [
   load.pipe(Cached.failover("k", { ttl: 2, fallbackOn: [] })),
   load.pipe(Cached.untilInvalidated(key)),
   load.pipe(Cached.untilInvalidated("k", { tags: ["a"] })),
-  load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated })),
-  load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: 1 }), softTimeout: 1 })),
-  Cached.withStrategy(load, key, { strategy: Strategy.softTtl({ ttl: 2, softTtl: 1 }), fallbackOn: () => true })
+  load.pipe(Cached.withStrategy(key, { strategy: { strategy: "untilInvalidated" } })),
+  load.pipe(Cached.withStrategy("k", { strategy: { ttl: 1 }, softTimeout: 1 })),
+  Cached.withStrategy(load, key, { strategy: { strategy: "softTtl", ttl: 2, softTtl: 1 }, fallbackOn: () => true })
 ] as const
 same<(typeof all)[number], Loaded>(true)
 
@@ -173,7 +181,7 @@ const timed = [
   Cached.ttl(load, "k", { ttl: 1, timeout: 5 }),
   load.pipe(Cached.softTtl(key, { ttl: 1, softTtl: 1, timeout: 5, fallbackOn: "all", tags: (_, key) => [key.id] })),
   load.pipe(Cached.untilInvalidated(key, { timeout: Duration.seconds(1) })),
-  load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated, timeout: 5 }))
+  load.pipe(Cached.withStrategy(key, { strategy: { strategy: "untilInvalidated" }, timeout: 5 }))
 ] as const
 same<(typeof timed)[number], TimedOut>(true)
 const noTimeout = load.pipe(Cached.ttl(key, { ttl: 1, timeout: undefined }))
@@ -217,7 +225,7 @@ load.pipe(Cached.ttl(key, { ttl: 1, tags: "t" }))
 export const needs: Effect.Effect<number, Down | Http, Client> = piped
 // @ts-expect-error LoadTimeout is an error
 export const untimed: Loaded = load.pipe(Cached.ttl(key, { ttl: 1, timeout: "1 second" }))
-const ofLength = Strategy.ttl<string>({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
+const ofLength: Strategy.Input<string> = { ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 }
 // @ts-expect-error a strategy for another value
 load.pipe(Cached.withStrategy(key, { strategy: ofLength }))
 
@@ -274,16 +282,16 @@ const word = new Word({ id: 1 })
 declare const ofWords: Strategy.Strategy<string, "none", string>
 const byLength = [
   words.pipe(Cached.withStrategy(word, {
-    strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
+    strategy: { ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 }
   })),
   words.pipe(Cached.withStrategy("k", {
-    strategy: Strategy.ttl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 })
+    strategy: { ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0 }
   })),
   Cached.withStrategy(words, word, {
-    strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
+    strategy: { strategy: "softTtl", ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 }
   }),
   Cached.withStrategy(words, "k", {
-    strategy: Strategy.softTtl({ ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 })
+    strategy: { strategy: "softTtl", ttl: (exit) => Exit.isSuccess(exit) ? exit.value.length : 0, softTtl: 1 }
   }),
   words.pipe(Cached.withStrategy("k", { strategy: ofWords }))
 ] as const
@@ -512,7 +520,7 @@ Cached.invalidate(5)
 // bulk
 // ---------------------------------------------------------------------------------------------------------------------
 
-const strategy = Strategy.ttl({ ttl: 1 })
+const strategy = { ttl: 1 } as const
 declare const loadMany: (
   keys: ReadonlyArray<Weather>
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, "all", Client | Scope.Scope>

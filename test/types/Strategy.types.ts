@@ -1,6 +1,6 @@
 /** Types that the compiler must infer from strategies; checked by `tsc`, not run. */
 import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
-import { Cached, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, type Caching, type Strategy } from "effect-cached"
 import { type CacheEntry, Ttl } from "effect-cached/adapters"
 import type { Of } from "../../src/ports/strategy.ts"
 
@@ -18,42 +18,40 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 // each strategy: for anything where its options ask nothing, and of what they ask where they do
 // ---------------------------------------------------------------------------------------------------------------------
 
-const asking = [
-  Strategy.ttl({ ttl: 1 }),
-  Strategy.softTtl({ ttl: 1, softTtl: 1 }),
-  Strategy.refreshAhead({ ttl: "1 day", refreshAfter: "1 hour" }),
-  Strategy.probabilistic({ ttl: Duration.days(1) }),
-  Strategy.sliding({ idle: 1 }),
-  Strategy.sliding({ idle: 1, ttl: "1 day", jitter: 0.1 }),
-  Strategy.maxHits({ ttl: 1, hits: 3, refreshAfter: 2 }),
-  Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
-  Strategy.failover({ ttl: 1 }),
-  Strategy.untilInvalidated
-] as const
-same<(typeof asking)[number], Strategy.Strategy>(true)
+export const asking: ReadonlyArray<Strategy.Input> = [
+  { ttl: 1 },
+  { strategy: "ttl", ttl: 1, jitter: 0.1 },
+  { strategy: "softTtl", ttl: 1, softTtl: 1 },
+  { strategy: "refreshAhead", ttl: "1 day", refreshAfter: "1 hour" },
+  { strategy: "probabilistic", ttl: Duration.days(1) },
+  { strategy: "sliding", idle: 1 },
+  { strategy: "sliding", idle: 1, ttl: "1 day", jitter: 0.1 },
+  { strategy: "maxHits", ttl: 1, hits: 3, refreshAfter: 2 },
+  { strategy: "failover", ttl: 1 },
+  { strategy: "untilInvalidated" }
+]
 
-type OfWeather = Strategy.Strategy<number, Down, Weather>
+type OfWeather = Strategy.Input<number, Down, Weather>
 const length = (exit: Exit.Exit<number, Down>, key: Weather) => Exit.isSuccess(exit) ? exit.value : key.days
 export const answering: ReadonlyArray<OfWeather> = [
-  Strategy.ttl({ ttl: length }),
-  Strategy.softTtl({ ttl: length, softTtl: 1 }),
-  Strategy.refreshAhead({ ttl: length, refreshAfter: 1 }),
-  Strategy.probabilistic({ ttl: length, beta: 2 }),
-  Strategy.sliding({ ttl: length, idle: 1 }),
-  Strategy.maxHits({ ttl: length, hits: 1 }),
-  Strategy.failover({ ttl: length })
+  { ttl: length },
+  { strategy: "softTtl", ttl: length, softTtl: 1 },
+  { strategy: "refreshAhead", ttl: length, refreshAfter: 1 },
+  { strategy: "probabilistic", ttl: length, beta: 2 },
+  { strategy: "sliding", ttl: length, idle: 1 },
+  { strategy: "maxHits", ttl: length, hits: 1 },
+  { strategy: "failover", ttl: length }
 ]
-const ofLength = Strategy.sliding({ idle: 1, ttl: length })
-same<typeof ofLength, OfWeather>(true)
-const byTtl = Strategy.maxHits<number, Down, Weather>({
+const ofLength = { strategy: "sliding", idle: 1, ttl: length } as const
+export const byTtl: OfWeather = {
+  strategy: "maxHits",
   hits: 1,
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     same<typeof key, Weather>(true)
     return 1
   }
-})
-same<typeof byTtl, OfWeather>(true)
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // one's own
@@ -81,7 +79,8 @@ same<Strategy.Decision, "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale">(tr
 same<ReturnType<Strategy.Strategy["lifetime"]>, Strategy.Lifetime | "skip">(true)
 export const of: Of<number, Down, Weather, number> = length
 // One for anything is one for what is narrower.
-export const narrower: OfWeather = Strategy.untilInvalidated
+declare const anything: Strategy.Strategy
+export const narrower: OfWeather = anything
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the combinators of the same names
@@ -109,7 +108,7 @@ const combined = [
   load.pipe(Cached.withStrategy(key, { strategy: own, copy: (value) => value })),
   load.pipe(
     Cached.withStrategy("k", {
-      strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" }),
+      strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" },
       tags: ["t"],
       memoryTtl: 1
     })
@@ -132,30 +131,37 @@ export const millis: number = Ttl.toMillis("1 hour", "idle")
 // what must not compile
 // ---------------------------------------------------------------------------------------------------------------------
 
+const given = (_: Strategy.Input) => {}
 // @ts-expect-error no idle
-Strategy.sliding({ ttl: 1 })
+given({ strategy: "sliding", ttl: 1 })
 // @ts-expect-error an unknown option
-Strategy.sliding({ idle: 1, idel: 1 })
+given({ strategy: "sliding", idle: 1, idel: 1 })
 // @ts-expect-error no hits
-Strategy.maxHits({ ttl: 1 })
+given({ strategy: "maxHits", ttl: 1 })
 // @ts-expect-error no ttl
-Strategy.maxHits({ hits: 1 })
+given({ strategy: "maxHits", hits: 1 })
 // @ts-expect-error reads are counted in numbers
-Strategy.maxHits({ ttl: 1, hits: "3" })
+given({ strategy: "maxHits", ttl: 1, hits: "3" })
 // @ts-expect-error no refreshAfter
-Strategy.refreshAhead({ ttl: 1 })
+given({ strategy: "refreshAhead", ttl: 1 })
 // @ts-expect-error another strategy's option
-Strategy.probabilistic({ ttl: 1, softTtl: 1 })
+given({ strategy: "probabilistic", ttl: 1, softTtl: 1 })
+// @ts-expect-error the word of the strategy is missing
+given({ ttl: 1, softTtl: 1 })
+// @ts-expect-error a misspelt word
+given({ strategy: "softTll", ttl: 1, softTtl: 1 })
 // @ts-expect-error a jitter that is no number
-Strategy.failover({ ttl: 1, jitter: "much" })
-// @ts-expect-error it takes no options
-Strategy.untilInvalidated({ when: () => true })
+given({ strategy: "failover", ttl: 1, jitter: "much" })
 // @ts-expect-error which outcomes are stored is said by a read
-Strategy.ttl({ ttl: 1, when: () => true })
+given({ strategy: "untilInvalidated", when: () => true })
+// @ts-expect-error which outcomes are stored is said by a read
+given({ ttl: 1, when: () => true })
+// @ts-expect-error neither options nor a strategy
+given({})
 // @ts-expect-error a lifetime in text
 export const text: Strategy.Strategy = { ...own, lifetime: () => "1 hour" }
 // @ts-expect-error one for weather is none for anything
-export const wider: Strategy.Strategy = ofLength
+export const wider: Strategy.Input = ofLength
 // @ts-expect-error no name
 export const nameless: Strategy.Strategy = { decide: () => "Load", lifetime: () => "skip" }
 // @ts-expect-error no idle
@@ -173,6 +179,6 @@ load.pipe(Cached.ttl(key, { ttl: 1, lease: "5 seconds" }))
 // @ts-expect-error a text that is no duration
 load.pipe(Cached.ttl(key, { ttl: 1, memoryTtl: "short" }))
 // @ts-expect-error the options of a strategy are its own
-load.pipe(Cached.withStrategy(key, { strategy: Strategy.untilInvalidated, ttl: 1 }))
+load.pipe(Cached.withStrategy(key, { strategy: { strategy: "untilInvalidated" }, ttl: 1 }))
 // @ts-expect-error a compact duration is a text
 Ttl.parse(5)

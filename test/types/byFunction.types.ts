@@ -1,6 +1,6 @@
 /** Options that are functions of outcome or key; checked by `tsc`, not run. */
 import { Effect, Exit, Schema } from "effect"
-import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, type Caching, type Strategy } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -52,16 +52,16 @@ const lifetimes = [
   Cached.refreshAhead(load, "k", { ttl: "1h", refreshAfter: (exit) => Exit.isSuccess(exit) ? exit.value : 0 }),
   load.pipe(Cached.refreshAhead(key, { ttl: "1h", refreshAfter: (_, { days }) => `${days}m` })),
   load.pipe(
-    Cached.withStrategy(key, { strategy: Strategy.softTtl({ ttl: "1h", softTtl: (_, key: Weather) => key.days }) })
+    Cached.withStrategy(key, { strategy: { strategy: "softTtl", ttl: "1h", softTtl: (_, key: Weather) => key.days } })
   )
 ] as const
 same<(typeof lifetimes)[number], Loaded>(true)
 
-const strategy = Strategy.refreshAhead<number, Down, Weather>({
+const strategy: Strategy.Input<number, Down, Weather> = {
+  strategy: "refreshAhead",
   ttl: "1h",
   refreshAfter: (exit, key) => Exit.isSuccess(exit) ? exit.value : key.days
-})
-same<typeof strategy, Strategy.Strategy<number, Down, Weather>>(true)
+}
 
 // @ts-expect-error the key has no such field
 load.pipe(Cached.softTtl(key, { ttl: "1h", softTtl: (_, { hours }) => hours, fallbackOn: "all" }))

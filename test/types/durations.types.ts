@@ -1,6 +1,6 @@
 /** Which texts the compiler takes for durations; checked by `tsc`, not run. */
 import { type Duration, Effect } from "effect"
-import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import { Ttl } from "effect-cached/adapters"
 
 export const taken: ReadonlyArray<Ttl.Input> = [
@@ -40,7 +40,7 @@ const load = Effect.succeed(1)
 export const reads = [
   load.pipe(Cached.ttl(key, { ttl: "1h", jitter: 0.1, timeout: "5s", minLoad: "10ms", memoryTtl: "1m" })),
   Cached.softTtl(load, key, { ttl: () => "1d12h", softTtl: "12h", softTimeout: "1s", retryAfter: "30s" }),
-  load.pipe(Cached.withStrategy(key, { strategy: Strategy.refreshAhead({ ttl: "1h", refreshAfter: "45m" }) })),
+  load.pipe(Cached.withStrategy(key, { strategy: { strategy: "refreshAhead", ttl: "1h", refreshAfter: "45m" } })),
   Cached.touch(key, "1h30m"),
   load.pipe(CachePolicy.storeTimeout("20ms"))
 ]

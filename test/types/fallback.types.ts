@@ -1,6 +1,6 @@
 /** Types that the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
 import { type Cause, type Context, type Effect, type Exit, pipe, type RequestResolver, Schema } from "effect"
-import { Cached, type CacheError, CacheKey, type Caching, Strategy } from "effect-cached"
+import { Cached, type CacheError, CacheKey, type Caching } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -25,7 +25,7 @@ type Client = Context.Key<"Client", string>
 type Loaded = Effect.Effect<number, Down | Http, Client | Cache>
 type TimedOut = Effect.Effect<number, Down | Http | LoadTimeout, Client | Cache>
 const soft = { ttl: 2, softTtl: 1 } as const
-const strategy = Strategy.softTtl({ ttl: 2, softTtl: 1 })
+const strategy = { strategy: "softTtl", ttl: 2, softTtl: 1 } as const
 
 // ---------------------------------------------------------------------------------------------------------------------
 // tags of the effect's own failures

@@ -1,13 +1,13 @@
 /** Names whose hover text `hovers.test.ts` compares. */
 import { type Effect, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey } from "effect-cached"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
 declare const load: Effect.Effect<string, Down>
 const key = new User({ id: 1 })
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 export const hovers = [
   Cached.ttl(key, { ttl: "1 hour" }),

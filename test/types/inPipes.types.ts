@@ -1,6 +1,6 @@
 /** Types of a pipe, whose effect is known before the options; checked by `tsc`, not run. */
 import { type Cause, Effect, type Exit, Schema } from "effect"
-import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Cached, CacheKey, type Strategy } from "effect-cached"
 
 class Person extends Schema.Class<Person>("Person")({ name: Schema.String }) {}
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -47,7 +47,7 @@ export const fitting = [
   load.pipe(Cached.ttl(key, { ttl, storeIf: (value: Person | undefined) => value !== undefined })),
   load.pipe(Cached.ttl("k", { ttl, storeIf: (value: Person | undefined) => value !== undefined })),
   load.pipe(Cached.softTtl("k", { ttl, softTtl: 1, fallbackOn: (cause: Cause.Cause<unknown>) => !!cause })),
-  load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: (_: Exit.Exit<unknown, unknown>) => 1 }) }))
+  load.pipe(Cached.withStrategy("k", { strategy: { ttl: (_: Exit.Exit<unknown, unknown>) => 1 } }))
 ]
 
 export const assigned: (self: Effect.Effect<Person>) => Personal = Cached.ttl(key, { ttl })
@@ -55,10 +55,10 @@ const reused = Cached.softTtl(key, { ttl, softTtl: 1, fallbackOn: ["Down"] })
 export const reusedInPipe = load.pipe(reused)
 
 // @ts-expect-error
-Effect.succeed("Ada").pipe(Cached.withStrategy(key, { strategy: Strategy.ttl({ ttl }) }))
+Effect.succeed("Ada").pipe(Cached.withStrategy(key, { strategy: { ttl } }))
 // @ts-expect-error
 Effect.succeed<Person | undefined>(undefined).pipe(Cached.ttl(key, { ttl }))
 // @ts-expect-error
 load.pipe(Cached.softTtl(key, { ttl, softTtl: 1, fallbackOn: ["Down", "Dwon"] }))
 // @ts-expect-error
-load.pipe(Cached.withStrategy("k", { strategy: Strategy.ttl({ ttl: (_: Exit.Exit<string, Down>) => 1 }) }))
+load.pipe(Cached.withStrategy("k", { strategy: { ttl: (_: Exit.Exit<string, Down>) => 1 } }))

@@ -1,6 +1,6 @@
 /** Types that the compiler must infer for functions of `Cached.make`; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Schema, type Scope, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -14,7 +14,7 @@ declare const Local: Schema.Codec<string, string, Zone, Zone>
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Local, error: NotFound }) {}
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 const one = (id: number) => Effect.flatMap(Db, (db) => db.one(id))
 
 // String keys

@@ -16,19 +16,9 @@ import {
 } from "../../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
 import * as Token from "../../internal/token.ts"
-import type * as Strategy from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { credentials, harmlessWith } from "../rules/anonymous.ts"
 import type { Client } from "./call.ts"
-
-/** A check of `strategy`. The example is a call that makes one. */
-export const strategyLike = (example: string) =>
-  optional((strategy: Partial<Strategy.Strategy<any, any, any>> | undefined) =>
-    refuseUnless(
-      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
-      `strategy must be a Strategy, such as Strategy.${example}`
-    )
-  )
 
 /**
  * The options that `CachedHttpClient` and `HttpCacheMiddleware` have in common.

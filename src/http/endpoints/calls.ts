@@ -22,8 +22,7 @@ import {
   refuseUnless,
   within
 } from "../../internal/options/options.ts"
-import type { Strategy } from "../../Strategy.ts"
-import { strategyLike } from "../client/options.ts"
+import type { Input } from "../../Strategy.ts"
 import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
@@ -38,7 +37,7 @@ export interface EndpointOptions<in Req = any, in out Val = any>
   extends Pick<Cached.ReadOptions<Val, any, any> & Cached.FallbackOptions, typeof ofReads[number]>
 {
   /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
-  readonly strategy?: Strategy<any, any, any> | undefined
+  readonly strategy?: Input<any, any, any> | undefined
   /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
   readonly shared?: boolean | undefined
   /**
@@ -63,7 +62,9 @@ const checks: Checks<EndpointOptions> = {
   storeIf: checkedByCached,
   storeFailures: checkedByCached,
   fallbackOn: checkedByCached,
-  strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
+  strategy: optional((strategy) =>
+    refuseUnless(typeof strategy === "object", "strategy must be an object, like { ttl: \"1 minute\" }")
+  ),
   shared: isFlag("shared"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
   ignore: optional((ignore) =>

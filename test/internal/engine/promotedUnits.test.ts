@@ -1,7 +1,7 @@
 /** While the list of a bulk call is still read, its refreshes and their callers wait for no slot in vain. */
 import { afterAll, beforeAll, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { turns } from "../../../src/internal/time/turns.ts"
 import { over, payloads, process, sharedStore, User } from "../../support/bulkCalls.ts"
@@ -13,7 +13,7 @@ afterAll(() => void Object.assign(turns, usual))
 
 class Thing extends CacheKey.Class<Thing>()("Thing", { payload: { id: Schema.String }, success: Schema.Int }) {}
 
-const refreshAhead = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+const refreshAhead = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" } as const
 
 it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
   "P4 · however far the list has been read (%i turns)",

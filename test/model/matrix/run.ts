@@ -1,6 +1,6 @@
 /** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
+import { Cached, CacheKey, Guard } from "effect-cached"
 import type { Serializer, Store } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/request/attempt.ts"
@@ -140,7 +140,7 @@ const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeNa
     case "dynamic":
       return Cached.withStrategy(effect, self.key as string, {
         ...base,
-        strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+        strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" }
       })
     case "failover":
       return Cached.failover(effect, self.key as string, { ...base, ttl, softTimeout, fallbackOn: "all" })

@@ -1,7 +1,7 @@
 /** The programs of cashews' README, as they are written here, with the calls that they are to make. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Lock, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -93,7 +93,7 @@ describe("cashews' README", () => {
   it.effect("failover: failures by default, for all", () =>
     Effect.gen(function*() {
       const { call, state } = api()
-      const strategy = Strategy.failover({ ttl: "2h" })
+      const strategy = { strategy: "failover", ttl: "2h" } as const
       const getStatus = call.pipe(Cached.withStrategy("get_status", { strategy }))
       yield* getStatus
       state.error = new ValueError()

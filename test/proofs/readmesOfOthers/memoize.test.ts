@@ -1,11 +1,11 @@
 /** The programs of py-memoize's README and examples, as they are written here, with what they are to print. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 
 // The lifetimes of its default configuration.
-const strategy = Strategy.refreshAhead({ refreshAfter: "10m", ttl: "30m" })
+const strategy = { strategy: "refreshAhead", refreshAfter: "10m", ttl: "30m" } as const
 
 /** A number that another call does not have. */
 const counting = () => {

@@ -2,7 +2,7 @@
  * The operations of a soak: reads by one strategy, whose loads end in one way, and writes and invalidations between.
  */
 import { Effect, Fiber, Schema } from "effect"
-import { Cached, CacheKey, CachePolicy, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, type Caching } from "effect-cached"
 import { dice } from "../../../src/testing/internal/dice.ts"
 
 class Item extends CacheKey.Class<Item>()("Item", {
@@ -35,7 +35,7 @@ export const strategies: { readonly [strategy: string]: (load: Load, key: string
   dynamic: (load, key, options) =>
     Cached.withStrategy(load, key, {
       ...options,
-      strategy: Strategy.maxHits({ hits: 3, refreshAfter: 1, ttl: "24 hours" })
+      strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" }
     }),
   failures: (load, key, options) => Cached.ttl(load, key, { ...options, ttl, when: () => true })
 }

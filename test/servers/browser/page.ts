@@ -1,6 +1,6 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
 import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
@@ -67,7 +67,9 @@ const strategies = () =>
         fallbackOn: "all"
       })
       const sliding = Cached.sliding(counting(0), "sliding", { idle: 300 })
-      const hits = Cached.withStrategy(counting(0), "hits", { strategy: Strategy.maxHits({ ttl: "1 hour", hits: 2 }) })
+      const hits = Cached.withStrategy(counting(0), "hits", {
+        strategy: { strategy: "maxHits", ttl: "1 hour", hits: 2 }
+      })
       const slide: Array<number> = []
       const together = yield* Effect.all([ttl, ttl, ttl], { concurrency: "unbounded" })
       const first = [yield* ahead, yield* soft]

@@ -1,7 +1,7 @@
 /** Options of another strategy, and of a read in a strategy. */
-import { Cached, Strategy } from "effect-cached"
+import { Cached } from "effect-cached"
 import { load, User } from "./given.ts"
 
-Cached.fn(User, () => load, { strategy: Strategy.ttl({ ttl: "1 hour" }), ttl: "1 hour" })
+Cached.fn(User, () => load, { strategy: { ttl: "1 hour" }, ttl: "1 hour" })
 Cached.fn(User, () => load, { ttl: "1 hour", softTtl: "1 minute" })
-Cached.fn(User, () => load, { strategy: Strategy.ttl({ ttl: "1 hour", tags: ["users"] }) })
+Cached.fn(User, () => load, { strategy: { ttl: "1 hour", tags: ["users"] } })

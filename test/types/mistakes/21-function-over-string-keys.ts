@@ -1,8 +1,8 @@
 /** Mistakes of a function over string keys. */
-import { Cached, Strategy } from "effect-cached"
+import { Cached } from "effect-cached"
 import { load } from "./given.ts"
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 Cached.fn((id: number) => `user:${id}`, () => load, {})
 Cached.fn((id: number) => `user:${id}`, { strategy })

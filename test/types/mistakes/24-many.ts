@@ -1,9 +1,9 @@
 /** Answers of a function of many that are none. */
 import { Effect, Exit } from "effect"
-import { Cached, Strategy } from "effect-cached"
+import { Cached } from "effect-cached"
 import { Person, User } from "./given.ts"
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 const person = new Person({ name: "Ada" })
 
 Cached.many(User, (keys) => Effect.succeed(keys.map(() => person)), { strategy })

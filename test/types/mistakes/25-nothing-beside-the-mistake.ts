@@ -1,6 +1,6 @@
 /** A mistake is reported once: what is done with the result has its types all the same. */
 import { Effect } from "effect"
-import { Cached, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { ada, Person, User } from "./given.ts"
 
 const one = Effect.succeed(new Person({ name: "Ada" }))
@@ -14,8 +14,8 @@ void run(one.pipe(Cached.ttl(ada, {}), Effect.map((person) => person.name)))
 void run(Effect.map(Cached.ttl(one, "ada", { tll: "1 hour" }), (person) => person.name))
 void run(Effect.map(Cached.ttl(one, ada, { tll: "1 hour" }), (person) => person.name))
 void run(one.pipe(Cached.softTtl("ada", { ttl: "1 hour", softTTL: "1 minute" })))
-void run(one.pipe(Cached.withStrategy("ada", { strategy: Strategy.ttl({ ttl: "1 hour" }), colour: 1 })))
-void run(one.pipe(Cached.withStrategy(ada, { strategy: Strategy.ttl({ ttl: "1 hour" }), colour: 1 })))
+void run(one.pipe(Cached.withStrategy("ada", { strategy: { ttl: "1 hour" }, colour: 1 })))
+void run(one.pipe(Cached.withStrategy(ada, { strategy: { ttl: "1 hour" }, colour: 1 })))
 void run(Effect.gen(function*() {
   const person = yield* one.pipe(Cached.refreshAhead("ada", { ttl: "1 hour" }))
   return person.name

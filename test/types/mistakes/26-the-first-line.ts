@@ -1,9 +1,9 @@
 /** Mistakes that the first line of the compiler names, with the words after `says`. */
 import { Effect } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { ada, load, User } from "./given.ts"
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 // An unknown option. Says 'colour' does not exist
 load.pipe(Cached.ttl(ada, { ttl: "1 hour", when: (exit) => exit._tag === "Success", colour: "red" }))

@@ -1,12 +1,12 @@
 /** Mistakes beside other functions than the combinators, which the first line names with the words after `says`. */
 import { Effect, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
+import { Cached, CacheKey, Guard } from "effect-cached"
 import { load } from "./given.ts"
 
 class Text extends CacheKey.Class<Text>()("Text", { success: Schema.String }) {}
 const text = new Text()
 const name = Effect.succeed("Ada")
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 
 // A plain value in place of an `Option`. Says Type 'number' is not assignable to type 'Effect<Option<unknown>,
 Cached.update("visits", () => 5)

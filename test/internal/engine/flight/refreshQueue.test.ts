@@ -1,8 +1,7 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
-import type { Strategy } from "effect-cached"
-import { Cached, CacheLayer, Caching } from "effect-cached"
+import { Cached, CacheLayer, Caching, type Strategy } from "effect-cached"
 import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"

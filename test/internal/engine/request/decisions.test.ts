@@ -1,13 +1,14 @@
 /** The questions that a strategy is asked about entries in special states. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheLayer, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting } from "../../../support/caches.ts"
+import { made } from "../../../support/strategies.ts"
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = made({ ttl: "1 hour" })
 
 it.effect("a softly invalidated entry is judged twice by one throw of the dice", () =>
   Effect.gen(function*() {

@@ -1,11 +1,12 @@
 /** Options, functions and causes of users that are wrong or rare. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
+import { made } from "../../../support/strategies.ts"
 
-const hour = Strategy.ttl({ ttl: "1 hour" })
+const hour = made({ ttl: "1 hour" })
 
 /** The message of the defect that a read ends with. */
 const defectOf = <A, E, R>(read: Effect.Effect<A, E, R>) =>
@@ -76,7 +77,7 @@ it.effect("an end that is no number is named by the cause of the warning", () =>
     if (logLevel === "Warn") causes.push((Cause.squash(cause) as Error).message)
   })
   return Effect.gen(function*() {
-    const sliding = Strategy.sliding({ idle: "1 hour" })
+    const sliding = made({ strategy: "sliding", idle: "1 hour" })
     class One extends CacheKey.Class<One>()("One", { payload: {}, success: Schema.Int }) {}
     class Two extends CacheKey.Class<Two>()("Two", { payload: {}, success: Schema.Int }) {}
     for (const [key, moved] of [[new One({}), NaN], [new Two({}), "soon" as never]] as const) {

@@ -1,10 +1,11 @@
 /** Which failures are answers: about strategies that store failures, and loads that are not the newest. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Cached, CacheLayer, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../../../support/caches.ts"
 import { warningsOf } from "../../../support/logged.ts"
+import { made } from "../../../support/strategies.ts"
 
 const inMemory = Effect.provide(CacheLayer.memory())
 
@@ -29,7 +30,7 @@ it.effect("a defect cannot be stored, so it is an outage if fallbackOn says so",
 
 it.effect("a failure whose lifetime a strategy cannot tell is an outage, of which there is a warning", () =>
   Effect.gen(function*() {
-    const { lifetime, ...rest } = Strategy.failover({ ttl: "1 hour" })
+    const { lifetime, ...rest } = made({ strategy: "failover", ttl: "1 hour" })
     const strategy: Strategy.Strategy = {
       ...rest,
       name: "mine",

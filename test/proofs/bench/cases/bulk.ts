@@ -3,7 +3,7 @@
  * and the longest turn of the event loop meanwhile. The argument names the storage.
  */
 import { Effect, Exit, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -28,7 +28,7 @@ class ProductKey extends CacheKey.Class<ProductKey>()("Product", {
 const text = "a description of some two hundred and forty letters, as they are in a catalogue; ".repeat(3)
 const product = (id: number): typeof Product.Type => ({ name: `product ${id}`, price: id / 100, text })
 
-const strategy = Strategy.ttl({ ttl: "1 hour" })
+const strategy = { ttl: "1 hour" } as const
 const lookup = (all: ReadonlyArray<ProductKey>) => Effect.succeed(all.map(({ id }) => Exit.succeed(product(id))))
 const products = Cached.many(ProductKey, lookup, { strategy })
 const one = Cached.fn(ProductKey, ({ id }) => Effect.succeed(product(id)), { strategy })

@@ -1,6 +1,6 @@
 /** A hit in memory inside a fiber: how long it takes, or with `--bytes` what it allocates. */
 import { Cache, Clock, Context, Data, Effect, Effectable, Exit, type Fiber, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
 import { type Body, print, repeat, type Row, timeCalls } from "../measure.ts"
@@ -37,7 +37,7 @@ class Page extends CacheKey.Class<Page>()("Page", {
 class User extends CacheKey.Class<User>()("User", { payload: { name: Schema.String }, success: Schema.Number }) {}
 
 const lookup = Effect.sync(() => 1)
-const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
+const strategy = { strategy: "softTtl", ttl: "10 minutes", softTtl: "7 minutes" } as const
 const page = Cached.fn(Page, () => lookup, { strategy })
 
 /**

@@ -1,6 +1,6 @@
 /** A thousand hits in memory through one `Cached.many`, beside a thousand single hits. */
 import { Effect, Exit, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { inTurn, nanos, print, repeat } from "../measure.ts"
 
 const count = 1000
@@ -12,7 +12,7 @@ class Page extends CacheKey.Class<Page>()("Page", {
   success: Schema.Number
 }) {}
 
-const strategy = Strategy.softTtl({ ttl: "10 minutes", softTtl: "7 minutes" })
+const strategy = { strategy: "softTtl", ttl: "10 minutes", softTtl: "7 minutes" } as const
 const page = Cached.fn(Page, () => Effect.succeed(1), { strategy })
 const pages = Cached.many(Page, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy })
 
