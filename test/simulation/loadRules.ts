@@ -177,4 +177,6 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
 /** Certainly: no stale value can be served to it, and no option of its own ends it. */
 const waitsFor = (self: World, read: Read, load: Load): boolean =>
   read.spec!.policy === "normal" && isPlain(read.spec!) && !mayBeRefused(read.spec!) &&
-  (read === load.by || read.begun > load.n) && !read.many && !isDisturbed(self, load, bornOf(load))
+  (read === load.by || read.begun > load.n) && !read.many &&
+  // A key of a call may have had a newer load.
+  !isDisturbed(self, { ...load, id: read.id }, bornOf(load))
