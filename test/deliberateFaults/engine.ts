@@ -25,8 +25,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "a batch answers for the wrong key",
     sought: "always",
     in: "beginCall",
-    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
-    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
+    find: "Exit.isFailure(exits) ? exits : exits.value[place]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - place]!"
   },
   {
     name: "a batch forgets a withdrawn call",

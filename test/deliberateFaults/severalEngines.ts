@@ -154,8 +154,8 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     name: "a call for several ids answers for the wrong one",
     draws: ["classes"],
     in: "beginCall",
-    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
-    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
+    find: "Exit.isFailure(exits) ? exits : exits.value[place]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - place]!"
   },
   {
     name: "further answers of a bulk lookup are stored over what others changed during it",

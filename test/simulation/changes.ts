@@ -13,8 +13,8 @@ export interface Change extends Edit {
 export const changes: { readonly [Name in RuleName]: Change } = {
   "a value is of its key": {
     in: "beginCall",
-    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
-    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!",
+    find: "Exit.isFailure(exits) ? exits : exits.value[place]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - place]!",
     beside: ["only failures that are to be stored are", "a failure is that of a load of the reader"]
   },
   "an id has one load": {
