@@ -42,6 +42,7 @@ export const askInTurn = <A>(self: StoreState, asked: Asked<A>): void => {
 export const sendTurn = (self: StoreState): void => {
   const { turn } = self
   self.turn = []
+  if (turn.length === 1) return sendPart(self, turn)
   const byKind = new Map<Kind<unknown>, Array<Asked<unknown>>>()
   const kinds = new Map<string, Kind<unknown>>()
   const sendAll = (): void => {

@@ -94,10 +94,11 @@ export const setMany = (self: Session): Store["setMany"] => (requests) =>
         if (refused !== undefined) return Effect.fail(refused)
       }
       const now = clock.currentTimeMillisUnsafe()
-      if (some.every(({ condition }) => condition === undefined)) return put(self, some, now)
-      const one = (request: SetRequest) =>
-        request.condition === undefined ? put(self, [request], now) : putIf(self, request, request.condition, now)
-      return Effect.map(Effect.forEach(some, one), (answers) => answers.flat())
+      const [first] = some as readonly [SetRequest]
+      if (some.length === 1 && first.condition !== undefined) return putIf(self, first, first.condition, now)
+      return some.every(({ condition }) => condition === undefined)
+        ? put(self, some, now)
+        : Effect.map(Effect.forEach(some, (one) => setMany(self)([one])), (answers) => answers.flat())
     }))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
