@@ -31,7 +31,6 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["inherit that is no way to", { inherit: true }],
     ["an eviction by name", { eviction: "lru" }],
     ["a strategy as a word alone", { strategy: "ttl" }],
-    ["a strategy without its two functions", { strategy: { decide: () => "Load" } }],
     ["a misspelt option of a strategy", { strategy: { tll: "1 hour" } }],
     ["refresh as a number", { refresh: 3 }],
     ["options that are no object", 3 as never]

@@ -12,7 +12,6 @@ import {
   namesIn,
   nearest,
   noOption,
-  refuseUnknown as refuseOption,
   requireObject,
   unknownOf,
   within
@@ -21,7 +20,6 @@ import {
   type AnyOptions as StrategyOptions,
   fallingBack,
   type Kind,
-  optionsOfAny,
   strategiesWith
 } from "../internal/strategy/kind.ts"
 import { ofKind } from "../internal/strategy/make.ts"
@@ -189,12 +187,6 @@ const wordIn = (words: Words, word: string): Kind => {
 /** Whether a strategy is not given by its options, but is the user's own, or invalid. */
 const isOwn = (given: Input): given is Strategy =>
   typeof given !== "object" || given === null || "decide" in given || "lifetime" in given
-
-/** Checks the strategy of a layer. Reads check its word and its times, for which a layer need not bundle all kinds. */
-export const checkOfLayer = (given: Input, name: string): void => {
-  if (isOwn(given)) checkStrategy(given)
-  else refuseOption(name, given, optionsOfAny)
-}
 
 /** The kind that options name; `undefined` for a strategy of a user. Throws if it is neither. */
 const kindOf = (given: Input, words: Words): Kind | undefined => {

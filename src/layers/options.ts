@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import { checkOfLayer } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import * as Caching from "../Caching.ts"
 import {
@@ -16,6 +15,7 @@ import {
   within
 } from "../internal/options/options.ts"
 import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
+import { optionsOfAny } from "../internal/strategy/kind.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Input } from "../Strategy.ts"
@@ -170,8 +170,9 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
-  strategy: (given, name, layer) => {
-    within(layer, () => checkOfLayer(given, name))
+  // Reads check the rest, for which a layer need not bundle all strategies.
+  strategy: (given, name) => {
+    if (Object(given).decide === undefined) refuseUnknown(name, given, optionsOfAny)
     return { strategy: given }
   },
   defaults: (given, name) => {
