@@ -31,7 +31,14 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["inherit that is no way to", { inherit: true }],
     ["an eviction by name", { eviction: "lru" }],
     ["a strategy as a word alone", { strategy: "ttl" }],
+    ["a strategy without its two functions", { strategy: { decide: () => "Load" } }],
     ["a misspelt option of a strategy", { strategy: { tll: "1 hour" } }],
+    ["a strategy that is not known", { strategy: { strategy: "lru", ttl: "1 hour" } as never }],
+    ["an option of another strategy", { strategy: { ttl: "1 hour", idle: "1 minute" } as never }],
+    ["a strategy whose ttl is no duration", { strategy: { ttl: "soon" as never } }],
+    ["a strategy whose options do not agree", {
+      strategy: { strategy: "softTtl", ttl: "1 minute", softTtl: "1 hour" } as never
+    }],
     ["refresh as a number", { refresh: 3 }],
     ["options that are no object", 3 as never]
   ]

@@ -14,7 +14,7 @@ import { knownOf } from "../internal/engine/operations/inspect.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { inCall, mistake, refuseUnknown } from "../internal/options/options.ts"
-import type { AnyOptions } from "../internal/strategy/kind.ts"
+import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { SetCondition as StoreCondition } from "../ports/store.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -233,8 +233,7 @@ export const setAll = (
 /** The lifetime of the layer's strategy, for values that are set without one. */
 export const ttlOf = (caching: Cache, key: AnyKey): number => {
   const { strategy } = cacheOfKey(caching, key)
-  const { idle, ttl = Infinity } = strategy as AnyOptions ?? {}
-  return typeof ttl === "function" ? Infinity : toMillis(idle ?? ttl as Ttl.Input)
+  return (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
 }
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {

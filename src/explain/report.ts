@@ -79,7 +79,7 @@ const layersOf = ({ history, listeners, memory, meter, storeTier }: Engine): str
 const optionsOf = ({ inherit, isPrivate, maxLoadMillis, readDefaults, refreshing, storeTier, strategy }: Engine) => ({
   inherit,
   flights: isPrivate ? "private" : "shared",
-  strategy: strategy && ("name" in strategy ? strategy.name : strategy.strategy ?? "ttl"),
+  strategy: strategy?.name,
   "refresh.concurrency": refreshing.concurrency,
   "refresh.timeout": millisText(refreshing.timeoutMillis),
   maxLoad: millisText(maxLoadMillis),

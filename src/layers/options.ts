@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
+import { strategyOf } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import * as Caching from "../Caching.ts"
 import {
@@ -15,7 +16,7 @@ import {
   within
 } from "../internal/options/options.ts"
 import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
-import { optionsOfAny } from "../internal/strategy/kind.ts"
+import { words } from "../internal/strategy/kinds.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Input } from "../Strategy.ts"
@@ -170,11 +171,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
-  // Reads check the rest, for which a layer need not bundle all strategies.
-  strategy: (given, name) => {
-    if (Object(given).decide === undefined) refuseUnknown(name, given, optionsOfAny)
-    return { strategy: given }
-  },
+  strategy: (given, _, layer) => ({ strategy: within(layer, () => strategyOf(given, words)) }),
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))

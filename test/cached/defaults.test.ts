@@ -314,7 +314,7 @@ describe("wrong defaults are refused where the layer is made", () => {
     ["copy must be", { defaults: { copy: "deep" } }],
     ["fallbackOn must be", { defaults: { fallbackOn: "Down" } }],
     ["defaults of", { defaults: "1s" }],
-    ["strategy of CacheLayer", { strategy: "ttl" }]
+    ["strategy cannot be", { strategy: "ttl" }]
   ]
   it.each(wrong)("%s", (message, options) => {
     for (const make of [CacheLayer.memory, CacheLayer.layer]) {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AnyReadOptions } from "../../cached/options.ts"
-import type { Input, Strategy } from "../../Strategy.ts"
+import type { Strategy } from "../../Strategy.ts"
 import type { Key } from "../key/ofKey.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
@@ -30,7 +30,7 @@ export interface Operation<Args extends ReadonlyArray<any>, A> {
 /** The parts of a cache. A wrapper replaces some parts and keeps the others. */
 export interface Cache extends Opaque {
   /** The strategy that `Cached.withStrategy` uses if the call does not name a strategy. */
-  readonly strategy: Input | undefined
+  readonly strategy: Strategy<any, any, any> | undefined
   readonly copy: AnyReadOptions["copy"]
   /** The cache of a key, whose `strategy` and `copy` count. Only caches that consist of several define it. */
   readonly of?: ((key: Key) => Cache) | undefined

@@ -8,7 +8,7 @@ import type { Eviction } from "../../ports/eviction.ts"
 import type { Serializer } from "../../ports/serializer.ts"
 import type { Store } from "../../ports/store.ts"
 import type { Weigher } from "../../ports/weigher.ts"
-import type { Input } from "../../Strategy.ts"
+import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults/processes.ts"
 import * as Counters from "../store/counters.ts"
 import { WallTime } from "../time/wallTime.ts"
@@ -36,7 +36,7 @@ import { noteClosed } from "./telemetry/useless.ts"
 
 /** The whole state of one cache. Each module declares the part that it uses. The state changes only synchronously. */
 export interface Engine extends Flights {
-  readonly strategy: Input | undefined
+  readonly strategy: Strategy<any, any, any> | undefined
 }
 
 export interface EngineOptions extends StoreTierLimits {
@@ -49,7 +49,7 @@ export interface EngineOptions extends StoreTierLimits {
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
   readonly maxLoadMillis: number
-  readonly strategy: Input | undefined
+  readonly strategy: Strategy<any, any, any> | undefined
   /** With `"private"`, each reader runs its own load. */
   readonly flights: "shared" | "private"
   /** How long `close` waits for loads that still have callers, and for writes. */

@@ -51,9 +51,6 @@ const own = {
 
 type Name = keyof typeof own
 
-/** The options of any strategy, with its word. */
-export const optionsOfAny: ReadonlyArray<string> = ["strategy", "ttl", "jitter", ...Object.values(own).flat()]
-
 const optionsOf = (name: Name): ReadonlySet<string> =>
   new Set<string>(name === "untilInvalidated" ? [] : ["ttl", "jitter", ...own[name]])
 

@@ -60,7 +60,7 @@ export const compared: ReadonlyArray<Compared> = [
       all
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
-    limit: 34
+    limit: 35.5
   },
   {
     what: "the same with a key class, in a program with `effect/Schema`",
@@ -80,7 +80,7 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
   const greet = greeter.greet(person.name)`,
       "greeting"
     ),
-    limit: 45
+    limit: 46
   },
   {
     what: "`Guard.rateLimit`, without a cache",
