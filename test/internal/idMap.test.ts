@@ -18,6 +18,9 @@ describe.each([10, 300_000])("for %s ids", (most) => {
       expect(ours.get(id)).toBe(map.get(id))
     }
     expect(ours.get("another")).toBe(undefined)
+    expect(ours.add("another", 1)).toBe(1)
+    expect(ours.add("another", 2)).toBe(1)
+    map.set("another", 1)
     expect(ours.size).toBe(map.size)
     expect(ours.values()).toEqual(Array.from(map.values()))
   })
