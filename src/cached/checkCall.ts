@@ -176,7 +176,8 @@ export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, a
   })
 }
 
-const wordIn = (words: Words, word: string): Kind => {
+const wordIn = (words: Words, word: unknown): Kind => {
+  if (typeof word !== "string") throw mistake(`the name of a strategy is a word, not ${insteadOf(word)}`)
   if (Object.hasOwn(words, word)) return words[word]!
   const names = Object.keys(words)
   const near = nearest(word, names)
@@ -198,7 +199,9 @@ const kindOf = (given: Input, words: Words): Kind | undefined => {
   refuseUnknown(given, namesIn(kind.options, ["strategy"]), (option) => {
     const owners = strategiesWith(option)
     if (owners.length > 0) return belongsTo(owners)
-    return namesOfRead.includes(option) ? "options of a read stand beside the strategy." : undefined
+    return namesOfRead.includes(option)
+      ? "options of a read stand beside the strategy, or in `defaults` of a layer."
+      : undefined
   })
   validate(kind, given as StrategyOptions)
   return kind

@@ -98,7 +98,13 @@ const checks: Checks<Options> = {
       "cacheControl must be a value of Cache-Control, such as \"max-age=60\", or a function of the response"
     )
   ),
-  strategy: optional((strategy) => void CachePolicy.strategyOf(strategy!)),
+  strategy: optional((given) => {
+    const { countsReads, name, touch } = CachePolicy.strategyOf(given!)
+    refuseUnless(
+      countsReads !== true && touch === undefined,
+      `strategy cannot be "${name}": the middleware takes its lifetimes, and HTTP neither counts reads nor extends lifetimes`
+    )
+  }),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>
     refuseUnless(

@@ -96,7 +96,7 @@ export interface Options<
   readonly left?: "list" | "remove" | undefined
   /** How many rows a stream has, for the time left. Of a file, the size is known. @default not known */
   readonly total?: number | undefined
-  /** Called with the progress. @default none */
+  /** The effect to run with the progress. @default none */
   readonly onProgress?: ((progress: Progress) => Effect.Effect<unknown>) | undefined
   /** The shortest time between two calls of `onProgress`. @default `"200 millis"` */
   readonly every?: Ttl.Input | undefined

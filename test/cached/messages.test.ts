@@ -396,7 +396,12 @@ describe("a strategy", () => {
     [
       "with options of a read",
       () => made(any({ ttl: 5, tags: ["a"] })),
-      `there is no option "tags": options of a read stand beside the strategy. Use one of ${namesOfStrategy}, strategy`
+      `there is no option "tags": options of a read stand beside the strategy, or in \`defaults\` of a layer. Use one of ${namesOfStrategy}, strategy`
+    ],
+    [
+      "inside of another one",
+      () => made(any({ strategy: { ttl: 5 } })),
+      "the name of a strategy is a word, not a value of type object"
     ],
     [
       "with options of another one",

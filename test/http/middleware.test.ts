@@ -1112,6 +1112,10 @@ it("refuses options that are wrong, and a purge without a secret", () => {
   expect(() => make({ harmless: ["x-internal-*"] })).toThrow("harmless must be a list of exact field names")
   expect(() => make({ sortQuery: 1 as never })).toThrow("sortQuery of it must be true or false")
   expect(() => make({ ttl: 1 } as never)).toThrow(/has no option "ttl"/)
+  expect(() => make({ strategy: { strategy: "maxHits", ttl: 1000, hits: 3 } })).toThrow(
+    "strategy cannot be \"maxHits\""
+  )
+  expect(() => make({ strategy: { strategy: "sliding", idle: 1000 } })).toThrow("strategy cannot be \"sliding\"")
   expect(() => purge({ path: "/purge" } as never)).toThrow(/secret/)
   expect(() => purge({ path: "/purge", secret: Redacted.make("") })).toThrow(
     "secret must be a Redacted text that is not empty"
