@@ -172,9 +172,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
       return Effect.void
     }
     const left = oldest.at + streams.replacedMillis - nowOf(tier)
-    // Even with too many pages a look passes first, because the store may be about to remove the manifest.
-    const isNew = left > streams.replacedMillis - streams.replacedLookMillis
-    if (left > 0 && (isNew || known.pages <= streams.replacedPages)) {
+    if (left > 0 && known.pages <= streams.replacedPages) {
       // A sleep of 0 could become a busy loop, and during a longer sleep too many pages could accumulate.
       return Effect.flatMap(Effect.sleep(Math.min(Math.max(1, left), streams.replacedLookMillis)), () => removing)
     }
