@@ -667,16 +667,16 @@ describe("Cached.stream over a store", () => {
       const planted = new TextEncoder().encode(JSON.stringify([run, Number.MAX_SAFE_INTEGER, ...rest]))
       fake.entries.set("rows", { meta, payload: planted })
       yield* Effect.gen(function*() {
-        yield* Stream.runDrain(Stream.take(rows, 1))
+        yield* Stream.runDrain(rows)
         let asked = 0
         fake.behave = (operation) => {
           // Ends the test if there is no limit.
           if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
           return {}
         }
-        yield* CachePolicy.refresh(Stream.runDrain(rows))
+        yield* Cached.invalidate("rows")
         for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
-        expect(pagesOf(fake.entries).filter((id) => id.includes(run))).toEqual([])
+        expect(pagesOf(fake.entries)).toEqual([])
         expect(asked).toBeLessThan(5000)
       }).pipe(Effect.provide(over(fake)))
     }))
@@ -756,52 +756,67 @@ describe("Cached.stream over a store", () => {
 
   describe("a page that is lost", () => {
     const text = "x".repeat(70_000)
-    const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${run} ${i} ${text}`)
-    const lose = (fake: ReturnType<typeof fakeStore>, page: number) => {
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(`:${page}:rows`)) fake.entries.delete(id)
-    }
+    const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("a consumer that has begun ends with StreamCut, and consumes it again: the stored stream is gone", () =>
+    it.effect("the origin runs again, and what the consumer has got is skipped", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(elements)
           const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
-          lose(fake, 15)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+          expect(source.runs).toBe(2)
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+          expect(source.runs).toBe(2)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("one that begins otherwise ends it with StreamCut", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted(elements)
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
           const { exit, got } = yield* consumer(rows)
           expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
           expect(got).toEqual(elements(1).slice(0, 15))
-          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(2), 2])
-          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(2), 2])
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("P4 · the first one: the origin runs, also while the store is down", () =>
+    it.effect("P4 · also while the store is down", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
-          const source = counted(elements)
+          const source = counted(() => elements(1))
           const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
-          lose(fake, 0)
-          expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([elements(2), elements(2)])
+          let reads = 0
           fake.behave = (operation, id) =>
-            operation === "get" && id === "rows" ? {} : {
+            operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
               before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
             }
-          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+          expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
+          expect(source.runs).toBe(2)
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
+  })
 
-    it.effect("CachePolicy.disable(\"set\"): the origin runs too, and nothing is stored", () =>
+  describe("a page that is lost, and more", () => {
+    const text = "x".repeat(70_000)
+    const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
+
+    it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
           const source = counted(elements)
           const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
-          lose(fake, 0)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
           const stored = Array.from(fake.entries.keys())
           expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
           yield* settle
@@ -809,32 +824,42 @@ describe("Cached.stream over a store", () => {
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("one of a run that continues: it is not stored, and consumers without an element have a new run", () =>
+    it.effect("one of a run that continues for others: the origin runs once more, only for the late consumer", () =>
       Effect.gen(function*() {
-        for (const [lost, got] of [[12, elements(1).slice(0, 12)], [0, elements(2)]] as const) {
-          const fake = fakeStore()
-          yield* Effect.gen(function*() {
-            const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-            const source = counted(elements, (run) => run === 1 ? Deferred.await(end) : Effect.void)
-            const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-            const ahead = yield* consumer(rows)
-            yield* settle
-            if (lost === 0) lose(fake, lost)
-            const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
-            yield* settle
-            if (lost > 0) lose(fake, lost)
-            yield* Deferred.succeed(gate, undefined)
-            const exit = yield* behind.exit
-            if (lost > 0) expect(errorOf(exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-            expect(behind.got).toEqual(got)
-            expect(ended(ahead.fiber)).toBe("still waiting")
-            fake.entries.clear()
-            yield* Deferred.succeed(end, undefined)
-            expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
-            expect(ahead.got).toEqual(elements(1))
-            expect([source.released, fake.entries.has("rows")]).toEqual([lost === 0 ? 2 : 1, false])
-          }).pipe(Effect.provide(over(fake, { memory: false })))
-        }
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          const ahead = yield* consumer(rows)
+          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+          yield* settle
+          expect([ahead.got.length, behind.got.length]).toEqual([30, 0])
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":3:rows")) fake.entries.delete(id)
+          yield* Deferred.succeed(gate, undefined)
+          expect(Exit.isSuccess(yield* behind.exit)).toBe(true)
+          expect(behind.got).toEqual(elements(1))
+          expect([source.runs, ended(ahead.fiber)]).toEqual([2, "still waiting"])
+          yield* Deferred.succeed(end, undefined)
+          expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
+          expect(source.released).toBe(2)
+          expect(fake.entries.has("rows")).toBe(true)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("a consumer that was cut consumes it again: the stored stream is gone", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const source = counted((run) => elements(run))
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+          const { exit } = yield* consumer(rows)
+          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+        }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
     it.effect("the first one, of a stream that has ended with a failure, runs the origin", () =>
@@ -860,63 +885,76 @@ describe("Cached.stream over a store", () => {
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("two that lose the first one share a run", () =>
+    it.effect("two that lose one share a run, and one of them does not wait for the other", () =>
       Effect.gen(function*() {
         const fake = fakeStore()
         yield* Effect.gen(function*() {
-          const source = counted(elements, (run) => run === 2 ? Effect.never : Effect.void)
+          const source = counted(() => elements(1))
           const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
           yield* Stream.runDrain(rows)
-          lose(fake, 0)
-          const first = yield* consumer(rows)
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+          const gate = yield* Deferred.make<void>()
+          let seen = 0
+          const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
           yield* settle
-          const second = yield* consumer(rows)
+          expect(paused.got.length).toBe(8)
+          const other = yield* consumer(rows)
           yield* settle
-          expect([first.got, second.got, source.runs]).toEqual([elements(2), elements(2), 2])
-          yield* Effect.all([Fiber.interrupt(first.fiber), Fiber.interrupt(second.fiber)])
+          expect([other.got, source.runs]).toEqual([elements(1), 2])
+          yield* Deferred.succeed(gate, undefined)
+          yield* Effect.all([paused.exit, other.exit])
+          expect(paused.got).toEqual(elements(1))
         }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
 
-    it.effect("a page without elements is lost, and one with fewer of them is no end", () =>
+    it.effect("one of such a run that the origin begins otherwise now ends it with StreamCut", () =>
       Effect.gen(function*() {
-        const first = (payload: Uint8Array) =>
-          payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
-        for (const change of [() => new Uint8Array(), first]) {
-          const fake = fakeStore()
-          yield* Effect.gen(function*() {
-            const rows = Stream.fromIterable(Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)).pipe(
-              Cached.stream("rows", { ttl: "1 hour" })
-            )
-            yield* Stream.runDrain(rows)
-            for (const [id, entry] of fake.entries) {
-              if (id.endsWith(":3:rows")) fake.entries.set(id, { ...entry, payload: change(entry.payload) })
+        const fake = fakeStore()
+        yield* Effect.gen(function*() {
+          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          const ahead = yield* consumer(rows)
+          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+          yield* settle
+          for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
+          yield* Deferred.succeed(gate, undefined)
+          expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect(behind.got).toEqual(elements(1).slice(0, 12))
+          yield* Fiber.interrupt(ahead.fiber)
+          expect(source.released).toBe(2)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
+      }))
+
+    it.effect("P4 · a page without elements is lost, and one with fewer of them is no end", () =>
+      Effect.gen(function*() {
+        const fake = fakeStore()
+        const answer = (end: string, change: (payload: Uint8Array) => Uint8Array) => {
+          for (const [id, entry] of fake.entries) {
+            if (id.endsWith(end) && entry.payload.length > 0) {
+              fake.entries.set(id, { ...entry, payload: change(entry.payload) })
             }
-            const { exit, got } = yield* consumer(rows)
-            expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-            expect(got.length).toBeLessThan(500)
-          }).pipe(Effect.provide(over(fake, { memory: false })))
+          }
         }
+        yield* Effect.gen(function*() {
+          const numbers = Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)
+          const source = counted(() => numbers)
+          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          yield* Stream.runDrain(rows)
+          answer(":3:rows", () => new Uint8Array())
+          expect(yield* Stream.runCollect(rows)).toEqual(numbers)
+          expect(source.runs).toBe(2)
+          // Its first element alone.
+          answer(
+            ":3:rows",
+            (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
+          )
+          const { exit, got } = yield* consumer(rows)
+          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+          expect(got.length).toBeLessThan(500)
+        }).pipe(Effect.provide(over(fake, { memory: false })))
       }))
   })
-
-  it.effect("a consumer of this process gets the rest of a stream that was replaced, however slow it is", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${run} ${i} ${"x".repeat(70_000)}`)
-      yield* Effect.gen(function*() {
-        const source = counted(elements)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("10 seconds")))
-        yield* settle
-        yield* CachePolicy.refresh(Stream.runDrain(rows))
-        yield* TestClock.adjust("200 seconds")
-        expect([Exit.isSuccess(yield* slow.exit), slow.got]).toEqual([true, elements(1)])
-        expect(pagesOf(fake.entries).length).toBe(40)
-        yield* TestClock.adjust("1 minute")
-        expect(pagesOf(fake.entries).length).toBe(20)
-      }).pipe(Effect.provide(over(fake)))
-    }))
 
   it.effect("a stream that was invalidated or overwritten leaves a minute later, for its readers", () =>
     Effect.gen(function*() {
@@ -1031,22 +1069,38 @@ describe("Cached.stream over a store", () => {
       }
     }))
 
-  it.effect("a layer that closes ends its consumers, though their run cannot be interrupted", () =>
-    Effect.gen(function*() {
-      const hanging = Stream.drain(Stream.fromEffect(Effect.uninterruptible(Effect.sleep("1 hour"))))
-      const rows = Stream.concat(Stream.make(1, 2, 3), hanging).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(over(fakeStore(), { memory: false }), scope)
-      const { fiber, got } = yield* consumer(Stream.provideContext(rows, context))
-      yield* settle
-      expect(got).toEqual([1, 2, 3])
-      const closing = yield* start(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust("5 seconds")
-      yield* Fiber.join(closing)
-      yield* settle
-      const exit = ended(fiber)
-      expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
-    }))
+  describe("a layer that closes ends its consumers, though their run cannot be interrupted", () => {
+    const elements = Array.from({ length: 10 }, (_, i) => `${i} ${"x".repeat(70_000)}`)
+
+    it.effect.each([["that begins", []], ["that skips to a lost page", [":7:rows"]]] as const)(
+      "one %s",
+      ([, lost]) =>
+        Effect.gen(function*() {
+          const fake = fakeStore()
+          const hanging = Stream.drain(Stream.fromEffect(Effect.uninterruptible(Effect.sleep("1 hour"))))
+          let runs = lost.length > 0 ? 0 : 1
+          const rows = Stream.suspend(() =>
+            runs++ === 0
+              ? Stream.fromIterable(elements)
+              : Stream.concat(Stream.fromIterable(elements.slice(0, 3)), hanging)
+          ).pipe(Cached.stream("rows", { ttl: "1 hour" }))
+          const scope = yield* Scope.make()
+          const context = yield* Layer.buildWithScope(over(fake, { memory: false }), scope)
+          const inside = Stream.provideContext(rows, context)
+          if (lost.length > 0) yield* Stream.runDrain(inside)
+          for (const id of pagesOf(fake.entries)) if (lost.some((page) => id.endsWith(page))) fake.entries.delete(id)
+          const { fiber, got } = yield* consumer(inside)
+          yield* settle
+          expect([got.length, runs]).toEqual([lost.length > 0 ? 7 : 3, 2])
+          const closing = yield* start(Scope.close(scope, Exit.void))
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.join(closing)
+          yield* settle
+          const exit = ended(fiber)
+          expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
+        })
+    )
+  })
 })
 
 describe("Cached.stream in memory", () => {

@@ -144,7 +144,7 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
         expect(yield* Cached.has(new Readings())).toBe(false)
       }).pipe(Effect.provide(cacheOver(MemoryStore.make(), Csv))))
 
-    it.effect("a consumer that loses a page is cut, and the next one gets a new run", () =>
+    it.effect("a consumer gets the rest of a stream that has lost a page", () =>
       Effect.gen(function*() {
         const store = MemoryStore.make()
         const elements = readings(3000)
@@ -152,7 +152,6 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
         const read = Effect.provide(rows.read, cacheOver(store, serializer))
         yield* read
         yield* store.remove((yield* pageIds(store))[2]!)
-        expect(yield* Effect.flip(read)).toMatchObject({ _tag: "StreamCut" })
         expect([yield* read, rows.runs]).toEqual([elements, 2])
         expect([yield* read, rows.runs]).toEqual([elements, 2])
       }))
@@ -175,7 +174,7 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
           const rows = counted(elements, new Readings())
           const read = Effect.provide(rows.read, cacheOver(store, serializer))
           yield* read
-          const page = (yield* pageIds(store))[0]!
+          const page = (yield* pageIds(store))[1]!
           const { entry } = yield* store.get(page, [])
           yield* store.set(page, { meta: entry!.meta, payload: encoder.encode(plant) })
           const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))

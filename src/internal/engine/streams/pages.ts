@@ -22,6 +22,19 @@ import { Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 import * as PageFormat from "./pageFormat.ts"
 
+/** Extends a digest by a page's bytes. Its two halves of 26 bits each are mixed as in MurmurHash3. */
+export const digest = (before: number, payload: Uint8Array): number => {
+  let a = before >>> 0
+  let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
+  for (let i = 0; i < payload.length; i++) {
+    a = Math.imul(a ^ payload[i]!, 0x85ebca6b)
+    b = Math.imul(b ^ payload[i]!, 0xc2b2ae35)
+    a ^= a >>> 13
+    b ^= b >>> 16
+  }
+  return (b >>> 6) * 2 ** 26 + (a >>> 6)
+}
+
 /** Runs a store operation on pages with its own time budget, because the operation is not a step of a read. */
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
@@ -64,14 +77,18 @@ export const write = Effect.fnUntraced(function*(
   return isWritten
 })
 
-export type Elements = ReadonlyArray<unknown>
+export interface ReadPage {
+  readonly elements: ReadonlyArray<unknown>
+  /** The encoded elements, without the wrappers of the serializer. */
+  readonly payload: Uint8Array
+}
 
 /** Reads a page. Its elements were encoded under the id of their stream, before they belonged to a page. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
   key: Key,
   page: string
-): Effect.fn.Return<Elements | Rejected | undefined, never, any> {
+): Effect.fn.Return<ReadPage | Rejected | undefined, never, any> {
   const id = idOf(key)
   const answer = yield* asked(tier, "get", tier.store.get(page, []))
   if (isFault(answer)) return undefined
@@ -90,7 +107,8 @@ export const read = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const decoded = yield* Effect.exit(Effect.suspend(() => PageFormat.elementsIn(opened.value, id, clock)))
   if (Exit.isFailure(decoded)) return undecodable(tier, key, entry, decoded.cause)
-  return decoded.value ?? damaged(tier, key, id)
+  const elements = decoded.value
+  return elements === undefined ? damaged(tier, key, id) : { elements, payload: opened.value.payload }
 })
 
 /**
@@ -126,40 +144,16 @@ interface Replaced extends PagesOfRun {
 
 interface AllReplaced {
   readonly runs: Map<string, Replaced>
-  /** By run: how many consumers of this process read its pages. */
-  readonly readers: Map<string, number>
-  /** The runs that would have been removed if no consumer read them. */
-  readonly held: Map<string, Replaced>
   pages: number
   worker: Worker | undefined
 }
 
 const replaced = new WeakMap<StoreTier, AllReplaced>()
 
-const replacedIn = (tier: StoreTier): AllReplaced => {
-  const known = replaced.get(tier) ??
-    { runs: new Map(), readers: new Map(), held: new Map(), pages: 0, worker: undefined }
-  replaced.set(tier, known)
-  return known
-}
-
-/** Keeps the pages of a run, once it is replaced, until the returned function is called. */
-export const hold = (tier: StoreTier, run: string): () => void => {
-  const { held, readers } = replacedIn(tier)
-  readers.set(run, (readers.get(run) ?? 0) + 1)
-  return () => {
-    const left = readers.get(run)! - 1
-    if (left > 0) return void readers.set(run, left)
-    readers.delete(run)
-    const of = held.get(run)
-    held.delete(run)
-    if (of !== undefined) removeReplaced(tier, of)
-  }
-}
-
 /** Removes a replaced run's pages, after a delay so that readers can finish, or sooner if too many pages wait. */
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
-  const known = replacedIn(tier)
+  const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
+  replaced.set(tier, known)
   // If too many runs are waiting, the pages are left to expire or to be swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
   known.runs.set(run, { id, pages, run, at: nowOf(tier) })
@@ -178,10 +172,6 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
     }
     known.runs.delete(oldest.run)
     known.pages -= oldest.pages
-    if (known.readers.has(oldest.run)) {
-      known.held.set(oldest.run, oldest)
-      return removing
-    }
     return Effect.flatMap(removeUnlessNamed(tier, oldest), () => removing)
   })
   known.worker = supervise(tier.background, {
@@ -244,8 +234,8 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
 
 /** A page that cannot be decoded is lost. A strict consumer fails if no secret of this process fits the page. */
 export const unlessRejected = (
-  read: Effect.Effect<Elements | Rejected | undefined, never, any>
-): Effect.Effect<Elements | undefined, never, any> =>
+  read: Effect.Effect<ReadPage | Rejected | undefined, never, any>
+): Effect.Effect<ReadPage | undefined, never, any> =>
   Effect.flatMap(read, (page) =>
     !(page instanceof Rejected) ? Effect.succeed(page) : Effect.flatMap(
       Policy.Current,
