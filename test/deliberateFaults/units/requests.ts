@@ -130,10 +130,17 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/queuedLoads.test.ts"
   },
   {
-    name: "a private refresh that another has overtaken leaves what the other has stored",
-    in: "write",
-    find: "accepted === false && self.isPrivate",
+    name: "a private refresh that another has overtaken in the store is not stored",
+    in: "orAfterOthers",
+    find: "first === false && policy.joins === \"refresh\"",
     replace: "false",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private refresh replaces what others have changed since",
+    in: "commitAfter",
+    find: "yield* ask(tier, budget, \"get\", store.get(id, []))",
+    replace: "({ entry: { meta: earlier } })",
     by: "test/cached/privateFlights.test.ts"
   },
   {

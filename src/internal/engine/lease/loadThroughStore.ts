@@ -12,7 +12,7 @@ import { isKeptOut } from "../../store/tooLarge.ts"
 import { failStrict, missed, serveStaleToLate } from "../flight/callers.ts"
 import { beginAsking, loadEnded } from "../flight/flight.ts"
 import { exitOf, toEntry } from "../flight/result.ts"
-import { isStorable, noteChange } from "../flight/watches.ts"
+import { isStorable } from "../flight/watches.ts"
 import { answerBehind } from "../flight/work.ts"
 import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
@@ -29,18 +29,12 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import {
-  asksTogether,
-  type Budget,
-  Rejected,
-  rejectedBy,
-  type StoreTier,
-  type WriteGrant
-} from "../storeTier/storeTier.ts"
+import { asksTogether, type Budget, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
+import { orAfterOthers } from "./commitAfter.ts"
 import { commitTogether, getTogether, isCrowded, readsTogether } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
@@ -225,18 +219,9 @@ const write = Effect.fnUntraced(function*(
   const accepted = yield* asking.isOfWave === true
     ? commitTogether(self, { id, generation, entry: stored, flight }, asking)
     : ask(tier, budget, "commit", tier.store.commit(id, generation, stored))
-  committed(flight, prepared, accepted)
-  if (accepted === false && self.isPrivate && flight.policy.joins === "refresh") yield* removeEarlier(self, tier, id)
+  const final = self.isPrivate ? yield* orAfterOthers(asking, { ...prepared, flight }, accepted) : accepted
+  committed(flight, prepared, final)
 })
-
-/** Removes what was stored before a private refresh has ended, because its load may have begun before the refresh. */
-const removeEarlier = (self: Flights, tier: StoreTier, id: string): Effect.Effect<unknown> =>
-  Effect.uninterruptibleMask((restore) => {
-    const item = Pending.add(tier.pending, { _tag: "Id", id })
-    noteChange(self, id)
-    Memory.remove(self.memory, id, "unverified")
-    return tier.steps.remove(tier, [id], [item], restore)
-  })
 
 export interface Prepared extends CommitRequest {
   readonly tags: ReadonlyArray<TagVersion>

@@ -57,6 +57,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
+    privateWrites: new Map(),
     replay: undefined,
     onCleared: undefined
   }

@@ -178,6 +178,8 @@ export interface StoreTier extends StoreTierOptions {
   clears: number
   /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
+  /** The last private load of each id that was stored, and when it began. */
+  readonly privateWrites: Map<string, { readonly writeId: string; readonly since: number }>
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
   /** Called when the store has carried out a `clear` that was sent again, if other processes may change the store. */

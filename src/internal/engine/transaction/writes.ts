@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
-import { holdsFor } from "../../store/conditions.ts"
 import * as Invalidate from "../invalidation/invalidate.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -50,7 +49,7 @@ const setNow = (self: Overlay, { key, now, options, value }: Setting): Effect.Ef
   const { condition, keepTtl, ttlMillis } = options
   const existing = condition !== undefined || keepTtl ? liveIn(self, key, now) : undefined
   if (condition !== undefined) {
-    const holds = holdsFor(condition, existing !== undefined, existing?.writeId)
+    const holds = holdsFor(condition, existing)
     if (!isWritten(self, id)) rememberCondition(self, id, existing, condition)
     if (!holds) return Effect.succeed(false)
   }
@@ -73,6 +72,17 @@ const lifeOf = (self: Overlay, id: string, existing: Entry): Life => {
     if (write?._tag === "Touch") return { ttlMillis: write.ttlMillis }
   }
   return { until: existing.expiresAt }
+}
+
+const holdsFor = (condition: SetCondition, entry: Entry | undefined): boolean => {
+  switch (condition._tag) {
+    case "IfAbsent":
+      return entry === undefined
+    case "IfPresent":
+      return entry !== undefined
+    case "IfUnchanged":
+      return entry !== undefined && entry.writeId === condition.writeId
+  }
 }
 
 /** Whether this transaction has written or loaded the entry. If so, changes by others do not affect what it sees. */
