@@ -594,6 +594,29 @@ describe("Store.makeSync", () => {
 })
 
 describe("Store.complete", () => {
+  it.effect("takes an object whose operations use `this`", () =>
+    Effect.gen(function*() {
+      const whole = MemoryStore.make()
+      const core = {
+        ...whole,
+        getMany: undefined,
+        get(this: Store.Store, id: string, tags: ReadonlyArray<string>) {
+          return whole.get(`${this.name} ${id}`, tags)
+        }
+      }
+      const stored = entry(1)
+      yield* whole.set(`${whole.name} id`, stored)
+      const [found, missing] = yield* Store.complete(core).getMany(["id", "other"])
+      expect(found?.meta).toEqual(stored.meta)
+      expect(missing).toBe(undefined)
+    }))
+
+  it.effect("a wrong number of answers is none for one id", () =>
+    Effect.gen(function*() {
+      const core = { ...MemoryStore.make(), remove: undefined, removeMany: () => Effect.succeed([true, true]) }
+      expect(yield* Store.complete(core).remove("id")).toBe(undefined)
+    }))
+
   it.effect("does many in the order of one id, whatever a storage takes for each", () =>
     Effect.gen(function*() {
       const inner = MemoryStore.make()

@@ -226,6 +226,21 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
       ])
     }))
 
+  it.effect("a failure whose tag throws is told without it", () =>
+    Effect.gen(function*() {
+      const withoutMemory = CacheLayer.layer({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
+      const failure = {
+        get _tag() {
+          throw new Error("no tag")
+        }
+      }
+      const read = Effect.fail(failure).pipe(Cached.ttl("key", { ttl, when: () => true }), Effect.flip)
+      const warnings = yield* warningsOf(Effect.map(Effect.provide(read, withoutMemory), (got) => {
+        expect(got).toBe(failure)
+      }))
+      expect(warnings[0]).toMatch(/^The failure an object of "key" is not stored/)
+    }))
+
   it.effect("in memory alone, and under string keys, which have none, it is as it should be", () =>
     Effect.gen(function*() {
       const when = { when: () => true }

@@ -60,7 +60,8 @@ export type One = typeof ones[number]
 type Many = `${One}Many`
 
 const first = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
-  Effect.map(answers, ([one]) => one!)
+  // A wrong number of answers is no answer, which the engine tells from one that is right.
+  Effect.map(answers, (all) => (all?.length === 1 ? all[0] : undefined)!)
 
 /** One id is many of one. */
 export const oneOf = (self: Pick<Store, Many>): Pick<Store, One> => ({
@@ -95,8 +96,11 @@ export const complete = (core: StoreCore): Store => {
   Parts.requireKinds("Store.complete", core, parts, required)
   const unsupported = (operation: string) =>
     Effect.fail(new StoreError({ store: core.name, operation, reason: "Unsupported" }))
-  const { clear, getCallback, increment, scan } = core
-  const get: Store["get"] = core.get ?? ((id, tags) => Effect.callback((resume) => getCallback!(id, tags, resume)))
+  const { clear, increment, scan } = core
+  // Called as methods, because an author's store may be an object that uses `this`.
+  const get: Store["get"] = core.get === undefined
+    ? (id, tags) => Effect.callback((resume) => core.getCallback!(id, tags, resume))
+    : (id, tags) => core.get!(id, tags)
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
   // Clears the counters first: if they came second, an interruption could skip them although the store is cleared.

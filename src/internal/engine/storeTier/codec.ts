@@ -140,8 +140,13 @@ export const decodeNow = (
 
 /** Describes a failure in a log by its `_tag` or type only, because its content may be private. */
 const tagOf = (failure: unknown): string => {
-  const tag = typeof failure === "object" && failure !== null && "_tag" in failure ? failure._tag : undefined
-  return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
+  try {
+    const tag = typeof failure === "object" && failure !== null && "_tag" in failure ? failure._tag : undefined
+    if (typeof tag === "string") return `"${tag}"`
+  } catch {
+    // A getter of the user threw.
+  }
+  return typeof failure === "object" ? "an object" : `a ${typeof failure}`
 }
 
 type Encode = (
