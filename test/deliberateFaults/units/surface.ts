@@ -26,7 +26,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a failure of a string key that stays in memory is warned of",
     in: "warnOfFailure",
-    find: "if (name === undefined) return",
+    find: "if (name === undefined && isKept) return",
     replace: "",
     by: "test/cached/warningsOfUnfitValues.test.ts"
   },
