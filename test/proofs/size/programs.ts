@@ -100,6 +100,6 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
       "Layer.provide(Http.CachedHttpClient.layer({ mode: \"private\" }), [FetchHttpClient.layer, CacheLayer.memory()])"
     ),
     without: http([], "FetchHttpClient.layer"),
-    limit: 109
+    limit: 110
   }
 ]
