@@ -63,7 +63,7 @@ if (isEverything) {
   describe.concurrent("of the rules of schedules, its own change makes one speak first", () => {
     it.for([...rulesOfSchedules])("$name", { timeout }, async ({ name, of }) => {
       const { beside = [], ...change } = changes[name] as Change
-      const spoken = await firstSpokenWith({ ...change, name }, of[0], 1000)
+      const spoken = await firstSpokenWith({ ...change, name }, of[0], 6000)
       expect(spoken).toContain(name)
       expect([name, ...beside]).toEqual(expect.arrayContaining([...spoken]))
     })

@@ -43,16 +43,16 @@ export interface Result {
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
 
 const layerOf = (
-  environment: Parameters<typeof layerin>[0],
+  environment: Parameters<typeof layerWithin>[0],
   simulated: Stores.Simulated | undefined
 ) => {
   const { quota } = environment.config
-  const layer = layerin(environment, simulated)
+  const layer = layerWithin(environment, simulated)
   const most = environment.config.features.includes("weights") ? unit : 1
   return quota === undefined ? layer : layer.pipe(CacheLayer.withQuotas({ Thing: most * quota }))
 }
 
-const layerin = (
+const layerWithin = (
   environment: Stores.Environment & { readonly world: State.World; readonly extras: Extras },
   simulated: Stores.Simulated | undefined
 ) => {
