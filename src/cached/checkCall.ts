@@ -177,7 +177,7 @@ export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, a
 }
 
 const wordIn = (words: Words, word: unknown): Kind => {
-  if (typeof word !== "string") throw mistake(`the name of a strategy is a word, not ${insteadOf(word)}`)
+  if (typeof word !== "string") throw mistake(`strategy must be the name of a strategy, not ${insteadOf(word)}`)
   if (Object.hasOwn(words, word)) return words[word]!
   const names = Object.keys(words)
   const near = nearest(word, names)

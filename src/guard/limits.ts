@@ -87,7 +87,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
   const name = nameOf(options.key)
   const of = { key: name, name, limit, onStoreError }
   if (algorithm !== "fixed-window" && (ban !== undefined || options.renewBan !== undefined)) {
-    throw mistake(`${what} can have a ban with a fixed window alone, not with algorithm: "${algorithm}"`)
+    throw mistake(`${what} can have a ban only with algorithm: "fixed-window", not with "${algorithm}"`)
   }
   if (algorithm === "token-bucket") {
     const refillMillis = windowMillis / limit

@@ -102,7 +102,7 @@ const checks: Checks<Options> = {
     const { countsReads, name, touch } = CachePolicy.strategyOf(given!)
     refuseUnless(
       countsReads !== true && touch === undefined,
-      `strategy cannot be "${name}": the middleware takes its lifetimes, and HTTP neither counts reads nor extends lifetimes`
+      `strategy cannot be "${name}": the lifetime of a response is fixed, so the strategy must not count reads or extend entries`
     )
   }),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),

@@ -401,7 +401,7 @@ describe("a strategy", () => {
     [
       "inside of another one",
       () => made(any({ strategy: { ttl: 5 } })),
-      "the name of a strategy is a word, not a value of type object"
+      "strategy must be the name of a strategy, not a value of type object"
     ],
     [
       "with options of another one",

@@ -215,18 +215,18 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
       })
   )
 
-  it.effect("without memory, a failure of a string key is stored nowhere", () =>
+  it.effect("warns once if a cache without memory cannot store a failure of a string key", () =>
     Effect.gen(function*() {
       const withoutMemory = CacheLayer.layer({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
       const all = Effect.forEach(["key", "key 2", new Silent({ id: 1 })], (key) => fail(key, { when: () => true }))
       expect(yield* warningsOf(Effect.provide(all, withoutMemory) as Effect.Effect<unknown>)).toEqual([
-        "The failure \"NotFound\" of \"key\" is not stored: only a key class with an `error` says how failures are " +
-        "stored, and this cache keeps nothing in memory (logged once)",
+        "The failure \"NotFound\" of \"key\" is not stored: the cache has no memory, and only a key class with an " +
+        "`error` can store failures. Use such a class, or leave the failure out of `storeFailures` or `when` (logged once)",
         expect.stringMatching(/^The failure "NotFound" of ".*" is not stored: the key class "Silent" has no `error`/)
       ])
     }))
 
-  it.effect("a failure whose tag throws is told without it", () =>
+  it.effect("warns of a failure whose _tag getter throws", () =>
     Effect.gen(function*() {
       const withoutMemory = CacheLayer.layer({ memory: false }).pipe(Layer.provide(MemoryStore.layer))
       const failure = {

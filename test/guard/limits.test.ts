@@ -300,12 +300,12 @@ describe("bad input is a CacheConfigError where the guard is made", () => {
     [
       "a ban of a bucket",
       () => Guard.rateLimit({ ...config, ban: 1, algorithm: "token-bucket" }),
-      /a ban with a fixed window alone/
+      /a ban only with algorithm: "fixed-window"/
     ],
     [
       "renewBan of a bucket",
       () => Guard.rateLimit({ ...config, renewBan: true, algorithm: "token-bucket" }),
-      /a ban with a fixed window alone/
+      /a ban only with algorithm: "fixed-window"/
     ],
     ["renewBan alone", () => Guard.rateLimit({ ...config, renewBan: true }), /renewBan needs a ban/],
     ["renewBan of 1", () => Guard.rateLimit({ ...config, ban: 1, renewBan: 1 as never }), /true or false/],
@@ -317,7 +317,7 @@ describe("bad input is a CacheConfigError where the guard is made", () => {
     [
       "a ban of a sliding window",
       () => Guard.rateLimit({ ...config, ban: 1, algorithm: "sliding-counter" }),
-      /a ban with a fixed window alone/
+      /a ban only with algorithm: "fixed-window"/
     ],
     [
       "a log that is too long",

@@ -203,8 +203,8 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
     `no error ${name}`,
     `The failure ${tagOf(valueOf(exit))} of "${id}" ${isKept ? "stays in memory and " : ""}is not stored: ` +
       (name === undefined
-        ? "only a key class with an `error` says how failures are stored, and this cache keeps nothing in memory " +
-          "(logged once)"
+        ? "the cache has no memory, and only a key class with an `error` can store failures. Use such a class, or leave " +
+          "the failure out of `storeFailures` or `when` (logged once)"
         : `the key class "${name}" has no \`error\`. Give it the schema of the failures that are stored, or leave ` +
           "them out in `storeFailures` or `when` (logged once a key class)"),
     { about: { id, key } }

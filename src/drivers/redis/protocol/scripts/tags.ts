@@ -18,7 +18,7 @@ const marker = `local function marker(t, version)
 end
 `
 
-/** Only a marker may have no end, because of entries without one. A damaged key gets an end. */
+/** A marker never expires if an entry with its tag never does. A damaged key always gets an expiry. */
 export const invalidate = `local function invalidate(t, version)
   local left = redis.call("PTTL", t)
   local found = (mode == "soft" or left == -1) and redis.pcall("GET", t)
