@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { requireSerializer } from "../internal/codec/requireSerializer.ts"
 import { folders } from "../internal/defaults/options.ts"
@@ -12,6 +12,7 @@ import { optional } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 import { Serializer } from "../Serializer.ts"
 import { folderOptions, storeOptions } from "./folder.ts"
+import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
 
@@ -72,13 +73,10 @@ export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, Store
   const { serializer } = options
   const given = storeOptions("CacheLayer.files", options, folders.files)
   return Layer.unwrap(Effect.gen(function*() {
-    const { FilesStore, IndentedJson } = yield* Effect.tryPromise({
-      try: async () => ({
-        FilesStore: await import("#node/drivers/files/FilesStore"),
-        ...await import("#node/serializers/IndentedJson")
-      }),
-      catch: (cause) => new StoreError({ store: "files", operation: "open", reason: "Unsupported", cause })
-    })
+    const { FilesStore, IndentedJson } = yield* loading("files", async () => ({
+      FilesStore: await import("#node/drivers/files/FilesStore"),
+      ...await import("#node/serializers/IndentedJson")
+    }))
     const provided = yield* Serializer
     const chosen = serializer ?? (provided === Serializer.defaultValue() ? IndentedJson : provided)
     const store = FilesStore.layer(given)

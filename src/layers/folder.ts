@@ -1,9 +1,10 @@
 /** The options that the layers of caches in a folder (`CacheLayer.disk` and `CacheLayer.files`) have in common. */
-import * as Effect from "effect/Effect"
-import { StoreError } from "../CacheError.ts"
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "../CacheError.ts"
 import { checkDirectory, missingSqlite, sizesOf, trustOf } from "../internal/options/folder.ts"
 import type { Checks } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
+import { loading } from "./loading.ts"
 
 interface FolderOptions {
   readonly directory: string
@@ -36,11 +37,7 @@ export const storeOptions = (
 
 /** Imports a module over SQLite, which old versions of Node.js do not have. */
 export const withSqlite = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
-  Effect.tryPromise({
-    try: module,
-    catch: (thrown) => {
-      const missing = missingSqlite(thrown)
-      const cause = missing === undefined ? thrown : new Error(missing, { cause: thrown })
-      return new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
-    }
+  loading("sqlite", module, (thrown) => {
+    const missing = missingSqlite(thrown)
+    return missing === undefined ? thrown : new Error(missing, { cause: thrown })
   })

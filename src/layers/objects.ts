@@ -4,14 +4,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { type BucketOptions, bucketOptions, configOf } from "../drivers/objects/options.ts"
 import * as Defaults from "../internal/defaults/objects.ts"
 import { middleTiers } from "../internal/defaults/stores.ts"
 import { Store } from "../ports/store.ts"
+import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
-import { unchecked } from "./overRedis.ts"
+import { unchecked } from "./overServer.ts"
 import { overStore } from "./overStore.ts"
 
 /**
@@ -20,11 +21,6 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface ObjectsOptions extends LayerOptions, BucketOptions {}
-
-const open = Effect.tryPromise({
-  try: () => import("#node/drivers/objects/parts"),
-  catch: (cause) => new StoreError({ store: "objects", operation: "open", reason: "Unsupported", cause })
-})
 
 /**
  * A cache in a bucket of Amazon S3, Cloudflare R2, MinIO, Ceph, or another server with the same interface, and a memory
@@ -77,6 +73,7 @@ export const objects = (options: ObjectsOptions): Layer.Layer<Caching.Caching, S
     ...options.storeTimeout === undefined ? { storeTimeoutMillis: Defaults.storeMillis } : {},
     maxStalenessMillis: isFinite ? maxStalenessMillis - tagMillis : Infinity
   })
-  const store = Layer.effect(Store, Effect.flatMap(open, ({ openByFetch }) => openByFetch(config)))
+  const parts = loading("objects", () => import("#node/drivers/objects/parts"))
+  const store = Layer.effect(Store, Effect.flatMap(parts, ({ openByFetch }) => openByFetch(config)))
   return Layer.provide(cache, store)
 }

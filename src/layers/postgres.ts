@@ -14,9 +14,9 @@ import {
   type StoreOptions,
   storeOptions
 } from "../drivers/sql/options.ts"
+import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
-import { unchecked } from "./overRedis.ts"
-import { load, overSql, parts } from "./overSql.ts"
+import { overServer, unchecked } from "./overServer.ts"
 
 /**
  * The options of `postgres`.
@@ -71,13 +71,9 @@ export const postgres = (options: PostgresOptions): Layer.Layer<Caching.Caching,
   )
   const config = configOf(what, options)
   const connection = connectionOf(what, options)
-  const driver = load(() => import("#node/drivers/postgres/parts"))
-  return overSql(
+  const parts = loading("sql", () => import("#node/drivers/postgres/parts"))
+  return overServer(
     checked,
-    Effect.gen(function*() {
-      const { openAt } = yield* driver
-      const { openedOver } = yield* parts
-      return yield* openedOver(yield* openAt(config, connection))
-    })
+    Effect.flatMap(parts, ({ openAt, openedOver }) => Effect.flatMap(openAt(config, connection), openedOver))
   )
 }

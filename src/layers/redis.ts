@@ -2,12 +2,14 @@
  * The layer of a cache on a Redis server or cluster.
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { configOf, homes, type ServerOptions, serverOptions } from "../drivers/redis/options.ts"
+import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
-import { overRedis, unchecked } from "./overRedis.ts"
+import { overServer, unchecked } from "./overServer.ts"
 
 /**
  * The options of `redis`.
@@ -53,5 +55,17 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
 export const redis = (options: RedisOptions = {}): Layer.Layer<Caching.Caching, StoreError> => {
   const what = "CacheLayer.redis"
   const checked = checkLayer(what, options, unchecked<ServerOptions>(serverOptions), homes)
-  return overRedis(checked, configOf(what, options))
+  const config = configOf(what, options)
+  return overServer(
+    checked,
+    Effect.gen(function*() {
+      const { guardsOver, lockOver, open, storeError, storeOver } = yield* loading(
+        "redis",
+        () => import("#node/drivers/redis/parts")
+      )
+      const opened = yield* Effect.mapError(open(config), (fault) => storeError("open", fault))
+      const store = yield* storeOver(opened)
+      return { store, lock: lockOver(opened), guards: Effect.sync(() => guardsOver(opened)) }
+    })
+  )
 }

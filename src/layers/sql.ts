@@ -8,9 +8,9 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { configOf, type StoreOptions, storeOptions } from "../drivers/sql/options.ts"
+import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
-import { unchecked } from "./overRedis.ts"
-import { overSql, parts } from "./overSql.ts"
+import { overServer, unchecked } from "./overServer.ts"
 
 /**
  * The options of `sql`.
@@ -61,5 +61,6 @@ export const sql = (options: SqlOptions = {}): Layer.Layer<Caching.Caching, Stor
   const what = "CacheLayer.sql"
   const checked = checkLayer(what, options, unchecked<StoreOptions>(storeOptions))
   const config = configOf(what, options)
-  return overSql(checked, Effect.flatMap(parts, ({ openStore }) => openStore(config)))
+  const parts = loading("sql", () => import("#node/drivers/sql/parts"))
+  return overServer(checked, Effect.flatMap(parts, ({ openStore }) => openStore(config)))
 }

@@ -190,8 +190,6 @@ export interface SyncLeases {
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** Called in place of `acquire` if nothing has changed since the preceding `leftMillis` (default: `acquire`). */
-  readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** Whether `generation` is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
   /** The ids with a generation that begin with `prefix`. The iterable is read lazily, in steps of 256 ids. */

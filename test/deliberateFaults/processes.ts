@@ -154,8 +154,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     sought: "by hand",
     store: "objects",
     in: "put",
-    find: "body: encode(head, frame, life), condition: { etag }",
-    replace: "body: encode(head, frame, life)"
+    find: "self.bucket.guardsWrites ? { etag } : undefined",
+    replace: "undefined"
   },
   {
     name: "a result is stored whatever its generation, over a bucket",

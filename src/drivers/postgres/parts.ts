@@ -1,2 +1,3 @@
-/** Opens PostgreSQL for the layer with a URL. */
+/** A single module with everything that the layer over PostgreSQL needs. Platforms without Node can replace it. */
+export { openedOver } from "../sql/stores.ts"
 export { openAt } from "./client.ts"

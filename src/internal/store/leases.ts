@@ -1,21 +1,14 @@
 /**
- * Leases inside one process, and the rules that every table of leases shares. The owner is a token of the loading
- * flight; the generation decides whether a result may be stored. An expired lease does not end its generation, so a
- * slow load can still store its result.
+ * The rules of leases, for every table that keeps them, and a table inside one process. The owner is a token of the
+ * loading flight; the generation decides whether a result may be stored. An expired lease does not end its generation,
+ * so a slow load can still store its result.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
 import { leaseLife, sharedFailures } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
-export interface Held {
-  readonly owner: string
-  readonly leaseMillis: number
-  readonly until: number
-  readonly joinedAt: number | undefined
-}
-
-export interface Lease extends Held {
+export interface Lease {
   readonly generation: string
   owner: string
   leaseMillis: number
@@ -39,11 +32,10 @@ export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
 /** The time left of a lease. It is at most the lease's length, even if the clock was set back. */
-export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
-  Math.max(0, Math.min(until - now, leaseMillis))
+const leftOf = ({ leaseMillis, until }: Lease, now: number): number => Math.max(0, Math.min(until - now, leaseMillis))
 
 /** The wait until a process may load, alone or beside the owner. It is bounded even if the clock was set back. */
-export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
+const joinWaitOf = (lease: Lease, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
   if (lease.joinedAt === undefined) return 0
@@ -51,14 +43,12 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
 }
 
 /** Whether the clock was set back since a process joined. If so, the caller sets `joinedAt` to the current time. */
-export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
+const isJoinedAhead = ({ joinedAt }: Lease, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
-export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
+const waitOf = (lease: Lease | undefined, { join, owner }: AcquireOptions, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
     : joinWaitOf(lease, join, now)
-
-export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
 /** The owner of a released lease. No token equals it, so the lease is never renewed by accident. */
 export const noOwner = ""
@@ -107,7 +97,7 @@ const take = (lease: Lease, options: AcquireOptions, now: number): Taken => {
   if (isJoinedAhead(lease, now)) lease.joinedAt = now
   const leftMillis = joinWaitOf(lease, options.join, now)
   if (leftMillis > 0) return { _tag: "Wait", leftMillis }
-  if (isRecorded(options.join)) lease.joinedAt = now
+  if (typeof options.join !== "boolean") lease.joinedAt = now
   return granted(lease, now)
 }
 
@@ -116,6 +106,45 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
   lease.until = -Infinity
   lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailures.millis)
   lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
+}
+
+/** The records of leases. What a step returns from `get` it changes, and passes to `set`. */
+interface Records {
+  readonly get: (id: string) => Lease | undefined
+  readonly set: (id: string, lease: Lease, now: number) => void
+}
+
+/** The steps on one lease, whatever keeps its record. */
+export const over = ({ get, set }: Records): Pick<SyncLeases, "leftMillis" | "acquire" | "renew" | "release"> => {
+  const owned = (id: string, owner: string): Lease | undefined => {
+    const lease = get(id)
+    return lease !== undefined && lease.owner === owner ? lease : undefined
+  }
+
+  return {
+    leftMillis: (id, options, now) => waitOf(get(id), options, now),
+    acquire(id, options, now, newGeneration) {
+      const known = get(id)
+      const lease = known !== undefined && known.dies > now ? known : fresh(newGeneration())
+      const taken = take(lease, options, now)
+      set(id, lease, now)
+      return taken
+    },
+    renew(id, owner, leaseMillis, now) {
+      const lease = owned(id, owner)
+      if (lease === undefined) return false
+      occupy(lease, { owner, leaseMillis }, now)
+      set(id, lease, now)
+      return true
+    },
+    release(id, owner, now, note) {
+      const lease = owned(id, owner)
+      if (lease === undefined) return false
+      release(lease, now, note)
+      set(id, lease, now)
+      return true
+    }
+  }
 }
 
 export const make = (leases = new Map<string, Lease>()): Leases => {
@@ -127,21 +156,14 @@ export const make = (leases = new Map<string, Lease>()): Leases => {
     sweepAt = Math.max(sweepFloor, leases.size * 2)
   }
 
-  const owned = (id: string, owner: string): Lease | undefined => {
-    const lease = leases.get(id)
-    return lease !== undefined && lease.owner === owner ? lease : undefined
-  }
-
   return {
-    leftMillis: (id, options, now) => waitOf(leases.get(id), options, now),
-    acquire(id, options, now, newGeneration) {
-      const known = leases.get(id)
-      if (known !== undefined && known.dies > now) return take(known, options, now)
-      if (leases.size >= sweepAt) sweep(now)
-      const lease = fresh(newGeneration())
-      leases.set(id, lease)
-      return take(lease, options, now)
-    },
+    ...over({
+      get: (id) => leases.get(id),
+      set(id, lease, now) {
+        if (leases.size >= sweepAt) sweep(now)
+        leases.set(id, lease)
+      }
+    }),
     isCurrent(id, generation, now) {
       const lease = leases.get(id)
       return lease !== undefined && lease.generation === generation && lease.dies > now
@@ -153,16 +175,6 @@ export const make = (leases = new Map<string, Lease>()): Leases => {
     endAll() {
       leases.clear()
       sweepAt = sweepFloor
-    },
-    renew(id, owner, leaseMillis, now) {
-      const lease = owned(id, owner)
-      if (lease !== undefined) occupy(lease, { owner, leaseMillis }, now)
-      return lease !== undefined
-    },
-    release(id, owner, now, note) {
-      const lease = owned(id, owner)
-      if (lease !== undefined) release(lease, now, note)
-      return lease !== undefined
     },
     size: () => leases.size
   }

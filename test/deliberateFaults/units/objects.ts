@@ -8,15 +8,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an unconditional PUT",
     in: "put",
-    find: "body: encode(head, frame, life), condition: { etag }",
-    replace: "body: encode(head, frame, life)",
+    find: "self.bucket.guardsWrites ? { etag } : undefined",
+    replace: "undefined",
     by
   },
   {
     name: "a marker without condition",
     in: "put",
-    find: "condition: { etag }",
-    replace: "condition: head.version === undefined ? { etag } : undefined",
+    find: "self.bucket.guardsWrites ? { etag } : undefined",
+    replace: "head.version === undefined ? { etag } : undefined",
     by
   },
   {
@@ -112,10 +112,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byRoom
   },
   {
-    name: "a bucket that ignores conditions takes a missing era for the first one",
-    in: "bytesOver",
-    find: "found.status === 404 ? undefined : decode(found.body)?.head.version",
-    replace: "found.status === 404 ? \"0\".repeat(24) : decode(found.body)?.head.version",
+    name: "what has expired in a bucket stays",
+    in: "open",
+    find: "yield* tidying(self)",
+    replace: "",
     by: byRoom
   },
   {

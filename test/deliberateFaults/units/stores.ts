@@ -77,15 +77,15 @@ const winner = undefined as string | undefined`,
   {
     name: "under a folder locks are those of the process",
     in: "lockAndGuards",
-    find: "Context.getOrUndefined(surrounding, Lock) === undefined",
-    replace: "Context.getOrUndefined(surrounding, Lock) !== undefined",
+    find: "lock !== undefined && Context.getOrUndefined(surrounding, Lock) === undefined",
+    replace: "lock !== undefined && Context.getOrUndefined(surrounding, Lock) !== undefined",
     by: "test/layers/diskLock.test.ts"
   },
   {
     name: "under a folder limits are those of the process",
     in: "lockAndGuards",
-    find: "Context.getOrUndefined(surrounding, GuardStore) === undefined",
-    replace: "Context.getOrUndefined(surrounding, GuardStore) !== undefined",
+    find: "guards !== undefined && Context.getOrUndefined(surrounding, GuardStore) === undefined",
+    replace: "guards !== undefined && Context.getOrUndefined(surrounding, GuardStore) !== undefined",
     by: "test/drivers/sqlite/guards.test.ts"
   },
   {

@@ -205,8 +205,8 @@ describe("opening", () => {
         const s3 = Object.assign(make(), { conditions })
         const store = yield* open(s3)
         expect(store.capabilities.shared).toBe(isShared)
-        // The probe leaves nothing behind. The era of a bucket that is not shared begins at once.
-        expect(Array.from(s3.objects.keys())).toEqual(isShared ? [] : ["effect-cached/r/era"])
+        // The probe leaves nothing behind.
+        expect(Array.from(s3.objects.keys())).toEqual([])
         yield* store.set("id", entry(1))
         expect((yield* store.get("id", [])).entry).toEqual(entry(1))
       }

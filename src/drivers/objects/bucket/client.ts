@@ -23,7 +23,9 @@ export interface Bucket {
   readonly tokens: Tokens
   readonly signing: Signing.Signing
   key: Credentials | undefined
-  /** Whether the server deletes an object only in the state that a condition names. */
+  /** Whether the server writes an object only in the state that a condition names. If not, one process may use it. */
+  guardsWrites: boolean
+  /** The same for deletions. */
   guardsDeletes: boolean
   /** The shortest time that the server took to answer. */
   nearestMillis: number
@@ -41,6 +43,7 @@ export const make = (
   tokens,
   signing,
   key: undefined,
+  guardsWrites: true,
   guardsDeletes: false,
   nearestMillis: Infinity
 })

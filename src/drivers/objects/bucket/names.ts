@@ -7,10 +7,10 @@ import * as Defaults from "../../../internal/defaults/objects.ts"
 import { hash } from "../../../internal/key/id.ts"
 
 /**
- * `e`: entries with their leases, `t`: markers of tags, `c`: counters, `p`: values of one process at a time, `r`: the
- * era, and whose turn it is to clean up.
+ * `e`: entries with their leases, `t`: markers of tags, `c`: counters, `r`: the era, and whose turn it is to clean
+ * up.
  */
-export type Kind = "c" | "e" | "p" | "r" | "t"
+export type Kind = "c" | "e" | "r" | "t"
 
 /** The beginning of the names of a kind. For those that `clear` removes, it has the era. */
 export const placeOf = (kind: Kind, era?: string): string => era === undefined ? `${kind}/` : `${kind}/${era}/`

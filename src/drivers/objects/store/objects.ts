@@ -47,7 +47,8 @@ export const make = (bucket: Bucket): Objects => ({
   lines: Lines.make(),
   known: new Map(),
   doubtful: new Map(),
-  eras: KnownVersions.make(bucket.config.tagMillis)
+  // Alone, a process knows of each `clear`.
+  eras: KnownVersions.make(bucket.guardsWrites ? bucket.config.tagMillis : Infinity)
 })
 
 const absent = (name: string): Seen => ({ name, etag: undefined, body: undefined, modifiedAt: NaN })
@@ -167,7 +168,7 @@ export const change = <A>(
     step: Effect.Effect<B, StoreError>,
     use: (done: B) => Effect.Effect<A, StoreError>
   ): Effect.Effect<A, StoreError> =>
-    trusting || !isOfEra(kind) || self.bucket.config.tagMillis === 0
+    trusting || !isOfEra(kind) || !self.bucket.guardsWrites || self.bucket.config.tagMillis === 0
       ? Effect.flatMap(step, use)
       // If the question fails, the step still ends, so that its outcome is known.
       : Effect.flatMap(
@@ -229,11 +230,8 @@ const put = (
     Effect.tapError(
       Effect.flatMap(Clock.currentTimeMillis, (local) => {
         const life = lifeOf(head, frame, { local, server: serverNow(self.bucket, local) })
-        return send(
-          self.bucket,
-          { operation, method: "PUT", name, body: encode(head, frame, life), condition: { etag } },
-          lost
-        )
+        const condition = self.bucket.guardsWrites ? { etag } : undefined
+        return send(self.bucket, { operation, method: "PUT", name, body: encode(head, frame, life), condition }, lost)
       }),
       () =>
         Effect.sync(() => {

@@ -1,4 +1,4 @@
-/** The store over a bucket that honours conditions, which processes share. */
+/** The store over a bucket, which processes share if it honours conditions. */
 import { farMillis } from "../../../internal/defaults/bounds.ts"
 import * as Store from "../../../ports/stores.ts"
 import { storeName } from "../bucket/fault.ts"
@@ -13,7 +13,7 @@ export const storeOver = (self: Objects.Objects): Store.Store => {
   const tags = Tags.make(self)
   return Store.complete({
     name: storeName,
-    capabilities: { shared: true, changes: false },
+    capabilities: { shared: bucket.guardsWrites, changes: false },
     // Also if the server is near, one request for an entry and its lease is cheaper than two.
     distanceMillis: () => Math.max(farMillis, bucket.nearestMillis === Infinity ? 0 : bucket.nearestMillis),
     get: Entries.get(self, tags),

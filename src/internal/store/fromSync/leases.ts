@@ -32,14 +32,10 @@ const withoutWriting = (self: Sync, asked: Asked, now: number): Acquired | undef
 const lease = (self: Sync, { id, options }: Asked, fiber: Fiber.Fiber<any, any>): Acquired => {
   const { leases, tags } = self
   const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
-  return Markers.withSeq(
-    () => Markers.seqOf(tags),
-    leases.acquireSame?.(id, options, nowOf(fiber), newGeneration) ??
-      leases.acquire(id, options, nowOf(fiber), newGeneration)
-  )
+  return Markers.withSeq(() => Markers.seqOf(tags), leases.acquire(id, options, nowOf(fiber), newGeneration))
 }
 
-/** Acquires leases in groups. The transaction of a group looks at each id before leasing it: see `acquireSame`. */
+/** Acquires leases in groups. The transaction of a group looks at each id before leasing it. */
 export const acquireMany = (
   self: Sync,
   requests: ReadonlyArray<AcquireRequest>
