@@ -20,7 +20,7 @@ const costs = {
   "remove": [1],
   "remove of 100": [5],
   "invalidate a tag": [1],
-  "a miss, where most reads load": [3]
+  "a miss, where most reads load": [2]
 }
 
 describe.skipIf(isPostgresMissing())("PostgreSQL", () => {

@@ -22,6 +22,8 @@ export const storeOver = Effect.fnUntraced(function*(
   return Store.complete({
     name: storeName,
     capabilities: { shared: true, changes: true, dependencies: true },
+    // Near or unknown: an acquire also reads the entry, so a read that will probably load saves a statement.
+    distanceMillis: () => 0,
     getCallback: Reads.callback(self, context),
     getMany: Reads.getMany(self),
     setMany: Entries.setMany(self),

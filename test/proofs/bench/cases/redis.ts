@@ -48,8 +48,10 @@ if (server === undefined) {
       yield* Cached.ttl(Effect.succeed(user(id)), new UserKey({ id }), { ttl: "1 hour" })
     }
     for (const id of ids) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
+    const decode = Schema.decodeUnknownSync(User)
     const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
       "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
+      "GET, JSON.parse and the schema": (id) => Effect.promise(async () => decode(JSON.parse((await client.get(id))!))),
       "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }) as never,
       "key class (JSON, checked by its schema)": (id) =>
         Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" }) as never,
