@@ -27,6 +27,7 @@ import {
   refuseUnless,
   within
 } from "../internal/options/options.ts"
+import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { Input } from "../Strategy.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
@@ -91,6 +92,9 @@ export interface Options extends CommonOptions {
   readonly allowReload?: ((request: Request) => boolean) | undefined
 }
 
+/** HTTP counts lifetimes in seconds. */
+const secondMillis = 1000
+
 const checks: Checks<Options> = {
   cacheControl: optional((control) =>
     refuseUnless(
@@ -99,11 +103,14 @@ const checks: Checks<Options> = {
     )
   ),
   strategy: optional((given) => {
-    const { countsReads, name, touch } = CachePolicy.strategyOf(given!)
+    const strategy = CachePolicy.strategyOf(given!)
+    const { countsReads, name, touch } = strategy
     refuseUnless(
       countsReads !== true && touch === undefined,
       `strategy cannot be "${name}": the lifetime of a response is fixed, so the strategy must not count reads or extend entries`
     )
+    const { ttl = secondMillis } = constantOfStrategy(strategy) ?? {}
+    refuseUnless(ttl <= 0 || ttl >= secondMillis, "ttl must be at least one second, because HTTP counts lifetimes in seconds")
   }),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>

@@ -22,15 +22,16 @@ import type { Glob } from "../internal/text/glob.ts"
 /**
  * The outcome of a read.
  *
- * - `hit`: answered with the stored value, from memory or the store
+ * - `hit`: answered with a fresh stored value, from memory or the store
  * - `load`: answered by a load that the read started
  * - `joined`: answered by a load that another read or a refresh had started
- * - `stale`: answered with the stored value, because the load failed or took too long
+ * - `stale`: answered with the stored value, while a refresh runs
+ * - `fallback`: answered with the stored value, because the load failed or took too long
  * - `miss`: found no entry, in a request that does not load (`Cached.getOption`, `getMany`, `has`, `expiresIn`, …)
  * @category models
  * @since 0.1.0
  */
-type Outcome = "hit" | "load" | "joined" | "stale" | "miss"
+type Outcome = "hit" | "load" | "joined" | "stale" | "fallback" | "miss"
 
 /**
  * A recorded request, or a refresh that the cache started. Requests are recorded in the order in which they are
@@ -282,8 +283,8 @@ const read = <A, E, R>(
 const outcomes: { readonly [source in Source]: Outcome } = {
   memory: "hit",
   store: "hit",
-  stale: "hit",
+  stale: "stale",
   load: "load",
   joined: "joined",
-  fallback: "stale"
+  fallback: "fallback"
 }

@@ -1115,6 +1115,7 @@ it("refuses options that are wrong, and a purge without a secret", () => {
   expect(() => make({ strategy: { strategy: "maxHits", ttl: 1000, hits: 3 } })).toThrow(
     "strategy cannot be \"maxHits\""
   )
+  expect(() => make({ strategy: { ttl: "500 millis" } })).toThrow("ttl must be at least one second")
   expect(() => make({ strategy: { strategy: "sliding", idle: 1000 } })).toThrow("strategy cannot be \"sliding\"")
   expect(() => purge({ path: "/purge" } as never)).toThrow(/secret/)
   expect(() => purge({ path: "/purge", secret: Redacted.make("") })).toThrow(

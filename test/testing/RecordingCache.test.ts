@@ -47,7 +47,7 @@ describe("a read is recorded", () => {
   )
 
   it.effect(
-    "as stale, where the load failed or took too long",
+    "as fallback, where the load failed or took too long",
     test(Effect.fnUntraced(function*(recording) {
       const options = {
         ttl: "1 hour",
@@ -64,7 +64,7 @@ describe("a read is recorded", () => {
       expect(yield* withTimePassing(read)).toBe(1)
       load = Effect.delay(Effect.succeed(2), "10 seconds")
       expect(yield* withTimePassing(Effect.all([read, read], { concurrency: 2 }))).toEqual([1, 1])
-      expect(yield* recording.reads("key")).toEqual(["load", "stale", "stale", "stale"])
+      expect(yield* recording.reads("key")).toEqual(["load", "fallback", "fallback", "fallback"])
       yield* TestClock.adjust("10 seconds")
       expect(yield* read).toBe(2)
       expect((yield* recording.reads("key")).at(-1)).toBe("hit")
@@ -119,7 +119,7 @@ describe("a refresh in the background", () => {
       yield* TestClock.adjust("10 seconds")
       expect(loads).toBe(4)
       expect((yield* recording.log).toSorted((a, b) => a._tag < b._tag ? -1 : 1)).toEqual([
-        { _tag: "Read", id: "key", outcome: "hit" },
+        { _tag: "Read", id: "key", outcome: "stale" },
         { _tag: "Refresh", id: "key" }
       ])
     }))
@@ -149,7 +149,7 @@ describe("over a store", () => {
   }
 
   for (const loadTakes of [0, 10_000]) {
-    it.effect(`a read beside a refresh that takes ${loadTakes} ms is a hit, with no memory in front`, () =>
+    it.effect(`a read beside a refresh that takes ${loadTakes} ms is stale, with no memory in front`, () =>
       Effect.gen(function*() {
         const { store } = ChaosStore.make(MemoryStore.make(), { seed: 1, delay: "5 millis" })
         const cache = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
@@ -169,14 +169,14 @@ describe("over a store", () => {
           yield* read
           yield* read
           yield* Effect.sleep("1 second")
-          expect(yield* recording.reads("key")).toEqual(["load", "hit", "hit", "hit"])
+          expect(yield* recording.reads("key")).toEqual(["load", "hit", "stale", "stale"])
           expect((yield* recording.log).filter(({ _tag }) => _tag === "Refresh").length).toBe(1)
         })
         yield* withTimePassing(Effect.provide(test, RecordingCache.layer(cache)))
       }))
   }
 
-  it.effect("a read is a hit though the refresh that it started has ended before it", () =>
+  it.effect("a read is stale though the refresh that it started has ended before it", () =>
     Effect.gen(function*() {
       const { store } = ChaosStore.make(MemoryStore.make(), { seed: 1, delay: "5 millis" })
       // The load runs at once, where nothing has to be asked before it.
@@ -201,7 +201,7 @@ describe("over a store", () => {
         expect(yield* read).toBe(1)
         yield* settle
         expect(loads).toBe(2)
-        expect(yield* (yield* RecordingCache).reads("key")).toEqual(["load", "hit"])
+        expect(yield* (yield* RecordingCache).reads("key")).toEqual(["load", "stale"])
       })
       yield* withTimePassing(Effect.provide(test, RecordingCache.layer(cache)))
     }))
@@ -275,7 +275,7 @@ describe("everything else", () => {
       yield* Cached.softTtl(Effect.succeed(1), "key", soft)
       yield* Cached.invalidate({ tag: "tag" }, { mode: "soft" })
       expect(yield* Cached.softTtl(Effect.fail("down"), "key", soft)).toBe(1)
-      expect(yield* recording.reads("key")).toEqual(["load", "stale"])
+      expect(yield* recording.reads("key")).toEqual(["load", "fallback"])
     }))
   )
 
