@@ -27,8 +27,8 @@ import {
   refuseUnless,
   within
 } from "../internal/options/options.ts"
-import { constantOfStrategy } from "../internal/strategy/make.ts"
 import type { Input } from "../Strategy.ts"
+import * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
@@ -103,14 +103,17 @@ const checks: Checks<Options> = {
     )
   ),
   strategy: optional((given) => {
-    const strategy = CachePolicy.strategyOf(given!)
-    const { countsReads, name, touch } = strategy
+    const { countsReads, name, touch } = CachePolicy.strategyOf(given!)
     refuseUnless(
       countsReads !== true && touch === undefined,
       `strategy cannot be "${name}": the lifetime of a response is fixed, so the strategy must not count reads or extend entries`
     )
-    const { ttl = secondMillis } = constantOfStrategy(strategy) ?? {}
-    refuseUnless(ttl <= 0 || ttl >= secondMillis, "ttl must be at least one second, because HTTP counts lifetimes in seconds")
+    const { ttl } = given as { readonly ttl?: Ttl.Input | ((exit: never) => unknown) }
+    const millis = ttl === undefined || typeof ttl === "function" ? secondMillis : Ttl.toMillis(ttl)
+    refuseUnless(
+      millis <= 0 || millis >= secondMillis,
+      "ttl must be at least one second, because HTTP counts lifetimes in seconds"
+    )
   }),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>

@@ -26,7 +26,10 @@ same<typeof recording, Layer.Layer<Caching.Caching | Recording>>(true)
 const recordingClient = Testing.RecordingCache.layer(overClient)
 same<typeof recordingClient, Layer.Layer<Caching.Caching | Recording, "down", Client>>(true)
 const reads = Effect.flatMap(Testing.RecordingCache, ({ reads }) => reads("k"))
-same<typeof reads, Effect.Effect<ReadonlyArray<"hit" | "load" | "joined" | "stale" | "fallback" | "miss">, never, Recording>>(true)
+same<
+  typeof reads,
+  Effect.Effect<ReadonlyArray<"hit" | "load" | "joined" | "stale" | "fallback" | "miss">, never, Recording>
+>(true)
 // @ts-expect-error a store is no cache
 Testing.RecordingCache.layer(Layer.effect(Store.Store, opened))
 
