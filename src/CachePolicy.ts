@@ -29,7 +29,6 @@ import { surfacing } from "./internal/engine/request/strict.ts"
 import * as Jobs from "./internal/engine/telemetry/job.ts"
 import { requireEffect } from "./internal/options/given.ts"
 import { positiveMillis } from "./internal/options/options.ts"
-import { words } from "./internal/strategy/kinds.ts"
 import type { Input, Strategy } from "./Strategy.ts"
 import type * as Ttl from "./Ttl.ts"
 
@@ -282,7 +281,7 @@ export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream
   Stream.updateService(self, Policy.Current, Policy.readingAll)
 
 /** The strategy that an option of the middleware gives. @internal */
-export const strategyOf = (given: Input<any, any, any>): Strategy<any, any, any> => resolved(given, words)
+export const strategyOf: (given: Input<any, any, any>) => Strategy<any, any, any> = resolved
 
 /** Makes the job of a pipeline. @internal */
 export const makeJob = Jobs.make

@@ -39,6 +39,12 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["a strategy whose options do not agree", {
       strategy: { strategy: "softTtl", ttl: "1 minute", softTtl: "1 hour" } as never
     }],
+    ["a ttl beside the functions of a strategy", {
+      strategy: { decide: () => "Load", lifetime: () => "skip", ttl: "1 hour" } as never
+    }],
+    ["the word of a strategy beside the functions of one", {
+      strategy: { decide: () => "Load", lifetime: () => "skip", strategy: "ttl" } as never
+    }],
     ["refresh as a number", { refresh: 3 }],
     ["options that are no object", 3 as never]
   ]
@@ -51,7 +57,11 @@ describe("bad options throw a CacheConfigError at once", () => {
     ...wrong,
     ["storeTimeout 0", { storeTimeout: 0 }] as const,
     ["storeTimeout NaN", { storeTimeout: NaN }] as const,
-    ["memory that is neither on nor off", { memory: "no" }] as const
+    ["memory that is neither on nor off", { memory: "no" }] as const,
+    ["a strategy that counts the reads of no memory", {
+      memory: false,
+      strategy: { strategy: "maxHits", ttl: "1 hour", hits: 3 }
+    }] as const
   ])("layer: %s", (_, options) => {
     expect(() => CacheLayer.layer(options as never)).toThrow(CacheError.CacheConfigError)
   })
@@ -69,6 +79,14 @@ describe("bad options throw a CacheConfigError at once", () => {
   })
 
   it.each([
+    [
+      () => CacheLayer.memory({ strategy: { decide: () => "Load", lifetime: () => "skip", ttl: "1 hour" } as never }),
+      "CacheLayer.memory: a Strategy of your own takes no \"ttl\": its decide and lifetime take the place of options"
+    ],
+    [
+      () => CacheLayer.layer({ memory: false, strategy: { strategy: "maxHits", ttl: "1 hour", hits: 3 } }),
+      "CacheLayer.layer needs its memory for the strategy \"maxHits\", which counts reads: leave out memory: false"
+    ],
     [
       () => CacheLayer.memory({ capacity: 0 }),
       "capacity of CacheLayer.memory must be a whole number of at least 1 (capacity bounds entries, maxWeight with " +

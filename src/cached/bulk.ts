@@ -12,7 +12,6 @@ import type { Caching } from "../Caching.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
-import { words } from "../internal/strategy/kinds.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
 import { checkFn, type FnOptions, strategyIn } from "./checkCall.ts"
@@ -233,7 +232,7 @@ export const many = <
   Exclude<R, Scope.Scope> | Services<Instance<C>> | Caching
 > => {
   const name = checkFn("Cached.many", keyClass, lookup)
-  const strategy = strategyIn({ name, before: `Cached.many(${keyClass.keyName}, lookup`, words }, options as FnOptions)
+  const strategy = strategyIn({ name, before: `Cached.many(${keyClass.keyName}, lookup` }, options as FnOptions)
   const readMany = Combine.callMany({ lookup, options, strategy } as Combine.CheckedMany)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const call = (payloads: Iterable<unknown>) => {

@@ -16,12 +16,8 @@ import {
   unknownOf,
   within
 } from "../internal/options/options.ts"
-import {
-  type AnyOptions as StrategyOptions,
-  fallingBack,
-  type Kind,
-  strategiesWith
-} from "../internal/strategy/kind.ts"
+import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
+import { fallingBack, strategiesWith, words } from "../internal/strategy/kinds.ts"
 import { ofKind } from "../internal/strategy/make.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
 import type { Input, Strategy } from "../Strategy.ts"
@@ -48,8 +44,6 @@ export interface Called {
   readonly known: ReadonlySet<string>
   /** The kind of the strategy, or `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
-  /** Checks the strategy of `Cached.withStrategy`, which bundles all kinds. */
-  readonly checkStrategy?: (given: Input) => unknown
   /** Whether the options may be left out. */
   readonly isBare: boolean
 }
@@ -69,14 +63,13 @@ const shared = namesIn(namesOfRead, namesOfFallback, ["strategy"])
 
 const withStrategy = "Cached.withStrategy"
 
-export const calledWithStrategy = (words: Words): Called => ({
+export const calledWithStrategy: Called = {
   name: withStrategy,
-  example: `"answer", { strategy: ${exampleOfStrategy} }`,
+  example: `"answer", { strategy: { ttl: "1 hour" } }`,
   known: shared,
   kind: undefined,
-  checkStrategy: (given) => kindOf(given, words),
   isBare: true
-})
+}
 
 /** Returns the error if a combinator's options are invalid, else `undefined`. Throws if they are not an object. */
 export const mistakeIn = (called: Called, key: unknown, options: unknown): unknown => {
@@ -94,7 +87,7 @@ export const requireForm = (name: string, key: unknown, options: unknown, exampl
   requireObject(name, Effect.isEffect(key) ? undefined : options, `${name}(${example})`)
 
 export const checkOptions = (
-  { checkStrategy, kind, known, name }: Called,
+  { kind, known, name }: Called,
   key: unknown,
   options: CombinatorOptions
 ): void => {
@@ -103,7 +96,7 @@ export const checkOptions = (
     refuseKey(key)
     if (kind !== undefined) validate(kind, options)
     // `Cached.withStrategy` without a strategy uses the strategy of the layer.
-    else if (options.strategy !== undefined) checkStrategy!(options.strategy)
+    else if (options.strategy !== undefined) kindOf(options.strategy)
     checkGiven(name, options, checks)
   } catch (thrown) {
     throw inCall(withKey(name, key), thrown)
@@ -150,8 +143,8 @@ export interface Call {
   readonly name: string
   /** The call before its options, such as `Cached.fn(User, lookup`. */
   readonly before: string
-  /** The strategies that the function takes as words. */
-  readonly words: Words
+  /** The strategies that the function takes as words, if not all of them. */
+  readonly words?: Words
   /** Further options that the caller checks. */
   readonly others?: ReadonlyArray<string>
   /** Read options that the function does not take. */
@@ -162,24 +155,24 @@ type Words = { readonly [word: string]: Kind }
 
 /** Checks the options of a function, and returns its strategy. */
 export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, any> => {
-  const { before, name, others = [], without = [], words } = call
+  const { before, name, others = [], without = [], words: taken = words } = call
   requireObject(name, options, `${before}, { ttl: "1 hour" })`)
   return within(name, () => {
     const { strategy = "ttl" } = options
-    const kind = typeof strategy === "string" ? wordIn(words, strategy) : undefined
+    const kind = typeof strategy === "string" ? wordIn(taken, strategy) : undefined
     const known = Array.from(namesIn(kind === undefined ? shared : knownOf(kind), others, ["strategy"]))
       .filter((option) => !without.includes(option))
     refuseUnknown(options, known, (option) => homeInFunction(option, call, strategy))
     if (kind !== undefined) validate(kind, options)
     checkGiven(name, options, checks)
-    return kind === undefined ? strategyOf(strategy as Input, words) : ofKind(kind, options)
+    return kind === undefined ? strategyOf(strategy as Input) : ofKind(kind, options)
   })
 }
 
-const wordIn = (words: Words, word: unknown): Kind => {
+const wordIn = (taken: Words, word: unknown): Kind => {
   if (typeof word !== "string") throw mistake(`strategy must be the name of a strategy, not ${insteadOf(word)}`)
-  if (Object.hasOwn(words, word)) return words[word]!
-  const names = Object.keys(words)
+  if (Object.hasOwn(taken, word)) return taken[word]!
+  const names = Object.keys(taken)
   const near = nearest(word, names)
   const hint = near === undefined ? "use" : `did you mean "${near}"? Use`
   throw mistake(`there is no strategy "${word}": ${hint} one of ${names.join(", ")}, or a Strategy of your own`)
@@ -190,7 +183,7 @@ const isOwn = (given: Input): given is Strategy =>
   typeof given !== "object" || given === null || "decide" in given || "lifetime" in given
 
 /** The kind that options name; `undefined` for a strategy of a user. Throws if it is neither. */
-const kindOf = (given: Input, words: Words): Kind | undefined => {
+const kindOf = (given: Input): Kind | undefined => {
   if (isOwn(given)) {
     checkStrategy(given)
     return undefined
@@ -208,8 +201,8 @@ const kindOf = (given: Input, words: Words): Kind | undefined => {
 }
 
 /** The strategy of an option, which is an object. Throws if it is not valid. */
-export const strategyOf = (given: Input<any, any, any>, words: Words): Strategy<any, any, any> => {
-  const kind = kindOf(given, words)
+export const strategyOf = (given: Input<any, any, any>): Strategy<any, any, any> => {
+  const kind = kindOf(given)
   return kind === undefined ? given as Strategy : ofKind(kind, given as StrategyOptions)
 }
 
@@ -270,6 +263,12 @@ const checkStrategy = (strategy: Partial<Strategy>): void => {
         `${exampleOfStrategy}, or an object with decide and lifetime`
     )
   }
+  // An object with options beside `decide` looks as if they counted. The fields of a class are its own.
+  const names = Object.getPrototypeOf(strategy) === Object.prototype ? Object.keys(strategy) : []
+  const stray = names.find((name) => name === "strategy" || (name !== "jitter" && strategiesWith(name).length > 0))
+  if (stray !== undefined) {
+    throw mistake(`a Strategy of your own takes no "${stray}": its decide and lifetime take the place of options`)
+  }
   const { jitter, retryAfter, touch } = strategy
   if (touch !== undefined && typeof touch !== "function") {
     throw mistake("touch of the strategy must be a function")
@@ -289,7 +288,7 @@ const refuseUnknown = (
 }
 
 const ownersOf = (option: string): ReadonlyArray<string> =>
-  namesOfFallback.includes(option) ? fallingBack : strategiesWith(option)
+  namesOfFallback.includes(option) ? fallingBack() : strategiesWith(option)
 
 /** The names that other caches have for the lifetime of a failure. */
 const lifetimesOfFailures = new Set(["failureTtl", "errorTtl", "negativeTtl"])
@@ -309,12 +308,16 @@ const homeInCombinator = (option: string, kind: Kind | undefined): string | unde
   }`
 }
 
-const homeInFunction = (option: string, { before, words }: Call, strategy: unknown): string | undefined => {
+const homeInFunction = (
+  option: string,
+  { before, words: taken = words }: Call,
+  strategy: unknown
+): string | undefined => {
   if (option === "key" || option === "lookup") return `it stands before the options: ${before}, { ttl: "1 hour" }).`
-  const owners = ownersOf(option).filter((name) => name in words)
+  const owners = ownersOf(option).filter((name) => name in taken)
   if (owners.length === 0) return homeOfAny(option)
   return typeof strategy === "string"
-    ? belongsTo(owners) + (words[strategy]!.hints?.[option] ?? "")
+    ? belongsTo(owners) + (taken[strategy]!.hints?.[option] ?? "")
     : "it belongs to the strategy."
 }
 

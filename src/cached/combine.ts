@@ -12,14 +12,13 @@ import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
 import { type Key, keyForLoad } from "../internal/key/ofKey.ts"
 import { ofEffects } from "../internal/ofEffects.ts"
 import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
-import { words } from "../internal/strategy/kinds.ts"
 import { constantOf, isConstant, lifetimeOf } from "../internal/strategy/lifetime.ts"
 import { constant, fallsBack, servesFresh } from "../internal/strategy/make.ts"
 import type { Decision, Input, Lifetime, Strategy } from "../Strategy.ts"
 import {
   type Called,
   calledOf,
-  calledWithStrategy as calledWith,
+  calledWithStrategy,
   checkKey,
   checkLoad,
   checkOptions,
@@ -339,8 +338,6 @@ interface AnyStrategy extends Strategy<any, any, any> {
   readonly [servesFresh]?: boolean
 }
 
-const calledWithStrategy = calledWith(words)
-
 const validateGiven: Traits["validate"] = ({ key, options, source }) => {
   checkOptions(calledWithStrategy, key, options)
   checkLoad(calledWithStrategy, source, key)
@@ -381,7 +378,7 @@ const traitsIn = ({ strategy }: Pick<CombinatorOptions, "strategy">): Traits => 
 /** An invalid strategy stays as it is. The check before the load rejects it. */
 const resolved = (strategy: Input): AnyStrategy => {
   try {
-    return strategyOf(strategy, words)
+    return strategyOf(strategy)
   } catch {
     return strategy as AnyStrategy
   }

@@ -8,7 +8,6 @@ import type * as Key from "../CacheKey.ts"
 import type { AnyClass, Arguments, Error as KeyError, Input, Services, Success } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { provided } from "../internal/engine/request/context.ts"
-import { words } from "../internal/strategy/kinds.ts"
 import { checkFn, checkFnToKey, type FnOptions, keyInCall, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { GivenStrategy, Infer, OptionsOf } from "./flat.ts"
@@ -213,7 +212,7 @@ export const recursive = <
 const makeFn = (name: string, keyClass: AnyClass, given: GivenFn, captured?: Combine.Captured): object => {
   const { lookup, options } = given
   const call = checkFn(name, keyClass, lookup)
-  const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup`, words }, options)
+  const strategy = strategyIn({ name: call, before: `${name}(${keyClass.keyName}, lookup` }, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (payload: unknown) => callOf(keyOf(payload))
@@ -223,7 +222,7 @@ const makeFn = (name: string, keyClass: AnyClass, given: GivenFn, captured?: Com
 
 const makeFnToKey = (toKey: ToKey, given: GivenFn, captured?: Combine.Captured): object => {
   const { lookup, options } = given
-  const strategy = strategyIn({ name: checkFnToKey(lookup), before: "Cached.fn(() => key, lookup", words }, options)
+  const strategy = strategyIn({ name: checkFnToKey(lookup), before: "Cached.fn(() => key, lookup" }, options)
   const keyOf = (...args: ReadonlyArray<unknown>) => keyInCall(toKey(...args))
   const callOf = Combine.callsOf({ lookup, options, strategy }, captured)
   const made = (...args: ReadonlyArray<unknown>) => callOf(keyOf(...args), args)

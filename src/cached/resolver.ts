@@ -15,7 +15,6 @@ import { Within } from "../internal/engine/request/attempt.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { mistake } from "../internal/options/options.ts"
 import { openTransaction } from "../internal/sql/sqlTransaction.ts"
-import { words } from "../internal/strategy/kinds.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { type Call, type FnOptions, strategyIn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
@@ -121,7 +120,7 @@ export const resolver = <K extends Requested, S extends GivenStrategy = "ttl">(
   })
 }
 
-const called: Call = { name: "Cached.resolver", before: "Cached.resolver(resolver", words, without: ["timeout"] }
+const called: Call = { name: "Cached.resolver", before: "Cached.resolver(resolver", without: ["timeout"] }
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 

@@ -16,7 +16,6 @@ import {
   within
 } from "../internal/options/options.ts"
 import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
-import { words } from "../internal/strategy/kinds.ts"
 import type { Eviction } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Input } from "../Strategy.ts"
@@ -171,7 +170,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     checkInherit(given, name)
     return { inherit: given }
   },
-  strategy: (given, _, layer) => ({ strategy: within(layer, () => strategyOf(given, words)) }),
+  strategy: (given, _, layer) => ({ strategy: within(layer, () => strategyOf(given)) }),
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
@@ -252,7 +251,16 @@ export const checkLayer = <O extends LayerOptions>(
     `${layer} needs its memory for the curve: leave out memory: false`
   )
   checkAll<Omit<O, keyof LayerOptions>>(layer, options as O, own)
-  return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
+  const checked = made<LayerOptions, Caching.MakeOptions>(options, layerParts, {
+    defaults: Caching.defaults,
+    layer,
+    prefix: ""
+  })
+  refuseUnless(
+    !(checked.strategy?.countsReads && options.memory === false),
+    `${layer} needs its memory for the strategy "${checked.strategy?.name}", which counts reads: leave out memory: false`
+  )
+  return checked
 }
 
 /** Hints in error messages about options that only other layers or other cache libraries have. */

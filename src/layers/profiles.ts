@@ -11,7 +11,7 @@ import {
   refuseUnknown,
   within
 } from "../internal/options/options.ts"
-import { strategiesWith } from "../internal/strategy/kind.ts"
+import { strategiesWith } from "../internal/strategy/kinds.ts"
 import { constant, constantOfStrategy, fallsBack } from "../internal/strategy/make.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
 import type { Lifetime, Strategy } from "../Strategy.ts"

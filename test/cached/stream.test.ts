@@ -1292,7 +1292,7 @@ describe("Cached.stream in memory", () => {
     [
       "another strategy",
       { strategy: { strategy: "refreshAhead", ttl: 2, refreshAfter: 1 } },
-      "there is no strategy \"refreshAhead\": use one of ttl, softTtl, untilInvalidated"
+      "strategy of a stream must be \"ttl\", \"softTtl\" or \"untilInvalidated\""
     ],
     [
       "a strategy of one's own",

@@ -5,7 +5,7 @@ import type * as Ttl from "../../Ttl.ts"
 
 /** The functions take the options as an argument, so that a combinator can call them without making a strategy. */
 export interface Kind {
-  readonly name: Name
+  readonly name: string
   readonly options: ReadonlySet<string>
   readonly retryAfter: Ttl.Input | undefined
   readonly decide: (options: AnyOptions, entry: Timing | undefined, now: number, random: () => number) => Decision
@@ -37,31 +37,15 @@ export interface AnyOptions {
   readonly hits?: number | undefined
 }
 
-/** The options of each kind. They are listed here, because importing the kinds would load even unused ones. */
-const own = {
-  ttl: [],
-  softTtl: ["softTtl"],
-  refreshAhead: ["refreshAfter"],
-  probabilistic: ["beta"],
-  sliding: ["idle"],
-  maxHits: ["hits", "refreshAfter"],
-  failover: [],
-  untilInvalidated: []
-} as const satisfies { readonly [name: string]: ReadonlyArray<keyof AnyOptions> }
+interface Parts extends Partial<Kind> {
+  readonly decide: Kind["decide"]
+  /** The options of the kind, beside `ttl` and `jitter`. */
+  readonly own?: ReadonlyArray<keyof AnyOptions>
+}
 
-type Name = keyof typeof own
-
-const optionsOf = (name: Name): ReadonlySet<string> =>
-  new Set<string>(name === "untilInvalidated" ? [] : ["ttl", "jitter", ...own[name]])
-
-export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
-
-export const strategiesWith = (option: string): ReadonlyArray<string> =>
-  (Object.keys(own) as Array<Name>).filter((name) => optionsOf(name).has(option))
-
-export const kind = (name: Name, parts: Pick<Kind, "decide"> & Partial<Kind>): Kind => ({
+export const kind = (name: string, { own = [], ...parts }: Parts): Kind => ({
   name,
-  options: optionsOf(name),
+  options: new Set(["ttl", "jitter", ...own]),
   retryAfter: undefined,
   deadlinesOnly: true,
   servesFresh: true,
@@ -71,7 +55,7 @@ export const kind = (name: Name, parts: Pick<Kind, "decide"> & Partial<Kind>): K
   beside: undefined,
   touch: undefined,
   countsReads: false,
-  fallsBack: fallingBack.includes(name),
+  fallsBack: false,
   ...parts
 })
 

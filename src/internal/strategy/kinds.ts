@@ -4,7 +4,7 @@ import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import * as Defaults from "../defaults/options.ts"
 import { millisOrZero, mistake } from "../options/options.ts"
-import { type AnyOptions, kind } from "./kind.ts"
+import { type AnyOptions, type Kind, kind } from "./kind.ts"
 
 const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
   entry === undefined || now >= entry.expiresAt
@@ -14,6 +14,8 @@ export const ttl = kind("ttl", {
 })
 
 export const softTtl = kind("softTtl", {
+  own: ["softTtl"],
+  fallsBack: true,
   beside: "softTtl",
   decide: (_, entry, now) =>
     isGone(entry, now) ? "Load" : now < (entry as Timing).softExpiresAt ? "Serve" : "LoadOrStale",
@@ -21,6 +23,7 @@ export const softTtl = kind("softTtl", {
 })
 
 export const refreshAhead = kind("refreshAhead", {
+  own: ["refreshAfter"],
   beside: "refreshAfter",
   hints: { fallbackOn: " With softTimeout: 0, softTtl loads in the background too." },
   decide: (_, entry, now) =>
@@ -29,6 +32,7 @@ export const refreshAhead = kind("refreshAhead", {
 })
 
 export const probabilistic = kind("probabilistic", {
+  own: ["beta"],
   check: (options) => checkBeta(options),
   deadlinesOnly: false,
   servesFresh: false,
@@ -42,6 +46,7 @@ export const probabilistic = kind("probabilistic", {
 
 /** Each read of an entry moves its `expiresAt`, up to its `softExpiresAt`. */
 export const sliding = kind("sliding", {
+  own: ["idle"],
   beside: "idle",
   decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve",
   ttl: (options) => options.ttl ?? Infinity,
@@ -56,6 +61,7 @@ export const sliding = kind("sliding", {
 })
 
 export const maxHits = kind("maxHits", {
+  own: ["hits", "refreshAfter"],
   check: (options) => checkHits(options),
   countsReads: true,
   servesFresh: false,
@@ -68,18 +74,28 @@ export const maxHits = kind("maxHits", {
 })
 
 export const failover = kind("failover", {
+  fallsBack: true,
   retryAfter: Defaults.retryAfterOfFailoverMillis,
   servesFresh: false,
   decide: (_, entry, now) => isGone(entry, now) ? "Load" : "LoadOrStale"
 })
 
 export const untilInvalidated = kind("untilInvalidated", {
+  options: new Set(),
   decide: (_, entry, now) => isGone(entry, now) ? "Load" : "Serve",
   ttl: () => Infinity
 })
 
 /** The kinds by the words that users write. */
 export const words = { ttl, softTtl, refreshAhead, probabilistic, sliding, maxHits, failover, untilInvalidated }
+
+const namesWhere = (holds: (kind: Kind) => boolean): ReadonlyArray<string> =>
+  Object.values(words).filter(holds).map(({ name }) => name)
+
+export const fallingBack = (): ReadonlyArray<string> => namesWhere(({ fallsBack }) => fallsBack)
+
+export const strategiesWith = (option: string): ReadonlyArray<string> =>
+  namesWhere(({ options }) => options.has(option))
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   // The duration that a user's function returns may be negative. The engine cuts one beyond the ttl.
