@@ -8,7 +8,6 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { CacheConfigError } from "./CacheError.ts"
 import type { RemovalCause } from "./CacheEvent.ts"
-import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults/options.ts"
 import { boundBytes as boundBytesOf } from "./internal/engine/boundBytes.ts"
 import * as Cache from "./internal/engine/boundCache.ts"
@@ -17,6 +16,7 @@ import * as OverStore from "./internal/engine/overStore.ts"
 import { plainHit } from "./internal/engine/read/plainHit.ts"
 import type { Ratios } from "./internal/engine/telemetry/stats.ts"
 import type { Counters } from "./internal/engine/telemetry/telemetry.ts"
+import { policies } from "./internal/eviction/policies.ts"
 import type { Key } from "./internal/key/ofKey.ts"
 
 /**
@@ -92,7 +92,7 @@ export interface MakeOptions extends EngineOptions {}
 /** The parts and limits of a cache whose layer gets no options. @internal */
 export const defaults: MakeOptions = {
   ...Defaults.layer,
-  eviction: Eviction.adaptive,
+  eviction: policies.adaptive,
   store: undefined,
   readDefaults: Defaults.noReadDefaults,
   strategy: undefined,

@@ -29,7 +29,7 @@ describe("bad options throw a CacheConfigError at once", () => {
     ["shutdownTimeout that does not parse", { shutdownTimeout: "soon" }],
     ["shutdownTimeout below zero", { shutdownTimeout: -1 }],
     ["inherit that is no way to", { inherit: true }],
-    ["an eviction by name", { eviction: "lru" }],
+    ["an eviction of no known name", { eviction: "lfu" }],
     ["a strategy as a word alone", { strategy: "ttl" }],
     ["a strategy without its two functions", { strategy: { decide: () => "Load" } }],
     ["a misspelt option of a strategy", { strategy: { tll: "1 hour" } }],
@@ -81,7 +81,7 @@ describe("bad options throw a CacheConfigError at once", () => {
   it.each([
     [
       () => CacheLayer.memory({ strategy: { decide: () => "Load", lifetime: () => "skip", ttl: "1 hour" } as never }),
-      "CacheLayer.memory: a Strategy of your own takes no \"ttl\": its decide and lifetime take the place of options"
+      "CacheLayer.memory: a Strategy of your own takes no \"ttl\": it has decide and lifetime"
     ],
     [
       () => CacheLayer.layer({ memory: false, strategy: { strategy: "maxHits", ttl: "1 hour", hits: 3 } }),

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies } from "../src/internal/eviction/policies.ts"
 import * as Looking from "./support/looking.ts"
 
 const node = (id: string): Eviction.Node => ({ id, previous: undefined, next: undefined })
@@ -48,7 +49,7 @@ const drive = (eviction: Eviction.Eviction, capacity: number) => {
 
 describe("lru", () => {
   it("evicts what was not read or written for the longest time", () => {
-    const tier = drive(Eviction.lru, 3)
+    const tier = drive(policies.lru, 3)
     for (const id of ["a", "b", "c"]) tier.write(id)
     tier.read("a")
     tier.write("b")
@@ -59,7 +60,7 @@ describe("lru", () => {
   })
 
   it("has no victim where nothing is held, and forgets what was removed", () => {
-    const tier = drive(Eviction.lru, 3)
+    const tier = drive(policies.lru, 3)
     expect(tier.policy.victim()).toBe(undefined)
     tier.write("a")
     tier.remove("a")
@@ -69,7 +70,7 @@ describe("lru", () => {
 
 describe("fifo", () => {
   it("evicts what came in first: neither reads nor new values count", () => {
-    const tier = drive(Eviction.fifo, 3)
+    const tier = drive(policies.fifo, 3)
     for (const id of ["a", "b", "c"]) tier.write(id)
     tier.read("a")
     tier.write("a")
@@ -80,7 +81,7 @@ describe("fifo", () => {
   })
 
   it("an entry that left and comes back is new", () => {
-    const tier = drive(Eviction.fifo, 2)
+    const tier = drive(policies.fifo, 2)
     for (const id of ["a", "b"]) tier.write(id)
     tier.remove("a")
     tier.write("a")
@@ -91,7 +92,7 @@ describe("fifo", () => {
 
 describe("leastRecentlyUpdated", () => {
   it("ME-15: evicts the oldest write: a new value counts, a read does not", () => {
-    const tier = drive(Eviction.leastRecentlyUpdated, 3)
+    const tier = drive(policies.leastRecentlyUpdated, 3)
     for (const id of ["a", "b", "c"]) tier.write(id)
     tier.write("a")
     tier.read("b")
@@ -108,9 +109,9 @@ const models: ReadonlyArray<{
   readonly eviction: Eviction.Eviction
   readonly moves: (kind: Kind) => boolean
 }> = [
-  { eviction: Eviction.lru, moves: () => true },
-  { eviction: Eviction.fifo, moves: () => false },
-  { eviction: Eviction.leastRecentlyUpdated, moves: (kind) => kind === "write" }
+  { eviction: policies.lru, moves: () => true },
+  { eviction: policies.fifo, moves: () => false },
+  { eviction: policies.leastRecentlyUpdated, moves: (kind) => kind === "write" }
 ]
 
 describe.each(models)("$eviction.name against a list", ({ eviction, moves }) => {
@@ -168,9 +169,9 @@ describe("a full memory tier", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 4 }))))
 
   it.effect.each<[string, Eviction.Eviction, ReadonlyArray<string>]>([
-    ["lru", Eviction.lru, ["a", "b", "e", "f"]],
-    ["fifo", Eviction.fifo, ["c", "d", "e", "f"]],
-    ["leastRecentlyUpdated (ME-15)", Eviction.leastRecentlyUpdated, ["a", "d", "e", "f"]]
+    ["lru", policies.lru, ["a", "b", "e", "f"]],
+    ["fifo", policies.fifo, ["c", "d", "e", "f"]],
+    ["leastRecentlyUpdated (ME-15)", policies.leastRecentlyUpdated, ["a", "d", "e", "f"]]
   ])("under %s keeps what that policy keeps", ([, eviction, kept]) =>
     Effect.gen(function*() {
       yield* Effect.forEach(["a", "b", "c", "d"], get)
@@ -191,7 +192,7 @@ describe("a full memory tier", () => {
       yield* CachePolicy.disable("set")(due)
       yield* get("new")
       expect(yield* Effect.filter(["due", "other"], Cached.has)).toEqual(["due"])
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: "lru" }))))
 
   it.effect("reports to a policy that asks for it that a new value has replaced an old one, once", () => {
     const told: Array<string> = []
@@ -301,7 +302,7 @@ describe("a full memory tier", () => {
       yield* TestClock.adjust("1 minute")
       yield* Cached.set("f", 2)
       expect((yield* Looking.curve).reads).toBe(8 + 4 + 1)
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru, curve: true }))))
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: "lru", curve: true }))))
 
   it.effect("lives with a policy that evicts the newcomer, or nothing", () => {
     let last: Eviction.Node | undefined

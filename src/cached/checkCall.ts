@@ -17,7 +17,7 @@ import {
   within
 } from "../internal/options/options.ts"
 import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
-import { fallingBack, strategiesWith, words } from "../internal/strategy/kinds.ts"
+import { strategiesWith, words, wordsOf } from "../internal/strategy/kinds.ts"
 import { ofKind } from "../internal/strategy/make.ts"
 import { checkJitter, validate } from "../internal/strategy/validate.ts"
 import type { Input, Strategy } from "../Strategy.ts"
@@ -267,7 +267,7 @@ const checkStrategy = (strategy: Partial<Strategy>): void => {
   const names = Object.getPrototypeOf(strategy) === Object.prototype ? Object.keys(strategy) : []
   const stray = names.find((name) => name === "strategy" || (name !== "jitter" && strategiesWith(name).length > 0))
   if (stray !== undefined) {
-    throw mistake(`a Strategy of your own takes no "${stray}": its decide and lifetime take the place of options`)
+    throw mistake(`a Strategy of your own takes no "${stray}": it has decide and lifetime`)
   }
   const { jitter, retryAfter, touch } = strategy
   if (touch !== undefined && typeof touch !== "function") {
@@ -288,7 +288,7 @@ const refuseUnknown = (
 }
 
 const ownersOf = (option: string): ReadonlyArray<string> =>
-  namesOfFallback.includes(option) ? fallingBack() : strategiesWith(option)
+  namesOfFallback.includes(option) ? wordsOf(({ fallsBack }) => fallsBack) : strategiesWith(option)
 
 /** The names that other caches have for the lifetime of a failure. */
 const lifetimesOfFailures = new Set(["failureTtl", "errorTtl", "negativeTtl"])

@@ -2,7 +2,6 @@
 import * as Redacted from "effect/Redacted"
 import type * as CacheLayer from "../CacheLayer.ts"
 import type * as CacheProfiles from "../CacheProfiles.ts"
-import * as Eviction from "../Eviction.ts"
 import { mistake } from "../internal/options/options.ts"
 import { bytesIn } from "../internal/options/size.ts"
 import * as Ttl from "../Ttl.ts"
@@ -89,14 +88,7 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
   capacity: positive("50000"),
   maxWeight: size("100MB"),
   weigher: "code",
-  eviction: oneOf({
-    adaptive: Eviction.adaptive,
-    s3Fifo: Eviction.s3Fifo,
-    wTinyLfu: Eviction.wTinyLfu,
-    lru: Eviction.lru,
-    fifo: Eviction.fifo,
-    leastRecentlyUpdated: Eviction.leastRecentlyUpdated
-  }),
+  eviction: names("adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
   curve: flag,
   refresh: { concurrency: positive("4"), timeout: duration, retry: "code" } satisfies Readings<
     NonNullable<CacheLayer.MemoryOptions["refresh"]>

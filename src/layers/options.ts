@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import { strategyOf } from "../cached/checkCall.ts"
 import { checkInherit, type Inherit, type ReadDefaults, readDefaults } from "../cached/options.ts"
 import * as Caching from "../Caching.ts"
+import { policyOf } from "../internal/eviction/policies.ts"
 import {
   checkAll,
   type Checks,
@@ -16,7 +17,7 @@ import {
   within
 } from "../internal/options/options.ts"
 import { bound, type SizeInput, wholeNumber } from "../internal/options/size.ts"
-import type { Eviction } from "../ports/eviction.ts"
+import type { Eviction, EvictionName } from "../ports/eviction.ts"
 import type { Weigher } from "../ports/weigher.ts"
 import type { Input } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -51,8 +52,12 @@ export interface MemoryOptions {
   readonly maxWeight?: SizeInput | undefined
   /** Computes an entry's weight for `maxWeight`, like `Weigher.bytes`. @default none: entries are counted */
   readonly weigher?: Weigher | undefined
-  /** The policy that selects which entry to evict when memory is full. @default `Eviction.adaptive` */
-  readonly eviction?: Eviction | undefined
+  /**
+   * Which entry leaves when memory is full: `"adaptive"`, `"s3Fifo"`, `"wTinyLfu"`, `"lru"`, `"fifo"`,
+   * `"leastRecentlyUpdated"`, or your own `Eviction`.
+   * @default `"adaptive"`
+   */
+  readonly eviction?: EvictionName | Eviction | undefined
   /** If `true`, `curve` of `Cached.stats` estimates hit ratios of other capacities, in up to 1 MB. @default `false` */
   readonly curve?: boolean | undefined
   /** Options of background refreshes: `concurrency`, `timeout`, `retry`. @default each has its own */
@@ -157,10 +162,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     refuseUnless(typeof given === "function", `${name} must be a function, like Weigher.bytes`)
     return { weigher: given }
   },
-  eviction: (given, name) => {
-    refuseUnless(typeof given.make === "function", `${name} must be an Eviction, like Eviction.lru`)
-    return { eviction: given }
-  },
+  eviction: (given, name) => ({ eviction: policyOf(name, given) }),
   curve: (given, name) => ({ curve: flag(name, given) }),
   refresh: (given, name, layer) => {
     refuseUnknown(name, given, Object.keys(refreshParts))

@@ -1,4 +1,4 @@
-/** The types of the port for eviction policies. The built-in policies are in `src/Eviction.ts`. */
+/** The types of the port for eviction policies. The built-in policies are in `src/internal/eviction/policies.ts`. */
 
 /**
  * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so a
@@ -50,6 +50,22 @@ export interface PolicyOptions {
   /** Returns 32 new random bits, for hashes that an attacker cannot predict. A simulation passes a seeded function. */
   readonly seed: () => number
 }
+
+/**
+ * The names of the built-in policies.
+ *
+ * - `"adaptive"` simulates three rules (LRU, LIRS and S3-FIFO) on a sample of ids without values, and follows the rule
+ *   that would have had the most hits. A hash with a secret seed selects the sample. It is `"lru"` for a capacity of at
+ *   most 32 entries, and gets only slightly fewer hits than `"lru"` where that is the best rule.
+ * - `"s3Fifo"`: S3-FIFO as published (SOSP 2023). A new entry enters a small queue, and stays only if it is read twice
+ *   there.
+ * - `"wTinyLfu"`: W-TinyLFU as in Caffeine, including its hill climber. New entries start in a window, and frequently
+ *   read entries stay. Hits cost more than in other policies: each updates a sketch.
+ * - `"lru"` evicts the entry that has not been read or written for the longest time (least recently used).
+ * - `"fifo"` evicts the entry that was added first. Neither a read nor a new value changes the order.
+ * - `"leastRecentlyUpdated"` evicts the entry with the oldest value. Reads do not count.
+ */
+export type EvictionName = "adaptive" | "s3Fifo" | "wTinyLfu" | "lru" | "fifo" | "leastRecentlyUpdated"
 
 /**
  * An eviction policy. `make` creates the policy's state for one memory tier.

@@ -6,11 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
-import * as Eviction from "../Eviction.ts"
+import type * as Eviction from "../Eviction.ts"
 import { simulation } from "../internal/defaults/options.ts"
+import { policyOf } from "../internal/eviction/policies.ts"
 import { checkAll, type Checks, mistake, refuseUnknown } from "../internal/options/options.ts"
 import { forEach } from "../internal/time/turns.ts"
 import * as Tokens from "../internal/token.ts"
+import type { EvictionName } from "../ports/eviction.ts"
 import { chart } from "./internal/chart.ts"
 
 /**
@@ -59,13 +61,7 @@ export interface Simulation {
   readonly svg: string
 }
 
-const shipped: ReadonlyArray<Eviction.Eviction> = [
-  Eviction.adaptive,
-  Eviction.wTinyLfu,
-  Eviction.s3Fifo,
-  Eviction.lru,
-  Eviction.fifo
-]
+const shipped: ReadonlyArray<EvictionName> = ["adaptive", "wTinyLfu", "s3Fifo", "lru", "fifo"]
 
 /**
  * Replays recorded reads under eviction policies and capacities, and counts the hits. Policies run as in a real cache.
@@ -86,12 +82,11 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Eviction } from "effect-cached/adapters"
  * import { simulate } from "effect-cached/testing"
  *
  * const reads = Array.from({ length: 20_000 }, (_, i) => `page:${i % 1000}`)
  * const program = Effect.gen(function*() {
- *   const { results } = yield* simulate(reads, [Eviction.lru, Eviction.adaptive], { capacities: [500] })
+ *   const { results } = yield* simulate(reads, ["lru", "adaptive"], { capacities: [500] })
  *   return results.map(({ hitRatio, policy }) => `${policy}: ${hitRatio > 0.4 ? "many" : "none"}`)
  * })
  * await Effect.runPromise(program) // => ["lru: none", "adaptive: many"]
@@ -103,11 +98,11 @@ const shipped: ReadonlyArray<Eviction.Eviction> = [
  */
 export const simulate = <E = never, R = never>(
   trace: Iterable<Access> | Stream.Stream<Access, E, R>,
-  policies: ReadonlyArray<Eviction.Eviction> = shipped,
+  policies: ReadonlyArray<EvictionName | Eviction.Eviction> = shipped,
   options: SimulateOptions = {}
 ): Effect.Effect<Simulation, E | CacheConfigError, R> =>
   Effect.gen(function*() {
-    yield* refusing(Effect.sync(() => check(policies, options)))
+    const checked = yield* refusing(Effect.sync(() => check(policies, options)))
     const reads = makeReads()
     yield* (Stream.isStream(trace)
       ? Stream.runForEachArray(trace, (some) => refusing(forEach(some, reads.add)))
@@ -115,10 +110,10 @@ export const simulate = <E = never, R = never>(
     const capacities = options.capacities ?? capacitiesOf(reads.names.length)
     const seed = options.seed ?? simulation.seed
     const results: Array<Simulated> = []
-    for (const policy of policies) {
+    for (const policy of checked) {
       for (const capacity of capacities) results.push(yield* refusing(run(reads, { capacity, policy, seed })))
     }
-    const names = policies.map(({ name }) => name)
+    const names = checked.map(({ name }) => name)
     return {
       reads: reads.accesses.length,
       ids: reads.names.length,
@@ -219,12 +214,14 @@ const refusing = <A>(effect: Effect.Effect<A>): Effect.Effect<A, CacheConfigErro
     (defect) => defect instanceof CacheConfigError ? Effect.fail(defect) : Effect.die(defect)
   )
 
-const check = (policies: ReadonlyArray<Eviction.Eviction>, options: SimulateOptions): void => {
-  if (!Array.isArray(policies) || !policies.every((policy) => typeof policy?.make === "function")) {
-    throw mistake("policies of simulate must be a list of Evictions, like Eviction.lru")
-  }
+const check = (
+  policies: ReadonlyArray<EvictionName | Eviction.Eviction>,
+  options: SimulateOptions
+): ReadonlyArray<Eviction.Eviction> => {
   refuseUnknown("simulate", options, Object.keys(checks))
   checkAll("simulate", options, checks)
+  if (!Array.isArray(policies)) throw mistake(`policies of simulate must be a list, like ["adaptive", "lru"]`)
+  return policies.map((policy) => policyOf("a policy of simulate", policy))
 }
 
 const checks: Checks<SimulateOptions> = {

@@ -2,10 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, type Scope } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { Eviction, Store } from "effect-cached/adapters"
+import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
+import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
 import { caches, settle, start } from "../support/caches.ts"
 import { impatient } from "../support/impatient.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -17,7 +18,7 @@ const filled = Cached.setMany(ids.map((id, i) => [id, i] as const))
 /** LRU as a user writes it without `cleared`, or with one that throws. */
 const mine = (cleared: (() => void) | undefined): Eviction.Eviction => ({
   name: "mine",
-  make: (options) => ({ ...Eviction.lru.make(options), cleared })
+  make: (options) => ({ ...builtIn.lru.make(options), cleared })
 })
 
 describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache) => {
@@ -60,7 +61,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
 })
 
 const policies: ReadonlyArray<readonly [string, Eviction.Eviction]> = [
-  ...Object.values(Eviction).flatMap((one) =>
+  ...Object.values(builtIn).flatMap((one) =>
     typeof one === "object" && "make" in one ? [[one.name, one as Eviction.Eviction] as const] : []
   ),
   ["one of a user", mine(undefined)],
@@ -106,7 +107,7 @@ describe("a load that runs when memory is emptied", () => {
       const eviction: Eviction.Eviction = {
         name: "watched",
         make: (options) => {
-          const policy = Eviction.lru.make(options)
+          const policy = builtIn.lru.make(options)
           return {
             ...policy,
             added: (node) => {

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Duration, Effect } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { caches } from "../support/caches.ts"
 
 const read = (key: string, ttl: Duration.Input = "1 hour") => Cached.ttl(Effect.succeed(key), key, { ttl })
@@ -33,7 +34,7 @@ const newestFirst: Eviction.Eviction = {
   }
 }
 
-const { fifo, leastRecentlyUpdated, lru } = Eviction
+const { fifo, leastRecentlyUpdated, lru } = policies
 
 for (const eviction of [lru, fifo, leastRecentlyUpdated, newestFirst]) {
   describe(`with ${eviction.name}`, () => {

@@ -2,13 +2,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, type CacheEvent, Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
 import { caches, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { randomOf } from "../support/random.ts"
 
-const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = builtIn
 const policies = [adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu]
 
 /** Counts the calls of a policy, and forwards them to another one. */

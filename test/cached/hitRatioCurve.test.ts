@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { drawWith, Seed } from "../../src/internal/token.ts"
 import { caches } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
@@ -52,7 +53,7 @@ describe("the curve", { timeout: 300_000 }, () => {
         }
         const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length
         expect(mean).toBeLessThan(0.05)
-      }).pipe(Effect.provide(seeded({ capacity: 1024, eviction: Eviction.lru }))))
+      }).pipe(Effect.provide(seeded({ capacity: 1024, eviction: "lru" }))))
   }
 
   it.effect("says of its own capacity what an LRU cache has hit", () =>
@@ -61,7 +62,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       const { points } = yield* Looking.curve
       const { hitRatio } = yield* Cached.stats
       expect(Math.abs(ratioAt(points, 2048) - hitRatio)).toBeLessThan(0.03)
-    }).pipe(Effect.provide(seeded({ capacity: 2048, eviction: Eviction.lru }))))
+    }).pipe(Effect.provide(seeded({ capacity: 2048, eviction: "lru" }))))
 
   it.effect("goes up, and each capacity is larger than the one before", () =>
     Effect.gen(function*() {
@@ -130,7 +131,7 @@ describe("the curve", { timeout: 300_000 }, () => {
       const { capacity, points, reads } = yield* Looking.curve
       expect({ capacity, reads }).toEqual({ capacity: 50, reads: 6000 })
       expect(Math.abs(points.at(-1)!.hitRatio - 5 / 6)).toBeLessThan(0.1)
-    }).pipe(Effect.provide(seeded({ capacity: 800, eviction: Eviction.fifo }))))
+    }).pipe(Effect.provide(seeded({ capacity: 800, eviction: "fifo" }))))
 
   it.effect("of a cache without reads has no points", () =>
     Effect.gen(function*() {
@@ -191,7 +192,7 @@ describe.each(caches.filter(({ memory, store }) => memory && store))("over $name
       const eviction: Eviction.Eviction = {
         name: "told",
         make: (options) => {
-          const policy = Eviction.lru.make(options)
+          const policy = policies.lru.make(options)
           return {
             ...policy,
             added: (node) => {

@@ -887,9 +887,10 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "{ where: [Class, fields] } or { matching: pattern }"
     ],
     [
-      "the name of an eviction",
-      () => CacheLayer.memory(any({ eviction: "lru" })),
-      "eviction of CacheLayer.memory must be an Eviction, like Eviction.lru"
+      "no name of an eviction",
+      () => CacheLayer.memory(any({ eviction: "lfu" })),
+      "eviction of CacheLayer.memory must be one of adaptive, s3Fifo, wTinyLfu, lru, fifo, leastRecentlyUpdated, or " +
+      "an Eviction of your own"
     ],
     [
       "a path in place of options",

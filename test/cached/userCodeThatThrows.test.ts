@@ -5,8 +5,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Fiber, Layer, Logger, RequestResolver, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
@@ -414,7 +415,7 @@ describe.each(caches)("over $name", (cache) => {
       const evictionWith = (broken: (policy: Eviction.Policy) => Broken): Eviction.Eviction => ({
         name: "broken",
         make: (options) => {
-          const policy = Eviction.lru.make(options)
+          const policy = policies.lru.make(options)
           return { ...policy, ...broken(policy) }
         }
       })
@@ -572,7 +573,7 @@ describe.each(caches)("over $name", (cache) => {
         ["gives a policy without a method", () => ({ added: () => {}, read: () => {}, removed: () => {} })],
         [
           "gives a wrong replaced",
-          () => ({ ...Eviction.lru.make({ capacity: 1, weighed: false, seed: () => 1 }), replaced: 5 })
+          () => ({ ...policies.lru.make({ capacity: 1, weighed: false, seed: () => 1 }), replaced: 5 })
         ]
       ])("whose make %s is a CacheConfigError when the layer is built", ([, make]) =>
         Effect.gen(function*() {

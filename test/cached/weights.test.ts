@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
-import { Eviction, Weigher } from "effect-cached/adapters"
+import { type Eviction, Weigher } from "effect-cached/adapters"
+import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
 import { estimate as sizeOf } from "../../src/internal/text/estimate.ts"
 import { caches } from "../support/caches.ts"
 
@@ -10,7 +11,7 @@ const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(va
 const byLength: Weigher.Weigher = (value: string) => value.length
 const held = (keys: ReadonlyArray<string>) => Effect.filter(keys, Cached.has)
 
-const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = builtIn
 const policies = [adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu]
 
 describe.each(caches.filter(({ memory }) => memory))("weights over $name", (cache) => {

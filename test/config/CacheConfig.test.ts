@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -360,7 +359,7 @@ describe("every option of every scheme", () => {
       ["maxWeight", "0", undefined],
       ["maxSize", "1048576", 2 ** 20],
       ["maxSize", "large", undefined],
-      ["eviction", "lru", Eviction.lru],
+      ["eviction", "lru", "lru"],
       ["eviction", "toString", undefined],
       ["curve", "1", true],
       ["curve", "FALSE", false],

@@ -5,11 +5,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
-import { Eviction, Lock, Serializer, Store, Weigher } from "effect-cached/adapters"
+import { Lock, Serializer, Store, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -399,7 +400,7 @@ describe("pages about other caches deny nothing that exists", () => {
       /no (backplane|client-side caching|cluster)|backplane (is|comes) (not|later)/i
     ],
     "Weigher.bytes": [Weigher.bytes, /no (weights|sizes)\b|pluses:[^.]*\b(weights|sizes)\b/i],
-    "Eviction.wTinyLfu": [Eviction.wTinyLfu, /no (TinyLFU|W-TinyLFU)|pluses:[^.]*TinyLFU/i],
+    "the eviction wTinyLfu": [policies.wTinyLfu, /no (TinyLFU|W-TinyLFU)|pluses:[^.]*TinyLFU/i],
     "Transaction.run": [Transaction.run, /no transactions/i],
     "Cached.stream": [Cached.stream, /no streams/i],
     "Lock.make": [Lock.make, /no locks?\b(?! against)/i]

@@ -41,7 +41,6 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["CacheLayer.withDisabled", "CacheLayer.disabled", "CachePolicy.disable"],
   of("CacheConfig", "fromUrl", "layer"),
   of("CachePolicy", "strict", "storeTimeout"),
-  of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
   of("Weigher", "bytes", "byClass", "atMost"),
   ["Cached.events", "testing.RecordingCache"],
   ["Store.tap", "ChaosStore.make"],

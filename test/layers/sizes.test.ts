@@ -5,7 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { Cached, CacheError, CacheLayer } from "effect-cached"
-import { Eviction, Store, Weigher } from "effect-cached/adapters"
+import { Store, Weigher } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 
 const { bytes } = Weigher
@@ -108,7 +108,7 @@ describe("a size", () => {
 
   it.effect("is a limit of one entry, a quota and a new bound", () => {
     const weigher = Weigher.atMost((text: string) => text.length, "1 kB")
-    const cache = CacheLayer.memory({ maxWeight: "1 MB", weigher, eviction: Eviction.lru })
+    const cache = CacheLayer.memory({ maxWeight: "1 MB", weigher, eviction: "lru" })
     return Effect.gen(function*() {
       yield* Cached.set("a", "x".repeat(1000))
       yield* Cached.set("b", "x".repeat(1001))

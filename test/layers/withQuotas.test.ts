@@ -2,8 +2,9 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { type Duration, Effect, Exit, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
-import { Eviction, type Weigher } from "effect-cached/adapters"
+import type { Eviction, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
@@ -23,7 +24,7 @@ const keyOf = (of: number, id: number): Key => {
 }
 const idOf = (key: Key): string => typeof key === "string" ? key : CacheKey.id(key)
 
-const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = policies
 
 /** The value is the weight. */
 const weigher: Weigher.Weigher = (value: number) => value

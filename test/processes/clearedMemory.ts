@@ -4,7 +4,8 @@
  */
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction, Weigher } from "effect-cached/adapters"
+import { Weigher } from "effect-cached/adapters"
+import { policies } from "../../src/internal/eviction/policies.ts"
 
 const count = 20_000
 
@@ -14,7 +15,7 @@ const megabytes = (): number => {
   return (heapUsed + arrayBuffers) / 2 ** 20
 }
 
-const { adaptive, fifo, lru, s3Fifo, wTinyLfu } = Eviction
+const { adaptive, fifo, lru, s3Fifo, wTinyLfu } = policies
 const layers = {
   ...Object.fromEntries(
     [adaptive, fifo, lru, s3Fifo, wTinyLfu].map((eviction) => [eviction.name, { capacity: count, eviction }])

@@ -2,9 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
-import { Eviction, Store } from "effect-cached/adapters"
+import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
@@ -270,7 +271,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     const eviction: Eviction.Eviction = {
       name: "reading",
       make: (options) => {
-        const policy = Eviction.lru.make(options)
+        const policy = policies.lru.make(options)
         return {
           ...policy,
           removed: (node) => {

@@ -1,7 +1,8 @@
 /** One seed: one configuration, one program, one schedule. */
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { Eviction, Serializer, Store, type Weigher } from "effect-cached/adapters"
+import { Serializer, Store, type Weigher } from "effect-cached/adapters"
+import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
 import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { decide, type Tallies } from "./decide.ts"
@@ -58,7 +59,7 @@ const layerWithin = (
 ) => {
   const { config } = environment
   const { diceOf, features } = environment.extras
-  const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = Eviction
+  const { adaptive, fifo, leastRecentlyUpdated, lru, s3Fifo, wTinyLfu } = builtIn
   const eviction = features.has("policies")
     ? diceOf("policies").pick([adaptive, adaptive, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])
     : lru

@@ -2,9 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
+import { policies } from "../../src/internal/eviction/policies.ts"
 import { Seed } from "../../src/internal/token.ts"
 import { impatient } from "../support/impatient.ts"
 import { randomOf } from "../support/random.ts"
@@ -15,14 +16,7 @@ const zipf = (count: number, ids: number): ReadonlyArray<number> => {
   return Array.from({ length: count }, () => Math.floor(ids ** random()) - 1)
 }
 
-const all = [
-  Eviction.adaptive,
-  Eviction.lru,
-  Eviction.fifo,
-  Eviction.s3Fifo,
-  Eviction.wTinyLfu,
-  Eviction.leastRecentlyUpdated
-]
+const all = ["adaptive", "lru", "fifo", "s3Fifo", "wTinyLfu", "leastRecentlyUpdated"] as const
 
 const refusal = <A>(effect: Effect.Effect<A, unknown>) =>
   Effect.map(Effect.exit(effect), (exit) => {
@@ -37,7 +31,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       const reads = zipf(10_000, 3000)
       const exact = lruRatios(reads)
       const capacities = [1, 2, 30, 500, 5000]
-      const { ids, reads: count, results } = yield* simulate(reads, [Eviction.lru], { capacities })
+      const { ids, reads: count, results } = yield* simulate(reads, ["lru"], { capacities })
       expect({ ids, count }).toEqual({ ids: exact.length - 1, count: 10_000 })
       for (const { capacity, hitRatio, hits } of results) {
         expect(hitRatio).toBeCloseTo(exact[Math.min(capacity, ids)]!, 10)
@@ -82,14 +76,14 @@ describe("simulate", { timeout: 300_000 }, () => {
       )
       for (const key of ["a", "b", "a", "c", "a"]) yield* Cached.ttl(Effect.succeed(1), key, { ttl: "1 hour" })
       yield* Cached.invalidate("a")
-      const { ids, reads, results } = yield* simulate(yield* Fiber.join(recording), [Eviction.lru], { capacities: [2] })
+      const { ids, reads, results } = yield* simulate(yield* Fiber.join(recording), ["lru"], { capacities: [2] })
       expect({ ids, reads, hits: results[0]!.hits }).toEqual({ ids: 3, reads: 5, hits: 2 })
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("takes a stream, such as the lines of a file, and fails as it fails", () =>
     Effect.gen(function*() {
       const lines = Stream.make("a\nb\na", "\nc\na").pipe(Stream.splitLines)
-      const { results } = yield* simulate(lines, [Eviction.lru], { capacities: [2] })
+      const { results } = yield* simulate(lines, ["lru"], { capacities: [2] })
       expect(results[0]!.hits).toBe(2)
       expect(yield* refusal(simulate(Stream.fail("no such file")))).toBe("no such file")
     }))
@@ -108,17 +102,17 @@ describe("simulate", { timeout: 300_000 }, () => {
       const none = yield* simulate([])
       expect(none).toMatchObject({ ids: 0, reads: 0, results: [] })
       expect(none.svg).not.toContain("NaN")
-      const one = yield* simulate(["a", "a", "a"], [Eviction.lru])
+      const one = yield* simulate(["a", "a", "a"], ["lru"])
       expect(one.results).toEqual([{ policy: "lru", capacity: 1, hits: 2, hitRatio: 2 / 3 }])
       expect(one.svg).not.toContain("NaN")
-      const { results } = yield* simulate([], [Eviction.lru], { capacities: [5] })
+      const { results } = yield* simulate([], ["lru"], { capacities: [5] })
       expect(results[0]!.hitRatio).toBe(0)
     }))
 
   it.effect("takes any text as an id, and any name of a policy", () =>
     Effect.gen(function*() {
       const odd = ["__proto__", "", "\u{d800}", "a\nb", "constructor", "</svg>", "😀", "__proto__"]
-      const named = (name: string): Eviction.Eviction => ({ ...Eviction.lru, name, make: Eviction.lru.make })
+      const named = (name: string): Eviction.Eviction => ({ ...policies.lru, name, make: policies.lru.make })
       const { ids, results, svg, table } = yield* simulate(
         odd,
         [named("<script>\u{0}&\"|\n"), named("same"), named("same")],
@@ -135,20 +129,20 @@ describe("simulate", { timeout: 300_000 }, () => {
   it.effect("fails for what makes no sense, and for a policy that throws", () =>
     Effect.gen(function*() {
       for (const capacity of [0, -1, 1.5, NaN, Infinity, "10", undefined]) {
-        expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacities: [capacity as number] })))
+        expect(yield* refusal(simulate(["a"], ["lru"], { capacities: [capacity as number] })))
           .toContain("A capacity of simulate must be a whole number of at least 1")
       }
-      expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacities: 5 as never }))).toContain("must be a list")
-      expect(yield* refusal(simulate(["a"], [Eviction.lru], { seed: 0.5 }))).toContain("seed of simulate")
-      expect(yield* refusal(simulate(["a"], [Eviction.lru], { capacity: 5 } as never))).toContain("capacities")
-      expect(yield* refusal(simulate(["a"], ["lru" as never]))).toContain("list of Evictions")
+      expect(yield* refusal(simulate(["a"], ["lru"], { capacities: 5 as never }))).toContain("must be a list")
+      expect(yield* refusal(simulate(["a"], ["lru"], { seed: 0.5 }))).toContain("seed of simulate")
+      expect(yield* refusal(simulate(["a"], ["lru"], { capacity: 5 } as never))).toContain("capacities")
+      expect(yield* refusal(simulate(["a"], ["lfu" as never]))).toContain("must be one of adaptive, s3Fifo")
       for (const access of [null, {}, true, undefined]) {
         expect(yield* refusal(simulate([access as never]))).toContain("An access of simulate must be an id or an event")
       }
       const throwing = (method: string): Eviction.Eviction => ({
         name: "mine",
         make: (options) => ({
-          ...Eviction.lru.make(options),
+          ...policies.lru.make(options),
           [method]: () => {
             throw new Error("broken")
           }
@@ -161,7 +155,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       const lost: Eviction.Eviction = {
         name: "mine",
         make: (options) => ({
-          ...Eviction.lru.make(options),
+          ...policies.lru.make(options),
           victim: () => ({ id: "else", previous: undefined, next: undefined })
         })
       }
@@ -175,7 +169,7 @@ describe("simulate", { timeout: 300_000 }, () => {
       const ticking = yield* Effect.forkChild(Effect.gen(function*() {
         for (;; turns++) yield* Effect.yieldNow
       }))
-      yield* impatient(simulate(reads, [Eviction.adaptive], { capacities: [100, 200] }))
+      yield* impatient(simulate(reads, [policies.adaptive], { capacities: [100, 200] }))
       yield* Fiber.interrupt(ticking)
       // The reads are taken up, and tried with each capacity.
       expect(turns).toBeGreaterThanOrEqual(3 * reads.length / many.steps - 3)

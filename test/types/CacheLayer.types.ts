@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer, ManagedRuntime, type Option, Schedule, Schema, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } from "effect-cached"
-import { Eviction, type Serializer, type Store, Weigher } from "effect-cached/adapters"
+import { type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"
@@ -29,14 +29,14 @@ declare const broken: Layer.Layer<Store.Store, CacheError.StoreError, Client>
 // every ready-made layer
 // ---------------------------------------------------------------------------------------------------------------------
 
-const files = CacheLayer.files({ directory: "x", serializer, maxSize: "1 MB", capacity: 1, eviction: Eviction.fifo })
+const files = CacheLayer.files({ directory: "x", serializer, maxSize: "1 MB", capacity: 1, eviction: "fifo" })
 same<typeof files, Layer.Layer<Cache, CacheError.StoreError>>(true)
 const full = CacheLayer.disk({
   directory: "x",
   maxSize: 1_000_000n,
   memory: true,
   capacity: Infinity,
-  eviction: Eviction.leastRecentlyUpdated,
+  eviction: "leastRecentlyUpdated",
   storeTimeout: "1 second",
   lease: 5000,
   wait: "10 seconds",

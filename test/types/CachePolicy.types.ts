@@ -54,8 +54,8 @@ CacheLayer.memory({ storeTimeout: 1 })
 CacheLayer.memory({ refresh: { concurency: 1 } })
 // @ts-expect-error no directory
 CacheLayer.disk({})
-// @ts-expect-error an eviction by name
-CacheLayer.memory({ eviction: "lru" })
+// @ts-expect-error no name of an eviction
+CacheLayer.memory({ eviction: "lfu" })
 
 // Strategies: their types are known where they are used, and anything where they ask nothing.
 export const anything: ReadonlyArray<Strategy.Input> = [

@@ -1,7 +1,7 @@
 /** Types that the compiler must infer from serializers, locks and evictions; checked by `tsc`, not run. */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type CacheError, CacheLayer } from "effect-cached"
-import { Eviction, Lock, Serializer } from "effect-cached/adapters"
+import { type Eviction, Lock, Serializer } from "effect-cached/adapters"
 import type { ProcessLock } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
@@ -101,7 +101,14 @@ Lock.make({ ...made, tryAcquire: () => Effect.succeed({ _tag: "Held", token: 1 }
 // evictions
 // ---------------------------------------------------------------------------------------------------------------------
 
-export const evictions: ReadonlyArray<Eviction.Eviction> = [Eviction.lru, Eviction.fifo, Eviction.leastRecentlyUpdated]
+export const evictions: ReadonlyArray<CacheLayer.MemoryOptions["eviction"]> = [
+  "adaptive",
+  "s3Fifo",
+  "wTinyLfu",
+  "lru",
+  "fifo",
+  "leastRecentlyUpdated"
+]
 const newestFirst: Eviction.Eviction = {
   name: "newestFirst",
   make: ({ capacity }) => {

@@ -89,13 +89,10 @@ export const untilInvalidated = kind("untilInvalidated", {
 /** The kinds by the words that users write. */
 export const words = { ttl, softTtl, refreshAhead, probabilistic, sliding, maxHits, failover, untilInvalidated }
 
-const namesWhere = (holds: (kind: Kind) => boolean): ReadonlyArray<string> =>
+export const wordsOf = (holds: (kind: Kind) => boolean): ReadonlyArray<string> =>
   Object.values(words).filter(holds).map(({ name }) => name)
 
-export const fallingBack = (): ReadonlyArray<string> => namesWhere(({ fallsBack }) => fallsBack)
-
-export const strategiesWith = (option: string): ReadonlyArray<string> =>
-  namesWhere(({ options }) => options.has(option))
+export const strategiesWith = (option: string): ReadonlyArray<string> => wordsOf(({ options }) => options.has(option))
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   // The duration that a user's function returns may be negative. The engine cuts one beyond the ttl.

@@ -1,7 +1,8 @@
 /** Each policy against a slow model of it, operation by operation. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
+import { policies as builtIn } from "../../../src/internal/eviction/policies.ts"
 import { makeS3Fifo } from "../../../src/internal/eviction/s3Fifo.ts"
 import { makeWTinyLfu } from "../../../src/internal/eviction/wTinyLfu.ts"
 import { heldBy } from "../../support/heldBy.ts"
@@ -99,7 +100,7 @@ describe.each(policies)("$name", ({ make, model, name }) => {
 it("adaptive is lru up to 32 entries, and learns when it gets more", () => {
   const make = (eviction: Eviction.Eviction) =>
     heldBy(eviction.make({ capacity: 32, weighed: false, seed: () => 1 }), 32)
-  const [adaptive, lru] = [make(Eviction.adaptive), make(Eviction.lru)]
+  const [adaptive, lru] = [make(builtIn.adaptive), make(builtIn.lru)]
   const random = randomOf(1)
   for (let step = 0; step < 3000; step++) {
     const id = `${Math.floor(random() * 50)}`

@@ -2,9 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
 import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"
+import { policies } from "../../../src/internal/eviction/policies.ts"
 import { heldBy } from "../../support/heldBy.ts"
 
 type Tier = ReturnType<typeof heldBy>
@@ -43,7 +44,7 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
   ].flatMap((trace) => [0.05, 0.2, 0.5].map((share) => ({ ...trace, capacity: Math.round(trace.ids * share) })))
 
   it.each(cells)("$name ($ids ids, $capacity entries): never one point under it", ({ capacity, ids, passes }) => {
-    const lru = hitRatio(tierOf(Eviction.lru, capacity, 1), zigzag(ids, passes))
+    const lru = hitRatio(tierOf(policies.lru, capacity, 1), zigzag(ids, passes))
     expect(lru).toBeGreaterThan(0.02)
     for (const seed of [1, 2, 3]) {
       const tier = heldBy(new Adaptive({ capacity, weighed: false, seed: () => Math.imul(seed, 0x9e3779b1) }), capacity)
@@ -65,10 +66,10 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
 
   it.each([0.05, 0.2, 0.5])("a loop after what is read twice (%d of the ids): never half a point under it", (share) => {
     const capacity = Math.round(31_200 * share)
-    const lru = hitRatio(tierOf(Eviction.lru, capacity, 1), sandwich())
+    const lru = hitRatio(tierOf(policies.lru, capacity, 1), sandwich())
     for (const seed of [1, 2, 3, 4, 5]) {
       const seeded = Math.imul(seed, 0x9e3779b1)
-      expect(hitRatio(tierOf(Eviction.adaptive, capacity, seeded), sandwich())).toBeGreaterThan(lru - 0.005)
+      expect(hitRatio(tierOf(policies.adaptive, capacity, seeded), sandwich())).toBeGreaterThan(lru - 0.005)
     }
   })
 
@@ -94,9 +95,9 @@ describe("where LRU is the best there is", { timeout: 120_000 }, () => {
   it("popular keys that change: half of the seeds are not half a point under it", () => {
     const ids = Array.from(shifting())
     const capacity = Math.round(new Set(ids).size / 2)
-    const lru = hitRatio(tierOf(Eviction.lru, capacity, 1), ids)
+    const lru = hitRatio(tierOf(policies.lru, capacity, 1), ids)
     const under = [1, 2, 3, 4, 5].map((seed) =>
-      lru - hitRatio(tierOf(Eviction.adaptive, capacity, Math.imul(seed, 0x9e3779b1)), ids)
+      lru - hitRatio(tierOf(policies.adaptive, capacity, Math.imul(seed, 0x9e3779b1)), ids)
     )
     expect(under.toSorted((a, b) => a - b)[2]).toBeLessThan(0.005)
   })
@@ -138,7 +139,7 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
     return hit / reads
   }
 
-  it.each([Eviction.adaptive, Eviction.s3Fifo, Eviction.wTinyLfu])(
+  it.each([policies.adaptive, policies.s3Fifo, policies.wTinyLfu])(
     "under $name change nothing where the seed is unknown",
     (eviction) => {
       for (const seed of [0x1234_5678, 99]) {
@@ -149,7 +150,7 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
   )
 
   it("would do harm where it is known", () => {
-    const difference = ofOthers(Eviction.adaptive, believed, chosen) - ofOthers(Eviction.adaptive, believed, ordinary)
+    const difference = ofOthers(policies.adaptive, believed, chosen) - ofOthers(policies.adaptive, believed, ordinary)
     expect(difference).toBeLessThan(-0.02)
   })
 
@@ -160,7 +161,7 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
         name: "tells",
         make: (options) => {
           seeds.push(options.seed())
-          return Eviction.lru.make(options)
+          return policies.lru.make(options)
         }
       }
       for (let i = 0; i < 20; i++) yield* Effect.provide(Cached.set("a", 1), CacheLayer.memory({ eviction }))

@@ -4,14 +4,14 @@
  */
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { simulate } from "effect-cached/testing"
+import { policies as builtIn } from "../../../src/internal/eviction/policies.ts"
 import { Seed } from "../../../src/internal/token.ts"
 import { chart } from "../../../src/testing/internal/chart.ts"
 import * as Looking from "../../support/looking.ts"
 import { type Trace, traces } from "./traces.ts"
 
-const policies = [Eviction.adaptive, Eviction.wTinyLfu, Eviction.s3Fifo, Eviction.lru]
+const policies = [builtIn.adaptive, builtIn.wTinyLfu, builtIn.s3Fifo, builtIn.lru]
 const shares = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.8]
 const capacitiesOf = ({ unique }: Trace): ReadonlyArray<number> => shares.map((share) => Math.round(unique * share))
 
@@ -20,7 +20,7 @@ const traceOf = (name: string): Trace => traces().find((trace) => trace.name ===
 /** The estimated curve of a cache while it reads a trace, beside the hits of LRU. */
 const estimated = Effect.fnUntraced(function*(trace: Trace) {
   const capacities = capacitiesOf(trace)
-  const lru = yield* simulate(trace.accesses, [Eviction.lru], { capacities })
+  const lru = yield* simulate(trace.accesses, ["lru"], { capacities })
   const { points } = yield* Effect.forEach(
     trace.accesses,
     (id) => Cached.ttl(Effect.succeed(id), `page:${id}`, { ttl: "1 hour" }),

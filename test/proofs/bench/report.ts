@@ -59,10 +59,10 @@ const peersOfHerd = ["CacheLayer.redis", "bentocache", "cacheable", "async-cache
 
 const policiesOfTraces = [
   "lru-cache",
-  "Eviction.fifo",
-  "Eviction.s3Fifo",
-  "Eviction.wTinyLfu",
-  "Eviction.adaptive",
+  "fifo",
+  "s3Fifo",
+  "wTinyLfu",
+  "adaptive",
   "optimum"
 ]
 

@@ -1,13 +1,13 @@
 /** Soaks one cache: very many operations by many readers at once, under a clock of its own. Run by `main.ts`. */
 import { Clock, Effect, Fiber, References } from "effect"
 import { Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { defaults } from "../../../src/Caching.ts"
 import * as BoundsDefaults from "../../../src/internal/defaults/bounds.ts"
 import * as StoresDefaults from "../../../src/internal/defaults/stores.ts"
 import { over } from "../../../src/internal/engine/boundCache.ts"
 import * as Quotas from "../../../src/internal/engine/memory/quotas.ts"
 import { startOver } from "../../../src/internal/engine/overStore.ts"
+import { policies } from "../../../src/internal/eviction/policies.ts"
 import { Serializer } from "../../../src/Serializer.ts"
 import * as VirtualClock from "./clock.ts"
 import { operations, type Order, type Outcome } from "./program.ts"
@@ -24,8 +24,8 @@ interface Tier {
 /** How memory is bounded, beside the default: parts that keep something of their own for each entry. */
 export const tiers: { readonly [tier: string]: Tier } = {
   usual: { options: {} },
-  s3Fifo: { options: { eviction: Eviction.s3Fifo } },
-  wTinyLfu: { options: { eviction: Eviction.wTinyLfu } },
+  s3Fifo: { options: { eviction: policies.s3Fifo } },
+  wTinyLfu: { options: { eviction: policies.wTinyLfu } },
   weights: {
     options: { capacity: 10 * capacity, weigher: (_: unknown, { id }: { readonly id: string }) => id.length }
   },

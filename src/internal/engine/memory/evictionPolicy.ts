@@ -1,9 +1,9 @@
 /** Makes the eviction policy of a memory tier: a built-in policy is used directly, a user's policy behind a guard. */
 import * as Cause from "effect/Cause"
 import { CacheConfigError } from "../../../CacheError.ts"
-import { Own } from "../../../Eviction.ts"
 import type { Eviction, Node, Policy, PolicyOptions } from "../../../ports/eviction.ts"
 import { makeLru } from "../../eviction/byAge.ts"
+import { isBuiltIn } from "../../eviction/policies.ts"
 import * as Log from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
@@ -22,7 +22,7 @@ interface EvictionOptions extends PolicyOptions {
 /** Makes a policy with the method `replaced`. Throws a `CacheConfigError` if `make` throws or its policy is invalid. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // A built-in policy has no guard, because every hit calls its `read`.
-  options.eviction instanceof Own
+  isBuiltIn(options.eviction)
     ? options.eviction.make(options)
     : guarded(made(options), options.eviction.name, guard)
 

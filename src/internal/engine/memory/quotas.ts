@@ -5,11 +5,11 @@
  */
 import * as Entries from "#platform/engine/memory/entries"
 import { CacheConfigError } from "../../../CacheError.ts"
-import { lru } from "../../../Eviction.ts"
 import type { Eviction, Node, Policy } from "../../../ports/eviction.ts"
 import { bytes } from "../../../Weigher.ts"
 import { many } from "../../defaults/bounds.ts"
 import { weightOf } from "../../eviction/nodes.ts"
+import { policies } from "../../eviction/policies.ts"
 import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
@@ -56,7 +56,7 @@ export const boundBytes = (self: Memory.MemoryTier, classes: ReadonlyArray<strin
   const { memory } = self
   if (memory.capacity === 0 || Memory.isWeighed(memory)) return
   const weigh = weighWith(bytes, () => self)
-  const quota = makeQuota(self, { most, eviction: lru, weighed: true, weigh })
+  const quota = makeQuota(self, { most, eviction: policies.lru, weighed: true, weigh })
   wrap(self, new Map(classes.map((name) => [name, quota])))
 }
 

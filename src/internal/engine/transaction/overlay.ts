@@ -7,9 +7,9 @@ import type * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { CacheEvent } from "../../../CacheEvent.ts"
-import * as Eviction from "../../../Eviction.ts"
 import type { TransactCheck, TransactStep } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/options.ts"
+import { policies } from "../../eviction/policies.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Acquire } from "../../lock/fromBackend.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
@@ -131,7 +131,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
   const options: Engine.EngineOptions = {
     ...Defaults.layer,
     capacity: Infinity,
-    eviction: Eviction.fifo,
+    eviction: policies.fifo,
     store: undefined,
     inherit: base.inherit,
     readDefaults: base.readDefaults,

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
 import { Cached, CacheLayer, Caching, type Strategy } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
@@ -124,7 +123,7 @@ it.effect("P1 · a refresh that a listener's reader has started stays joinable w
     expect(started).toEqual([0, 1, 2])
     yield* Deferred.succeed(gate, 1)
     expect(yield* Fiber.join(reading)).toBe(1)
-  }).pipe(Effect.provide(memory({ capacity: 20, eviction: Eviction.lru }))))
+  }).pipe(Effect.provide(memory({ capacity: 20, eviction: "lru" }))))
 
 describe("a slot", () => {
   it.effect("comes back when the time of its refresh is over, though a caller waits for it", () =>

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
@@ -38,7 +37,7 @@ describe("hitNow", () => {
       yield* hit("a")
       yield* stored("c")
       expect([yield* hit("a"), yield* hit("b")]).toEqual(["of a", undefined])
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: "lru" }))))
 
   it.effect("counts nothing if no answer is made of the value", () =>
     Effect.gen(function*() {

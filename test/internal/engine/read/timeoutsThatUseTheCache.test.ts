@@ -2,7 +2,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
 
@@ -52,4 +51,4 @@ it.effect("a hit that is due counts as a hit, and keeps its entry from being evi
     expect((yield* Cached.stats).hits).toBe(before.hits + 1)
     yield* Cached.set("new", 1, { ttl: "1 hour" })
     expect([yield* Cached.has("due"), yield* Cached.has("other")]).toEqual([true, false])
-  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: "lru" }))))

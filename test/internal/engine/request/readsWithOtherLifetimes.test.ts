@@ -2,7 +2,6 @@
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, settle } from "../../../support/caches.ts"
@@ -39,7 +38,7 @@ it.effect("an entry whose reader's constant has ended makes room before others",
     yield* TestClock.adjust("2 minutes")
     yield* read("new", "1 day")
     expect([yield* Cached.has("other"), yield* Cached.has("new")]).toEqual([true, true])
-  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: Eviction.lru }))))
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2, eviction: "lru" }))))
 
 it.effect("a stream is not prolonged", () =>
   Effect.gen(function*() {

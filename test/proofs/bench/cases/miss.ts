@@ -1,10 +1,10 @@
 /** A read that finds nothing: it loads, and what it stores takes the place of another entry: `miss.ts <policy>`. */
 import { Cache, Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
+import { policies as builtIn } from "../../../../src/internal/eviction/policies.ts"
 import { type Body, print, timeCalls } from "../measure.ts"
 
-const policies = { adaptive: Eviction.adaptive, lru: Eviction.lru }
+const policies = { adaptive: builtIn.adaptive, lru: builtIn.lru }
 const name = process.argv[2] as keyof typeof policies
 const capacity = 10_000
 const load = Effect.sync(() => 1)

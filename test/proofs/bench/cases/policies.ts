@@ -3,7 +3,6 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { Eviction } from "effect-cached/adapters"
 import { randomOf } from "../../../support/random.ts"
 import { type Body, print, timeCalls } from "../measure.ts"
 
@@ -22,8 +21,8 @@ const program = Effect.gen(function*() {
     return caching
   })
   const caches = {
-    "Eviction.lru": yield* cache({ eviction: Eviction.lru }),
-    "Eviction.adaptive": yield* cache({}),
+    lru: yield* cache({ eviction: "lru" }),
+    adaptive: yield* cache({}),
     "with a curve": yield* cache({ curve: true })
   }
   // One call is a hundred hits, so that to provide another cache costs little.

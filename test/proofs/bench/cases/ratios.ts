@@ -1,5 +1,6 @@
 /** Hit ratios over recorded accesses: of each policy, of `lru-cache`, and of Belady's optimum. */
-import { Eviction } from "effect-cached/adapters"
+import type { Eviction } from "effect-cached/adapters"
+import { policies as builtIn } from "../../../../src/internal/eviction/policies.ts"
 import { median, print, type Row } from "../measure.ts"
 import { type Cell, cells, hitRatio, lruCache, type MakeCache, optimum, policy, scoreOf } from "../traces.ts"
 
@@ -14,11 +15,11 @@ const seeds = [1, 2, 3, 4, 5]
 const seeded = (eviction: Eviction.Eviction) => seeds.map((seed) => ratiosOf(policy(eviction, seed)))
 const policies: { readonly [name: string]: ReadonlyArray<ReadonlyArray<number>> } = {
   "lru-cache": [lru],
-  "Eviction.lru": [ratiosOf(policy(Eviction.lru))],
-  "Eviction.fifo": [ratiosOf(policy(Eviction.fifo))],
-  "Eviction.s3Fifo": [ratiosOf(policy(Eviction.s3Fifo))],
-  "Eviction.wTinyLfu": [ratiosOf(policy(Eviction.wTinyLfu))],
-  "Eviction.adaptive": seeded(Eviction.adaptive),
+  lru: [ratiosOf(policy(builtIn.lru))],
+  fifo: [ratiosOf(policy(builtIn.fifo))],
+  s3Fifo: [ratiosOf(policy(builtIn.s3Fifo))],
+  wTinyLfu: [ratiosOf(policy(builtIn.wTinyLfu))],
+  adaptive: seeded(builtIn.adaptive),
   optimum: [best]
 }
 

@@ -1,8 +1,8 @@
-/** The adaptive policy where it is loaded later. */
+/** The larger policies where they are loaded later. */
 import { expect, it } from "@effect/vitest"
 import type { Eviction } from "effect-cached/adapters"
-import { makeAdaptive as makeNow } from "../../../src/internal/eviction/adaptive.ts"
-import { makeAdaptive } from "../../../src/internal/eviction/adaptiveWithoutNode.ts"
+import { large as now } from "../../../src/internal/eviction/large.ts"
+import { large as later } from "../../../src/internal/eviction/largeWithoutNode.ts"
 import { heldBy } from "../../support/heldBy.ts"
 
 const options = { capacity: 200, weighed: false, seed: () => 1 }
@@ -22,12 +22,15 @@ const hitsOfLoop = (policy: Eviction.Policy) => {
   }
 }
 
-it("is LRU until it is there, and learns from then on; nothing is lost on the way", async () => {
-  const later = makeAdaptive(options)
-  const loop = hitsOfLoop(later)
+it.each(["adaptive", "wTinyLfu"] as const)("%s is LRU until it is there, then itself", async (name) => {
+  const loop = hitsOfLoop(later[name](options))
   expect(loop(10)).toBe(0)
-  await import("../../../src/internal/eviction/adaptive.ts")
+  await import("../../../src/internal/eviction/large.ts")
   await Promise.resolve()
   expect(loop(50)).toBeGreaterThan(1000)
-  expect(hitsOfLoop(makeNow(options))(50)).toBeGreaterThan(1000)
+  expect(hitsOfLoop(now[name](options))(50)).toBeGreaterThan(1000)
+})
+
+it("all of them are there", () => {
+  expect(Object.keys(later)).toEqual(Object.keys(now))
 })
