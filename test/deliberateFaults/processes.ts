@@ -144,9 +144,9 @@ export const faults: ReadonlyArray<ProcessFault> = [
   }),
   overRedis({
     name: "no generation guard",
-    in: "entries",
-    find: `if ownOf("HGET", l, "g") ~= generation then return 0 end \${requireWritable}\${write}`,
-    replace: "${requireWritable}${write}"
+    in: "write",
+    find: `ownOf("HGET", KEYS[keyAt + 2], "g") ~= ARGV[at + 2]`,
+    replace: "false"
   }),
   ...ordering.map((fault) => ({ ...fault, sought: "by hand", store: "postgres" }) as const),
   {

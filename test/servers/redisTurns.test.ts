@@ -169,6 +169,17 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     timeout
   )
 
+  it.live(
+    "a lease that is asked for after a write in the same turn is not granted",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* makeStore(freshPrefix())
+        const asked = [store.acquire("other", acquiring), store.set("a", entry(1)), store.acquire("a", acquiring)]
+        expect(yield* Effect.all(asked, together)).toMatchObject([{ _tag: "Granted" }, true, { _tag: "Hit" }])
+      })),
+    timeout
+  )
+
   it.live("a script handles at most 64 ids, and a mebibyte of values", () =>
     Effect.scoped(Effect.gen(function*() {
       const store = yield* makeStore(freshPrefix())

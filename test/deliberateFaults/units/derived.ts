@@ -74,16 +74,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "on Redis a removal leaves the marker of the id",
-    in: "keysOfWrite",
-    find: `[["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]`,
-    replace: `[["v", id], ["l", id], ["f", id], ["d", "~" + id], markerOf(groupTag(groupOf(id)))]`,
+    in: "written",
+    find: "KEYS[keyAt + 4]",
+    replace: "KEYS[keyAt + 3]",
     by: "test/servers/redisDerived.test.ts"
   },
   {
     name: "on Redis a removal leaves the marker of the group",
-    in: "keysOfWrite",
-    find: `["d", id], markerOf(groupTag(groupOf(id)))]`,
-    replace: `["d", id], ["d", "~" + id]]`,
+    in: "addWritten",
+    find: "groups.add(groupOf(id))",
+    replace: "groups.clear()",
     by: "test/servers/redisDerived.test.ts"
   },
   {

@@ -82,7 +82,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the results of loads are not published",
-    in: "commitOne",
+    in: "addLoad",
     find: `{ _tag: "Load", id }`,
     replace: `{ _tag: "Load", id: "~" }`,
     by: "test/servers/redisPublished.test.ts"
@@ -135,14 +135,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `answer._tag === "Committed" && elsewhere.length > 0`,
     replace: `answer._tag === "Committed" && elsewhere.length < 0`,
     by: "test/servers/redisTransactions.test.ts"
-  },
-  {
-    name: "a transaction on a cluster leaves the markers of what it writes",
-    in: "addStep",
-    find: `push("S", add(program, ...keysOfWrite(step.id, isCluster)),`,
-    replace:
-      `push("S", add(program, ...keysOfWrite(step.id, isCluster).filter(([kind]) => kind !== "d"), ["v", step.id]),`,
-    by: "test/servers/redisDerived.test.ts"
   },
   {
     name: "each process clears a server that came back empty, one after the other",
@@ -319,8 +311,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "several tags cannot be invalidated while their slot moves",
-    in: "runForTags",
-    find: `isDivisible && isFault(answer) && answer.code === "TRYAGAIN"`,
+    in: "sendPart",
+    find: `given.code === "TRYAGAIN"`,
     replace: "false",
     by: "test/servers/redisPublished.test.ts"
   },
@@ -339,7 +331,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisPublished.test.ts"
   },
   {
-    name: "a value that was set before a removal in the same turn is stored after it",
+    name: "a lease that is asked for after a write in the same turn is granted before it",
     in: "sendTurn",
     find: "if ((kinds.get(id) ?? kind) !== kind) sendAll()",
     replace: "",
@@ -361,9 +353,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "invalidations of a turn are messages of their own on a cluster",
-    in: "runForTags",
-    find: ": isWrite",
-    replace: ": isWrite && tags.length < 0",
+    in: "partsOf",
+    find: "hashOf(idOf(item))",
+    replace: "idOf(item)",
     by: "test/servers/redisTurns.test.ts"
   }
 ]

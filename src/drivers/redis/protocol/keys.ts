@@ -1,6 +1,6 @@
 /** Builds key names from a prefix, a kind, the era, and a hash tag, which keeps all keys of one id in one slot. */
 import { crc32 } from "node:zlib"
-import { groupOf, groupTag, idOfTag } from "../../../internal/store/markers/idTags.ts"
+import { idOfTag } from "../../../internal/store/markers/idTags.ts"
 
 /** `v`: an entry, `l`: a lease, `f`: a failure note, `d`: an id's marker, `t`: a tag's marker, `n`: a counter. */
 export type KeyKind = "v" | "l" | "f" | "d" | "t" | "n"
@@ -13,13 +13,8 @@ export const markerOf = (tag: string): Named => {
   return id === undefined ? ["t", tag] : ["d", id]
 }
 
-export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // On a cluster, the marker of the id's group would be in a different slot, so a write to the id does not delete it.
-  isCluster
-    ? [["v", id], ["l", id], ["f", id], ["d", id]]
-    : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
-
-export const leaseKeys = (id: string): ReadonlyArray<Named> => [["v", id], ["l", id], ["f", id]]
+/** Keys of one text: each letter is a kind. */
+export type Keyed = readonly [kinds: KeyKind | "vlfd" | "vlf" | "lf", text: string]
 
 const special = /[%:{}*?[\]\\]/g
 
@@ -66,12 +61,7 @@ export interface Keys {
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
-  readonly addAll: (
-    keys: Array<string>,
-    kinds: ReadonlyArray<KeyKind>,
-    era: string,
-    texts: ReadonlyArray<string>
-  ) => void
+  readonly addTo: (all: Array<string>, era: string, keyed: Keyed) => void
   /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
@@ -110,12 +100,9 @@ export const make = (given: string): Keys => {
     swept: `${prefix}:w:{${prefix}}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
-    addAll(keys, kinds, era, texts) {
-      const heads = kinds.map((kind) => headOf(kind, era))
-      for (const text of texts) {
-        const rest = `${hashOf(text)}}${escape(text)}`
-        for (const head of heads) keys.push(head + rest)
-      }
+    addTo(all, era, [kinds, text]) {
+      const rest = `${hashOf(text)}}${escape(text)}`
+      for (let i = 0; i < kinds.length; i++) all.push(headOf(kinds[i] as KeyKind, era) + rest)
     },
     pattern: (kind, era, text) =>
       // A lone surrogate at the end of `text` may be half of a character in an id, so the pattern omits such a `text`.

@@ -3,18 +3,22 @@
 export interface Packed {
   readonly roomFor: (size: number) => Buffer
   readonly bytes: () => Buffer
+  /** The bytes of the first value, which is the only one. */
+  readonly first: () => Buffer
 }
 
 const headSize = 4
 
+const noBytes = Buffer.alloc(0)
+
 export const make = (expectedSize: number): Packed => {
-  let bytes = Buffer.alloc(expectedSize)
+  let bytes = noBytes
   let end = 0
   return {
     roomFor(size) {
       const from = end + headSize
       if (from + size > bytes.length) {
-        const larger = Buffer.alloc(2 * (from + size))
+        const larger = Buffer.alloc(end === 0 ? Math.max(expectedSize, from + size) : 2 * (from + size))
         bytes.copy(larger, 0, 0, end)
         bytes = larger
       }
@@ -22,6 +26,7 @@ export const make = (expectedSize: number): Packed => {
       end = from + size
       return bytes.subarray(from, end)
     },
-    bytes: () => bytes.subarray(0, end)
+    bytes: () => bytes.subarray(0, end),
+    first: () => bytes.subarray(headSize, end)
   }
 }

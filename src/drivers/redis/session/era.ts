@@ -2,7 +2,7 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
-import { hashOf, type KeyKind, type Named } from "../protocol/keys.ts"
+import { hashOf, type Keyed } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { otherEra } from "../protocol/scripts/script.ts"
@@ -64,8 +64,6 @@ export const cleared = new Fault("Unavailable", "the store is cleared again and 
 interface Task {
   readonly attempt: (era: string, done: Done) => void
   readonly done: Done
-  /** The answer if the era changes, for a task that makes no sense in a new era. If unset, the task starts again. */
-  readonly ended?: unknown
   attempts: number
 }
 
@@ -78,29 +76,24 @@ export const inEra = (session: Session, task: Task): void => {
     return task.attempt(era, (answer) => {
       if (answer !== otherEra) return task.done(answer)
       session.era = undefined
-      startAgain(session, task)
+      inEra(session, task)
     })
   }
   const [onControl, onAnswer] = both((told, answer) => {
     if (isFault(told)) task.done(told)
     else if ((told as Control).era === era) task.done(answer)
-    else startAgain(session, task)
+    else inEra(session, task)
   })
   control(session, onControl)
   task.attempt(era, onAnswer)
 }
 
-const startAgain = (session: Session, task: Task): void =>
-  task.ended === undefined ? inEra(session, task) : task.done(task.ended)
-
 export interface ScriptCall {
   /** The keys whose names contain the era. They follow the era's key and the `fixed` keys. */
-  readonly keys?: ReadonlyArray<Named> | undefined
+  readonly keys?: ReadonlyArray<Keyed> | undefined
   /** The keys whose names do not contain the era. They precede `keys`. */
   readonly fixed?: ReadonlyArray<string> | undefined
-  readonly ofIds?: { readonly ids: ReadonlyArray<string>; readonly kinds: ReadonlyArray<KeyKind> } | undefined
   readonly args?: Args | undefined
-  readonly ended?: unknown
   readonly late?: Done | undefined
   readonly isWrite?: boolean | undefined
   /** The message that the script publishes if it changes anything. */
@@ -113,22 +106,19 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isDivisible, isWrite = false, keys: named = none, late, ofIds, tells = "" }:
-    ScriptCall,
+  { args = none, fixed = none, isDivisible, isWrite = false, keys: named = none, late, tells = "" }: ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
   const script = scripts[name]
-  const first = named[0]?.[1] ?? ofIds?.ids[0]
-  const tag = first === undefined ? keys.controlTag : hashOf(first)
+  const tag = named.length === 0 ? keys.controlTag : hashOf(named[0]![1])
   const attempt = (era: string, answered: Done): void => {
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
-    for (const [kind, text] of named) all.push(keys.of(kind, era, text))
-    if (ofIds !== undefined) keys.addAll(all, ofIds.kinds, era, ofIds.ids)
+    for (const one of named) keys.addTo(all, era, one)
     const rest = [String(all.length), ...all]
     if (script.checksEra) rest.push(era)
     if (script.tells) rest.push(channelOf(session, tag), tells)
     evaluate(session, { script, tag, rest: [...rest, ...args], tells, isWrite, isDivisible, late }, answered)
   }
-  inEra(session, { attempt, done, ended, attempts: Limits.clears })
+  inEra(session, { attempt, done, attempts: Limits.clears })
 }

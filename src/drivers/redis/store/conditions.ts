@@ -6,20 +6,22 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Conditions from "../../../internal/store/conditions.ts"
 import type { SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
 import { storeError } from "../fault.ts"
+import { askInTurn } from "./many.ts"
+import * as Program from "./program.ts"
 import { type Present, present } from "./reads.ts"
-import { asking, contended, isDone, now, type Operation, type StoreState, write } from "./state.ts"
-import { beginWrite, keysToWrite, refusalIn, setAll } from "./writes.ts"
+import { asking, contended, isDone, list, now, type Operation, refusalOf, type StoreState } from "./state.ts"
+import { refusalIn, setAll, writes } from "./writes.ts"
 
 interface ConditionalWrite {
   readonly id: string
-  readonly script: "setIf" | "touch"
+  readonly operation: "set" | "touch"
   readonly decide: (present: Present) => Stored | undefined
 }
 
 const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondition): Operation<boolean> => {
   const decide = (present: Present) =>
     Conditions.holds(condition, present.entry, now(self), tagsOf(present)) ? entry : undefined
-  return attempt(self, { id, script: "setIf", decide })
+  return attempt(self, { id, operation: "set", decide })
 }
 
 export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
@@ -35,7 +37,7 @@ export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): 
 
 export const touch = (self: StoreState, id: string, options: TouchOptions): Operation<boolean> => {
   const decide = (present: Present) => Conditions.touched(present.entry, options, now(self), tagsOf(present))
-  return attempt(self, { id, script: "touch", decide })
+  return attempt(self, { id, operation: "touch", decide })
 }
 
 export const tagsOf = ({ versions }: Present): { readonly version: (tag: string) => string | undefined } => ({
@@ -44,19 +46,21 @@ export const tagsOf = ({ versions }: Present): { readonly version: (tag: string)
 
 const attempt = Effect.fnUntraced(function*(
   self: StoreState,
-  { decide, id, script }: ConditionalWrite
+  { decide, id, operation }: ConditionalWrite
 ): Effect.fn.Return<boolean, StoreError> {
-  const isSet = script === "setIf"
-  const operation = isSet ? "set" : "touch"
   for (let left = Limits.conflicts; left > 0; left--) {
     const [found] = yield* present(self, operation, [id])
     const entry = decide(found!)
     if (entry === undefined) return false
     const isWritten = yield* asking(operation, (done) => {
-      const keys = isSet ? keysToWrite(self, id) : [["v", id] as const]
-      const args = [...beginWrite(self, { id, entry }), found!.head]
-      write(self, script, { keys, args, ended: 0, changes: [{ _tag: isSet ? "Entry" : "Load", id }] }, done)
-    }, isDone)
+      const write = (program: Program.Program): void => {
+        Program.beginGroup(program)(1, 1)
+        Program.check(program, "h", ["v", id], found!.head)
+        if (operation === "set") Program.set(program, { id, entry })
+        else Program.touch(program, id, entry)
+      }
+      askInTurn(self, { kind: writes, item: { id, size: entry.payload.length, write }, done })
+    }, (answer) => refusalOf(answer) ?? isDone(list(answer)[0] ?? answer))
     if (isWritten) return true
   }
   return yield* Effect.fail(storeError(operation, contended))

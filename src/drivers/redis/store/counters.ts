@@ -4,24 +4,21 @@ import type { Done } from "../connection/connection.ts"
 import { isFault, noAnswer } from "../fault.ts"
 import * as Replies from "../protocol/replies.ts"
 import { run } from "../session/era.ts"
-import { asking, askingAll, isDone, momentOf, type Operation, outOfRange, refusalOf, type StoreState } from "./state.ts"
+import * as Program from "./program.ts"
+import { asking, askingAll, isDone, list, type Operation, outOfRange, refusalOf, type StoreState } from "./state.ts"
+
+/** Not sent with others: a counter that is damaged fails the whole script. */
+const alone = (self: StoreState, add: (program: Program.Program) => void, done: Done): void => {
+  const program = Program.make(self, 0, 0)
+  add(program)
+  Program.run(program, 1, (answer) => done(isFault(answer) ? answer : list(answer)[0]))
+}
 
 export const increment = (self: StoreState, name: string, by: number, expiresAt: number): Operation<number> =>
-  asking(
-    "increment",
-    (done) => {
-      if (!Number.isSafeInteger(by)) {
-        return done(outOfRange)
-      }
-      run(self.session, "increment", {
-        keys: [["n", name]],
-        args: [String(by === 0 ? 0 : by), momentOf(self, expiresAt)],
-        isWrite: true
-      }, done)
-    },
-    (answer) =>
-      refusalOf(answer) ?? Replies.toInteger(Array.isArray(answer) ? answer[0] : undefined) ?? noAnswer("increment")
-  )
+  asking("increment", (done) => {
+    if (!Number.isSafeInteger(by)) return done(outOfRange)
+    alone(self, (program) => Program.increment(program, name, by, expiresAt), done)
+  }, (answer) => refusalOf(answer) ?? Replies.toInteger(answer) ?? noAnswer("increment"))
 
 export const counter = (self: StoreState, name: string): Operation<Counter | undefined> =>
   asking("counter", (done) => ask(self, name, done), (answer) => counterOf(self, answer))
@@ -50,12 +47,8 @@ const counterOf = ({ session }: StoreState, answer: unknown): Counter | undefine
 
 export const touchCounter = (self: StoreState, name: string, expiresAt: number): Operation<boolean> =>
   asking("touchCounter", (done) => {
-    run(self.session, "touchCounter", { keys: [["n", name]], args: [momentOf(self, expiresAt)], isWrite: true }, done)
+    alone(self, (program) => Program.touchCounter(program, name, expiresAt), done)
   }, isDone)
 
-export const removeCounter = ({ session }: StoreState, name: string): Operation<boolean> =>
-  asking(
-    "removeCounter",
-    (done) => run(session, "removeCounter", { keys: [["n", name]], isWrite: true }, done),
-    isDone
-  )
+export const removeCounter = (self: StoreState, name: string): Operation<boolean> =>
+  asking("removeCounter", (done) => alone(self, (program) => Program.removeCounter(program, name), done), isDone)

@@ -76,9 +76,9 @@ const sendAcquires = (self: StoreState, items: ReadonlyArray<Acquiring>, done: D
   // The sequence is read in the turn in which the lease is acquired, and therefore before the load starts.
   if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquireMany", {
-    ofIds: { ids: items.map(idOf), kinds: ["v", "l", "f"] },
+    keys: items.map(({ id }) => ["vlf", id]),
     fixed: isCluster ? [] : [session.keys.sequence],
-    args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(items.length), packed.bytes()]
+    args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), packed.bytes()]
   }, (given) => {
     const isLost = given instanceof Lost
     if (isLost || unreadable.suspects.size > 0) {
@@ -157,13 +157,10 @@ const renewals: Kind<Renewing> = {
   send: ({ session }, items, done) => {
     const [{ leaseMillis, owner }] = items as readonly [Renewing]
     run(session, "renewMany", {
-      ofIds: { ids: items.map(idOf), kinds: ["l"] },
-      args: [owner, ...millisOf(leaseMillis), String(items.length)],
-      ended: items.map(() => 0)
+      keys: items.map(({ id }) => ["l", id]),
+      args: [owner, ...millisOf(leaseMillis)]
     }, done)
-  },
-  sendOne: ({ session }, { id, leaseMillis, owner }, done) =>
-    run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
+  }
 }
 
 export const renewMany = (
@@ -195,9 +192,8 @@ interface Releasing extends Held {
 
 const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void =>
   write(self, "release", {
-    keys: [["l", id], ["f", id]],
+    keys: [["lf", id]],
     args: [owner, ...note === undefined ? ["0", ""] : ["1", Buffer.from(note)]],
-    ended: 0,
     changes: [{ _tag: "End", id }],
     isWrite: false,
     late(answer) {

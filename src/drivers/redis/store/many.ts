@@ -4,10 +4,8 @@
  */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
-import type { SetRequest } from "../../../ports/store.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
 import { hashOf } from "../protocol/keys.ts"
-import * as Packed from "../protocol/packed.ts"
 import { type Asked, askingAll, type Kind, type Operation, type StoreState } from "./state.ts"
 
 /** Replaces the answer for an item that must be sent again, alone and in this form. */
@@ -70,7 +68,7 @@ const partsOf = ({ session: { wire: { isCluster } } }: StoreState, items: Part):
   const lasts = new Map<string, { readonly part: Array<Asked<unknown>>; size: number }>()
   for (const asked of items) {
     const { item, kind: { areAlike, idOf } } = asked
-    const added = (item as Partial<SetRequest>).entry?.payload.length ?? 0
+    const added = (item as { readonly size?: number }).size ?? 0
     const slot = isCluster ? hashOf(idOf(item)) : ""
     let last = lasts.get(slot)
     const isFull = last === undefined || last.part.length === ids || last.size + added > bytes
@@ -85,11 +83,12 @@ const partsOf = ({ session: { wire: { isCluster } } }: StoreState, items: Part):
 }
 
 const sendPart = (self: StoreState, part: Part): void => {
-  const [{ done, item, kind: { send, sendOne } }] = part as readonly [Asked<unknown>]
+  const [{ done, kind: { send } }] = part as readonly [Asked<unknown>]
   const apart = () => part.forEach((asked) => sendPart(self, [asked]))
   const answered = (given: unknown): void => {
-    // A full server refuses the whole script, but may accept some of the items, or marks in their place.
-    if (isFault(given) && given.reason === "Full" && part.length > 1) return apart()
+    // A full server refuses the whole script, but may accept some of the items. While a slot moves, some of the keys
+    // are at its new owner already, or do not exist yet.
+    if (isFault(given) && (given.reason === "Full" || given.code === "TRYAGAIN") && part.length > 1) return apart()
     const answers = isFault(given) || Array.isArray(given) && given.length >= part.length ? given : noAnswer("a script")
     if (isFault(answers)) return part.forEach(({ done }) => done(answers))
     part.forEach((asked, i) => {
@@ -99,16 +98,10 @@ const sendPart = (self: StoreState, part: Part): void => {
     })
   }
   try {
-    if (part.length === 1 && sendOne !== undefined) sendOne(self, item, done)
-    else send(self, part.map(({ item }) => item), answered)
+    send(self, part.map(({ item }) => item), answered)
   } catch (thrown) {
     // One of the items cannot be encoded.
     if (part.length > 1) apart()
     else done(new Fault("Unsupported", String(thrown)))
   }
 }
-
-const expectedHead = 100
-
-export const packedFor = (requests: ReadonlyArray<SetRequest>): Packed.Packed =>
-  Packed.make(requests.reduce((size, { entry }) => size + expectedHead + entry.payload.length, 0))

@@ -57,8 +57,6 @@ export interface Kind<A> {
   readonly idOf: (item: A) => string
   readonly areAlike?: (some: A, other: A) => boolean
   readonly send: (self: StoreState, part: ReadonlyArray<A>, done: Done) => void
-  /** Sends one item where that is cheaper than many of one. */
-  readonly sendOne?: (self: StoreState, item: A, done: Done) => void
 }
 
 export interface Tagged {

@@ -1,4 +1,4 @@
-/** Lua scripts that read and change counters. */
+/** A Lua script that reads a counter, and Lua for scripts that change counters. */
 import { noInteger } from "../../fault.ts"
 import type { Sources } from "./script.ts"
 
@@ -21,24 +21,6 @@ end
 `
 
 export const counters = {
-  increment: {
-    keys: ["n"],
-    args: ["by", "expires"],
-    body: `${counterOf}local value, damage = counterOf(n)
-if damage then return damage end
-local sum = tonumber(value or "0") + tonumber(by)
-if ${isOutOfRange("sum")} then return redis.status_reply("${outOfRange}") end
-sum = string.format("%.0f", sum)
-if by == "0" then return { sum } end
-if value then
-  redis.call("SET", n, sum, "KEEPTTL")
-else
-  redis.call("SET", n, sum)
-  if expires ~= "" then redis.call("PEXPIREAT", n, expires) end
-end
-return { sum }
-`
-  },
   counter: {
     keys: ["n"],
     args: [],
@@ -46,16 +28,5 @@ return { sum }
 if damage then return damage end
 return { value, redis.call("PEXPIRETIME", n) }
 `
-  },
-  touchCounter: {
-    keys: ["n"],
-    args: ["expires"],
-    body: `${counterOf}local value, damage = counterOf(n)
-if damage then return damage end
-if not value then return 0 end
-if expires == "" then redis.call("PERSIST", n) else redis.call("PEXPIREAT", n, expires) end
-return 1
-`
-  },
-  removeCounter: { keys: ["n"], args: [], whenFull: true, body: `return redis.call("UNLINK", n)\n` }
+  }
 } satisfies Sources

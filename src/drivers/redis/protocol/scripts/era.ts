@@ -4,10 +4,9 @@ import { publish, type Sources } from "./script.ts"
 
 /** The commands with arguments that the server accepts. Answers are ignored: only a refusal of the user counts. */
 const tries = [
-  ...["GET", "EXISTS", "PERSIST", "PEXPIRETIME", "PTTL"].map((name) => `"${name}", n`),
+  ...["GET", "PERSIST", "PEXPIRETIME", "PTTL"].map((name) => `"${name}", n`),
   ...["HGET", "HMGET", "HDEL"].map((name) => `"${name}", n, "f"`),
   `"SET", n, "", "PX", "1000"`,
-  `"GETRANGE", n, "0", "0"`,
   `"HSET", n, "f", "v"`,
   `"PEXPIREAT", n, "1"`,
   `"PEXPIRE", n, "1000"`,

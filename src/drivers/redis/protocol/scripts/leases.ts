@@ -1,7 +1,7 @@
 /** Lua scripts of leases. They follow the same rules as `src/internal/store/leases.ts`. */
 import * as Frame from "../../../../internal/codec/frame.ts"
 import { leaseLife, sharedFailures } from "../../../../internal/defaults/processes.ts"
-import { nowMillis } from "./lua.ts"
+import { indented, nowMillis, readSequence, takeValue } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 /** Answers 0 in the most frequent case, to save bytes: a lease under the generation `fresh`, without failure note. */
@@ -12,7 +12,7 @@ const granted = `local function granted(g)
 end
 `
 
-export const acquire = `local stored = redis.pcall("GET", v)
+const acquire = `local stored = redis.pcall("GET", v)
 if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte(stored, 3) == ${Frame.format}
   and string.sub(stored, 5, 20) ~= rejected then return stored end
 ${granted}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
@@ -52,14 +52,35 @@ if join ~= "yes" then redis.call("HSET", l, "j", now) end
 return granted(held[1])
 `
 
-export const leases = {
-  renew: {
-    keys: ["l"],
+/** The scripts for many ids. On a cluster, the ids are in one slot. */
+export const leases = (isCluster: boolean) => ({
+  acquireMany: {
+    keys: isCluster ? [] : ["s"],
+    args: ["owner", "fresh", "lease", "life", "join", "packed"],
+    body: `${isCluster ? "" : readSequence}local function acquire(v, l, f, rejected)
+  ${indented(acquire).trimEnd()}
+end
+local answers, at = {}, 1
+for i = ${isCluster ? 1 : 3}, #KEYS, 3 do
+  ${indented(takeValue("at", "local rejected")).trimEnd()}
+  answers[#answers + 1] = acquire(KEYS[i], KEYS[i + 1], KEYS[i + 2], rejected)
+end
+${isCluster ? "" : "answers[#answers + 1] = seq\n"}return answers
+`
+  },
+  renewMany: {
+    keys: [],
     args: ["owner", "lease", "life"],
-    body: `if ownOf("HGET", l, "o") ~= owner then return 0 end
-${nowMillis}redis.call("HSET", l, "u", now + tonumber(lease), "m", lease)
-redis.call("PEXPIRE", l, life)
-return 1
+    body: `${nowMillis}local answers = {}
+for i = ${isCluster ? 1 : 2}, #KEYS do
+  local isOwn = ownOf("HGET", KEYS[i], "o") == owner
+  if isOwn then
+    redis.call("HSET", KEYS[i], "u", now + tonumber(lease), "m", lease)
+    redis.call("PEXPIRE", KEYS[i], life)
+  end
+  answers[#answers + 1] = isOwn and 1 or 0
+end
+return answers
 `
   },
   release: {
@@ -80,4 +101,4 @@ end
 return 1
 `
   }
-} satisfies Sources
+} satisfies Sources)

@@ -1,6 +1,5 @@
 /** Lua fragments that several scripts share. */
 import * as Frame from "../../../../internal/codec/frame.ts"
-import { foreign } from "./script.ts"
 
 export const nowMillis = `local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,16 +15,6 @@ export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 
-export const requireWritable = `local stored = redis.pcall("GET", v)
-if stored and (${isForeign("stored")}) then
-  return redis.status_reply("${foreign}")
-end
-`
-
-export const keysOfWrite = (
-  isCluster: boolean
-): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
-
 /** Reads the sequence of invalidations. A lost sequence restarts at the current time, which exceeds earlier numbers. */
 export const readSequence = `local seq = toCount(textOf(s))
 if not seq then
@@ -40,8 +29,9 @@ redis.call("SET", s, seq)
 `
 
 /** Takes the next of the values that `protocol/packed.ts` has packed into one argument. */
-export const takeValue = `local a, b, c, d = string.byte(packed, at, at + 3)
+export const takeValue = (at: string, value: string): string =>
+  `local a, b, c, d = string.byte(packed, ${at}, ${at} + 3)
 local size = a * 16777216 + b * 65536 + c * 256 + d
-local value = string.sub(packed, at + 4, at + 3 + size)
-at = at + 4 + size
+${value} = string.sub(packed, ${at} + 4, ${at} + 3 + size)
+${at} = ${at} + 4 + size
 `

@@ -22,8 +22,9 @@ export interface Source {
   /** Set if the era needs no check: the key names do not contain the era, or the script reads the era itself. */
   readonly withoutEra?: boolean
   /**
-   * A condition on `answer` in Lua, for scripts that change something. If it holds, the script publishes, in the same
-   * step, the second of its arguments on the channel that the first one names. They precede `args`.
+   * A condition on the results `answer` and `changed` of the body, for scripts that change something. If it holds, the
+   * script publishes, in the same step, the second of its arguments on the channel that the first one names. They
+   * precede `args`.
    */
   readonly tells?: string
 }
@@ -89,7 +90,7 @@ interface Telling {
 const telling = (body: string, { command, first, tells }: Telling): string =>
   `local function change()
 ${body}end
-local answer = change()
+local answer, changed = change()
 if ARGV[${first + 1}] ~= "" and not (type(answer) == "table" and answer.ok) and ${tells} then
   redis.call("${command}", ARGV[${first}], ARGV[${first + 1}])
 end

@@ -1,24 +1,14 @@
-/** Encodes a transaction for its script. A check has a letter, a key and a value; a step has three values instead. */
+/** Encodes a transaction: one group of the script that writes. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
+import * as Transact from "../../../../internal/store/transact.ts"
 import * as Turns from "../../../../internal/time/turns.ts"
 import type { Counter, TransactStep } from "../../../../ports/store.ts"
-import type { Told } from "../../../shared/recentChanges.ts"
-import { keysOfWrite, leaseKeys, markerOf, type Named } from "../../protocol/keys.ts"
+import { markerOf, type Named } from "../../protocol/keys.ts"
 import { tagsOf } from "../conditions.ts"
+import * as Program from "../program.ts"
 import type { Present } from "../reads.ts"
-import { momentOf, type StoreState } from "../state.ts"
-import { beginWrite } from "../writes.ts"
-
-type Arg = string | Buffer
-
-export interface Program {
-  readonly keys: Array<Named>
-  readonly checks: Array<Arg>
-  readonly steps: Array<Arg>
-  readonly committed: Array<string>
-  readonly changes: Array<Told>
-}
+import type { StoreState } from "../state.ts"
 
 export interface Facts {
   readonly entries: ReadonlyMap<string, Present>
@@ -28,70 +18,69 @@ export interface Facts {
   readonly reaches: (tag: string) => boolean
 }
 
+/** Returns the program of a transaction, and the ids of its commits by the numbers of their steps. */
 export const programOf = Effect.fnUntraced(function*(
   self: StoreState,
   steps: ReadonlyArray<TransactStep>,
   facts: Facts
-): Effect.fn.Return<Program> {
-  const program: Program = { keys: [], checks: [], steps: [], committed: [], changes: [] }
-  yield* Turns.forEach(facts.entries, ([id, entry]) => addEntryCheck(program, facts, id, entry))
-  yield* Turns.forEach(facts.counters, ([name, counter]) => {
-    program.checks.push("n", add(program, ["n", name]), counter === undefined ? "" : String(counter.value))
+): Effect.fn.Return<readonly [Program.Program, ReadonlyMap<number, string>]> {
+  const { bytes } = Transact.sizeOf(steps)
+  const program = Program.make(self, bytes, steps.length)
+  const committed = new Map<number, string>()
+  const end = Program.beginGroup(program)
+  let checked = 0
+  let added = 0
+  const check = (kind: "h" | "t" | "n", key: Named, expected: Program.Arg) => {
+    checked++
+    Program.check(program, kind, key, expected)
+  }
+  yield* Turns.forEach(facts.entries, ([id, { head, versions }]) => {
+    check("h", ["v", id], head)
+    for (const [tag, version = ""] of versions) {
+      if (facts.reaches(tag)) check("t", markerOf(tag), Buffer.from(version.slice(0, 12), "hex"))
+    }
   })
-  yield* Turns.forEach(steps, (step) => addStep(self, program, facts, step))
-  return program
+  yield* Turns.forEach(facts.counters, ([name, counter]) => {
+    check("n", ["n", name], counter === undefined ? "" : String(counter.value))
+  })
+  yield* Turns.forEach(steps, (step) => {
+    if (step._tag === "Commit") committed.set(added, step.id)
+    added += addStep(program, facts, step)
+  })
+  end(checked, added)
+  return [program, committed]
 })
 
-const add = ({ keys }: Program, ...named: ReadonlyArray<Named>): string =>
-  String(keys.push(...named) - named.length + 1)
-
-const addEntryCheck = (program: Program, facts: Facts, id: string, { head, versions }: Present): void => {
-  program.checks.push("h", add(program, ["v", id]), head)
-  for (const [tag, version = ""] of versions) {
-    if (!facts.reaches(tag)) continue
-    program.checks.push("t", add(program, markerOf(tag)), Buffer.from(version.slice(0, 12), "hex"))
-  }
-}
-
-const addStep = (self: StoreState, program: Program, facts: Facts, step: TransactStep): void => {
-  const { changes, committed } = program
-  const { isCluster } = self.session.wire
-  const push = (letter: string, key: string, ...[a = "", b = "", c = ""]: ReadonlyArray<Arg>) =>
-    void program.steps.push(letter, key, a, b, c)
+/** Returns how many steps of the script a step of a transaction becomes. */
+const addStep = (program: Program.Program, facts: Facts, step: TransactStep): number => {
   switch (step._tag) {
     case "Set":
-      changes.push({ _tag: "Entry", id: step.id })
-      return push("S", add(program, ...keysOfWrite(step.id, isCluster)), ...beginWrite(self, step))
+      Program.set(program, step)
+      break
     case "Commit":
-      committed.push(step.id)
-      changes.push({ _tag: "Load", id: step.id })
-      return push("K", add(program, ...leaseKeys(step.id)), ...beginWrite(self, step), step.generation)
+      Program.commit(program, step)
+      break
     case "Remove":
-      changes.push({ _tag: "Entry", id: step.id })
-      return push("R", add(program, ...keysOfWrite(step.id, isCluster)))
+      Program.remove(program, step.id)
+      break
     case "Touch": {
       const found = facts.entries.get(step.id)!
       const entry = Conditions.touched(found.entry, step.options, facts.now, tagsOf(found))
-      if (entry === undefined) return
-      changes.push({ _tag: "Load", id: step.id })
-      return push("T", add(program, ["v", step.id]), ...beginWrite(self, { id: step.id, entry }))
+      if (entry === undefined) return 0
+      Program.touch(program, step.id, entry)
+      break
     }
     case "InvalidateTags":
-      for (const { tag, version } of step.tags) {
-        changes.push({ _tag: "Tag", tag })
-        push("I", add(program, markerOf(tag)), Buffer.from(version, "hex"), step.mode)
-      }
-      return
+      for (const tag of step.tags) Program.invalidate(program, { ...tag, mode: step.mode })
+      return step.tags.length
     case "Increment":
-      return push(
-        "N",
-        add(program, ["n", step.name]),
-        String(step.by === 0 ? 0 : step.by),
-        momentOf(self, step.expiresAt ?? Infinity)
-      )
+      Program.increment(program, step.name, step.by, step.expiresAt ?? Infinity)
+      break
     case "TouchCounter":
-      return push("P", add(program, ["n", step.name]), momentOf(self, step.expiresAt))
+      Program.touchCounter(program, step.name, step.expiresAt)
+      break
     case "RemoveCounter":
-      return push("D", add(program, ["n", step.name]))
+      Program.removeCounter(program, step.name)
   }
+  return 1
 }

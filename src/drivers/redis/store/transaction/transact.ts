@@ -10,11 +10,12 @@ import { noAnswer, storeError, storeName } from "../../fault.ts"
 import { tagsOf } from "../conditions.ts"
 import { counters } from "../counters.ts"
 import { sendTurn } from "../many.ts"
+import { type Program, run } from "../program.ts"
 import { present } from "../reads.ts"
-import { asking, contended, isDone, now, type Operation, refusalOf, type StoreState, write } from "../state.ts"
-import { commitOne, refusal } from "../writes.ts"
+import { asking, contended, list, now, type Operation, refusalOf, type StoreState } from "../state.ts"
+import { commitMany, refusal } from "../writes.ts"
 import { type Commit, inOneSlot, otherSlot, type Placed, reaches, unsupported } from "./slots.ts"
-import { type Facts, type Program, programOf } from "./steps.ts"
+import { type Facts, programOf } from "./steps.ts"
 
 export const transact = (self: StoreState, request: TransactRequest): Operation<Transacted> =>
   Effect.suspend(() => {
@@ -50,7 +51,7 @@ const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect
     Effect.timeoutOption(
       Effect.forEach(
         steps,
-        (step) => Effect.orElseSucceed(asking("commit", (done) => commitOne(self, step, done), isDone), () => false),
+        (step) => Effect.orElseSucceed(Effect.map(commitMany(self, [step]), ([isStored]) => isStored!), () => false),
         { concurrency: "unbounded" }
       ),
       Limits.transaction.otherSlotsMillis
@@ -89,28 +90,22 @@ const attempt = Effect.fnUntraced(function*(
       if (beyond === undefined || !holds(id, { _tag: "IfPresent" })) continue
       return yield* Effect.fail(otherSlot(id, beyond))
     }
-    const program = yield* programOf(self, steps, facts)
-    const { isCommitted, numbers } = yield* runProgram(self, program)
-    if (isCommitted) return { _tag: "Committed", refused: numbers.map((number) => program.committed[number]!) }
+    const [program, committed] = yield* programOf(self, steps, facts)
+    const answers = yield* runProgram(self, program)
+    if (answers !== undefined) {
+      return { _tag: "Committed", refused: Array.from(committed).flatMap(([i, id]) => answers[i] === 0 ? [id] : []) }
+    }
   }
   return yield* Effect.fail(storeError("transact", contended))
 })
 
-interface Answered {
-  readonly isCommitted: boolean
-  /** The positions of the refused commits if the transaction was committed, otherwise those of the failed checks. */
-  readonly numbers: ReadonlyArray<number>
-}
-
-const runProgram = (self: StoreState, { changes, checks, keys, steps }: Program): Operation<Answered> =>
+/** Returns the answers of all steps, or `undefined` if a check has failed. */
+const runProgram = (self: StoreState, program: Program): Operation<ReadonlyArray<unknown> | undefined> =>
   asking("transact", (done) => {
-    const { session } = self
     sendTurn(self)
-    const fixed = session.wire.isCluster ? [] : [session.keys.sequence]
-    write(self, "transact", { fixed, keys, args: [String(checks.length / 3), ...checks, ...steps], changes }, done)
-  }, (answer) => {
-    const [isCommitted, numbers] = Array.isArray(answer) ? answer as ReadonlyArray<unknown> : []
-    return refusalOf(answer) ?? (Array.isArray(numbers)
-      ? { isCommitted: isCommitted === 1, numbers: numbers as ReadonlyArray<number> }
-      : noAnswer("transact"))
+    run(program, 1, done)
+  }, (answers) => {
+    const [answer] = list(answers)
+    if (answer === 0) return undefined
+    return refusalOf(answer) ?? (Array.isArray(answer) ? answer : noAnswer("transact"))
   })
