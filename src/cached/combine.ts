@@ -352,7 +352,7 @@ const ofLayer = (cache: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   const { strategy } = cacheOfKey(cache, key)
   if (strategy === undefined) {
-    // Reports a misplaced strategy option first, because that mistake explains why there is no strategy.
+    // Names a misplaced strategy option first, because that mistake explains why there is no strategy.
     checkOptions(calledWithStrategy, key, options)
     throw noStrategy(key)
   }

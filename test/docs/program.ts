@@ -161,7 +161,7 @@ const next = (): void => {
   current = block
   restore = keepingAll()
   Object.assign(globalThis, assertionsOf(block))
-  // Reports to the parent process that this one is still working.
+  // Tells the parent process that this one is still working.
   write(`${path}\n`)
   const run = () => import(pathToFileURL(path).href).then(() => void (block.evaluated = true), fail)
   // Something must be under way, or this was the last that the process did.

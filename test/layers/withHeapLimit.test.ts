@@ -6,7 +6,7 @@ import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 import { caches } from "../support/caches.ts"
 
-/** Reports to memory, and waits until it has reacted. */
+/** Tells memory, and waits until it has reacted. */
 const pressure = Effect.map(Caching.Caching, (caching) => {
   const told = cacheOf(caching).perform(Operations.pressureOn, 0.8)
   return (share: number) =>

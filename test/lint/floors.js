@@ -149,7 +149,7 @@ const specifierOf = (source) => {
   return source?.type === "TemplateLiteral" ? source.quasis[0].value.cooked : undefined
 }
 
-/** Reports files without a place, imports and re-exports, of types too, that point upwards or sideways. */
+/** Lists files without a place, imports and re-exports, of types too, that point upwards or sideways. */
 export const floorsRule = {
   create: (context) => {
     const [, folder, file] = /.*\/(src|examples)\/(.*)$/.exec(context.filename.replaceAll("\\", "/")) ?? []

@@ -109,7 +109,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
           isCoherent ||= _tag === "Coherent"
         }))
       const following = yield* Effect.forkScoped(Effect.flip(follow))
-      yield* until("coherence", Effect.sync(() => isCoherent))
+      yield* until("the changes are followed", Effect.sync(() => isCoherent))
       yield* asked(`TRUNCATE ${quoted(schema)}.change`)
       yield* other.set("id", entry)
       yield* until("the end", Effect.sync(() => following.pollUnsafe() !== undefined))

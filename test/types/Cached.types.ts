@@ -526,15 +526,15 @@ declare const loadMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, "all", Client | Scope.Scope>
 type Answers<A, E> = ReadonlyArray<Exit.Exit<A, E>>
 
-const manyReports = Cached.many(Weather, loadMany, { strategy })
-const reports = manyReports([{ id: "a", days: 1 }])
+const reportsOfMany = Cached.many(Weather, loadMany, { strategy })
+const reports = reportsOfMany([{ id: "a", days: 1 }])
 same<typeof reports, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const reportsAnew = manyReports.refresh(new Set([{ id: "a", days: 1 }]))
+const reportsAnew = reportsOfMany.refresh(new Set([{ id: "a", days: 1 }]))
 same<typeof reportsAnew, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const reportKey = manyReports.key({ id: "a", days: 1 })
+const reportKey = reportsOfMany.key({ id: "a", days: 1 })
 same<typeof reportKey, Weather>(true)
-const limitedReports = Cached.many(Weather, loadMany, { strategy, timeout: "1 second" })([])
-same<typeof limitedReports, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
+const limitedOnes = Cached.many(Weather, loadMany, { strategy, timeout: "1 second" })([])
+same<typeof limitedOnes, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
 const days = Cached.many(Today, (keys) => {
   same<typeof keys, ReadonlyArray<Today>>(true)
   return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
@@ -573,7 +573,7 @@ Cached.many(Weather, () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), { 
 // @ts-expect-error a map of values that are no Exits
 Cached.many(Weather, (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), { strategy })
 // @ts-expect-error one payload in place of a list
-manyReports({ id: "a", days: 1 })
+reportsOfMany({ id: "a", days: 1 })
 
 const gotMany = Cached.getMany([key, new Weather({ id: "b", days: 2 })])
 same<typeof gotMany, Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>(true)
@@ -601,7 +601,7 @@ Cached.resolver(origin, { strategy, tll: 1 })
 const oneReport = Cached.fn(Weather, () => load, { strategy })
 const warming = Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
 same<typeof warming, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
-const warmingMany = Cached.warm(manyReports, [{ id: "a", days: 1 }])
+const warmingMany = Cached.warm(reportsOfMany, [{ id: "a", days: 1 }])
 same<typeof warmingMany, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
 const fresh = Cached.keepFresh(oneReport, { id: "a", days: 1 }, Schedule.spaced(1))
 same<typeof fresh, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)

@@ -1,5 +1,5 @@
 /**
- * Reports changes to other tabs over a `BroadcastChannel`, with one message before and one after each write. If a tab
+ * Tells changes to other tabs over a `BroadcastChannel`, with one message before and one after each write. If a tab
  * is closed before it sends the second message, the other tabs assume that the announced changes were made.
  */
 import type * as Context from "effect/Context"

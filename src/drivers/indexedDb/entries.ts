@@ -54,7 +54,7 @@ export const remove = (self: IndexedDb): Store["remove"] => (id) =>
       await Markers.endOfId(transaction, id)
       return await Entries.remove(transaction, id) && wasLive
     }),
-    // Reports the id even if no entry was found: other tabs may have a copy of an entry that the browser removed.
+    // Tells the id even if no entry was found: other tabs may have a copy of an entry that the browser removed.
     () => endOf(id)
   )
 

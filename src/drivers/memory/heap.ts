@@ -24,7 +24,7 @@ const limitOf = (): number => {
   return Math.max(heap_size_limit - young, heap_size_limit / 2)
 }
 
-/** Reports the used share of the heap after each full garbage collection. Does not keep the process alive. */
+/** Tells the used share of the heap after each full garbage collection. Does not keep the process alive. */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()
   const observer = new PerformanceObserver((list) => {

@@ -120,7 +120,7 @@ const whyThrown = (thrown: unknown): string =>
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
-/** Reports schema issues and exceptions as `SerializerError`s. Omits exception messages, which may quote values. */
+/** Turns schema issues and exceptions into `SerializerError`s. Omits exception messages, which may quote values. */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
   const onThrow = (thrown: unknown) => Exit.fail(fault(serializer, operation, whyThrown(thrown)))

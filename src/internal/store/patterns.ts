@@ -15,7 +15,7 @@ import { isPage } from "./pageIds.ts"
 export const ofPatterns = "~?"
 
 /**
- * Reports a pattern to other processes, whose memory may have values that the store lacks, and which may be loading
+ * Tells a pattern to other processes, whose memory may have values that the store lacks, and which may be loading
  * values under ids that the store does not know yet. The first step of an invalidation.
  */
 export const report = (store: Store, { pattern }: Glob.Glob): Effect.Effect<void, StoreError> =>

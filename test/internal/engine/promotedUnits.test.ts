@@ -46,9 +46,9 @@ it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
 
 it.effect("refreshes of values that the store has at the second look do not wait for each other", () =>
   Effect.gen(function*() {
-    let isBlind = false
+    let findsNothing = false
     const { layer } = sharedStore(({ getMany }) => ({
-      getMany: (ids) => isBlind ? Effect.succeed(ids.map(() => undefined)) : getMany(ids)
+      getMany: (ids) => findsNothing ? Effect.succeed(ids.map(() => undefined)) : getMany(ids)
     }))
     const loads: Array<string> = []
     const users = Cached.many(User, (keys) =>
@@ -61,7 +61,7 @@ it.effect("refreshes of values that the store has at the second look do not wait
     yield* there(users(payloads(3)))
     loads.length = 0
     yield* TestClock.adjust("2 minutes")
-    isBlind = true
+    findsNothing = true
     yield* here(users(payloads(3)))
     yield* settle
     expect(loads.toSorted()).toEqual(["0", "1", "2"])

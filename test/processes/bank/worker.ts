@@ -26,6 +26,6 @@ const transfer = Effect.suspend((): Effect.Effect<void, unknown, Caching.Caching
   )
 })
 
-// Reports each committed transfer.
+// Tells each committed transfer.
 const moved = Effect.tap(transfer, () => Effect.sync(() => process.stdout.write("moved\n")))
 await Effect.runPromise(Effect.forever(Effect.ignore(moved)).pipe(Effect.provide(CacheLayer.disk({ directory }))))

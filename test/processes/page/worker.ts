@@ -19,7 +19,7 @@ const step = Effect.suspend(() => {
     : Effect.asVoid(pages[Math.floor(dice() * pages.length)]!)
 })
 
-// Reports each use of the cache.
+// Tells each use of the cache.
 const told = Effect.tap(step, () => Effect.sync(() => process.stdout.write("used\n")))
 await Effect.runPromise(
   Effect.forever(Effect.andThen(told, Effect.yieldNow)).pipe(

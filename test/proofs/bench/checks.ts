@@ -24,7 +24,7 @@ export type Case =
   | "policies"
   | "full"
   | "expiry"
-  | "coherence"
+  | "freshness"
   | "tiers"
   | "disk"
   | "redis"
@@ -449,7 +449,7 @@ export const checks: ReadonlyArray<Check> = [
   },
   { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
   {
-    case: "coherence",
+    case: "freshness",
     title: "Hit in memory, in front of a shared folder",
     subject: "CacheLayer.disk",
     peer: "CacheLayer.memory",
@@ -457,7 +457,7 @@ export const checks: ReadonlyArray<Check> = [
   },
   {
     ...overRedis,
-    case: "coherence",
+    case: "freshness",
     title: "The same in front of a Redis server",
     peer: "CacheLayer.memory",
     atMost: 1.05

@@ -135,7 +135,7 @@ export const tablesOfRatios: { readonly [name: string]: ReadonlyArray<Case> } = 
     "listeners",
     "metrics",
     "inspector",
-    "coherence",
+    "freshness",
     "tiers",
     "miss",
     "cold",

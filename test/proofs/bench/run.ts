@@ -66,8 +66,8 @@ export const objects = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const tiers = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("tiers.ts", [])))
 
-export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
-  times(processes, () => toValues(start("coherence.ts", [])))
+export const freshness = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("freshness.ts", [])))
 
 export const write = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("write.ts", [])))

@@ -45,7 +45,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
   recordTags(self, tags)
 }
 
-/** Reports tags as changed, even to this process, after their markers were dropped: later changes may go unreported. */
+/** Tells tags as changed, even to this process, after their markers were dropped: later changes may go unreported. */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
 
 export const allChanged = (self: Changes): void => {

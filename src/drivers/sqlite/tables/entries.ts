@@ -77,7 +77,7 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   }
 }
 
-/** Removes an entry. Reports this even if none existed, because other processes may have a copy of a lost entry. */
+/** Removes an entry. Tells this even if none existed, because other processes may have a copy of a lost entry. */
 export const remove = (self: Entries, id: string): boolean => {
   const { changes } = self.delete.run(toColumn(id))
   noteChange(self, id)

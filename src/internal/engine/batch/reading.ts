@@ -88,7 +88,7 @@ export const afterwards = <A, E, R>(
   next: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => first === undefined ? next() : Effect.andThen(first, Effect.suspend(next))
 
-/** Reports the served entries, requests the refreshes that are due, and continues with `next`. */
+/** Tells the served entries, requests the refreshes that are due, and continues with `next`. */
 export const afterServed = <A, E, R>(
   self: Flights,
   reading: Reading,
@@ -99,7 +99,7 @@ export const afterServed = <A, E, R>(
     return next()
   })
 
-/** Reports entries after all of them were served, so that a listener cannot change the answer for a repeated key. */
+/** Tells entries after all of them were served, so that a listener cannot change the answer for a repeated key. */
 const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
   const served = reading.served.splice(0)
   if (served.length === 0) return undefined

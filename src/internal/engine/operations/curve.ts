@@ -1,4 +1,4 @@
-/** Reports the hit ratio at other capacities: the curve of `Cached.stats`. */
+/** The hit ratio at other capacities: the curve of `Cached.stats`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"

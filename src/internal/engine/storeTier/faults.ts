@@ -95,7 +95,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }
 
-/** Reports a damaged stored entry as a miss. Logged once, because damage is rarely limited to one entry. */
+/** Counts a damaged stored entry as a miss. Logged once, because damage is rarely limited to one entry. */
 export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   tellStoreFailure(tier.front, "get", "Corrupt")
   const message =
@@ -104,7 +104,7 @@ export const damaged = (tier: StoreTier, key: Key, id: string): undefined => {
   return undefined
 }
 
-/** Reports a stored entry that its codec cannot decode. The entry counts as a miss. */
+/** Warns of a stored entry that its codec cannot decode. The entry counts as a miss. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,

@@ -60,7 +60,7 @@ export const keep = (item: Item): void => {
   if (item.write !== undefined) item.write = { ...item.write, entry: copyOf(item.write.entry) }
 }
 
-/** Reports a written value that the store does not have, unless memory keeps it, as it may over an unshared store. */
+/** Notes a written value that the store lacks, unless memory keeps it, as it may over an unshared store. */
 export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key }: OwnWrite): void => {
   const { memory, tagEpochs } = front
   if (store.capabilities.shared) {

@@ -1,4 +1,4 @@
-/** Reports how a read was answered: to the span of its caller, and to all detectors, from the innermost outwards. */
+/** Tells how a read was answered: to the span of its caller, and to all detectors, from the innermost outwards. */
 import { type Answer, tellSpan, type Told } from "#platform/engine/telemetry/tellSpan"
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ interface Reading extends Told {
   readonly policy: { readonly detector: Detector | undefined }
 }
 
-/** Reports an answer to the span of the caller and to the detectors around the read. */
+/** Tells an answer to the span of the caller and to the detectors around the read. */
 export const report = (self: Telemetry, reading: Reading, id: string, answer: Answer): void => {
   tellSpan(self, reading, id, answer)
   const { policy: { detector }, request: { strategy } } = reading

@@ -38,7 +38,7 @@ export const basics = (s: string, channel: string): Sources => ({
     PERFORM ${s}.tell(p_origin, 'A', ARRAY[''::bytea]);`
   },
 
-  /** Reports changes. The row and the notification appear together, when the transaction commits. */
+  /** Tells changes. The row and the notification appear together, when the transaction commits. */
   tell: {
     args: "p_origin text, p_kind text, p_subjects bytea[]",
     returns: "void",
