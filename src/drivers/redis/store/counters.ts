@@ -4,8 +4,8 @@ import type { Done } from "../connection/connection.ts"
 import { isFault, noAnswer } from "../fault.ts"
 import * as Replies from "../protocol/replies.ts"
 import { run } from "../session/era.ts"
-import * as Program from "./program.ts"
 import { asking, askingAll, isDone, list, type Operation, outOfRange, refusalOf, type StoreState } from "./state.ts"
+import * as Program from "./writing/program.ts"
 
 /** Not sent with others: a counter that is damaged fails the whole script. */
 const alone = (self: StoreState, add: (program: Program.Program) => void, done: Done): void => {

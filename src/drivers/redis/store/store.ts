@@ -10,7 +10,6 @@ import type { Opened } from "../open.ts"
 import { changesOf } from "../tracking/changes.ts"
 import * as Published from "../tracking/published.ts"
 import { clear } from "./clearing.ts"
-import * as Conditions from "./conditions.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
 import * as Listing from "./listing.ts"
@@ -19,7 +18,8 @@ import * as Recovery from "./recovery.ts"
 import * as State from "./state.ts"
 import * as Tags from "./tags.ts"
 import { transact } from "./transaction/transact.ts"
-import * as Writes from "./writes.ts"
+import * as Conditions from "./writing/conditions.ts"
+import * as Writes from "./writing/writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
   { config: { maxValue, scrub }, debts, recovery, session }: Opened

@@ -7,9 +7,9 @@ import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { control, run } from "../session/era.ts"
 import { askInTurn } from "./many.ts"
-import * as Program from "./program.ts"
 import { asking, type Kind, list, type Operation, type StoreState } from "./state.ts"
-import { writes } from "./writes.ts"
+import * as Program from "./writing/program.ts"
+import { writes } from "./writing/writes.ts"
 
 /** Reads the sequence of invalidations first, then reads or creates the markers of tags. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>

@@ -5,10 +5,10 @@ import * as Transact from "../../../../internal/store/transact.ts"
 import * as Turns from "../../../../internal/time/turns.ts"
 import type { Counter, TransactStep } from "../../../../ports/store.ts"
 import { markerOf, type Named } from "../../protocol/keys.ts"
-import { tagsOf } from "../conditions.ts"
-import * as Program from "../program.ts"
 import type { Present } from "../reads.ts"
 import type { StoreState } from "../state.ts"
+import { tagsOf } from "../writing/conditions.ts"
+import * as Program from "../writing/program.ts"
 
 export interface Facts {
   readonly entries: ReadonlyMap<string, Present>

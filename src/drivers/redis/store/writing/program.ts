@@ -1,15 +1,15 @@
 /** Builds the arguments of the script that writes: groups of steps, each carried out whole or not at all. */
-import type { Stored } from "../../../CacheEntry.ts"
-import * as Limits from "../../../internal/defaults/redis.ts"
-import { groupOf, groupTag } from "../../../internal/store/markers/idTags.ts"
-import type { CommitRequest, InvalidationMode, SetRequest } from "../../../ports/store.ts"
-import type { Told } from "../../shared/recentChanges.ts"
-import type { Done } from "../connection/connection.ts"
-import { isFault, noAnswer } from "../fault.ts"
-import { hashOf, type Keyed, markerOf, type Named } from "../protocol/keys.ts"
-import * as Packed from "../protocol/packed.ts"
-import * as Replies from "../protocol/replies.ts"
-import { longest, momentOf, now, type StoreState, ttlOf, write } from "./state.ts"
+import type { Stored } from "../../../../CacheEntry.ts"
+import * as Limits from "../../../../internal/defaults/redis.ts"
+import { groupOf, groupTag } from "../../../../internal/store/markers/idTags.ts"
+import type { CommitRequest, InvalidationMode, SetRequest } from "../../../../ports/store.ts"
+import type { Told } from "../../../shared/recentChanges.ts"
+import type { Done } from "../../connection/connection.ts"
+import { isFault, noAnswer } from "../../fault.ts"
+import { hashOf, type Keyed, markerOf, type Named } from "../../protocol/keys.ts"
+import * as Packed from "../../protocol/packed.ts"
+import * as Replies from "../../protocol/replies.ts"
+import { longest, momentOf, now, type StoreState, ttlOf, write } from "../state.ts"
 
 export type Arg = string | Buffer
 

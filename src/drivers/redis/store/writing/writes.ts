@@ -1,17 +1,17 @@
 /** Writes and removes entries. */
 import * as Effect from "effect/Effect"
-import type { TagVersion } from "../../../CacheEntry.ts"
-import type { StoreError } from "../../../CacheError.ts"
-import * as Frame from "../../../internal/codec/frame.ts"
-import { noneIsGone } from "../../../internal/store/markers/markers.ts"
-import { tooLarge } from "../../../internal/store/tooLarge.ts"
-import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
-import { type Fault, isFault, storeName } from "../fault.ts"
-import * as Unreadable from "../session/unreadable.ts"
-import { askingMany } from "./many.ts"
+import type { TagVersion } from "../../../../CacheEntry.ts"
+import type { StoreError } from "../../../../CacheError.ts"
+import * as Frame from "../../../../internal/codec/frame.ts"
+import { noneIsGone } from "../../../../internal/store/markers/markers.ts"
+import { tooLarge } from "../../../../internal/store/tooLarge.ts"
+import type { CommitRequest, SetRequest } from "../../../../ports/store.ts"
+import { type Fault, isFault, storeName } from "../../fault.ts"
+import * as Unreadable from "../../session/unreadable.ts"
+import { askingMany } from "../many.ts"
+import { versionsFor } from "../reads.ts"
+import { allDone, isDone, type Kind, list, type Operation, type StoreState, withoutFault } from "../state.ts"
 import * as Program from "./program.ts"
-import { versionsFor } from "./reads.ts"
-import { allDone, isDone, type Kind, list, type Operation, type StoreState, withoutFault } from "./state.ts"
 
 export const refusal = (
   self: StoreState,
