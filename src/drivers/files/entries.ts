@@ -1,7 +1,7 @@
 /** Reads and writes the entries of a folder, each in two files: one with its payload and one with its metadata. */
 import type { Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
-import { tooLarge } from "../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../internal/store/tooLarge.ts"
 import type { Inspected } from "../../ports/inspection.ts"
 import type { Scanned } from "../../ports/store.ts"
 import * as Folder from "./folder.ts"
@@ -45,7 +45,8 @@ export const find = (folder: Folder.Folder, id: string): Stored | "damaged" | un
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
   const size = entry.payload.length
-  if (size > maxValue) throw tooLarge({ store: "files", operation: "set", id, size, limit: ["maxValue", maxValue] })
+  const refused = aboveMaxValue("files", "set", [{ id, entry }], maxValue)
+  if (refused !== undefined) throw refused
   const stem = Name.stemOf(id)
   const file = stem + (entry.extension ?? extension)
   const replaced = Folder.stat(folder, file)

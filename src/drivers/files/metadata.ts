@@ -17,34 +17,13 @@ const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
 
-export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => {
-  const {
-    createdAt,
-    endsWithParts,
-    etag,
-    expiresAt,
-    isConstant,
-    loadMillis,
-    outcome,
-    serializer,
-    softExpiresAt,
-    tags,
-    writeId
-  } = meta
-  const known = { createdAt, softExpiresAt, expiresAt, loadMillis, outcome, serializer, writeId, tags }
-  return {
-    id,
-    file,
-    bytes: payload.length,
-    sha256: sha256(payload),
-    meta: {
-      ...known,
-      ...etag === undefined ? {} : { etag },
-      ...isConstant === true ? { isConstant } : {},
-      ...endsWithParts === true ? { endsWithParts } : {}
-    }
-  }
-}
+export const make = (id: string, file: string, { meta, payload }: Stored): Metadata => ({
+  id,
+  file,
+  bytes: payload.length,
+  sha256: sha256(payload),
+  meta
+})
 
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256

@@ -5,7 +5,6 @@ import * as Counters from "../../internal/store/counters.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { Store } from "../../ports/store.ts"
 import { type IndexedDb, listing, reading, storeName, writing } from "./operations.ts"
-import { update } from "./tables/counters.ts"
 
 export const get = (self: IndexedDb): Store["counter"] => (name) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -37,9 +36,11 @@ const updating = <A>(
   name: string,
   step: (counters: SyncCounters, now: number) => A
 ) =>
-  writing(
-    self,
-    operation,
-    ["counters"],
-    (transaction, now) => update(transaction, name, (counters) => step(counters, now))
-  )
+  writing(self, operation, ["counters"], async (transaction, now) => {
+    const records = transaction.objectStore("counters")
+    const before = await records.get(name)
+    const [answer, after] = Counters.onOne(before, (counters) => step(counters, now))
+    if (after === undefined) await records.delete(name)
+    else if (after !== before) await records.put(after, name)
+    return answer
+  })

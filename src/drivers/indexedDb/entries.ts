@@ -1,9 +1,8 @@
 /** Implements the store's operations on entries, as transactions. */
-import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import { holds, isLive, touched } from "../../internal/store/conditions.ts"
 import { pagePrefix } from "../../internal/store/pageIds.ts"
-import { tooLarge } from "../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../internal/store/tooLarge.ts"
 import type { Change, Store } from "../../ports/store.ts"
 import type { Transaction } from "./database.ts"
 import { allTables, type IndexedDb, listing, reading, storeName, telling, writing } from "./operations.ts"
@@ -83,10 +82,8 @@ export const size = (self: IndexedDb): Store["size"] =>
 export const clear = (self: IndexedDb): Store["clear"] =>
   telling(self, [{ _tag: "AllChanged" }], writing(self, "clear", allTables, Entries.clear))
 
-export const refusal = ({ maxValue }: IndexedDb, operation: "set" | "commit", id: string, { payload }: Stored) =>
-  payload.length <= maxValue
-    ? undefined
-    : Effect.fail(tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] }))
+export const refusal = ({ maxValue }: IndexedDb, operation: "set" | "commit", id: string, entry: Stored) =>
+  aboveMaxValue(storeName, operation, [{ id, entry }], maxValue)
 
 export const changeOf = (id: string): ReadonlyArray<Change> => [{ _tag: "Changed", id }]
 

@@ -1,7 +1,6 @@
 /**
- * Stores over storages of plain bytes, which have no metadata and their own rules for keys. A value is the length of
- * the id (4 bytes, big-endian), the id as JSON, and the frame. So a listing finds the ids, and a value that another id
- * has under the same key is a miss.
+ * Stores over storages of plain bytes, which have no metadata and their own rules for keys. A value is a frame with its
+ * id as the head. So a listing finds the ids, and a value that another id has under the same key is a miss.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -13,6 +12,7 @@ import * as Frame from "../../internal/codec/frame.ts"
 import { byteStorages } from "../../internal/defaults/stores.ts"
 import { hash } from "../../internal/key/id.ts"
 import * as Store from "../../ports/stores.ts"
+import * as Headed from "./headed.ts"
 
 /** A storage of bytes. The error of a failed operation becomes the cause of a `StoreError`. */
 interface ByteStorage {
@@ -42,7 +42,14 @@ export const make = (storage: ByteStorage): Store.Store => {
     name,
     // The markers of tags are kept in the storage too, whether it outlives the process or not.
     capabilities: { lasting: true },
-    get: (id) => asked("get", Effect.map(storage.get(keyOf(id)), (value) => value && read(id, value))),
+    get: (id) =>
+      asked(
+        "get",
+        Effect.map(storage.get(keyOf(id)), (value) => {
+          const found = value && Headed.decode(value)
+          return found && read(id, found)
+        })
+      ),
     set: (id, entry) =>
       Effect.clockWith((clock) => {
         const leftMillis = entry.meta.expiresAt - clock.currentTimeMillisUnsafe()
@@ -73,9 +80,10 @@ const scan = (
   )
 
 const scanned = (value: Uint8Array | undefined, prefix: string, key?: string): Store.Scanned | undefined => {
-  const id = value && idIn(value)
-  if (id?.startsWith(prefix) !== true || (key !== undefined && key !== keyOf(id))) return undefined
-  const entry = read(id, value!)
+  const found = value && Headed.decode(value)
+  const id: unknown = found?.head
+  if (typeof id !== "string" || !id.startsWith(prefix) || (key !== undefined && key !== keyOf(id))) return undefined
+  const entry = read(id, found!)
   return entry && { id, meta: entry.meta }
 }
 
@@ -87,43 +95,8 @@ const keyOf = (id: string): string => {
 
 const percent = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
-const headSize = 4
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const write = (id: string, entry: Stored): Uint8Array => Headed.encode(id, Frame.encode(id, entry, crc32))
 
-const write = (id: string, entry: Stored): Uint8Array => {
-  const name = encoder.encode(JSON.stringify(id))
-  const frameAt = headSize + name.length
-  let value = name
-  Frame.encode(id, entry, crc32, (size) => {
-    value = new Uint8Array(frameAt + size)
-    return value.subarray(frameAt)
-  })
-  new DataView(value.buffer).setUint32(0, name.length)
-  value.set(name, headSize)
-  return value
-}
-
-/** The start of the frame, or `undefined` if the value is not from this library. */
-const frameAtIn = (value: Uint8Array): number | undefined => {
-  if (value.length < headSize) return undefined
-  const at = headSize + new DataView(value.buffer, value.byteOffset).getUint32(0)
-  return at <= value.length ? at : undefined
-}
-
-const read = (id: string, value: Uint8Array): Stored | undefined => {
-  const at = frameAtIn(value)
-  // The checksum of the frame covers the id. A copy, because a storage in memory gives the bytes that it keeps.
-  return at === undefined ? undefined : Frame.decode(id, value.slice(at), crc32)
-}
-
-const idIn = (value: Uint8Array): string | undefined => {
-  const at = frameAtIn(value)
-  if (at === undefined) return undefined
-  try {
-    const id: unknown = JSON.parse(decoder.decode(value.subarray(headSize, at)))
-    return typeof id === "string" ? id : undefined
-  } catch {
-    return undefined
-  }
-}
+/** The checksum of the frame covers the id. A copy, because a storage in memory gives the bytes that it keeps. */
+const read = (id: string, { rest }: { readonly rest: Uint8Array }): Stored | undefined =>
+  Frame.decode(id, rest.slice(), crc32)

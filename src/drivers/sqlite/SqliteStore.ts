@@ -33,7 +33,6 @@ import * as Counters from "./tables/counters.ts"
 import * as Entries from "./tables/entries.ts"
 import * as Leases from "./tables/leases.ts"
 import * as Tags from "./tables/tags.ts"
-import * as Backoff from "./transactions/backoff.ts"
 import * as Batch from "./transactions/batch.ts"
 
 /**
@@ -117,10 +116,7 @@ const make = (options: Options): Effect.Effect<SyncStore, StoreError, Scope.Scop
     const tokens = Tokens.make(yield* Tokens.Seed)
     const dispatcher = lastingDispatcher(yield* Scheduler.Scheduler)
     const now = () => monotonicMillis(clock)
-    const backoffs: Connection.Backoffs = {
-      lock: Backoff.make(now, dispatcher),
-      values: Backoff.make(now, dispatcher)
-    }
+    const backoffs = Connection.makeBackoffs(now, dispatcher)
     const retrying = { backoffs, millis: config.millis }
     const starting = { backoffs, millis: Math.max(config.millis, openingMillis) }
     const opening = {

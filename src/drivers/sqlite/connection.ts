@@ -41,6 +41,11 @@ export interface Backoffs {
   readonly values: Backoff.Backoff
 }
 
+export const makeBackoffs = (...using: Parameters<typeof Backoff.make>): Backoffs => ({
+  lock: Backoff.make(...using),
+  values: Backoff.make(...using)
+})
+
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
   /** Whether the operation's changes are repeated if an older copy replaces the database, so that they are not lost. */

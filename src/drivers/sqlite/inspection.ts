@@ -1,60 +1,48 @@
 /** Reads a database through a connection of its own that cannot write. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
-import { StoreError } from "../../CacheError.ts"
+import type { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/codec/frame.ts"
-import { backoff, inspectedBytes } from "../../internal/defaults/folders.ts"
+import { inspectedBytes } from "../../internal/defaults/folders.ts"
+import { lastingDispatcher } from "../../internal/time/lastingDispatcher.ts"
 import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import type { Inspected, Inspection } from "../../ports/inspection.ts"
 import { requireOwn, requirePlainFile } from "../shared/folderTrust.ts"
-import { reasonOf } from "./fault.ts"
+import * as Connection from "./connection.ts"
 import * as Databases from "./file/databases.ts"
 import * as File from "./file/schema.ts"
+import * as Operations from "./operations.ts"
 import type { FolderOptions } from "./options.ts"
 
 type Attempt = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
-
-/** Attempts again for `millis` while another program has locked the database. */
-const attempting = (millis: number): Attempt => (operation, run) => {
-  const once = Effect.try({
-    try: run,
-    catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
-  })
-  return Effect.clockWith((clock) => {
-    const endsAt = monotonicMillis(clock) + millis
-    const again: typeof once = Effect.catchIf(
-      once,
-      ({ reason }) => reason === "Timeout" && monotonicMillis(clock) < endsAt,
-      () => Effect.delay(again, backoff.longestMillis)
-    )
-    return again
-  })
-}
 
 interface Options extends FolderOptions {
   readonly millis: number
 }
 
-export const open = ({ directory, millis, trustFolder }: Options) => {
-  const attempt = attempting(millis)
-  return Effect.flatMap(
-    Effect.acquireRelease(
-      attempt("open", () => {
-        const file = fs.existsSync(directory) ? Databases.fileInUse(directory) : undefined
-        if (file === undefined || !fs.existsSync(file)) throw new Error(Databases.whatIsIn(directory))
-        requireOwn(directory, trustFolder)
-        requirePlainFile(file, trustFolder)
-        return File.openToRead(file)
-      }),
-      (database) => Effect.sync(() => File.close(database))
-    ),
-    (database) => attempt("open", () => over(database, attempt))
+export const open = Effect.fnUntraced(function*({ directory, millis, trustFolder }: Options) {
+  const clock = yield* Clock.Clock
+  const dispatcher = lastingDispatcher(yield* Scheduler.Scheduler)
+  const retrying = { backoffs: Connection.makeBackoffs(() => monotonicMillis(clock), dispatcher), millis }
+  const attempt: Attempt = (operation, run) => Operations.attempt(operation, retrying, run)
+  const database = yield* Effect.acquireRelease(
+    attempt("open", () => {
+      const file = fs.existsSync(directory) ? Databases.fileInUse(directory) : undefined
+      if (file === undefined || !fs.existsSync(file)) throw new Error(Databases.whatIsIn(directory))
+      requireOwn(directory, trustFolder)
+      requirePlainFile(file, trustFolder)
+      return File.openToRead(file)
+    }),
+    (database) => Effect.sync(() => File.close(database))
   )
-}
+  return yield* attempt("open", () => over(database, attempt))
+})
 
 const over = (database: DatabaseSync, attempt: Attempt): Inspection => {
   const entry = database.prepare("SELECT frame FROM entry WHERE id = ?")

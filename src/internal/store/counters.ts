@@ -49,6 +49,24 @@ export const live = (self: SyncCounters, name: string, now: number): Counter | u
   return counter !== undefined && counter.expiresAt > now ? counter : undefined
 }
 
+/** Runs a step of a table on one counter, which a storage keeps by itself. Returns the counter after the step, too. */
+export const onOne = <A>(
+  before: Counter | undefined,
+  step: (table: SyncCounters) => A
+): readonly [answer: A, after: Counter | undefined] => {
+  let after = before
+  const answer = step({
+    get: () => after,
+    set: (_, counter) => void (after = counter),
+    remove: () => {
+      after = undefined
+      return before !== undefined
+    },
+    clear: () => void (after = undefined)
+  })
+  return [answer, after]
+}
+
 interface Addition {
   readonly store: string
   readonly name: string

@@ -58,21 +58,24 @@ const endOf = (items: ReadonlyArray<unknown>, from: number, steps: number): numb
   return to
 }
 
-const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
+/** An id, or a request for one. */
+export type Item = string | { readonly id: string }
+
+export const idOf = (item: Item): string => typeof item === "string" ? item : item.id
 
 /** Runs an operation for each item: concurrently, or one after another if an id occurs twice, to keep the order. */
-export const each = <A extends string | { readonly id: string }, B, E>(
+export const each = <A extends Item, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
 ): Effect.Effect<ReadonlyArray<B>, E> => inSteps(items, (items) => inOrder(items, operation, many.concurrency))
 
 /** Like `each`, but with more operations at once, because all requests of a wave share one time budget. */
-export const atOnce = <A extends string | { readonly id: string }, B, E>(
+export const atOnce = <A extends Item, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
 ): Effect.Effect<ReadonlyArray<B>, E> => inParts(items, (items) => inOrder(items, operation, chunk))
 
-const inOrder = <A extends string | { readonly id: string }, B, E>(
+const inOrder = <A extends Item, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>,
   concurrency: number

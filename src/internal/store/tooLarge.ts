@@ -1,6 +1,7 @@
 /** The error of a store that refuses a value because of its size: a large value could delay or evict all others. */
 import type { SerializerError } from "../../CacheError.ts"
 import { StoreError } from "../../CacheError.ts"
+import type { SetRequest } from "../../ports/store.ts"
 
 interface Refused {
   readonly store: string
@@ -17,6 +18,18 @@ export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }:
     reason: "TooLarge",
     cause: new Error(`the value of "${id.slice(0, 200)}" has ${size} bytes, and ${option} is ${bytes}`)
   })
+
+/** The refusal of the first value that is larger than the option `maxValue` of a store allows. */
+export const aboveMaxValue = (
+  store: string,
+  operation: "set" | "commit",
+  requests: ReadonlyArray<Pick<SetRequest, "entry" | "id">>,
+  maxValue: number
+): StoreError | undefined => {
+  const large = requests.find(({ entry }) => entry.payload.length > maxValue)
+  return large &&
+    tooLarge({ store, operation, id: large.id, size: large.entry.payload.length, limit: ["maxValue", maxValue] })
+}
 
 const byRule = new WeakSet<object>()
 

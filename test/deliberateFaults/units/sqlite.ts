@@ -371,8 +371,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value of any size is stored",
     in: "set",
-    find: "if (size > maxValue) {",
-    replace: "if (size < 0) {",
+    find: "aboveMaxValue(\"sqlite\", \"set\", [{ id, entry }], maxValue)",
+    replace: "aboveMaxValue(\"sqlite\", \"set\", [{ id, entry }], Infinity)",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {

@@ -805,9 +805,9 @@ try {
   },
   {
     name: "a look into a database gives up at once while another program has locked it",
-    in: "attempting",
-    find: "reason === \"Timeout\" && ",
-    replace: "reason === \"Full\" && ",
+    in: "open",
+    find: "Operations.attempt(operation, retrying, run)",
+    replace: "Operations.attempt(operation, { ...retrying, millis: 0 }, run)",
     by: "test/drivers/sqlite/SqliteStore.test.ts"
   },
   {

@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Counters from "../../../internal/store/counters.ts"
 import type { StorageCounters, SyncCounters } from "../../../ports/storage.ts"
-import type { Counter, NamedCounter } from "../../../ports/store.ts"
+import type { NamedCounter } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
 import { refusal } from "../bucket/fault.ts"
 import { listed } from "./entries.ts"
@@ -17,18 +17,7 @@ const keyOf = (name: string) => ({ kind: "c", id: name }) as const
 /** Runs a step of a table of counters on the one counter of an object. */
 const withCounter = <A>({ body }: Seen, step: (table: SyncCounters) => A): Next<A> => {
   const before = body?.head.counter
-  let counter: Counter | undefined = before
-  const table: SyncCounters = {
-    get: () => counter,
-    set: (_, next) => void (counter = next),
-    remove: () => {
-      const existed = counter !== undefined
-      counter = undefined
-      return existed
-    },
-    clear: () => {}
-  }
-  const answer = step(table)
+  const [answer, counter] = Counters.onOne(before, step)
   return counter === before ? { answer } : { answer, write: { head: { counter }, frame: none } }
 }
 

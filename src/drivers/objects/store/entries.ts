@@ -6,7 +6,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import { holds, isLive, touched } from "../../../internal/store/conditions.ts"
-import { tooLarge } from "../../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import type { Scanned, SetCondition, Store } from "../../../ports/store.ts"
 import { send } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
@@ -42,14 +42,6 @@ export const get = (self: Objects, tags: Tags): Store["get"] => (id, asked) => {
     : Effect.zipWith(entry, tags.versions("get", asked), answer, { concurrent: true })
 }
 
-const refuseLarge = (self: Objects, operation: "set" | "commit", id: string, entry: Stored) => {
-  const { maxValue } = self.bucket.config
-  const size = entry.payload.length
-  return size > maxValue
-    ? tooLarge({ store: storeName, operation, id, size, limit: ["maxValue", maxValue] })
-    : undefined
-}
-
 /** Encodes an entry. More tags than a frame can hold are a refusal, not a defect. */
 export const encoded = (
   self: Objects,
@@ -57,10 +49,10 @@ export const encoded = (
   id: string,
   entry: Stored
 ): Effect.Effect<Uint8Array, StoreError> =>
-  Effect.suspend(() => {
-    const refused = refuseLarge(self, operation, id, entry)
-    return refused ?? Effect.succeed(frameOf(id, entry))
-  })
+  Effect.suspend(() =>
+    aboveMaxValue(storeName, operation, [{ id, entry }], self.bucket.config.maxValue) ??
+      Effect.succeed(frameOf(id, entry))
+  )
 
 const isHeld = (tags: Tags, entry: Stored | undefined, now: number) =>
   Effect.map(tags.of("get", entry), (table) => isLive(entry, now, table))

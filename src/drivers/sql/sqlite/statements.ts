@@ -9,28 +9,31 @@ export const rowsOfStep = 1000
 
 const isLive = (column: string): string => `coalesce(${column}, 9e999) > ?`
 
-/** The first statements of a new database. `schema` is the first part of the names of all tables. */
-export const tables = (schema: string): ReadonlyArray<string> => {
-  const [entry, counter] = [quoted(`${schema}_entry`), quoted(`${schema}_counter`)]
-  return [
-    `CREATE TABLE IF NOT EXISTS ${entry} (id TEXT PRIMARY KEY, frame BLOB NOT NULL, expires_at REAL,
-      used_at REAL NOT NULL, size INTEGER NOT NULL)`,
-    `CREATE INDEX IF NOT EXISTS ${quoted(`${schema}_entry_used_at`)} ON ${entry} (used_at, size)`,
-    `CREATE INDEX IF NOT EXISTS ${quoted(`${schema}_entry_expires_at`)} ON ${entry} (expires_at)
-      WHERE expires_at IS NOT NULL`,
-    `CREATE TABLE IF NOT EXISTS ${counter} (name TEXT PRIMARY KEY, value INTEGER NOT NULL, expires_at REAL)`
-  ]
-}
+/**
+ * The number of the tables is a part of their names: a release with another format has tables of its own. `schema` is
+ * the first part of all names.
+ */
+const format = 1
 
-const formats = (schema: string) => {
-  const table = quoted(`${schema}_migrations`)
-  return {
-    /** The table that the migrator of Effect makes, which needs a transaction. */
-    createFormat: `CREATE TABLE IF NOT EXISTS ${table} (migration_id integer PRIMARY KEY NOT NULL,
-      created_at datetime NOT NULL DEFAULT current_timestamp, name VARCHAR(255) NOT NULL)`,
-    format: `SELECT max(migration_id) FROM ${table}`,
-    writeFormat: `INSERT OR IGNORE INTO ${table} (migration_id, name) VALUES (?, 'tables')`
+const named = (schema: string, name: string): string => `${schema}_${format}_${name}`
+
+/** The statements that create the tables and indexes, by their names. */
+export const tables = (schema: string): ReadonlyMap<string, string> => {
+  const entry = quoted(named(schema, "entry"))
+  const creating = (kind: "INDEX" | "TABLE", name: string, of: string) => {
+    const whole = named(schema, name)
+    return [whole, `CREATE ${kind} IF NOT EXISTS ${quoted(whole)} ${of}`] as const
   }
+  return new Map([
+    creating(
+      "TABLE",
+      "entry",
+      "(id TEXT PRIMARY KEY, frame BLOB NOT NULL, expires_at REAL, used_at REAL NOT NULL, size INTEGER NOT NULL)"
+    ),
+    creating("INDEX", "entry_used_at", `ON ${entry} (used_at, size)`),
+    creating("INDEX", "entry_expires_at", `ON ${entry} (expires_at) WHERE expires_at IS NOT NULL`),
+    creating("TABLE", "counter", "(name TEXT PRIMARY KEY, value INTEGER NOT NULL, expires_at REAL)")
+  ])
 }
 
 const entries = (entry: string) => {
@@ -76,9 +79,9 @@ const counters = (counter: string) => {
 }
 
 export const make = (schema: string) => ({
-  ...formats(schema),
-  ...entries(quoted(`${schema}_entry`)),
-  ...counters(quoted(`${schema}_counter`))
+  present: "SELECT count(*) FROM sqlite_schema WHERE name IN (SELECT value FROM json_each(?))",
+  ...entries(quoted(named(schema, "entry"))),
+  ...counters(quoted(named(schema, "counter")))
 })
 
 export type Statements = ReturnType<typeof make>

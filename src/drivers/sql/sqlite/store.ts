@@ -12,7 +12,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
-import { tooLarge } from "../../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import { chunksOf } from "../../../internal/time/chunks.ts"
 import { map } from "../../../internal/time/turns.ts"
 import type { Storage } from "../../../ports/storage.ts"
@@ -87,10 +87,8 @@ const reads = (self: Edge): Pick<Storage, "get" | "getMany"> => ({
 const write = (self: Edge): Storage["set"] => (id, entry) =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const { maxValue, room, statements } = self
-    const size = entry.payload.length
-    if (size > maxValue) {
-      return Effect.fail(tooLarge({ store: storeName, operation: "set", id, size, limit: ["maxValue", maxValue] }))
-    }
+    const refused = aboveMaxValue(storeName, "set", [{ id, entry }], maxValue)
+    if (refused !== undefined) return Effect.fail(refused)
     const frame = Frame.encode(id, entry, crc32)
     Room.noteWrite(room, frame.length)
     const params = [toKey(id), frame, toColumn(entry.meta.expiresAt), now, frame.length]

@@ -5,17 +5,17 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
-import { inSteps } from "../../../internal/store/many.ts"
+import { idOf, inSteps, type Item } from "../../../internal/store/many.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import type { Scanned, SetCondition, SetRequest, Store } from "../../../ports/store.ts"
+import { storeName } from "../session/fault.ts"
 import { ask, inOrder, note, noteEntries, type Params, type Row, type Session } from "../session/session.ts"
 import { keyOf, named, nameOf, rangeOf } from "../session/text.ts"
-import { columnsOf, decode, keysOf, markersOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
-
-const idOf = ({ id }: { readonly id: string }): string => id
+import { columnsOf, decode, keysOf, markersOf, outcomesOf, placed, wholesOf } from "./rows.ts"
 
 /** The parameters that write entries of different ids. */
 export const putting = (self: Session, requests: ReadonlyArray<SetRequest>, now: number): Params => {
-  const all = placed(requests, idOf)
+  const all = placed(requests)
   return [
     self.origin,
     keysOf(all),
@@ -25,26 +25,31 @@ export const putting = (self: Session, requests: ReadonlyArray<SetRequest>, now:
   ]
 }
 
-/** Divides items into groups in which no id occurs twice, in their order. */
-const withoutRepeats = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string): ReadonlyArray<Array<A>> => {
+/** Divides items, in their order, into groups in which no id occurs twice, and whose items fit the first one. */
+export const withoutRepeats = <A>(
+  items: ReadonlyArray<A>,
+  idOf: (item: A) => string,
+  fits: (first: A, item: A) => boolean = () => true
+): ReadonlyArray<Array<A>> => {
   const groups: Array<Array<A>> = []
   let seen = new Set<string>()
   for (const item of items) {
+    const last = groups.at(-1)
     const id = idOf(item)
-    if (groups.length === 0 || seen.has(id)) {
-      groups.push([])
-      seen = new Set()
+    if (last === undefined || seen.has(id) || !fits(last[0]!, item)) {
+      groups.push([item])
+      seen = new Set([id])
+    } else {
+      last.push(item)
+      seen.add(id)
     }
-    seen.add(id)
-    groups[groups.length - 1]!.push(item)
   }
   return groups
 }
 
 /** Runs an operation on groups of items without repeated ids. `step` returns an answer for each item, in order. */
-export const inGroups = <A, B>(
+export const inGroups = <A extends Item, B>(
   items: ReadonlyArray<A>,
-  idOf: (item: A) => string,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   inSteps(items, (some) => {
@@ -87,12 +92,10 @@ const putIf = (self: Session, request: SetRequest, condition: SetCondition, now:
 }
 
 export const setMany = (self: Session): Store["setMany"] => (requests) =>
-  inGroups(requests, idOf, (some) =>
+  inGroups(requests, (some) =>
     Effect.clockWith((clock) => {
-      for (const request of some) {
-        const refused = refuseLarge(self, "set", request)
-        if (refused !== undefined) return Effect.fail(refused)
-      }
+      const refused = aboveMaxValue(storeName, "set", some, self.maxValue)
+      if (refused !== undefined) return Effect.fail(refused)
       const now = clock.currentTimeMillisUnsafe()
       const [first] = some as readonly [SetRequest]
       if (some.length === 1 && first.condition !== undefined) return putIf(self, first, first.condition, now)
@@ -102,28 +105,23 @@ export const setMany = (self: Session): Store["setMany"] => (requests) =>
     }))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
-  const all = placed(ids, (id) => id)
+  const all = placed(ids)
   return [self.origin, keysOf(all), wholesOf(all), markersOf(ids), String(now)]
 }
 
 export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
-  inGroups(
-    ids,
-    (id) => id,
-    (some) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        inOrder(
-          self.writes,
-          some,
-          Effect.map(
-            ask(self, "remove", self.statements.remove, removing(self, some, now)),
-            (rows) => {
-              noteEntries(self, some)
-              return outcomesOf(some, (id) => id, rows)
-            }
-          )
-        ))
-  )
+  inGroups(ids, (some) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const asked = ask(self, "remove", self.statements.remove, removing(self, some, now))
+      return inOrder(
+        self.writes,
+        some,
+        Effect.map(asked, (rows) => {
+          noteEntries(self, some)
+          return outcomesOf(some, rows)
+        })
+      )
+    }))
 
 export const touching = (
   self: Session,

@@ -3,28 +3,29 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import { lifeMillis, newGeneration } from "../../../internal/store/leases.ts"
+import { idOf } from "../../../internal/store/many.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import type { Acquired, AcquireRequest, CommitRequest, Join, Store } from "../../../ports/store.ts"
+import { storeName } from "../session/fault.ts"
 import { ask, inOrder, numbers, type Params, type Row, type Session } from "../session/session.ts"
 import { keyOf } from "../session/text.ts"
 import { inGroups } from "./entries.ts"
 import { reading } from "./recovery.ts"
-import { columnsOf, decode, keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
-
-const idOf = ({ id }: { readonly id: string }): string => id
+import { columnsOf, decode, keysOf, outcomesOf, placed, wholesOf } from "./rows.ts"
 
 const joinOf = (join: Join): string => typeof join === "boolean" ? join ? "yes" : "no" : String(join.afterMillis)
 
 const rejectedOf = ({ rejectedWriteId = "" }: AcquireRequest): Uint8Array => Buffer.from(rejectedWriteId, "hex")
 
 export const acquireMany = (self: Session): Store["acquireMany"] => (requests) =>
-  inGroups(requests, idOf, (some) => acquireOnce(self, some, false))
+  inGroups(requests, (some) => acquireOnce(self, some, false))
 
 const acquireOnce = (
   self: Session,
   requests: ReadonlyArray<AcquireRequest>,
   skipsEntries: boolean
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> => {
-  const all = placed(requests, idOf)
+  const all = placed(requests)
   const items = all.map(({ item }) => item)
   const params = [
     keysOf(all),
@@ -62,7 +63,7 @@ const acquireOnce = (
 
 /** Releases leases before the next `acquire` of the same ids, which may ask for the same owner. */
 const giveBack = (self: Session, requests: ReadonlyArray<AcquireRequest>) => {
-  const all = placed(requests, idOf)
+  const all = placed(requests)
   const params = [keysOf(all), all.map(({ item }) => item.owner)]
   return inOrder(
     self.acquires,
@@ -92,7 +93,7 @@ export const committing = (
   requests: ReadonlyArray<CommitRequest>,
   at: { readonly now: number; readonly isDurable: boolean }
 ): Params => {
-  const all = placed(requests, idOf)
+  const all = placed(requests)
   const items = all.map(({ item }) => item)
   return [
     self.origin,
@@ -104,28 +105,22 @@ export const committing = (
 }
 
 export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
-  inGroups(requests, idOf, (some) =>
+  inGroups(requests, (some) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      for (const request of some) {
-        const refused = refuseLarge(self, "commit", request)
-        if (refused !== undefined) return Effect.fail(refused)
-      }
+      const refused = aboveMaxValue(storeName, "commit", some, self.maxValue)
+      if (refused !== undefined) return Effect.fail(refused)
       const params = committing(self, some, { now, isDurable: false })
       return inOrder(
         self.writes,
         some.map(idOf),
-        Effect.map(ask(self, "commit", self.statements.commit, params), (rows) => outcomesOf(some, idOf, rows))
+        Effect.map(ask(self, "commit", self.statements.commit, params), (rows) => outcomesOf(some, rows))
       )
     }))
 
 export const renewMany = (self: Session): Store["renewMany"] => (ids, owner, leaseMillis) =>
-  inGroups(ids, (id) => id, (some) => {
-    const all = placed(some, (id) => id)
-    const params = [keysOf(all), owner, String(leaseMillis), String(lifeMillis(leaseMillis))]
-    return Effect.map(
-      ask(self, "renew", self.statements.renew, params),
-      (rows) => outcomesOf(some, (id) => id, rows)
-    )
+  inGroups(ids, (some) => {
+    const params = [keysOf(placed(some)), owner, String(leaseMillis), String(lifeMillis(leaseMillis))]
+    return Effect.map(ask(self, "renew", self.statements.renew, params), (rows) => outcomesOf(some, rows))
   })
 
 export const release = (self: Session): Store["release"] => (id, owner, note) =>

@@ -2,11 +2,10 @@
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../../CacheEntry.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
+import { idOf, type Item } from "../../../internal/store/many.ts"
 import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
-import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { SetRequest } from "../../../ports/store.ts"
 import { noteWrite } from "../../shared/room.ts"
-import { storeName } from "../session/fault.ts"
 import { numbers, type Row, type Session } from "../session/session.ts"
 import { compare, keyOf, type Named, named } from "../session/text.ts"
 
@@ -16,12 +15,12 @@ interface Placed<A> extends Named {
 }
 
 /** Names items by their ids, in the order of their keys: all steps lock rows in this order. */
-export const placed = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string): ReadonlyArray<Placed<A>> =>
+export const placed = <A extends Item>(items: ReadonlyArray<A>): ReadonlyArray<Placed<A>> =>
   items.map((item, index) => ({ ...named(idOf(item)), index, item })).sort(compare)
 
 /** Whether each item is among the rows, which name items by their position in the order of keys. */
-export const outcomesOf = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string, rows: ReadonlyArray<Row>) => {
-  const all = placed(items, idOf)
+export const outcomesOf = (items: ReadonlyArray<Item>, rows: ReadonlyArray<Row>) => {
+  const all = placed(items)
   const outcomes = items.map(() => false)
   for (const [n] of rows) outcomes[all[Number(n) - 1]!.index] = true
   return outcomes
@@ -34,14 +33,6 @@ export const wholesOf = (all: ReadonlyArray<Named>): ReadonlyArray<Uint8Array> =
 /** The keys of the markers that stand for ids. */
 export const markersOf = (ids: ReadonlyArray<string>): ReadonlyArray<Uint8Array> =>
   Array.from(new Set(ids.flatMap(tagsOfId)), keyOf)
-
-export const refuseLarge = (self: Session, operation: "set" | "commit", { entry, id }: SetRequest) => {
-  const size = entry.payload.length
-  const { maxValue } = self
-  return size > maxValue
-    ? tooLarge({ store: storeName, operation, id, size, limit: ["maxValue", maxValue] })
-    : undefined
-}
 
 /** The columns of entries: frames, soft and hard deadlines, and the times that they have left. */
 export const columnsOf = ({ room }: Session, requests: ReadonlyArray<SetRequest>, now: number) => [

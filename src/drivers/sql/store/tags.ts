@@ -5,7 +5,7 @@ import type { Store } from "../../../ports/store.ts"
 import { ask, noteTags, type Params, type Session } from "../session/session.ts"
 import { keysOf, placed, wholesOf } from "./rows.ts"
 
-const placedTags = (tags: ReadonlyArray<string>) => placed(Array.from(new Set(tags)), (tag) => tag)
+const placedTags = (tags: ReadonlyArray<string>) => placed(Array.from(new Set(tags)))
 
 export const markers = (self: Session): Store["markers"] => (tags) =>
   Effect.suspend(() => {
@@ -28,8 +28,8 @@ export const invalidating = (
   tags: ReadonlyMap<string, string>,
   isSoft: boolean
 ): Params => {
-  const all = placed(Array.from(tags), ([tag]) => tag)
-  return [self.origin, keysOf(all), wholesOf(all), all.map(({ item: [, version] }) => version), isSoft]
+  const all = placed(Array.from(tags.keys()))
+  return [self.origin, keysOf(all), wholesOf(all), all.map(({ item }) => tags.get(item)), isSoft]
 }
 
 export const invalidate = (self: Session): Store["invalidateTags"] => (tags, mode) =>

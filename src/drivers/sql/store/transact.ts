@@ -4,26 +4,27 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
 import { holdsFor } from "../../../internal/store/conditions.ts"
+import { idOf } from "../../../internal/store/many.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import * as Transact from "../../../internal/store/transact.ts"
 import type { Counter, Store, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
 import type { Changed } from "../../shared/recentChanges.ts"
 import { storeName } from "../session/fault.ts"
 import { atomically, type Inside, note, numbers, type Session } from "../session/session.ts"
 import { nameOf } from "../session/text.ts"
-import { putting, removing, touching } from "./entries.ts"
+import { putting, removing, touching, withoutRepeats } from "./entries.ts"
 import { committing } from "./leases.ts"
 import { recovered } from "./recovery.ts"
-import { keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
+import { keysOf, outcomesOf, placed, wholesOf } from "./rows.ts"
 import { invalidating } from "./tags.ts"
 
 type Step = Effect.Effect<unknown, SqlError | StoreError>
 
 export const transact = (self: Session): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(storeName, request, () => {
-    for (const step of request.steps) {
-      const refused = step._tag === "Set" || step._tag === "Commit" ? refuseLarge(self, "set", step) : undefined
-      if (refused !== undefined) return Effect.fail(refused)
-    }
+    const written = request.steps.filter((step) => step._tag === "Set" || step._tag === "Commit")
+    const refused = aboveMaxValue(storeName, "set", written, self.maxValue)
+    if (refused !== undefined) return Effect.fail(refused)
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.catchIf(
         Effect.map(
@@ -92,14 +93,14 @@ const carryOut = Effect.fnUntraced(function*(
   const refused: Array<string> = []
   for (const group of groupsOf(steps)) yield* run(running, group, refused)
   yield* writeCounters(running, counted.counters)
-  if (ids.length > 0) yield* ask(statements.dropBlank, [keysOf(placed(ids, (id) => id))])
+  if (ids.length > 0) yield* ask(statements.dropBlank, [keysOf(placed(ids))])
   const [row] = yield* ask(statements.position, [])
   return { _tag: "Committed", refused, position: `${String(row![0])}/${String(row![1])}` }
 })
 
 /** Locks the rows of ids. Returns the `writeId` of each live entry. */
 const hold = ({ ask, now, self: { statements } }: Running, ids: ReadonlyArray<string>) => {
-  const all = placed(ids, (id) => id)
+  const all = placed(ids)
   if (all.length === 0) return Effect.succeed(new Map<string, string>())
   return Effect.map(
     ask(statements.hold, [keysOf(all), wholesOf(all), String(now)]),
@@ -116,7 +117,7 @@ const holdCounters = Effect.fnUntraced(function*(
   names: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyMap<string, Counter>, SqlError> {
   if (names.length === 0) return new Map()
-  const all = placed(names, (name) => name)
+  const all = placed(names)
   const rows = yield* ask(statements.holdCounters, [keysOf(all), wholesOf(all), String(now)])
   return new Map(
     rows.filter((row) => row[4] === true)
@@ -130,22 +131,12 @@ const isMoved = ({ ask, self: { statements } }: Running, position: string): Effe
 }
 
 /** Divides steps into groups of one kind and of different ids, which one statement carries out, in their order. */
-const groupsOf = (steps: ReadonlyArray<TransactStep>): ReadonlyArray<ReadonlyArray<TransactStep>> => {
-  const groups: Array<Array<TransactStep>> = []
-  let seen = new Set<string>()
-  for (const step of steps) {
-    const last = groups[groups.length - 1]
-    const isBulk = step._tag === "Set" || step._tag === "Commit" || step._tag === "Remove"
-    if (last === undefined || !isBulk || last[0]!._tag !== step._tag || seen.has(step.id)) {
-      groups.push([step])
-      seen = new Set()
-    } else last.push(step)
-    if (isBulk) seen.add(step.id)
-  }
-  return groups
-}
-
-const idOf = ({ id }: { readonly id: string }): string => id
+const groupsOf = (steps: ReadonlyArray<TransactStep>): ReadonlyArray<ReadonlyArray<TransactStep>> =>
+  withoutRepeats(
+    steps,
+    (step) => "id" in step ? step.id : "",
+    ({ _tag }, step) => step._tag === _tag && (_tag === "Set" || _tag === "Commit" || _tag === "Remove")
+  )
 
 type Of<Tag> = ReadonlyArray<Extract<TransactStep, { readonly _tag: Tag }>>
 
@@ -158,7 +149,7 @@ const run = ({ ask, now, self }: Running, group: ReadonlyArray<TransactStep>, re
     case "Commit": {
       const commits = group as Of<"Commit">
       return Effect.map(ask(statements.commit, committing(self, commits, { now, isDurable: true })), (rows) => {
-        outcomesOf(commits, idOf, rows).forEach((isStored, i) => isStored || refused.push(commits[i]!.id))
+        outcomesOf(commits, rows).forEach((isStored, i) => isStored || refused.push(commits[i]!.id))
       })
     }
     case "Remove":
@@ -182,10 +173,10 @@ const writeCounters = Effect.fnUntraced(function*(
   { ask, now, self: { statements } }: Running,
   counters: ReadonlyMap<string, Counter | undefined>
 ): Effect.fn.Return<void, SqlError> {
-  const all = placed(Array.from(counters), ([name]) => name)
+  const all = placed(Array.from(counters.keys()))
   if (all.length === 0) return
   // A removed counter stays as one that has expired, because its row is locked anyway.
-  const values = all.map(({ item: [, counter] }) => counter ?? { value: 0, expiresAt: -Infinity })
+  const values = all.map(({ item }) => counters.get(item) ?? { value: 0, expiresAt: -Infinity })
   yield* ask(statements.putCounters, [
     keysOf(all),
     wholesOf(all),

@@ -1,6 +1,6 @@
 /** Opens and closes a database file. Defines its schema, the encoding of texts, and transactions. */
 import * as fs from "node:fs"
-import { DatabaseSync } from "node:sqlite"
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite"
 import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
 import { damage, isDamage } from "../fault.ts"
 
@@ -35,6 +35,11 @@ export const fromColumn = (column: unknown): string =>
 
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+
+/** The rows of a table, page by page in the order of a column. Numbers come before texts, and those before bytes. */
+export const pages = function*(page: StatementSync, column: string): Generator<Record<string, SQLOutputValue>> {
+  for (let rows = page.all(-Infinity); rows.length > 0; rows = page.all(rows.at(-1)![column]!)) yield* rows
+}
 
 /** Runs statements in one transaction. `IMMEDIATE` takes the write lock at once, because SQLite may refuse it later. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {

@@ -3,14 +3,12 @@ import type { DatabaseSync } from "node:sqlite"
 import { chunk } from "../../../internal/defaults/bounds.ts"
 import type { SyncCounters } from "../../../ports/storage.ts"
 import type { Counter, NamedCounter } from "../../../ports/store.ts"
-import { fromColumn, toColumn } from "../file/schema.ts"
+import { fromColumn, pages, toColumn } from "../file/schema.ts"
 
-export type Counters = ReturnType<typeof make>
+type Counters = ReturnType<typeof make>
 
 /** The number of writes between two removals of expired counters. */
 const tidyEvery = 1024
-
-const rows = "SELECT name, value, expires_at FROM counter"
 
 export const make = (database: DatabaseSync) => ({
   select: database.prepare("SELECT value, expires_at FROM counter WHERE name = ?"),
@@ -18,8 +16,7 @@ export const make = (database: DatabaseSync) => ({
   delete: database.prepare("DELETE FROM counter WHERE name = ?"),
   deleteAll: database.prepare("DELETE FROM counter"),
   dropExpired: database.prepare("DELETE FROM counter WHERE expires_at <= ?"),
-  firstPage: database.prepare(`${rows} ORDER BY name LIMIT ${chunk}`),
-  nextPage: database.prepare(`${rows} WHERE name > ? ORDER BY name LIMIT ${chunk}`),
+  page: database.prepare(`SELECT name, value, expires_at FROM counter WHERE name > ? ORDER BY name LIMIT ${chunk}`),
   writes: 0
 })
 
@@ -40,12 +37,10 @@ export const storage = (current: () => Counters): Omit<SyncCounters, "scan"> => 
 
 export const clear = (self: Counters): void => void self.deleteAll.run()
 
-export const scan = function*({ firstPage, nextPage }: Counters, prefix: string): Generator<NamedCounter> {
-  for (let page = firstPage.all(); page.length > 0; page = nextPage.all(page.at(-1)!["name"]!)) {
-    for (const row of page) {
-      const name = fromColumn(row["name"])
-      if (name.startsWith(prefix)) yield { name, ...counterOf(row) }
-    }
+export const scan = function*({ page }: Counters, prefix: string): Generator<NamedCounter> {
+  for (const row of pages(page, "name")) {
+    const name = fromColumn(row["name"])
+    if (name.startsWith(prefix)) yield { name, ...counterOf(row) }
   }
 }
 

@@ -4,9 +4,9 @@ import { crc32 } from "node:zlib"
 import type { Stored } from "../../../CacheEntry.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import { isPage, pagePrefix } from "../../../internal/store/pageIds.ts"
-import { tooLarge } from "../../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
 import type { Scanned } from "../../../ports/store.ts"
-import { fromColumn, toColumn } from "../file/schema.ts"
+import { fromColumn, pages, toColumn } from "../file/schema.ts"
 import * as Vacuum from "../file/vacuum.ts"
 import * as Changes from "./changes.ts"
 import * as Room from "./makeRoom.ts"
@@ -18,7 +18,7 @@ interface Options {
   readonly vacuum: Vacuum.Vacuum
 }
 
-export type Entries = ReturnType<typeof make>
+type Entries = ReturnType<typeof make>
 
 /** The number of writes between two removals of expired entries. */
 const tidyEvery = 64
@@ -63,10 +63,8 @@ const find = ({ select }: Entries, id: string): Stored | "damaged" | undefined =
 
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { maxValue, room } = self
-  const size = entry.payload.length
-  if (size > maxValue) {
-    throw tooLarge({ store: "sqlite", operation: "set", id, size, limit: ["maxValue", maxValue] })
-  }
+  const refused = aboveMaxValue("sqlite", "set", [{ id, entry }], maxValue)
+  if (refused !== undefined) throw refused
   const frame = Frame.encode(id, entry, crc32, bufferOf)
   self.last = { now, size: frame.length }
   self.write.run(toColumn(id), frame, entry.meta.expiresAt)
@@ -97,15 +95,10 @@ export const clear = ({ changes, database, vacuum }: Entries): void => {
 }
 
 export const scan = function*(self: Entries, prefix: string): Generator<Scanned> {
-  for (let after = -Infinity;;) {
-    const rows = self.page.all(after)
-    for (const { id: column } of rows) {
-      const id = fromColumn(column)
-      const entry = id.startsWith(prefix) ? find(self, id) : undefined
-      if (entry !== undefined && entry !== "damaged") yield { id, meta: entry.meta }
-    }
-    if (rows.length === 0) return
-    after = Number(rows[rows.length - 1]!["seq"])
+  for (const row of pages(self.page, "seq")) {
+    const id = fromColumn(row["id"])
+    const entry = id.startsWith(prefix) ? find(self, id) : undefined
+    if (entry !== undefined && entry !== "damaged") yield { id, meta: entry.meta }
   }
 }
 

@@ -3,9 +3,9 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { chunk } from "../../../internal/defaults/bounds.ts"
 import * as Rules from "../../../internal/store/leases.ts"
 import type { SyncLeases } from "../../../ports/storage.ts"
-import { fromColumn, toColumn } from "../file/schema.ts"
+import { fromColumn, pages, toColumn } from "../file/schema.ts"
 
-export type Leases = ReturnType<typeof make>
+type Leases = ReturnType<typeof make>
 
 /** After `every` writes, only `rows` rows are searched for outdated leases, because a bulk call may hold a million. */
 const prune = { every: 1024, rows: 4096 }
@@ -46,11 +46,9 @@ export const storage = (current: () => Leases): Omit<SyncLeases, "ids"> => ({
 })
 
 export const ids = function*({ page }: Leases, prefix: string): Generator<string> {
-  for (let rows = page.all(beforeAllIds); rows.length > 0; rows = page.all(rows.at(-1)!["id"]!)) {
-    for (const row of rows) {
-      const id = fromColumn(row["id"])
-      if (id.startsWith(prefix)) yield id
-    }
+  for (const row of pages(page, "id")) {
+    const id = fromColumn(row["id"])
+    if (id.startsWith(prefix)) yield id
   }
 }
 
@@ -69,8 +67,8 @@ const find = ({ select }: Leases, id: string): Rules.Lease | undefined => {
 const write = (self: Leases, id: string, lease: Rules.Lease, now: number): void => {
   if (++self.writes % prune.every === 0) pruneSome(self, now)
   const { dies, failed, generation, joinedAt = null, leaseMillis, owner, until } = lease
-  const failure = failed === undefined ? [0, 0, null] as const : [failed.count, failed.at, failed.note] as const
-  self.write.run(toColumn(id), generation, owner, leaseMillis, until, dies, joinedAt, ...failure)
+  const { at = 0, count = 0, note = null } = failed ?? {}
+  self.write.run(toColumn(id), generation, owner, leaseMillis, until, dies, joinedAt, count, at, note)
 }
 
 const pruneSome = (self: Leases, now: number): void => {

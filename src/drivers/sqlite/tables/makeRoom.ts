@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
-import { atomically, fromColumn, pragma } from "../file/schema.ts"
+import { atomically, fromColumn, pages, pragma } from "../file/schema.ts"
 
 export type Room = ReturnType<typeof make>
 
@@ -94,8 +94,9 @@ export const free = (self: Room, size: number, now: number): void => {
 const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row> => {
   const spared: Array<Row> = []
   let freed = dropExpired(self, now, 1024)
-  for (const row of oldestFirst(self)) {
+  for (const { id, seq, size } of pages(self.page, "seq")) {
     if (freed >= wanted) return spared
+    const row: Row = { seq: Number(seq), id: fromColumn(id), size: Number(size) }
     if (wasRead(self, row.id)) spared.push(row)
     else freed += dropRow(self, row)
   }
@@ -103,15 +104,6 @@ const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row>
   let gone = 0
   while (freed < wanted && gone < spared.length) freed += dropRow(self, spared[gone++]!)
   return spared.slice(gone)
-}
-
-const oldestFirst = function*({ page }: Room): Generator<Row> {
-  for (let after = -Infinity;;) {
-    const rows = page.all(after)
-    for (const { id, seq, size } of rows) yield { seq: Number(seq), id: fromColumn(id), size: Number(size) }
-    if (rows.length === 0) return
-    after = Number(rows[rows.length - 1]!["seq"])
-  }
 }
 
 const dropRow = ({ drop }: Room, { seq, size }: Row): number => {

@@ -22,27 +22,18 @@ interface Options {
   readonly note: Recent.Recent["note"]
 }
 
-export interface Tables {
-  readonly batch: Batch.Batch
-  readonly snapshot: Snapshot.Snapshot
-  readonly changes: Changes.Changes
-  readonly room: Room.Room
-  readonly vacuum: Vacuum.Vacuum
-  readonly entries: Entries.Entries
-  readonly leases: Leases.Leases
-  readonly tags: Tags.Tags
-  readonly counters: Counters.Counters
-}
+export type Tables = ReturnType<typeof prepare>
 
-export const prepare = (database: DatabaseSync, options: Options): Tables => {
+export const prepare = (database: DatabaseSync, options: Options) => {
   const { admitted, maxSize, maxValue, note, now } = options
   const room = Room.make(database, maxSize, (pages) => dropMetadata(database, changes, pages))
   const changes = Changes.make(database, Math.floor(maxSize / room.pageSize), note)
   const vacuum = Vacuum.make(database, maxSize, room)
   const batch = Batch.make(database, admitted)
+  const snapshot: Snapshot.Snapshot = Snapshot.make(database, now)
   return {
     batch,
-    snapshot: Snapshot.make(database, now),
+    snapshot,
     changes,
     room,
     vacuum,

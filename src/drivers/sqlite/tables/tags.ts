@@ -17,7 +17,7 @@ interface Options {
   readonly changes: Changes.Changes
 }
 
-export type Tags = ReturnType<typeof make>
+type Tags = ReturnType<typeof make>
 
 export const make = (database: DatabaseSync, options: Options) => ({
   ...options,

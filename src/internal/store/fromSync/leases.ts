@@ -40,25 +40,23 @@ export const acquireMany = (
   self: Sync,
   requests: ReadonlyArray<AcquireRequest>
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> => {
-  const { orAtomic } = self.storage
+  const { atomic, orAtomic } = self.storage
   return inSteps(requests, (requests) =>
     withFiber(self, "acquire", (fiber) => {
       const all = requests.map((request): Asked => ({ id: request.id, options: request }))
+      const lookAt = (asked: Asked) => withoutWriting(self, asked, nowOf(fiber))
+      let seen: ReadonlyArray<Acquired | undefined> = []
       const look = () => {
-        const answers: Array<Acquired> = []
-        for (const asked of all) {
-          const answer = withoutWriting(self, asked, nowOf(fiber))
-          if (answer === undefined) return undefined
-          answers.push(answer)
-        }
-        return answers
+        seen = all.map(lookAt)
+        return seen.includes(undefined) ? undefined : seen as ReadonlyArray<Acquired>
       }
-      // If there are several requests, an earlier one may have changed what a later one looked at.
-      const again = (isSame: boolean, asked: Asked) =>
-        isSame && all.length === 1 ? undefined : withoutWriting(self, asked, nowOf(fiber))
-      const steps = (isSame: boolean) => all.map((asked) => again(isSame, asked) ?? lease(self, asked, fiber))
+      const steps = (isSame: boolean) => {
+        // The first of two requests for an id may change what the second one has looked at.
+        const knows = isSame && new Set(all.map(({ id }) => id)).size === all.length
+        return all.map((asked, i) => (knows ? seen[i] : lookAt(asked)) ?? lease(self, asked, fiber))
+      }
       return orAtomic === undefined
-        ? look() ?? self.atomic(() => steps(false))
+        ? look() ?? self.atomic(() => steps(atomic === undefined))
         : orAtomic<ReadonlyArray<Acquired>>(look, steps)
     }, requests.length), paceOf(self, "acquire"))
 }
