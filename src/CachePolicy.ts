@@ -20,7 +20,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { strategyOf as resolved } from "./cached/checkCall.ts"
+import { strategyIn, strategyOf as resolved } from "./cached/checkCall.ts"
 import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import { invalidateIds } from "./internal/engine/invalidation/invalidate.ts"
@@ -282,6 +282,10 @@ export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream
 
 /** The strategy that an option of the middleware gives. @internal */
 export const strategyOf: (given: Input<any, any, any>) => Strategy<any, any, any> = resolved
+
+/** Throws a `CacheConfigError` for wrong options of a read with a strategy. `what` names them. @internal */
+export const checkRead = (what: string, options: object): void =>
+  void strategyIn({ name: what, before: `${what}(…` }, options)
 
 /** Makes the job of a pipeline. @internal */
 export const makeJob = Jobs.make

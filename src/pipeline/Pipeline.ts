@@ -147,7 +147,7 @@ const checks: Checks<AnyOptions> = {
   chunk: positiveCount("chunk"),
   concurrency: positiveCount("concurrency"),
   ordered: isFlag("ordered"),
-  patience: optional((given) => void positiveMillis("patience", given)),
+  patience: optional((given) => void positiveMillis(`patience of ${what}`, given)),
   price: optional((given) =>
     refuseUnless(Number.isFinite(given) && given >= 0, `price of ${what} must be a number of at least 0`)
   ),
@@ -158,7 +158,7 @@ const checks: Checks<AnyOptions> = {
     refuseUnless(Number.isInteger(given) && given >= 0, `total of ${what} must be a whole number of at least 0`)
   ),
   onProgress: isFunction("onProgress"),
-  every: optional((given) => void positiveMillis("every", given))
+  every: optional((given) => void positiveMillis(`every of ${what}`, given))
 }
 
 /**

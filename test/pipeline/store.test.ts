@@ -292,8 +292,10 @@ describe("patience", () => {
     }
   })
 
-  it("patience must be a time", () => {
-    expect(() => run(paid().through, rows(1), { patience: -1 })).toThrow("patience")
+  it("patience and every must be times", () => {
+    expect(() => run(paid().through, rows(1), { patience: -1 })).toThrow("patience of Pipeline.run must be longer")
+    expect(() => run(paid().through, rows(1), { every: 0 })).toThrow("every of Pipeline.run must be longer")
+    expect(() => run(paid().through, rows(1), { every: "soon" as never })).toThrow("every of Pipeline.run is not a")
   })
 })
 

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import * as Cached from "../../Cached.ts"
 import type * as CacheKey from "../../CacheKey.ts"
+import * as CachePolicy from "../../CachePolicy.ts"
 import {
   checkOptions,
   type Checks,
@@ -109,7 +110,8 @@ export const callsOf = (
 ): Calls | undefined => {
   if (annotation === undefined) return undefined
   const { given, isStream, name, obstacle, tags: ownTags } = described
-  within(`HttpCache.Endpoint of "${name}"`, () => checkOptions("it", annotation, checks))
+  const what = `HttpCache.Endpoint of "${name}"`
+  within(what, () => checkOptions("it", annotation, checks))
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {
     const targets = (request: object) => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))
@@ -125,13 +127,8 @@ export const callsOf = (
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
   const read = { ...Struct.pick(annotation, ofReads), strategy }
-  within(
-    `HttpCache.Endpoint of "${name}"`,
-    () =>
-      isStream
-        ? Cached.stream(Stream.empty, name, read as never)
-        : Cached.fn(() => name, () => Effect.void, read as never)
-  )
+  if (isStream) within(what, () => Cached.stream(Stream.empty, name, read as never))
+  else CachePolicy.checkRead(what, read)
   const optionsOf = (request: object) => ({
     ...read,
     tags: (exit: Exit.Exit<unknown, unknown>) => {
