@@ -4,8 +4,6 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Layer from "effect/Layer"
-import * as memory from "./internal/guard/memory.ts"
 import type * as Port from "./ports/guardStore.ts"
 
 export type { Kind, Step } from "./ports/guardStore.ts"
@@ -30,44 +28,19 @@ export type GuardStore = Port.GuardStore
  * ```ts
  * import { Effect } from "effect"
  * import { Guard } from "effect-cached"
- * import { GuardStore } from "effect-cached/adapters"
+ * import { MemoryGuards } from "effect-cached/memory"
  *
  * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
- * const once = call.pipe(Effect.provide(GuardStore.layerMemory))
+ * const once = call.pipe(Effect.provide(MemoryGuards.layer))
  * await Effect.runPromise(once) // => "called"
  * await Effect.runPromise(once) // => "called"
  * ```
  *
- * @see {@link layerMemory} for a guard store in the memory of this process
- * @see `SqliteGuardStore.layer` and `RedisGuardStore.layer` for guard stores that processes share
+ * @see `MemoryGuards.layer` for a guard store in the memory of this process
+ * @see `SqliteGuards.layer` and `RedisGuards.layer` for guard stores that processes share
  * @category services
  * @since 0.1.0
  */
 export const GuardStore: Context.Reference<Port.GuardStore | undefined> = Context.Reference<
   Port.GuardStore | undefined
 >("effect-cached/GuardStore", { defaultValue: () => undefined })
-
-/**
- * Provides a guard store in the memory of this process.
- *
- * **When to use**
- *
- * Use to separate the limits of a test, or of one part of the program, from all other limits.
- *
- * **Example** (Keeping limits apart)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Guard } from "effect-cached"
- * import { GuardStore } from "effect-cached/adapters"
- *
- * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
- * await Effect.runPromise(call.pipe(Effect.provide(GuardStore.layerMemory))) // => "called"
- * ```
- *
- * @see `SqliteGuardStore.layer` for processes on one machine
- * @see `RedisGuardStore.layer` for processes on several machines
- * @category layers
- * @since 0.1.0
- */
-export const layerMemory: Layer.Layer<never> = Layer.sync(GuardStore, () => memory.make())

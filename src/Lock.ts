@@ -19,7 +19,7 @@ export type { Acquired, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The reference to the lock service of a program. The default (`ProcessLock`) works only among callers in one process.
+ * The reference to the lock service of a program. The default works only among callers in one process.
  *
  * **When to use**
  *
@@ -39,8 +39,8 @@ export type Lock = Port.Lock
  * await Effect.runPromise(Effect.scoped(report)) // => "written"
  * ```
  *
- * @see `SqliteLock.layer` for processes on one machine
- * @see `RedisLock.layer` for processes on several machines
+ * @see `SqliteGuards.layer` for processes on one machine
+ * @see `RedisGuards.layer` for processes on several machines
  * @category services
  * @since 0.1.0
  */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CacheError } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
+import { MemoryGuards } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as processLocks from "../src/internal/lock/process.ts"
@@ -55,7 +55,7 @@ describe("the default", () => {
 
   it.effect("is not what a layer provides", () =>
     Effect.gen(function*() {
-      const inside = yield* Effect.provide(Lock.Lock, ProcessLock.layer)
+      const inside = yield* Effect.provide(Lock.Lock, MemoryGuards.layer)
       expect(inside).not.toBe(yield* Lock.Lock)
       const mine = processLock()
       expect(yield* Effect.provide(Lock.Lock, Layer.succeed(Lock.Lock, mine))).toBe(mine)

@@ -1,13 +1,10 @@
 /** The lock and the guard store that `CacheLayer.disk` provides with its cache, in the same folder. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
-import { GuardStore } from "../GuardStore.ts"
 import { lazily } from "../internal/lock/fromBackend.ts"
-import { Lock } from "../Lock.ts"
 import type * as GuardPort from "../ports/guardStore.ts"
 import { withSqlite } from "./folder.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
@@ -21,11 +18,6 @@ interface Folder {
 export const folderParts = (folder: Folder): Layer.Layer<never, StoreError> =>
   Layer.effectContext(lockAndGuards({ lock: lock(folder), guards: guards(folder) }))
 
-const options = ({ directory, trustFolder }: Folder) => ({
-  directory,
-  ...trustFolder === undefined ? {} : { trustFolder }
-})
-
 /** Opens a resource on first use, and keeps it open until `scope` closes. */
 const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.Scope): Effect.Effect<A, E> => {
   let opened: A | undefined
@@ -36,17 +28,17 @@ const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.S
   )
 }
 
-/** Imports while the layer is built, so that `layer` resolves a relative path at that time, like the cache. */
+const parts = withSqlite(() => import("#node/drivers/sqlite/parts"))
+
+/** Imports while the layer is built, so that a relative path is resolved at that time, like that of the cache. */
 const lock = Effect.fnUntraced(function*(folder: Folder) {
-  const { layer } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteLock"))
-  const opened = Effect.map(Layer.build(layer(options(folder))), Context.get(Lock))
-  return lazily("sqlite", onFirstUse(opened, yield* Effect.scope))
+  const { folderOf, lockIn } = yield* parts
+  return lazily("sqlite", onFirstUse(lockIn(folderOf("CacheLayer.disk", folder)), yield* Effect.scope))
 })
 
 const guards = Effect.fnUntraced(function*(folder: Folder) {
-  const { layer } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteGuardStore"))
-  const opened = Effect.map(Layer.build(layer(options(folder))), Context.get(GuardStore))
-  const store = onFirstUse(Effect.map(opened, (guards) => guards!), yield* Effect.scope)
+  const { folderOf, guardsIn } = yield* parts
+  const store = onFirstUse(guardsIn(folderOf("CacheLayer.disk", folder)), yield* Effect.scope)
   return {
     name: "sqlite",
     run: (kind, name, input) => Effect.flatMap(store, (store) => store.run(kind, name, input)),

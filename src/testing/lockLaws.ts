@@ -29,10 +29,10 @@ import { type Law, same } from "./law.ts"
  * ```ts
  * import { Context, Effect, Layer } from "effect"
  * import { Lock } from "effect-cached/adapters"
- * import { ProcessLock } from "effect-cached/memory"
+ * import { MemoryGuards } from "effect-cached/memory"
  * import { lockLaws } from "effect-cached/testing"
  *
- * const lock = Effect.map(Layer.build(ProcessLock.layer), Context.get(Lock.Lock))
+ * const lock = Effect.map(Layer.build(MemoryGuards.layer), Context.get(Lock.Lock))
  * const laws = lockLaws(Effect.map(lock, (one) => [one, one] as const))
  * await Effect.runPromise(laws[0]!.run)
  * ```

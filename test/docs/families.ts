@@ -56,10 +56,10 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
   of("Store", "make", "makeSync", "complete"),
   ["Store.Store", "Store.make"],
   ["MemoryStore.layer", "FilesStore.layer", "SqliteStore.layer", "IndexedDbStore.layer", "RedisStore.layer"],
-  ["ProcessLock.layer", "SqliteLock.layer", "RedisLock.layer", "Lock.Lock"],
-  ["GuardStore.layerMemory", "SqliteGuardStore.layer", "RedisGuardStore.layer"],
+  ["MemoryGuards.layer", "SqliteGuards.layer", "RedisGuards.layer"],
+  ["Lock.Lock", "SqliteGuards.layer", "RedisGuards.layer"],
   of("Lock", "Lock", "make"),
-  of("GuardStore", "GuardStore", "layerMemory"),
+  ["GuardStore.GuardStore", "MemoryGuards.layer"],
   of("MemoryStore", "make", "layer"),
   // Tests
   of("testing", "storeLaws", "sharedStoreLaws", "lastingStoreLaws", "lockLaws", "serializerLaws")

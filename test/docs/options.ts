@@ -460,8 +460,7 @@ export const parts: ReadonlyArray<Part> = [
 /** Lists of stores whose options a layer over the store has too, with the list of that layer. */
 export const partsOfOthers: ReadonlyMap<string, string> = new Map([
   ["src/drivers/sqlite/SqliteStore.ts Options", "src/layers/disk.ts DiskOptions"],
-  ["src/drivers/sqlite/SqliteLock.ts Options", "src/layers/disk.ts DiskOptions"],
-  ["src/drivers/sqlite/SqliteGuardStore.ts Options", "src/layers/disk.ts DiskOptions"],
+  ["src/drivers/sqlite/SqliteGuards.ts Options", "src/layers/disk.ts DiskOptions"],
   ["src/drivers/files/FilesStore.ts Options", "src/layers/files.ts FilesOptions"]
 ])
 

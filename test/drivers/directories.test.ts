@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CacheLayer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { lockOf } from "../support/services.ts"
@@ -61,7 +61,7 @@ describe("a path that cannot be one", () => {
   const makers = [
     SqliteStore.layer,
     FilesStore.layer,
-    (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options)),
+    (options: Parameters<typeof SqliteGuards.layer>[0]) => lockOf(SqliteGuards.layer(options)),
     CacheLayer.disk,
     CacheLayer.files
   ]
@@ -85,7 +85,7 @@ describe("a path that cannot be one", () => {
     for (
       const make of [
         SqliteStore.layer,
-        (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
+        (options: Parameters<typeof SqliteGuards.layer>[0]) => lockOf(SqliteGuards.layer(options))
       ]
     ) {
       expect(() => make({ directory: long + "z".repeat(200) })).toThrow(

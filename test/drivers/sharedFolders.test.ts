@@ -4,7 +4,7 @@ import { Effect, type Scope } from "effect"
 import { CacheLayer } from "effect-cached"
 import type { LockError, StoreError } from "effect-cached/CacheError"
 import { FilesStore } from "effect-cached/files"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -15,13 +15,13 @@ import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 type Make = (
-  options: Parameters<typeof SqliteLock.layer>[0]
+  options: Parameters<typeof SqliteGuards.layer>[0]
 ) => Effect.Effect<unknown, StoreError | LockError, Scope.Scope>
 
 const makers: Record<string, Make> = {
   disk: (options) => storeFrom(SqliteStore.layer(options)),
   files: (options) => storeFrom(FilesStore.layer(options)),
-  lock: (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options))
+  lock: (options: Parameters<typeof SqliteGuards.layer>[0]) => lockOf(SqliteGuards.layer(options))
 }
 
 const modeOf = (path: string) => fs.statSync(path).mode & 0o777

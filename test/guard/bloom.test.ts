@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { CacheError, CacheLayer, CachePolicy, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
-import { SqliteGuardStore } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { guardsOf, memoryGuards } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -176,7 +176,7 @@ describe("several processes", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const make = Effect.map(
-        guardsOf(SqliteGuardStore.layer({ directory })),
+        guardsOf(SqliteGuards.layer({ directory })),
         (store) => Effect.provideService(GuardStore.GuardStore, store)
       )
       const [here, there] = [yield* make, yield* make]

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Guard } from "effect-cached"
-import { GuardStore } from "effect-cached/adapters"
+import { MemoryGuards } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { places } from "./places.ts"
 
@@ -274,7 +274,7 @@ it.effect("a call that waits for nothing is not delayed: ten thousand calls in o
     const fiber = yield* Effect.forkChild(Effect.all(Array.from({ length: 10_000 }, () => call), { discard: true }))
     expect(Exit.isSuccess(yield* Fiber.await(fiber))).toBe(true)
     expect((yield* Effect.flip(call))._tag).toBe("RateLimitExceeded")
-  }).pipe(Effect.provide(GuardStore.layerMemory)))
+  }).pipe(Effect.provide(MemoryGuards.layer)))
 
 describe("bad input is a CacheConfigError where the guard is made", () => {
   const config = { key: "api", limit: 1, window: "1 minute" } as const

@@ -3,12 +3,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { ProcessLock } from "effect-cached/memory"
+import { MemoryGuards } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 
 const isHeld = Effect.flatMap(Lock.Lock, (lock) => lock.isLocked("door"))
 
-const onItsOwn = Effect.provide(ProcessLock.layer)
+const onItsOwn = Effect.provide(MemoryGuards.layer)
 
 const token = Effect.map(Guard.Held, ({ token }) => token)
 

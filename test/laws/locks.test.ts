@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { Lock } from "effect-cached/adapters"
-import { SqliteLock } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { lockLaws, withTimePassing } from "effect-cached/testing"
 import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -14,7 +14,7 @@ const processLocks = Effect.sync(() => {
 
 const sqliteLocks = Effect.gen(function*() {
   const directory = yield* tempDirectory
-  return [yield* lockOf(SqliteLock.layer({ directory })), yield* lockOf(SqliteLock.layer({ directory }))] as const
+  return [yield* lockOf(SqliteGuards.layer({ directory })), yield* lockOf(SqliteGuards.layer({ directory }))] as const
 })
 
 describe("the process lock", () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CacheLayer } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { SqliteLock } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { readdirSync } from "node:fs"
 import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -17,7 +17,7 @@ describe("the default lock under CacheLayer.disk", () => {
   it.effect("is the folder's: a process that names the same folder is kept out", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const other = yield* lockOf(SqliteLock.layer({ directory }))
+      const other = yield* lockOf(SqliteGuards.layer({ directory }))
       yield* Effect.gen(function*() {
         yield* held
         expect(yield* other.isLocked("door")).toBe(true)

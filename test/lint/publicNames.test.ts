@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type Documented, publicModules } from "../docs/publicDocs.ts"
 
 /** The most that all modules may export together. Lower them with each name that goes. */
-const limits = { values: 204, types: 144 }
+const limits = { values: 199, types: 144 }
 
 /** The most that one module may export, for those that a program reads as one list. */
 const limitsOfModules = { Cached: 80, CacheLayer: 30, CachePolicy: 8, Guard: 14, Strategy: 12, Transaction: 8 }

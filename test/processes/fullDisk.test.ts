@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import type { Store } from "effect-cached/adapters"
 import type { StoreError } from "effect-cached/CacheError"
-import { SqliteGuardStore, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -163,7 +163,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       Effect.gen(function*() {
         const root = yield* disk(4)
         const directory = join(root, "cache")
-        const guards = guardsOf(SqliteGuardStore.layer({ directory }))
+        const guards = guardsOf(SqliteGuards.layer({ directory }))
         const store = storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
         const write = Effect.flatMap(store, (store) => store.set("id", entry(1, 2000)))
         yield* Effect.scoped(Effect.andThen(guards, write))

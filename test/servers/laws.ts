@@ -8,7 +8,7 @@ import { FilesStore } from "effect-cached/files"
 import { KeyvStore } from "effect-cached/keyv"
 import { MemoryStore } from "effect-cached/memory"
 import { PersistenceStore } from "effect-cached/persistence"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import {
   lastingStoreLaws,
   type Law,
@@ -62,7 +62,7 @@ export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
       const lock = processLock()
       return [lock, lock]
     })),
-  "the lock of a folder": () => lockLaws(inDirectory((directory) => two(lockOf(SqliteLock.layer({ directory })))))
+  "the lock of a folder": () => lockLaws(inDirectory((directory) => two(lockOf(SqliteGuards.layer({ directory })))))
 }
 
 const check = async (subject: string, { name, run }: Law): Promise<Checked> => {

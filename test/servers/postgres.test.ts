@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Guard } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
-import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
+import { PgGuards, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
@@ -183,7 +183,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         [() => storeFrom(PgStore.layer({ url: server.url, schema: "x".repeat(64) })), /1 to 63 bytes/],
         [() => storeFrom(PgStore.layer({ url: server.url, schema: "pg_catalog" })), /pg_/],
         [() => storeFrom(PgStore.layer({ url: server.url, maxValue: 0 })), /"maxValue" must be a size above zero/],
-        [() => lockOf(PgLock.layer({ url: server.url, maxConnections: 0 })), /"maxConnections" must be a whole number/],
+        [
+          () => lockOf(PgGuards.layer({ url: server.url, maxConnections: 0 })),
+          /"maxConnections" must be a whole number/
+        ],
         [() => storeFrom(PgStore.layer({ url: server.url, password: "hunter2" as any })), /Redacted\.make/],
         [() => CacheLayer.postgres({ url: server.url, table: "x" } as any), /table/],
         [() => CacheLayer.sql({ schem: "x" } as any), /schema/]
@@ -255,7 +258,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       Effect.gen(function*() {
         const schema = freshSchema()
         const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 20, window: "1 minute" }))
-        const guards = Array.from({ length: 2 }, () => PgGuardStore.layer({ url: server.url, schema }))
+        const guards = Array.from({ length: 2 }, () => PgGuards.layer({ url: server.url, schema }))
         const calls = guards.map((guard) =>
           Effect.provide(
             Effect.all(Array.from({ length: 15 }, () => Effect.exit(call)), { concurrency: "unbounded" }),
@@ -265,8 +268,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const exits = (yield* Effect.all(calls, { concurrency: 2 })).flat()
         expect(exits.filter(Exit.isSuccess)).toHaveLength(20)
         const [a, b] = [
-          yield* lockOf(PgLock.layer({ url: server.url, schema })),
-          yield* lockOf(PgLock.layer({ url: server.url, schema }))
+          yield* lockOf(PgGuards.layer({ url: server.url, schema })),
+          yield* lockOf(PgGuards.layer({ url: server.url, schema }))
         ]
         yield* Effect.scoped(Effect.gen(function*() {
           yield* a.acquire("door", { lease: "10 seconds", wait: 0 })
@@ -280,7 +283,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     it.live("take no lock that another process has taken while they waited for its row", () =>
       Effect.gen(function*() {
         const schema = freshSchema()
-        const lock = yield* lockOf(PgLock.layer({ url: server.url, schema }))
+        const lock = yield* lockOf(PgGuards.layer({ url: server.url, schema }))
         const take = Effect.scoped(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
         yield* take
         const of = quoted(schema)

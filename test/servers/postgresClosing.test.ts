@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
+import { PgGuards, PgStore } from "effect-cached/postgres"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
@@ -123,8 +123,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
       const scope = yield* Scope.make()
       const options = { url, schema: freshSchema() }
       const store = yield* Scope.provide(storeFrom(PgStore.layer(options)), scope)
-      const locks = yield* Scope.provide(lockOf(PgLock.layer(options)), scope)
-      const guards = yield* Scope.provide(guardsOf(PgGuardStore.layer(options)), scope)
+      const locks = yield* Scope.provide(lockOf(PgGuards.layer(options)), scope)
+      const guards = yield* Scope.provide(guardsOf(PgGuards.layer(options)), scope)
       proxy.swallow(true)
       const waiting: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
         store.set("id", entry(2)),

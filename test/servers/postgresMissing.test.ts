@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import type { CacheEntry } from "effect-cached/adapters"
-import { PgLock, PgStore } from "effect-cached/postgres"
+import { PgGuards, PgStore } from "effect-cached/postgres"
 import { inspect } from "../../src/config/stores.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { lockOf } from "../support/services.ts"
@@ -133,7 +133,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   it.live("tokens of locks grow, whatever was removed", () =>
     Effect.gen(function*() {
       const schema = freshSchema()
-      const lock = yield* lockOf(PgLock.layer({ url: server.url, schema }))
+      const lock = yield* lockOf(PgGuards.layer({ url: server.url, schema }))
       const token = Effect.scoped(
         Effect.map(lock.acquire("door", { lease: "10 seconds", wait: 0 }), ({ token }) => token)
       )

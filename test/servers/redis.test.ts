@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { type CacheEntry, Lock, type Store } from "effect-cached/adapters"
-import { RedisLock, RedisStore } from "effect-cached/redis"
+import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
@@ -126,7 +126,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(() => CacheLayer.redis({ nodes: ["redis://host/1"] })).toThrow(/database 0 only/)
       expect(() => CacheLayer.redis({ nodes: ["redis://host?a=1"] })).toThrow(/"nodes" has a \?/)
       expect(() => CacheLayer.redis({ nodes: ["rediss://host"], tls: false })).toThrow(/begins with rediss:/)
-      expect(() => RedisLock.layer({ maxValue: 1 } as object)).toThrow(/maxValue/)
+      expect(() => RedisGuards.layer({ maxValue: 1 } as object)).toThrow(/maxValue/)
     })
 
     it.live("prefixes never share a key", () =>

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { CacheLayer, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
-import { RedisGuardStore } from "effect-cached/redis"
+import { MemoryGuards } from "effect-cached/memory"
+import { RedisGuards } from "effect-cached/redis"
 import { guardsOver } from "../../src/drivers/redis/guards.ts"
 import * as Open from "../../src/drivers/redis/open.ts"
 import { configOf } from "../../src/drivers/redis/options.ts"
@@ -137,9 +138,9 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     )
   })
 
-  const inRedis = (options: () => Parameters<typeof RedisGuardStore.layer>[0]) =>
+  const inRedis = (options: () => Parameters<typeof RedisGuards.layer>[0]) =>
     Effect.map(
-      guardsOf(RedisGuardStore.layer({ ...options(), connect: "required" })),
+      guardsOf(RedisGuards.layer({ ...options(), connect: "required" })),
       (store) => Effect.provideService(GuardStore.GuardStore, store)
     )
 
@@ -185,7 +186,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       const cache = () => CacheLayer.redis({ url, prefix, connect: "required", storeTimeout: "10 seconds" })
       yield* call.pipe(Effect.provide(cache()))
       expect(yield* Effect.flip(call.pipe(Effect.provide(cache())))).toMatchObject({ _tag: "RateLimitExceeded" })
-      yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))
+      yield* call.pipe(Effect.provide(cache()), Effect.provide(MemoryGuards.layer))
     }), timeout)
 
   it.live("CA-48 · bits of two processes are merged on the server", () =>
@@ -231,7 +232,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     it.live("limits, circuits and filters", () =>
       Effect.gen(function*() {
         const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect: "required" } as const
-        const provided = Effect.provideService(GuardStore.GuardStore, yield* guardsOf(RedisGuardStore.layer(options)))
+        const provided = Effect.provideService(GuardStore.GuardStore, yield* guardsOf(RedisGuards.layer(options)))
         yield* Effect.gen(function*() {
           for (let i = 0; i < 10; i++) {
             const call = Effect.void.pipe(

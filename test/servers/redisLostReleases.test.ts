@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
-import { RedisLock, RedisStore } from "effect-cached/redis"
+import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { TestClock } from "effect/testing"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
@@ -21,7 +21,7 @@ const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "5 seconds"
 const lockAt = (url: string, prefix: string) =>
-  Effect.retry(lockOf(RedisLock.layer({ url, prefix, connect })), { times: 5 })
+  Effect.retry(lockOf(RedisGuards.layer({ url, prefix, connect })), { times: 5 })
 
 /** No test waits for the end of this lease. */
 const leaseMillis = 600_000

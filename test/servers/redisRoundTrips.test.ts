@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Transaction } from "effect-cached"
 import { Lock, Store } from "effect-cached/adapters"
-import { RedisLock, RedisStore } from "effect-cached/redis"
+import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { isMissing } from "../support/needs.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
@@ -91,7 +91,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     )
     // A machine under load answers late.
     const cache = Layer.provide(CacheLayer.layer({ storeTimeout: "10 seconds" }), store)
-    return ManagedRuntime.make(Layer.merge(cache, RedisLock.layer({ url: proxy.url, prefix, connect })))
+    return ManagedRuntime.make(Layer.merge(cache, RedisGuards.layer({ url: proxy.url, prefix, connect })))
   }
 
   const settle = () => new Promise((resolve) => setTimeout(resolve, 5 * delayMillis))

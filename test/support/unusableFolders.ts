@@ -6,7 +6,7 @@
 import { Effect, Layer, ManagedRuntime, type Scope } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
-import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import * as fs from "node:fs"
 import { guardsOf, lockOf } from "./services.ts"
 
@@ -19,8 +19,8 @@ type Open = (options: { readonly directory: string }) => Effect.Effect<unknown, 
 const opens: Record<string, Open> = {
   disk: (options) => Layer.build(SqliteStore.layer(options)),
   files: (options) => Layer.build(FilesStore.layer(options)),
-  lock: (options: Parameters<typeof SqliteLock.layer>[0]) => lockOf(SqliteLock.layer(options)),
-  guards: (options: Parameters<typeof SqliteGuardStore.layer>[0]) => guardsOf(SqliteGuardStore.layer(options)),
+  lock: (options: Parameters<typeof SqliteGuards.layer>[0]) => lockOf(SqliteGuards.layer(options)),
+  guards: (options: Parameters<typeof SqliteGuards.layer>[0]) => guardsOf(SqliteGuards.layer(options)),
   "disk, to look at": SqliteStore.inspect,
   "files, to look at": FilesStore.inspect,
   "the layer of disk": (options) => Layer.build(CacheLayer.disk(options)),

@@ -1,7 +1,7 @@
 /** Locks in SQLite files that processes wait for, in milliseconds. */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -46,7 +46,7 @@ describe("locks of processes in a SQLite file", () => {
   it.live("take over from one that was killed, at the end of its lease", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       const holder = yield* worker(directory, "hold", "1500")
       const token = BigInt(yield* said(holder))
       // It lives: it keeps the lock for longer than the lease.

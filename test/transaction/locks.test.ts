@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { SqliteLock } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { start } from "../support/caches.ts"
 import { lockOf } from "../support/services.ts"
@@ -176,7 +176,7 @@ describe("the locks of a transaction", () => {
   it.effect("on disk keep other processes out, and are free after it", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const other = yield* lockOf(SqliteLock.layer({ directory }))
+      const other = yield* lockOf(SqliteGuards.layer({ directory }))
       const locked = Effect.forEach(["tx:a", "tx:b"], other.isLocked)
       const program = Transaction.run(Effect.andThen(Cached.setMany([["a", 1], ["b", 2]]), locked))
       expect(yield* Effect.provide(program, CacheLayer.disk({ directory }))).toEqual([true, true])

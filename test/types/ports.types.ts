@@ -2,12 +2,12 @@
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type CacheError, CacheLayer } from "effect-cached"
 import { type Eviction, Lock, Serializer } from "effect-cached/adapters"
-import type { ProcessLock } from "effect-cached/memory"
+import type { MemoryGuards } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
-import { SqliteLock } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -78,16 +78,16 @@ const made = Lock.make({
   release: () => Effect.void
 })
 same<typeof made, Lock.Lock>(true)
-same<typeof ProcessLock.layer, Layer.Layer<never>>(true)
-const sqlite = SqliteLock.layer({ directory: "x" })
-same<typeof sqlite, Layer.Layer<never, CacheError.LockError>>(true)
+same<typeof MemoryGuards.layer, Layer.Layer<never>>(true)
+const sqlite = SqliteGuards.layer({ directory: "x" })
+same<typeof sqlite, Layer.Layer<never, CacheError.StoreError>>(true)
 
 // @ts-expect-error for how long
 made.acquire("name", { wait: 0 })
 // @ts-expect-error a lease that is no duration
 made.acquire("name", { lease: "long", wait: 0 })
 // @ts-expect-error no directory
-SqliteLock.layer({})
+SqliteGuards.layer({})
 // @ts-expect-error it does not give locks back
 Lock.make({
   name: "own",

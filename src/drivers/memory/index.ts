@@ -1,6 +1,6 @@
 /**
- * A store and locks in the memory of this process.
+ * A store, locks and the state of guards in the memory of this process.
  * @since 0.1.0
  */
+export * as MemoryGuards from "./MemoryGuards.ts"
 export * as MemoryStore from "./MemoryStore.ts"
-export * as ProcessLock from "./ProcessLock.ts"

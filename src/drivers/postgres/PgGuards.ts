@@ -1,11 +1,13 @@
 /**
- * Locks on PostgreSQL, with connections of their own. Each lock is a row with a lease and a token that grows.
+ * Locks and the state of guards on PostgreSQL, with connections of their own.
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { LockError } from "../../CacheError.ts"
-import * as Lock from "../../Lock.ts"
-import { lockFrom } from "../sql/locks.ts"
+import type { StoreError } from "../../CacheError.ts"
+import { lockAndGuards } from "../shared/lockAndGuards.ts"
+import { guardsOver } from "../sql/guards.ts"
+import { lockOver } from "../sql/locks.ts"
 import type { ConnectionOptions, SchemaOptions } from "../sql/options.ts"
 import { openWith } from "./client.ts"
 
@@ -17,31 +19,36 @@ import { openWith } from "./client.ts"
 interface Options extends ConnectionOptions, SchemaOptions {}
 
 /**
- * Provides locks on PostgreSQL.
+ * Provides a lock and a guard store on PostgreSQL.
  *
  * **When to use**
  *
- * Use for `Guard.locked` and for transactions of caches. `CacheLayer.postgres` already provides such a lock.
+ * Use for locks and limits that many processes share. `CacheLayer.postgres` already provides both in its schema.
  *
  * **Details**
  *
- * Works like `SqlLock.layer`, which takes the program's client. Fails with a `LockError` if the schema cannot be
- * opened. Throws a `CacheConfigError` for invalid options.
+ * Works like `SqlGuards.layer`, which takes the program's client. Throws a `CacheConfigError` for invalid options.
  *
- * **Example** (Providing locks)
+ * **Example** (Limiting calls)
  *
  * ```ts no-run
  * import { Effect } from "effect"
  * import { Guard } from "effect-cached"
- * import { PgLock } from "effect-cached/postgres"
+ * import { PgGuards } from "effect-cached/postgres"
  *
- * const report = Effect.succeed("done").pipe(Guard.locked({ key: "report" }))
- * const locks = PgLock.layer({ url: "postgres://cache@127.0.0.1/shop" })
- * await Effect.runPromise(report.pipe(Effect.provide(locks))) // => "done"
+ * const guards = PgGuards.layer({ url: "postgres://cache@127.0.0.1/shop" })
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+ * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
  * ```
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<never, LockError> =>
-  Layer.effect(Lock.Lock, lockFrom(openWith("PgLock.layer", options, ["schema"])))
+export const layer = (options: Options): Layer.Layer<never, StoreError> =>
+  Layer.effectContext(
+    Effect.map(
+      openWith("PgGuards.layer", options, ["schema"]),
+      (session) => lockAndGuards(lockOver(session), guardsOver(session))
+    )
+  )

@@ -18,7 +18,7 @@ import { runOutsideEras } from "./session/evaluate.ts"
 import type { Session } from "./session/session.ts"
 import * as Messages from "./tracking/messages.ts"
 
-export const lockError = (name: string, { message }: Fault): LockError =>
+const lockError = (name: string, { message }: Fault): LockError =>
   new LockError({ lock: name, reason: "Unavailable", cause: new Error(message) })
 
 interface Locks extends Pick<Opened, "debts" | "session"> {

@@ -3,7 +3,7 @@
  * poolers that lend a connection for one statement only, and have neither a lease nor a token that grows.
  */
 import * as Effect from "effect/Effect"
-import { LockError, type StoreError } from "../../CacheError.ts"
+import { LockError } from "../../CacheError.ts"
 import { lockPollMillis } from "../../internal/defaults/processes.ts"
 import * as Lock from "../../Lock.ts"
 import { storeName } from "./session/fault.ts"
@@ -47,9 +47,3 @@ export const lockOver = (self: Session): Lock.Lock => {
     isHeld: (name) => Effect.map(left(name), (millis) => millis > 0)
   })
 }
-
-export const lockFrom = <R>(opened: Effect.Effect<Session, StoreError, R>): Effect.Effect<Lock.Lock, LockError, R> =>
-  Effect.mapBoth(opened, {
-    onSuccess: lockOver,
-    onFailure: (cause) => new LockError({ lock: storeName, reason: "Unavailable", cause })
-  })

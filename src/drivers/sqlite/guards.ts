@@ -1,87 +1,29 @@
-/**
- * Keeps the state of guards in a directory on the local disk, with Node's SQLite. All processes of one machine share
- * this state. Must not be used on a network file system.
- * @since 0.1.0
- */
+/** Implements the guard store in a file of a folder. */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { StoreError } from "../../CacheError.ts"
-import * as GuardStore from "../../GuardStore.ts"
+import type { GuardStore } from "../../GuardStore.ts"
 import { merge } from "../../internal/guard/memory.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import { reasonOf } from "./fault.ts"
 import { toColumn } from "./file/schema.ts"
-import { folderOf } from "./options.ts"
+import type { FolderOptions } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
 
-/**
- * The directory in which the state of guards is kept.
- * @category options
- * @since 0.1.0
- */
-interface Options {
-  /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
-  readonly directory: string
-  /**
-   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
-   * @default `false`
-   */
-  readonly trustFolder?: boolean | undefined
-}
-
-/**
- * Provides a guard store in a directory.
- *
- * **When to use**
- *
- * Use for limits that all processes of a machine share. `CacheLayer.disk` already provides a guard store in its folder.
- *
- * **Details**
- *
- * - Each step of a guard is one transaction, so a limit holds across all processes, even if some are killed.
- * - Fails with a `StoreError` if the directory cannot be used. Throws a `CacheConfigError` for invalid options.
- * - A damaged file is not replaced automatically, because other processes may use it. Until you delete the file, guards
- *   follow their `onStoreError`.
- *
- * **Example** (Refusing a second call)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Guard } from "effect-cached"
- * import { SqliteGuardStore } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "limits")
- *
- * const call = Effect.succeed("called").pipe(
- *   Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
- *   Effect.catchTag("RateLimitExceeded", () => Effect.succeed("refused"))
- * )
- * const twice = Effect.all([call, call]).pipe(Effect.provide(SqliteGuardStore.layer({ directory })))
- * await Effect.runPromise(twice) // => ["called", "refused"]
- * ```
- *
- * @see `RedisGuardStore.layer` for processes on several machines
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options: Options): Layer.Layer<never, StoreError> => {
-  const what = "SqliteGuardStore.layer"
-  refuseUnknown(what, options, ["directory", "trustFolder"])
-  const file = { ...folderOf(what, options), name: "guards", format: 1, schema, prepare, toError }
-  return Layer.effect(GuardStore.GuardStore, Effect.map(SideFile.make("open", file), over))
-}
+/** Opens the guard store of a folder until the scope closes. */
+export const guardsIn = (folder: FolderOptions): Effect.Effect<GuardStore, StoreError, Scope.Scope> =>
+  Effect.map(
+    SideFile.make("open", { ...folder, name: "guards", format: 1, schema, prepare, toError: storeError }),
+    over
+  )
 
 /** The number of guard steps between two removals of expired states. */
 const tidyEvery = 1024
 
-const toError = (operation: string, cause: unknown): StoreError =>
+export const storeError = (operation: string, cause: unknown): StoreError =>
   new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
 
-const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore.GuardStore => {
+const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore => {
   let steps = 0
   const run = <A>(operation: string, change: (tables: Tables, now: number) => A): Effect.Effect<A, StoreError> =>
     SideFile.attempt(

@@ -1,87 +1,22 @@
-/**
- * Locks for all processes of one machine, kept in a directory on the local disk with Node's SQLite. Must not be used on
- * a network file system.
- * @since 0.1.0
- */
+/** Implements locks in a file of a folder. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { LockError } from "../../CacheError.ts"
 import { lockLifeMillis, lockPollMillis } from "../../internal/defaults/processes.ts"
 import { nextToken } from "../../internal/lock/process.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import * as Lock from "../../Lock.ts"
 import { toColumn } from "./file/schema.ts"
-import { folderOf } from "./options.ts"
+import type { FolderOptions } from "./options.ts"
 import * as SideFile from "./sideFile.ts"
 
-/**
- * The directory in which the locks are kept.
- * @category options
- * @since 0.1.0
- */
-interface Options {
-  /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
-  readonly directory: string
-  /**
-   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
-   * @default `false`
-   */
-  readonly trustFolder?: boolean | undefined
-}
-
-/**
- * Provides a lock service in a directory.
- *
- * **When to use**
- *
- * Use for locks that all processes of a machine share. `CacheLayer.disk` already provides a lock service in its folder.
- *
- * **Details**
- *
- * - A waiting caller checks the lock every 50 ms and when the holder's lease ends. Fencing tokens grow across restarts.
- * - If the directory cannot be used, the layer fails with a `LockError` (reason `Unavailable`) whose `name` is the
- *   directory and whose `cause` is the original error. Invalid options throw a `CacheConfigError`.
- *
- * **Gotchas**
- *
- * - If the scope closes while a lock is held, the lock stays held until its lease ends.
- * - A damaged file is not replaced automatically, because other processes may use it. Delete the file by hand.
- *
- * **Example** (Reading growing tokens)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Lock } from "effect-cached/adapters"
- * import { SqliteLock } from "effect-cached/sqlite"
- * import { mkdtempSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- *
- * const directory = join(mkdtempSync(join(tmpdir(), "cache-")), "locks")
- *
- * const held = Effect.gen(function*() {
- *   const lock = yield* Lock.Lock
- *   const { token } = yield* lock.acquire("report", { lease: "5 seconds", wait: "10 seconds" })
- *   return token
- * })
- * const program = Effect.zipWith(Effect.scoped(held), Effect.scoped(held), (first, second) => second > first)
- * await Effect.runPromise(program.pipe(Effect.provide(SqliteLock.layer({ directory })))) // => true
- * ```
- *
- * @see `RedisLock.layer` for processes on several machines
- * @category layers
- * @since 0.1.0
- */
-export const layer = (options: Options): Layer.Layer<never, LockError> => {
-  const what = "SqliteLock.layer"
-  refuseUnknown(what, options, ["directory", "trustFolder"])
-  const folder = folderOf(what, options)
+/** Opens the lock of a folder until the scope closes. */
+export const lockIn = (folder: FolderOptions): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
   const toError = (name: string, cause: unknown) => new LockError({ lock: name, reason: "Unavailable", cause })
   const opened = SideFile.make(folder.directory, { ...folder, name: "locks", format: 1, schema, prepare, toError })
-  return Layer.effect(Lock.Lock, Effect.map(opened, (file) => Lock.make(backendOf(file))))
+  return Effect.map(opened, (file) => Lock.make(backendOf(file)))
 }
 
 type File = SideFile.SideFile<Tables, LockError>

@@ -415,7 +415,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "over",
     find: "if (++steps % tidyEvery === 0) tables.tidy.run(now)",
     replace: "",
-    by: "test/drivers/sqlite/guards.test.ts"
+    by: "test/drivers/sqlite/SqliteGuards.test.ts"
   },
   {
     name: "a disk that others have filled costs all entries",

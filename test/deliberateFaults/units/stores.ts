@@ -86,7 +86,7 @@ const winner = undefined as string | undefined`,
     in: "lockAndGuards",
     find: "guards !== undefined && Context.getOrUndefined(surrounding, GuardStore) === undefined",
     replace: "guards !== undefined && Context.getOrUndefined(surrounding, GuardStore) !== undefined",
-    by: "test/drivers/sqlite/guards.test.ts"
+    by: "test/drivers/sqlite/SqliteGuards.test.ts"
   },
   {
     name: "touch revives what was there",

@@ -1,7 +1,7 @@
 /** The places of servers that options of Redis name. */
 import { expect, it } from "@effect/vitest"
 import { CacheLayer } from "effect-cached"
-import { RedisGuardStore, RedisLock, RedisStore } from "effect-cached/redis"
+import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { configOf } from "../../../src/drivers/redis/options.ts"
 
 it("a Sentinel without a port is looked for on 26379, a server on 6379", () => {
@@ -15,7 +15,7 @@ it("nodes are those of a cluster, and an address beside them is refused", () => 
   expect(config).toMatchObject({ isCluster: true, name: "the cluster of one:6379", settings: { database: 0 } })
   expect(config.addresses).toEqual([{ host: "one", port: 6379 }, { host: "two", port: 7000 }])
   const nodes = ["redis://one"]
-  const layers = [CacheLayer.redis, RedisStore.layer, RedisLock.layer, RedisGuardStore.layer]
+  const layers = [CacheLayer.redis, RedisStore.layer, RedisGuards.layer]
   for (const layer of layers as ReadonlyArray<(options: object) => unknown>) {
     for (
       const [beside, message] of [

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Exit, Scheduler, Scope, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
-import { SqliteGuardStore, SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -290,11 +290,11 @@ describe("a directory that is deleted while it is opened", () => {
   const others = {
     "a lock": (directory: string) =>
       Effect.flatMap(
-        lockOf(SqliteLock.layer({ directory })),
+        lockOf(SqliteGuards.layer({ directory })),
         (lock) => lock.acquire("name", { lease: "1 second", wait: 0 })
       ),
     guards: (directory: string) =>
-      Effect.flatMap(guardsOf(SqliteGuardStore.layer({ directory })), (guards) => guards.readBits("filter", [0]))
+      Effect.flatMap(guardsOf(SqliteGuards.layer({ directory })), (guards) => guards.readBits("filter", [0]))
   }
 
   for (const [name, use] of Object.entries(others)) {

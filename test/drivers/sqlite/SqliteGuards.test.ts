@@ -3,7 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { CacheError, CacheLayer, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
-import { SqliteGuardStore } from "effect-cached/sqlite"
+import { MemoryGuards } from "effect-cached/memory"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -35,8 +36,8 @@ describe("the state of guards under CacheLayer.disk", () => {
       // A folder of its own, and a place of the program's own.
       const other = yield* tempDirectory
       expect(yield* call.pipe(Effect.provide(CacheLayer.disk({ directory: other })))).toBe("ok")
-      expect(yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))).toBe("ok")
-      const own = cache().pipe(Layer.provideMerge(GuardStore.layerMemory))
+      expect(yield* call.pipe(Effect.provide(cache()), Effect.provide(MemoryGuards.layer))).toBe("ok")
+      const own = cache().pipe(Layer.provideMerge(MemoryGuards.layer))
       expect(yield* call.pipe(Effect.provide(own))).toBe("ok")
     }))
 
@@ -60,7 +61,7 @@ describe("the file", () => {
   it.effect("expired state leaves while there are steps", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* guardsOf(SqliteGuardStore.layer({ directory }))
+      const store = yield* guardsOf(SqliteGuards.layer({ directory }))
       const limited = (key: string) =>
         Effect.void.pipe(
           Guard.rateLimit({ key, limit: 1, window: "1 second", onStoreError: "fail" }),
@@ -80,7 +81,7 @@ describe("the file", () => {
       const directory = yield* tempDirectory
       const provided = Effect.provideService(
         GuardStore.GuardStore,
-        yield* guardsOf(SqliteGuardStore.layer({ directory }))
+        yield* guardsOf(SqliteGuards.layer({ directory }))
       )
       expect(yield* Effect.all([call, call, call]).pipe(provided)).toEqual(["ok", "ok", "refused"])
       for (const end of ["", "-wal", "-shm"]) rmSync(fileIn(directory) + end, { force: true })
@@ -91,7 +92,7 @@ describe("the file", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       writeFileSync(fileIn(directory), "no database at all, but long enough to look like one ".repeat(100))
-      expect(yield* Effect.flip(Effect.scoped(guardsOf(SqliteGuardStore.layer({ directory }))))).toMatchObject({
+      expect(yield* Effect.flip(Effect.scoped(guardsOf(SqliteGuards.layer({ directory }))))).toMatchObject({
         _tag: "StoreError",
         store: "sqlite"
       })
@@ -112,7 +113,7 @@ describe("the file", () => {
   it.live("that another process holds is waited for, within the store budget", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* guardsOf(SqliteGuardStore.layer({ directory }))
+      const store = yield* guardsOf(SqliteGuards.layer({ directory }))
       const other = new DatabaseSync(fileIn(directory))
       other.exec("BEGIN IMMEDIATE")
       const waiting = yield* Effect.forkChild(
@@ -130,7 +131,7 @@ describe("the file", () => {
   it.effect("that is closed refuses", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const store = yield* Effect.scoped(guardsOf(SqliteGuardStore.layer({ directory })))
+      const store = yield* Effect.scoped(guardsOf(SqliteGuards.layer({ directory })))
       expect(yield* Effect.flip(Effect.provideService(call, GuardStore.GuardStore, store))).toMatchObject({
         _tag: "StoreError",
         cause: { message: "the file of guards is closed" }
@@ -138,10 +139,10 @@ describe("the file", () => {
     }))
 
   it("bad options are a CacheConfigError", () => {
-    expect(() => SqliteGuardStore.layer({} as never)).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteGuardStore.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteGuardStore.layer({ directory: "a", maxSize: 1 } as never)).toThrow(/no option "maxSize"/)
-    expect(() => SqliteGuardStore.layer({ directory: "a", trustFolder: 1 as never })).toThrow(
+    expect(() => SqliteGuards.layer({} as never)).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuards.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuards.layer({ directory: "a", maxSize: 1 } as never)).toThrow(/no option "maxSize"/)
+    expect(() => SqliteGuards.layer({ directory: "a", trustFolder: 1 as never })).toThrow(
       CacheError.CacheConfigError
     )
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { CacheError } from "effect-cached"
 import { Lock, Store } from "effect-cached/adapters"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -19,9 +19,9 @@ const tokenOf = (lock: Lock.Lock) => Effect.map(Effect.scoped(lock.acquire("name
 
 describe("a directory", () => {
   it("is needed", () => {
-    expect(() => SqliteLock.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
-    expect(() => SqliteLock.layer({} as Parameters<typeof SqliteLock.layer>[0])).toThrow("directory")
-    expect(() => SqliteLock.layer({ directory: ".", lease: 1 } as Parameters<typeof SqliteLock.layer>[0])).toThrow(
+    expect(() => SqliteGuards.layer({ directory: "" })).toThrow(CacheError.CacheConfigError)
+    expect(() => SqliteGuards.layer({} as Parameters<typeof SqliteGuards.layer>[0])).toThrow("directory")
+    expect(() => SqliteGuards.layer({ directory: ".", lease: 1 } as Parameters<typeof SqliteGuards.layer>[0])).toThrow(
       "no option \"lease\""
     )
   })
@@ -34,7 +34,7 @@ describe("a directory", () => {
         return yield* (yield* Store.Store).size
       })
       const size = yield* Effect.scoped(program).pipe(
-        Effect.provide(SqliteLock.layer({ directory })),
+        Effect.provide(SqliteGuards.layer({ directory })),
         Effect.provide(SqliteStore.layer({ directory }))
       )
       expect(size).toBe(0)
@@ -45,8 +45,8 @@ describe("a directory", () => {
     Effect.gen(function*() {
       const file = join(yield* tempDirectory, "file")
       fs.writeFileSync(file, "")
-      const error = yield* Effect.flip(lockOf(SqliteLock.layer({ directory: join(file, "below") })))
-      expect(error).toMatchObject({ _tag: "LockError", reason: "Unavailable", lock: join(file, "below") })
+      const error = yield* Effect.flip(lockOf(SqliteGuards.layer({ directory: join(file, "below") })))
+      expect(error).toMatchObject({ _tag: "StoreError", operation: "open" })
       expect(error.cause).toMatchObject({ code: "ENOTDIR" })
     }))
 })
@@ -55,7 +55,7 @@ describe("tokens", () => {
   it.effect("grow over restarts", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const restarted = Effect.scoped(Effect.flatMap(lockOf(SqliteLock.layer({ directory })), tokenOf))
+      const restarted = Effect.scoped(Effect.flatMap(lockOf(SqliteGuards.layer({ directory })), tokenOf))
       expect(yield* restarted).toBe(1n)
       expect(yield* restarted).toBe(2n)
       yield* TestClock.setTime(1_700_000_000_000)
@@ -67,14 +67,14 @@ describe("tokens", () => {
   it.effect("grow though the file is deleted, also under a process that has it open", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       yield* TestClock.setTime(1_700_000_000_000)
       const before = yield* tokenOf(lock)
       fs.rmSync(directory, { recursive: true })
       yield* TestClock.adjust(1)
       const after = yield* tokenOf(lock)
       expect(after).toBeGreaterThan(before)
-      const other = yield* lockOf(SqliteLock.layer({ directory }))
+      const other = yield* lockOf(SqliteGuards.layer({ directory }))
       expect(yield* tokenOf(other)).toBeGreaterThan(after)
     }))
 })
@@ -83,7 +83,7 @@ describe("a file", () => {
   it.effect("keeps no row of a name without a holder", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       for (let i = 0; i < 100; i++) yield* Effect.scoped(lock.acquire(`name ${i}`, options))
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       const rows = () => database.prepare("SELECT count(*) AS rows FROM lock").get()
@@ -99,7 +99,7 @@ describe("a file", () => {
   it.effect("is searched for what the dead have left once a day: each search goes through all that is held", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       yield* Effect.scoped(lock.acquire("first", options))
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, -100000000)")
@@ -117,11 +117,11 @@ describe("a file", () => {
       const directory = yield* tempDirectory
       const file = join(directory, "locks.v1.db")
       fs.writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100))
-      const error = yield* Effect.flip(lockOf(SqliteLock.layer({ directory })))
-      expect(error.reason).toBe("Unavailable")
+      const error = yield* Effect.flip(lockOf(SqliteGuards.layer({ directory })))
+      expect(error.reason).toBe("Corrupt")
       expect(fs.readFileSync(file, "utf8")).toContain("not a database")
       fs.rmSync(file)
-      expect(yield* tokenOf(yield* lockOf(SqliteLock.layer({ directory })))).toBe(1n)
+      expect(yield* tokenOf(yield* lockOf(SqliteGuards.layer({ directory })))).toBe(1n)
     }))
 
   it.effect("of another release is left alone", () =>
@@ -130,14 +130,14 @@ describe("a file", () => {
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       database.exec("PRAGMA user_version = 7")
       database.close()
-      const error = yield* Effect.flip(lockOf(SqliteLock.layer({ directory })))
+      const error = yield* Effect.flip(lockOf(SqliteGuards.layer({ directory })))
       expect(String(error.cause)).toContain("another release")
     }))
 
   it.live("that another process writes to is waited for", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       database.exec("BEGIN IMMEDIATE")
       const fiber = yield* Effect.forkChild(Effect.scoped(lock.acquire("name", once)), { startImmediately: true })
@@ -157,13 +157,13 @@ describe("a clock that is set back", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       yield* TestClock.setTime(1_700_000_000_000)
-      const holder = yield* lockOf(SqliteLock.layer({ directory }))
+      const holder = yield* lockOf(SqliteGuards.layer({ directory }))
       yield* holder.acquire("mine", options)
       const database = new DatabaseSync(join(directory, "locks.v1.db"))
       database.exec("INSERT INTO lock VALUES ('dead', 1, 3000, 1700000003000)")
       database.close()
       yield* TestClock.setTime(1_600_000_000_000)
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       const waiting = yield* Effect.forkChild(Effect.exit(lock.acquire("dead", { ...options, wait: "10 seconds" })))
       yield* TestClock.adjust("10 seconds")
       expect(Exit.isSuccess(yield* Fiber.join(waiting))).toBe(true)
@@ -175,11 +175,11 @@ describe("a lock that is closed", () => {
     withTimePassing(Effect.gen(function*() {
       const directory = yield* tempDirectory
       const scope = yield* Scope.make()
-      const lock = yield* Scope.provide(lockOf(SqliteLock.layer({ directory })), scope)
+      const lock = yield* Scope.provide(lockOf(SqliteGuards.layer({ directory })), scope)
       const { lost } = yield* lock.acquire("name", once)
       yield* Scope.close(scope, Exit.void)
       expect((yield* Effect.flip(lock.acquire("other", once))).reason).toBe("Unavailable")
-      const other = yield* lockOf(SqliteLock.layer({ directory }))
+      const other = yield* lockOf(SqliteGuards.layer({ directory }))
       expect((yield* Effect.flip(other.acquire("name", once))).reason).toBe("Timeout")
       yield* other.acquire("name", options)
       expect((yield* Effect.flip(lost)).reason).toBe("Lost")

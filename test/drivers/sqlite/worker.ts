@@ -5,7 +5,7 @@
  * - `worker.ts <directory> hold <lease>` holds the lock, says so, and never ends
  */
 import { Effect } from "effect"
-import { SqliteLock } from "effect-cached/sqlite"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { lockOf } from "../../support/services.ts"
 
@@ -13,7 +13,7 @@ const [directory, task, ...rest] = process.argv.slice(2) as [string, string, ...
 
 const count = (file: string, rounds: number) =>
   Effect.gen(function*() {
-    const lock = yield* lockOf(SqliteLock.layer({ directory }))
+    const lock = yield* lockOf(SqliteGuards.layer({ directory }))
     const once = Effect.gen(function*() {
       const { token } = yield* lock.acquire("counter", { lease: "5 seconds", wait: "1 minute" })
       const value = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0
@@ -27,7 +27,7 @@ const count = (file: string, rounds: number) =>
 
 const hold = (lease: number) =>
   Effect.gen(function*() {
-    const lock = yield* lockOf(SqliteLock.layer({ directory }))
+    const lock = yield* lockOf(SqliteGuards.layer({ directory }))
     const { token } = yield* lock.acquire("counter", { lease, wait: 0 })
     process.stdout.write(`${token}\n`)
     return yield* Effect.never

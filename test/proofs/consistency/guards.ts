@@ -2,9 +2,9 @@
 import { Effect } from "effect"
 import { Guard } from "effect-cached"
 import { GuardStore, Lock } from "effect-cached/adapters"
-import { PgGuardStore, PgLock } from "effect-cached/postgres"
-import { RedisGuardStore, RedisLock } from "effect-cached/redis"
-import { SqliteGuardStore, SqliteLock } from "effect-cached/sqlite"
+import { PgGuards } from "effect-cached/postgres"
+import { RedisGuards } from "effect-cached/redis"
+import { SqliteGuards } from "effect-cached/sqlite"
 import { clock, type Recorder } from "../../processes/recording.ts"
 import { guardsOf, lockOf } from "../../support/services.ts"
 import { leaseMillis, limits, type Plan, prefix, windowMillis } from "./plan.ts"
@@ -33,17 +33,17 @@ export type Places = Pick<Plan, "directory" | "url">
 
 const guardStoreOf = ({ directory, url }: Places) =>
   url === undefined
-    ? guardsOf(SqliteGuardStore.layer({ directory }))
+    ? guardsOf(SqliteGuards.layer({ directory }))
     : url.startsWith("postgres:")
-    ? Effect.retry(guardsOf(PgGuardStore.layer({ url, schema: prefix })), { times: 5 })
-    : guardsOf(RedisGuardStore.layer({ url, prefix }))
+    ? Effect.retry(guardsOf(PgGuards.layer({ url, schema: prefix })), { times: 5 })
+    : guardsOf(RedisGuards.layer({ url, prefix }))
 
 const lockAt = ({ directory, url }: Places) =>
   url === undefined
-    ? lockOf(SqliteLock.layer({ directory }))
+    ? lockOf(SqliteGuards.layer({ directory }))
     : url.startsWith("postgres:")
-    ? Effect.retry(lockOf(PgLock.layer({ url, schema: prefix })), { times: 5 })
-    : lockOf(RedisLock.layer({ url, prefix }))
+    ? Effect.retry(lockOf(PgGuards.layer({ url, schema: prefix })), { times: 5 })
+    : lockOf(RedisGuards.layer({ url, prefix }))
 
 export const makeGuards = Effect.fnUntraced(function*(
   places: Places,

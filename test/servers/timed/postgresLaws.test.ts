@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { type Context, Effect, Layer, Redacted } from "effect"
-import { SqlLock, SqlStore } from "effect-cached/sql"
+import { SqlGuards, SqlStore } from "effect-cached/sql"
 import { lastingStoreLaws, lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import type { SqlClient } from "effect/sql"
 import { endedRemovals } from "../../support/endedRemovals.ts"
@@ -48,7 +48,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   // Leases are renewed in time only if the other laws do not keep the server busy.
   describe.concurrent("locks", () => {
     const locks = Effect.suspend(() => {
-      const one = over(lockOf(SqlLock.layer({ schema: freshSchema() })))
+      const one = over(lockOf(SqlGuards.layer({ schema: freshSchema() })))
       return Effect.all([one, one])
     })
     for (const law of lockLaws(locks)) it.live(law.name, () => law.run, timeout)

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Store } from "effect-cached/adapters"
-import { RedisLock, RedisStore } from "effect-cached/redis"
+import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { isMissing } from "../../support/needs.ts"
@@ -71,7 +71,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect } as const
-      return Effect.all([lockOf(RedisLock.layer(options)), lockOf(RedisLock.layer(options))])
+      return Effect.all([lockOf(RedisGuards.layer(options)), lockOf(RedisGuards.layer(options))])
     })
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
   })
@@ -96,7 +96,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect } as const
-      return Effect.all([lockOf(RedisLock.layer(options)), lockOf(RedisLock.layer(options))])
+      return Effect.all([lockOf(RedisGuards.layer(options)), lockOf(RedisGuards.layer(options))])
     })
     for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
   })

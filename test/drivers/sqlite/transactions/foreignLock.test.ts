@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer, type Caching, Guard } from "effect-cached"
-import { SqliteGuardStore, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { DatabaseSync, StatementSync } from "node:sqlite"
@@ -192,6 +192,6 @@ describe("guards", () => {
         yield* TestClock.adjust("100 millis")
         expect((yield* joinAll(fibers)).every(Exit.isSuccess)).toBe(true)
         expect(most()).toBeLessThanOrEqual(ofTurn)
-      }).pipe(Effect.provide(SqliteGuardStore.layer({ directory })))
+      }).pipe(Effect.provide(SqliteGuards.layer({ directory })))
     }))
 })

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Scope, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
-import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
+import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { lockOf } from "../../../support/services.ts"
 import { connection, entry, read } from "../../../support/sqlite.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
@@ -117,7 +117,7 @@ describe("reads of one step of the program", () => {
   it.effect("see what the last holder of a lock has done, once it is taken over", () =>
     Effect.gen(function*() {
       const { directory, removeAll, store } = yield* make
-      const lock = yield* lockOf(SqliteLock.layer({ directory }))
+      const lock = yield* lockOf(SqliteGuards.layer({ directory }))
       yield* nextStep
       const scope = yield* Effect.scope
       readOften(store)
