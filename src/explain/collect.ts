@@ -4,36 +4,52 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { withStrategy } from "../cached/combine.ts"
 import type { Stored } from "../CacheEntry.ts"
 import { StoreError } from "../CacheError.ts"
 import type { Operation } from "../internal/engine/boundCache.ts"
 import type { Engine } from "../internal/engine/engine.ts"
 import * as Watches from "../internal/engine/flight/watches.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
+import { isOfStream } from "../internal/engine/memory/manifest.ts"
 import * as TagEpochs from "../internal/engine/memory/tagEpochs.ts"
+import { flightToJoin } from "../internal/engine/read/read.ts"
 import { refusal } from "../internal/engine/read/validate.ts"
-import type * as Policy from "../internal/engine/request/callPolicy.ts"
+import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { readContextOf } from "../internal/engine/request/context.ts"
 import { declaredTags } from "../internal/engine/request/requestTags.ts"
-import type { Request } from "../internal/engine/state.ts"
+import { answerOrDefect } from "../internal/engine/request/rules.ts"
+import type { Flight, Request } from "../internal/engine/state.ts"
 import { ask, budgetOf } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
-import { codecFor, decodeNow, revive, tagNames } from "../internal/engine/storeTier/codec.ts"
-import { areAmong, placeOf, validityOf } from "../internal/engine/storeTier/fetch.ts"
+import { decodeNow, revive, tagNames } from "../internal/engine/storeTier/codec.ts"
+import { areAmong, check, type Checked, isOver, placeOf } from "../internal/engine/storeTier/fetch.ts"
 import * as Pending from "../internal/engine/storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../internal/engine/storeTier/storeTier.ts"
+import { Rejected, type StoreTier } from "../internal/engine/storeTier/storeTier.ts"
 import { ownWrite } from "../internal/engine/storeTier/written.ts"
 import { idOf, infoOf, type Key, tagsOf } from "../internal/key/ofKey.ts"
 import { isSoftened } from "../internal/store/markers/markers.ts"
 import { monotonicMillis } from "../internal/time/monotonic.ts"
-import type { Codec } from "../ports/serializer.ts"
-import type { Answer, Explained, Fact, Status } from "./facts.ts"
+import type { Strategy } from "../Strategy.ts"
+import type { Answer, Explained, Fact, Facts, Status } from "./facts.ts"
 import type { History } from "./history.ts"
-import { copyOf, joinableFlight, predict } from "./predict.ts"
+import { copyOf, predict } from "./predict.ts"
 
 export interface Subject {
   readonly key: Key
+  /** `undefined` if only the key is known. */
   readonly request: Request | undefined
+}
+
+/** Stands for the strategy of a key alone: by chance, it loads what is no longer fresh, or serves it. */
+const unknown: Strategy<unknown, unknown, unknown> = {
+  name: "unknown",
+  lifetime: () => "skip",
+  decide: (entry, now, random) => {
+    if (now >= entry!.expiresAt) return "Load"
+    if (now < entry!.softExpiresAt) return "Serve"
+    return random() < 0.5 ? "Load" : "LoadOrStale"
+  }
 }
 
 export const explain: Operation<[subject: Subject], Effect.Effect<Explained, never, any>> = {
@@ -58,7 +74,7 @@ export const explain: Operation<[subject: Subject], Effect.Effect<Explained, nev
 const collect = Effect.fnUntraced(function*(
   engine: Engine,
   fiber: Fiber.Fiber<any, any>,
-  { key, request }: Subject
+  { key, request: known }: Subject
 ): Effect.fn.Return<Explained, never, any> {
   const id = idOf(key)
   // As a read does first, applies the changes by other processes.
@@ -66,11 +82,10 @@ const collect = Effect.fnUntraced(function*(
   engine.tagEpochs.ensureTracking?.()
   const { storeTier: tier } = engine
   const isUsed = !policy.bypass
-  /** A read with invalid options dies before it asks for anything. */
-  const valid = request !== undefined && refusal(engine, request) === undefined ? request : undefined
+  const request = known ?? requestFor(engine, key)
   const found = tier === undefined || !isUsed || engine.closed
     ? undefined
-    : yield* lookUnchanged(engine, lookIn(engine, tier, policy, { key, request: valid }), id)
+    : yield* lookUnchanged(engine, lookIn(engine, tier, policy, request), id)
   // All that follows is one step, after the answer of the store.
   const now = engine.time.now(yield* Clock.Clock)
   const facts: Array<Fact> = []
@@ -90,21 +105,35 @@ const collect = Effect.fnUntraced(function*(
   if (tier !== undefined) facts.push(...pendingFacts(tier, id, memory?.tags ?? tagsOf(key)))
   const memoryUntil = tier?.untracked === true ? tier.polledAt + tier.maxStalenessMillis : Infinity
   if (memoryUntil < Infinity) facts.push({ _tag: "Untracked", until: memoryUntil })
-  facts.push(...flightFacts(engine, id, valid))
+  const reader = { engine, fiber, id, policy, request }
+  facts.push(...flightFacts(engine, flightToJoin({ ...reader, policy: Policy.standard }, undefined), id))
   const pause = engine.retryAt.get(id)
   if (pause !== undefined && pause.until > now) facts.push({ _tag: "RetryAfter", until: pause.until })
   if (engine.answered.has(id)) facts.push({ _tag: "NoFallback" })
   if (tier !== undefined && Circuit.isOpen(tier.circuit)) {
     facts.push({ _tag: "Circuit", until: tier.circuit.openUntil })
   }
-  if (request !== undefined) facts.push({ _tag: "Strategy", name: request.strategy.name })
+  if (known !== undefined) facts.push({ _tag: "Strategy", name: request.strategy.name })
   const inStore = found?.entry === undefined ? undefined : copyOf(found.entry)
   const tiers = { inMemory, inStore, stored: inStore, memoryUntil }
-  const next = predict({ engine, id, now, policy, isUsed, request, within, ...tiers })
+  const next = predict({ ...reader, engine, now, isUsed, within, ...tiers })
   const entry = [inMemory, inStore].find((entry) => entry !== undefined && now < entry.expiresAt)
   const was = memory !== undefined || found?.wasStored === true || (past !== undefined && past !== "forgotten")
   return { id, keyClass: infoOf(key)?.name, at: now, status: statusOf(engine, { entry, was, past, now }), facts, next }
 })
+
+/** Stands for the read of a key alone, which reads a stream if the key's last read did. */
+const requestFor = (engine: Engine, key: Key): Request => {
+  const id = idOf(key)
+  const request = readOf(Effect.never, key, { strategy: unknown })
+  const memory = engine.memory.entries.get(id)
+  const isStream = memory === undefined
+    ? engine.flights.get(id)?.request.followed !== undefined
+    : isOfStream(memory)
+  return isStream ? Object.create(request, { followed: { value: () => {} } }) as Request : request
+}
+
+const readOf = withStrategy as (load: Effect.Effect<never>, key: Key, options: object) => Request
 
 interface Known {
   readonly entry: Entry | undefined
@@ -157,8 +186,9 @@ const lookIn = Effect.fnUntraced(function*(
   engine: Engine,
   tier: StoreTier,
   policy: Policy.Policy,
-  { key, request }: Subject
+  request: Request
 ): Effect.fn.Return<Looked, never, any> {
+  const { key } = request
   const id = idOf(key)
   const store = tier.store.name
   const nothing = { entry: undefined, wasStored: false, invalidated: new Map() }
@@ -172,9 +202,8 @@ const lookIn = Effect.fnUntraced(function*(
   if (before !== undefined) return before
   const budget = budgetOf(tier, policy)
   const bornAt = TagEpochs.epochNow(engine.tagEpochs)
-  let tags = request === undefined || refusal(engine, request) !== undefined
-    ? tagsOf(key)
-    : declaredTags(engine, request)
+  // A read with invalid options dies before it asks for anything.
+  let tags = refusal(engine, request) === undefined ? declaredTags(engine, request) : tagsOf(key)
   let answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
   if (!(answer instanceof StoreError) && answer.entry !== undefined && !areAmong(answer.entry.meta.tags, tags)) {
     tags = tagNames(answer.entry.meta.tags)
@@ -188,7 +217,6 @@ const lookIn = Effect.fnUntraced(function*(
   const { entry: stored, versions } = answer
   if (stored === undefined) return { ...nothing, fact: { _tag: "Store", store, state: "absent", frame: undefined } }
   const { meta } = stored
-  const named = tagNames(meta.tags)
   const invalidated = new Map<string, "hard" | "soft">()
   for (const [i, { tag, version }] of meta.tags.entries()) {
     const current = versions[placeOf(tags, tag, i)]
@@ -196,25 +224,16 @@ const lookIn = Effect.fnUntraced(function*(
       invalidated.set(tag, current !== undefined && isSoftened(version, current) ? "soft" : "hard")
     } else if (TagEpochs.changedSince(engine.tagEpochs, [tag], bornAt)) invalidated.set(tag, "hard")
   }
-  const validity = [...invalidated.values()].includes("hard")
-    ? "gone"
-    : areAmong(meta.tags, tags)
-    ? validityOf(tier, meta, tags, versions)
-    : "gone"
-  const state = meta.expiresAt <= clock.currentTimeMillisUnsafe()
-    ? "expired"
-    : validity === "gone"
-    ? "invalidated"
-    : undefined
-  const entry = state === undefined
-    ? yield* decoded(tier, { key, stored, bornAt, softened: validity === "soft" })
-    : state
+  const now = clock.currentTimeMillisUnsafe()
+  // A serializer that does not hold the values of the class throws, as `Csv` does for a class of streams.
+  const checked = answerOrDefect(() => check(tier, { key, id, stored, bornAt, now, tags, versions }))
+  const entry = yield* decoded(tier, { key, stored, bornAt, now }, checked)
   const frame = {
     createdAt: meta.createdAt,
-    softExpiresAt: validity === "soft" ? -Infinity : meta.softExpiresAt,
+    softExpiresAt: "softened" in checked && checked.softened ? -Infinity : meta.softExpiresAt,
     expiresAt: meta.expiresAt,
     outcome: meta.outcome,
-    tags: named,
+    tags: tagNames(meta.tags),
     bytes: stored.payload.byteLength,
     serializer: meta.serializer
   }
@@ -230,30 +249,24 @@ interface Decoding {
   readonly key: Key
   readonly stored: Stored
   readonly bornAt: number
-  readonly softened: boolean
+  readonly now: number
 }
 
 const decoded = (
   tier: StoreTier,
-  { bornAt, key, softened, stored }: Decoding
-): Effect.Effect<Entry | "foreign" | "undecodable", never, any> =>
-  Effect.suspend((): Effect.Effect<Entry | "foreign" | "undecodable", never, any> => {
-    const id = idOf(key)
-    const codec = codecOf(tier, key, stored)
-    if (codec === undefined) return Effect.succeed("foreign")
-    return Effect.map(Effect.exit(decodeNow(codec, stored.payload, id, stored.meta)), (exit) =>
-      Exit.isSuccess(exit)
-        ? revive(tier, { key, id, stored, exit, bornAt, softened })
-        : "undecodable")
-  })
-
-/** `undefined` if the serializer does not hold the values of the class either, as `Csv` for a class of streams. */
-const codecOf = (tier: StoreTier, key: Key, stored: Stored): Codec<unknown, any> | undefined => {
-  try {
-    return codecFor(tier.steps.codecsOf(tier, key), stored)
-  } catch {
-    return undefined
+  { bornAt, key, now, stored }: Decoding,
+  checked: Checked | Rejected | Exit.Exit<never>
+): Effect.Effect<Entry | Exclude<Facts["Store"]["state"], "found">, never, any> => {
+  const id = idOf(key)
+  if (checked instanceof Rejected || Exit.isExit(checked)) {
+    const isInvalid = checked instanceof Rejected && checked.isInvalid !== false
+    return Effect.succeed(isOver(tier, stored.meta, now) ? "expired" : isInvalid ? "invalidated" : "foreign")
   }
+  const { codec, softened } = checked
+  return Effect.map(
+    Effect.exit(Effect.suspend(() => decodeNow(codec, stored.payload, id, stored.meta))),
+    (exit) => Exit.isSuccess(exit) ? revive(tier, { key, id, stored, exit, bornAt, softened }) : "undecodable"
+  )
 }
 
 /** The invalidated tags of the entry in memory and of that in the store. */
@@ -289,8 +302,7 @@ const pendingFacts = ({ pending }: StoreTier, id: string, tags: ReadonlyArray<st
   return facts
 }
 
-const flightFacts = (engine: Engine, id: string, request: Request | undefined): ReadonlyArray<Fact> => {
-  const joinable = joinableFlight(engine, id, request)
+const flightFacts = (engine: Engine, joinable: Flight | undefined, id: string): ReadonlyArray<Fact> => {
   const flights = new Set([engine.flights.get(id), ...engine.running.all()])
   const now = monotonicMillis(Context.get(engine.context, Clock.Clock))
   return Array.from(flights).flatMap((flight): ReadonlyArray<Fact> => {

@@ -53,7 +53,7 @@ const tags = isFault(asked) || dependencies === undefined
     find: "dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)",
     replace: "false",
     also: [{
-      in: "joinable",
+      in: "planToJoin",
       find: "hasMovedForJoining(flight) ||",
       replace: ""
     }]

@@ -36,9 +36,9 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "a closed cache loads",
-    in: "joinOrStart",
-    find: "const refused = engine.closed ? new CacheClosed({ key: id })",
-    replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
+    in: "refusalToWait",
+    find: "if (engine.closed) return",
+    replace: `if (engine.closed && id === "") return`
   },
   {
     name: "a load gives way to its hasty readers, although a patient one waits",
@@ -218,7 +218,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   { name: "invalidate does not detach", sought: "always", in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
   {
     name: "joins what is older than a tag",
-    in: "joinable",
+    in: "planToJoin",
     find: "flight.bornAt !== self.tagEpochs.epoch && (",
     replace: "flight.bornAt > self.tagEpochs.epoch && ("
   },
@@ -267,7 +267,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "refresh is merged with any load",
-    in: "joinable",
+    in: "joinedBy",
     find: `return policy.joins === "refresh" ? refreshToCome(flight) : flight`,
     replace: "return flight"
   },
@@ -509,15 +509,15 @@ return Exit.die(defect)
   {
     name: "an explanation joins a load that reads do not join",
     draws: ["explains"],
-    in: "joinableFlight",
-    find: "flight === undefined || isOutdated(engine, flight, request ?? flight.request, around)",
-    replace: "flight === undefined"
+    in: "flightToJoin",
+    find: "planToJoin(reader, around) === \"Join\"",
+    replace: "reader.engine.flights.has(reader.id)"
   },
   {
     name: "an explanation says that a closed cache loads",
     draws: ["explains"],
     in: "loaded",
-    find: "isCycle || (flight === undefined && engine.closed)",
-    replace: "isCycle"
+    find: "refusalToWait(situation, within?.flight, flight) !== undefined",
+    replace: "!engine.closed && refusalToWait(situation, within?.flight, flight) !== undefined"
   }
 ]

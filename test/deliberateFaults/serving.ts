@@ -87,8 +87,8 @@ export const faults: ReadonlyArray<Fault> = [
     name: "throttle is ignored",
     sought: "always",
     in: "isThrottled",
-    find: "leftOf(self.retryAt.get(id), now) === 0",
-    replace: "id.length > 0"
+    find: "leftOf(self.retryAt.get(id), now) > 0",
+    replace: "id.length === 0"
   },
   {
     name: "an answer ends no fallback",

@@ -199,9 +199,9 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "after(flight, 10 * self.refreshing.timeoutMillis + 1000,"
   },
   "a cache that closes starts no load": {
-    in: "joinOrStart",
-    find: "const refused = engine.closed ? new CacheClosed({ key: id })",
-    replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
+    in: "refusalToWait",
+    find: "if (engine.closed) return",
+    replace: `if (engine.closed && id === "") return`
   },
   "a cache closes in time": { in: "close", find: "}), shutdownMillis )", replace: "}), 1e6 * shutdownMillis )" },
   "memory is bounded": {
@@ -268,14 +268,14 @@ return Exit.die(defect)
     replace: "self.epoch++\nif (mode === \"soft\") return"
   },
   "a policy that loads always loads": {
-    in: "joinable",
+    in: "joinedBy",
     find: "return policy.joins === \"refresh\" ? refreshToCome(flight) : flight",
     replace: "return flight"
   },
   "a read does what its explanation said": {
     draws: ["explains"],
-    in: "joinableFlight",
-    find: "flight === undefined || isOutdated(engine, flight, request ?? flight.request, around)",
-    replace: "flight === undefined"
+    in: "flightToJoin",
+    find: "planToJoin(reader, around) === \"Join\"",
+    replace: "reader.engine.flights.has(reader.id)"
   }
 }

@@ -61,8 +61,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a bulk call that starts later gets payloads that have changed",
     in: "lookerIn",
-    find: "defectOf(ownKey, key) ?? decision",
-    replace: "decision",
+    find: "defectOf(ownKey, key) ?? plan",
+    replace: "plan",
     by: "test/keys/mutatedPayloads.test.ts"
   },
   {

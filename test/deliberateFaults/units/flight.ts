@@ -200,7 +200,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "what a touch has made fresh is nothing to fall back on",
-    in: "usableStale",
+    in: "isFallback",
     find: "decision === \"LoadOrStale\" || (decision !== \"Load\" && now < stale.softExpiresAt)",
     replace: "decision === \"LoadOrStale\"",
     by: "test/promises/P6.test.ts"

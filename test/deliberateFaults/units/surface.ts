@@ -616,9 +616,9 @@ try {
   },
   {
     name: "an explanation knows nothing of memoryTtl",
-    in: "mustAskAgain",
-    find: "if (memoryExpiresAt !== -Infinity) return at >= memoryExpiresAt",
-    replace: "if (memoryExpiresAt !== -Infinity) return false",
+    in: "planned",
+    find: "tier === \"memory\" ? planInMemory : planOf",
+    replace: "planOf",
     by: "test/explain/predictions.test.ts"
   },
   {
@@ -629,11 +629,11 @@ try {
     by: "test/explain/predictions.test.ts"
   },
   {
-    name: "an explanation promises a load before the end of a pause",
-    in: "pauses",
-    find: "rulesOf(engine, request!).retryAfterMillis > 0",
+    name: "an explanation promises a refresh before the end of a pause",
+    in: "mayRefresh",
+    find: "isThrottled(engine, request, id, at)",
     replace: "false",
-    by: "test/explain/explanation.test.ts"
+    by: "test/explain/predictions.test.ts"
   },
   {
     name: "an id whose place in the history was overwritten was never seen",

@@ -318,9 +318,9 @@ export const rules: ReadonlyArray<Rule> = [
     asks: "the read gets that, at that time",
     excuses: `${others}; a reader with other outages beside it`,
     change: {
-      in: "usableStale",
+      in: "isFallback",
       find: `decision === "LoadOrStale" ||`,
-      replace: `(decision === "LoadOrStale" && caller.request.strategy.name !== "softTtl") ||`
+      replace: `(decision === "LoadOrStale" && request.strategy.name !== "softTtl") ||`
     },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -381,7 +381,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies: "a read meets what is due, less than retryAfter after a failure",
     asks: "it gets that in the same millisecond, and no load begins for it",
     excuses: others,
-    change: { in: "isThrottled", find: "return rulesOf(self, request).retryAfterMillis > 0", replace: "return false" },
+    change: { in: "isThrottled", find: "rulesOf(self, request).retryAfterMillis > 0", replace: "false" },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: ({ state }) => state === "paused",

@@ -16,7 +16,7 @@ import { joinOrStart } from "../read/read.ts"
 import { serve } from "../read/serve.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
-import { decide } from "../request/decide.ts"
+import { planFound } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
 import { StrictFault } from "../request/strict.ts"
 import type { Flights, Joining } from "../state.ts"
@@ -85,8 +85,8 @@ const takeWave = (
         if (rejectedWriteId !== undefined) one.know({ rejectedWriteId })
         return
       }
-      const decision = decide(self, fiber, reading.many.template, answer)
-      if (decision === "Load") one.know({ rejectedWriteId: answer.writeId })
+      const plan = planFound(self, fiber, reading.many.template, answer)
+      if (plan === "Load") one.know({ rejectedWriteId: answer.writeId })
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) &&
@@ -95,14 +95,14 @@ const takeWave = (
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }
-      if (decision === "Serve") {
+      if (plan === "Serve") {
         const exit = serve(readerOf(self, reading, one.key), answer, "store")
         one.setIn(reading.exits, exit)
       } else if (
-        isServed(self, reading, { place: one.place, key: one.key, entry: answer, decision, source: "store" })
+        isServed(self, reading, { place: one.place, key: one.key, entry: answer, plan, source: "store" })
       ) {
         one.setIn(reading.exits, reading.exits[one.place]!)
-      } else if (decision !== "Load") {
+      } else if (plan !== "Load") {
         one.know({ stale: answer, rejectedWriteId: answer.writeId })
       }
     }

@@ -14,7 +14,7 @@ import { adopt } from "../request/adopt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
-import { decideOrDefect, isFreshAt, isPastMemoryTtl, randomOf, rejectedOf, trustsMemory } from "../request/decide.ts"
+import { isFreshAt, planInMemory, rejectedOf, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { answerOrDefect, defectOf, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -143,9 +143,9 @@ const readTogether = (
 /** Returns a function that looks keys up in memory, one per call. It reads the clock once per chunk of keys. */
 const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Key) => void => {
   const { exits, fiber, many, policy } = reading
-  const { within } = readContextOf(self, fiber)
+  const context = readContextOf(self, fiber)
+  const { within } = context
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
-  const random = randomOf(fiber)
   const isObserved = self.listeners.events !== undefined || policy !== Policy.standard
   const asked = { policy, request: many.template }
   const { servesFresh, slides } = many.template
@@ -162,14 +162,12 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
     }
     const entry = usesMemory && !isCompared(self, within, id) ? Memory.peek(self.memory, self.tagEpochs, id) : undefined
     if (entry !== undefined) adopt(self, asked, entry, now)
-    const decision = entry === undefined
+    const plan = entry === undefined
       ? "Load"
       : servesFresh && isFreshAt(entry, now)
       ? "Serve"
-      : isPastMemoryTtl(self, many.template, entry, now)
-      ? "Load"
-      : decideOrDefect(many.template, entry, now, random)
-    if (decision === "Serve") {
+      : answerOrDefect(() => planInMemory(self, context, many.template, entry))
+    if (plan === "Serve") {
       entry!.counters.hits++
       entry!.reads++
       if (sameIds.exist) meet(self, key)
@@ -179,12 +177,12 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
       exits[place] = entry!.exit
       return
     }
-    const answer = Exit.isExit(decision) ? decision : defectOf(ownKey, key) ?? decision
+    const answer = Exit.isExit(plan) ? plan : defectOf(ownKey, key) ?? plan
     if (Exit.isExit(answer)) {
       exits[place] = answer
       reading.isBroken = true
     } else {
-      const decided: Decided = { place, key, entry, decision: answer, source: "memory" }
+      const decided: Decided = { place, key, entry, plan: answer, source: "memory" }
       if (!isServed(self, reading, decided)) miss(self, reading, decided)
     }
   }
@@ -226,14 +224,14 @@ const refusedStrictly = (self: Flights, unsent: InTheWay[number]): Exit.Exit<nev
   return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
 }
 
-const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Decided): void => {
+const miss = (self: Flights, reading: Reading, { entry, key, place, plan }: Decided): void => {
   const id = idOf(key)
   const missing = new Missing(key, id, place, entry)
   const known = reading.missing.add(id, missing)
   if (known !== missing) return known.addPlace(place)
   if (entry === undefined) return
-  missing.know({ rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry) })
-  if (decision !== "LoadOrStale") return
+  missing.know({ rejectedWriteId: rejectedOf(self, reading.many.template, entry, nowOf(self, reading.fiber)) })
+  if (plan !== "LoadOrStale") return
   missing.know({ stale: entry })
   missing.asked = true
 }

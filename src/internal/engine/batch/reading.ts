@@ -3,7 +3,6 @@ import { telling } from "#platform/engine/telemetry/tellSpan"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Decision } from "../../../Strategy.ts"
 import type { IdMap } from "../../idMap.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
@@ -14,8 +13,7 @@ import { answerWith, recordAnswer, tellAnswer } from "../read/serve.ts"
 import { refusal } from "../read/validate.ts"
 import type * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
-import { servedAs } from "../request/decide.ts"
-import { standsIn } from "../request/throttle.ts"
+import { type Plan, servedAs } from "../request/decide.ts"
 import type { Flights, Reader, Request } from "../state.ts"
 import type { Budget } from "../storeTier/storeTier.ts"
 import { isFresh, type Served } from "../telemetry/tell.ts"
@@ -53,7 +51,7 @@ export interface Decided {
   readonly place: number
   readonly key: Key
   readonly entry: Entry | undefined
-  readonly decision: Decision
+  readonly plan: Plan
   readonly source: "memory" | "store"
 }
 
@@ -71,13 +69,11 @@ export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key:
 export const isServed = (
   self: Flights,
   reading: Reading,
-  { decision, entry, key, place, source }: Decided
+  { entry, key, place, plan, source }: Decided
 ): boolean => {
-  const { fiber, many } = reading
-  const isDue = decision === "ServeAndRefresh"
-  if (!isDue && !(decision === "LoadOrStale" && standsIn(self, many.template, entry!, nowOf(self, fiber)))) return false
-  if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
-  const served = servedAs(entry!, decision, nowOf(self, fiber), source)
+  if (plan !== "ServeAndRefresh" && plan !== "ServeStale") return false
+  if (plan === "ServeAndRefresh") reading.due.set(entry!.id, { key, entry: entry! })
+  const served = servedAs(entry!, plan, nowOf(self, reading.fiber), source)
   reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
   reading.served.push({ key, entry: entry!, source: served })
   return true

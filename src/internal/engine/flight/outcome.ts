@@ -96,8 +96,13 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
   // Memory marks its own entries as stale, but this entry may have left memory.
   if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
-  const decision = decideAt(caller.request, stale, now, () => 0)
-  return decision === "LoadOrStale" || (decision !== "Load" && now < stale.softExpiresAt) ? stale : undefined
+  return isFallback(caller.request, stale, now) ? stale : undefined
+}
+
+/** Whether a request's strategy allows the fallback on a stale value. */
+export const isFallback = (request: Request, stale: Entry, now: number): boolean => {
+  const decision = decideAt(request, stale, now, () => 0)
+  return decision === "LoadOrStale" || (decision !== "Load" && now < stale.softExpiresAt)
 }
 
 /** Whether callers of a flight that ends with a failure may get the stale value, as far as its own request tells. */

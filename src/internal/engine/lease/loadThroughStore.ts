@@ -3,7 +3,6 @@ import { fitsStore, hold, withDependencies } from "#platform/engine/derived/depe
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CommitRequest, Store } from "../../../ports/store.ts"
@@ -18,10 +17,10 @@ import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { adopt } from "../request/adopt.ts"
-import { decideAt, servedAs } from "../request/decide.ts"
+import { planOf, servedAs } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { decisionOfFlight } from "../request/rules.ts"
-import { holdOff, standsIn } from "../request/throttle.ts"
+import { planOfFlight } from "../request/rules.ts"
+import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
@@ -43,8 +42,6 @@ export const throughStore = Effect.fnUntraced(function*(
   load: Effect.Effect<unknown, unknown, any>
 ): Effect.fn.Return<unknown, unknown, any> {
   const tier = self.storeTier!
-  const clock = yield* Clock.Clock
-  const random = yield* Random.Random
   const budget: Budget = {
     leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
       tier.storeTimeoutMillis,
@@ -54,7 +51,7 @@ export const throughStore = Effect.fnUntraced(function*(
   const isTogether = flight.readsStore && asksTogether(tier, flight.counters)
   const isCrowd = flight.readsStore && (canShare || isTogether) && isCrowded(self, { tier, budget }, flight)
   const get = isCrowd && canShare ? getTogether(self, tier) : undefined
-  const reading: Reading = { tier, budget, clock, random, get }
+  const reading: Reading = { tier, budget, get }
   // `acquireLease` then also asks for the entry. Many flights ask for their leases in waves instead.
   const isOneQuestion = isTogether && flight.policy.writes &&
     flight.request.batch === undefined && !Pending.isPending(tier.pending, flight.id) && !isCrowd
@@ -64,21 +61,19 @@ export const throughStore = Effect.fnUntraced(function*(
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
   const grant = yield* acquireLease(self, flight, reading, {
-    serves: (found) => serves(self, flight, found, reading),
+    serves: (found) => serves(self, flight, found),
     lookUp: lookUp(self, flight, reading)
   })
   if (grant instanceof Entry) return yield* grant.exit
   missed(self, flight)
   if (Exit.isExit(grant)) return yield* grant
-  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, self.time.now(clock))
+  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, self.time.now(flight.starter.clock))
   if (flight.lease !== undefined) flight.lease.markers = grant?.markers
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
 interface Reading extends Asking {
-  readonly clock: Clock.Clock
-  readonly random: Random.Random
   readonly get: Store["get"] | undefined
 }
 
@@ -105,7 +100,7 @@ const lookUp = Effect.fnUntraced(function*(
   else if (found instanceof Rejected) {
     if (found.fault !== undefined) failStrict(self, flight, found.fault)
     flight.rejectedWriteId = rejectedBy(found) ?? rejected
-  } else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found, reading)) {
+  } else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found)) {
     // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
     if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
     return found
@@ -172,24 +167,19 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
   return entry.exit
 }
 
-const serves = (
-  self: Flights,
-  flight: Flight,
-  found: Entry,
-  { clock, random }: Reading
-): boolean => {
-  const { request } = flight
-  const now = self.time.now(clock)
-  const decision = decisionOfFlight(request, () => {
+const serves = (self: Flights, flight: Flight, found: Entry): boolean => {
+  const { request, starter } = flight
+  const now = self.time.now(starter.clock)
+  const plan = planOfFlight(request, () => {
     adopt(self, flight, found, now)
-    return decideAt(request, found, now, () => random.nextDoubleUnsafe())
+    return planOf(self, starter, request, found)
   })
   flight.rejectedWriteId = found.writeId
-  if (decision === "Load") {
+  if (plan === "Load") {
     flight.protectedUntil = protectedUntilOf(found)
     return false
   }
-  if (decision === "LoadOrStale" && !standsIn(self, request, found, now)) {
+  if (plan === "LoadOrStale") {
     flight.stale = found
     hold(flight, found.tags)
     missed(self, flight)
@@ -200,8 +190,8 @@ const serves = (
   flight.entry = found
   flight.found = {
     entry: found,
-    served: decision === "Serve" ? "store" : servedAs(found, decision, now, "store"),
-    refreshDue: decision === "ServeAndRefresh"
+    served: servedAs(found, plan, now, "store"),
+    refreshDue: plan === "ServeAndRefresh"
   }
   return true
 }

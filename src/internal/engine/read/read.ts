@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
-import type { Decision } from "../../../Strategy.ts"
 import { idOf, ownKey } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
@@ -34,10 +33,10 @@ import * as Policy from "../request/callPolicy.ts"
 import { nowOf, provided, readContextOf } from "../request/context.ts"
 import { copied } from "../request/copy.ts"
 import {
-  decideInMemory,
   isBeforeDeadlines,
-  isDueAgain,
   nowFor,
+  type Plan,
+  planInMemory,
   rejectedOf,
   servedAs,
   trustsMemory
@@ -45,7 +44,6 @@ import {
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
-import { standsIn } from "../request/throttle.ts"
 import type { Flight, Flights, Joining, Reader, Request, Resume } from "../state.ts"
 import { detect, type Detector } from "../telemetry/detect.ts"
 import { emitHit } from "../telemetry/events.ts"
@@ -108,12 +106,12 @@ const find = <A, E>(
   if (constant !== undefined && !request.isConstant(constant)) {
     adopt(self, { policy, request }, entry, self.time.now(context.clock))
   }
-  const now = nowFor(self, request, entry, context.clock)
+  // A strategy that does not serve whatever is fresh is asked, and the plan then reads the clock.
+  const now = request.servesFresh || request.slides ? nowFor(self, request, entry, context.clock) : 0
   if (!(request.servesFresh && memoryExpiresAt === undefined && isBeforeDeadlines(entry, now))) {
-    const decision = isDueAgain(self, fiber, request, entry) ? "Load" : decideInMemory(fiber, request, entry, now)
-    if (decision !== "Serve") {
-      const reader = readerOf(self, fiber, request, policy)
-      return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
+    const plan = planInMemory(self, context, request, entry)
+    if (plan !== "Serve") {
+      return use(readerOf(self, fiber, request, policy), { entry, plan, source: "memory", mutations: self.mutations })
     }
     // A load also sets `hitsHaveEffects`, but perhaps no request with this strategy has loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
@@ -154,32 +152,33 @@ export const readCopy = <A, E>(
   request: Request<A, E>
 ): Effect.Effect<A, E> => copied(read(self, fiber, request), optionOf(self, request, "copy")!, request.key)
 
-interface Due {
+interface Planned {
   readonly entry: Entry
-  readonly decision: Decision
+  readonly plan: Plan
   readonly source: "memory" | "store"
   readonly mutations: number
 }
 
-export const serveDue = <A, E>(
+/** Carries out what a read has planned to do with an entry. */
+export const use = <A, E>(
   reader: Reader<A, E>,
-  { decision, entry, mutations, source }: Due
+  { entry, mutations, plan, source }: Planned
 ): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
-  if (decision === "Load") return absent(reader, entry)
-  if (decision === "LoadOrStale" && !standsIn(engine, request, entry, nowOf(engine, fiber))) {
+  if (plan === "Load") return absent(reader, entry)
+  if (plan === "LoadOrStale") {
     return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
-  if (decision === "ServeAndRefresh" && policy.writes && refusal(engine, request) === undefined) {
-    const starter = readContextOf(engine, fiber)
-    refresh(engine, { starter, request, id, entry, mutations, now: nowOf(engine, fiber) }, fiber)
+  const now = nowOf(engine, fiber)
+  if (plan === "ServeAndRefresh" && policy.writes && refusal(engine, request) === undefined) {
+    refresh(engine, { starter: readContextOf(engine, fiber), request, id, entry, mutations, now }, fiber)
   }
-  return serve(reader, entry, servedAs(entry, decision, nowOf(engine, fiber), source))
+  return serve(reader, entry, servedAs(entry, plan, now, source))
 }
 
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, request } = reader
-  const rejectedWriteId = rejectedOf(engine, fiber, request, former)
+  const rejectedWriteId = former && rejectedOf(engine, request, former, nowOf(engine, fiber))
   if (engine.storeReads !== undefined) return engine.storeReads.absent(reader, rejectedWriteId)
   return join(reader, { readsStore: false, stale: undefined, rejectedWriteId, mutations: engine.mutations })
 }
@@ -234,10 +233,8 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
       return resume(engine.storeReads!.askThenJoin(reader, joining))
     }
     // Only the timeouts matter to a caller that joins. Other options are checked when a read starts a flight.
-    const invalid = hasTimeouts ? invalidity(engine, request) : undefined
-    if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
-    const cycle = cycleOf(around, running)
-    if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
+    const refused = (hasTimeouts ? invalidity(engine, request) : undefined) ?? refusalToWait(reader, around, running)
+    if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
     // Add the caller and promote the flight before notifying listeners, which may end the load or drop the flight.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
@@ -258,9 +255,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
   const before = flightBefore(reader)
-  const refused = engine.closed
-    ? new CacheClosed({ key: id })
-    : refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : before)
+  const refused = refusalToWait(reader, around, undefined)
   if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
   const hasTimeouts = isLimited(engine, request)
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
@@ -317,7 +312,7 @@ const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): v
 }
 
 /** The flight that must end before a new one for the id starts: a refresh that is loading, or an abandoned load. */
-export const flightBefore = ({ engine, id, policy }: Pick<Reader, "engine" | "id" | "policy">): Flight | undefined => {
+const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
   // A private load, or a load whose result is not stored, neither waits for another load nor delays it.
   if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
@@ -327,7 +322,7 @@ export const flightBefore = ({ engine, id, policy }: Pick<Reader, "engine" | "id
 }
 
 /** The flight around this read that loads the same id. With private flights, only such a flight can close a cycle. */
-export const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
+const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
   return flight
@@ -338,12 +333,22 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
     ? new CacheCycle({ path: pathTo(around, awaited) })
     : undefined
 
+/** Why a read may not join that flight or, without one, not load: with it, its caller ends with a defect. */
+export const refusalToWait = (
+  reader: Reader,
+  around: Flight | undefined,
+  running: Flight | undefined
+): {} | undefined => {
+  const { engine, id, request } = reader
+  if (running !== undefined) return cycleOf(around, running)
+  if (engine.closed) return new CacheClosed({ key: id })
+  return refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : flightBefore(reader))
+}
+
 const isKept = (reader: Reader, entry: Entry): boolean => {
   const { engine, fiber, request } = reader
   adopt(engine, reader, entry, nowOf(engine, fiber))
-  return !isDueAgain(engine, fiber, request, entry) &&
-    decideInMemory(fiber, request, entry, nowFor(engine, request, entry, readContextOf(engine, fiber).clock)) ===
-      "Serve"
+  return planInMemory(engine, readContextOf(engine, fiber), request, entry) === "Serve"
 }
 
 /** Refuses a read that may not load: counts a miss, and ends the read with a defect. */
@@ -353,43 +358,57 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
 }
 
 const joinable = (reader: Reader, around: Flight | undefined): Flight | undefined => {
-  const { engine: self, id, policy, request } = reader
+  const { engine: self, id, policy } = reader
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // Must precede the lookup of the flight, because it may apply another process's change, and so detach the flight.
   self.tagEpochs.ensureTracking?.(id)
+  const plan = planToJoin(reader, around)
+  if (plan === "Replace") {
+    detachOne(self, self.flights.get(id)!)
+    return joinable(reader, around)
+  }
+  if (plan === "ReplaceAll") detach(self, id)
+  return plan === "Join" ? joinedBy(reader) : undefined
+}
+
+/** The flight that a read would join now. Unlike `joinable`, replaces none. */
+export const flightToJoin = (reader: Reader, around: Flight | undefined): Flight | undefined =>
+  planToJoin(reader, around) === "Join" ? joinedBy(reader) : undefined
+
+/** The use of a flight of the id by a read: to join it, or to start another in its place or beside it. */
+type PlanToJoin = "Join" | "Replace" | "ReplaceAll" | "Ignore"
+
+const planToJoin = ({ engine: self, id, policy, request }: Reader, around: Flight | undefined): PlanToJoin => {
   const flight = self.flights.get(id)
-  if (flight === undefined) return undefined
+  if (flight === undefined || policy.joins === "none") return "Ignore"
   // An effect and a stream with the same key share no flight. An ended flight stays listed while it notifies listeners.
   const hasEnded = flight.exit !== undefined
   if (
     hasEnded || isBeforeClear(self, flight) && !isAwaitedBy(flight, around) ||
     (flight.request.followed !== undefined) !== (request.followed !== undefined)
-  ) {
-    detach(self, id)
-    return undefined
-  }
+  ) return "ReplaceAll"
   // The queued flight waits for an abandoned load, but a read whose result is not stored need not wait.
-  if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
+  if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return "Ignore"
   // A queued flight starts later than now, so it sees all changes so far.
-  if (
-    flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
-      // Consumers of a stream have received elements when its late tags are known, and cannot start over.
-      request.followed !== undefined && hasLateTags(flight) ||
-      hasMovedForJoining(flight) ||
-      TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
-      TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
-    )
-  ) {
-    detachOne(self, flight)
-    return joinable(reader, around)
-  }
+  const hasMoved = flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
+    // Consumers of a stream have received elements when its late tags are known, and cannot start over.
+    request.followed !== undefined && hasLateTags(flight) ||
+    hasMovedForJoining(flight) ||
+    TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
+    TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
+  )
+  return hasMoved ? "Replace" : "Join"
+}
+
+const joinedBy = ({ engine, id, policy }: Reader): Flight | undefined => {
+  const flight = engine.flights.get(id)!
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
 /** Whether a flight waits for the load around this read. If so, a new flight would only repeat the cycle of waits. */
-export const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
+const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
 /** A requested refresh whose load has not begun: the given flight, or one that is queued behind it. */
-export const refreshToCome = (flight: Flight): Flight | undefined =>
+const refreshToCome = (flight: Flight): Flight | undefined =>
   [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

@@ -14,7 +14,7 @@ import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, provided, steadyOf } from "../request/context.ts"
-import { decide } from "../request/decide.ts"
+import { planFound } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, rulesOf, shortened } from "../request/rules.ts"
 import { strictly } from "../request/strict.ts"
@@ -28,8 +28,7 @@ import { countersOf } from "../telemetry/stats.ts"
 import { tellMiss } from "../telemetry/tell.ts"
 import { askStore, mayAsk } from "./askStore.ts"
 import { foundOrRetry } from "./found.ts"
-import { join, read, serveDue } from "./read.ts"
-import { serve } from "./serve.ts"
+import { join, read, use } from "./read.ts"
 import { useFound } from "./useFound.ts"
 import { invalidity } from "./validate.ts"
 
@@ -160,8 +159,8 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         request: shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>
       }
       const isRefused = entry === undefined || entry.writeId === rejected
-      const decision = isRefused ? "Load" : decide(engine, fiber, request, entry)
-      if (decision === "Load") {
+      const plan = isRefused ? "Load" : planFound(engine, fiber, request, entry)
+      if (plan === "Load") {
         const rejectedWriteId = found instanceof Rejected
           ? rejectedBy(found) ?? rejected
           : entry?.writeId
@@ -173,9 +172,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         })
       }
       // The entry is not put in memory, because the running load will put its own result there.
-      return decision === "Serve"
-        ? serve(rest, entry!, "store")
-        : serveDue(rest, { entry: entry!, decision, source: "store", mutations })
+      return use(rest, { entry: entry!, plan, source: "store", mutations })
     })
   })
 

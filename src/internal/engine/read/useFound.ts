@@ -4,12 +4,11 @@ import { putInMemory } from "../flight/complete.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { nowOf } from "../request/context.ts"
-import { decide } from "../request/decide.ts"
+import { planFound } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Fetched, mayBeValid, NeedsEffect } from "../storeTier/storeTier.ts"
-import { join, serveDue } from "./read.ts"
-import { serve } from "./serve.ts"
+import { join, use } from "./read.ts"
 
 /** Uses the store's answer for one reader. `question`: the store request, if other readers share its answer. */
 export const useFound = <A, E>(
@@ -22,8 +21,8 @@ export const useFound = <A, E>(
   let rejectedWriteId = rejected
   let protectedUntil = -Infinity
   if (found instanceof Entry) {
-    const decision = found.writeId === rejected ? "Load" : decide(engine, fiber, request, found)
-    if (decision !== "Load") {
+    const plan = found.writeId === rejected ? "Load" : planFound(engine, fiber, request, found)
+    if (plan !== "Load") {
       // Read before `putInMemory`, because that may evict entries, and their removal listeners may invalidate this one.
       const { mutations } = question ?? engine
       // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
@@ -36,9 +35,7 @@ export const useFound = <A, E>(
         if (question !== undefined) question.isInMemory = true
         putInMemory(engine, request, found, now)
       }
-      return decision === "Serve"
-        ? serve(reader, found, "store")
-        : serveDue(reader, { entry: found, decision, source: "store", mutations })
+      return use(reader, { entry: found, plan, source: "store", mutations })
     }
     rejectedWriteId = found.writeId
     protectedUntil = protectedUntilOf(found)

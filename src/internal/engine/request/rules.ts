@@ -168,9 +168,9 @@ class StrategyThrew {
 }
 
 /** Runs a decision for a whole flight, and wraps an exception of the strategy in `StrategyThrew`. */
-export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision): Decision => {
+export const planOfFlight = <Plan>({ strategy }: Request, plan: () => Plan): Plan => {
   try {
-    return decide()
+    return plan()
   } catch (error) {
     throw new StrategyThrew(strategy, error)
   }

@@ -26,14 +26,9 @@ export const isThrottled = (
   request: Request,
   id: string,
   now: number
-): boolean => {
-  if (leftOf(self.retryAt.get(id), now) === 0) {
-    self.retryAt.delete(id)
-    return false
-  }
+): boolean =>
   // A read with `retryAfter: 0` loads immediately. The pause still holds for other reads.
-  return rulesOf(self, request).retryAfterMillis > 0
-}
+  leftOf(self.retryAt.get(id), now) > 0 && rulesOf(self, request).retryAfterMillis > 0
 
 /** Whether a stale entry replaces a load: the last load failed less than `retryAfter` ago, and not with an answer. */
 export const standsIn = (

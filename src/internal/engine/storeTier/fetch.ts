@@ -79,7 +79,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
 }
 
 /** Whether a stored entry has ended, by its times or because this process knows that the wall clock was set back. */
-const isOver = ({ front: { time } }: StoreTier, meta: Meta, now: number): boolean =>
+export const isOver = ({ front: { time } }: StoreTier, meta: Meta, now: number): boolean =>
   hasEnded(meta, now + time.olderBy(meta.createdAt))
 
 export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<string>): boolean => {
@@ -181,12 +181,12 @@ export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Fetched | typ
   return Exit.isExit(exit) ? revived(tier, reviving, checked, exit) : NeedsEffect
 }
 
-interface Checked {
+export interface Checked {
   readonly codec: Codec<unknown, any>
   readonly softened: boolean
 }
 
-const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
+export const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
   if (isOver(tier, stored.meta, now)) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
