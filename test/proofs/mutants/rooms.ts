@@ -144,7 +144,12 @@ export const rooms: Readonly<Record<string, Room>> = {
     ),
     ...cached("bulk", "bulkOverSlowStore", "clear", "softTags", "softKeys", "patternsOfOthers", "invalidateAfter"),
     ...cached("changesWhileStoreAnswers", "derived", "warnings", "recoveryAfterFailures"),
-    ...["test/internal/engine/events.test.ts", "test/promises/P2.test.ts", "test/promises/P4.test.ts", "test/promises/P7.test.ts"],
+    ...[
+      "test/internal/engine/events.test.ts",
+      "test/promises/P2.test.ts",
+      "test/promises/P4.test.ts",
+      "test/promises/P7.test.ts"
+    ],
     ...["test/internal/engine/withinOneStep.test.ts"]
   )),
   memory: sampled(engine(
