@@ -280,7 +280,7 @@ export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) 
 export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.updateService(self, Policy.Current, Policy.readingAll)
 
-/** The strategy that an option of the middleware gives. @internal */
+/** The strategy that an option of the middleware or of an endpoint gives. @internal */
 export const strategyOf: (given: Input<any, any, any>) => Strategy<any, any, any> = resolved
 
 /** Throws a `CacheConfigError` for wrong options of a read with a strategy. `what` names them. @internal */

@@ -84,8 +84,9 @@ describe("a profile replaces the options of every way to read its class", () => 
       { ttl: "20 minutes" },
       ...beside === undefined ? [] : [{ ttl: "20 minutes", [beside]: "2 minutes" }]
     ] as ReadonlyArray<CacheProfiles.Profile>
-    const fn = Cached.fn(Weather, () => load, { strategy })
-    const many = Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy })
+    const options = strategy as { readonly ttl: "1 hour" }
+    const fn = Cached.fn(Weather, () => load, options)
+    const many = Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), options)
     const ways: { readonly [way: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
       combinator: combinators[name],
       withStrategy: load.pipe(Cached.withStrategy(key, { strategy })),

@@ -33,7 +33,7 @@ export interface CombinatorOptions extends AnyReadOptions, StrategyOptions {
 }
 
 export interface FnOptions extends AnyReadOptions, StrategyOptions {
-  readonly strategy?: string | Input<any, any, any>
+  readonly strategy?: string | Strategy<any, any, any>
 }
 
 /** Describes a combinator for its argument checks and error messages. */
@@ -143,7 +143,7 @@ export interface Call {
   readonly name: string
   /** The call before its options, such as `Cached.fn(User, lookup`. */
   readonly before: string
-  /** The strategies that the function takes as words, if not all of them. */
+  /** The strategies that the function takes, if not all of them and strategies of one's own. */
   readonly words?: Words
   /** Further options that the caller checks. */
   readonly others?: ReadonlyArray<string>
@@ -159,7 +159,9 @@ export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, a
   requireObject(name, options, `${before}, { ttl: "1 hour" })`)
   return within(name, () => {
     const { strategy = "ttl" } = options
-    const kind = typeof strategy === "string" ? wordIn(taken, strategy) : undefined
+    const kind = taken === words && typeof strategy === "object" && isOwn(strategy)
+      ? undefined
+      : wordIn(taken, strategy)
     const known = Array.from(namesIn(kind === undefined ? shared : knownOf(kind), others, ["strategy"]))
       .filter((option) => !without.includes(option))
     refuseUnknown(options, known, (option) => homeInFunction(option, call, strategy))
@@ -170,12 +172,18 @@ export const strategyIn = (call: Call, options: FnOptions): Strategy<any, any, a
 }
 
 const wordIn = (taken: Words, word: unknown): Kind => {
-  if (typeof word !== "string") throw mistake(`strategy must be the name of a strategy, not ${insteadOf(word)}`)
+  if (typeof word !== "string") {
+    throw mistake(
+      `strategy must be the name of a strategy, not ${insteadOf(word)}: its options stand beside the name, like ` +
+        "{ strategy: \"softTtl\", ttl, softTtl }"
+    )
+  }
   if (Object.hasOwn(taken, word)) return taken[word]!
   const names = Object.keys(taken)
   const near = nearest(word, names)
   const hint = near === undefined ? "use" : `did you mean "${near}"? Use`
-  throw mistake(`there is no strategy "${word}": ${hint} one of ${names.join(", ")}, or a Strategy of your own`)
+  const own = taken === words ? ", or a Strategy of your own" : ""
+  throw mistake(`there is no strategy "${word}": ${hint} one of ${names.join(", ")}${own}`)
 }
 
 /** Whether a strategy is not given by its options, but is the user's own, or invalid. */

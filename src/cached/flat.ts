@@ -18,7 +18,7 @@ export type Word =
   | "untilInvalidated"
 
 /** The option `strategy` of a function. */
-export type GivenStrategy = Word | Strategy.Input<any, any, any>
+export type GivenStrategy = Word | Strategy.Strategy<any, any, any>
 
 /** Lets the compiler infer `X` from `Inferred`. Once `X` is known, this type accepts any argument. */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
@@ -92,5 +92,5 @@ interface WithStrategyOptions<A, E, K, Out, Own> extends ReadOptions<A, E, K>, T
 }
 
 interface OwnStrategyOptions<A, E, K, Out> extends ReadOptions<A, E, K>, Timeout<K>, FallbackOptions<Out> {
-  readonly strategy: Word | Strategy.Input<A, E, K>
+  readonly strategy: Word | Strategy.Strategy<A, E, K>
 }

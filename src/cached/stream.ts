@@ -15,7 +15,6 @@ import { lagMillis } from "../internal/options/lagMillis.ts"
 import { checkGiven, type Checks, mistake, optional, positiveMillis, within } from "../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
 import { softTtl, ttl, untilInvalidated } from "../internal/strategy/kinds.ts"
-import { fallsBack } from "../internal/strategy/make.ts"
 import type * as Strategy from "../ports/strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { type FnOptions, requireForm, strategyIn, withKey } from "./checkCall.ts"
@@ -110,16 +109,11 @@ interface WithoutTtl<E, K, S> extends StreamOptions<E, K> {
   readonly strategy: S
 }
 
-interface WithStrategy<E, K> extends StreamOptions<E, K>, FallbackOptions<Outages<E>> {
-  readonly strategy: Words | Strategy.Input<StreamEnd, E, K>
-}
-
 /** The options beside a strategy, of which there is one interface for each, as in `flat.ts`. */
 type OptionsBy<S, E, Causes, K> = [S] extends ["ttl"] ? WithTtl<E, K, S>
   : [S] extends ["softTtl"]
     ? IfSure<Causes, WithSoftTtl<E, K, S, Outages<Causes>>, WithSoftTtlAndOutages<E, K, S, Outages<Causes>>>
-  : [S] extends ["untilInvalidated"] ? WithoutTtl<E, K, S>
-  : WithStrategy<E, K>
+  : WithoutTtl<E, K, S>
 
 type ElementsOf<Self> = Self extends Stream.Stream<infer A, any, any> ? A : never
 
@@ -172,13 +166,13 @@ type OptionsFor<S, K, X, Self, E> =
  */
 export const stream: {
   // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
-  <K extends Any | string, X, Self, S extends Words | Strategy.Input<any, any, any> = "ttl">(
+  <K extends Any | string, X, Self, S extends Words = "ttl">(
     key: K & KeyOf<X> & IfUnknown<Self, unknown, Fits<X, ElementsOf<NoInfer<Self>>>>,
     options: OptionsFor<S, K, X, NoInfer<Self>, IfUnknown<Self, any, FailuresOf<NoInfer<Self>> | ErrorOf<X>>>
   ): <A, E, R>(
     self: Stream.Stream<A, E, R> & IfUnknown<Self, Stream.Stream<ValueFor<X, A>, unknown, unknown>, Self>
   ) => Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
-  <A, E, R, K extends Any | string, X, S extends Words | Strategy.Input<any, any, any> = "ttl">(
+  <A, E, R, K extends Any | string, X, S extends Words = "ttl">(
     self: Stream.Stream<A, E, R>,
     key: K & KeyOf<X> & Fits<X, NoInfer<A>>,
     options: OptionsFor<S, K, X, true, NoInfer<E> | ErrorOf<X>>
@@ -224,12 +218,6 @@ const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): v
 /** The strategies that the engine supports for streams. */
 const words = { ttl, softTtl, untilInvalidated }
 
-/** Throws unless the strategy is a built-in one that the engine supports for streams. */
-const checkStrategy = (strategy: Strategy.Strategy): void => {
-  if (Object.hasOwn(strategy, fallsBack) && Object.hasOwn(words, strategy.name)) return
-  throw mistake("strategy of a stream must be \"ttl\", \"softTtl\" or \"untilInvalidated\"")
-}
-
 const example = `"rows", { ttl: "1 hour" }`
 
 const parse = (key: unknown, given: unknown): Omit<Streaming, "origin"> => {
@@ -240,7 +228,6 @@ const parse = (key: unknown, given: unknown): Omit<Streaming, "origin"> => {
   const others = Object.keys(ownOptions)
   const strategy = strategyIn({ name: call, before: "Cached.stream(key", words, others, without }, options)
   return within(call, () => {
-    checkStrategy(strategy)
     checkGiven(name, options as object, ownOptions)
     const { emit, maxBytes, maxRun, maxTtl, whenSlow } = options
     return {

@@ -73,7 +73,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("loads only what is missing, in one call, each once, and answers in the order of the input", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
         expect(values(yield* users(ids(3, 2, 3, 4, 1)))).toEqual(["3#2", "2#1", "3#2", "4#2", "1#1"])
         expect(yield* users([])).toEqual([])
@@ -84,7 +84,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one key's failure is its own, and is not stored", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting({ bad: [2] })
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         const exits = yield* users(ids(1, 2, 3))
         expect(exits[1]).toEqual(Exit.fail("bad 2"))
         expect(values(exits)).toEqual(["1#1", "bad 2", "3#1"])
@@ -96,7 +96,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a lookup that fails as a whole fails the read, and what is present is not lost", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         yield* users(ids(1))
         behaviour.fails = true
         expect(yield* Effect.flip(users(ids(1, 2, 3)))).toEqual(new Down())
@@ -110,7 +110,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "10 minutes" } as const
-        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
+        const users = Cached.many(User, lookup, { ...strategy, fallbackOn: "all" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
@@ -147,7 +147,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
         const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, strategy)
         const first = yield* start(users(ids(1, 2, 3)))
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(first)
@@ -166,7 +166,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
-        const users = Cached.many(User, lookup, { strategy, retryAfter: "1 minute" })
+        const users = Cached.many(User, lookup, { ...strategy, retryAfter: "1 minute" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("10 minutes")
         behaviour.fails = true
@@ -228,8 +228,8 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a single read joins a batch's load, and a batch joins a single one", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
-        const users = Cached.many(User, lookup, { strategy: hour })
-        const user = Cached.fn(User, ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000), { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
+        const user = Cached.fn(User, ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000), hour)
         const one = yield* start(user({ id: 1 }))
         yield* settle
         const all = yield* start(users(ids(1, 2, 3)))
@@ -250,7 +250,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("one of two batches is interrupted: what the other waits for lives on", () =>
       Effect.gen(function*() {
         const { calls, lookup, notes } = counting({ delay: 1000 })
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         const first = yield* start(users(ids(1, 2)))
         yield* settle
         const second = yield* start(users(ids(2, 3)))
@@ -274,8 +274,8 @@ describe("CA-10 · Cached.many", () => {
           Effect.sleep(10_000).pipe(
             Effect.as([]),
             Effect.onInterrupt(() => Effect.andThen(Effect.sleep(100), Effect.sync(() => finalized = true)))
-          ), { strategy: hour })
-        const user = Cached.fn(User, () => Effect.succeed("single"), { strategy: hour })
+          ), hour)
+        const user = Cached.fn(User, () => Effect.succeed("single"), hour)
         const reader = yield* start(users(ids(1, 2)))
         yield* settle
         const joined = yield* start(user({ id: 2 }))
@@ -294,7 +294,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("entries invalidated during the call are returned to waiting callers, and not kept", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ delay: 1000 })
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         const first = yield* start(users(ids(1, 2)))
         yield* settle
         yield* users.invalidate(ids(2))
@@ -314,7 +314,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const dies = (lookup: () => Effect.Effect<any>) =>
           Effect.map(
-            Effect.exit(Cached.many(User, lookup, { strategy: hour })(ids(1, 2, 3))),
+            Effect.exit(Cached.many(User, lookup, hour)(ids(1, 2, 3))),
             (exit) => Exit.isFailure(exit) && exit.cause.reasons.every(Cause.isDieReason) && Cause.squash(exit.cause)
           )
         expect(yield* dies(() => Effect.die("broken"))).toBe("broken")
@@ -359,7 +359,7 @@ describe("CA-10 · Cached.many", () => {
             never,
             Caching.Caching
           > = Cached.many(User, (keys) => Effect.as(users(ids(id)), keys.map(() => Exit.succeed("never"))), {
-            strategy: hour
+            ...hour
           }) as never
           const reader = yield* start(Effect.exit(users(ids(1, 2))))
           yield* settle
@@ -377,7 +377,7 @@ describe("CA-10 · Cached.many", () => {
           Caching.Caching
         > = Cached.many(User, (keys) =>
           Effect.delay(users(ids(2)), "1 second").pipe(Effect.as(keys.map(() => Exit.succeed("never")))), {
-          strategy: hour
+          ...hour
         }) as never
         const both = yield* start(users(ids(1, 2)))
         yield* settle
@@ -396,9 +396,9 @@ describe("CA-10 · Cached.many", () => {
     it.effect("timeout: each key that is not there in time fails by itself, and the rest is answered", () =>
       Effect.gen(function*() {
         const { lookup } = counting()
-        yield* Cached.many(User, lookup, { strategy: hour })(ids(1))
+        yield* Cached.many(User, lookup, hour)(ids(1))
         const slow = counting({ delay: 1000 })
-        const users = Cached.many(User, slow.lookup, { strategy: hour, timeout: "100 millis" })
+        const users = Cached.many(User, slow.lookup, { ...hour, timeout: "100 millis" })
         const reader = yield* start(users(ids(1, 2)))
         yield* settle
         yield* TestClock.adjust("100 millis")
@@ -415,7 +415,7 @@ describe("CA-10 · Cached.many", () => {
       Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
-        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", softTimeout: "100 millis" })
+        const users = Cached.many(User, lookup, { ...strategy, fallbackOn: "all", softTimeout: "100 millis" })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1000
@@ -447,7 +447,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("the policies mean for many what they mean for one", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         yield* users(ids(1))
         expect(values(yield* CachePolicy.disable("set")(users(ids(1, 2))))).toEqual(["1#1", "2#2"])
         expect(yield* Cached.has(new User({ id: 2 }))).toBe(false)
@@ -464,7 +464,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("invalidateFurther forgets each key first", () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         yield* users(ids(1, 2))
         expect(values(yield* CachePolicy.invalidating(users(ids(1, 1))))).toEqual(["1#2", "1#2"])
         expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
@@ -475,7 +475,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect(`${count} keys: loaded in one call, served without one`, () =>
       Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         const all = ids(...Array.from({ length: count }, (_, i) => i))
         expect((yield* users(all)).length).toBe(count)
         const exits = yield* users(all)
@@ -513,7 +513,7 @@ describe("CA-10 · Cached.many", () => {
       const count = (name: string) => asked.filter((one) => one === name).length
       return Effect.gen(function*() {
         const users = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))), {
-          strategy: hour
+          ...hour
         })
         const all = ids(...Array.from({ length: 50 }, (_, i) => i))
         const loading = yield* start(users(all))
@@ -546,7 +546,7 @@ describe("CA-10 · Cached.many", () => {
         Layer.provide(CacheLayer.layer({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
         Effect.gen(function*() {
           const { calls, lookup } = counting()
-          const users = Cached.many(User, lookup, { strategy: hour })
+          const users = Cached.many(User, lookup, hour)
           const reader = yield* start(users(ids(1, 2, 3)))
           yield* TestClock.adjust("99 millis")
           expect(ended(reader)).toBe("still waiting")
@@ -572,7 +572,7 @@ describe("CA-10 · Cached.many", () => {
       }
       return Effect.gen(function*() {
         const { lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         expect(values(yield* users(ids(1, 2, 3)))).toEqual(["1#1", "2#1", "3#1"])
         expect(asked).toEqual(["getMany"])
       }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, failing))))
@@ -583,7 +583,7 @@ describe("CA-10 · Cached.many", () => {
       const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
       return Effect.gen(function*() {
         const { lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
         expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ _tag: "StoreError" })
         // The reads answer, the writes do not.
@@ -600,7 +600,7 @@ describe("CA-10 · Cached.many", () => {
         const lying: Store.Store = { ...store, getMany: () => Effect.succeed(answer as never) }
         return Effect.gen(function*() {
           const { lookup } = counting()
-          const users = Cached.many(User, lookup, { strategy: hour })
+          const users = Cached.many(User, lookup, hour)
           expect(yield* Effect.flip(CachePolicy.strict(users(ids(1, 2))))).toMatchObject({ reason: "Corrupt" })
           expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
           expect((yield* Cached.stats).storeFailures).toBe(2)
@@ -616,7 +616,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         yield* Effect.provide(users(ids(1, 2)), over(fake))
         // Memory is empty again: the store is asked, and takes its time to answer.
         yield* Effect.gen(function*() {
@@ -638,7 +638,7 @@ describe("CA-10 · Cached.many", () => {
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
         const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
-        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all" })
+        const users = Cached.many(User, lookup, { ...strategy, fallbackOn: "all" })
         yield* users(ids(1))
         yield* TestClock.adjust("1 minute")
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
@@ -683,9 +683,9 @@ describe("CA-10 · Cached.many", () => {
         const [a, b] = yield* pair()
         const slow = counting({ delay: 1000 })
         const quick = counting({ delay: 100 })
-        const first = yield* start(inA(a, Cached.many(User, slow.lookup, { strategy: hour })(ids(1, 2))))
+        const first = yield* start(inA(a, Cached.many(User, slow.lookup, hour)(ids(1, 2))))
         yield* settle
-        const second = yield* start(inA(b, Cached.many(User, quick.lookup, { strategy: hour })(ids(2, 3, 4))))
+        const second = yield* start(inA(b, Cached.many(User, quick.lookup, hour)(ids(2, 3, 4))))
         yield* TestClock.adjust("2 seconds")
         yield* settle
         expect(values(yield* Fiber.join(first))).toEqual(["1#1", "2#1"])
@@ -707,7 +707,7 @@ describe("CA-10 · Cached.many", () => {
           })
         }
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         yield* within(
           Layer.provide(CacheLayer.layer({ lease: "1 second" }), Layer.succeed(Store.Store, shared)),
           Effect.gen(function*() {
@@ -729,7 +729,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("a batch counts as one of those that may run, and waits as one", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, strategy)
         yield* users(ids(1, 2, 3, 4, 5, 6))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1000
@@ -740,7 +740,7 @@ describe("CA-10 · Cached.many", () => {
         expect(calls.slice(1)).toEqual([[1, 2, 3]])
         // A caller waits for a key that waits for room: its whole batch begins.
         const stale = { strategy: "softTtl", ttl: "1 hour", softTtl: 0 } as const
-        const waiting = yield* start(Cached.many(User, lookup, { strategy: stale, fallbackOn: "all" })(ids(5)))
+        const waiting = yield* start(Cached.many(User, lookup, { ...stale, fallbackOn: "all" })(ids(5)))
         yield* settle
         expect(calls.slice(1)).toEqual([[1, 2, 3], [4, 5]])
         yield* TestClock.adjust("1 second")
@@ -756,7 +756,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, strategy)
         yield* users(ids(1, 2, 3))
         yield* TestClock.adjust("1 minute")
         const slow = CacheKey.id(new User({ id: 2 }))
@@ -775,7 +775,7 @@ describe("CA-10 · Cached.many", () => {
       const fake = fakeStore()
       return Effect.gen(function*() {
         const { behaviour, calls, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, strategy)
         yield* Effect.provide(users(ids(1)), over(fake))
         yield* TestClock.adjust("1 minute")
         yield* Effect.gen(function*() {
@@ -802,7 +802,7 @@ describe("CA-10 · Cached.many", () => {
       })
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
-        const users = Cached.many(User, lookup, { strategy })
+        const users = Cached.many(User, lookup, strategy)
         yield* users(ids(1, 2, 3))
         yield* TestClock.adjust("1 minute")
         behaviour.fails = true
@@ -818,7 +818,7 @@ describe("CA-10 · Cached.many", () => {
     it.effect("keys of a call that takes too long are free for another, and the call is ended", () =>
       Effect.gen(function*() {
         const { behaviour, calls, lookup, notes } = counting()
-        const users = Cached.many(User, lookup, { strategy, retryAfter: 0 })
+        const users = Cached.many(User, lookup, { ...strategy, retryAfter: 0 })
         yield* users(ids(1, 2))
         yield* TestClock.adjust("1 minute")
         behaviour.delay = 1e9
@@ -839,7 +839,7 @@ describe("CA-10 · Cached.many", () => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
       const { lookup } = counting({ delay: 1000 })
-      const users = Cached.many(User, lookup, { strategy: hour })
+      const users = Cached.many(User, lookup, hour)
       const reader = yield* start(Effect.provide(users(ids(1, 2)), context))
       yield* settle
       const closing = yield* start(Scope.close(scope, Exit.void))
@@ -859,7 +859,7 @@ describe("CA-10 · Cached.many", () => {
     ({ bad, lists }) =>
       Effect.gen(function*() {
         const { calls, lookup } = counting({ bad })
-        const users = Cached.many(User, lookup, { strategy: hour })
+        const users = Cached.many(User, lookup, hour)
         const there = new Map<number, string>()
         for (const list of lists) {
           const before = calls.length
@@ -907,7 +907,7 @@ describe("CA-10 · Cached.many", () => {
       const { behaviour, lookup } = counting()
       for (let pause = 1; pause <= 30; pause++) {
         const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: 0 } as const
-        const users = Cached.many(User, lookup, { strategy, fallbackOn: "all", retryAfter: pause })
+        const users = Cached.many(User, lookup, { ...strategy, fallbackOn: "all", retryAfter: pause })
         const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
         behaviour.fails = false
         yield* read
@@ -950,12 +950,12 @@ describe("CA-10 · Cached.many", () => {
       let calls = 0
       const lookup = (delay: number) => (keys: ReadonlyArray<Box>) =>
         Effect.delay(Effect.sync(() => (calls++, keys.map(() => Exit.succeed({ n: calls })))), delay)
-      const boxes = Cached.many(Box, lookup(0), { strategy: hour, copy: "structured" })
+      const boxes = Cached.many(Box, lookup(0), { ...hour, copy: "structured" })
       const [first] = yield* boxes(ids(1))
       const [second] = yield* boxes(ids(1))
       expect(second).toEqual(first)
       expect(Exit.isSuccess(first!) && Exit.isSuccess(second!) && first.value === second.value).toBe(false)
-      const quick = Cached.many(Box, lookup(10), { strategy: hour, minLoad: "1 second" })
+      const quick = Cached.many(Box, lookup(10), { ...hour, minLoad: "1 second" })
       for (const n of [2, 3]) {
         const reader = yield* start(quick(ids(7)))
         yield* TestClock.adjust("10 millis")
@@ -975,7 +975,7 @@ describe("CA-10 · Cached.many", () => {
       const users = Cached.many(
         User,
         (keys) => Effect.map(Effect.orDie(rate), (rate) => (calls++, keys.map(() => Exit.succeed(rate)))),
-        { strategy: hour }
+        hour
       )
       yield* users(ids(1, 2, 3))
       yield* users(ids(2, 3))
@@ -985,9 +985,9 @@ describe("CA-10 · Cached.many", () => {
   it.effect("invalid options are reported before anything runs", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
-      expect(() => Cached.many(User, lookup, { strategy: hour, tll: 1 } as never)).toThrow("tll")
-      expect(() => Cached.many(User, undefined as never, { strategy: hour })).toThrow("lookup")
-      expect(() => Cached.many(User, lookup, { strategy: hour })(7 as never)).toThrow(
+      expect(() => Cached.many(User, lookup, { ...hour, tll: 1 } as never)).toThrow("tll")
+      expect(() => Cached.many(User, undefined as never, hour)).toThrow("lookup")
+      expect(() => Cached.many(User, lookup, hour)(7 as never)).toThrow(
         "needs a list: for one payload pass [payload]"
       )
       const counted = Cached.many(User, lookup, { strategy: "maxHits", ttl: "1 hour", hits: 2 })
@@ -999,7 +999,7 @@ describe("CA-10 · Cached.many", () => {
   it.effect("a disabled cache asks for each key once, in one call", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
-      const users = Cached.many(User, lookup, { strategy: hour })
+      const users = Cached.many(User, lookup, hour)
       expect(values(yield* users(ids(1, 2, 1)))).toEqual(["1#1", "2#1", "1#1"])
       expect(yield* users([])).toEqual([])
       expect(calls).toEqual([[1, 2]])
@@ -1018,7 +1018,7 @@ describe("CA-10 · Cached.many", () => {
           const below = keys.map(({ id }) => id - 1).filter((id) => id >= 0)
           if (below.length > 0) yield* sums(ids(...below))
           return keys.map(({ id }) => Exit.succeed(`${id}`))
-        }), { strategy: hour }) as never
+        }), hour) as never
       expect((yield* sums(ids(2000)))[0]).toEqual(Exit.succeed("2000"))
       expect(calls.length).toBe(2001)
     }).pipe(Effect.provide(CacheLayer.memory())))
@@ -1112,8 +1112,8 @@ describe("a list of 100 keys in memory", () => {
         return options.isHeld === true
           ? Effect.uninterruptible(load)
           : Effect.onInterrupt(load, () => Effect.sync(() => interrupted.push(call)))
-      }), { strategy: hour, ...options.tags === undefined ? {} : { tags: options.tags } })
-    const user = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy: hour })
+      }), { ...hour, ...options.tags === undefined ? {} : { tags: options.tags } })
+    const user = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), hour)
     return { open, calls, interrupted, users, user }
   }
 
@@ -1226,9 +1226,9 @@ describe("a list of 100 keys in memory", () => {
     const open = Latch.makeUnsafe()
     const newer = Latch.makeUnsafe()
     const users = Cached.many(User, (keys) => Effect.as(open.await, keys.map(() => Exit.fail("down"))), {
-      strategy: hour
+      ...hour
     })
-    const user = Cached.fn(User, ({ id }) => Effect.as(newer.await, `one ${id}`), { strategy: hour })
+    const user = Cached.fn(User, ({ id }) => Effect.as(newer.await, `one ${id}`), hour)
     return Effect.gen(function*() {
       const reading = yield* start(users(hundred))
       yield* Cached.clear
@@ -1499,7 +1499,7 @@ describe("a lookup that answers with a map", () => {
         }
         return Effect.as(gate, answers)
       })
-    return { calls, lookup, users: Cached.many(User, lookup, { strategy: hour }) }
+    return { calls, lookup, users: Cached.many(User, lookup, hour) }
   }
 
   describe.each(caches)("over $name", (cache) => {
@@ -1516,7 +1516,7 @@ describe("a lookup that answers with a map", () => {
     it.effect("a map that has a key twice, as two instances, answers it with the last of them", () =>
       Effect.gen(function*() {
         const answers: Answers = new Map([[key(1), Exit.succeed("first")], [key(1), Exit.succeed("last")]])
-        const users = Cached.many(User, () => Effect.succeed(answers), { strategy: hour })
+        const users = Cached.many(User, () => Effect.succeed(answers), hour)
         expect(values(yield* users(ids(1)))).toEqual(["last"])
         expect(values(yield* users(ids(1, 1)))).toEqual(["last", "last"])
         expect(yield* Cached.size).toBe(1)
@@ -1525,7 +1525,7 @@ describe("a lookup that answers with a map", () => {
     it.effect("a key that the map leaves out is a defect of that key alone", () =>
       Effect.gen(function*() {
         const users = Cached.many(User, () => Effect.succeed(new Map([[key(1), Exit.succeed("one")]])), {
-          strategy: hour
+          ...hour
         })
         const [one, two] = yield* users(ids(1, 2))
         expect(one).toEqual(Exit.succeed("one"))
@@ -1613,7 +1613,7 @@ describe("a lookup that answers with a map", () => {
     it.effect("leaves a load of its key alone, which gives its own value", () =>
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
-        const single = Cached.fn(User, () => Effect.as(Deferred.await(gate), "single"), { strategy: hour })
+        const single = Cached.fn(User, () => Effect.as(Deferred.await(gate), "single"), hour)
         const loading = yield* start(single({ id: 2 }))
         yield* settle
         const { users } = answering([2])
@@ -1638,7 +1638,7 @@ describe("a lookup that answers with a map", () => {
           [undefined, Exit.succeed("eight")],
           [key(9), Exit.succeed("nine")]
         ])
-        const users = Cached.many(User, () => Effect.succeed(answers as never), { strategy: hour })
+        const users = Cached.many(User, () => Effect.succeed(answers as never), hour)
         expect(values(yield* users(ids(1)))).toEqual(["one"])
         expect((yield* Cached.stats).size).toBe(2)
         expect(yield* Cached.has(key(9))).toBe(true)

@@ -48,7 +48,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
 
   const usersWith = (options: (typeof ways)[number], gate: Effect.Effect<unknown> = Effect.void) =>
     Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))), {
-      strategy: hour,
+      ...hour,
       ...options
     })
 
@@ -106,7 +106,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         Effect.sync(() => {
           calls.push(keys.length)
           return keys.map(({ id }) => Exit.succeed(`old ${id}`))
-        }), { strategy: hour })
+        }), hour)
       const reading = yield* start(here(users(payloads(10))))
       yield* settle
       expect(calls).toEqual([9])
@@ -313,7 +313,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const named = Cached.many(
         Named,
         (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
-        { strategy: hour }
+        hour
       )
       const here = yield* process(over(layer, { memory: false }))
       yield* here(named(payloads(4)))
@@ -329,7 +329,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       let loads = 0
       const late = Cached.many(Late, (keys) =>
         Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))), {
-        strategy: hour,
+        ...hour,
         tags: (exit) =>
           Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
       })
@@ -352,7 +352,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
         Odd,
         (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
         {
-          strategy: hour,
+          ...hour,
           tags: (_, { id }) => {
             if (id === 3) throw new Error("no tags")
             return [`odd:${id}`]
@@ -405,7 +405,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
     Effect.gen(function*() {
       const { layer, store } = sharedStore()
       const here = yield* process(over(layer))
-      const users = Cached.many(User, () => Effect.fail("down"), { strategy: hour })
+      const users = Cached.many(User, () => Effect.fail("down"), hour)
       const exit = yield* Effect.exit(here(users(payloads(300))))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
       yield* settle
@@ -420,7 +420,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
     Cached.ttl("the engine", { ttl: 1 })
   )
 
-  const one = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), { strategy: hour })
+  const one = Cached.fn(User, ({ id }) => Effect.succeed(`one ${id}`), hour)
 
   const count = 300
   const expectedOf = (count: number) => payloads(count).map(({ id }) => Exit.succeed(`old ${id}`))
@@ -573,7 +573,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
         Effect.sync(() => {
           calls.push(keys.length)
           return keys.map(({ id }) => Exit.succeed(`old ${id}`))
-        }), { strategy: hour })
+        }), hour)
       const reading = yield* start(here(users(payloads(100))))
       yield* settle
       expect(calls).toEqual([98])
@@ -598,7 +598,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
         Effect.map(
           Effect.andThen(Deferred.succeed(begun, undefined), inner(Effect.succeed("own"))),
           (value) => keys.map(() => Exit.succeed(value))
-        ), { strategy: hour })
+        ), hour)
       const ours = yield* start(here(Effect.exit(users(payloads(100)))))
       for (let seconds = 0; seconds < 10; seconds++) {
         yield* settle
@@ -799,7 +799,7 @@ describe("answers beyond the asked keys, in the store", () => {
         Effect.as(
           gate,
           new Map([...keys.map(({ id }) => id), ...unasked].map((id) => [key(id), Exit.succeed(`${text} ${id}`)]))
-        ), { strategy: hour })
+        ), hour)
       return Effect.asVoid(users([{ id: 1 }]))
     })
 
@@ -1140,7 +1140,7 @@ describe("answers beyond the asked keys, in the store", () => {
         const plain = Cached.many(Plain, (keys) => {
           const pairs = keys.map((key) => [key, Exit.succeed("a")] as const)
           return Effect.succeed(isMap ? new Map(pairs) as never : pairs.map(([, exit]) => exit))
-        }, { strategy: hour })
+        }, hour)
         return Effect.gen(function*() {
           yield* here(plain([{ id: 1 }]))
           const before = asked
@@ -1174,7 +1174,7 @@ describe("answers beyond the asked keys, in the store", () => {
       const part = Effect.succeed("part").pipe(Cached.ttl("part", { ttl: "1 hour" }))
       const users = Cached.many(User, () =>
         Effect.map(part, (part) => new Map([1, 2].map((id) => [key(id), Exit.succeed(part)]))), {
-        strategy: hour,
+        ...hour,
         inherit: "changes"
       })
       yield* here(users([{ id: 1 }]))

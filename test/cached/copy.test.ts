@@ -106,9 +106,9 @@ describe.each(caches)("copy, over $name", (cache) => {
     it.effect("ME-17 · functions and many, also for one key that is asked for twice", () =>
       Effect.gen(function*() {
         const strategy = { ttl: "1 hour" } as const
-        const item = Cached.fn(Item, ({ n }) => Effect.sync(() => fresh(n)), { strategy, copy })
+        const item = Cached.fn(Item, ({ n }) => Effect.sync(() => fresh(n)), { ...strategy, copy })
         const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))), {
-          strategy,
+          ...strategy,
           copy
         })
         const read = Effect.map(items([{ n: 1 }, { n: 2 }, { n: 1 }]), (exits) => exits.map(Exit.map(spoil)))
@@ -361,7 +361,7 @@ describe("copy", () => {
       const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
       class Call extends CacheKey.Class<Call>()("Call", { payload: {}, success: Schema.Any }) {}
       const many = Cached.many(Call, (keys) => Effect.forEach(keys, () => Effect.exit(load)), {
-        strategy,
+        ...strategy,
         copy: "structured"
       })
       const ofMany = Effect.map(many([{}]), ([exit]) => exit!)

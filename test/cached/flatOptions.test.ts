@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { made } from "../support/strategies.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
@@ -130,7 +131,7 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "a time beside a strategy",
-      () => C.fn(Item, get, { ttl: 1, strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" } }),
+      () => C.fn(Item, get, { ttl: 1, strategy: made({ strategy: "maxHits", hits: 3, ttl: "24 hours" }) }),
       "it belongs to the strategy"
     ],
     [
@@ -142,7 +143,7 @@ describe("another shape is refused with the right one", () => {
       "fallbackOn of another type",
       () =>
         C.fn(Item, get, {
-          strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" },
+          strategy: made({ strategy: "maxHits", hits: 3, ttl: "24 hours" }),
           fallbackOn: "Down"
         }),
       "fallbackOn must be a list"
@@ -160,14 +161,24 @@ describe("another shape is refused with the right one", () => {
     ],
     [
       "storeFailures of a strategy",
-      () => Cached.fn((id: string) => id, () => Effect.void, { strategy: { ttl: 1, storeFailures: [] } } as never),
+      () => C.withStrategy("k", { strategy: { ttl: 1, storeFailures: [] } }),
       "stand beside the strategy"
+    ],
+    ...["fn", "recursive", "many"].map((name): [string, () => unknown, string] => [
+      `a strategy of Cached.${name} that holds its options`,
+      () => C[name](Item, get, { strategy: { strategy: "softTtl", ttl: 2, softTtl: 1 }, fallbackOn: "all" }),
+      "its options stand beside the name, like { strategy: \"softTtl\", ttl, softTtl }"
+    ]),
+    [
+      "a strategy of Cached.stream that holds its options",
+      () => C.stream("k", { strategy: { ttl: 2 } }),
+      "its options stand beside the name"
     ]
   ])("%s", (_, call, says) => {
     // After many calls in a process, a combinator checks its arguments when the effect runs.
     const run = () => {
-      const made = call() as any
-      return Effect.runSync(Effect.provide(typeof made === "function" ? made(get()) : made, CacheLayer.memory()))
+      const called = call() as any
+      return Effect.runSync(Effect.provide(typeof called === "function" ? called(get()) : called, CacheLayer.memory()))
     }
     expect(run).toThrow(CacheError.CacheConfigError)
     expect(run).toThrow(says)

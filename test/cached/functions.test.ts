@@ -27,7 +27,7 @@ describe.each(caches)("over $name", (cache) => {
         const report = Cached.fn(Report, (key) => {
           keys.push(key)
           return Effect.succeed(`${key.city} ${key.days}`)
-        }, { strategy })
+        }, strategy)
         expect(yield* report({ city: "Berlin" })).toBe("Berlin 1")
         expect(yield* report({ city: "Berlin", days: 1 })).toBe("Berlin 1")
         expect(yield* report({ city: "Berlin", days: 2 })).toBe("Berlin 2")
@@ -37,7 +37,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("needs no payload where no field is required", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const settings = Cached.fn(Settings, () => load, { strategy })
+        const settings = Cached.fn(Settings, () => load, strategy)
         expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
         yield* settings.invalidate()
         expect(yield* settings()).toBe(2)
@@ -48,7 +48,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("a call is an effect: it runs as often as it is run, and is made without the cache", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const settings = Cached.fn(Settings, () => load, { strategy })
+        const settings = Cached.fn(Settings, () => load, strategy)
         const call = settings()
         expect([yield* call, yield* call]).toEqual([1, 1])
         yield* settings.invalidate()
@@ -58,7 +58,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("key names what a call reads", () =>
       Effect.gen(function*() {
-        const report = Cached.fn(Report, () => Effect.succeed("sunny"), { strategy })
+        const report = Cached.fn(Report, () => Effect.succeed("sunny"), strategy)
         yield* report({ city: "Berlin" })
         expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
         expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
@@ -67,7 +67,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("invalidate makes the next call load", () =>
       Effect.gen(function*() {
         const { load } = counting()
-        const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), { strategy })
+        const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy)
         yield* report({ city: "Berlin" })
         yield* report({ city: "Rome" })
         yield* report.invalidate({ city: "Berlin" })
@@ -82,7 +82,7 @@ describe.each(caches)("over $name", (cache) => {
         const report = Cached.fn(
           Report,
           () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
-          { strategy }
+          strategy
         )
         const first = yield* start(report({ city: "Berlin" }))
         yield* TestClock.adjust("1 second")
@@ -151,7 +151,7 @@ describe.each(caches)("over $name", (cache) => {
         const stale = yield* start(settings())
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(stale)).toBe(7)
-        const tagged = Cached.fn(Settings, () => Effect.succeed(1), { strategy, tags: ["t"] })
+        const tagged = Cached.fn(Settings, () => Effect.succeed(1), { ...strategy, tags: ["t"] })
         yield* Cached.clear
         yield* tagged()
         yield* Cached.invalidate({ tag: "t" })
@@ -164,7 +164,7 @@ describe.each(caches)("over $name", (cache) => {
         const settings = Cached.fn(Settings, () => {
           if (++calls === 1) throw new Error("a mistake")
           return Effect.succeed(calls)
-        }, { strategy })
+        }, strategy)
         expect(Exit.hasDies(yield* Effect.exit(settings()))).toBe(true)
         expect(yield* settings()).toBe(2)
       }).pipe(provided))
@@ -200,7 +200,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a value that needs itself dies with the path", () =>
       Effect.gen(function*() {
-        const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), { strategy })
+        const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), strategy)
         const exit = yield* Effect.exit(loop({ n: 0 }))
         const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
         expect(defect).toBeInstanceOf(CacheError.CacheCycle)
@@ -225,7 +225,7 @@ describe.each(caches)("over $name", (cache) => {
         const walk = Cached.recursive(Report, ({ city, days }, self) =>
           days > 0
             ? self({ city, days: days - 1 })
-            : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())), { strategy })
+            : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())), strategy)
         expect(yield* Effect.flip(walk({ city: "Berlin", days: 3 }))).toEqual(new Down())
         up = true
         expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
@@ -238,7 +238,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.onInterrupt(
             n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
             () => Effect.sync(() => ends.push(n))
-          ), { strategy })
+          ), strategy)
         const whole = yield* start(chain({ n: 5 }))
         const half = yield* start(chain({ n: 2 }))
         yield* settle
@@ -260,14 +260,14 @@ describe("invalid options are thrown at once", () => {
       ["no options", () => Cached.fn(Settings, lookup, undefined as never)],
       ["no ttl", () => Cached.fn(Settings, lookup, {} as never)],
       ["a strategy that is none", () => Cached.fn(Settings, lookup, { strategy: {} as Strategy.Strategy })],
-      ["no lookup", () => Cached.fn(Settings, undefined as never, { strategy })],
-      ["an unknown option", () => Cached.fn(Settings, lookup, { strategy, ttl: 1 } as never)],
-      ["tags that are no list", () => Cached.fn(Settings, lookup, { strategy, tags: "t" as never })],
-      ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { strategy, timeout: "soon" as never })],
-      ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { strategy, softTimeout: NaN })],
-      ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { strategy, fallbackOn: 1 as never })],
-      ["a class that is none", () => Cached.fn({} as typeof Settings, lookup, { strategy })],
-      ["recursive without a lookup", () => Cached.recursive(Fib, undefined as never, { strategy })]
+      ["no lookup", () => Cached.fn(Settings, undefined as never, strategy)],
+      ["an unknown option", () => Cached.fn(Settings, lookup, { ...strategy, tll: 1 } as never)],
+      ["tags that are no list", () => Cached.fn(Settings, lookup, { ...strategy, tags: "t" as never })],
+      ["a timeout that does not parse", () => Cached.fn(Settings, lookup, { ...strategy, timeout: "soon" as never })],
+      ["a softTimeout that is NaN", () => Cached.fn(Settings, lookup, { ...strategy, softTimeout: NaN })],
+      ["a fallbackOn that is none", () => Cached.fn(Settings, lookup, { ...strategy, fallbackOn: 1 } as never)],
+      ["a class that is none", () => Cached.fn({} as typeof Settings, lookup, strategy)],
+      ["recursive without a lookup", () => Cached.recursive(Fib, undefined as never, strategy)]
     ] as const
   )("%s", (_, make) => {
     expect(make).toThrow(CacheError.CacheConfigError)
@@ -275,7 +275,7 @@ describe("invalid options are thrown at once", () => {
 
   it.effect("a payload of another type is a CacheConfigError of the call", () =>
     Effect.gen(function*() {
-      const report = Cached.fn(Report, () => Effect.succeed("x"), { strategy })
+      const report = Cached.fn(Report, () => Effect.succeed("x"), strategy)
       const exit = yield* Effect.exit(Effect.suspend(() => report({ city: 5 as never })))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
     }).pipe(Effect.provide(CacheLayer.memory())))

@@ -23,7 +23,7 @@ describe.each(caches)("over $name", (cache) => {
       const sum = Cached.fn(
         (a: number, b: number = 1) => `sum:${a}:${b}`,
         (a, b) => Effect.sync(() => a + (b ?? 1) + 100 * calls.push([a, b ?? 1])),
-        { strategy, tags: ["sums"] }
+        { ...strategy, tags: ["sums"] }
       )
       expect([yield* sum(1), yield* sum(1, 1), yield* sum(2, 2)]).toEqual([102, 102, 204])
       expect(calls).toEqual([[1, 1], [2, 2]])
@@ -52,7 +52,7 @@ describe.each(caches)("over $name", (cache) => {
             calls.push(args)
             return args[0] === 1 ? Effect.succeed({ born }) : Effect.fail(new Absent({ id: 2 }))
           }),
-        { strategy, storeFailures: ["Absent"] }
+        { ...strategy, storeFailures: ["Absent"] }
       )
       expect([yield* find(1), yield* find(1, "en"), yield* find(1, "de")]).toEqual([{ born }, { born }, { born }])
       expect([yield* Effect.flip(find(2)), yield* Effect.flip(find(2))]).toEqual([
@@ -71,7 +71,7 @@ describe.each(caches)("over $name", (cache) => {
 
   it.effect("over string keys: with options of reads", () =>
     Effect.gen(function*() {
-      const options = { strategy, timeout: "1 second" } as const
+      const options = { ...strategy, timeout: "1 second" } as const
       const hang = Cached.fn((id: string) => `hang:${id}`, () => Effect.never, options)
       const fiber = yield* start(hang("a"))
       yield* TestClock.adjust("1 second")
@@ -87,7 +87,7 @@ describe.each(caches)("over $name", (cache) => {
         Effect.gen(function*() {
           if (n < -1) return yield* new Negative({ n })
           return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
-        }), { strategy })
+        }), strategy)
       expect(yield* countdown({ n: 3 })).toBe(3)
       expect(yield* Effect.flip(countdown({ n: -1 }))).toEqual(new Negative({ n: -2 }))
       expect(yield* Cached.has(new Down({ n: -1 }))).toBe(false)
@@ -104,7 +104,7 @@ it.effect("version by the code of the lookup: other code means other keys, the s
         success: Schema.Int,
         version: CacheKey.codeOf(lookup)
       }) {}
-      return Cached.fn(F, lookup, { strategy })
+      return Cached.fn(F, lookup, strategy)
     }
     const twice = () => multiplied(({ n }) => Effect.succeed(n * 2))
     const thrice = multiplied(({ n }) => Effect.succeed(n * 3))
@@ -118,18 +118,18 @@ it.effect("invalid arguments are refused at once", () =>
   Effect.gen(function*() {
     const lookup = () => Effect.succeed(1)
     const key = (id: string) => id
-    expect(() => Cached.fn("f" as unknown as typeof key, lookup, { strategy })).toThrow(refused)
+    expect(() => Cached.fn("f" as unknown as typeof key, lookup, strategy)).toThrow(refused)
     expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
-    expect(() => Cached.fn(key, undefined as never, { strategy })).toThrow(refused)
-    expect(() => Cached.fn(key, lookup, { strategy, tll: 1 } as never)).toThrow(refused)
-    expect(() => Cached.fn(Plain as unknown as typeof key, lookup, { strategy })).toThrow(refused)
-    expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, { strategy })("a")).toThrow(refused)
+    expect(() => Cached.fn(key, undefined as never, strategy)).toThrow(refused)
+    expect(() => Cached.fn(key, lookup, { ...strategy, tll: 1 } as never)).toThrow(refused)
+    expect(() => Cached.fn(Plain as unknown as typeof key, lookup, strategy)).toThrow(refused)
+    expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, strategy)("a")).toThrow(refused)
     for (const given of [1, undefined, null, {}, new Plain()]) {
-      expect(() => Cached.fn((() => given) as unknown as typeof key, lookup, { strategy })("a")).toThrow(
+      expect(() => Cached.fn((() => given) as unknown as typeof key, lookup, strategy)("a")).toThrow(
         "Cached.fn(() => key): key cannot be"
       )
     }
-    const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, { strategy })
+    const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, strategy)
     const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
     expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
       "The lookup of \"a\" must return an effect"

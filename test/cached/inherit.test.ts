@@ -241,9 +241,9 @@ describe.each(caches)("inherit, over $name", (cache) => {
         const outers = Cached.many(
           Outer,
           (keys) => Effect.delay(inner("inner"), "1 minute").pipe(Effect.as(keys.map(({ n }) => Exit.succeed(n)))),
-          { strategy }
+          strategy
         )
-        const one = Cached.fn(Outer, () => Effect.never, { strategy })
+        const one = Cached.fn(Outer, () => Effect.never, strategy)
         const both = yield* start(outers([{ n: 1 }, { n: 2 }]))
         yield* settle
         const second = yield* start(one({ n: 2 }))

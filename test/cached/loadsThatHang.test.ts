@@ -228,7 +228,7 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
         const strategy = { ttl: "1 hour" } as const
-        const users = Cached.many(User, lookup, { strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
+        const users = Cached.many(User, lookup, { ...strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
         const both = yield* start(Effect.map(users(ids(1, 2)), texts))
         const answers = yield* busily(Effect.map(users(ids(1)), texts), { millis: 1000 })
         expect(recovered(answers)).toBeLessThanOrEqual(400)
@@ -241,8 +241,8 @@ describe.each(caches)("over $name", (cache) => {
       Effect.gen(function*() {
         const { calls, lookup } = lookupOf(3000)
         const strategy = { ttl: "1 hour" } as const
-        const patient = yield* start(Effect.map(Cached.many(User, lookup, { strategy })(ids(1, 2)), texts))
-        const hasty = Cached.many(User, lookup, { strategy, timeout: 200 })
+        const patient = yield* start(Effect.map(Cached.many(User, lookup, strategy)(ids(1, 2)), texts))
+        const hasty = Cached.many(User, lookup, { ...strategy, timeout: 200 })
         const answers = yield* busily(Effect.map(hasty(ids(1)), texts), { millis: 2000 })
         expect(count(answers, "LoadTimeout")).toBeGreaterThan(10)
         yield* TestClock.adjust(1000)

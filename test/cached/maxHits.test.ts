@@ -142,8 +142,8 @@ describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cac
     Effect.gen(function*() {
       let loads = 0
       const strategy = { strategy: "maxHits", hits: 3, ttl: "1 hour" } as const
-      const item = Cached.fn(Item, () => Effect.sync(() => ++loads), { strategy })
-      const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))), { strategy })
+      const item = Cached.fn(Item, () => Effect.sync(() => ++loads), strategy)
+      const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++loads))), strategy)
       yield* item({ n: 1 })
       yield* items([{ n: 1 }])
       yield* item({ n: 1 })
@@ -178,7 +178,10 @@ describe("maxHits, where reads are not counted", () => {
         const { counts, load } = counting()
         const layer = synchronous ? MemoryStore.layer : fakeStore().layer
         const item = Cached.fn(Item, () => load, {
-          strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" }
+          strategy: "maxHits",
+          hits: 3,
+          refreshAfter: 1,
+          ttl: "24 hours"
         })
         for (const get of [hits(load, 3), item({ n: 1 })]) {
           const exit = yield* Effect.exit(Effect.provide(get, over({ layer }, { memory: false })))

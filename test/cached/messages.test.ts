@@ -30,6 +30,7 @@ const one = Effect.succeed("1")
 const ada = new User({ id: 1 })
 const idOfAda = CacheKey.id(ada)
 const hour = { ttl: "1 hour" } as const
+const beside = "its options stand beside the name, like { strategy: \"softTtl\", ttl, softTtl }"
 const advice = `Write it like "10m", "10 minutes", 500 (milliseconds) or Duration.hours(1)`
 
 // The names that each of them knows, which are defined elsewhere.
@@ -78,9 +79,9 @@ describe("soft times that are not shorter than hard ones", () => {
   const lookup = () => any(Effect.succeed("x"))
 
   it("are refused where a function, a bulk load or a strategy is made", () => {
-    expect(() => Cached.fn(User, lookup, { strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
-    expect(() => Cached.many(User, lookup, { strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
-    expect(() => Cached.fn((id: string) => id, lookup, { strategy, ...times })).toThrow(lateSoftTimeout)
+    expect(() => Cached.fn(User, lookup, { ...strategy, ...times })).toThrow(`Cached.fn(User): ${lateSoftTimeout}`)
+    expect(() => Cached.many(User, lookup, { ...strategy, ...times })).toThrow(`Cached.many(User): ${lateSoftTimeout}`)
+    expect(() => Cached.fn((id: string) => id, lookup, { ...strategy, ...times })).toThrow(lateSoftTimeout)
     expect(() => made({ strategy: "softTtl", ttl: 5, softTtl: 5 })).toThrow("softTtl (5 ms) is as long as ttl (5 ms)")
     expect(() => made({ strategy: "refreshAhead", ttl: 5, refreshAfter: 5 })).toThrow(
       "refreshAfter (5 ms) is as long as ttl (5 ms)"
@@ -302,8 +303,12 @@ describe("a cached function", () => {
     [
       "with a strategy that was not called",
       () => Cached.fn(User, () => one, any({ strategy: () => hour })),
-      "Cached.fn(User): strategy cannot be a function: pass one like " +
-      `{ ttl: "1 hour" }, or an object with decide and lifetime`
+      `Cached.fn(User): strategy must be the name of a strategy, not a value of type function: ${beside}`
+    ],
+    [
+      "with a strategy that holds its options",
+      () => Cached.fn(User, () => one, any({ strategy: { strategy: "softTtl", ttl: 5, softTtl: 1 } })),
+      `Cached.fn(User): strategy must be the name of a strategy, not a value of type object: ${beside}`
     ],
     [
       "with fallbackOn beside refreshAhead",
@@ -313,24 +318,24 @@ describe("a cached function", () => {
     ],
     [
       "with options of the strategy",
-      () => Cached.fn(User, () => one, any({ strategy: hour, softTtl: 5 })),
+      () => Cached.fn(User, () => one, any({ strategy: made(hour), softTtl: 5 })),
       `Cached.fn(User): there is no option "softTtl": it belongs to the strategy. Use one of ${namesOfFn}`
     ],
     [
       "with a key",
-      () => Cached.fn(User, () => one, any({ strategy: hour, key: ada })),
+      () => Cached.fn(User, () => one, any({ strategy: made(hour), key: ada })),
       `Cached.fn(User): there is no option "key": it stands before the options: Cached.fn(User, lookup, { ttl: "1 hour" }). Use one of ` +
       namesOfFn
     ],
     [
       "without a lookup",
-      () => Cached.fn(User, any(undefined), { strategy: hour }),
+      () => Cached.fn(User, any(undefined), hour),
       "Cached.fn(User) needs a lookup, a function to an effect, before its options: pass Cached.fn(User, lookup, " +
       `{ ttl: "1 hour" })`
     ],
     [
       "without a class",
-      () => any(Cached.fn)(undefined, () => one, { strategy: hour }),
+      () => any(Cached.fn)(undefined, () => one, hour),
       "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument, or a function that " +
       "returns a key"
     ],
@@ -363,14 +368,14 @@ describe("a cached function", () => {
 
   it.effect("whose lookup answers no effect", () =>
     Effect.gen(function*() {
-      const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), { strategy: hour })({ id: 1 }))
+      const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), hour)({ id: 1 }))
       expect(yield* user(() => Promise.resolve("Ada")))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
         )
       expect(yield* user(() => undefined))
         .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
-      const users = Cached.many(User, any(() => Promise.resolve([])), { strategy: hour })
+      const users = Cached.many(User, any(() => Promise.resolve([])), hour)
       expect(yield* defect(users([{ id: 1 }])))
         .toBe(
           `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
@@ -401,7 +406,7 @@ describe("a strategy", () => {
     [
       "inside of another one",
       () => made(any({ strategy: { ttl: 5 } })),
-      "strategy must be the name of a strategy, not a value of type object"
+      `strategy must be the name of a strategy, not a value of type object: ${beside}`
     ],
     [
       "with options of another one",
@@ -427,7 +432,7 @@ describe("a strategy", () => {
     Effect.gen(function*() {
       const get = one.pipe(Cached.ttl("a", { ttl: "1 hour", softTimeout: "1 second" }))
       expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
-      const user = Cached.fn(User, () => one, { strategy: hour, softTimeout: "1 second" })
+      const user = Cached.fn(User, () => one, { ...hour, softTimeout: "1 second" })
       expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
     }))
 
@@ -451,7 +456,7 @@ describe("a layer", () => {
       const message = "There is no cache: provide a layer to the whole program, like " +
         "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
         "(Cached.withCache) and disabled"
-      const user = Cached.many(User, () => Effect.succeed([]), { strategy: hour })
+      const user = Cached.many(User, () => Effect.succeed([]), hour)
       for (const effect of [one.pipe(Cached.ttl("a", { ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
         expect(yield* defect(effect, none)).toBe(message)
       }
@@ -789,7 +794,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     ],
     [
       "a warming without payloads",
-      () => any(Cached.warm)(Cached.fn(User, () => one, { strategy: hour })),
+      () => any(Cached.warm)(Cached.fn(User, () => one, hour)),
       "Cached.warm needs a list: for one payload pass [payload]"
     ],
     [

@@ -130,7 +130,7 @@ describe.each(stores)("over $name", ({ two }) => {
       const numbers = (first: number, load: Effect.Effect<unknown> = Effect.void) =>
         Stream.runCollect(
           Stream.concat(Stream.make(first), Stream.drain(Stream.fromEffect(load))).pipe(
-            Cached.stream("kept", { strategy: hour })
+            Cached.stream("kept", hour)
           )
         )
       const before = yield* start(a(numbers(1, Deferred.await(loading))))
@@ -209,7 +209,7 @@ describe("over a folder", () => {
         Effect.as(
           Deferred.await(loading),
           new Map([1, 2, 3].map((id) => [new Plain({ id }), Exit.succeed(`old ${id}`)]))
-        ), { strategy: hour })
+        ), hour)
       const before = yield* start(a(users([{ id: 1 }])))
       yield* pass(1000)
       if (pattern !== undefined) yield* b(Cached.remove({ matching: pattern }))

@@ -30,7 +30,7 @@ const numbered = (strategy: Strategy.Input, delay: Duration.Input = 0) => {
       const n = calls.push(keys.map(({ id }) => id))
       return Effect.delay(Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}#${n}`))), delay)
     })
-  return { calls, items: Cached.many(Item, lookup, { strategy }) }
+  return { calls, items: Cached.many(Item, lookup, strategy as { readonly ttl: "1 hour" }) }
 }
 
 const ttl = { ttl: "1 hour" } as const

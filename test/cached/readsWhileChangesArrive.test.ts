@@ -23,7 +23,7 @@ const reads: ReadonlyArray<readonly [string, Reading]> = [
   [
     "a bulk read",
     (load) => {
-      const users = Cached.many(User, (keys) => Effect.forEach(keys, () => Effect.exit(load)), { strategy: hour })
+      const users = Cached.many(User, (keys) => Effect.forEach(keys, () => Effect.exit(load)), hour)
       return Effect.flatMap(users([{ id: 1 }]), ([exit]) => Effect.orDie(exit!))
     }
   ]

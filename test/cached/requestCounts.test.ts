@@ -15,9 +15,9 @@ class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, 
 const hour = { ttl: "1 hour" } as const
 const payloads = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
 const itemsOf = (gate: Effect.Effect<unknown> = Effect.void) =>
-  Cached.many(Item, (keys) => Effect.as(gate, keys.map(({ n }) => Exit.succeed(`${n}`))), { strategy: hour })
+  Cached.many(Item, (keys) => Effect.as(gate, keys.map(({ n }) => Exit.succeed(`${n}`))), hour)
 
-const item = Cached.fn(Item, ({ n }) => Effect.succeed(`${n}`), { strategy: hour })
+const item = Cached.fn(Item, ({ n }) => Effect.succeed(`${n}`), hour)
 
 /** Reads items one by one, all in one turn. */
 const each = (count: number) =>

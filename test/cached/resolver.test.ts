@@ -45,7 +45,7 @@ describe("Cached.resolver", () => {
     it.effect("only what is missing reaches the resolver, each key once, across batches too", () =>
       Effect.gen(function*() {
         const { batches, resolver } = origin()
-        const users = Cached.resolver(resolver, { strategy: hour })
+        const users = Cached.resolver(resolver, hour)
         const get = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
         expect(yield* get(3, 1, 2, 1)).toEqual(["3#1", "1#1", "2#1", "1#1"])
@@ -56,7 +56,7 @@ describe("Cached.resolver", () => {
     it.effect("one request's failure is its own, and is not stored", () =>
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, { strategy: hour })
+        const users = Cached.resolver(resolver, hour)
         const get = (id: number) => Effect.exit(Effect.request(key(id), users))
         behaviour.fails = [2]
         expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
@@ -114,7 +114,7 @@ describe("Cached.resolver", () => {
     it.effect("a request that the resolver leaves without an answer dies alone, and is not stored", () =>
       Effect.gen(function*() {
         const { behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, { strategy: hour })
+        const users = Cached.resolver(resolver, hour)
         behaviour.forgets = [2]
         const [one, two] = yield* Effect.forEach(
           [1, 2],
@@ -132,8 +132,8 @@ describe("Cached.resolver", () => {
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
         behaviour.delay = 1000
-        const users = Cached.resolver(resolver, { strategy: hour })
-        const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), { strategy: hour })
+        const users = Cached.resolver(resolver, hour)
+        const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), hour)
         const requested = yield* start(Effect.request(key(1), users))
         yield* settle
         const joined = yield* start(user({ id: 1 }))
@@ -150,7 +150,7 @@ describe("Cached.resolver", () => {
       Effect.gen(function*() {
         const { batches, behaviour, resolver } = origin()
         behaviour.delay = 1000
-        const users = Cached.resolver(resolver, { strategy: hour })
+        const users = Cached.resolver(resolver, hour)
         const one = yield* start(Effect.request(key(1), users))
         const two = yield* start(Effect.request(key(2), users))
         yield* settle
@@ -167,7 +167,7 @@ describe("Cached.resolver", () => {
       const { batches, resolver } = origin()
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
-      const users = yield* Effect.provide(Cached.resolver(resolver, { strategy: hour }), context)
+      const users = yield* Effect.provide(Cached.resolver(resolver, hour), context)
       expect(yield* Effect.request(key(1), users)).toBe("1#1")
       expect(yield* Effect.request(key(1), users)).toBe("1#1")
       expect(batches).toEqual([[1]])
@@ -181,7 +181,7 @@ describe("Cached.resolver", () => {
   it.effect("each cache has its own", () =>
     Effect.gen(function*() {
       const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: hour })
+      const users = Cached.resolver(resolver, hour)
       const get = Effect.request(key(1), users)
       const [a, b] = yield* Effect.all([Layer.build(CacheLayer.memory()), Layer.build(CacheLayer.memory())])
       expect(yield* Effect.provide(get, Context.merge(a, a))).toBe("1#1")
@@ -193,7 +193,7 @@ describe("Cached.resolver", () => {
   it.effect("each request has the policy of its own caller", () =>
     Effect.gen(function*() {
       const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: hour })
+      const users = Cached.resolver(resolver, hour)
       const get = (id: number) => Effect.request(key(id), users)
       yield* get(1)
       const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
@@ -212,7 +212,7 @@ describe("Cached.resolver", () => {
     const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
     return Effect.gen(function*() {
       const { resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: hour })
+      const users = Cached.resolver(resolver, hour)
       const get = (id: number) => Effect.request(key(id), users)
       yield* get(1)
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
@@ -233,7 +233,7 @@ describe("Cached.resolver", () => {
         RequestResolver.fromEffect<GetUser>(({ request }) =>
           request.id < 0 ? Effect.request(key(request.id), users) : Effect.succeed("fine")
         ),
-        { strategy: hour }
+        hour
       ) as never
       const reader = yield* start(
         Effect.forEach([1, -1], (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
@@ -272,7 +272,7 @@ describe("Cached.resolver", () => {
     }
     return Effect.gen(function*() {
       const { batches, resolver } = origin()
-      const users = Cached.resolver(RequestResolver.batchN(resolver, 2), { strategy: hour })
+      const users = Cached.resolver(RequestResolver.batchN(resolver, 2), hour)
       yield* Effect.forEach([1, 2, 3, 4, 5], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
       expect(batches).toEqual([[1, 2], [3, 4], [5]])
       expect(asked).toEqual(["getMany"])
@@ -282,7 +282,7 @@ describe("Cached.resolver", () => {
   it.effect("a disabled cache passes every request on", () =>
     Effect.gen(function*() {
       const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: hour })
+      const users = Cached.resolver(resolver, hour)
       yield* Effect.request(key(1), users)
       yield* Effect.request(key(1), users)
       expect(batches).toEqual([[1], [1]])
@@ -290,8 +290,8 @@ describe("Cached.resolver", () => {
 
   it("refuses what it does not know", () => {
     const { resolver } = origin()
-    expect(() => Cached.resolver(resolver, { strategy: hour, timeout: "1 second" } as never)).toThrow("timeout")
+    expect(() => Cached.resolver(resolver, { ...hour, timeout: "1 second" } as never)).toThrow("timeout")
     expect(() => Cached.resolver(resolver, {} as never)).toThrow("ttl is missing")
-    expect(() => Cached.resolver({} as never, { strategy: hour })).toThrow("RequestResolver")
+    expect(() => Cached.resolver({} as never, hour)).toThrow("RequestResolver")
   })
 })

@@ -135,10 +135,10 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
 const ttl = { ttl: "1 hour" } as const
 
 const slowly = Cached.many(OldUser, (keys) => Effect.as(Effect.sleep("1 second"), keys.map(() => Exit.succeed(1))), {
-  strategy: ttl
+  ...ttl
 })
 
-const atOnce = Cached.many(OldUser, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy: ttl })
+const atOnce = Cached.many(OldUser, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), ttl)
 
 describe("two processes on one store", () => {
   const folder = Effect.gen(function*() {

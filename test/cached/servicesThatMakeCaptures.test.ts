@@ -26,7 +26,7 @@ const keysOfEffect = async (): Promise<ReadonlyArray<Context.Key<any, any>>> => 
 const capturedOf = (values: ReadonlyMap<string, unknown>) =>
   Effect.gen(function*() {
     const keys = Cached.fn(() => "keys", () =>
-      Effect.contextWith((context) => Effect.succeed(Array.from(context.mapUnsafe.keys()))), { strategy })
+      Effect.contextWith((context) => Effect.succeed(Array.from(context.mapUnsafe.keys()))), strategy)
     const plain = new Set(yield* keys())
     yield* keys.invalidate()
     const made = yield* Cached.make(keys).pipe(
@@ -101,7 +101,7 @@ class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
 
 it("nothing of a caller, once it has ended", async () => {
   const lookup = (n: number) => Effect.succeed(n)
-  const byKey = Cached.fn((n: number) => `n:${n}`, lookup, { strategy })
+  const byKey = Cached.fn((n: number) => `n:${n}`, lookup, strategy)
   const { find, items, page, rows } = await Effect.runPromise(
     Effect.gen(function*() {
       const context = yield* Layer.build(
@@ -111,7 +111,7 @@ it("nothing of a caller, once it has ended", async () => {
         find: Cached.make(byKey),
         page: Cached.make(Cached.withCache(byKey, Pages)),
         items: Cached.make(
-          Cached.many(Item, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { strategy })
+          Cached.many(Item, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), strategy)
         ),
         rows: Cached.make((n: number) => Stream.make(n).pipe(Cached.stream(`rows:${n}`, { ttl: "1 hour" })))
       }).pipe(Effect.provideContext(context))

@@ -8,7 +8,7 @@ import { ended, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const one = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
-  Cached.fn(User, ({ id }) => Effect.as(load, `${text} ${id}`), { strategy: hour })
+  Cached.fn(User, ({ id }) => Effect.as(load, `${text} ${id}`), hour)
 
 const two = Effect.gen(function*() {
   const directory = yield* tempDirectory

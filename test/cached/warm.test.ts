@@ -23,11 +23,11 @@ const squares = (delay = 0) => {
         Effect.ensuring(Effect.sync(() => notes.running--))
       )
     })
-  const square = Cached.fn(Square, load, { strategy: hour })
+  const square = Cached.fn(Square, load, hour)
   const many = Cached.many(Square, (keys) => {
     notes.calls.push(keys.length)
     return Effect.forEach(keys, (key) => Effect.exit(load(key)), { concurrency: "unbounded" })
-  }, { strategy: hour })
+  }, hour)
   return { notes, square, many }
 }
 
@@ -112,7 +112,7 @@ describe("Cached.warm", () => {
       const { many } = squares()
       yield* Stream.runDrain(Cached.warm(many, [1, -2, 3, -4].map((n) => ({ n }))))
       expect(lines.at(-1)).toContain(`2 of 4 results could not be loaded: ${id(-2)}, ${id(-4)}`)
-      const down = Cached.many(Square, () => Effect.fail("down"), { strategy: hour })
+      const down = Cached.many(Square, () => Effect.fail("down"), hour)
       yield* Stream.runDrain(Cached.warm(down, ns(20)))
       expect(lines.at(-1)).toContain(`, ${id(ns(20)[9]!.n)} and 10 more`)
     }).pipe(Effect.provide([CacheLayer.memory(), layer]))
@@ -120,9 +120,9 @@ describe("Cached.warm", () => {
 
   it.effect("a lookup that dies or fails as a whole is counted too", () =>
     Effect.gen(function*() {
-      const dying = Cached.fn(Square, () => Effect.die("broken"), { strategy: hour })
+      const dying = Cached.fn(Square, () => Effect.die("broken"), hour)
       expect(yield* Stream.runLast(Cached.warm(dying, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
-      const down = Cached.many(Square, () => Effect.fail("down"), { strategy: hour })
+      const down = Cached.many(Square, () => Effect.fail("down"), hour)
       expect(yield* Stream.runLast(Cached.warm(down, ns(5), { chunk: 2 }))).toMatchObject({
         value: { done: 0, failed: 5 }
       })
@@ -130,7 +130,7 @@ describe("Cached.warm", () => {
 
   it.effect("a lookup that interrupts itself is one more failure", () =>
     Effect.gen(function*() {
-      const leaving = Cached.fn(Square, () => Effect.interrupt, { strategy: hour })
+      const leaving = Cached.fn(Square, () => Effect.interrupt, hour)
       expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
     }).pipe(Effect.provide(CacheLayer.memory())))
 

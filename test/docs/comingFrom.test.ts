@@ -299,8 +299,8 @@ describe("py-memoize", () => {
       }) {}
       expect(CacheKey.id(new Other({ id: 1 }))).not.toBe(id)
       const strategy = { strategy: "ttl", ...hour } as const
-      const one = Cached.fn(User, () => Effect.succeed("one"), { strategy })
-      const two = Cached.fn(User, () => Effect.succeed("two"), { strategy })
+      const one = Cached.fn(User, () => Effect.succeed("one"), strategy)
+      const two = Cached.fn(User, () => Effect.succeed("two"), strategy)
       expect([yield* one({ id: 1 }), yield* two({ id: 1 })]).toEqual(["one", "one"])
     }).pipe(provided))
 })

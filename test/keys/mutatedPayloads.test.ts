@@ -32,7 +32,7 @@ for (const { layer, memory, name } of caches) {
         within(
           layer(),
           Effect.gen(function*() {
-            const sum = Cached.fn(Sum, add, { strategy: refreshing })
+            const sum = Cached.fn(Sum, add, refreshing)
             yield* sum({ ids: [1, 2] })
             const mine = [1, 2]
             yield* sum({ ids: mine })
@@ -47,7 +47,7 @@ for (const { layer, memory, name } of caches) {
           layer(),
           Effect.gen(function*() {
             const lookup = (keys: ReadonlyArray<Sum>) => Effect.sync(() => keys.map(({ total }) => Exit.succeed(total)))
-            const sums = Cached.many(Sum, lookup, { strategy: refreshing })
+            const sums = Cached.many(Sum, lookup, refreshing)
             yield* sums([{ ids: [1, 2] }, { ids: [5] }])
             const mine = [1, 2]
             yield* sums([{ ids: mine }, { ids: [5] }])
@@ -64,7 +64,7 @@ for (const { layer, memory, name } of caches) {
         Effect.gen(function*() {
           const seen: Array<ReadonlyArray<number>> = []
           const lookup = (key: Sum) => Effect.sync(() => void seen.push(key.ids)).pipe(Effect.andThen(add(key)))
-          const sum = Cached.fn(Sum, (key) => Effect.andThen(Effect.yieldNow, lookup(key)), { strategy: hour })
+          const sum = Cached.fn(Sum, (key) => Effect.andThen(Effect.yieldNow, lookup(key)), hour)
           const mine = [1, 2]
           expect(yield* changing(sum({ ids: mine }), mine)).toEqual(ok(3))
           const other = [1, 2]
@@ -84,7 +84,7 @@ for (const { layer, memory, name } of caches) {
               Effect.yieldNow,
               Effect.sync(() => new Map(keys.map((key) => [key, Exit.succeed(key.total)])))
             )
-          const sums = Cached.many(Sum, lookup, { strategy: hour })
+          const sums = Cached.many(Sum, lookup, hour)
           const mine = [1, 2]
           const read = Effect.map(sums([{ ids: mine }, { ids: [5] }]), (exits) => exits.map(Exit.getSuccess))
           expect(yield* changing(read, mine)).toEqual(ok([Option.some(3), Option.some(5)]))
@@ -106,7 +106,7 @@ for (const { layer, memory, name } of caches) {
             )
           )
           const mine = [1, 2]
-          const resolver = yield* Cached.resolver(origin, { strategy: hour })
+          const resolver = yield* Cached.resolver(origin, hour)
           const fiber = yield* start(Effect.request(new Sum({ ids: mine }), resolver))
           while (origins.size === 0) yield* Effect.yieldNow
           mine.push(100)
@@ -120,7 +120,7 @@ for (const { layer, memory, name } of caches) {
         layer(),
         Effect.gen(function*() {
           const sum = Cached.fn(Sum, (key) => Effect.andThen(Effect.yieldNow, Effect.suspend(() => add(key))), {
-            strategy: hour
+            ...hour
           })
           const mine = [1, 2]
           expect(yield* changing(Transaction.run(sum({ ids: mine })), mine)).toEqual(ok(3))
@@ -193,7 +193,7 @@ describe("the copy of a payload", () => {
       Effect.gen(function*() {
         const mine = make()
         let seen: All | undefined
-        const all = Cached.fn(All, (key) => Effect.sync(() => (seen = key, 1)), { strategy: hour })
+        const all = Cached.fn(All, (key) => Effect.sync(() => (seen = key, 1)), hour)
         const key = new All(mine)
         const id = CacheKey.id(key)
         const fiber = yield* start(all(key))
@@ -225,11 +225,11 @@ describe("the copy of a payload", () => {
       CacheLayer.memory(),
       Effect.gen(function*() {
         const lookup = ({ ids }: Sum) => Effect.sync(() => (ids as Array<number>).splice(0).length)
-        const read = Cached.fn(Sum, lookup, { strategy: hour })({ ids: [1, 2] })
+        const read = Cached.fn(Sum, lookup, hour)({ ids: [1, 2] })
         expect(yield* read).toBe(2)
         expect(yield* read.pipe(CachePolicy.refresh)).toBe(2)
         const many = Cached.many(Sum, (keys) => Effect.forEach(keys, (key) => Effect.map(lookup(key), Exit.succeed)), {
-          strategy: hour
+          ...hour
         })
         const key = new Sum({ ids: [3, 4] })
         expect(yield* many([key])).toEqual([Exit.succeed(2)])
@@ -242,7 +242,7 @@ describe("the copy of a payload", () => {
     within(
       CacheLayer.memory(),
       Effect.gen(function*() {
-        const sum = Cached.fn(Sum, add, { strategy: hour })
+        const sum = Cached.fn(Sum, add, hour)
         const mine = [1, 2]
         const key = Object.freeze(new Sum({ ids: mine }))
         expect(yield* sum(key)).toBe(3)
@@ -256,7 +256,7 @@ describe("the copy of a payload", () => {
     within(
       CacheLayer.memory(),
       Effect.gen(function*() {
-        const sum = Cached.fn(Sum, add, { strategy: hour })
+        const sum = Cached.fn(Sum, add, hour)
         const mine = [1, 2]
         const changed = new Sum({ ids: mine })
         CacheKey.id(changed)
@@ -274,7 +274,7 @@ describe("the copy of a payload", () => {
               for (const entry of entries) entry.completeUnsafe(Exit.succeed(entry.request.total))
             })
           ),
-          { strategy: hour }
+          hour
         ).pipe(
           Effect.flatMap((resolver) =>
             Effect.forEach([changed, new Sum({ ids: [5] })], (key) => Effect.exit(Effect.request(key, resolver)), {
@@ -283,7 +283,7 @@ describe("the copy of a payload", () => {
           )
         )
         expect(exits.map(Exit.isSuccess)).toEqual([false, true])
-        expect(yield* Effect.exit(Cached.many(Sum, lookup, { strategy: hour })([{ ids: [5] }]))).toEqual(
+        expect(yield* Effect.exit(Cached.many(Sum, lookup, hour)([{ ids: [5] }]))).toEqual(
           Exit.succeed([Exit.succeed(5)])
         )
         expect(yield* sum({ ids: [1, 2] })).toBe(3)
@@ -302,7 +302,7 @@ describe("the copy of a payload", () => {
               return Reflect.get(target, name, self) as unknown
             }
           })
-        const sum = Cached.fn(Sum, add, { strategy: hour })
+        const sum = Cached.fn(Sum, add, hour)
         yield* sum({ ids: [1, 2] })
         CacheKey.id(new Sum({ ids: watched() }))
         const ofId = reads
@@ -317,7 +317,7 @@ describe("the copy of a payload", () => {
         }) {}
         const client = { list: [1] }
         const key = new Plain({ a: 1, b: "b", client })
-        const same = Cached.fn(Plain, (own) => Effect.succeed(own === key && own.client === client), { strategy: hour })
+        const same = Cached.fn(Plain, (own) => Effect.succeed(own === key && own.client === client), hour)
         expect(yield* same(key)).toBe(true)
       })
     ))
@@ -340,7 +340,7 @@ describe("the copy of a payload", () => {
           success: Schema.Int,
           id: CacheKey.template("odd:{name}", { name: Schema.String }, { lossy: true })
         }) {}
-        const odd = Cached.fn(Odd, ({ more }) => Effect.sync(() => (more as { n: number }).n), { strategy: hour })
+        const odd = Cached.fn(Odd, ({ more }) => Effect.sync(() => (more as { n: number }).n), hour)
         expect(yield* odd({ name: "a", more: new Secret(7) })).toBe(7)
         const broken = {
           get n() {

@@ -153,7 +153,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       let loads = 0
       const strategy = { ttl: "1 hour" } as const
       const square = Cached.withCache(
-        Cached.fn(Squared, ({ n }) => Effect.sync(() => n * n + 1000 * loads++), { strategy }),
+        Cached.fn(Squared, ({ n }) => Effect.sync(() => n * n + 1000 * loads++), strategy),
         A
       )
       expect(yield* square({ n: 2 })).toBe(4)
@@ -169,7 +169,7 @@ describe.each(caches)("several caches over $name", (cache) => {
       expect(yield* square({ n: 2 })).toBe(2004)
 
       const squares = Cached.withCache(
-        Cached.many(Squared, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))), { strategy }),
+        Cached.many(Squared, (keys) => Effect.succeed(keys.map(({ n }) => Exit.succeed(n * n))), strategy),
         A
       )
       expect(yield* squares([{ n: 2 }, { n: 3 }])).toEqual([Exit.succeed(2004), Exit.succeed(9)])
@@ -294,10 +294,10 @@ describe("one cache that reads another", () => {
             expect(yield* Cached.previous(Squared)).toEqual(Option.none())
             yield* Cached.annotate({ ttl: 0, tags: ["inner"] })
             return n * n
-          }), { strategy }),
+          }), strategy),
         B
       )
-      const outer = Cached.withCache(Cached.fn(Squared, inner, { strategy }), A)
+      const outer = Cached.withCache(Cached.fn(Squared, inner, strategy), A)
       yield* outer({ n: 2 })
       expect(yield* Cached.has(new Squared({ n: 2 })).pipe(Cached.withCache(A))).toBe(true)
       yield* outer.refresh({ n: 2 })
@@ -306,7 +306,7 @@ describe("one cache that reads another", () => {
         Cached.many(
           Squared,
           (keys) => Effect.as(Cached.annotate({ ttl: 0 }), keys.map(({ n }) => Exit.succeed(n * n))),
-          { strategy }
+          strategy
         ),
         B
       )

@@ -28,7 +28,7 @@ describe("withDisabled", () => {
   it.effect("\"get\": every read loads, and its result is stored", () =>
     Effect.gen(function*() {
       const { load, read } = counting()
-      const many = Cached.many(Item, (items) => Effect.forEach(items, () => Effect.exit(load)), { strategy })
+      const many = Cached.many(Item, (items) => Effect.forEach(items, () => Effect.exit(load)), strategy)
       const program = Effect.gen(function*() {
         expect(yield* Effect.all([read, read])).toEqual([1, 2])
         expect(yield* many([{ id: 1 }])).toMatchObject([{ value: 3 }])

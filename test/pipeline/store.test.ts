@@ -1,7 +1,7 @@
 /** Pipelines over a store that fails, and their numbers: no call is made twice, and all are counted. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, References, Schema, Sink, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -14,7 +14,7 @@ import { DatabaseSync } from "node:sqlite"
 import { over } from "../support/caches.ts"
 
 /** Rows, and a function that counts what its lookup sees. */
-const paid = (strategy: object = { ttl: "30 days" }, name = "Row") => {
+const paid = (options: object = { ttl: "30 days" }, name = "Row") => {
   class Row extends CacheKey.Class<Row>()(name, {
     payload: { n: Schema.Int },
     success: Schema.String,
@@ -28,7 +28,7 @@ const paid = (strategy: object = { ttl: "30 days" }, name = "Row") => {
         return keys.map(({ n }) => n < 0 ? Exit.fail("none") : Exit.succeed(`${n}`))
       }),
       "20 millis"
-    ), { strategy: strategy as Strategy.Strategy<any, any, any> })
+    ), options as { readonly ttl: "30 days" })
   return { through, seen }
 }
 

@@ -1,6 +1,6 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Strategy, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import type { Caching } from "effect-cached/Caching"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
@@ -212,16 +212,16 @@ const readMany = (
     const { world } = self
     const ids = world.config.ids.filter(() => dice.chance(0.8))
     const ttl = Math.min(dice.pick([30, 200, 2000]), world.config.longestTtl)
-    const strategy = dice.pick<() => Strategy.Input>([
+    const options = dice.pick<() => object>([
       () => ({ ttl }),
-      () => ({ strategy: "softTtl", ttl, softTtl: ttl / 4 }),
+      () => ({ strategy: "softTtl", ttl, softTtl: ttl / 4, fallbackOn: "all" }),
       () => ({ strategy: "refreshAhead", ttl, refreshAfter: ttl / 4 })
-    ])()
+    ])() as { readonly ttl: number }
     const reads = ids.map((id) => readOf(self, id, ++world.seq))
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), { strategy, fallbackOn: "all" })
+    const many = Cached.many(Item, (keys) => loadMany(self, keys, reads), options)
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(

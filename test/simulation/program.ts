@@ -439,15 +439,14 @@ const streamed = (self: Simulation, spec: Spec, record: Read): Effect.Effect<Val
   const timed = { ttl: spec.ttl, jitter: spec.jitter }
   const strategy = {
     ttl: () => ({ strategy: "ttl", ...timed }),
-    softTtl: () => ({ strategy: "softTtl", ...timed, softTtl: spec.soft }),
+    softTtl: () => ({ strategy: "softTtl", ...timed, softTtl: spec.soft, fallbackOn: "all" }),
     untilInvalidated: () => ({ strategy: "ttl", ...timed, ttl: Infinity })
   }[spec.kind as "ttl"]()
   const { retryAfter, tags } = spec
   const emit = dice.chance(0.2) ? "whenComplete" : "atOnce"
   const stream: Stream.Stream<any, any, Caching> = Cached.stream(origin, keyOf(self, spec.id) as string, {
-    strategy: strategy as Strategy.Input<any>,
+    ...strategy as { readonly strategy: "ttl"; readonly ttl: number },
     ...conditionsOf(self, spec),
-    fallbackOn: "all",
     tags,
     retryAfter,
     emit

@@ -65,7 +65,7 @@ export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
 export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
   Effect.suspend(() => {
     const users = Cached.many(User, (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))), {
-      strategy: hour
+      ...hour
     })
     return users(payloads(count))
   })

@@ -526,19 +526,19 @@ declare const loadMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, "all", Client | Scope.Scope>
 type Answers<A, E> = ReadonlyArray<Exit.Exit<A, E>>
 
-const reportsOfMany = Cached.many(Weather, loadMany, { strategy })
+const reportsOfMany = Cached.many(Weather, loadMany, strategy)
 const reports = reportsOfMany([{ id: "a", days: 1 }])
 same<typeof reports, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
 const reportsAnew = reportsOfMany.refresh(new Set([{ id: "a", days: 1 }]))
 same<typeof reportsAnew, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
 const reportKey = reportsOfMany.key({ id: "a", days: 1 })
 same<typeof reportKey, Weather>(true)
-const limitedOnes = Cached.many(Weather, loadMany, { strategy, timeout: "1 second" })([])
+const limitedOnes = Cached.many(Weather, loadMany, { ...strategy, timeout: "1 second" })([])
 same<typeof limitedOnes, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
 const days = Cached.many(Today, (keys) => {
   same<typeof keys, ReadonlyArray<Today>>(true)
   return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
-}, { strategy })([{ id: "x" }])
+}, strategy)([{ id: "x" }])
 same<typeof days, Effect.Effect<Answers<Date, never>, never, Zone | Cache>>(true)
 Cached.many(Weather, loadMany, {
   ttl: (exit: Exit.Exit<number, Down>) => Exit.isSuccess(exit) ? exit.value : 0,
@@ -548,30 +548,30 @@ Cached.many(Weather, loadMany, {
   }
 })
 // @ts-expect-error an unknown option
-Cached.many(Weather, loadMany, { strategy, tll: 1 })
+Cached.many(Weather, loadMany, { ...strategy, tll: 1 })
 // @ts-expect-error no options
 Cached.many(Weather, loadMany)
 // @ts-expect-error no ttl
 Cached.many(Weather, loadMany, {})
 // @ts-expect-error values of another type than the key's
-Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), { strategy })
+Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed("x"))), strategy)
 // @ts-expect-error no Exits
-Cached.many(Weather, () => Effect.succeed([1]), { strategy })
+Cached.many(Weather, () => Effect.succeed([1]), strategy)
 declare const mapMany: (
   keys: ReadonlyArray<Weather>
 ) => Effect.Effect<Map<Weather, Exit.Exit<number, Http>>, "all", Client>
-const mapped = Cached.many(Weather, mapMany, { strategy })([])
+const mapped = Cached.many(Weather, mapMany, strategy)([])
 same<typeof mapped, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
 const inferred = Cached.many(
   Weather,
   (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
-  { strategy }
+  strategy
 )([])
 same<typeof inferred, Effect.Effect<Answers<number, Down | Http>, never, Cache>>(true)
 // @ts-expect-error a map by something else than keys
-Cached.many(Weather, () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), { strategy })
+Cached.many(Weather, () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), strategy)
 // @ts-expect-error a map of values that are no Exits
-Cached.many(Weather, (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), { strategy })
+Cached.many(Weather, (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]))), strategy)
 // @ts-expect-error one payload in place of a list
 reportsOfMany({ id: "a", days: 1 })
 
@@ -586,19 +586,19 @@ Cached.setMany([[key, "x"]])
 
 declare const origin: RequestResolver.RequestResolver<Weather>
 declare const origins: RequestResolver.RequestResolver<Weather | Today>
-const resolver = Cached.resolver(origin, { strategy })
+const resolver = Cached.resolver(origin, strategy)
 same<typeof resolver, Effect.Effect<RequestResolver.RequestResolver<Weather>, never, Cache>>(true)
 const requested = Effect.request(key, resolver)
 same<typeof requested, Effect.Effect<number, Down, Cache>>(true)
-const resolvers = Cached.resolver(origins, { strategy, tags: (_, key) => [key.id] })
+const resolvers = Cached.resolver(origins, { ...strategy, tags: (_, key) => [key.id] })
 const requestedDay = Effect.request(new Today({ id: "x" }), resolvers)
 same<typeof requestedDay, Effect.Effect<Date, never, Zone | Cache>>(true)
 // @ts-expect-error no room for a LoadTimeout
-Cached.resolver(origin, { strategy, timeout: 1 })
+Cached.resolver(origin, { ...strategy, timeout: 1 })
 // @ts-expect-error an unknown option
-Cached.resolver(origin, { strategy, tll: 1 })
+Cached.resolver(origin, { ...strategy, tll: 1 })
 
-const oneReport = Cached.fn(Weather, () => load, { strategy })
+const oneReport = Cached.fn(Weather, () => load, strategy)
 const warming = Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
 same<typeof warming, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
 const warmingMany = Cached.warm(reportsOfMany, [{ id: "a", days: 1 }])
@@ -780,9 +780,9 @@ same<typeof softStream, typeof streamed>(true)
 numbers.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1 }))
 // @ts-expect-error streams have no such strategy
 numbers.pipe(Cached.stream("rows", { strategy: "sliding", idle: 1000 }))
-const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string>) =>
-  Cached.stream(numbers, "rows", { strategy })
-same<ReturnType<typeof streamBy>, typeof streamed>(true)
+declare const ownOfStream: Strategy.Strategy<Cached.StreamEnd, Broken, string>
+// @ts-expect-error streams take only words
+Cached.stream(numbers, "rows", { strategy: ownOfStream })
 
 // The failures of a stream may be a type parameter.
 const streamOf = <A, E, R>(self: Stream.Stream<A, E | Broken, R>) =>

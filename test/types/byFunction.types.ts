@@ -99,10 +99,10 @@ const softTimeouts = [
 ] as const
 same<(typeof softTimeouts)[number], Loaded>(true)
 
-const weather = Cached.fn(Weather, () => load, { strategy, timeout: ({ days }) => days })
+const weather = Cached.fn(Weather, () => load, { ...strategy, timeout: ({ days }) => days })
 same<ReturnType<typeof weather>, TimedOut>(true)
 Cached.many(Weather, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), {
-  strategy,
+  ...strategy,
   timeout: ({ days }) => days,
   softTimeout: ({ id }) => id.length
 })

@@ -207,33 +207,33 @@ declare const lookupMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Http>>, Gone>
 declare const origin: RequestResolver.RequestResolver<Weather>
 
-const weather = Cached.fn(Weather, lookup, { strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
+const weather = Cached.fn(Weather, lookup, { ...strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
 same<typeof weather, Effect.Effect<number, Down | Http, Cache>>(true)
-const inferred = Cached.fn(Weather, (key) => lookup(key), { strategy, fallbackOn: ["Http"] })({ id: "a" })
+const inferred = Cached.fn(Weather, (key) => lookup(key), { ...strategy, fallbackOn: ["Http"] })({ id: "a" })
 same<typeof inferred, Effect.Effect<number, Down | Http, Cache>>(true)
 Cached.fn(Weather, lookup, {
-  strategy,
+  ...strategy,
   fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http>>(true)
     return true
   }
 })
-Cached.recursive(Weather, (_, self) => self({ id: "b" }), { strategy, fallbackOn: ["Down"] })
+Cached.recursive(Weather, (_, self) => self({ id: "b" }), { ...strategy, fallbackOn: ["Down"] })
 const weathers = Cached.many(Weather, lookupMany, {
-  strategy,
+  ...strategy,
   fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http | Gone>>(true)
     return true
   }
 })([])
 same<typeof weathers, Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, Gone, Cache>>(true)
-Cached.resolver(origin, { strategy, fallbackOn: ["Down"] })
+Cached.resolver(origin, { ...strategy, fallbackOn: ["Down"] })
 
 // @ts-expect-error no failure of the look-up has this tag
-Cached.fn(Weather, lookup, { strategy, fallbackOn: ["Gone"] })
+Cached.fn(Weather, lookup, { ...strategy, fallbackOn: ["Gone"] })
 // @ts-expect-error the same, for one that calls itself
-Cached.recursive(Weather, (_, self) => self({ id: "b" }), { strategy, fallbackOn: ["Http"] })
+Cached.recursive(Weather, (_, self) => self({ id: "b" }), { ...strategy, fallbackOn: ["Http"] })
 // @ts-expect-error the same, for many
-Cached.many(Weather, lookupMany, { strategy, fallbackOn: ["Htpt"] })
+Cached.many(Weather, lookupMany, { ...strategy, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, for requests
-Cached.resolver(origin, { strategy, fallbackOn: ["Http"] })
+Cached.resolver(origin, { ...strategy, fallbackOn: ["Http"] })

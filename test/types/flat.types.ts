@@ -25,7 +25,7 @@ type Cache = Caching.Caching
 type Loaded = Effect.Effect<Person, NotFound | Down, Cache>
 type TimedOut = Effect.Effect<Person, NotFound | Down | CacheError.LoadTimeout, Cache>
 const soft = { softTtl: "5 minutes", ttl: "1 hour" } as const
-const own: Strategy.Input = { strategy: "untilInvalidated" }
+declare const own: Strategy.Strategy
 const byAge = (exit: Exit.Exit<Person, unknown>) => Exit.isSuccess(exit) ? exit.value.maxAge : 0
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -47,7 +47,6 @@ const ofStrings = [
   Cached.fn(toKey, get, { strategy: "probabilistic", ttl: byAge, beta: 2 }),
   Cached.fn(toKey, get, { strategy: "sliding", idle: "1 hour" }),
   Cached.fn(toKey, get, { strategy: "maxHits", ttl: "1 hour", hits: 3, refreshAfter: 2 }),
-  Cached.fn(toKey, get, { strategy: { strategy: "maxHits", hits: 3, refreshAfter: 1, ttl: "24 hours" } }),
   Cached.fn(toKey, get, {
     strategy: own,
     fallbackOn: ["Down"],
@@ -189,7 +188,7 @@ const streams = [
   rows.pipe(Cached.stream("rows", { ttl: (exit) => Exit.isSuccess(exit) ? exit.value.elements : 0 })),
   rows.pipe(Cached.stream(ada, { strategy: "softTtl", ...soft, fallbackOn: ["Down"], emit: "whenComplete" })),
   Cached.stream(rows, "rows", { strategy: "untilInvalidated", maxBytes: "1MB" }),
-  Cached.stream(rows, ada, { strategy: { ttl: "1 hour" }, storeFailures: ["NotFound"] })
+  Cached.stream(rows, ada, { ttl: "1 hour", storeFailures: ["NotFound"] })
 ] as const
 same<
   (typeof streams)[number],

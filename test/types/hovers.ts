@@ -16,5 +16,5 @@ export const hovers = [
   Cached.softTtl(key, { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }),
   Cached.softTtl("ada", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }),
   Cached.withStrategy("ada", { strategy }),
-  Cached.fn(User, () => load, { strategy })
+  Cached.fn(User, () => load, strategy)
 ]

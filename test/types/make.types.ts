@@ -18,7 +18,7 @@ const strategy = { ttl: "1 hour" } as const
 const one = (id: number) => Effect.flatMap(Db, (db) => db.one(id))
 
 // String keys
-const byString = Cached.make(Cached.fn((id: number) => `user:${id}`, one, { strategy }))
+const byString = Cached.make(Cached.fn((id: number) => `user:${id}`, one, strategy))
 same<Effect.Services<typeof byString>, Db | Caching.Caching>(true)
 same<Effect.Error<typeof byString>, never>(true)
 declare const find: Effect.Success<typeof byString>
@@ -30,7 +30,7 @@ same<ReturnType<typeof find.refresh>, Effect.Effect<string, Down>>(true)
 
 // A key class, whose schema needs a service
 const byClass = Cached.make(
-  Cached.fn(User, ({ id }) => Effect.scoped(one(id)), { strategy, timeout: "1 second" })
+  Cached.fn(User, ({ id }) => Effect.scoped(one(id)), { ...strategy, timeout: "1 second" })
 )
 same<Effect.Services<typeof byClass>, Db | Zone | Caching.Caching>(true)
 declare const user: Effect.Success<typeof byClass>
@@ -46,7 +46,7 @@ const ofMany = Cached.make(
     User,
     (keys) =>
       Effect.flatMap(Db, () => Effect.succeed(keys.map(({ id }) => Effect.runSyncExit(Effect.succeed(`${id}`))))),
-    { strategy }
+    strategy
   )
 )
 same<Effect.Services<typeof ofMany>, Db | Zone | Caching.Caching>(true)
@@ -55,7 +55,7 @@ same<ReturnType<typeof users>, Effect.Effect<ReadonlyArray<Exit.Exit<string, Not
 
 // Recursive
 const ofRecursive = Cached.make(
-  Cached.recursive(User, ({ id }, self) => Effect.flatMap(one(id), () => self({ id: id - 1 })), { strategy })
+  Cached.recursive(User, ({ id }, self) => Effect.flatMap(one(id), () => self({ id: id - 1 })), strategy)
 )
 same<Effect.Services<typeof ofRecursive>, Db | Zone | Caching.Caching>(true)
 declare const chain: Effect.Success<typeof ofRecursive>
@@ -73,7 +73,7 @@ const ofCombinator = Cached.make((id: number) => one(id).pipe(Cached.ttl(`user:$
 same<Effect.Services<typeof ofCombinator>, Db | Caching.Caching>(true)
 
 // A named cache
-const named = Cached.make(Cached.withCache(Cached.fn((id: number) => `user:${id}`, one, { strategy }), Pages))
+const named = Cached.make(Cached.withCache(Cached.fn((id: number) => `user:${id}`, one, strategy), Pages))
 same<Effect.Services<typeof named>, Db | Pages>(true)
 declare const page: Effect.Success<typeof named>
 same<ReturnType<typeof page>, Effect.Effect<string, Down>>(true)

@@ -126,31 +126,32 @@ export const callsOf = (
   if (strategy === undefined) return undefined
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
-  const read = { ...Struct.pick(annotation, ofReads), strategy }
-  if (isStream) within(what, () => Cached.stream(Stream.empty, name, read as never))
+  const made = within(what, () => CachePolicy.strategyOf(strategy))
+  const read = { ...Struct.pick(annotation, ofReads), strategy: made }
+  // For streams, a strategy's options stand beside its word.
+  const readOfStream: object = "decide" in strategy ? read : { ...read, strategy: "ttl", ...strategy }
+  if (isStream) within(what, () => Cached.stream(Stream.empty, name, readOfStream as never))
   else CachePolicy.checkRead(what, read)
-  const optionsOf = (request: object) => ({
-    ...read,
-    tags: (exit: Exit.Exit<unknown, unknown>) => {
-      const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
-        ? []
-        : tagsIn(annotation.tags(given(request), exit.value))
-      return [...ownTags(request), ...more]
-    }
-  })
+  const tagsOf = (request: object) => (exit: Exit.Exit<unknown, unknown>) => {
+    const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
+      ? []
+      : tagsIn(annotation.tags(given(request), exit.value))
+    return [...ownTags(request), ...more]
+  }
   const lasts = side.name === "server" && annotation.shared === true && described.isOfUrl
   return {
     invalidate: false,
     effect: (request, run) =>
       Effect.flatMap(keyed(request), (key) => {
         if (key === undefined) return run
-        const read = Cached.withStrategy(Effect.flatMap(run, storable), key, optionsOf(request)) as Run
-        return lasts ? Effect.tap(read, () => lastingAs(key)) : read
+        const options = { ...read, tags: tagsOf(request) }
+        const result = Cached.withStrategy(Effect.flatMap(run, storable), key, options) as Run
+        return lasts ? Effect.tap(result, () => lastingAs(key)) : result
       }),
     stream: (request, run) =>
       Stream.unwrap(Effect.map(keyed(request), (key) => {
         if (key === undefined) return run
-        const options = { ...optionsOf(request), whenSlow: "wait" } as never
+        const options = { ...readOfStream, tags: tagsOf(request), whenSlow: "wait" } as never
         return Stream.catch(
           Cached.stream(run, key, options) as RunStream,
           (error) => isOfCache(error) ? Stream.die(error) : Stream.fail(error)

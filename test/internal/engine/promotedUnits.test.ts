@@ -21,7 +21,7 @@ it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
     Effect.gen(function*() {
       let calls = 0
       const many = Cached.many(Thing, (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++calls))), {
-        strategy: refreshAhead
+        ...refreshAhead
       })
       let isBusy = false
       const busy = Effect.suspend(() => isBusy ? Effect.never : Effect.succeed(0)).pipe(
@@ -55,7 +55,7 @@ it.effect("refreshes of values that the store has at the second look do not wait
       Effect.sync(() => {
         loads.push(...keys.map(({ id }) => `${id}`))
         return keys.map(({ id }) => Exit.succeed(`${id}`))
-      }), { strategy: refreshAhead })
+      }), refreshAhead)
     const here = yield* process(over(layer, { refresh: { concurrency: 1 } }))
     const there = yield* process(over(layer))
     yield* there(users(payloads(3)))

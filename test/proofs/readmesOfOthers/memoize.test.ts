@@ -16,7 +16,7 @@ const counting = () => {
 describe("py-memoize's README", () => {
   it.effect("basic: three reads, one computation", () =>
     Effect.gen(function*() {
-      const expensiveComputation = Cached.fn(() => "expensive-computation", counting(), { strategy })
+      const expensiveComputation = Cached.fn(() => "expensive-computation", counting(), strategy)
       expect(yield* Effect.all([expensiveComputation(), expensiveComputation(), expensiveComputation()]))
         .toEqual(Array.from({ length: 3 }, () => "expensive-computation-1"))
     }).pipe(Effect.provide(CacheLayer.memory())))
@@ -65,7 +65,7 @@ describe("py-memoize's README", () => {
       const expensiveComputation = Cached.fn(
         (arg: string, kwarg: string) => `expensive:${arg}:${kwarg}`,
         counting(),
-        { strategy }
+        strategy
       )
       const read = expensiveComputation("arg1", "kwarg1")
       const first = [yield* read, yield* read]

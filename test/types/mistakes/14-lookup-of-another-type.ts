@@ -5,5 +5,5 @@ import { User } from "./given.ts"
 
 const strategy = { ttl: "1 hour" } as const
 
-Cached.fn(User, () => Effect.succeed("Ada"), { strategy })
-Cached.fn(User, async () => "Ada", { strategy })
+Cached.fn(User, () => Effect.succeed("Ada"), strategy)
+Cached.fn(User, async () => "Ada", strategy)

@@ -24,9 +24,9 @@ load.pipe(Cached.ttl(1, { ttl: "1 hour" }))
 // A class in place of a key. Says Argument of type 'typeof User' is not assignable
 Cached.ttl(load, User, { ttl: "1 hour" })
 // A key in place of a class. Says not assignable to parameter of type 'AnyClass | ToKey'
-Cached.fn(ada, () => load, { strategy })
+Cached.fn(ada, () => load, strategy)
 // A misspelt `strategy`. Says Did you mean to write 'strategy'?
-Cached.fn(User, () => load, { stategy: strategy })
+Cached.fn(User, () => load, { stategy: "ttl" })
 // No lookup. Says Expected 3 arguments, but got 2
 Cached.fn(User, { ttl: "1 hour" })
 // A unit of time misspelt. Says Type '"10 minuts"' is not assignable
@@ -44,11 +44,13 @@ load.pipe(Cached.ttl(ada, { ttl: "1 hour", tags: [1] }))
 // A misspelt name of a strategy. Says Did you mean '"softTtl"'?
 Cached.fn(User, () => load, { strategy: "softTTL", ttl: "1 hour" })
 // An effect, no function. Says Http>' is not assignable to parameter of type '(key: User)
-Cached.fn(User, load, { strategy })
+Cached.fn(User, load, strategy)
 // An unknown option beside a strategy that is made there. Says 'colour' does not exist
 Cached.fn(User, (_) => load, { ttl: "1 hour", colour: "red" })
 // An unknown option beside string keys. Says 'colour' does not exist
-Cached.fn((id: number) => `user:${id}`, () => load, { strategy, colour: "red" })
+Cached.fn((id: number) => `user:${id}`, () => load, { ...strategy, colour: "red" })
+// A strategy's options in the place of its word. Says not assignable to type 'Strategy<
+Cached.fn((id: number) => `user:${id}`, () => load, { strategy })
 // The options in place of the load. Says Expected 3 arguments, but got 2
 Cached.fn((id: number) => `user:${id}`, { ttl: "1 hour" })
 // No `ttl` of a function of many. Says Property 'ttl' is missing

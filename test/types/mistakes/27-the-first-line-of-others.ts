@@ -1,12 +1,12 @@
 /** Mistakes beside other functions than the combinators, which the first line names with the words after `says`. */
 import { Effect, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, Guard } from "effect-cached"
+import { Cached, CacheKey, Guard, type Strategy } from "effect-cached"
 import { load } from "./given.ts"
 
 class Text extends CacheKey.Class<Text>()("Text", { success: Schema.String }) {}
 const text = new Text()
 const name = Effect.succeed("Ada")
-const strategy = { ttl: "1 hour" } as const
+declare const own: Strategy.Strategy
 
 // A plain value in place of an `Option`. Says Type 'number' is not assignable to type 'Effect<Option<unknown>,
 Cached.update("visits", () => 5)
@@ -58,7 +58,7 @@ name.pipe(Cached.softTtl("name", { ttl: "1 hour", softTtl: "1 minute", fallbackO
 // The same, data-first. Says "there is no failure with a _tag"
 Cached.failover(name, "name", { ttl: "1 hour", fallbackOn: ["Down"] })
 // None to fall back on, of a function. Says "there is no failure with a _tag"
-Cached.fn(() => "name", () => name, { strategy, fallbackOn: ["Down"] })
+Cached.fn(() => "name", () => name, { strategy: own, fallbackOn: ["Down"] })
 
 // A key class that is called once. Says Type 'CalledOnce<Once>' is not a constructor function type
 export class Once extends CacheKey.Class<Once>("Once", { success: Schema.String }) {}

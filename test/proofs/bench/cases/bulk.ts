@@ -30,8 +30,8 @@ const product = (id: number): typeof Product.Type => ({ name: `product ${id}`, p
 
 const strategy = { ttl: "1 hour" } as const
 const lookup = (all: ReadonlyArray<ProductKey>) => Effect.succeed(all.map(({ id }) => Exit.succeed(product(id))))
-const products = Cached.many(ProductKey, lookup, { strategy })
-const one = Cached.fn(ProductKey, ({ id }) => Effect.succeed(product(id)), { strategy })
+const products = Cached.many(ProductKey, lookup, strategy)
+const one = Cached.fn(ProductKey, ({ id }) => Effect.succeed(product(id)), strategy)
 
 /** Payloads that no earlier round has asked for. */
 let asked = 0

@@ -38,7 +38,7 @@ class User extends CacheKey.Class<User>()("User", { payload: { name: Schema.Stri
 
 const lookup = Effect.sync(() => 1)
 const strategy = { strategy: "softTtl", ttl: "10 minutes", softTtl: "7 minutes" } as const
-const page = Cached.fn(Page, () => lookup, { strategy })
+const page = Cached.fn(Page, () => lookup, strategy)
 
 /**
  * The least that a hit of a cache in the context takes: an effect made for each read, its service, a look-up in a

@@ -13,8 +13,8 @@ class Page extends CacheKey.Class<Page>()("Page", {
 }) {}
 
 const strategy = { strategy: "softTtl", ttl: "10 minutes", softTtl: "7 minutes" } as const
-const page = Cached.fn(Page, () => Effect.succeed(1), { strategy })
-const pages = Cached.many(Page, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), { strategy })
+const page = Cached.fn(Page, () => Effect.succeed(1), strategy)
+const pages = Cached.many(Page, (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))), strategy)
 
 const payloads = Array.from({ length: count }, (_, i) => ({ name: `user:${i}`, page: i }))
 const keys = payloads.map(page.key)
