@@ -294,7 +294,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           Effect.gen(function*() {
             yield* store.set("id", entryOf("ours"))
             const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
-            for (const theirs of [["SET", key, "theirs"], ["LPUSH", key, "theirs"]]) {
+            for (const theirs of [["SET", key, "theirs"], ["SET", key, ""], ["LPUSH", key, "theirs"]]) {
               yield* Effect.promise(() => server.ask("DEL", key))
               yield* Effect.promise(() => server.ask(...theirs))
               expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [] })
@@ -311,6 +311,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
               expect((yield* Effect.flip(store.set("id", entryOf("ours")))).reason).toBe("Unsupported")
               expect((yield* Effect.flip(store.setMany([{ id: "id", entry: entryOf("ours") }]))).reason)
                 .toBe("Unsupported")
+              const condition = { _tag: "IfAbsent" } as const
+              expect((yield* Effect.flip(store.set("id", entryOf("ours"), condition))).reason).toBe("Unsupported")
+              expect((yield* store.transact!({ checks: [{ _tag: "Entry", id: "id", condition }], steps: [] }))._tag)
+                .toBe("Committed")
               expect(yield* store.remove("id")).toBe(false)
               expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(1)
             }

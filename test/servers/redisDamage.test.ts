@@ -311,6 +311,30 @@ for (const kind of ["server", "cluster"] as const) {
     )
 
     it.live(
+      "a transaction that removes a damaged counter first changes it as one that is none",
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const store = yield* make(prefix)
+          const steps = [
+            { _tag: "TouchCounter", name: "n", expiresAt: Infinity },
+            { _tag: "Increment", name: "n", by: 5 }
+          ] as const
+          yield* store.increment("n", 1)
+          const key = yield* keyOf(`${prefix}:n:*`)
+          for (const how of [text("oops"), list]) {
+            yield* damage(key, how)
+            for (const step of steps) {
+              expect(yield* reasonOf(store.transact!({ checks: [], steps: [step] }))).toBe("Corrupt")
+            }
+            yield* store.transact!({ checks: [], steps: [{ _tag: "RemoveCounter", name: "n" }, ...steps] })
+            expect(yield* store.counter("n")).toEqual({ value: 5, expiresAt: Infinity })
+          }
+        })),
+      timeout
+    )
+
+    it.live(
       "a value loaded with a tag whose marker is invalid is stored",
       () =>
         warned((warnings) =>

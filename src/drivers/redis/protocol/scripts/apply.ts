@@ -15,7 +15,8 @@ local holds
 -- a read of another kind of value finds nothing
 if type(have) == "table" then have = false end
 if step == "h" then
-  if want == "" then holds = not have else holds = have and string.sub(have, 1, #want) == want end
+  -- a read finds no entry in an empty text
+  if want == "" then holds = (have or "") == "" else holds = have and string.sub(have, 1, #want) == want end
 elseif step == "t" then
   -- a read finds no version in less
   holds = (have and #have > 12 and string.sub(have, 1, 6) or "") == want
@@ -86,7 +87,6 @@ end
 
 const increment = `${counterOf}local value, damage = counterOf(k)
 local by, expires = ARGV[at + 1], ARGV[at + 2]
-sums = sums or {}
 if looks and not refusal then
   if damage and not sums[k] then refusal = damage end
   sums[k] = (sums[k] or tonumber(value or "0")) + tonumber(by)
@@ -103,7 +103,7 @@ end
 `
 
 const touchCounter = `${counterOf}local value, damage = counterOf(k)
-if looks and damage and not refusal then refusal = damage end
+if looks and damage and not sums[k] and not refusal then refusal = damage end
 if writes and not refusal then
   if not value then answer = 0
   elseif ARGV[at + 1] == "" then redis.call("PERSIST", k)
@@ -111,8 +111,7 @@ if writes and not refusal then
 end
 `
 
-const removeCounter = `sums = sums or {}
-if looks then sums[k] = 0 end
+const removeCounter = `if looks then sums[k] = 0 end
 if writes and not refusal then answer = redis.call("UNLINK", k) end
 `
 
@@ -160,7 +159,7 @@ for n = 1, groups do
     local step, k = ARGV[at], KEYS[keyAt + 1]
     ${indented(indented(check)).trimEnd()}
   end
-  local firstKey, firstArg, answered, sums = keyAt, at, isWhole and {}, nil
+  local firstKey, firstArg, answered, sums = keyAt, at, isWhole and {}, {}
   -- the first of two passes only looks whether a step is refused
   for pass = isWhole and 1 or 2, 2 do
     local looks, writes = pass == 1 or not isWhole, pass == 2
