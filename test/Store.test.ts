@@ -582,7 +582,7 @@ describe("Store.makeSync", () => {
           _tag: "Wait",
           leftMillis: 7
         }],
-        "get get [ get get acquire get ]"
+        "get get get [ get get acquire get ]"
       ])
       const late = requests.filter(({ owner }) => owner === "late")
       expect((yield* asks(store.acquireMany(late)))[1]).toBe("get get")
