@@ -184,7 +184,7 @@ const absent = (situation: Situation, at: number, former: Entry | undefined): An
     // A load that has asked the store before is joined, except by a read that the store answers at once.
     return isAskingStore(flight) ? askedBy(flight, situation, at) : loaded(situation, at, undefined)
   }
-  const rejected = former && rejectedOf(engine, request, former, at)
+  const rejected = former && rejectedOf(viewAt(engine, at), drawing(situation, 0), request, former)
   const isRejected = rejected !== undefined && rejected === stored!.writeId
   return (isRejected ? undefined : inTime(situation, at)) ?? loaded(situation, at, undefined)
 }

@@ -37,8 +37,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "a closed cache loads",
     in: "refusalToWait",
-    find: "if (engine.closed) return",
-    replace: `if (engine.closed && id === "") return`
+    find: "running === undefined && engine.closed",
+    replace: `running === undefined && engine.closed && id === ""`
   },
   {
     name: "a load gives way to its hasty readers, although a patient one waits",
@@ -186,7 +186,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "cycles are not seen",
-    in: "cycleOf",
+    in: "refusalToWait",
     find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
     replace: "around !== undefined && awaited === around && reaches(awaited, around)"
   },
@@ -267,9 +267,9 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "refresh is merged with any load",
-    in: "joinedBy",
-    find: `return policy.joins === "refresh" ? refreshToCome(flight) : flight`,
-    replace: "return flight"
+    in: "refreshToCome",
+    find: `return policy.joins === "refresh"`,
+    replace: `return id === ""`
   },
   {
     name: "refresh retries rewrite causes",

@@ -49,8 +49,8 @@ export const faults: ReadonlyArray<Fault> = [
     }`,
     also: [{
       in: "joinOrStart",
-      find: "if (entry !== undefined && isKept(reader, entry))",
-      replace: "if (entry !== undefined && id === \"\" && isKept(reader, entry))"
+      find: "planInMemory(engine, starter, request, entry) === \"Serve\"",
+      replace: "id === \"\" && planInMemory(engine, starter, request, entry) === \"Serve\""
     }]
   },
   {

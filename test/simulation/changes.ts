@@ -200,8 +200,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "a cache that closes starts no load": {
     in: "refusalToWait",
-    find: "if (engine.closed) return",
-    replace: `if (engine.closed && id === "") return`
+    find: "running === undefined && engine.closed",
+    replace: `running === undefined && engine.closed && id === ""`
   },
   "a cache closes in time": { in: "close", find: "}), shutdownMillis )", replace: "}), 1e6 * shutdownMillis )" },
   "memory is bounded": {
@@ -210,7 +210,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "self.weight > self.capacity + 1"
   },
   "all that begins ends": {
-    in: "cycleOf",
+    in: "refusalToWait",
     find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
     replace: "around !== undefined && awaited === around && reaches(awaited, around)",
     beside: ["a program ends"]
@@ -268,9 +268,9 @@ return Exit.die(defect)
     replace: "self.epoch++\nif (mode === \"soft\") return"
   },
   "a policy that loads always loads": {
-    in: "joinedBy",
-    find: "return policy.joins === \"refresh\" ? refreshToCome(flight) : flight",
-    replace: "return flight"
+    in: "refreshToCome",
+    find: "return policy.joins === \"refresh\"",
+    replace: "return id === \"\""
   },
   "a read does what its explanation said": {
     draws: ["explains"],

@@ -66,8 +66,6 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
       "src/internal/engine/read/read.ts planToJoin: flight.bornAt !== self.tagEpochs.epoch => true",
       `src/internal/engine/request/copy.ts copied: copy === "freeze" && Exit.isExit(answer) … r) && frozen.has(answer.value as object) => false`,
       `src/internal/engine/request/copy.ts copied: "freeze" => ""`,
-      "src/internal/engine/request/decide.ts nowFor: !entry.hasDeadlines && request.deadlinesOnly => false",
-      "src/internal/engine/request/decide.ts planInMemory: entry.memoryExpiresAt !== undefined => true",
       "src/internal/engine/request/decide.ts isFreshAt: entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now) => false",
       "src/internal/engine/request/rules.ts check: !hasOptions && defaults === noReadDefaults => false",
       "src/internal/engine/request/rules.ts shortened: !isLimited(self, request) => false",

@@ -14,7 +14,7 @@ import { adopt } from "../request/adopt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
-import { isFreshAt, planInMemory, rejectedOf, trustsMemory } from "../request/decide.ts"
+import { isFreshAt, planOrDefect, rejectedOf, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { answerOrDefect, defectOf, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -166,7 +166,7 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
       ? "Load"
       : servesFresh && isFreshAt(entry, now)
       ? "Serve"
-      : answerOrDefect(() => planInMemory(self, context, many.template, entry))
+      : planOrDefect(self, context, many.template, entry)
     if (plan === "Serve") {
       entry!.counters.hits++
       entry!.reads++
@@ -230,7 +230,7 @@ const miss = (self: Flights, reading: Reading, { entry, key, place, plan }: Deci
   const known = reading.missing.add(id, missing)
   if (known !== missing) return known.addPlace(place)
   if (entry === undefined) return
-  missing.know({ rejectedWriteId: rejectedOf(self, reading.many.template, entry, nowOf(self, reading.fiber)) })
+  missing.know({ rejectedWriteId: rejectedOf(self, readContextOf(self, reading.fiber), reading.many.template, entry) })
   if (plan !== "LoadOrStale") return
   missing.know({ stale: entry })
   missing.asked = true

@@ -32,15 +32,7 @@ import { aside } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, provided, readContextOf } from "../request/context.ts"
 import { copied } from "../request/copy.ts"
-import {
-  isBeforeDeadlines,
-  nowFor,
-  type Plan,
-  planInMemory,
-  rejectedOf,
-  servedAs,
-  trustsMemory
-} from "../request/decide.ts"
+import { isBeforeDeadlines, type Plan, planInMemory, rejectedOf, servedAs, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
@@ -106,12 +98,13 @@ const find = <A, E>(
   if (constant !== undefined && !request.isConstant(constant)) {
     adopt(self, { policy, request }, entry, self.time.now(context.clock))
   }
-  // A strategy that does not serve whatever is fresh is asked, and the plan then reads the clock.
-  const now = request.servesFresh || request.slides ? nowFor(self, request, entry, context.clock) : 0
+  // No clock is read if only deadlines matter and the entry has none, or if a plan is made, which reads it.
+  const needsTime = (request.servesFresh || request.slides) && (entry.hasDeadlines || !request.deadlinesOnly)
+  const now = needsTime ? self.time.now(context.clock) : 0
   if (!(request.servesFresh && memoryExpiresAt === undefined && isBeforeDeadlines(entry, now))) {
     const plan = planInMemory(self, context, request, entry)
     if (plan !== "Serve") {
-      return use(readerOf(self, fiber, request, policy), { entry, plan, source: "memory", mutations: self.mutations })
+      return use(readerOf(self, fiber, request, policy), { entry, plan })
     }
     // A load also sets `hitsHaveEffects`, but perhaps no request with this strategy has loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
@@ -155,14 +148,15 @@ export const readCopy = <A, E>(
 interface Planned {
   readonly entry: Entry
   readonly plan: Plan
-  readonly source: "memory" | "store"
-  readonly mutations: number
+  readonly source?: "memory" | "store"
+  /** The engine's `mutations` when the store was asked. */
+  readonly mutations?: number
 }
 
 /** Carries out what a read has planned to do with an entry. */
 export const use = <A, E>(
   reader: Reader<A, E>,
-  { entry, mutations, plan, source }: Planned
+  { entry, mutations = reader.engine.mutations, plan, source = "memory" }: Planned
 ): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (plan === "Load") return absent(reader, entry)
@@ -178,7 +172,7 @@ export const use = <A, E>(
 
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
   const { engine, fiber, request } = reader
-  const rejectedWriteId = former && rejectedOf(engine, request, former, nowOf(engine, fiber))
+  const rejectedWriteId = former && rejectedOf(engine, readContextOf(engine, fiber), request, former)
   if (engine.storeReads !== undefined) return engine.storeReads.absent(reader, rejectedWriteId)
   return join(reader, { readsStore: false, stale: undefined, rejectedWriteId, mutations: engine.mutations })
 }
@@ -224,17 +218,30 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   // A fiber that outlives its load no longer counts as part of that load.
   const around = within?.flight
   const running = joinable(reader, around)
+  const asked = askTimeouts(engine, request)
+  if (Exit.isExit(asked)) return refuse(reader, resume, asked)
+  // Starts over once timeout functions have been evaluated, because these functions may themselves read the cache.
+  if (asked !== request) return joinOrStart({ ...reader, request: asked }, joining, resume)
   if (running !== undefined) {
-    const hasTimeouts = isLimited(engine, request)
-    const asked = hasTimeouts ? askTimeouts(engine, request) : request
-    if (asked !== request) return withTimeouts(reader, asked, joining, resume)
     // The running flight, such as a refresh, does not read the store, which may have an entry that this read can use.
     if (joining.readsStore && !running.readsStore) {
       return resume(engine.storeReads!.askThenJoin(reader, joining))
     }
-    // Only the timeouts matter to a caller that joins. Other options are checked when a read starts a flight.
-    const refused = (hasTimeouts ? invalidity(engine, request) : undefined) ?? refusalToWait(reader, around, running)
-    if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
+  } else if (
+    Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
+    !isCompared(engine, within, id)
+  ) {
+    // Memory is checked again, because other fibers may have run since the first check.
+    const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
+    if (entry !== undefined) {
+      adopt(engine, reader, entry, engine.time.now(starter.clock))
+      if (planInMemory(engine, starter, request, entry) === "Serve") return resume(serve(reader, entry, "memory"))
+    }
+  }
+  const refused = refusalToWait(reader, around, running)
+  if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
+  const hasTimeouts = isLimited(engine, request)
+  if (running !== undefined) {
     // Add the caller and promote the flight before notifying listeners, which may end the load or drop the flight.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
@@ -246,20 +253,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, nowOf(engine, fiber))
     return interruptible(engine, fiber, caller)
   }
-  if (
-    Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
-    !isCompared(engine, within, id)
-  ) {
-    // Memory is checked again, because other fibers may have run since the first check.
-    const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
-    if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
-  }
   const before = flightBefore(reader)
-  const refused = refusalToWait(reader, around, undefined)
-  if (refused !== undefined) return refuse(reader, resume, Exit.die(refused))
-  const hasTimeouts = isLimited(engine, request)
-  const asked = hasTimeouts ? askTimeouts(engine, request) : request
-  if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
   // A private load that is already running is too old for this read, so its result must not replace this read's result.
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine)
@@ -284,15 +278,6 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
-
-/** Starts over once timeout functions have been evaluated, because these functions may themselves read the cache. */
-const withTimeouts = (
-  reader: Reader,
-  asked: ReturnType<typeof askTimeouts>,
-  joining: Joining,
-  resume: Resume
-): Effect.Effect<void> | void =>
-  Exit.isExit(asked) ? refuse(reader, resume, asked) : joinOrStart({ ...reader, request: asked }, joining, resume)
 
 const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight | undefined): void => {
   if (engine.isPrivate) return
@@ -328,11 +313,6 @@ const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined 
   return flight
 }
 
-const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): CacheCycle | undefined =>
-  around !== undefined && awaited !== undefined && reaches(awaited, around)
-    ? new CacheCycle({ path: pathTo(around, awaited) })
-    : undefined
-
 /** Why a read may not join that flight or, without one, not load: with it, its caller ends with a defect. */
 export const refusalToWait = (
   reader: Reader,
@@ -340,15 +320,15 @@ export const refusalToWait = (
   running: Flight | undefined
 ): {} | undefined => {
   const { engine, id, request } = reader
-  if (running !== undefined) return cycleOf(around, running)
-  if (engine.closed) return new CacheClosed({ key: id })
-  return refusal(engine, request) ?? cycleOf(around, engine.isPrivate ? ancestorOf(around, id) : flightBefore(reader))
-}
-
-const isKept = (reader: Reader, entry: Entry): boolean => {
-  const { engine, fiber, request } = reader
-  adopt(engine, reader, entry, nowOf(engine, fiber))
-  return planInMemory(engine, readContextOf(engine, fiber), request, entry) === "Serve"
+  if (running === undefined && engine.closed) return new CacheClosed({ key: id })
+  // Only the timeouts matter to a caller that joins. Other options are checked when a read starts a flight.
+  const check = running === undefined ? refusal : isLimited(engine, request) ? invalidity : undefined
+  const invalid = check?.(engine, request)
+  if (invalid !== undefined) return invalid
+  const awaited = running ?? (engine.isPrivate ? ancestorOf(around, id) : flightBefore(reader))
+  return around !== undefined && awaited !== undefined && reaches(awaited, around)
+    ? new CacheCycle({ path: pathTo(around, awaited) })
+    : undefined
 }
 
 /** Refuses a read that may not load: counts a miss, and ends the read with a defect. */
@@ -358,8 +338,8 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
 }
 
 const joinable = (reader: Reader, around: Flight | undefined): Flight | undefined => {
-  const { engine: self, id, policy } = reader
-  if (policy.joins === "none" || !self.flights.has(id)) return undefined
+  const { engine: self, id } = reader
+  if (!self.flights.has(id)) return undefined
   // Must precede the lookup of the flight, because it may apply another process's change, and so detach the flight.
   self.tagEpochs.ensureTracking?.(id)
   const plan = planToJoin(reader, around)
@@ -368,19 +348,19 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
     return joinable(reader, around)
   }
   if (plan === "ReplaceAll") detach(self, id)
-  return plan === "Join" ? joinedBy(reader) : undefined
+  return plan === "Join" ? refreshToCome(reader) : undefined
 }
 
 /** The flight that a read would join now. Unlike `joinable`, replaces none. */
 export const flightToJoin = (reader: Reader, around: Flight | undefined): Flight | undefined =>
-  planToJoin(reader, around) === "Join" ? joinedBy(reader) : undefined
+  planToJoin(reader, around) === "Join" ? refreshToCome(reader) : undefined
 
 /** The use of a flight of the id by a read: to join it, or to start another in its place or beside it. */
-type PlanToJoin = "Join" | "Replace" | "ReplaceAll" | "Ignore"
+type PlanToJoin = "Join" | "Replace" | "ReplaceAll" | undefined
 
 const planToJoin = ({ engine: self, id, policy, request }: Reader, around: Flight | undefined): PlanToJoin => {
   const flight = self.flights.get(id)
-  if (flight === undefined || policy.joins === "none") return "Ignore"
+  if (flight === undefined || policy.joins === "none") return undefined
   // An effect and a stream with the same key share no flight. An ended flight stays listed while it notifies listeners.
   const hasEnded = flight.exit !== undefined
   if (
@@ -388,7 +368,7 @@ const planToJoin = ({ engine: self, id, policy, request }: Reader, around: Fligh
     (flight.request.followed !== undefined) !== (request.followed !== undefined)
   ) return "ReplaceAll"
   // The queued flight waits for an abandoned load, but a read whose result is not stored need not wait.
-  if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return "Ignore"
+  if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
   // A queued flight starts later than now, so it sees all changes so far.
   const hasMoved = flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
     // Consumers of a stream have received elements when its late tags are known, and cannot start over.
@@ -400,15 +380,14 @@ const planToJoin = ({ engine: self, id, policy, request }: Reader, around: Fligh
   return hasMoved ? "Replace" : "Join"
 }
 
-const joinedBy = ({ engine, id, policy }: Reader): Flight | undefined => {
-  const flight = engine.flights.get(id)!
-  return policy.joins === "refresh" ? refreshToCome(flight) : flight
-}
-
 /** Whether a flight waits for the load around this read. If so, a new flight would only repeat the cycle of waits. */
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
-/** A requested refresh whose load has not begun: the given flight, or one that is queued behind it. */
-const refreshToCome = (flight: Flight): Flight | undefined =>
-  [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))
+/** The flight of the id or, for an explicit refresh, one whose load has not begun: that flight or one queued behind. */
+const refreshToCome = ({ engine, id, policy }: Reader): Flight | undefined => {
+  const flight = engine.flights.get(id)!
+  return policy.joins === "refresh"
+    ? [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))
+    : flight
+}

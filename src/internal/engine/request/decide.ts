@@ -1,6 +1,6 @@
 /** Asks a request's strategy what to do with an entry. */
-import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Timing } from "../../../CacheEntry.ts"
@@ -12,7 +12,7 @@ import type { Served } from "../telemetry/tell.ts"
 import { adopt } from "./adopt.ts"
 import type * as Policy from "./callPolicy.ts"
 import { readContextOf } from "./context.ts"
-import { checkDecision, optionOf } from "./rules.ts"
+import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 import { standsIn } from "./throttle.ts"
 
 /** The strategy's decision about an entry. Throws what the strategy throws, which becomes the caller's defect. */
@@ -49,9 +49,15 @@ export const planOf = (self: Flights, planner: Planner, request: Request, entry:
 
 /** Like `planOf`, for an entry in memory, which may have to be asked for again. */
 export const planInMemory = (self: Flights, planner: Planner, request: Request, entry: Entry): Plan =>
-  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, self.time.now(planner.clock))
-    ? "Load"
-    : planOf(self, planner, request, entry)
+  isPastMemoryTtl(self, planner, request, entry) ? "Load" : planOf(self, planner, request, entry)
+
+/** Like `planInMemory`, for one of many keys: an exception becomes the answer for that key. */
+export const planOrDefect = (
+  self: Flights,
+  planner: Planner,
+  request: Request,
+  entry: Entry
+): Plan | Exit.Exit<never> => answerOrDefect(() => planInMemory(self, planner, request, entry))
 
 /** Plans the use of an entry that the store has returned. */
 export const planFound = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Plan => {
@@ -60,25 +66,21 @@ export const planFound = (self: Flights, fiber: Fiber.Fiber<any, any>, request: 
   return planOf(self, context, request, entry)
 }
 
-/** The time for a decision: 0, without reading the clock, if only deadlines matter and the entry has none. */
-export const nowFor = (self: Flights, request: Request, entry: Entry, clock: Clock.Clock): number =>
-  !entry.hasDeadlines && request.deadlinesOnly ? 0 : self.time.now(clock)
-
 const noRandom = (): number => 0
 
-// One shared function avoids a closure per read. `decide` is synchronous, so `current` is the reading one's.
-let current: Context.Context<never> = Context.empty()
-const random = (): number => Context.get(current, Random.Random).nextDoubleUnsafe()
-const randomOf = ({ context }: Planner): () => number => {
-  current = context
+// One shared function avoids a closure per read. `decide` is synchronous, so `current` is the reading one.
+let current: Planner | undefined
+const random = (): number => Context.get(current!.context, Random.Random).nextDoubleUnsafe()
+const randomOf = (planner: Planner): () => number => {
+  current = planner
   return random
 }
 
 /** Whether to ask the store again: `memoryTtl` has passed, or only the entry or only the read belongs to a stream. */
-const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
+const isPastMemoryTtl = (self: Flights, { clock }: Planner, request: Request, entry: Entry): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
-  if (entry.memoryExpiresAt !== -Infinity) return now >= entry.memoryExpiresAt
+  if (entry.memoryExpiresAt !== -Infinity) return self.time.now(clock) >= entry.memoryExpiresAt
   if (optionOf(self, request, "memoryTtl") !== undefined) return true
   entry.memoryExpiresAt = undefined
   return false
@@ -97,13 +99,10 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean => entry.isBeforeDeadlines(now)
 
 /** The `writeId` of a rejected entry. `undefined` after its deadline or `memoryTtl`: the store may have a valid one. */
-export const rejectedOf = (
-  self: Flights,
-  request: Request,
-  former: Entry,
-  now: number
-): string | undefined =>
-  now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
+export const rejectedOf = (self: Flights, planner: Planner, request: Request, former: Entry): string | undefined =>
+  self.time.now(planner.clock) >= former.expiresAt || isPastMemoryTtl(self, planner, request, former)
+    ? undefined
+    : former.writeId
 
 /** Whether a read may use memory. While changes in the store cannot be tracked, a strict read may not. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
