@@ -99,7 +99,10 @@ const collect = Effect.fnUntraced(function*(
   if (memory !== undefined) facts.push(memoryFact(inMemory ?? memory, isGone))
   const past = memory === undefined ? (engine.history as History | undefined)?.pastOf(id) : undefined
   if (past === "forgotten") facts.push({ _tag: "Past", cause: past })
-  else if (past !== undefined) facts.push({ _tag: "Past", ...past })
+  // The store still has what was stored in it: the next fact says so.
+  else if (past !== undefined && (past.cause !== "stored" || found?.entry === undefined)) {
+    facts.push({ _tag: "Past", ...past })
+  }
   facts.push(...tagFacts(engine, memory, found))
   if (found !== undefined) facts.push(found.fact)
   if (tier !== undefined) facts.push(...pendingFacts(tier, id, memory?.tags ?? tagsOf(key)))

@@ -94,6 +94,7 @@ export interface Options extends CommonOptions {
 
 /** HTTP counts lifetimes in seconds. */
 const secondMillis = 1000
+const times = new Set(["ttl", "softTtl", "refreshAfter"])
 
 const checks: Checks<Options> = {
   cacheControl: optional((control) =>
@@ -108,12 +109,14 @@ const checks: Checks<Options> = {
       countsReads !== true && touch === undefined,
       `strategy cannot be "${name}": the lifetime of a response is fixed, so the strategy must not count reads or extend entries`
     )
-    const { ttl } = given as { readonly ttl?: Ttl.Input | ((exit: never) => unknown) }
-    const millis = ttl === undefined || typeof ttl === "function" ? secondMillis : Ttl.toMillis(ttl)
-    refuseUnless(
-      millis <= 0 || millis >= secondMillis,
-      "ttl must be at least one second, because HTTP counts lifetimes in seconds"
-    )
+    for (const [name, time] of Object.entries(given!)) {
+      if (!times.has(name) || typeof time === "function") continue
+      const millis = Ttl.toMillis(time as Ttl.Input, name)
+      refuseUnless(
+        millis <= 0 || millis >= secondMillis,
+        `${name} must be at least one second, because HTTP counts lifetimes in seconds`
+      )
+    }
   }),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>

@@ -179,6 +179,7 @@ describe("what is gone says why", () => {
       Effect.gen(function*() {
         yield* ttl("a")
         yield* ttl("b")
+        expect((yield* said("b")).join()).not.toContain("does not have it")
         fake.entries.delete("b")
         expect((yield* said("b"))[1]).toBe("history: cached 00:00:00 (now), but the store does not have it")
         yield* TestClock.adjust("2 hours")
