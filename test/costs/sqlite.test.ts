@@ -17,7 +17,7 @@ const costs = {
   "a miss": [2, 4, 1],
   "a miss with a tag": [2, 4, 1],
   "many, 100 hits": [101, 0, 0],
-  "many, 100 misses": [201, 400, 1],
+  "many, 100 misses": [200, 400, 1],
   "set": [0, 5, 1],
   "setMany of 100": [1, 401, 1],
   "remove": [1, 5, 1],

@@ -80,7 +80,7 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
   const greet = greeter.greet(person.name)`,
       "greeting"
     ),
-    limit: 46
+    limit: 46.5
   },
   {
     what: "`Guard.rateLimit`, without a cache",
