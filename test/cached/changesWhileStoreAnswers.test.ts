@@ -1,6 +1,6 @@
 /** Changes by another process while the store's answer is on its way. In virtual time, with changes pushed by hand. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Latch, Layer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
@@ -66,5 +66,35 @@ describe("P2 · changes by others in a pause", () => {
         yield* base.remove("k")
         tell([{ _tag: "Changed", id: "k" }])
       }
+    }))
+})
+
+describe("P8 · a derived value whose answer is on its way while its input changes here", () => {
+  it.effect("is not kept", () =>
+    Effect.gen(function*() {
+      const base = MemoryStore.make()
+      const gate = Latch.makeUnsafe()
+      const store: Store.Store = {
+        ...base,
+        capabilities: { ...base.capabilities, shared: true },
+        getUnsafe: undefined,
+        getCallback: undefined,
+        // The second question, with the tags of the entry, looks at once and answers late.
+        get: (id, tags) => Effect.tap(base.get(id, tags), () => tags.length === 0 ? Effect.void : gate.await)
+      }
+      const input = Cached.ttl(Effect.succeed(1), "input", { ttl: "1 hour" })
+      const page = Effect.map(input, (value) => `page of ${value}`).pipe(
+        Cached.ttl("page", { ttl: "1 hour", inherit: "changes" })
+      )
+      const others = yield* over(base)
+      expect(yield* Effect.provide(page, others)).toBe("page of 1")
+      const here = yield* over(store, { storeTimeout: "1 hour" })
+      const reading = yield* Effect.forkChild(Effect.provide(page, here), { startImmediately: true })
+      yield* TestClock.adjust("10 millis")
+      yield* Effect.provide(Cached.set("input", 2, { ttl: "1 hour" }), here)
+      yield* gate.open
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(reading)
+      expect(yield* Effect.provide(page, here)).toBe("page of 2")
     }))
 })

@@ -94,12 +94,6 @@ const tags = isFault(asked) || dependencies === undefined
     replace: "if (ids.size >= 0) return false"
   },
   {
-    name: "an answer from before a change here is believed",
-    in: "fetch",
-    find: "hold?.(found.tags)",
-    replace: ""
-  },
-  {
     name: "an answer to all callers is believed after a change here",
     in: "conclude",
     find: "question.mutations !== self.mutations && found",

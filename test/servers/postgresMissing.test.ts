@@ -34,7 +34,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
   /** A program with warm memory that trusts it for an hour, unless it learns of a change. */
   const programIn = (schema: string, url = server.url) =>
     Effect.gen(function*() {
-      const context = yield* Layer.build(CacheLayer.postgres({ url, schema, maxStaleness: "1 hour", storeTimeout: "10 seconds" }))
+      const context = yield* Layer.build(
+        CacheLayer.postgres({ url, schema, maxStaleness: "1 hour", storeTimeout: "10 seconds" })
+      )
       const use = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
       const of = (key: string) =>
         use(Cached.ttl(Effect.sync(() => ++loaded), key, { ttl: "1 hour", tags: key === "untagged" ? [] : ["t"] }))
