@@ -94,7 +94,8 @@ export interface Options extends CommonOptions {
 
 /** HTTP counts lifetimes in seconds. */
 const secondMillis = 1000
-const times = new Set(["ttl", "softTtl", "refreshAfter"])
+const times = ["ttl", "softTtl", "refreshAfter"] as const
+type Times = { readonly [name in typeof times[number]]?: Ttl.Input | ((exit: never) => unknown) }
 
 const checks: Checks<Options> = {
   cacheControl: optional((control) =>
@@ -109,9 +110,12 @@ const checks: Checks<Options> = {
       countsReads !== true && touch === undefined,
       `strategy cannot be "${name}": the lifetime of a response is fixed, so the strategy must not count reads or extend entries`
     )
-    for (const [name, time] of Object.entries(given!)) {
-      if (!times.has(name) || typeof time === "function") continue
-      const millis = Ttl.toMillis(time as Ttl.Input, name)
+    // A field of a strategy of one's own is its own affair, whatever its name.
+    if ("decide" in given!) return
+    for (const name of times) {
+      const time = (given as Times)[name]
+      if (time === undefined || typeof time === "function") continue
+      const millis = Ttl.toMillis(time, name)
       refuseUnless(
         millis <= 0 || millis >= secondMillis,
         `${name} must be at least one second, because HTTP counts lifetimes in seconds`

@@ -1118,6 +1118,13 @@ it("refuses options that are wrong, and a purge without a secret", () => {
   expect(() => make({ strategy: { ttl: "500 millis" } })).toThrow("ttl must be at least one second")
   const soft = { strategy: "softTtl", ttl: "1 minute", softTtl: "500 millis" } as const
   expect(() => make({ strategy: soft })).toThrow("softTtl must be at least one second")
+  class Minutes {
+    readonly name = "minutes"
+    readonly ttl = 5
+    lifetime = () => ({ ttl: this.ttl * 60_000, softTtl: this.ttl * 60_000 })
+    decide = () => "Serve" as const
+  }
+  expect(() => make({ strategy: new Minutes() })).not.toThrow()
   expect(() => make({ strategy: { strategy: "sliding", idle: 1000 } })).toThrow("strategy cannot be \"sliding\"")
   expect(() => purge({ path: "/purge" } as never)).toThrow(/secret/)
   expect(() => purge({ path: "/purge", secret: Redacted.make("") })).toThrow(

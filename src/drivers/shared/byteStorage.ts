@@ -46,7 +46,7 @@ export const make = (storage: ByteStorage): Store.Store => {
       asked(
         "get",
         Effect.map(storage.get(keyOf(id)), (value) => {
-          const found = value && Headed.decode(value)
+          const found = value && Headed.decode(value, String)
           return found && read(id, found)
         })
       ),
@@ -80,9 +80,9 @@ const scan = (
   )
 
 const scanned = (value: Uint8Array | undefined, prefix: string, key?: string): Store.Scanned | undefined => {
-  const found = value && Headed.decode(value)
-  const id: unknown = found?.head
-  if (typeof id !== "string" || !id.startsWith(prefix) || (key !== undefined && key !== keyOf(id))) return undefined
+  const found = value && Headed.decode(value, String)
+  const id = found?.head
+  if (id === undefined || !id.startsWith(prefix) || (key !== undefined && key !== keyOf(id))) return undefined
   const entry = read(id, found!)
   return entry && { id, meta: entry.meta }
 }

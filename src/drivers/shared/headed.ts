@@ -31,12 +31,20 @@ export const encode = (head: unknown, rest: Uint8Array, sizeOf = (least: number)
   return bytes
 }
 
-export const decode = (bytes: Uint8Array): { readonly head: any; readonly rest: Uint8Array } | undefined => {
+/** Returns `undefined` if `read` throws: whoever writes a wrong head may also write its checksum. */
+export const decode = <A>(
+  bytes: Uint8Array,
+  read: (head: any) => A
+): { readonly head: A; readonly rest: Uint8Array } | undefined => {
   if (bytes.length <= startSize) return undefined
   const start = new DataView(bytes.buffer, bytes.byteOffset)
   const at = startSize + start.getUint32(0)
   if (at === startSize || at > bytes.length) return undefined
   const json = bytes.subarray(startSize, at)
   if (crc32(json) !== start.getUint32(4)) return undefined
-  return { head: JSON.parse(decoder.decode(json)), rest: bytes.subarray(at) }
+  try {
+    return { head: read(JSON.parse(decoder.decode(json))), rest: bytes.subarray(at) }
+  } catch {
+    return undefined
+  }
 }

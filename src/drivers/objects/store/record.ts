@@ -33,18 +33,16 @@ export const encode = (head: Head, frame: Uint8Array, lifeMillis = Infinity): Ui
 
 /** Decodes the object of an id, or of any id. Returns `undefined` for what this library has not written. */
 export const decode = (bytes: Uint8Array, id?: string): Body | undefined => {
-  const found = Headed.decode(bytes)
+  const found = Headed.decode(bytes, headOf)
   if (found === undefined || (id !== undefined && found.head.id !== id)) return undefined
-  const { counter, lease, ...head } = found.head
-  return {
-    head: {
-      ...head,
-      counter: counter && { value: counter.value, expiresAt: Number(counter.expiresAt) },
-      lease: lease && leaseOf(lease)
-    },
-    frame: found.rest
-  }
+  return { head: found.head, frame: found.rest }
 }
+
+const headOf = ({ counter, lease, ...head }: any): Head => ({
+  ...head,
+  counter: counter && { value: counter.value, expiresAt: Number(counter.expiresAt) },
+  lease: lease && leaseOf(lease)
+})
 
 const leaseOf = ({ dies, failed, leaseMillis, until, ...lease }: any): Lease => ({
   ...lease,
