@@ -144,13 +144,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/tiered.test.ts"
   },
   {
-    name: "a cache without memory serves no copies of middle tiers",
-    in: "track",
-    find: " || capabilities.copies === true",
-    replace: "",
-    by: "test/layers/tieredStore.test.ts"
-  },
-  {
     name: "the lease of a load is that of the nearest tier",
     in: "over",
     find: "last.acquireMany(requests)",

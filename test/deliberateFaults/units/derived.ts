@@ -52,13 +52,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "what a look-up finds is of before a change that came while the store was asked",
-    in: "during",
-    find: "inherited.length === 0 ?",
-    replace: "inherited.length >= 0 ?",
-    by: "test/cached/derived.test.ts"
-  },
-  {
     name: "a write counts as made when the store has said so",
     in: "committed",
     find: "flight.asOf = captures",

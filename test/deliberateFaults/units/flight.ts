@@ -80,41 +80,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOverStore.test.ts"
   },
   {
-    name: "a lease that is granted late is not released",
-    in: "isLate",
-    find: "isFault(answer) && answer.reason === \"Timeout\"",
-    replace: "isFault(answer) && answer.reason === \"Corrupt\"",
-    by: "test/cached/waitForOthers.test.ts"
-  },
-  {
-    name: "processes whose loads need each other wait until maxLoad",
-    in: "look",
-    find: "holders.size === 0",
-    replace: "holders.size >= 0",
-    by: "test/internal/engine/lease/needEachOther.test.ts"
-  },
-  {
-    name: "what a process waited for before counts in a circle",
-    in: "edgesOf",
-    find: "said === undefined || said.nonce === nonce",
-    replace: "said === undefined",
-    by: "test/internal/engine/lease/needEachOther.test.ts"
-  },
-  {
-    name: "a load that has lost its lease counts in a circle",
-    in: "holdersOf",
-    find: "flight.lease.heldUntil <= now",
-    replace: "flight.lease.heldUntil === now",
-    by: "test/internal/engine/lease/needEachOther.test.ts"
-  },
-  {
-    name: "all callers that wait for a load die of the circle that it is in",
-    in: "endWait",
-    find: "within?.flight && inside.has(within.flight)",
-    replace: "within === undefined || within.flight",
-    by: "test/internal/engine/lease/needEachOther.test.ts"
-  },
-  {
     name: "loads that can no longer be joined are in no circle",
     in: "holdersOf",
     find: "of running.all()",
@@ -150,20 +115,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/privateFlights.test.ts"
   },
   {
-    name: "every reader of a due key has it refreshed",
-    in: "handOver",
-    find: "holdOff(self, id, now, self.refreshing.timeoutMillis)",
-    replace: "void [id, now]",
-    by: "test/cached/privateFlights.test.ts"
-  },
-  {
-    name: "a private load past its softTimeout runs on without a platform",
-    in: "serveStale",
-    find: "!self.isPrivate || ",
-    replace: "true || ",
-    by: "test/cached/privateFlights.test.ts"
-  },
-  {
     name: "what a private reader does waits for the turn of another",
     in: "work",
     find: "self.isPrivate ? Infinity : jobsOfTurn",
@@ -176,48 +127,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "entry ?? null",
     replace: "entry",
     by: "test/cached/duringLoad.test.ts"
-  },
-  {
-    name: "an answer that no caller waits for comes back after its key was invalidated",
-    in: "detach",
-    find: "noteChange(self, id)",
-    replace: "",
-    by: "test/cached/bulk.test.ts"
-  },
-  {
-    name: "what caches served inside a load that was joined is forgotten",
-    in: "respond",
-    find: "recordLoaded(caller.within, flight)",
-    replace: "",
-    by: "test/cached/inherit.test.ts"
-  },
-  {
-    name: "a call whose first key was left is inside no load",
-    in: "endFlight",
-    find: "if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)",
-    replace: "endAttempt(flight.attempt)",
-    by: "test/cached/bulk.test.ts"
-  },
-  {
-    name: "what a touch has made fresh is nothing to fall back on",
-    in: "isFallback",
-    find: "decision === \"LoadOrStale\" || (decision !== \"Load\" && now < stale.softExpiresAt)",
-    replace: "decision === \"LoadOrStale\"",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "what was made stale is fallen back on as fresh",
-    in: "usableStale",
-    find: "stale.softExpiresAt = -Infinity",
-    replace: "{}",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "what is stored is the object that the load answered",
-    in: "kept",
-    find: "return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))",
-    replace: "return exit",
-    by: "test/cached/copy.test.ts"
   },
   {
     name: "a resource is only found in the value itself",
@@ -264,60 +173,11 @@ this.end++`,
     by: "test/internal/engine/flight/fairness.test.ts"
   },
   {
-    name: "the queue of refreshes is not bounded",
-    in: "offer",
-    find: "if (queue.size <= queuedRefreshes) return",
-    replace: "if (queue.size < Infinity) return",
-    by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
     name: "what was asked for first is refreshed first",
     in: "newestOf",
     find: "newest = unit",
     replace: "newest ??= unit",
     by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
-    name: "a refresh that a reader has started is dropped with its entry",
-    in: "offer",
-    find: "if (unit.isPromoted)",
-    replace: "if (unit.flights.size === 0)",
-    by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
-    name: "what is queued outlives its entry",
-    in: "forgetRefresh",
-    find: "dropFlight(self, flight)",
-    replace: "",
-    by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
-    name: "a detached refresh keeps its slot",
-    in: "detachOne",
-    find: "else leaveUnit(self, flight)",
-    replace: "",
-    by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
-    name: "a refresh keeps its slot past its time",
-    in: "limitUnattended",
-    find: "leaveUnit(self, flight)",
-    replace: "",
-    by: "test/internal/engine/flight/refreshQueue.test.ts"
-  },
-  {
-    name: "a load from before an invalidation causes a pause when its time is up",
-    in: "limitUnattended",
-    find: "isStorable(self, flight)",
-    replace: "flight.exit === undefined",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "a load whose time is up causes a pause only when it has ended",
-    in: "reportFailure",
-    find: "if (flight.storable) holdOff",
-    replace: "holdOff",
-    by: "test/promises/P6.test.ts"
   },
   {
     name: "a refresh leaves a key that was set meanwhile to another process",
@@ -412,31 +272,10 @@ this.end++`,
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
-    name: "leases that were granted at once after a wait are renewed one by one",
-    in: "deliver",
-    find: "granted.length > together.alone",
-    replace: "granted.length < 0",
-    by: "test/internal/engine/lease/waiting.test.ts"
-  },
-  {
-    name: "a lease that was granted after a wait is not renewed by its wave",
-    in: "renewTogether",
-    find: "renew(wave, renewed)",
-    replace: "",
-    by: "test/internal/engine/lease/waiting.test.ts"
-  },
-  {
     name: "a refresh that somebody joins stays in the queue while listeners are called",
     in: "promote",
     find: "self.refreshing.queue.delete(unit)\n  return Array.from(unit.flights)",
     replace: "return unit.flights",
-    by: "test/internal/engine/withinOneStep.test.ts"
-  },
-  {
-    name: "what a listener has invalidated is refreshed",
-    in: "enqueue",
-    find: "mutations !== self.mutations",
-    replace: "mutations === undefined",
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {
@@ -445,13 +284,6 @@ this.end++`,
     find: "self.tokens.next(16)",
     replace: "String(Context.get(flight.starter.context, Random.Random).nextDoubleUnsafe())",
     by: "test/internal/token.test.ts"
-  },
-  {
-    name: "any number of writes continues behind their callers",
-    in: "isBehind",
-    find: "(flight.isBehind || self.behind < writesBehind)",
-    replace: "true",
-    by: "test/cached/waitForWrite.test.ts"
   },
   {
     name: "strict callers do not wait for the write either",
@@ -468,24 +300,10 @@ this.end++`,
     by: "test/cached/waitForOthers.test.ts"
   },
   {
-    name: "single loads of one turn each ask for their lease alone",
-    in: "isCrowded",
-    find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
-    replace: "false",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
     name: "a load alone waits for a wave",
     in: "isCrowded",
     find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
     replace: "true",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
-    name: "single loads wait in the line for as long as it takes",
-    in: "sendWave",
-    find: "sentAt - one.since < longestMillis",
-    replace: "longestMillis > 0",
     by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
@@ -503,38 +321,10 @@ this.end++`,
     by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
-    name: "after a wave that was too slow, all others in the line are sent",
-    in: "sendWave",
-    find: "one.lates === lates",
-    replace: "one.lates <= lates",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
     name: "on a cluster a wave fails as a whole if one server is down",
     in: "askForAll",
     find: "tier.store.capabilities.sharded !== true",
     replace: "tier.store.capabilities.shared === true",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
-    name: "a load waits for a wave where the program cannot wait",
-    in: "isCrowded",
-    find: "executionMode === \"async\"",
-    replace: "executionMode !== undefined",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
-    name: "results of single loads whose leases came in a wave are stored one by one",
-    in: "write",
-    find: "asking.isOfWave === true",
-    replace: "false",
-    by: "test/cached/loadsOfOneTurn.test.ts"
-  },
-  {
-    name: "a load that is replaced in its turn takes the lease of the one that replaces it with it",
-    in: "acquireAll",
-    find: "flights.filter(({ storable }) => storable)",
-    replace: "flights",
     by: "test/cached/loadsOfOneTurn.test.ts"
   },
   {
@@ -580,13 +370,6 @@ this.end++`,
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
-    name: "a load does not wait for a second process as long as for the first",
-    in: "deliver",
-    find: "askedAt >= waiting.heldUntil",
-    replace: "askedAt >= Infinity",
-    by: "test/internal/engine/lease/waiting.test.ts"
-  },
-  {
     name: "a far store is asked for the entry first",
     in: "throughStore",
     find: "if (flight.readsStore && !isOneQuestion) {",
@@ -608,38 +391,10 @@ this.end++`,
     by: "test/cached/readsOverFarStores.test.ts"
   },
   {
-    name: "a derived entry over a far store is made before its inputs are written",
-    in: "waitsByDefault",
-    find: " || within?.dependencies !== undefined",
-    replace: "",
-    by: "test/cached/readsOverFarStores.test.ts"
-  },
-  {
     name: "callers wait for the write of a far store",
     in: "waitsByDefault",
     find: "!isFar(storeTier!)",
     replace: "storeTier !== undefined",
-    by: "test/cached/readsOverFarStores.test.ts"
-  },
-  {
-    name: "a lease without the markers of its tags is kept",
-    in: "acquireLeases",
-    find: "releaseLease(flight)\n      return failStrict(engine, flight, reread)",
-    replace: "return failStrict(engine, flight, reread)",
-    by: "test/cached/readsOverFarStores.test.ts"
-  },
-  {
-    name: "a lease that is granted after its release is left behind",
-    in: "acquireLeases",
-    find: "if (flight !== undefined) flight.lease ??= leaseIn(self, flight, common)",
-    replace: "flight",
-    by: "test/cached/readsOverFarStores.test.ts"
-  },
-  {
-    name: "a damaged entry that came with the lease is not counted",
-    in: "acquireLeases",
-    find: "answer.isDamaged === true && isAskingStore(flight)",
-    replace: "false as boolean",
     by: "test/cached/readsOverFarStores.test.ts"
   },
   {
@@ -661,13 +416,6 @@ this.end++`,
     in: "throughStore",
     find: "isCrowd && canShare ?",
     replace: "isCrowd && !canShare ?",
-    by: "test/cached/requestCounts.test.ts"
-  },
-  {
-    name: "single reads share a request that is sent for each id",
-    in: "readsTogether",
-    find: " && capabilities.separate !== true",
-    replace: "",
     by: "test/cached/requestCounts.test.ts"
   },
   {
@@ -699,32 +447,11 @@ this.end++`,
     by: "test/cached/loadsThatHang.test.ts"
   },
   {
-    name: "consumers that have received elements get another run",
-    in: "mayMove",
-    find: "request.hasBegun?.() !== true",
-    replace: "request !== undefined",
-    by: "test/cached/loadsThatHang.test.ts"
-  },
-  {
     name: "a run of a stream ages while it has elements",
     in: "waitForOrigin",
     find: "flight.attempt.aliveAt = waits ? monotonicMillis(clock) : Infinity",
     replace: "flight.attempt.aliveAt = waits && clock === undefined ? 0 : flight.attempt.aliveAt",
     by: "test/cached/loadsThatHang.test.ts"
-  },
-  {
-    name: "each failure makes a load run once more",
-    in: "isAdrift",
-    find: "if (one.isOrphan || one.refresh) return true",
-    replace: "return true",
-    by: "test/cached/loadsWhoseStarterLeft.test.ts"
-  },
-  {
-    name: "a load runs once more for each starter that leaves",
-    in: "loadForFollowers",
-    find: "flight.hasRerun = true",
-    replace: "",
-    by: "test/cached/loadsWhoseStarterLeft.test.ts"
   },
   {
     name: "callers of a load that gives way while the cache closes are interrupted",

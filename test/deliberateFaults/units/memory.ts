@@ -52,13 +52,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/withQuotas.test.ts"
   },
   {
-    name: "a curve forgets what was evicted",
-    in: "make",
-    find: "if (evicting === node) sample",
-    replace: "if (false) sample",
-    by: "test/cached/hitRatioCurve.test.ts"
-  },
-  {
     name: "what was cleared stays in the wheel of deadlines",
     in: "empty",
     find: "Deadlines.removeAll(deadlines)",

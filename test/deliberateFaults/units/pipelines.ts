@@ -117,13 +117,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/pipeline/store.test.ts"
   },
   {
-    name: "a store that may not refuse them gets results of loads during which changes were lost",
-    in: "unverifyAll",
-    find: " || transact === undefined",
-    replace: "",
-    by: "test/internal/engine/storeTier/background.test.ts"
-  },
-  {
     name: "a result that the store could not keep is not counted",
     in: "committed",
     find: "unsaved(flight)",

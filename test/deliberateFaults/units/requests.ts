@@ -123,20 +123,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/readsThatShareQuestions.test.ts"
   },
   {
-    name: "an invalidation also detaches the load that has not begun",
-    in: "detachBegun",
-    find: "flight.phase === \"Queued\" &&",
-    replace: "false &&",
-    by: "test/cached/queuedLoads.test.ts"
-  },
-  {
-    name: "a private refresh that another has overtaken in the store is not stored",
-    in: "orAfterOthers",
-    find: "first === false && policy.joins === \"refresh\"",
-    replace: "false",
-    by: "test/cached/privateFlights.test.ts"
-  },
-  {
     name: "a private refresh replaces what others have changed since",
     in: "commitAfter",
     find: "yield* ask(tier, budget, \"get\", store.get(id, []))",

@@ -3,13 +3,6 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "memory is cleared without a word after changes were lost",
-    in: "apart",
-    find: `change._tag === "Gap" && change.why !== undefined`,
-    replace: "false",
-    by: "test/cached/storesThatPushChanges.test.ts"
-  },
-  {
     name: "a ticket becomes two flights, if the store reports a change of its key at that moment",
     in: "board",
     find: "if (ticket.flight !== undefined) return ticket.flight",
@@ -52,13 +45,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/readsWhileChangesArrive.test.ts"
   },
   {
-    name: "a load that finds an entry instead of its lease replaces it, although it may be valid",
-    in: "useHit",
-    find: "mayBeValid(found)",
-    replace: "false",
-    by: "test/cached/readsWhileChangesArrive.test.ts"
-  },
-  {
     name: "a look-up that meets two late reports misses a valid entry",
     in: "foundIn",
     find: "agree && !found.some(mayBeValid)",
@@ -94,20 +80,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/invalidateMany.test.ts"
   },
   {
-    name: "the first wave of removals is acknowledged for all",
-    in: "removeFromStore",
-    find: "items.slice(from, from + wave.length)",
-    replace: "items",
-    by: "test/cached/bulkOverSlowStore.test.ts"
-  },
-  {
-    name: "invalidations are sent again one by one",
-    in: "wavesOf",
-    find: "ofIds.at(-1)!.length < many.steps",
-    replace: "ofIds.at(-1)!.length < 1",
-    by: "test/cached/bulkOverSlowStore.test.ts"
-  },
-  {
     name: "a strict invalidation by pattern that fails keeps later matches in memory",
     in: "invalidateMatching",
     find: "Stream.mapEffect(orLater),",
@@ -115,52 +87,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/invalidateMany.test.ts"
   },
   {
-    name: "an invalidation that hangs holds up its wave for ever",
-    in: "wavesOf",
-    find: "item.refusals !== undefined",
-    replace: "item.refusals === -1",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "an invalidation that the store refuses holds up its wave",
-    in: "failed",
-    find: "return areAlone || isLate",
-    replace: "return areAlone || !isLate || isLate",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
     name: "an invalidation that the store refuses ends the pass",
     in: "failed",
     find: "pass.failures >= limits.failures",
     replace: "pass.failures >= 1",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "an invalidation that the store refuses is sent again every second",
-    in: "sendLater",
-    find: "item.refusals === 1 ? 0 :",
-    replace: "item.refusals > 0 ? 0 :",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "a store that is down is asked for each of thousands of invalidations",
-    in: "failed",
-    find: "pass.failures >= limits.failures",
-    replace: "pass.failures >= 1e9",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "a written value is acknowledged before an older clear that is sent again",
-    in: "acknowledgeWritten",
-    find: "if (isBehind(pass, write)) behind.add(part)",
-    replace: "if (pass === undefined) behind.add(part)",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "an invalidation that hangs holds up the others when the cache closes",
-    in: "replay",
-    find: "all?.isLast === true ? many.concurrency : 1",
-    replace: "1",
     by: "test/cached/refusedInvalidations.test.ts"
   },
   {
@@ -171,32 +101,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/refusedInvalidations.test.ts"
   },
   {
-    name: "each of many writes sends an unsent invalidation of their tag",
-    in: "sendTogether",
-    find: "unsent.has(item) && item.sending === undefined",
-    replace: "unsent.has(item)",
-    by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
     name: "a write that is interrupted while it sends an invalidation takes it along",
     in: "sendTogether",
     find: "!sendings.get(item)!.isAnswered",
     replace: "sendings.get(item) === undefined",
     by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "a derived entry that is read while its source is sent again stays",
-    in: "acknowledge",
-    find: "Dependents.idChanged(front.memory.dependents, front.tagEpochs, (target as OfId).id)",
-    replace: "void target",
-    by: "test/cached/storeAnswersInPart.test.ts"
-  },
-  {
-    name: "an invalidation of tags that fails in a later part keeps what was read meanwhile",
-    in: "acknowledged",
-    find: "item.target._tag === \"Tags\"",
-    replace: "false",
-    by: "test/cached/storeAnswersInPart.test.ts"
   },
   {
     name: "an invalidation of ids that fails in a later part keeps what was derived meanwhile",
@@ -225,20 +134,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "Effect.exit(setLifetime(self, key, 0))",
     replace: "Effect.map(setLifetime(self, key, 0), Effect.succeed)",
     by: "test/cached/storeAnswersInPart.test.ts"
-  },
-  {
-    name: "all tags of an invalidation are one request",
-    in: "forEachChunk",
-    find: "list.length <= chunk",
-    replace: "list.length <= chunk * chunk",
-    by: "test/cached/invalidateMany.test.ts"
-  },
-  {
-    name: "an open circuit keeps back what a closing layer sends",
-    in: "closeStore",
-    find: "isLast: true",
-    replace: "",
-    by: "test/promises/P7.test.ts"
   },
   {
     name: "a strict call for many keys that fails for one sets no others",
@@ -290,31 +185,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
-    name: "a further answer of a bulk lookup is stored over a removal that is not reported yet",
-    in: "storePart",
-    find: "after.markers[i]!.version === before.markers[i]!.version",
-    replace: "after.markers[i]!.version !== undefined",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "a further answer of a bulk lookup is stored with a tag that was invalidated during the call",
-    in: "commitAll",
-    find: "markers.get(tag)!.seq > watch.evidence!.markers.seq",
-    replace: "markers.get(tag)!.seq === undefined",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
     name: "a further answer of a bulk lookup is stored over what another process has just changed",
     in: "commitAll",
     find: "self.tagEpochs.look?.()",
     replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "a further answer of a bulk lookup joins the lease of another process",
-    in: "storePart",
-    find: "join: false",
-    replace: "join: true",
     by: "test/cached/bulkOverStore.test.ts"
   },
   {
@@ -335,13 +209,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "an invalid entry keeps a further answer of a bulk lookup out of the store",
     in: "storePart",
     find: "dead.push(...asked.filter((flight, i) => isDead(flight, acquired[i]!, markers)))",
-    replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "further answers of bulk lookups wait for a slow store without a bound",
-    in: "storeUnasked",
-    find: "tier.unaskedWaiting + length > unaskedWaiting ||",
     replace: "",
     by: "test/cached/bulkOverStore.test.ts"
   },
@@ -444,46 +311,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/waitingChanges.test.ts"
   },
   {
-    name: "a load holds all that was in memory when it was emptied",
-    in: "takeAll",
-    find: "for (const { id } of holders) Memory.remove(memory, id, cause)",
-    replace: "",
-    by: "test/cached/clear.test.ts"
-  },
-  {
-    name: "an answer that no caller waits for comes back after a clear",
-    in: "forgetAll",
-    find: "noteAll(self)",
-    replace: "",
-    by: "test/cached/bulk.test.ts"
-  },
-  {
-    name: "processes wait for a load whose tag was invalidated elsewhere",
-    in: "releaseReported",
-    find: "if (self.tagEpochs.epoch === epoch) return",
-    replace: "return",
-    by: "test/cached/tagReleasesLease.test.ts"
-  },
-  {
     name: "processes wait for a load of many keys whose tag was invalidated",
     in: "releaseOutdated",
     find: "self.flights.tickets?.releaseOutdated(",
     replace: "void (",
     by: "test/cached/tagReleasesLease.test.ts"
-  },
-  {
-    name: "a process that only loads does not hear that a tag was invalidated",
-    in: "resume",
-    find: "&& self.running.size === 0",
-    replace: "",
-    by: "test/cached/tagReleasesLease.test.ts"
-  },
-  {
-    name: "a load is not stored whose tag was only softened",
-    in: "releaseOutdated",
-    find: "now === undefined || isGone(tags, markersOf(flight), now)",
-    replace: "true",
-    by: "test/cached/softTags.test.ts"
   },
   {
     name: "a load of another process is stored although its id matches a pattern",
@@ -497,13 +329,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "report",
     find: "store.capabilities.changes === false",
     replace: "true",
-    by: "test/cached/patternsOfOthers.test.ts"
-  },
-  {
-    name: "an answer that was not requested is stored although a pattern matches it",
-    in: "applyPattern",
-    find: "noteAll(self)",
-    replace: "",
     by: "test/cached/patternsOfOthers.test.ts"
   },
   {
@@ -529,13 +354,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     const item = Pending.addWrite(pending, id, write)
     const { clears } = pending`,
     by: "test/internal/engine/withinOneStep.test.ts"
-  },
-  {
-    name: "a set that another one has replaced leaves what was there before both to look-ups",
-    in: "replaceInStore",
-    find: "Pending.markUnsent(pending, item)",
-    replace: "",
-    by: "test/promises/P2.test.ts"
   },
   {
     name: "answers of acquire are not checked",
@@ -566,31 +384,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/readsThatShareQuestions.test.ts"
   },
   {
-    name: "a value whose acknowledgement was lost is removed, though the store has it",
-    in: "acknowledgeWritten",
-    find: "found[i]?.meta.writeId !== write.entry.writeId",
-    replace: `found[i]?.meta.writeId !== ""`,
-    by: "test/cached/setWhileStoreFails.test.ts"
-  },
-  {
-    name: "a value that was given up stays if the store has it",
-    in: "acknowledgeWritten",
-    find: "part.item.write === undefined ||",
-    replace: "",
-    by: "test/cached/setWhileStoreFails.test.ts"
-  },
-  {
     name: "a store that fails hides a written value from reads of many",
     in: "orOwn",
     find: "ownWrite(tier, id, now)",
     replace: "undefined",
-    by: "test/cached/setWhileStoreFails.test.ts"
-  },
-  {
-    name: "a value that the store never got is lost without an event",
-    in: "sendWave",
-    find: "if (write !== undefined && isOpen(pending, part)) Written.lost(tier, write)",
-    replace: "",
     by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
@@ -608,23 +405,9 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/setWhileStoreFails.test.ts"
   },
   {
-    name: "a value that the store has not acknowledged hides a change by another process",
-    in: "applyChange",
-    find: "Pending.giveUp(tier.pending, change.id)",
-    replace: "",
-    by: "test/cached/setWhileStoreFails.test.ts"
-  },
-  {
     name: "a value that the store has not acknowledged survives clear",
     in: "add",
     find: "giveUpAll(self)",
-    replace: "",
-    by: "test/cached/setWhileStoreFails.test.ts"
-  },
-  {
-    name: "a value that the store has not acknowledged hides what was loaded later",
-    in: "endLoad",
-    find: "if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)",
     replace: "",
     by: "test/cached/setWhileStoreFails.test.ts"
   },
@@ -671,33 +454,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/tieredStore.test.ts"
   },
   {
-    name: "a refresh asks again and again for an entry that the store shows and does not return",
-    in: "isNewFor",
-    find: "found instanceof Entry && found.writeId !== rejectedWriteId",
-    replace: "found instanceof Entry",
-    by: "test/cached/readsWhileChangesArrive.test.ts"
-  },
-  {
-    // One schedule of 18,000 finds it.
-    name: "loads are joined that began before any change was received",
-    in: "outdateAll",
-    find: "if (hasBegun(flight)) flight.isOutdated = true",
-    replace: "",
-    by: "test/cached/storesThatPushChanges.test.ts"
-  },
-  {
     name: "what waits for a busy program times out, although its store does nothing",
     in: "lateBy",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
     replace: "Effect.sleep(millis)",
     by: "test/cached/storeTimeoutsInBusyPrograms.test.ts"
-  },
-  {
-    name: "a process that was stopped serves what was invalidated meanwhile",
-    in: "polled",
-    find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
-    replace: "true",
-    by: "test/cached/readsWhileUntracked.test.ts"
   },
   {
     // F22
@@ -712,13 +473,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "outdateAll",
     find: "if (hasBegun(flight)) flight.isOutdated = true",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
-    by: "test/cached/storesThatPushChanges.test.ts"
-  },
-  {
-    name: "where some changes are missed memory is believed for ever",
-    in: "follow",
-    find: "if (!tier.untracked) markUntracked(self, tier) return",
-    replace: "return",
     by: "test/cached/storesThatPushChanges.test.ts"
   },
   {
@@ -788,13 +542,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a process still believes in its record after a clear",
     in: "takeAll",
     find: "storeTier?.recorded.clear()",
-    replace: "",
-    by: "test/cached/schemaChangedBetweenReleases.test.ts"
-  },
-  {
-    name: "memory keeps entries under another fingerprint",
-    in: "forgetOthers",
-    find: "forgetOne(self, other)",
     replace: "",
     by: "test/cached/schemaChangedBetweenReleases.test.ts"
   },

@@ -162,13 +162,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOverStore.test.ts"
   },
   {
-    name: "tags in another order have the versions of others",
-    in: "pickerOf",
-    find: "&& tags.every((tag, i) => tag === names[i])",
-    replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
     name: "each step of a single wave has a budget of its own",
     in: "budgetOf",
     find: "whole ?? {",
@@ -247,13 +240,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOverSlowStore.test.ts"
   },
   {
-    name: "a store that is too slow for one wave is asked for each of the others",
-    in: "noteTimeout",
-    find: "self.isTooSlow = true",
-    replace: "void answer.reason",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
     name: "a lease that is granted after its reader has left stays",
     in: "acquireLeases",
     find: "return void late.push(flight.id)",
@@ -285,13 +271,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a ticket's flight forgets what the store has granted",
     in: "board",
     find: "flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))",
-    replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "the leases of tickets are not given back",
-    in: "giveBack",
-    find: "ids.push(ticket.id)",
     replace: "",
     by: "test/cached/bulkOverStore.test.ts"
   },
@@ -345,38 +324,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOverStore.test.ts"
   },
   {
-    name: "one refused result is committed again with those that the store has taken",
-    in: "commitAll",
-    find: "stored[i]?.meta.writeId === request.entry.meta.writeId",
-    replace: "false",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "a refused commit of a wave reaches memory",
-    in: "committed",
-    find: "flight.storable = false",
-    replace: "void flight.storable",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
     name: "a wave of values is sent over what was invalidated meanwhile",
     in: "currentOf",
     find: "return isCurrent",
     replace: "return true",
-    by: "test/cached/setMany.test.ts"
-  },
-  {
-    name: "one refused value takes its wave with it",
-    in: "acknowledged",
-    find: "items.length > 1 && alone !== undefined",
-    replace: "false",
-    by: "test/cached/setMany.test.ts"
-  },
-  {
-    name: "a value of a wave that cannot be encoded leaves its older one in the store",
-    in: "replaceAllInStore",
-    find: "removals.push(write)",
-    replace: "void removals",
     by: "test/cached/setMany.test.ts"
   },
   {
@@ -557,13 +508,6 @@ try {
     find: "isNew ? undefined : ownTags(key, entry!.tags)",
     replace: "undefined",
     by: "test/cached/update.test.ts"
-  },
-  {
-    name: "metrics count a fallback as the answer of a load",
-    in: "respond",
-    find: "if (outcome === exit) noteLoaded",
-    replace: "noteLoaded",
-    by: "test/CacheMetrics.test.ts"
   },
   {
     name: "the span of a load does not say why its result was refused",
@@ -830,12 +774,5 @@ try {
     find: "self.mutations++",
     replace: "",
     by: "test/cached/matching.test.ts"
-  },
-  {
-    name: "an unasked answer is kept although its call began before an invalidation was acknowledged",
-    in: "invalidateIds",
-    find: "noteChange(self, id)",
-    replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
   }
 ]

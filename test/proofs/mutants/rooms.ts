@@ -112,7 +112,11 @@ export const rooms: Readonly<Record<string, Room>> = {
       "queuedLoads"
     ),
     ...cached("tracing", "readersWithOtherConstants"),
-    ...["test/promises/P6.test.ts", "test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
+    ...cached("flightOutcomes", "fallback", "detect", "clocks", "derived", "duringLoad", "events", "stats", "options"),
+    ...cached("lifetimes", "functions", "defaults", "cachedInsideCached", "stream", "maxHits", "softTags", "messages"),
+    ...cached("invalidation", "recoveryAfterFailures", "resolver", "sqlTransaction", "storesThatPushChanges"),
+    ...["test/promises/P?.test.ts", "test/Strategy.test.ts", "test/CachePolicy.test.ts", "test/internal/token.test.ts"],
+    ...["test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts", "test/internal/engine/promotedUnits.test.ts"]
   )),
   lease: sampled(engine(
@@ -129,7 +133,34 @@ export const rooms: Readonly<Record<string, Room>> = {
       "tagReleasesLease",
       "schemaChangedBetweenReleases",
       "setWhileStoreFails"
-    )
+    ),
+    ...cached(
+      "changesWhileStoreAnswers",
+      "derived",
+      "events",
+      "failingLeaders",
+      "fallback",
+      "maxHits",
+      "storeAnswersInPart"
+    ),
+    ...cached(
+      "tagsKnownAfterLoad",
+      "recoveryAfterFailures",
+      "readsWhileUntracked",
+      "patternsOfOthers",
+      "invalidateMany"
+    ),
+    ...cached(
+      "loadsThatOutliveCallers",
+      "loadsThatHang",
+      "readsThatShareQuestions",
+      "bulk",
+      "stream",
+      "clocks",
+      "defaults"
+    ),
+    ...["test/internal/engine/*.test.ts", "test/internal/engine/storeTier/*.test.ts", "test/pipeline/store.test.ts"],
+    ...["test/promises/P?.test.ts", "test/promises/changesBetweenSteps.test.ts", "test/CacheMetrics.test.ts"]
   )),
   invalidation: sampled(engine(
     "invalidation",
