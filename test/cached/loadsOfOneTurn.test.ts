@@ -86,6 +86,35 @@ const concerned = (calls: ReadonlyArray<string>, operation: string) =>
 const requestsOf = (calls: ReadonlyArray<string>, operation: string) =>
   manyOf(calls, operation).length + oneOf(calls, operation)
 
+describe("PW-04 · single loads that begin one after the other, while others wait for the store", () => {
+  const answersAfter = (millis: number, more: Partial<Store.Store> = {}) =>
+    sharedStore((store) => ({
+      ...more,
+      acquire: (...asked) => Effect.delay(store.acquire(...asked), millis),
+      acquireMany: (requests) => Effect.delay(store.acquireMany(requests), millis)
+    }))
+
+  /** 800 loads, one begun each time that one of fifty ends. */
+  const loadAll = Effect.fnUntraced(function*({ calls, layer }: ReturnType<typeof sharedStore>) {
+    const here = yield* process(over(layer))
+    const one = (id: number) => Cached.ttl(Effect.sleep(id % 7), `id ${id}`, { ttl: "1 hour" })
+    const reading = yield* start(here(Effect.forEach(ids(800), one, { concurrency: 50, discard: true })))
+    for (let i = 0; i < 2000 && reading.pollUnsafe() === undefined; i++) yield* TestClock.adjust(1)
+    yield* Fiber.join(reading)
+    expect(concerned(calls, "acquire")).toBe(800)
+    return requestsOf(calls, "acquire")
+  })
+
+  it.effect("share requests, too", () =>
+    Effect.map(loadAll(answersAfter(5)), (requests) => expect(requests).toBeLessThan(200)))
+
+  it.effect("ask a far store alone, because a wave would wait as long as for an answer", () =>
+    Effect.map(
+      loadAll(answersAfter(10, { distanceMillis: () => 10 })),
+      (requests) => expect(requests).toBeGreaterThan(400)
+    ))
+})
+
 describe("PW-04 · single loads that begin in one turn", () => {
   it.effect("ask the store in waves, and hold each lease until its result is stored", () =>
     Effect.gen(function*() {

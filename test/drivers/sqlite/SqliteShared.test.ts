@@ -231,6 +231,21 @@ describe("changes", () => {
       expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 
+  it.effect("of this process alone are no gap for it, however many it makes at once", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores()
+      const ids = Array.from({ length: 12_000 }, (_, i) => `id ${i}`)
+      yield* a.removeMany(ids)
+      expect(changesOf(a)).toEqual([])
+      yield* b.remove("theirs")
+      yield* a.removeMany(ids)
+      yield* a.removeMany(ids)
+      expect(changesOf(a)).toEqual([{ _tag: "Gap", why: expect.stringMatching(/^more than 10000 changes/) }])
+      expect(changesOf(b)[0]).toMatchObject({ _tag: "Gap" })
+      yield* a.removeMany(ids)
+      expect(changesOf(a)).toEqual([])
+    }))
+
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()

@@ -228,15 +228,28 @@ const build = (): string => {
   return built
 }
 
+const firstRead = `import { Effect } from "effect"
+import { Cached, CacheLayer } from "./index.js"
+
+await Effect.runPromise(
+  Cached.ttl(Effect.succeed(42), "answer", { ttl: "1 hour" }).pipe(Effect.provide(CacheLayer.memory()))
+)
+`
+
 export const imports = (runs: Runs): ReadonlyArray<Values> => {
   const built = build()
   const ours = join(built, "index.js")
   const effect = join(built, "effectOnly.js")
   writeFileSync(effect, start("modules.ts", [ours]).map(({ name }) => `import ${JSON.stringify(name)}\n`).join(""))
-  const time = (file: string): number => start("import.ts", [file])[0]!.value
-  const pairs = times(runs.imports, () => ({ ours: time(ours), effect: time(effect) }))
-  return [{
-    "effect-cached": lowerQuartile(pairs.map(({ ours }) => ours)),
-    "its effect modules": lowerQuartile(pairs.map(({ effect }) => effect))
-  }]
+  const first = join(built, "first.js")
+  writeFileSync(first, firstRead)
+  const files = { "effect-cached": ours, "first read": first, "its effect modules": effect }
+  const taken = times(
+    runs.imports,
+    () => Object.entries(files).map(([name, file]) => ({ name, value: start("import.ts", [file])[0]!.value }))
+  )
+  return [toValues(taken[0]!.map(({ name }, i) => ({
+    name,
+    value: lowerQuartile(taken.map((rows) => rows[i]!.value))
+  })))]
 }

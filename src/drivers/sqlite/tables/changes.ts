@@ -31,8 +31,14 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
   select: database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq"),
   last: database.prepare("SELECT max(seq) AS seq FROM change"),
-  prune: database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?"),
-  written: 0
+  ends: database.prepare("SELECT min(seq) AS first, max(seq) AS last FROM change"),
+  foreign: database.prepare("SELECT max(seq) AS seq FROM change WHERE seq <= ? AND origin <> ?"),
+  prune: database.prepare("DELETE FROM change WHERE seq <= ?"),
+  written: 0,
+  /** The last row that this process has removed. */
+  pruned: 0,
+  /** The last removed row that may have been another process's. */
+  lost: 0
 })
 
 export const changed = (self: Changes, id: string): void => {
@@ -62,11 +68,28 @@ export const listen = (self: Changes): () => ReadonlyArray<Change> => {
   return () => {
     const rows = self.select.all(seen)
     if (rows.length === 0) return nothing
-    const isMissing = Number(rows[0]!["seq"]) !== seen + 1
+    const isMissing = isLost(self, seen, Number(rows[0]!["seq"]))
     seen = Number(rows[rows.length - 1]!["seq"])
     const changes = rows.filter((row) => row["origin"] !== self.origin).map(toChange)
     return isMissing ? [tooMany(self), ...changes] : changes
   }
+}
+
+/** Whether rows of other processes between the last that was read and the first that is left may be missing. */
+const isLost = ({ lost, pruned }: Changes, seen: number, first: number): boolean =>
+  first !== seen + 1 && (first !== pruned + 1 || seen < lost)
+
+/** Removes old rows. A process need not distrust its memory because of its own rows, however many it writes at once. */
+const prune = (self: Changes): void => {
+  const { first, last } = self.ends.get()!
+  const to = Number(last) - self.kept
+  if (to < Number(first)) return
+  // If few rows are kept, those to remove may be of this transaction. If it is undone, others may get their numbers.
+  if (self.kept < changesKept) self.lost = to
+  else if (Number(first) !== self.pruned + 1) self.lost = Number(first) - 1
+  self.lost = Math.max(self.lost, Number(self.foreign.get(to, self.origin)?.["seq"]))
+  self.pruned = to
+  self.prune.run(to)
 }
 
 const tooMany = ({ kept }: Changes): Change => ({
@@ -77,7 +100,7 @@ const tooMany = ({ kept }: Changes): Change => ({
 const record = (self: Changes, kind: number, subject: string | undefined, by = self.origin): void => {
   if (subject !== undefined && subject.length > longest) self.insert.run(by, kinds.gap, null)
   else self.insert.run(by, kind, subject === undefined ? null : toColumn(subject))
-  if (++self.written % pruneEvery === 0) self.prune.run(self.kept)
+  if (++self.written % pruneEvery === 0) prune(self)
 }
 
 const recordTags = (self: Changes, tags: ReadonlyArray<string>, by = self.origin): void => {

@@ -1,7 +1,7 @@
 /**
  * The command `effect-cached` beside raw `node:sqlite`, which reads and writes the same lines: `cli.ts bin entries
  * rounds`. Each subject is a process of its own with a heap of 128 MB. Measured is its processor time, in nanoseconds
- * an entry, or as a whole for `--help`.
+ * an entry, or as a whole for `ls` of ten entries and `--help`.
  */
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
@@ -111,6 +111,8 @@ const subjectsIn = (folder: string, lines: string, entries: number) => {
     "raw writes": importing("raw", (target) => [...itself, "import", lines, target]),
     "effect-cached export": () => run([bin, "export", join(folder, "ours 0")]) / entries,
     "raw reads": () => run([...itself, "export", join(folder, "raw 0")]) / entries,
+    "effect-cached ls": () => run([bin, "ls", `disk:${join(folder, "ten")}`], []),
+    "import effect": () => run(["--input-type=module", "--eval", `import "effect"`], []),
     "effect-cached --help": () => run([bin, "--help"], []),
     "import effect/cli": () => run(["--input-type=module", "--eval", `import "effect/cli"`], [])
   }
@@ -129,6 +131,9 @@ if (bin === "raw") {
   const subjects: { readonly [name: string]: (round: number) => number } = subjectsIn(folder, lines, entries)
   try {
     fill(lines, entries)
+    const ten = join(folder, "ten.ndjson")
+    fill(ten, 10)
+    run([bin, "import", `disk:${join(folder, "ten")}`, ten])
     const measured = inTurn(
       { subjects: Object.keys(subjects), warmup: 1, rounds },
       (name, round) => Effect.sync(() => subjects[name]!(round))

@@ -1,6 +1,6 @@
 /**
  * Reads from Redis, without a memory tier: processor time of the client a read, fifty at a time, beside the plain
- * client with `JSON.parse` and `Persistence` of Effect.
+ * client with `JSON.parse` and `Persistence` of Effect. A miss loads at once and stores what it loaded.
  */
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import { Effect, Exit, Layer, Schema } from "effect"
@@ -49,12 +49,20 @@ if (server === undefined) {
     }
     for (const id of ids) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
     const decode = Schema.decodeUnknownSync(User)
+    let fresh = 0
     const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
       "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
       "GET, JSON.parse and the schema": (id) => Effect.promise(async () => decode(JSON.parse((await client.get(id))!))),
       "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }) as never,
       "key class (JSON, checked by its schema)": (id) =>
         Cached.ttl(load, new UserKey({ id }), { ttl: "1 hour" }) as never,
+      "GET and SET": (id) =>
+        Effect.promise(async () => {
+          const key = `raw:${++fresh}`
+          if ((await client.get(key)) !== null) throw new Error(`${key} is stored`)
+          await client.set(key, JSON.stringify(user(id)))
+        }),
+      "miss, string key": (id) => Cached.ttl(Effect.succeed(user(id)), `fresh:${++fresh}`, { ttl: "1 hour" }) as never,
       "Effect Persistence": (id) => persistence.get(new UserKey({ id }))
     }
     const context = yield* Effect.context<never>()
