@@ -1,6 +1,6 @@
 /**
- * Store steps of single flights. The first few of a turn ask alone, without a delay, while few others wait for the store.
- * The others ask in waves, so that a busy program sends few large requests.
+ * Store steps of single flights. The first few of a turn ask alone, without a delay, while few others wait for the
+ * store. The others ask in waves, so that a busy program sends few large requests.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
