@@ -13,6 +13,21 @@ export const constant = "~constant"
 export const constantOfStrategy = (strategy: Strategy<any, any, any>): Lifetime | undefined =>
   (strategy as { readonly [constant]?: Lifetime })[constant]
 
+const mostConstants = 1000
+
+const constants = new Map<string, Lifetime>()
+
+/** The constant of strategies with equal lifetimes is one object: functions with equal options share their entries. */
+const sharedConstant = (kind: Kind, options: AnyOptions): Lifetime => {
+  const made = constantOf(kind, options)
+  const name = `${kind.name} ${made.softTtl} ${made.ttl}`
+  const known = constants.get(name)
+  if (known !== undefined) return known
+  if (constants.size >= mostConstants) constants.clear()
+  constants.set(name, made)
+  return made
+}
+
 /** Makes a strategy from checked options, which may contain those of a read. */
 export const ofKind = (kind: Kind, options: AnyOptions): Strategy<any, any, any> => {
   const strategy: Strategy<any, any, any> = {
@@ -28,6 +43,6 @@ export const ofKind = (kind: Kind, options: AnyOptions): Strategy<any, any, any>
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
     [fallsBack]: { value: kind.fallsBack },
-    [constant]: { value: isConstant(kind, options) ? constantOf(kind, options) : undefined }
+    [constant]: { value: isConstant(kind, options) ? sharedConstant(kind, options) : undefined }
   })
 }
