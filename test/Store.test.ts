@@ -5,6 +5,8 @@ import { CacheError } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../src/testing/internal/singly.ts"
+import { pluralOf } from "./support/pluralOf.ts"
 import { entry } from "./support/stored.ts"
 
 type Stored = CacheEntry.Stored
@@ -20,7 +22,7 @@ const asking = (owner: string, rejectedWriteId?: string): Store.AcquireOptions =
 
 const acquireLease = (store: Store.Store, id: string, options = asking("a")) =>
   Effect.map(
-    store.acquire(id, options),
+    singly(store).acquire(id, options),
     (acquired) => acquired._tag === "Granted" ? acquired.generation : expect.fail(acquired._tag)
   )
 
@@ -56,8 +58,8 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const put = yield* begin(store.commit("id", generation, entry(1)))
-      const drop = yield* begin(store.remove("id"))
+      const put = yield* begin(singly(store).commit("id", generation, entry(1)))
+      const drop = yield* begin(singly(store).remove("id"))
       yield* settle
       expect(log).toEqual(["set 1"])
       yield* open(0)
@@ -73,8 +75,8 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const put = yield* begin(Effect.timeoutOption(store.commit("id", generation, entry(1)), "1 second"))
-      const drop = yield* begin(Effect.timeoutOption(store.remove("id"), "1 second"))
+      const put = yield* begin(Effect.timeoutOption(singly(store).commit("id", generation, entry(1)), "1 second"))
+      const drop = yield* begin(Effect.timeoutOption(singly(store).remove("id"), "1 second"))
       yield* TestClock.adjust("2 seconds")
       expect((yield* Fiber.join(put))._tag).toBe("None")
       expect((yield* Fiber.join(drop))._tag).toBe("None")
@@ -89,8 +91,8 @@ describe("Store.make", () => {
   it.effect("a thousand drops given up while a commit hangs are one removal", () =>
     Effect.gen(function*() {
       const { log, open, store } = gated()
-      const set = yield* begin(store.set("id", entry(1)))
-      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* begin(store.remove("id")))
+      const set = yield* begin(singly(store).set("id", entry(1)))
+      for (let i = 0; i < 1000; i++) yield* Fiber.interrupt(yield* begin(singly(store).remove("id")))
       yield* open(0)
       yield* Fiber.join(set)
       yield* settle
@@ -102,8 +104,8 @@ describe("Store.make", () => {
   it.effect("a set given up before its turn is not done", () =>
     Effect.gen(function*() {
       const { log, open, store } = gated()
-      const first = yield* begin(store.set("id", entry(1)))
-      yield* Fiber.interrupt(yield* begin(store.set("id", entry(2))))
+      const first = yield* begin(singly(store).set("id", entry(1)))
+      yield* Fiber.interrupt(yield* begin(singly(store).set("id", entry(2))))
       yield* open(0)
       yield* Fiber.join(first)
       yield* settle
@@ -114,8 +116,8 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const drop = yield* begin(store.remove("id"))
-      const put = yield* begin(store.commit("id", generation, entry(1)))
+      const drop = yield* begin(singly(store).remove("id"))
+      const put = yield* begin(singly(store).commit("id", generation, entry(1)))
       yield* open(0)
       yield* Fiber.join(drop)
       expect(yield* Fiber.join(put)).toBe(false)
@@ -126,8 +128,8 @@ describe("Store.make", () => {
   it.effect("a right given while a set is on its way ends with it", () =>
     Effect.gen(function*() {
       const { entries, open, store } = gated()
-      const set = yield* begin(store.set("id", entry(1)))
-      const acquired = yield* begin(store.acquire("id", asking("a")))
+      const set = yield* begin(singly(store).set("id", entry(1)))
+      const acquired = yield* begin(singly(store).acquire("id", asking("a")))
       yield* open(0)
       yield* Fiber.join(set)
       expect((yield* Fiber.join(acquired))._tag).toBe("Hit")
@@ -138,7 +140,7 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { entries, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const put = yield* begin(store.commit("id", generation, entry(1)))
+      const put = yield* begin(singly(store).commit("id", generation, entry(1)))
       const clear = yield* begin(store.clear)
       yield* settle
       yield* open(0)
@@ -218,8 +220,8 @@ describe("Store.make", () => {
         set: (id, stored) => Effect.sync(() => entries.set(id, stored)),
         remove: (id) => Effect.sync(() => entries.delete(id))
       })
-      const stuck = yield* begin(store.acquire("id", asking("a")))
-      const drop = yield* begin(store.remove("id"))
+      const stuck = yield* begin(singly(store).acquire("id", asking("a")))
+      const drop = yield* begin(singly(store).remove("id"))
       expect(drop.pollUnsafe()).toBeUndefined()
       yield* Fiber.interrupt(stuck)
       yield* Fiber.join(drop)
@@ -231,9 +233,9 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const failing = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
-      const waiting = yield* begin(store.commit("id", generation, entry(2)))
-      const drop = yield* begin(store.remove("id"))
+      const failing = yield* begin(Effect.exit(singly(store).commit("id", generation, entry(1))))
+      const waiting = yield* begin(singly(store).commit("id", generation, entry(2)))
+      const drop = yield* begin(singly(store).remove("id"))
       yield* Deferred.fail(gates[0]!, new StoreError({ store: "gated", operation: "set", reason: "Unavailable" }))
       yield* Fiber.join(failing)
       expect(yield* Fiber.join(waiting)).toBe(false)
@@ -245,16 +247,16 @@ describe("Store.make", () => {
   it.effect("a right given while a removal waits ends with the removal", () =>
     Effect.gen(function*() {
       const { open, store } = gated()
-      const set = yield* begin(store.set("id", entry(1)))
+      const set = yield* begin(singly(store).set("id", entry(1)))
       const acquired = yield* begin(acquireLease(store, "id", asking("a", entry(1).meta.writeId)))
-      const drop = yield* begin(store.remove("id"))
+      const drop = yield* begin(singly(store).remove("id"))
       yield* open(0)
       yield* Fiber.join(set)
       const generation = yield* Fiber.join(acquired)
       yield* settle
       yield* open(1)
       yield* Fiber.join(drop)
-      expect(yield* store.commit("id", generation, entry(2))).toBe(false)
+      expect(yield* singly(store).commit("id", generation, entry(2))).toBe(false)
     }))
 
   it.effect("a right from before clear, or from while it runs, stores nothing", () =>
@@ -270,19 +272,19 @@ describe("Store.make", () => {
       })
       const before = yield* acquireLease(store, "before")
       const clear = yield* begin(store.clear)
-      expect(yield* store.commit("before", before, entry(1))).toBe(false)
+      expect(yield* singly(store).commit("before", before, entry(1))).toBe(false)
       const during = yield* acquireLease(store, "during")
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(clear)
-      expect(yield* store.commit("during", during, entry(2))).toBe(false)
+      expect(yield* singly(store).commit("during", during, entry(2))).toBe(false)
       expect(entries.size).toBe(0)
     }))
 
   it.effect("ids do not wait for each other", () =>
     Effect.gen(function*() {
       const { log, open, store } = gated()
-      yield* begin(store.set("a", entry(1)))
-      const other = yield* begin(store.set("b", entry(2)))
+      yield* begin(singly(store).set("a", entry(1)))
+      const other = yield* begin(singly(store).set("b", entry(2)))
       expect(log).toEqual(["set 1", "set 2"])
       yield* open(1)
       expect(yield* Fiber.join(other)).toBe(true)
@@ -292,11 +294,11 @@ describe("Store.make", () => {
     Effect.gen(function*() {
       const { gates, log, open, store } = gated()
       const generation = yield* acquireLease(store, "id")
-      const put = yield* begin(Effect.exit(store.commit("id", generation, entry(1))))
+      const put = yield* begin(Effect.exit(singly(store).commit("id", generation, entry(1))))
       const failure = new StoreError({ store: "gated", operation: "set", reason: "Unavailable" })
       yield* Deferred.fail(gates[0]!, failure)
       expect(yield* Fiber.join(put)).toEqual(Exit.fail(failure))
-      const again = yield* begin(store.commit("id", generation, entry(2)))
+      const again = yield* begin(singly(store).commit("id", generation, entry(2)))
       yield* open(1)
       expect(yield* Fiber.join(again)).toBe(true)
       expect(log).toEqual(["set 1", "set 2"])
@@ -311,17 +313,19 @@ describe("Store.make", () => {
         set: () => broken ? Effect.die("broken") : Effect.void,
         remove: () => Effect.succeed(false)
       })
-      expect(yield* Effect.exit(store.set("id", entry(1)))).toEqual(Exit.die("broken"))
+      expect(yield* Effect.exit(singly(store).set("id", entry(1)))).toEqual(Exit.die("broken"))
       broken = false
-      expect(yield* store.set("id", entry(1))).toBe(true)
+      expect(yield* singly(store).set("id", entry(1))).toBe(true)
     }))
 
   it.effect("twenty thousand callers of one id need no deeper stack", () =>
     Effect.gen(function*() {
       const { open, store } = gated()
-      const first = yield* begin(store.set("id", entry(1)))
+      const first = yield* begin(singly(store).set("id", entry(1)))
       const takes = yield* begin(
-        Effect.all(Array.from({ length: 20_000 }, () => store.acquire("id", asking("a"))), { concurrency: "unbounded" })
+        Effect.all(Array.from({ length: 20_000 }, () => singly(store).acquire("id", asking("a"))), {
+          concurrency: "unbounded"
+        })
       )
       yield* open(0)
       yield* Fiber.join(first)
@@ -346,7 +350,7 @@ describe("Store.make", () => {
         })
       }
       expect(entries.size).toBe(1)
-      expect(yield* store.commit("other", generation, entry(2))).toBe(true)
+      expect(yield* singly(store).commit("other", generation, entry(2))).toBe(true)
       expect(yield* Stream.runCollect(store.changes)).toEqual([])
       expect(store.capabilities).toEqual({ shared: false, changes: false, separate: true })
     }))
@@ -401,7 +405,7 @@ describe("Store.make", () => {
 
   it("the core of a store is complete, and its parts are of their kinds", () => {
     const core = MemoryStore.make()
-    expect(() => Store.complete({ ...core, acquire: undefined, acquireMany: undefined }))
+    expect(() => Store.complete({ ...core, acquire: undefined } as never))
       .toThrow("Store.complete needs \"acquire\", a function")
     expect(() => Store.complete({ ...core, size: () => core.size } as never))
       .toThrow("Store.complete needs \"size\", an Effect")
@@ -444,11 +448,11 @@ describe("Store.makeSync", () => {
       for (const [thrown, reason] of [["full", "Full"], [new Error("x"), "Unavailable"]] as const) {
         const store = failing(thrown)
         expect(yield* Effect.flip(store.get("id", []))).toMatchObject({ operation: "get", reason, store: "failing" })
-        expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ operation: "set", reason })
+        expect(yield* Effect.flip(singly(store).set("id", entry(1)))).toMatchObject({ operation: "set", reason })
         expect(() => store.getUnsafe("id", [])).toThrow(StoreError)
       }
       const own = new StoreError({ store: "x", operation: "y", reason: "TooLarge" })
-      expect(yield* Effect.flip(failing(own).set("id", entry(1)))).toBe(own)
+      expect(yield* Effect.flip(singly(failing(own)).set("id", entry(1)))).toBe(own)
     }))
 
   it.effect("a removal that failed has ended the generation even so", () =>
@@ -465,8 +469,8 @@ describe("Store.makeSync", () => {
       })
       const generation = yield* acquireLease(store, "id")
       broken = true
-      yield* Effect.flip(store.remove("id"))
-      expect(yield* store.commit("id", generation, entry(1))).toBe(false)
+      yield* Effect.flip(singly(store).remove("id"))
+      expect(yield* singly(store).commit("id", generation, entry(1))).toBe(false)
     }))
 
   const listening = (read: () => ReadonlyArray<Store.Change>) => {
@@ -522,7 +526,7 @@ describe("Store.makeSync", () => {
         remove: (id) => entries.delete(id)
       })
       const before = yield* store.markers(["~=a"])
-      yield* Effect.flip(store.setMany([{ id: "a", entry: entry(1) }, { id: "b", entry: entry(2) }]))
+      yield* Effect.flip(store.set([{ id: "a", entry: entry(1) }, { id: "b", entry: entry(2) }]))
       expect(entries.has("a")).toBe(true)
       expect((yield* store.markers(["~=a"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
     }))
@@ -560,24 +564,24 @@ describe("Store.makeSync", () => {
       const options = { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }
       const asks = (effect: Effect.Effect<unknown, CacheError.StoreError>) =>
         Effect.map(effect, (answer) => [answer, asked.splice(0).join(" ")])
-      expect(yield* asks(store.acquire("id", options))).toEqual([
+      expect(yield* asks(singly(store).acquire("id", options))).toEqual([
         { _tag: "Granted", generation: "g", seq: 0 },
         "get [ get acquire ]"
       ])
-      expect(yield* asks(store.acquire("id", { ...options, owner: "late" }))).toEqual([
+      expect(yield* asks(singly(store).acquire("id", { ...options, owner: "late" }))).toEqual([
         { _tag: "Wait", leftMillis: 7 },
         "get"
       ])
-      expect(yield* asks(store.commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
-      expect(yield* asks(store.set("id", entry(1)))).toEqual([true, "[ end set ]"])
+      expect(yield* asks(singly(store).commit("id", "g", entry(1)))).toEqual([true, "[ isCurrent set end ]"])
+      expect(yield* asks(singly(store).set("id", entry(1)))).toEqual([true, "[ end set ]"])
       // It finds nothing, so nothing counts as removed.
-      expect(yield* asks(store.remove("id"))).toEqual([false, "[ get end remove ]"])
+      expect(yield* asks(singly(store).remove("id"))).toEqual([false, "[ get end remove ]"])
       expect(yield* asks(store.clear)).toEqual([undefined, "[ endAll clear ]"])
-      expect(yield* asks(store.renew("id", "a", 1))).toEqual([true, "[ renew ]"])
+      expect(yield* asks(singly(store).renew("id", "a", 1))).toEqual([true, "[ renew ]"])
       expect(yield* asks(store.release("id", "a"))).toEqual([true, "[ release ]"])
       // Many are one transaction, unless nothing has to be written.
       const requests = ["late", "a", "late"].map((owner, i) => ({ ...options, id: String(i), owner }))
-      expect(yield* asks(store.acquireMany(requests))).toEqual([
+      expect(yield* asks(store.acquire(requests))).toEqual([
         [{ _tag: "Wait", leftMillis: 7 }, { _tag: "Granted", generation: "g", seq: 0 }, {
           _tag: "Wait",
           leftMillis: 7
@@ -585,11 +589,11 @@ describe("Store.makeSync", () => {
         "get get get [ get get acquire get ]"
       ])
       const late = requests.filter(({ owner }) => owner === "late")
-      expect((yield* asks(store.acquireMany(late)))[1]).toBe("get get")
+      expect((yield* asks(store.acquire(late)))[1]).toBe("get get")
       const commits = ["a", "b"].map((id) => ({ id, generation: "g", entry: entry(1) }))
-      expect(yield* asks(store.commitMany(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
-      expect(yield* asks(store.setMany(commits))).toEqual([[true, true], "[ end set end set ]"])
-      expect(yield* asks(store.removeMany(["a", "b"]))).toEqual([[false, false], "[ get end remove get end remove ]"])
+      expect(yield* asks(store.commit(commits))).toEqual([[true, true], "[ isCurrent set end isCurrent set end ]"])
+      expect(yield* asks(store.set(commits))).toEqual([[true, true], "[ end set end set ]"])
+      expect(yield* asks(store.remove(["a", "b"]))).toEqual([[false, false], "[ get end remove get end remove ]"])
     }))
 })
 
@@ -605,16 +609,10 @@ describe("Store.complete", () => {
         }
       }
       const stored = entry(1)
-      yield* whole.set(`${whole.name} id`, stored)
+      yield* singly(whole).set(`${whole.name} id`, stored)
       const [found, missing] = yield* Store.complete(core).getMany(["id", "other"])
       expect(found?.meta).toEqual(stored.meta)
       expect(missing).toBe(undefined)
-    }))
-
-  it.effect("a wrong number of answers is none for one id", () =>
-    Effect.gen(function*() {
-      const core = { ...MemoryStore.make(), remove: undefined, removeMany: () => Effect.succeed([true, true]) }
-      expect(yield* Store.complete(core).remove("id")).toBe(undefined)
     }))
 
   it.effect("does many in the order of one id, whatever a storage takes for each", () =>
@@ -625,10 +623,8 @@ describe("Store.complete", () => {
         Effect.suspend(() => Effect.delay(effect, `${10 - calls++ % 10} millis`))
       const store = Store.complete({
         ...inner,
-        set: (id, entry) => slower(inner.set(id, entry)),
-        remove: (id) => slower(inner.remove(id)),
-        setMany: undefined,
-        removeMany: undefined
+        set: pluralOf.set((id, entry) => slower(singly(inner).set(id, entry))),
+        remove: pluralOf.remove((id) => slower(singly(inner).remove(id)))
       })
       const run = <A, E>(effect: Effect.Effect<A, E>) =>
         Effect.gen(function*() {
@@ -636,9 +632,9 @@ describe("Store.complete", () => {
           yield* TestClock.adjust("1 second")
           return yield* Fiber.join(fiber)
         })
-      yield* run(store.setMany(Array.from({ length: 10 }, (_, i) => ({ id: "id", entry: entry(i) }))))
+      yield* run(store.set(Array.from({ length: 10 }, (_, i) => ({ id: "id", entry: entry(i) }))))
       expect((yield* inner.get("id", [])).entry).toEqual(entry(9))
-      expect(yield* run(store.removeMany(["id", "id", "id"]))).toEqual([true, false, false])
+      expect(yield* run(store.remove(["id", "id", "id"]))).toEqual([true, false, false])
     }))
 
   it.effect("derives no clear, which would not end the loads of what is not stored", () =>
@@ -646,7 +642,7 @@ describe("Store.complete", () => {
       const store = Store.complete({ ...MemoryStore.make(), clear: undefined })
       const generation = yield* acquireLease(store, "id")
       expect(yield* Effect.flip(store.clear)).toMatchObject({ reason: "Unsupported" })
-      expect(yield* store.commit("id", generation, entry(1))).toBe(true)
+      expect(yield* singly(store).commit("id", generation, entry(1))).toBe(true)
     }))
 
   it.effect("of a clear that is interrupted no counter is left", () =>
@@ -678,7 +674,7 @@ describe("Store.complete", () => {
         set: () => Effect.void,
         remove: () => Effect.succeed(false)
       })
-      yield* store.removeMany(Array.from({ length: 20_000 }, (_, i) => `${i}`))
+      yield* store.remove(Array.from({ length: 20_000 }, (_, i) => `${i}`))
       clearImmediate(other)
       expect(turns).toBeGreaterThan(3)
     }))

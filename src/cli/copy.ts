@@ -56,7 +56,7 @@ const isCut = Effect.fnUntraced(function*(store: Store, { written }: Sample) {
   return false
 })
 
-type SetRequest = Parameters<Store["setMany"]>[0][number]
+type SetRequest = Parameters<Store["set"]>[0][number]
 
 /** Up to 128 of the entries that were written, at even distances. */
 class Sample {
@@ -179,19 +179,19 @@ const writeAll = Effect.fnUntraced(function*(
   const requests = rows.flatMap((row) => requestFor(row, versions) ?? [])
   tally.sealed += rows.length - requests.length
   if (requests.length === 0) return
-  yield* Effect.catch(Effect.tap(store.setMany(requests), () => Effect.sync(() => sample.add(requests))), (error) => {
+  yield* Effect.catch(Effect.tap(store.set(requests), () => Effect.sync(() => sample.add(requests))), (error) => {
     if (error.reason !== "TooLarge") return Effect.fail(error)
-    return Effect.forEach(requests, (request) => setOne(store, request, tally), { discard: true })
+    return Effect.forEach(requests, (request) => setAlone(store, request, tally), { discard: true })
   })
   tally.written += requests.length
 })
 
-const setOne = (store: Store, { entry, id }: SetRequest, tally: Tally) =>
-  Effect.catch(store.set(id, entry), (error) => {
+const setAlone = (store: Store, request: SetRequest, tally: Tally) =>
+  Effect.catch(store.set([request]), (error) => {
     if (error.reason !== "TooLarge") return Effect.fail(error)
     tally.tooLarge++
     tally.written--
-    return Effect.void
+    return Effect.succeed([])
   })
 
 const requestFor = (

@@ -57,7 +57,7 @@ export const invalidate = Command.make("invalidate", {
       const store = yield* open(cache)
       const now = yield* Clock.currentTimeMillis
       const invalidateIds = (ids: ReadonlyArray<string>) =>
-        soft ? Effect.forEach(ids, (id) => soften(store, id, now), { discard: true }) : store.removeMany(ids)
+        soft ? Effect.forEach(ids, (id) => soften(store, id, now), { discard: true }) : store.remove(ids)
       if (names.length > 0) {
         yield* store.invalidateTags(names, soft ? "soft" : "hard")
       }
@@ -103,5 +103,5 @@ export const soften = Effect.fnUntraced(function*(store: Store, id: string, now:
   const { softExpiresAt, writeId } = meta
   const stale = { ...meta, softExpiresAt: Math.min(softExpiresAt, now) }
   const condition = { _tag: "IfUnchanged", writeId } as const
-  yield* store.set(id, { ...entry, meta: stale, extension: extensionOf(meta) }, condition)
+  yield* store.set([{ id, entry: { ...entry, meta: stale, extension: extensionOf(meta) }, condition }])
 })

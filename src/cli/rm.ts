@@ -46,7 +46,7 @@ export const rm = Command.make("rm", {
       const store = yield* open(cache)
       // An id that a program is loading is not found, but its result must not be stored.
       if (all) yield* store.clear
-      else if (ids.length > 0) yield* store.removeMany(Array.from(new Set(ids)))
+      else if (ids.length > 0) yield* store.remove(Array.from(new Set(ids)))
       else yield* removeMatching(store, glob)
     }
     yield* json

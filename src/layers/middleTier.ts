@@ -155,7 +155,7 @@ export const begin = Effect.fnUntraced(function*(
       rejectedWriteId: reject,
       join: true
     }))
-    const answers = yield* ask(self, "acquireMany", () => self.store.acquireMany(requests))
+    const answers = yield* ask(self, "acquire", () => self.store.acquire(requests))
     left = []
     answers?.forEach((answer, i) => {
       const { id } = asked[i]!
@@ -188,7 +188,7 @@ export const copy = (
     })
     if (requests.length === 0) return Effect.succeed(new Set<string>())
     return Effect.map(
-      ask(self, "commitMany", () => self.store.commitMany(requests)),
+      ask(self, "commit", () => self.store.commit(requests)),
       (done) => new Set(requests.flatMap(({ id }, i) => done?.[i] === true ? [id] : []))
     )
   })
@@ -265,7 +265,7 @@ export const acknowledge = (self: Middle, ids: Iterable<string>, token: Token): 
 }
 
 const removeNow = (self: Middle, ids: ReadonlyArray<string>): Effect.Effect<boolean> =>
-  Effect.map(ask(self, "removeMany", () => self.store.removeMany(ids)), (done) => done !== undefined)
+  Effect.map(ask(self, "remove", () => self.store.remove(ids)), (done) => done !== undefined)
 
 const clearNow = (self: Middle): Effect.Effect<boolean> =>
   Effect.map(ask(self, "clear", () => Effect.as(self.store.clear, true)), (done) => done === true)

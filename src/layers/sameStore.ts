@@ -19,8 +19,8 @@ export const areSame = Effect.fnUntraced(function*(one: Store, other: Store, tim
   const id = `tier-${tokens.next(16)}`
   const entry = entryAt(clock.currentTimeMillisUnsafe(), tokens.next(16))
   const compared = Effect.ensuring(
-    Effect.flatMap(one.set(id, entry), () => Effect.map(other.get(id, []), ({ entry }) => entry !== undefined)),
-    Effect.ignore(one.remove(id))
+    Effect.flatMap(one.set([{ id, entry }]), () => Effect.map(other.get(id, []), ({ entry }) => entry !== undefined)),
+    Effect.ignore(one.remove([id]))
   )
   const exit = yield* exitBefore(compared, afterProgramMillis(clock, timeoutMillis))
   return exit !== undefined && Exit.isSuccess(exit) && exit.value

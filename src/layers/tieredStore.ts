@@ -11,7 +11,6 @@ import { middleTiers } from "../internal/defaults/stores.ts"
 import { exitBefore } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { asValidated, validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
-import { replacing } from "../internal/store/complete.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { isFingerprints } from "../internal/store/pageIds.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
@@ -354,7 +353,8 @@ const over = (self: Self): Store => {
   const { last, trust } = self
   const { transact: transactLast } = last
   const { ask } = trust
-  return replacing(last, {
+  return {
+    ...last,
     capabilities: { ...last.capabilities, copies: true },
     // A copy may be near although the last tier is far, so an entry and its lease are asked for separately.
     distanceMillis: undefined,
@@ -371,12 +371,12 @@ const over = (self: Self): Store => {
     },
     // No copy of a record of fingerprints is used, because its changes are not reported.
     getMany: (ids) => ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids),
-    acquireMany: (requests) =>
-      Effect.tap(last.acquireMany(requests), (answers) => noteHits(self, requests.map(({ id }) => id), answers)),
-    setMany: (requests) => writing(self, requests, last.setMany(requests)),
-    removeMany: (ids) => removing(self, ids, last.removeMany(ids)),
+    acquire: (requests) =>
+      Effect.tap(last.acquire(requests), (answers) => noteHits(self, requests.map(({ id }) => id), answers)),
+    set: (requests) => writing(self, requests, last.set(requests)),
+    remove: (ids) => removing(self, ids, last.remove(ids)),
     touch: (id, options) => removing(self, [id], last.touch(id, options)),
-    commitMany: (requests) => writing(self, requests, last.commitMany(requests)),
+    commit: (requests) => writing(self, requests, last.commit(requests)),
     markers: (tags) =>
       Effect.suspend(() => {
         const question = Trust.question(trust)
@@ -390,5 +390,5 @@ const over = (self: Self): Store => {
     transact: transactLast && transact(self, transactLast),
     changes: following(self),
     changesUnsafe: ask && (() => Trust.read(trust, ask))
-  })
+  }
 }

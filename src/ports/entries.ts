@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 /**
- * One entry to write with `Store.setMany`.
+ * One entry to write with `Store.set`.
  * @category models
  * @since 0.1.0
  */

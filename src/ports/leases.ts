@@ -66,7 +66,7 @@ export interface AcquireOptions {
 export type Join = boolean | { readonly afterMillis: number }
 
 /**
- * One lease to request with `Store.acquireMany`.
+ * One lease to request with `Store.acquire`.
  * @category models
  * @since 0.1.0
  */
@@ -75,7 +75,7 @@ export interface AcquireRequest extends AcquireOptions {
 }
 
 /**
- * One result to store with `Store.commitMany`.
+ * One result to store with `Store.commit`.
  * @category models
  * @since 0.1.0
  */

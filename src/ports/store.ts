@@ -9,8 +9,8 @@ import type * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 import type { Change } from "./changes.ts"
-import type { Answer, Scanned, ScanOptions, SetCondition, SetRequest, TouchOptions } from "./entries.ts"
-import type { Acquired, AcquireOptions, AcquireRequest, CommitRequest } from "./leases.ts"
+import type { Answer, Scanned, ScanOptions, SetRequest, TouchOptions } from "./entries.ts"
+import type { Acquired, AcquireRequest, CommitRequest } from "./leases.ts"
 import type { InvalidationMode, Markers } from "./markers.ts"
 import type { Transacted, TransactRequest } from "./transact.ts"
 
@@ -52,9 +52,9 @@ export interface Capabilities {
   /** Whether `Store.changes` reports the changes by other processes. */
   readonly changes: boolean
   /**
-   * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`,
-   * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
-   * plus the id up to its first `:`) in the same step. The store reports deleted markers, evicted ones too, as
+   * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`
+   * and `transact` also delete the markers of an id (tag `~=` plus the id) and of its group (tag `~*` plus the id up to
+   * its first `:`) in the same step. The store reports deleted markers, evicted ones too, as
    * `TagChanged`, or else all such changes of ids with `endsMarkers`. `clear` makes the versions of all such markers
    * invalid. `"ids"`: the store deletes only the markers of ids, because it cannot delete those of groups in the same
    * step.
@@ -79,7 +79,7 @@ export interface Capabilities {
  * **Details**
  *
  * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, but not as a
- *   whole.
+ *   whole: if it fails, some of its steps may have been carried out. Its results are in the order of the ids.
  * - A store may return an expired entry, because the engine checks `expiresAt` itself. An unreadable entry is a miss.
  * - Operations fail only with a `StoreError`. The engine tolerates failures, missing answers and wrong answers.
  * - `storeLaws` of `effect-cached/testing` test an adapter; `sharedStoreLaws` test an adapter that processes share.
@@ -136,36 +136,24 @@ export interface Store {
     | undefined
   /** Reads the entries of many ids, in the order of `ids`. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
-  /** Writes an entry and ends the generation of its id. Returns `false` if the condition does not hold. */
-  readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
-  /** Like `set`, with results in the order of `requests`. If it fails, some entries may have been written. */
-  readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
+  /** Writes entries and ends the generations of their ids. Returns `false` for one whose condition does not hold. */
+  readonly set: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Removes an entry and ends the generation of its id. Returns whether the entry was live: neither expired nor removed
-   * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
+   * Removes entries and ends the generations of their ids. Returns for each whether it was live: neither expired nor
+   * removed by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
    */
-  readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** Like `remove`, with results in the order of `ids`. If it fails, some entries may already have been removed. */
-  readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
+  readonly remove: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Changes only the deadlines of an entry. Its generation continues, and the change is reported to other processes.
    * Returns `false` if the entry is missing, expired or removed by a hard invalidation, or does not match `options`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
-  /** Requests the lease of an id, and looks once more for a stored entry, in one atomic step. */
-  readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** Requests leases like `acquire`, each in one atomic step. Returns the results in the order of `requests`. */
-  readonly acquireMany: (
-    requests: ReadonlyArray<AcquireRequest>
-  ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
-  /** Stores a load's result and ends its generation. If the generation has already ended, only returns `false`. */
-  readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
-  /** Stores results like `commit`, and returns the outcomes in the order of `requests`. */
-  readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** Restarts the lease of `owner` with this length. Returns `false` if `owner` does not hold the lease. */
-  readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
-  /** Renews leases of one owner like `renew`, and returns the outcomes in the order of `ids`. */
-  readonly renewMany: (
+  /** Requests the leases of ids, and looks once more for stored entries, for each id in one atomic step. */
+  readonly acquire: (requests: ReadonlyArray<AcquireRequest>) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
+  /** Stores loads' results and ends their generations. For one whose generation has ended, only returns `false`. */
+  readonly commit: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
+  /** Restarts leases of `owner` with this length. Returns `false` for a lease that `owner` does not hold. */
+  readonly renew: (
     ids: ReadonlyArray<string>,
     owner: string,
     leaseMillis: number
@@ -227,8 +215,7 @@ export interface Store {
 }
 
 /**
- * The operations that every store must implement, in addition to `get` or `getCallback`, and to one form, for one id or
- * for many, of each of `set`, `remove`, `acquire`, `commit` and `renew`. All other operations are optional.
+ * The operations that every store must implement, in addition to `get` or `getCallback`. All others are optional.
  * @see {@link Store} for all operations, of which `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
@@ -241,7 +228,12 @@ export type StoreCore =
 export type CoreOperation =
   | "name"
   | "capabilities"
+  | "set"
+  | "remove"
   | "touch"
+  | "acquire"
+  | "commit"
+  | "renew"
   | "release"
   | "markers"
   | "invalidateTags"

@@ -36,8 +36,6 @@ export * from "./store.ts"
  *   inside one process: if two processes miss an id at the same time, both load it.
  * - A tag that is first named during a load (`Cached.annotate`) needs a marker that this process knew before the load.
  *   The first load that names a new tag creates the tag's marker, and the result of that load is not stored.
- * - If you replace an operation in one form, for one id or for many, set the other form to `undefined`:
- *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
  * **Example** (Storing in a map)
  *
@@ -52,7 +50,7 @@ export * from "./store.ts"
  *   set: (id, entry) => Effect.sync(() => entries.set(id, entry)),
  *   remove: (id) => Effect.sync(() => entries.delete(id))
  * })
- * Effect.runSync(store.remove("nothing")) // => false
+ * Effect.runSync(store.remove(["nothing"])) // => [false]
  * ```
  *
  * @see {@link makeSync} for a synchronous storage
@@ -100,16 +98,11 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Details**
  *
- * - `set`, `remove`, `acquire`, `commit` and `renew` have a bulk form, such as `setMany`. Write one form of each, and
- *   the other is derived: the bulk form for a storage that carries out many in one step.
+ * - `set`, `remove`, `acquire`, `commit` and `renew` take many ids. A storage that carries out one at a time takes one
+ *   after the other.
  * - `getMany` is derived from `get`, and `size` from `scan`. Without `increment`, all counters are kept in this
  *   process. An operation that cannot be derived, such as a missing `clear`, fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for a missing or invalid part of the core.
- *
- * **Gotchas**
- *
- * If you spread a store into `complete`, both forms are kept. If you override one form, set the other to `undefined`,
- * so that it is derived from yours.
  *
  * **Example** (Refusing large payloads)
  *
@@ -121,8 +114,10 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * const inner = MemoryStore.make()
  * const store = Store.complete({
  *   ...inner,
- *   set: (id, entry, condition) => entry.payload.length > 1000 ? Effect.succeed(false) : inner.set(id, entry, condition),
- *   setMany: undefined
+ *   set: (requests) =>
+ *     requests.some(({ entry }) => entry.payload.length > 1000)
+ *       ? Effect.succeed(requests.map(() => false))
+ *       : inner.set(requests)
  * })
  * Effect.runSync(Stream.runCount(store.scan())) // => 0
  * ```

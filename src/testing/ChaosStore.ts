@@ -296,16 +296,13 @@ interface Risk<Part> {
 
 /** The operations that can be lost or queued. All others can only fail, be late, or stay unanswered. */
 const risks: { readonly [Name in keyof Store]?: Risk<NonNullable<Store[Name]>> } = {
-  set: { lost: () => true, turn: (order, id) => order.many([id]) },
-  setMany: {
+  set: {
     lost: (requests) => requests.map(() => true),
     turn: (order, requests) => order.many(requests.map(({ id }) => id))
   },
-  remove: { lost: () => true, turn: (order, id) => order.many([id]) },
-  removeMany: { lost: (ids) => ids.map(() => true), turn: (order, ids) => order.many(ids) },
+  remove: { lost: (ids) => ids.map(() => true), turn: (order, ids) => order.many(ids) },
   touch: { lost: () => true, turn: (order, id) => order.many([id]) },
-  commit: { lost: () => true },
-  commitMany: { lost: (requests) => requests.map(() => true) },
+  commit: { lost: (requests) => requests.map(() => true) },
   invalidateTags: { lost: () => undefined },
   clear: { lost: () => undefined, turn: (order) => order.all() },
   transact: {

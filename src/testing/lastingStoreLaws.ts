@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { Store } from "../ports/store.ts"
 import { law } from "./internal/onTime.ts"
+import { type Singly, singly } from "./internal/singly.ts"
 import { acquireLease, asking, entry, excused, hardHalf, stores } from "./internal/storeFixtures.ts"
 import { type Law, same } from "./law.ts"
 
@@ -65,16 +66,18 @@ export const lastingStoreLaws = <E, E2>(make: Effect.Effect<LastingStorage<E>, E
 
 type Check = (storage: LastingStorage<any>) => Effect.Effect<unknown, unknown, Scope.Scope>
 
+const opened = ({ open }: LastingStorage<any>) => Effect.map(open, singly)
+
 const inProcess = <A>(
-  { open }: LastingStorage<any>,
-  use: (store: Store) => Effect.Effect<A, unknown>
-): Effect.Effect<A, unknown> => Effect.scoped(Effect.flatMap(open, use))
+  storage: LastingStorage<any>,
+  use: (store: Singly) => Effect.Effect<A, unknown>
+): Effect.Effect<A, unknown> => Effect.scoped(Effect.flatMap(opened(storage), use))
 
-const versionOf = (store: Store, tag: string) => Effect.map(store.get("none", [tag]), ({ versions }) => versions[0])
+const versionOf = (store: Singly, tag: string) => Effect.map(store.get("none", [tag]), ({ versions }) => versions[0])
 
-const markerOf = (store: Store, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
+const markerOf = (store: Singly, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
 
-const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Stored, unknown> =>
+const storeTagged = (store: Singly, id: string, tag: string): Effect.Effect<Stored, unknown> =>
   Effect.gen(function*() {
     const tagged = entry(1, { tags: [{ tag, version: yield* markerOf(store, tag) }] })
     yield* store.set(id, tagged)
@@ -82,7 +85,7 @@ const storeTagged = (store: Store, id: string, tag: string): Effect.Effect<Store
   })
 
 /** Whether `set` with `IfPresent` finds the entry. An entry counts as absent after a hard invalidation of its tag. */
-const isPresent = (store: Store, id: string) => store.set(id, entry(9), { _tag: "IfPresent" })
+const isPresent = (store: Singly, id: string) => store.set(id, entry(9), { _tag: "IfPresent" })
 
 const restartLaws: Record<string, Check> = {
   "an entry and the versions of its tags survive a restart": Effect.fnUntraced(function*(storage) {
@@ -187,7 +190,7 @@ const restartLaws: Record<string, Check> = {
 const evictionLaws: Record<string, Check> = {
   "an entry whose markers were evicted is gone": Effect.fnUntraced(function*(storage) {
     if (storage.evictMarkers === undefined) return
-    const store = yield* storage.open
+    const store = yield* opened(storage)
     const tagged = yield* storeTagged(store, "id", "tag")
     yield* storage.evictMarkers
     yield* same(yield* versionOf(store, "tag"), undefined, "no version")
@@ -203,7 +206,7 @@ const evictionLaws: Record<string, Check> = {
 
   "a marker that was evicted while a load ran is a newer one": Effect.fnUntraced(function*(storage) {
     if (storage.evictMarkers === undefined) return
-    const store = yield* storage.open
+    const store = yield* opened(storage)
     yield* store.markers(["tag"])
     const { seq } = yield* store.markers([])
     yield* store.invalidateTags(["tag"])
@@ -214,7 +217,7 @@ const evictionLaws: Record<string, Check> = {
 
   "a soft invalidation of an evicted marker is a hard one": Effect.fnUntraced(function*(storage) {
     if (storage.evictMarkers === undefined) return
-    const store = yield* storage.open
+    const store = yield* opened(storage)
     const before = yield* markerOf(store, "tag")
     yield* storage.evictMarkers
     yield* store.invalidateTags(["tag"], "soft")
@@ -222,13 +225,13 @@ const evictionLaws: Record<string, Check> = {
   })
 }
 
-const idsOf = (store: Store, prefix?: string) =>
+const idsOf = (store: Singly, prefix?: string) =>
   Effect.map(Stream.runCollect(store.scan({ prefix })), (all) => Array.from(all, ({ id }) => id).toSorted())
 
 const markerLaws: Record<string, Check> = {
   "scan and size leave markers out": (storage) =>
     excused(Effect.scoped(Effect.gen(function*() {
-      const store = yield* storage.open
+      const store = yield* opened(storage)
       for (const id of ["a", "b"]) yield* storeTagged(store, id, `tag of ${id}`)
       yield* store.invalidateTags(["a tag without entries"])
       yield* same(yield* idsOf(store), ["a", "b"], "the entries")
@@ -238,7 +241,7 @@ const markerLaws: Record<string, Check> = {
 
   "clear removes entries for good, with their markers or before them": (storage) =>
     excused(Effect.scoped(Effect.gen(function*() {
-      const store = yield* storage.open
+      const store = yield* opened(storage)
       const tagged = yield* storeTagged(store, "id", "tag")
       const generation = yield* acquireLease(store, "other", asking("a"))
       yield* store.clear

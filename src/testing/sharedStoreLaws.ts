@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Change, Markers, Store } from "../ports/store.ts"
 import { law } from "./internal/onTime.ts"
+import { type Singly, singly } from "./internal/singly.ts"
 import {
   acquireLease,
   asking,
@@ -53,9 +54,9 @@ import { type Law, same } from "./law.ts"
  */
 export const sharedStoreLaws = <E>(make: Effect.Effect<readonly [Store, Store], E, Scope.Scope>): ReadonlyArray<Law> =>
   Object.entries({ ...sharedLaws, ...reportLaws })
-    .map(([name, check]) => law(name, make, ([a, b]) => check(a, b)))
+    .map(([name, check]) => law(name, make, ([a, b]) => check(singly(a), singly(b))))
 
-type Check = (a: Store, b: Store) => Effect.Effect<unknown, unknown, Scope.Scope>
+type Check = (a: Singly, b: Singly) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 const sharedLaws: Record<string, Check> = {
   "a set, a remove and an invalidation by one process are seen by the other": Effect.fnUntraced(function*(a, b) {
@@ -79,7 +80,7 @@ const sharedLaws: Record<string, Check> = {
 
   "soft and hard invalidations by one process are soft and hard for the other": Effect.fnUntraced(
     function*(a, b) {
-      const versions = (store: Store) => Effect.map(store.get("id", ["tag"]), ({ versions }) => versions[0]!)
+      const versions = (store: Singly) => Effect.map(store.get("id", ["tag"]), ({ versions }) => versions[0]!)
       const first = (yield* a.markers(["tag"])).markers[0]!.version
       yield* b.invalidateTags(["tag"], "soft")
       const softened = yield* versions(a)
@@ -201,7 +202,7 @@ const sharedLaws: Record<string, Check> = {
       function*(a, b) {
         const after = { leaseMillis: 900_000, join: { afterMillis: 1000 } }
         const generation = yield* acquireLease(a, "id", asking("holder", { leaseMillis: 900_000 }))
-        const impatient = (store: Store, owner: string) => store.acquire("id", asking(owner, after))
+        const impatient = (store: Singly, owner: string) => store.acquire("id", asking(owner, after))
         const all = (round: number) =>
           Effect.all(
             Array.from({ length: 6 }, (_, i) => impatient(i % 2 === 0 ? a : b, `owner ${round} ${i}`)),
@@ -254,7 +255,7 @@ const sharedLaws: Record<string, Check> = {
 }
 
 /** Runs an action, and returns the changes that a store reports within the next second. */
-const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
+const reported = (store: Singly, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     const changes: Array<Change> = []
     const listening = Stream.runForEach(store.changes, (change) => Effect.sync(() => changes.push(change)))
@@ -270,7 +271,7 @@ const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
     return changes
   })
 
-type Act = (other: Store) => Effect.Effect<unknown, unknown>
+type Act = (other: Singly) => Effect.Effect<unknown, unknown>
 
 const reports = (change: Change, act: Act, before: Act = () => Effect.void): Check => (a, b) =>
   excused(Effect.scoped(Effect.gen(function*() {

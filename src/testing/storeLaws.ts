@@ -10,6 +10,7 @@ import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 import type { Answer, Store } from "../ports/store.ts"
 import { law } from "./internal/onTime.ts"
+import { type Singly, singly } from "./internal/singly.ts"
 import { counterLaws } from "./internal/storeCounterLaws.ts"
 import { dependencyLaws } from "./internal/storeDependencyLaws.ts"
 import { failureLaws } from "./internal/storeFailureLaws.ts"
@@ -80,7 +81,7 @@ export const storeLaws = <E>(make: Effect.Effect<Store, E, Scope.Scope>): Readon
     ...transactLaws,
     ...changeLaws
   })
-    .map(([name, check]) => law(name, make, check))
+    .map(([name, check]) => law(name, make, (store) => check(singly(store))))
 
 const entryLaws: Record<string, Check> = {
   "an id that was never set is a miss": (store) => stores(store, "nothing", undefined, "no entry"),
@@ -256,7 +257,7 @@ const conditionLaws: Record<string, Check> = {
   })
 }
 
-const ids = (store: Store, prefix?: string) =>
+const ids = (store: Singly, prefix?: string) =>
   Effect.map(Stream.runCollect(store.scan({ prefix })), (all) => Array.from(all, ({ id }) => id).toSorted())
 
 const listingLaws: Record<string, Check> = {

@@ -11,6 +11,7 @@ import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import { TestClock } from "effect/testing"
 import { fakeStore, over } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 class User extends Persistable.Class<{ payload: { id: number } }>()("User", {
   primaryKey: ({ id }) => `${id}`,
@@ -68,7 +69,7 @@ it.effect("a store that does not answer fails listings, changes and strict calls
   Effect.gen(function*() {
     const fake = fakeStore()
     const down = Effect.fail(new StoreError({ store: "s", operation: "get", reason: "Unavailable" }))
-    const store = { ...fake.store, get: () => down, set: () => down, scan: () => Stream.fromEffect(down) }
+    const store = { ...fake.store, get: () => down, set: pluralOf.set(() => down), scan: () => Stream.fromEffect(down) }
     const cache = over({ layer: Layer.succeed(Store.Store, store) })
     const both = Layer.mergeAll(CachePersistence.layerBacking(), CachePersistence.layerKeyValueStore())
     yield* Effect.gen(function*() {

@@ -26,8 +26,10 @@ import { groups } from "../../src/internal/defaults/bounds.ts"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../src/internal/engine/state.ts"
 import { turns } from "../../src/internal/time/turns.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -506,8 +508,8 @@ describe("CA-10 · Cached.many", () => {
         get: (id, tags) => counted("get", store.get(id, tags)),
         getMany: (ids) => counted("getMany", store.getMany(ids)),
         markers: (tags) => counted("markers", store.markers(tags)),
-        acquireMany: (requests) => counted("acquireMany", store.acquireMany(requests)),
-        commitMany: (requests) => counted("commitMany", store.commitMany(requests))
+        acquire: (requests) => counted("acquire", store.acquire(requests)),
+        commit: (requests) => counted("commit", store.commit(requests))
       }
       const layer = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, watched))
       const count = (name: string) => asked.filter((one) => one === name).length
@@ -519,7 +521,7 @@ describe("CA-10 · Cached.many", () => {
         const loading = yield* start(users(all))
         yield* TestClock.adjust("40 millis")
         expect(values(yield* Fiber.join(loading)).length).toBe(50)
-        expect([count("getMany"), count("get"), count("markers"), count("acquireMany"), count("commitMany")])
+        expect([count("getMany"), count("get"), count("markers"), count("acquire"), count("commit")])
           .toEqual([1, 0, 1, 1, 1])
         expect(most).toBe(1)
         asked.length = 0
@@ -540,7 +542,7 @@ describe("CA-10 · Cached.many", () => {
         ...fake.store,
         get: (id, tags) => note("get", fake.store.get(id, tags)),
         getMany: (ids) => note("getMany", fake.store.getMany(ids)),
-        acquire: (id, options) => note("acquire", fake.store.acquire(id, options))
+        acquire: pluralOf.acquire((id, options) => note("acquire", singly(fake.store).acquire(id, options)))
       }
       return within(
         Layer.provide(CacheLayer.layer({ storeTimeout: "100 millis" }), Layer.succeed(Store.Store, hanging)),
@@ -699,7 +701,7 @@ describe("CA-10 · Cached.many", () => {
         const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
         // A process that took the keys and never came back.
         for (const id of [1, 2]) {
-          yield* store.acquire(CacheKey.id(new User({ id })), {
+          yield* singly(store).acquire(CacheKey.id(new User({ id })), {
             owner: "dead",
             leaseMillis: 1000,
             rejectedWriteId: undefined,

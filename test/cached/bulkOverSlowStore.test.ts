@@ -47,11 +47,11 @@ describe("each wave has the store's whole time, until one has exceeded it", () =
       workedMillis: undefined,
       get: (id, tags) => taking("get", tags, inner.get(id, tags)),
       getMany: (ids) => taking("getMany", ids, inner.getMany(ids)),
-      acquireMany: (requests) => taking("acquireMany", requests, inner.acquireMany(requests)),
-      commitMany: (requests) => taking("commitMany", requests, inner.commitMany(requests)),
-      setMany: (requests) => taking("setMany", requests, inner.setMany(requests)),
+      acquire: (requests) => taking("acquireMany", requests, inner.acquire(requests)),
+      commit: (requests) => taking("commitMany", requests, inner.commit(requests)),
+      set: (requests) => taking("setMany", requests, inner.set(requests)),
       markers: (tags) => taking("markers", tags, inner.markers(tags)),
-      removeMany: (ids) => taking("removeMany", ids, inner.removeMany(ids)),
+      remove: (ids) => taking("removeMany", ids, inner.remove(ids)),
       invalidateTags: (tags, mode) => taking("invalidateTags", tags, inner.invalidateTags(tags, mode)),
       clear: taking("clear", [], inner.clear)
     }
@@ -256,7 +256,7 @@ describe("a call whose store goes wrong in a later wave continues, warns once, a
   const count = 1000
   const budgetMillis = 1000
 
-  type Asked = "getMany" | "get" | "markers" | "renewMany"
+  type Asked = "getMany" | "get" | "markers" | "renew"
 
   const outcomes: Readonly<Record<string, (operation: Asked) => Effect.Effect<never, StoreError>>> = {
     fails: (operation) => Effect.fail(new StoreError({ store: "s", operation, reason: "Unavailable" })),
@@ -380,7 +380,7 @@ describe("a call whose store goes wrong in a later wave continues, warns once, a
       Effect.gen(function*() {
         const warnings = yield* warningsOf(
           Effect.gen(function*() {
-            const { here, state, store, there } = yield* twoProcesses("renewMany", how)
+            const { here, state, store, there } = yield* twoProcesses("renew", how)
             state.isWrong = true
             const gate = yield* Deferred.make<void>()
             const reading = yield* start(here(read(count, Deferred.await(gate))))
@@ -430,12 +430,12 @@ describe("P1 · all leases of a huge bulk call are renewed before they end", () 
         ...inner,
         capabilities: { ...inner.capabilities, shared: true, changes: false },
         getUnsafe: undefined,
-        acquireMany: (requests) =>
+        acquire: (requests) =>
           grant(requests.map(({ id }) => id), requests[0]!.leaseMillis).pipe(
             Effect.andThen(takes(requests.length)),
-            Effect.andThen(inner.acquireMany(requests))
+            Effect.andThen(inner.acquire(requests))
           ),
-        renewMany: (ids, owner, leaseMillis) =>
+        renew: (ids, owner, leaseMillis) =>
           Effect.gen(function*() {
             yield* takes(ids.length)
             const now = yield* Clock.currentTimeMillis
@@ -444,7 +444,7 @@ describe("P1 · all leases of a huge bulk call are renewed before they end", () 
               if (until.get(id)! < now) seen.ended++
             }
             yield* grant(ids, leaseMillis)
-            return yield* inner.renewMany(ids, owner, leaseMillis)
+            return yield* inner.renew(ids, owner, leaseMillis)
           })
       }
       yield* Effect.gen(function*() {
@@ -578,9 +578,9 @@ describe("waves whose answers arrive together are handled in turns of their own"
       Effect.gen(function*() {
         const counts = { acquired: 0, released: 0 }
         const { layer } = sharedStore((store) => ({
-          acquireMany: (requests) => {
+          acquire: (requests) => {
             counts.acquired += requests.length
-            return store.acquireMany(requests)
+            return store.acquire(requests)
           },
           release: (id, owner) => {
             counts.released++

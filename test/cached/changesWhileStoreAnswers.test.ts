@@ -5,6 +5,7 @@ import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 
 /** A store shared with others that reports their changes when polled; `get` looks at once and answers late. */
 const slowlyAnswering = (base: Store.Store) => {
@@ -63,7 +64,7 @@ describe("P2 · changes by others in a pause", () => {
         expect(yield* Fiber.join(reading)).toBe(`load ${round}`)
         expect(yield* Effect.provide(get, here)).toBe(`load ${round}`)
         yield* TestClock.adjust("10 seconds")
-        yield* base.remove("k")
+        yield* singly(base).remove("k")
         tell([{ _tag: "Changed", id: "k" }])
       }
     }))

@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, cachesAndTiers, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
@@ -68,10 +69,10 @@ describe("before 1970", () => {
       const directory = yield* tempDirectory
       for (const store of [MemoryStore.make(), yield* storeFrom(SqliteStore.layer({ directory }))]) {
         const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
-        expect(yield* store.acquire("id", asking("a"))).toMatchObject({ _tag: "Granted" })
-        expect(yield* store.acquire("id", asking("b"))).toMatchObject({ _tag: "Wait", leftMillis: 5000 })
+        expect(yield* singly(store).acquire("id", asking("a"))).toMatchObject({ _tag: "Granted" })
+        expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Wait", leftMillis: 5000 })
         yield* store.release("id", "a")
-        expect(yield* store.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
+        expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
       }
     }))
 
@@ -177,7 +178,7 @@ it.effect("a frame keeps a load time that is negative as none", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
     const store = yield* storeFrom(SqliteStore.layer({ directory }))
-    yield* store.set("k", entry(1, 8, { loadMillis: -7_200_000 }))
+    yield* singly(store).set("k", entry(1, 8, { loadMillis: -7_200_000 }))
     expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
   }))
 

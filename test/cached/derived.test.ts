@@ -5,8 +5,10 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Tr
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -668,16 +670,15 @@ describe("two processes over one store", () => {
       capabilities,
       markers: (tags: ReadonlyArray<string>) =>
         Effect.suspend(() => state.isDown() ? down : store.markers(tags)).pipe(Effect.tap(() => state.answered(tags))),
-      commit: (...given: Parameters<Store.Store["commit"]>) =>
-        Effect.tap(store.commit(...given), () => state.written(given[0])),
+      commit: (requests: Parameters<Store.Store["commit"]>[0]) =>
+        Effect.tap(store.commit(requests), () => Effect.forEach(requests, ({ id }) => Effect.orDie(state.written(id)))),
       changesUnsafe: () => log.slice(heard, heard = log.length)
     }
     const there = {
       ...store,
       capabilities,
       changesUnsafe: () => [],
-      remove: (id: string) => Effect.tap(store.remove(id), removed(id)),
-      removeMany: (ids: ReadonlyArray<string>) => Effect.tap(store.removeMany(ids), Effect.forEach(ids, removed))
+      remove: (ids: ReadonlyArray<string>) => Effect.tap(store.remove(ids), Effect.forEach(ids, removed))
     }
     const run = (store: Store.Store) =>
       Effect.map(
@@ -835,10 +836,11 @@ describe("a look-up in a store that was down", () => {
           getUnsafe: undefined,
           get: (id, tags) =>
             Effect.tap(store.get(id, tags), () => isSlow && tags.length > 0 ? Deferred.await(told) : Effect.void),
-          remove: (id) =>
+          remove: pluralOf.remove((id) =>
             isDown
               ? Effect.fail(new CacheError.StoreError({ store: "memory", operation: "remove", reason: "Unavailable" }))
-              : store.remove(id)
+              : singly(store).remove(id)
+          )
         }
         const source = Effect.succeed(0).pipe(Cached.ttl("source", { ttl: "1 day" }))
         const page = source.pipe(Cached.ttl("page", changes))

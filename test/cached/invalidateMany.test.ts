@@ -23,8 +23,7 @@ const watching = () => {
     })
   const store: Store.Store = {
     ...inner,
-    remove: (id) => through("remove", 1, inner.remove(id)),
-    removeMany: (ids) => through("removeMany", ids.length, inner.removeMany(ids))
+    remove: (ids) => through("remove", ids.length, inner.remove(ids))
   }
   const layer = Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store))
   return { asked, layer, state }
@@ -39,7 +38,7 @@ describe("invalidating many", () => {
       yield* Effect.forEach(ids(600), stored)
       expect(yield* Cached.remove(ids(700))).toBe(600)
       expect(yield* Cached.remove("id 0")).toBe(false)
-      expect(asked).toEqual([["removeMany", 256], ["removeMany", 256], ["removeMany", 188], ["remove", 1]])
+      expect(asked).toEqual([["remove", 256], ["remove", 256], ["remove", 188], ["remove", 1]])
       expect(yield* Cached.size).toBe(0)
     }).pipe(Effect.provide(layer))
   })
@@ -78,8 +77,7 @@ describe("P2 · under strict, of ids and tags and patterns", () => {
       changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
       changesUnsafe: undefined,
       getUnsafe: undefined,
-      remove: () => down,
-      removeMany: () => down
+      remove: () => down
     }
     let loads = 0
     const read = (key: string) =>

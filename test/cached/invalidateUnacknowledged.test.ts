@@ -5,7 +5,9 @@ import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Transaction } 
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -41,7 +43,7 @@ const fallible = () => {
     layer: Layer.succeed(Store.Store, {
       ...inMemory,
       invalidateTags: (...asked) => unlessDown(inMemory.invalidateTags(...asked)),
-      remove: (id) => unlessDown(inMemory.remove(id)),
+      remove: pluralOf.remove((id) => unlessDown(singly(inMemory).remove(id))),
       clear: unlessDown(inMemory.clear)
     })
   })

@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-ca
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { ownSerializer, parsed } from "../support/ownSerializer.ts"
@@ -376,7 +377,7 @@ describe("invalidateMatching and the store", () => {
   it.effect("a store that cannot be gone through is warned of, and fails typed under strict; memory is first", () =>
     Effect.gen(function*() {
       const fake = fakeStore()
-      const { get, remove, set } = fake.store
+      const { get, remove, set } = singly(fake.store)
       const layer = Layer.succeed(
         Store.Store,
         Store.make({

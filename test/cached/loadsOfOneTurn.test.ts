@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
@@ -17,6 +18,10 @@ class User extends CacheKey.Class<User>()("User", {
 const key = (id: number) => new User({ id })
 const idOf = (id: number) => CacheKey.id(key(id))
 const ids = (count: number) => Array.from({ length: count }, (_, id) => id)
+
+/** How `calls` names a request: that of a flight which asks alone has no size. */
+const callOf = (operation: string, { length }: ReadonlyArray<unknown>) =>
+  length === 1 ? operation : `${operation} ${length}`
 
 /** A store in memory that several processes share. `calls` has the requests for leases and results, and their sizes. */
 const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
@@ -37,12 +42,9 @@ const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () =>
   const counted: Store.Store = {
     ...changed,
     markers: (tags) => noted(`markers ${tags.length}`, changed.markers(tags)),
-    acquire: (id, options) => noted("acquire", changed.acquire(id, options)),
-    acquireMany: (requests) => noted(`acquire ${requests.length}`, changed.acquireMany(requests)),
-    renew: (...asked) => noted("renew", changed.renew(...asked)),
-    renewMany: (some, ...asked) => noted(`renew ${some.length}`, changed.renewMany(some, ...asked)),
-    commit: (...asked) => noted("commit", changed.commit(...asked)),
-    commitMany: (requests) => noted(`commit ${requests.length}`, changed.commitMany(requests))
+    acquire: (requests) => noted(callOf("acquire", requests), changed.acquire(requests)),
+    renew: (some, ...asked) => noted(callOf("renew", some), changed.renew(some, ...asked)),
+    commit: (requests) => noted(callOf("commit", requests), changed.commit(requests))
   }
   return { layer: Layer.succeed(Store.Store, counted), store, calls }
 }
@@ -66,7 +68,7 @@ const readAll = (count: number, gate?: Effect.Effect<unknown>) => {
 }
 
 const take = (store: Store.Store, id: number) =>
-  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+  singly(store).acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
 
 const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
 
@@ -90,8 +92,7 @@ describe("PW-04 · single loads that begin one after the other, while others wai
   const answersAfter = (millis: number, more: Partial<Store.Store> = {}) =>
     sharedStore((store) => ({
       ...more,
-      acquire: (...asked) => Effect.delay(store.acquire(...asked), millis),
-      acquireMany: (requests) => Effect.delay(store.acquireMany(requests), millis)
+      acquire: (requests) => Effect.delay(store.acquire(requests), millis)
     }))
 
   /** 800 loads, one begun each time that one of fifty ends. */
@@ -223,8 +224,8 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const asked: Array<string> = []
-      const { layer, store } = sharedStore(({ acquireMany }) => ({
-        acquireMany: (requests) => {
+      const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
+        acquire: (requests) => {
           asked.push(...requests.map(({ id }) => id))
           return Effect.andThen(Deferred.await(gate), acquireMany(requests))
         }
@@ -252,9 +253,9 @@ describe("PW-04 · single loads that begin in one turn", () => {
       // One wave after the other: the last ones wait in the line for longer than their budget.
       const one = Semaphore.makeUnsafe(1)
       const slowly = <A>(effect: Effect.Effect<A, StoreError>) => one.withPermit(Effect.delay(effect, "100 millis"))
-      const { layer, store } = sharedStore(({ acquireMany, commitMany }) => ({
-        acquireMany: (requests) => slowly(acquireMany(requests)),
-        commitMany: (requests) => slowly(commitMany(requests))
+      const { layer, store } = sharedStore(({ acquire: acquireMany, commit: commitMany }) => ({
+        acquire: (requests) => requests.length === 1 ? acquireMany(requests) : slowly(acquireMany(requests)),
+        commit: (requests) => requests.length === 1 ? commitMany(requests) : slowly(commitMany(requests))
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
       const reading = yield* start(here(readAll(3000)))
@@ -271,9 +272,9 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       let workedMillis = 0
       let isSlow = true
-      const { layer, store } = sharedStore(({ acquireMany }) => ({
+      const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
         workedMillis: () => workedMillis,
-        acquireMany: (requests) =>
+        acquire: (requests) =>
           Effect.suspend(() => {
             if (isSlow) workedMillis += 1000
             isSlow = false
@@ -291,8 +292,11 @@ describe("PW-04 · single loads that begin in one turn", () => {
   it.effect("P4 · wait in the line for ten budgets at most", () =>
     Effect.gen(function*() {
       const one = Semaphore.makeUnsafe(1)
-      const { layer } = sharedStore(({ acquireMany }) => ({
-        acquireMany: (requests) => one.withPermit(Effect.delay(acquireMany(requests), "240 millis"))
+      const { layer } = sharedStore(({ acquire: acquireMany }) => ({
+        acquire: (requests) =>
+          requests.length === 1
+            ? acquireMany(requests)
+            : one.withPermit(Effect.delay(acquireMany(requests), "240 millis"))
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
       // So many waves, one after the other, would take almost seven seconds.
@@ -306,9 +310,9 @@ describe("PW-04 · single loads that begin in one turn", () => {
     }).pipe(Effect.scoped))
 
   it.effect.each([
-    { name: "a store that hangs", hangs: ["acquire", "acquireMany"] },
+    { name: "a store that hangs", hangs: 1 },
     // So few timeouts do not open the circuit.
-    { name: "a store that hangs for waves alone", hangs: ["acquireMany"] }
+    { name: "a store that hangs for waves alone", hangs: 2 }
   ])("P4 · are answered after one budget by $name, however many they are, with one warning", ({ hangs }) => {
     const warnings: Array<unknown> = []
     // The test clock warns too, if the machine is slow.
@@ -316,7 +320,9 @@ describe("PW-04 · single loads that begin in one turn", () => {
       if (logLevel === "Warn" && String(message).includes("The store")) warnings.push(message)
     })
     return Effect.gen(function*() {
-      const { layer } = sharedStore(() => Object.fromEntries(hangs.map((name) => [name, () => Effect.never])))
+      const { layer } = sharedStore(({ acquire }) => ({
+        acquire: (requests) => requests.length >= hangs ? Effect.never : acquire(requests)
+      }))
       const here = yield* process(over(layer, { storeTimeout: "1 second" }))
       const reading = yield* start(here(readAll(1000)))
       yield* settle
@@ -332,12 +338,10 @@ describe("PW-04 · single loads that begin in one turn", () => {
       const { layer, store } = sharedStore(({ commit }) => {
         const refused = () => Effect.fail(new StoreError({ store: "s", operation: "commit", reason: "TooLarge" }))
         return {
-          commit: (id, generation, entry) => id === idOf(20) ? refused() : commit(id, generation, entry),
-          commitMany: (requests) =>
-            Effect.andThen(
-              Effect.forEach(requests.slice(0, 5), ({ entry, generation, id }) => commit(id, generation, entry)),
-              refused()
-            )
+          commit: (requests) =>
+            requests.every(({ id }) => id !== idOf(20))
+              ? commit(requests)
+              : Effect.andThen(commit(requests.slice(0, requests.length > 1 ? 5 : 0)), refused())
         }
       })
       const here = yield* process(over(layer))
@@ -374,12 +378,9 @@ describe("a store whose ids are on several servers, one of which is down", () =>
   const sharded = () =>
     sharedStore((store) => ({
       capabilities: { ...store.capabilities, sharded: true },
-      acquire: (id, options) => unlessDown([id], store.acquire(id, options)),
-      acquireMany: (requests) => unlessDown(idsOf(requests), store.acquireMany(requests)),
-      renew: (id, ...options) => unlessDown([id], store.renew(id, ...options)),
-      renewMany: (ids, ...options) => unlessDown(ids, store.renewMany(ids, ...options)),
-      commit: (id, ...options) => unlessDown([id], store.commit(id, ...options)),
-      commitMany: (requests) => unlessDown(idsOf(requests), store.commitMany(requests))
+      acquire: (requests) => unlessDown(idsOf(requests), store.acquire(requests)),
+      renew: (ids, ...options) => unlessDown(ids, store.renew(ids, ...options)),
+      commit: (requests) => unlessDown(idsOf(requests), store.commit(requests))
     }))
   const expected = ids(60)
   type Read = (gate: Effect.Effect<unknown>) => Effect.Effect<unknown, never, Caching.Caching>

@@ -382,11 +382,14 @@ describe("private flights", () => {
     Effect.gen(function*() {
       const fake = fakeStore()
       const asked: Array<unknown> = []
-      const acquire: Store.Store["acquire"] = (
-        id,
-        options
-      ) => (asked.push(options.join), fake.store.acquire(id, options))
-      const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
+      const acquire: Store.Store["acquire"] = (requests) => (
+        asked.push(...requests.map(({ join }) => join)), fake.store.acquire(requests)
+      )
+      const shared = {
+        ...fake.store,
+        acquire,
+        capabilities: { ...fake.store.capabilities, shared: true }
+      }
       const layer = Layer.provide(CacheLayer.layer({ flights: "private" }), Layer.succeed(Store.Store, shared))
       const { load } = counting(1000)
       const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })

@@ -5,7 +5,9 @@ import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
@@ -155,7 +157,7 @@ describe("askStore", () => {
       getCallback: (id, tags, done) => {
         Effect.runForkWith(context!)(Effect.sleep(400)).addObserver(() => done(Exit.succeed(inner.getUnsafe(id, tags))))
       },
-      acquire: (...asked) => Effect.delay(inner.acquire(...asked), 400)
+      acquire: pluralOf.acquire((...asked) => Effect.delay(singly(inner).acquire(...asked), 400))
     }
     let context: Context.Context<never> | undefined
     let loads = 0

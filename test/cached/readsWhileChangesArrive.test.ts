@@ -5,7 +5,9 @@ import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -138,7 +140,7 @@ it.effect("a refresh does not ask again and again if the store reads an older en
       getUnsafe: undefined,
       getCallback: undefined,
       get: (id, tags) => copy === undefined ? store.get(id, tags) : Effect.succeed(copy),
-      acquire: (id, options) => ++acquired > 100 ? Effect.never : store.acquire(id, options)
+      acquire: pluralOf.acquire((id, options) => ++acquired > 100 ? Effect.never : singly(store).acquire(id, options))
     })
   )
   return Effect.gen(function*() {
@@ -149,7 +151,7 @@ it.effect("a refresh does not ask again and again if the store reads an older en
     expect(yield* read).toBe(1)
     copy = yield* store.get("k", ["t"])
     const { meta, payload } = copy.entry!
-    yield* store.set("k", { meta: { ...meta, writeId: "newer" }, payload })
+    yield* singly(store).set("k", { meta: { ...meta, writeId: "newer" }, payload })
     yield* TestClock.adjust("2 minutes")
     acquired = 0
     expect(yield* read).toBe(1)

@@ -6,6 +6,8 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const liveClock = Context.get(Context.empty(), Clock.Clock)
@@ -23,12 +25,13 @@ const silent = () => {
     capabilities: { shared: true, changes: false },
     getUnsafe: undefined as never,
     get: (...input) => guarded("get", store.get(...input)),
-    acquire: (...input) => guarded("acquire", store.acquire(...input)),
-    commit: (id, generation, entry) =>
+    acquire: pluralOf.acquire((...input) => guarded("acquire", singly(store).acquire(...input))),
+    commit: pluralOf.commit((id, generation, entry) =>
       entry.payload.length > state.sizeLimit
         ? failing("commit", "TooLarge")
-        : guarded("commit", store.commit(id, generation, entry)),
-    set: (...input) => guarded("set", store.set(...input))
+        : guarded("commit", singly(store).commit(id, generation, entry))
+    ),
+    set: pluralOf.set((...input) => guarded("set", singly(store).set(...input)))
   }
   const program = Effect.map(
     Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared)))),
@@ -172,7 +175,7 @@ describe("while tracked", () => {
         capabilities: { shared: true, changes: true },
         getUnsafe: undefined as never,
         changesUnsafe: () => changes.splice(0),
-        commit: () => Effect.never
+        commit: pluralOf.commit(() => Effect.never)
       }
       const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, hanging))
       yield* Effect.gen(function*() {
@@ -274,7 +277,7 @@ describe("while tracked", () => {
         expect(looks).toBe(before)
         yield* Effect.yieldNow
         changes.push({ _tag: "Changed", id: "k" })
-        yield* Effect.promise(() => store.remove("k").pipe(Effect.runPromise))
+        yield* Effect.promise(() => singly(store).remove("k").pipe(Effect.runPromise))
         stoppedMillis = 51
         expect(yield* read).toBe(2)
         // Its own look, and that of its load.

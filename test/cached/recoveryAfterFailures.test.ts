@@ -6,8 +6,10 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { counting, fakeStore, over, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -65,14 +67,14 @@ it.effect("a value that the store does not take removes no newer one", () =>
     let isFull = true
     const store: Store.Store = {
       ...memory,
-      set: (id, entry, condition) => {
+      set: pluralOf.set((id, entry, condition) => {
         // Received when the newer one is stored.
         const answer = isFull
           ? Effect.delay(Effect.fail(full), "100 millis")
-          : Effect.delay(memory.set(id, entry, condition), "10 millis")
+          : Effect.delay(singly(memory).set(id, entry, condition), "10 millis")
         isFull = false
         return answer
-      }
+      })
     }
     yield* Effect.gen(function*() {
       const refused = yield* start(Cached.set("k", "first", { ttl: "1 hour" }))
@@ -100,7 +102,7 @@ describe("the circuit", () => {
         ...MemoryStore.make(),
         getUnsafe: undefined,
         capabilities: { shared: true, changes: false },
-        acquire: () => Effect.andThen(Effect.sync(() => asked++), Effect.never)
+        acquire: pluralOf.acquire(() => Effect.andThen(Effect.sync(() => asked++), Effect.never))
       }
       yield* Effect.gen(function*() {
         for (let i = 0; i < 10; i++) {
@@ -162,7 +164,7 @@ describe("the circuit", () => {
       let locked = false
       const store: Store.Store = {
         ...memory,
-        acquire: (id, options) => locked ? Effect.never : memory.acquire(id, options)
+        acquire: pluralOf.acquire((id, options) => locked ? Effect.never : singly(memory).acquire(id, options))
       }
       const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
       yield* Effect.gen(function*() {

@@ -6,7 +6,9 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { over, settle, start, within } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 type Refuses = (operation: string, subjects: ReadonlyArray<string>) => boolean
 
@@ -37,9 +39,10 @@ const refusing = (options?: CacheLayer.LayerOptions, capabilities: Partial<Store
     ...inner,
     capabilities: { ...inner.capabilities, ...capabilities },
     getUnsafe: undefined,
-    set: (id, ...given) => Effect.tap(send("set", [id], inner.set(id, ...given)), () => state.answer),
-    remove: (id, ...given) => send("remove", [id], inner.remove(id, ...given)),
-    removeMany: (ids) => send("remove", ids, inner.removeMany(ids)),
+    set: pluralOf.set((id, ...given) =>
+      Effect.tap(send("set", [id], singly(inner).set(id, ...given)), () => state.answer)
+    ),
+    remove: (ids) => send("remove", ids, inner.remove(ids)),
     invalidateTags: (tags, mode) => send("invalidateTags", tags, inner.invalidateTags(tags, mode)),
     clear: Effect.suspend(() => send("clear", [], inner.clear)),
     ...capabilities.changes === true ? { changesUnsafe: () => state.changes.splice(0) } : {}

@@ -7,6 +7,7 @@ import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const rows = (count: number, tags: ReadonlyArray<string> = []) => ({
   ids: Array.from({ length: count }, (_, i) => `row:${i}`),
@@ -25,13 +26,9 @@ const watched = (fails: (ids: ReadonlyArray<string>) => StoreError["reason"] | u
   }
   const store: Store.Store = {
     ...fake.store,
-    set: (id, entry, condition) => {
-      calls.push("set")
-      return failing([id]) ?? fake.store.set(id, entry, condition)
-    },
-    setMany: (requests) => {
+    set: (requests) => {
       calls.push(`setMany ${requests.length}`)
-      return failing(requests.map(({ id }) => id)) ?? fake.store.setMany(requests)
+      return failing(requests.map(({ id }) => id)) ?? fake.store.set(requests)
     },
     markers: (tags) => {
       calls.push(`markers ${tags.length}`)
@@ -88,11 +85,12 @@ describe("AI-03 · Cached.setMany over a store", () => {
     const slowly = <A>(run: Effect.Effect<A, StoreError>) => Effect.delay(run, 10)
     const store: Store.Store = {
       ...fake.store,
-      set: (id, ...rest) => id === "row:3" ? Effect.fail(refused) : slowly(fake.store.set(id, ...rest)),
-      setMany: (requests) =>
-        requests.some(({ id }) => id === "row:3") ? Effect.fail(refused) : slowly(fake.store.setMany(requests)),
+      set: (requests) =>
+        requests.some(({ id }) => id === "row:3") ? Effect.fail(refused) : slowly(fake.store.set(requests)),
       // As for a value that cannot be encoded, but the removal fails too.
-      remove: () => Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+      remove: pluralOf.remove(() =>
+        Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+      )
     }
     const layer = over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })
     return Effect.gen(function*() {
@@ -110,11 +108,11 @@ describe("AI-03 · Cached.setMany over a store", () => {
     const asked: Array<number> = []
     const store: Store.Store = {
       ...fake.store,
-      removeMany: (ids) => {
+      remove: (ids) => {
         asked.push(ids.length)
         return ids.includes("row:3")
           ? Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
-          : fake.store.removeMany(ids)
+          : fake.store.remove(ids)
       }
     }
     return Effect.gen(function*() {
@@ -177,11 +175,9 @@ describe("over a full store, Cached.setMany ends like a Cached.set for each key"
     const noted = (count: number) => Effect.sync(() => void (removals += count))
     const store: Store.Store = {
       ...inner,
-      set: (id, ...rest) => full("set", isRefused(id)) ?? inner.set(id, ...rest),
-      setMany: (requests) => full("set", requests.some(({ id }) => isRefused(id))) ?? inner.setMany(requests),
+      set: (requests) => full("set", requests.some(({ id }) => isRefused(id))) ?? inner.set(requests),
       markers: (tags) => full("markers", fails === "tags") ?? inner.markers(tags),
-      remove: (id) => Effect.andThen(noted(1), inner.remove(id)),
-      removeMany: (some) => Effect.andThen(noted(some.length), inner.removeMany(some))
+      remove: (some) => Effect.andThen(noted(some.length), inner.remove(some))
     }
     const layer = Layer.succeed(Store.Store, store)
     const pairs = (value: number) => ids.map((id) => [id, value] as const)

@@ -6,7 +6,9 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 /**
  * A server of several processes, which pushes changes as Redis does. While it is `away`, each operation fails at once;
@@ -46,11 +48,12 @@ const server = (options?: CacheLayer.LayerOptions) =>
         const looking = failing("getMany", inner.getMany(...asked))
         return state.lookMillis === 0 ? looking : Effect.delay(looking, state.lookMillis)
       },
-      set: (...asked) => failing("set", inner.set(...asked)),
-      setMany: (...asked) => failing("setMany", inner.setMany(...asked)),
-      remove: (...asked) => failing("remove", Effect.tap(inner.remove(...asked), () => reported(asked[0]))),
-      acquire: (...asked) => failing("acquire", inner.acquire(...asked)),
-      commit: (...asked) => failing("commit", inner.commit(...asked)),
+      set: (...asked) => failing("setMany", inner.set(...asked)),
+      remove: pluralOf.remove((...asked) =>
+        failing("remove", Effect.tap(singly(inner).remove(...asked), () => reported(asked[0])))
+      ),
+      acquire: pluralOf.acquire((...asked) => failing("acquire", singly(inner).acquire(...asked))),
+      commit: pluralOf.commit((...asked) => failing("commit", singly(inner).commit(...asked))),
       touch: (...asked) => failing("touch", inner.touch(...asked)),
       markers: (...asked) => Effect.delay(failing("markers", inner.markers(...asked)), state.markersMillis),
       invalidateTags: (...asked) => failing("invalidateTags", inner.invalidateTags(...asked)),
@@ -103,7 +106,7 @@ it.effect("P2 · an older change that is reported before the store is asked to t
       yield* TestClock.adjust(100)
       yield* Fiber.join(setting)
       // Not from the store.
-      yield* inner.remove("k")
+      yield* singly(inner).remove("k")
       expect(yield* read).toBe(value)
       yield* push({ _tag: "Changed", id: "k" })
       expect(yield* read).toBe(undefined)
@@ -132,9 +135,7 @@ it.effect("a value that only this process can have read stays in memory, and is 
     ...inner,
     getUnsafe: undefined,
     set: (...asked) => failing(inner.set(...asked)),
-    setMany: (...asked) => failing(inner.setMany(...asked)),
-    remove: (...asked) => failing(inner.remove(...asked)),
-    removeMany: (...asked) => failing(inner.removeMany(...asked))
+    remove: (...asked) => failing(inner.remove(...asked))
   }
   return Effect.gen(function*() {
     const lost: Array<string> = []
@@ -256,7 +257,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
         const { inner, push, state, within } = yield* server({ memory })
         state.away = "request"
         yield* within(set("new"))
-        yield* inner.remove("k")
+        yield* singly(inner).remove("k")
         yield* push(change)
         if (!memory) yield* TestClock.adjust("10 seconds")
         expect(yield* within(get)).toBe(undefined)

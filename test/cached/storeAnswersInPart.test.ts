@@ -6,7 +6,9 @@ import { Store } from "effect-cached/adapters"
 import { StoreError, type StoreErrorReason } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const fault = (operation: string, reason: StoreErrorReason = "Unavailable") =>
   Effect.fail(new StoreError({ store: "s", operation, reason }))
@@ -28,7 +30,6 @@ describe("AI-03 · a strict Cached.setMany stores every value that the store tak
     const fake = fakeStore()
     const state = { isWrong: false }
     const store = { ...fake.store, ...parts(fake.store) }
-    const { set: setOne, setMany, remove } = fake.store
     return Effect.gen(function*() {
       yield* set(() => 1)
       state.isWrong = true
@@ -38,9 +39,8 @@ describe("AI-03 · a strict Cached.setMany stores every value that the store tak
       expect(new Set((yield* Cached.getMany(good)).map(Option.getOrUndefined))).toEqual(new Set([2]))
     }).pipe(Effect.provide(overStore({
       ...store,
-      set: (...asked) => state.isWrong ? store.set(...asked) : setOne(...asked),
-      setMany: (...asked) => state.isWrong ? store.setMany(...asked) : setMany(...asked),
-      remove: (...asked) => state.isWrong ? store.remove(...asked) : remove(...asked)
+      set: (...asked) => state.isWrong ? store.set(...asked) : fake.store.set(...asked),
+      remove: (...asked) => state.isWrong ? store.remove(...asked) : fake.store.remove(...asked)
     }, { memory: false })))
   }
 
@@ -48,13 +48,12 @@ describe("AI-03 · a strict Cached.setMany stores every value that the store tak
     const refused = (ids: ReadonlyArray<string>) =>
       ids.includes(CacheKey.id(rows[3]!)) ? fault("set", "Unsupported") : undefined
     return fails((store) => ({
-      set: (id, entry, condition) => refused([id]) ?? store.set(id, entry, condition),
-      setMany: (requests) => refused(requests.map(({ id }) => id)) ?? store.setMany(requests)
+      set: (requests) => refused(requests.map(({ id }) => id)) ?? store.set(requests)
     }))
   })
 
   it.effect("although the older one of a value that cannot be encoded is not removed", () =>
-    fails(() => ({ remove: () => fault("remove") }), 0.5))
+    fails(() => ({ remove: pluralOf.remove(() => fault("remove")) }), 0.5))
 })
 
 /** A read of `id` with tags waits for its answer, which is older than what happens meanwhile. */
@@ -77,7 +76,7 @@ const ways = ["fails", "is interrupted"]
 describe.each(ways)("P2 · an invalidation that %s after the store has answered a part", (how) => {
   /** Two processes over one store. Reads `k` in the second one while it invalidates. */
   const reads = Effect.fnUntraced(function*<A>(
-    operation: "invalidateTags" | "removeMany",
+    operation: "invalidateTags" | "remove",
     invalidation: Invalidation,
     { read, write }: { readonly read: Effect.Effect<A, never, Caching.Caching>; readonly write: Invalidation }
   ) {
@@ -136,7 +135,7 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
         version = 2
         return Cached.invalidate(ids)
       })
-      expect(yield* reads("removeMany", invalidation, { read, write: read })).toBe(2)
+      expect(yield* reads("remove", invalidation, { read, write: read })).toBe(2)
     }).pipe(Effect.provide(MemoryStore.layer)))
 })
 
@@ -152,13 +151,13 @@ describe("P8 · an entry read while its source waits to be sent again", () => {
       let isDown = false
       const here = overStore({
         ...store,
-        remove: (id) => isDown && operation === "remove" ? fault("remove") : store.remove(id),
+        remove: pluralOf.remove((id) => isDown && operation === "remove" ? fault("remove") : singly(store).remove(id)),
         // The answer of the write is lost, and the store carries it out later.
-        set: (id, entry, condition) => {
-          if (!isDown) return store.set(id, entry, condition)
-          Effect.runFork(Effect.andThen(Deferred.await(mayWrite), store.set(id, entry, condition)))
+        set: pluralOf.set((id, entry, condition) => {
+          if (!isDown) return singly(store).set(id, entry, condition)
+          Effect.runFork(Effect.andThen(Deferred.await(mayWrite), singly(store).set(id, entry, condition)))
           return fault("set")
-        }
+        })
       })
       let version = 1
       const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
@@ -195,8 +194,8 @@ describe("P8 · an entry read while the store refuses the new value of its sourc
       const mayRemove = Deferred.makeUnsafe<void>()
       const here = overStore({
         ...store,
-        set: () => fault("set", "Unsupported"),
-        remove: (id) => Effect.andThen(Deferred.await(mayRemove), store.remove(id))
+        set: pluralOf.set(() => fault("set", "Unsupported")),
+        remove: pluralOf.remove((id) => Effect.andThen(Deferred.await(mayRemove), singly(store).remove(id)))
       })
       let version = 1
       const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
@@ -228,7 +227,7 @@ it.effect("P4 · an invalidation that the store always refuses keeps no other fr
     ...fake.store,
     invalidateTags: (tags, mode) =>
       isDown || tags.includes("bad") ? fault("invalidateTags") : fake.store.invalidateTags(tags, mode),
-    remove: (id) => isDown ? fault("remove") : fake.store.remove(id)
+    remove: pluralOf.remove((id) => isDown ? fault("remove") : singly(fake.store).remove(id))
   }
   return Effect.gen(function*() {
     yield* Cached.set("k", 1)
@@ -248,7 +247,7 @@ it.effect("AI-07 · a strict Cached.touch that removes an entry removes it, alth
   const store: Store.Store = {
     ...fake.store,
     touch: (id, options) => isDown ? fault("touch") : fake.store.touch(id, options),
-    remove: (id) => isDown ? fault("remove") : fake.store.remove(id)
+    remove: pluralOf.remove((id) => isDown ? fault("remove") : singly(fake.store).remove(id))
   }
   return Effect.gen(function*() {
     yield* Cached.set("k", 1)

@@ -5,8 +5,10 @@ import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 /** A store whose commits wait for their turn, and the time that it claims to have worked. */
 const make = (workedMillis?: () => number) => {
@@ -16,7 +18,9 @@ const make = (workedMillis?: () => number) => {
     ...inner,
     name: "turns",
     getUnsafe: undefined,
-    commit: (id, generation, entry) => Effect.andThen(Deferred.await(turn), inner.commit(id, generation, entry)),
+    commit: pluralOf.commit((id, generation, entry) =>
+      Effect.andThen(Deferred.await(turn), singly(inner).commit(id, generation, entry))
+    ),
     workedMillis
   })
   const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))

@@ -6,8 +6,10 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { thirdOf } from "../support/everything.ts"
 import { warningsOf } from "../support/logged.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { slowStore } from "../support/slowStore.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -97,8 +99,8 @@ describe("the parts of a store are disjoint (CA-21)", () => {
         if (prefix === other) return
         const store = MemoryStore.make()
         const [a, b] = [part(store, prefix), part(store, other)]
-        yield* a.set(id, entry("a"))
-        yield* b.set(otherId, entry("b"))
+        yield* singly(a).set(id, entry("a"))
+        yield* singly(b).set(otherId, entry("b"))
         expect(yield* idsIn(a)).toEqual([id])
         expect(yield* idsIn(b)).toEqual([otherId])
         const { markers } = yield* a.markers([id])
@@ -117,8 +119,8 @@ describe("the parts of a store are disjoint (CA-21)", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const [a, av] = [part(store, "a"), part(store, "a:v")]
-      yield* a.set(":v1", entry("a"))
-      yield* a.set(":v/1", entry("a"))
+      yield* singly(a).set(":v1", entry("a"))
+      yield* singly(a).set(":v/1", entry("a"))
       expect(yield* av.size).toBe(0)
       yield* av.clear
       expect(yield* a.size).toBe(2)
@@ -127,7 +129,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
   it.effect("and written keys begin with the prefix, for a look into the store", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
-      yield* part(store, "app:").set("user", entry("u"))
+      yield* singly(part(store, "app:")).set("user", entry("u"))
       expect(yield* idsIn(store)).toEqual(["app:/user"])
     }))
 
@@ -136,21 +138,21 @@ describe("the parts of a store are disjoint (CA-21)", () => {
       const a = part(MemoryStore.make(), "a")
       const { markers } = yield* a.markers(["users"])
       const tags = [{ tag: "users", version: markers[0]!.version }]
-      yield* a.set("id", entry("x", tags))
+      yield* singly(a).set("id", entry("x", tags))
       expect((yield* a.get("id", ["users"])).entry?.meta.tags).toEqual(tags)
       expect((yield* a.getMany(["id"]))[0]?.meta.tags).toEqual(tags)
       yield* a.invalidateTags(["users"])
-      expect(yield* a.set("id", entry("y"), { _tag: "IfPresent" })).toBe(false)
+      expect(yield* singly(a).set("id", entry("y"), { _tag: "IfPresent" })).toBe(false)
     }))
 
   it.effect("an entry under the prefix that its part did not write is a miss", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
-      yield* store.set("a/id", entry("foreign"))
+      yield* singly(store).set("a/id", entry("foreign"))
       const a = part(store, "a")
       expect((yield* a.get("id", [])).entry).toBeUndefined()
       expect(yield* a.size).toBe(0)
-      expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
+      expect((yield* singly(a).acquire("id", asking("me")))._tag).toBe("Granted")
     }))
 })
 
@@ -159,9 +161,11 @@ describe("clear empties one part alone", () => {
     Effect.gen(function*() {
       const store = part(MemoryStore.make(), "a")
       const asking = { leaseMillis: 5000, rejectedWriteId: undefined }
-      yield* store.acquire("id", { ...asking, owner: "a", join: { afterMillis: 100 } })
+      yield* singly(store).acquire("id", { ...asking, owner: "a", join: { afterMillis: 100 } })
       yield* store.clear
-      expect(yield* store.acquire("id", { ...asking, owner: "b", join: false })).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(store).acquire("id", { ...asking, owner: "b", join: false })).toMatchObject({
+        _tag: "Granted"
+      })
     }))
 
   it.effect("and leaves none of its counters in the store", () =>
@@ -192,22 +196,22 @@ describe("clear empties one part alone", () => {
     withTimePassing(Effect.gen(function*() {
       const [first, second] = yield* two
       const [mine, theirs, others] = [part(first, "a"), part(second, "a"), part(second, "b")]
-      const cold = generationOf(yield* theirs.acquire("cold", asking("them")))
-      const other = generationOf(yield* others.acquire("cold", asking("others")))
+      const cold = generationOf(yield* singly(theirs).acquire("cold", asking("them")))
+      const other = generationOf(yield* singly(others).acquire("cold", asking("others")))
       yield* mine.clear
-      expect(yield* theirs.commit("cold", cold, entry("old"))).toBe(false)
+      expect(yield* singly(theirs).commit("cold", cold, entry("old"))).toBe(false)
       expect(yield* textIn(theirs, "cold")).toBeUndefined()
-      expect(yield* others.commit("cold", other, entry("b"))).toBe(true)
+      expect(yield* singly(others).commit("cold", other, entry("b"))).toBe(true)
     })))
 
   it.effect("and the next caller may load and store", () =>
     withTimePassing(Effect.gen(function*() {
       const a = part(MemoryStore.make(), "a")
-      yield* a.acquire("cold", asking("first"))
+      yield* singly(a).acquire("cold", asking("first"))
       yield* a.clear
       yield* Effect.sleep("3 seconds")
-      const generation = generationOf(yield* a.acquire("cold", asking("second")))
-      expect(yield* a.commit("cold", generation, entry("new"))).toBe(true)
+      const generation = generationOf(yield* singly(a).acquire("cold", asking("second")))
+      expect(yield* singly(a).commit("cold", generation, entry("new"))).toBe(true)
       expect(yield* textIn(a, "cold")).toBe("new")
     })))
 
@@ -215,8 +219,8 @@ describe("clear empties one part alone", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       const [a, b] = [part(store, "a"), part(store, "b")]
-      for (const id of ["1", "2", "3"]) yield* a.set(id, entry(id))
-      yield* b.set("1", entry("b"))
+      for (const id of ["1", "2", "3"]) yield* singly(a).set(id, entry(id))
+      yield* singly(b).set("1", entry("b"))
       yield* a.clear
       expect(yield* idsIn(store)).toEqual(["b/1"])
     }))
@@ -229,16 +233,16 @@ describe("clear empties one part alone", () => {
         scan: () =>
           Stream.fromEffect(new CacheError.StoreError({ store: "m", operation: "scan", reason: "Unsupported" }))
       }
-      const slow = { ...inner, remove: () => Effect.never }
+      const slow = { ...inner, remove: pluralOf.remove(() => Effect.never) }
       for (const store of [unlisted, slow]) {
         const a = part(store, "a")
-        yield* a.set("id", entry("x"))
+        yield* singly(a).set("id", entry("x"))
         yield* withTimePassing(a.clear)
         expect(yield* textIn(a, "id")).toBeUndefined()
         expect(a.getUnsafe?.("id", []).entry).toBeUndefined()
         expect(yield* a.getMany(["id"])).toEqual([undefined])
-        expect((yield* a.acquire("id", asking("me")))._tag).toBe("Granted")
-        expect(yield* a.set("id", entry("y"), { _tag: "IfAbsent" })).toBe(true)
+        expect((yield* singly(a).acquire("id", asking("me")))._tag).toBe("Granted")
+        expect(yield* singly(a).set("id", entry("y"), { _tag: "IfAbsent" })).toBe(true)
         expect(yield* textIn(a, "id")).toBe("y")
       }
     }))
@@ -249,11 +253,11 @@ describe("clear empties one part alone", () => {
       // The clear comes after the question whether the load may be stored still.
       const racing: Store.Store = {
         ...inner,
-        commitMany: (requests) => Effect.andThen(part(inner, "a").clear, inner.commitMany(requests))
+        commit: (requests) => Effect.andThen(part(inner, "a").clear, inner.commit(requests))
       }
       const a = part(racing, "a")
-      const generation = generationOf(yield* a.acquire("id", asking("me")))
-      yield* a.commit("id", generation, entry("old"))
+      const generation = generationOf(yield* singly(a).acquire("id", asking("me")))
+      yield* singly(a).commit("id", generation, entry("old"))
       expect(yield* textIn(a, "id")).toBeUndefined()
     }))
 })
@@ -297,7 +301,7 @@ describe("changes of a part", () => {
 
   it("a part of a synchronous store is synchronous", () => {
     const a = part(MemoryStore.make(), "a")
-    Effect.runSync(a.set("id", entry("x")))
+    Effect.runSync(singly(a).set("id", entry("x")))
     expect(textOf(a.getUnsafe?.("id", []).entry)).toBe("x")
   })
 })
@@ -354,11 +358,11 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const operations: Record<string, Effect.Effect<unknown, unknown>> = {
         get: store.get(id, []),
         getMany: store.getMany([id]),
-        set: store.set(id, entry("x")),
-        remove: store.remove(id),
-        acquire: store.acquire(id, asking("me")),
-        commit: store.commit(id, "", entry("x")),
-        renew: store.renew(id, "me", 1),
+        set: singly(store).set(id, entry("x")),
+        remove: singly(store).remove(id),
+        acquire: singly(store).acquire(id, asking("me")),
+        commit: singly(store).commit(id, "", entry("x")),
+        renew: singly(store).renew(id, "me", 1),
         release: store.release(id, "me"),
         markers: store.markers([]),
         invalidateTags: store.invalidateTags([]),
@@ -372,7 +376,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       }
       expect(seen).toEqual(Object.keys(operations).flatMap((name) => [name, name]))
       seen.length = 0
-      yield* Effect.forEach(Array.from({ length: 600 }, (_, i) => i), (i) => store.set(`${i}`, entry("x")))
+      yield* Effect.forEach(Array.from({ length: 600 }, (_, i) => i), (i) => singly(store).set(`${i}`, entry("x")))
       seen.length = 0
       expect(yield* Stream.runCount(store.scan())).toBe(600)
       expect(new Set(seen)).toEqual(new Set(["scan"]))
@@ -394,14 +398,15 @@ describe("around (CA-20, CA-22, AI-21)", () => {
       const path = Store.complete({
         ...inner,
         ...{ path: "/tmp" },
-        acquire: (...call) => Effect.map(inner.acquire(...call), (acquired) => ({ ...acquired, more: 3 })),
-        acquireMany: undefined
+        acquire: pluralOf.acquire((...call) =>
+          Effect.map(singly(inner).acquire(...call), (acquired) => ({ ...acquired, more: 3 }))
+        )
       })
       for (const tap of Object.values(taps)) {
         const store = yield* over(path, tap)
         expect(store).toMatchObject({ path: "/tmp" })
-        expect(yield* store.acquire("id", asking("me"))).toMatchObject({ _tag: "Granted", more: 3 })
-        yield* store.remove("id")
+        expect(yield* singly(store).acquire("id", asking("me"))).toMatchObject({ _tag: "Granted", more: 3 })
+        yield* singly(store).remove("id")
       }
     }).pipe(Effect.scoped))
 
@@ -448,7 +453,7 @@ describe("around (CA-20, CA-22, AI-21)", () => {
               parents.push(span._tag === "Some" ? span.value.name : undefined)))
       })
       const store = yield* over(MemoryStore.make(), tap).pipe(Effect.withSpan("building"))
-      yield* store.remove("id").pipe(Effect.withSpan("asking"))
+      yield* singly(store).remove("id").pipe(Effect.withSpan("asking"))
       expect(parents).toEqual(["asking"])
     }))
 })
@@ -460,17 +465,17 @@ describe("payloads out of range (CA-21)", () => {
     Effect.gen(function*() {
       const store = yield* over(MemoryStore.make(), sized)
       for (const text of ["", "1", "12345"]) {
-        const generation = generationOf(yield* store.acquire("id", asking("me")))
+        const generation = generationOf(yield* singly(store).acquire("id", asking("me")))
         const refused = { reason: "TooLarge", store: "memory" }
-        expect(yield* Effect.flip(store.commit("id", generation, entry(text)))).toMatchObject({
+        expect(yield* Effect.flip(singly(store).commit("id", generation, entry(text)))).toMatchObject({
           ...refused,
           operation: "commit"
         })
-        expect(yield* Effect.flip(store.set("id", entry(text)))).toMatchObject({ ...refused, operation: "set" })
+        expect(yield* Effect.flip(singly(store).set("id", entry(text)))).toMatchObject({ ...refused, operation: "set" })
         expect(yield* textIn(store, "id")).toBeUndefined()
       }
       for (const text of ["12", "1234"]) {
-        yield* store.set("id", entry(text))
+        yield* singly(store).set("id", entry(text))
         expect(yield* textIn(store, "id")).toBe(text)
       }
     }))
@@ -478,13 +483,15 @@ describe("payloads out of range (CA-21)", () => {
   it.effect("a set of one removes what was there, and ends the load that runs; a conditional one leaves it", () =>
     Effect.gen(function*() {
       const store = yield* over(MemoryStore.make(), sized)
-      yield* store.set("id", entry("old"))
-      yield* Effect.flip(store.set("id", entry("12345"), { _tag: "IfAbsent" }))
+      yield* singly(store).set("id", entry("old"))
+      yield* Effect.flip(singly(store).set("id", entry("12345"), { _tag: "IfAbsent" }))
       expect(yield* textIn(store, "id")).toBe("old")
-      const generation = generationOf(yield* store.acquire("id", { ...asking("me"), rejectedWriteId: "0".repeat(32) }))
-      yield* Effect.flip(store.set("id", entry("12345")))
+      const generation = generationOf(
+        yield* singly(store).acquire("id", { ...asking("me"), rejectedWriteId: "0".repeat(32) })
+      )
+      yield* Effect.flip(singly(store).set("id", entry("12345")))
       expect(yield* textIn(store, "id")).toBeUndefined()
-      expect(yield* store.commit("id", generation, entry("new"))).toBe(false)
+      expect(yield* singly(store).commit("id", generation, entry("new"))).toBe(false)
     }))
 
   it.effect("stay in memory, and the program continues", () =>

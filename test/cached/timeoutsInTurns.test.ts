@@ -17,8 +17,7 @@ const hanging = Store.complete({
   capabilities: { ...memory.capabilities, separate: true },
   getUnsafe: undefined,
   get: () => Effect.never,
-  acquire: () => Effect.never,
-  acquireMany: () => Effect.never
+  acquire: () => Effect.never
 })
 
 const layer = CacheLayer.layer({ storeTimeout: 50 }).pipe(

@@ -5,7 +5,9 @@ import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { ended, settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 /** Several processes on one store, and when each load of them began. */
 const fleet = (
@@ -59,7 +61,9 @@ describe("without wait", () => {
         { lease: "2.4 seconds", storeTimeout: "1 second" },
         (n) => after(12, `#${n}`),
         (store) => ({
-          renew: (...args) => Effect.suspend(() => ++renewals % 3 === 1 ? Effect.never : store.renew(...args))
+          renew: pluralOf.renew((...args) =>
+            Effect.suspend(() => ++renewals % 3 === 1 ? Effect.never : singly(store).renew(...args))
+          )
         })
       )
       yield* wait(15)
@@ -155,18 +159,14 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
 describe("a lease that the store grants after `storeTimeout` keeps no other waiting", () => {
   /** A slow process on a store whose steps on leases are carried out late, and a fast one. */
-  const twoProcesses = (...lateSteps: ReadonlyArray<"acquire" | "acquireMany">) =>
+  const twoProcesses = (isLate: (count: number) => boolean) =>
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
       const late = <A, E>(effect: Effect.Effect<A, E>) =>
         Effect.flatMap(Effect.forkDetach(Effect.delay(effect, "700 millis")), Fiber.join)
-      const steps = lateSteps.map((step) => [
-        step,
-        (...args: ReadonlyArray<never>) => late((store[step] as () => Effect.Effect<unknown>)(...args as []))
-      ])
       const slow: Store.Store = {
         ...store,
-        ...Object.fromEntries(steps),
+        acquire: (requests) => isLate(requests.length) ? late(store.acquire(requests)) : store.acquire(requests),
         release: (id, owner, note) => late(store.release(id, owner, note))
       }
       const of = (store: Store.Store) =>
@@ -182,7 +182,7 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
 
   it.effect("where many were asked for, so that the store counts as down", () =>
     Effect.gen(function*() {
-      const { fast, slow } = yield* twoProcesses("acquire", "acquireMany")
+      const { fast, slow } = yield* twoProcesses(() => true)
       const late = yield* readers(slow, Effect.succeed("slow"))
       yield* TestClock.adjust("500 millis")
       expect(late.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
@@ -194,7 +194,7 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
 
   it.effect("where it was waited for", () =>
     Effect.gen(function*() {
-      const { fast, slow } = yield* twoProcesses("acquireMany")
+      const { fast, slow } = yield* twoProcesses((count) => count > 1)
       const first = yield* readers(fast, after(3, "first"))
       yield* settle
       const waiting = yield* readers(slow, Effect.succeed("slow"))

@@ -6,13 +6,14 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { withShortTurns } from "../simulation/shortTurns.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const hanging = Store.complete({
   ...MemoryStore.make(),
   name: "hanging",
   getUnsafe: undefined,
   get: () => Effect.never,
-  acquire: () => Effect.never
+  acquire: pluralOf.acquire(() => Effect.never)
 })
 
 const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))

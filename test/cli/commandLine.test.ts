@@ -13,6 +13,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { outputs } from "../../src/cli/schema.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { folders, jsonLines, layerOf, seed, User } from "../support/command.ts"
 import { command } from "../support/commandHere.ts"
 import { type Asked, key, listen, make, refuse } from "../support/s3.ts"
@@ -393,7 +394,10 @@ describe("effect-cached", { timeout: 120_000 }, () => {
       for (const id of ids) {
         const meta = { createdAt: 0, softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 0 }
         const rest = { outcome: "success", tags: [], writeId: "0".repeat(32), serializer: 1 } as const
-        yield* store.set(id, { meta: { ...meta, ...rest }, payload: new TextEncoder().encode(JSON.stringify(id)) })
+        yield* singly(store).set(id, {
+          meta: { ...meta, ...rest },
+          payload: new TextEncoder().encode(JSON.stringify(id))
+        })
       }
     }).pipe(Effect.scoped, Effect.runPromise)
     for (const args of [["ls"], ["ls", "--json"], ["stats"], ["verify"], ["export"], ["rm", "--all", "--dry-run"]]) {

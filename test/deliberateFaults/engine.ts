@@ -438,7 +438,7 @@ return Exit.die(defect)
     // About one schedule of 6,000 finds it.
     sought: "by hand",
     draws: ["several"],
-    in: "replaceInStore",
+    in: "currentOf",
     find: "Pending.markUnsent(pending, item)",
     replace: ""
   },

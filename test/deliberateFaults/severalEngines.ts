@@ -133,7 +133,7 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     name: "several ids are removed here, and not from the store",
     draws: ["byHand"],
     in: "removeFromStore",
-    find: "store.removeMany(wave)",
+    find: "store.remove(wave)",
     replace: "Effect.succeed(wave.map(() => true))"
   },
   {

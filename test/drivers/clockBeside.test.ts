@@ -118,7 +118,7 @@ it.live("a stored stream that has lost a page and begins otherwise is cut once: 
       )
       yield* until(Effect.map(second, (ids) => ids.length > 0))
       const ids = yield* second
-      yield* store.removeMany(ids)
+      yield* store.remove(ids)
       expect(Exit.isFailure(yield* Effect.exit(Stream.runDrain(rows)))).toBe(true)
       const before = runs
       expect(yield* Stream.runCollect(rows)).toHaveLength(3)

@@ -6,6 +6,7 @@ import { FilesStore } from "effect-cached/files"
 import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -31,14 +32,14 @@ describe("a relative directory", () => {
         const made = storeFrom(make({ directory: "cache" }))
         process.chdir(there)
         const store = yield* made
-        yield* store.set("id", entry(1))
+        yield* singly(store).set("id", entry(1))
         process.chdir(here)
         store.changesUnsafe?.()
-        yield* store.set("id", entry(2))
+        yield* singly(store).set("id", entry(2))
         fs.rmSync(join(here, "cache"), { recursive: true })
         process.chdir(there)
         store.changesUnsafe?.()
-        yield* store.set("id", entry(3))
+        yield* singly(store).set("id", entry(3))
         expect(fs.readdirSync(here)).toEqual(["cache"])
         expect(fs.readdirSync(there)).toEqual([])
       }))
@@ -100,7 +101,7 @@ describe("a path that cannot be one", () => {
       const rest = 512 - 8 - Buffer.byteLength(join(directory, "z", "cache.v99.999999999.db")) + 1
       const longest = join(directory, "z".repeat(rest))
       const store = yield* storeFrom(SqliteStore.layer({ directory: longest }))
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       expect(() => storeFrom(SqliteStore.layer({ directory: `${longest}z` }))).toThrow(/1 bytes too long/)
     }))
 })

@@ -4,6 +4,7 @@ import { Effect, Stream } from "effect"
 import type { CacheEntry } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { SqliteStore } from "effect-cached/sqlite"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -22,7 +23,7 @@ describe("an inspection of a folder", () => {
         const store = yield* storeFrom(driver.layer({ directory }))
         const odd = ["a", "aa", "a\u0000", "a\ud800", "\u{1f600}a", "\ud83d", "~", "z\uffff", "b"]
         const all = [...odd, ...Array.from({ length: 600 }, (_, i) => `b${i}`)]
-        yield* store.setMany(all.map((id) => ({ id, entry: { meta, payload: new Uint8Array(1) } })))
+        yield* store.set(all.map((id) => ({ id, entry: { meta, payload: new Uint8Array(1) } })))
         const { entries } = yield* driver.inspect({ directory })
         for (const prefix of ["", "a", "aa", "b", "b1", "\ud83d", "\u{1f600}", "none", "z\uffff", "a\u0000"]) {
           const seen = yield* Stream.runCollect(Stream.map(entries({ prefix }), ({ id }) => id))
@@ -32,7 +33,7 @@ describe("an inspection of a folder", () => {
         const writing = Stream.runForEach(entries(), ({ entry, id }) => {
           rewritten.push(id)
           return Effect.andThen(
-            store.set(id, entry!),
+            singly(store).set(id, entry!),
             rewritten.length > all.length ? Effect.die("twice") : Effect.void
           )
         })

@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { networkOf } from "../../src/drivers/shared/networkFolders.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -96,7 +97,7 @@ describe("traps that others put into a folder", () => {
           set(join(directory, name), victim)
         }
         const store = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 10 }))
-        yield* store.remove("id")
+        yield* singly(store).remove("id")
         expect(fs.readFileSync(victim, "utf8")).toBe("precious")
       }))
 
@@ -108,7 +109,7 @@ describe("traps that others put into a folder", () => {
         const names = yield* Effect.scoped(Effect.gen(function*() {
           const first = yield* tempDirectory
           const store = yield* storeFrom(FilesStore.layer({ directory: first }))
-          yield* store.set("id", entry(1))
+          yield* singly(store).set("id", entry(1))
           yield* store.invalidateTags(["tag"])
           yield* store.increment("n", 1)
           return fs.readdirSync(first, { recursive: true }).map(String)
@@ -118,7 +119,7 @@ describe("traps that others put into a folder", () => {
         for (const name of names) set(join(directory, name), victim)
         const store = yield* storeFrom(FilesStore.layer({ directory }))
         expect((yield* store.get("id", ["tag"])).entry).toBeUndefined()
-        yield* store.set("id", entry(2))
+        yield* singly(store).set("id", entry(2))
         expect((yield* store.get("id", [])).entry).toBeDefined()
         yield* Effect.exit(store.invalidateTags(["tag"]))
         yield* Effect.exit(store.increment("n", 1))

@@ -7,6 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import * as Tokens from "../../src/internal/token.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, counting, fakeStore, start } from "../support/caches.ts"
 import { slowStore } from "../support/slowStore.ts"
 
@@ -15,7 +16,10 @@ const seeded = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect.pipe(Random.w
 const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false } as const
 
 const generationOf = (store: Store.Store) =>
-  Effect.map(seeded(store.acquire("id", asking)), (acquired) => acquired._tag === "Granted" && acquired.generation)
+  Effect.map(
+    seeded(singly(store).acquire("id", asking)),
+    (acquired) => acquired._tag === "Granted" && acquired.generation
+  )
 
 const versionOf = (store: Store.Store) => Effect.map(store.markers(["t"]), ({ markers }) => markers[0]!.version)
 
@@ -67,7 +71,7 @@ describe("under one seed of the program", () => {
         yield* seeded(store.invalidateTags(["t"], "soft"))
         expect(new Set([before, hard, yield* versionOf(store)]).size).toBe(3)
         const generation = yield* generationOf(store)
-        yield* store.remove("id")
+        yield* singly(store).remove("id")
         expect(yield* generationOf(store)).not.toBe(generation)
       })
   )

@@ -11,6 +11,7 @@ import { KeyValueStore } from "effect/persistence"
 import { Keyv } from "keyv"
 import { Keyv as Keyv6 } from "keyv6"
 import { createStorage } from "unstorage"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { randomOf } from "../support/random.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
@@ -137,11 +138,11 @@ describe("KeyvStore", () => {
       keyv.on("error", () => {})
       const store = yield* storeFrom(KeyvStore.layer(keyv))
       const entry = { meta, payload: new Uint8Array([1]) }
-      yield* store.set("a", entry)
-      expect((yield* Effect.flip(store.set("refused", entry))).reason).toBe("Unavailable")
+      yield* singly(store).set("a", entry)
+      expect((yield* Effect.flip(singly(store).set("refused", entry))).reason).toBe("Unavailable")
       expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
       isDown.value = true
-      for (const step of [store.get("a", []), store.remove("a"), store.set("a", entry), store.clear]) {
+      for (const step of [store.get("a", []), singly(store).remove("a"), singly(store).set("a", entry), store.clear]) {
         expect(yield* Effect.flip(step as Effect.Effect<unknown, CacheError.StoreError>)).toMatchObject({
           reason: "Unavailable",
           cause: down
@@ -175,14 +176,14 @@ describe("KeyvStore", () => {
       }
       const listing = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: { ...plain, iterator } as never })))
       const silent = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: plain as never })))
-      yield* listing.set("a", entry)
+      yield* singly(listing).set("a", entry)
       expect(Array.from(yield* Stream.runCollect(listing.scan()), ({ id }) => id)).toEqual(["a"])
       expect((yield* Effect.flip(Stream.runCount(silent.scan()))).reason).toBe("Unsupported")
       isDown = true
       const steps: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
         listing.get("a", []),
-        listing.remove("a"),
-        listing.set("a", entry),
+        singly(listing).remove("a"),
+        singly(listing).set("a", entry),
         listing.clear,
         Stream.runCount(listing.scan())
       ]
@@ -241,8 +242,8 @@ describe("UnstorageStore and PersistenceStore", () => {
         yield* storeFrom(UnstorageStore.layer(storage, { base: "other" }))
       ]
       const entry = { meta, payload: new Uint8Array([1]) }
-      yield* one.set("a", entry)
-      yield* other.set("b", entry)
+      yield* singly(one).set("a", entry)
+      yield* singly(other).set("b", entry)
       expect(Array.from(yield* Stream.runCollect(one.scan()), ({ id }) => id)).toEqual(["a"])
       yield* one.clear
       expect([yield* one.size, yield* other.size]).toEqual([0, 1])
@@ -253,7 +254,7 @@ describe("UnstorageStore and PersistenceStore", () => {
     Effect.gen(function*() {
       const storage = createStorage()
       const store = yield* storeFrom(UnstorageStore.layer(storage))
-      yield* store.set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
+      yield* singly(store).set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
       const [key] = yield* Effect.promise(() => storage.getKeys())
       const bytes: Uint8Array = yield* Effect.promise(() => storage.getItemRaw(key!))
       const found = (value: unknown, id = "a") =>

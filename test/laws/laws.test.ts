@@ -6,7 +6,9 @@ import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { type Law, serializerLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import type { Failures } from "../../src/ports/stores.ts"
+import { type Singly, singly } from "../../src/testing/internal/singly.ts"
 import { isSame } from "../../src/testing/law.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { entry } from "../support/stored.ts"
 
 /** Whether each law holds, in virtual time. */
@@ -17,20 +19,20 @@ const hold = (laws: ReadonlyArray<Law>) =>
 
 const named = (laws: ReadonlyArray<Law>, name: string) => laws.filter((law) => law.name === name)
 
-type Breaking = (store: Store.Store) => Partial<Store.Store>
+type Breaking = (store: Singly) => Partial<Store.Store>
 
 const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking: Breaking]> = [
   [
     "stores every commit",
     "a commit under an unknown generation is refused",
-    ({ set }) => ({ commit: (id, _, entry) => set(id, entry) })
+    ({ set }) => ({ commit: pluralOf.commit((id, _, entry) => set(id, entry)) })
   ],
   ["removes without ending the generation", "a commit after remove is refused", () => {
     const entries = new Map()
     return {
       get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
-      commit: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
-      remove: (id) => Effect.sync(() => entries.delete(id))
+      commit: pluralOf.commit((id, _, entry) => Effect.sync(() => !!entries.set(id, entry))),
+      remove: pluralOf.remove((id) => Effect.sync(() => entries.delete(id)))
     }
   }],
   [
@@ -47,34 +49,35 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     () => ({ scanLoads: () => Stream.empty })
   ],
   ["lets all lead", "acquire by another owner answers Wait, with no more than the lease", ({ acquire }) => ({
-    acquire: (id, options) => acquire(id, { ...options, join: true })
+    acquire: pluralOf.acquire((id, options) => acquire(id, { ...options, join: true }))
   })],
   [
     "forgets how long each caller waits",
     "acquire by another owner answers Wait, with no more than the lease",
     ({ acquire }) => ({
-      acquire: (id, options) =>
+      acquire: pluralOf.acquire((id, options) =>
         Effect.map(
           acquire(id, options),
           (acquired) => acquired._tag === "Wait" ? { ...acquired, leftMillis: 1e9 } : acquired
         )
+      )
     })
   ],
   ["answers what was rejected for ever", "acquire answers Hit with an entry that was not rejected", ({ acquire }) => ({
-    acquire: (id, options) => acquire(id, { ...options, rejectedWriteId: undefined })
+    acquire: pluralOf.acquire((id, options) => acquire(id, { ...options, rejectedWriteId: undefined }))
   })],
   ["joins ids", "unusual ids are kept apart", ({ get, set }) => ({
     get: (id, tags) => get(Buffer.from(id).toString(), tags),
-    set: (id, entry, condition) => set(Buffer.from(id).toString(), entry, condition)
+    set: pluralOf.set((id, entry, condition) => set(Buffer.from(id).toString(), entry, condition))
   })],
   ["ends ids at NUL", "unusual ids are kept apart", ({ get, set }) => ({
     get: (id, tags) => get(id.split("\u0000")[0]!, tags),
-    set: (id, entry, condition) => set(id.split("\u0000")[0]!, entry, condition)
+    set: pluralOf.set((id, entry, condition) => set(id.split("\u0000")[0]!, entry, condition))
   })],
   [
     "sets whatever the condition",
     "a conditional set writes only if its condition holds",
-    ({ set }) => ({ set: (id, entry) => set(id, entry) })
+    ({ set }) => ({ set: pluralOf.set((id, entry) => set(id, entry)) })
   ],
   [
     "never changes a version",
@@ -110,11 +113,12 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
         failures = note && { count: 1 + (failures?.count ?? 0), note }
         return release(id, owner, note)
       },
-      acquire: (id, options) =>
+      acquire: pluralOf.acquire((id, options) =>
         Effect.map(
           acquire(id, options),
           (acquired) => acquired._tag === "Granted" ? { ...acquired, failures } : acquired
         )
+      )
     }
   }],
   ["has versions for tags it never saw", "a tag without a marker has no version", ({ get }) => ({
@@ -131,13 +135,15 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     }
   }],
   ["loses tags", "an entry comes back with every field and byte", ({ set }) => ({
-    set: (id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition)
+    set: pluralOf.set((id, entry, condition) => set(id, { ...entry, meta: { ...entry.meta, tags: [] } }, condition))
   })],
   ["forgets constants", "the mark of a constant lifetime comes back", ({ set }) => ({
-    set: (id, { meta: { isConstant: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
+    set: pluralOf.set((id, { meta: { isConstant: _, ...meta }, payload }, condition) =>
+      set(id, { meta, payload }, condition)
+    )
   })],
   ["loses etags", "an ETag comes back, an empty one too", ({ set }) => ({
-    set: (id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition)
+    set: pluralOf.set((id, { meta: { etag: _, ...meta }, payload }, condition) => set(id, { meta, payload }, condition))
   })],
   ["touches whatever there is", "touch refuses an entry that is missing, expired or of another write", (
     { touch }
@@ -211,35 +217,41 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["keeps counters among entries", "a counter and an entry of one name are independent", ({ increment, set }) => ({
     increment: (name, by, options) => Effect.tap(increment(name, by, options), () => set(name, entry(0)))
   })],
-  ["sets many without ending loads", "setMany ends the generations of its ids", () => {
+  ["sets many without ending loads", "set of many ends the generations of its ids", () => {
     const entries = new Map()
     return {
       get: (id) => Effect.sync(() => ({ entry: entries.get(id), versions: [] })),
-      commit: (id, _, entry) => Effect.sync(() => !!entries.set(id, entry)),
-      setMany: (requests) => Effect.sync(() => requests.map(({ entry, id }) => entries.set(id, entry).has(id)))
+      commit: pluralOf.commit((id, _, entry) => Effect.sync(() => !!entries.set(id, entry))),
+      set: (requests) => Effect.sync(() => requests.map(({ entry, id }) => entries.set(id, entry).has(id)))
     }
   }],
-  ["sets many in its own order", "setMany sets each entry, and of one id the last", ({ setMany }) => ({
-    setMany: (requests) => setMany(requests.toReversed())
+  ["sets many in its own order", "set sets each of many entries, and of one id the last", ({ many }) => ({
+    set: (requests) => many.set(requests.toReversed())
   })],
-  ["sets many whatever is there", "setMany checks the condition of each entry, in their order", ({ setMany }) => ({
-    setMany: (requests) => setMany(requests.map(({ entry, id }) => ({ id, entry })))
+  ["sets many whatever is there", "set checks the condition of each of many entries, in their order", ({ many }) => ({
+    set: (requests) => many.set(requests.map(({ entry, id }) => ({ id, entry })))
   })],
   [
     "forgets one of many to remove",
-    "removeMany answers for each id whether there was an entry, and ends its generation",
+    "remove answers for each of many ids whether there was an entry, and ends its generation",
     (
-      { removeMany }
-    ) => ({ removeMany: (ids) => Effect.map(removeMany(ids.slice(1)), (removed) => [true, ...removed]) })
+      { many }
+    ) => ({ remove: (ids) => Effect.map(many.remove(ids.slice(1)), (removed) => [true, ...removed]) })
   ],
-  ["acquires many as if each were the first", "acquireMany answers each request like acquire", ({ acquireMany }) => ({
-    acquireMany: (requests) => acquireMany(requests.map((request) => ({ ...request, join: true })))
-  })],
-  ["commits many unguarded", "commitMany stores once under each current generation", ({ set }) => ({
-    commitMany: (requests) => Effect.forEach(requests, ({ entry, id }) => set(id, entry))
-  })],
-  ["answers for the first of many", "operations on many accept 300 ids", ({ acquireMany }) => ({
-    acquireMany: (requests) => acquireMany(requests.slice(0, 64))
+  [
+    "acquires many as if each were the first",
+    "acquire answers each of many requests like one alone",
+    ({ many }) => ({
+      acquire: (requests) => many.acquire(requests.map((request) => ({ ...request, join: true })))
+    })
+  ],
+  [
+    "commits many unguarded",
+    "commit of many stores once under each current generation",
+    ({ many }) => ({ commit: (requests) => many.set(requests) })
+  ],
+  ["answers for the first of many", "operations on many accept 300 ids", ({ many }) => ({
+    acquire: (requests) => many.acquire(requests.slice(0, 64))
   })],
   ["takes a prefix for a pattern", "scan takes a prefix literally", ({ scan }) => ({
     scan: (options) => scan({ prefix: options?.prefix?.replace("*", "") })
@@ -315,7 +327,7 @@ describe("storeLaws", () => {
       Effect.gen(function*() {
         const make = Effect.sync((): Store.Store => {
           const store = MemoryStore.make()
-          return { ...store, ...breaking(store) }
+          return { ...store, ...breaking(singly(store)) }
         })
         expect(yield* hold(named(storeLaws(make), law))).toEqual([false])
       }))

@@ -65,10 +65,8 @@ const failing = () => {
     get: (...args) => guarded("get", inMemory.get(...args)),
     getMany: (...args) => guarded("getMany", inMemory.getMany(...args)),
     markers: (...args) => guarded("markers", inMemory.markers(...args)),
-    acquire: (...args) => guarded("acquire", inMemory.acquire(...args)),
-    acquireMany: (...args) => guarded("acquireMany", inMemory.acquireMany(...args)),
-    commit: (...args) => guarded("commit", inMemory.commit(...args)),
-    commitMany: (...args) => guarded("commitMany", inMemory.commitMany(...args))
+    acquire: (...args) => guarded("acquireMany", inMemory.acquire(...args)),
+    commit: (...args) => guarded("commitMany", inMemory.commit(...args))
   }
   const layer = over({ layer: Layer.succeed(Store.Store, store) })
   /** Another process, with an empty memory. */

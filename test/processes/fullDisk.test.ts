@@ -7,6 +7,7 @@ import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { existsSync, readdirSync, rmSync, statfsSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { fillDisk } from "../support/fullDisk.ts"
 import { guardsOf } from "../support/services.ts"
 import { smallDisk } from "../support/smallDisk.ts"
@@ -35,7 +36,7 @@ const freeBytes = (directory: string) => statfsSync(directory).bavail * statfsSy
 const fillCache = Effect.fnUntraced(function*(store: Store.Store, bytes: number, count: number) {
   let stored = 0
   for (let i = 0; i < count; i++) {
-    const exit = yield* Effect.exit(store.set(`id ${i}`, entry(i & 255, bytes)))
+    const exit = yield* Effect.exit(singly(store).set(`id ${i}`, entry(i & 255, bytes)))
     if (exit._tag === "Success") stored++
   }
   return stored
@@ -50,9 +51,9 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
         const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
         const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
         yield* fillCache(a, 20_000, megabytes * 120)
-        for (let i = 0; i < 20; i++) expect(yield* a.set(`new ${i}`, entry(i, 20_000))).toBe(true)
+        for (let i = 0; i < 20; i++) expect(yield* singly(a).set(`new ${i}`, entry(i, 20_000))).toBe(true)
         expect(read(b, "new 19")).toEqual(entry(19, 20_000))
-        yield* a.remove("new 19")
+        yield* singly(a).remove("new 19")
         yield* b.invalidateTags(["tag"])
         expect(read(b, "new 19")).toBeUndefined()
       }), 60_000)
@@ -71,7 +72,7 @@ describe.skipIf(!canMount)("a disk that the cache itself has filled", () => {
         // Enough to open it, too little for the reserve.
         truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
         const [a, b] = [yield* open, yield* open]
-        expect(yield* a.set("new", entry(1, 20_000))).toBe(true)
+        expect(yield* singly(a).set("new", entry(1, 20_000))).toBe(true)
         expect(read(b, "new")).toEqual(entry(1, 20_000))
         expect(read(b, `id ${24 * 40 - 1}`), "only as much goes as is needed").toBeDefined()
       }),
@@ -98,13 +99,13 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
             }
             fill(root)
             expect(freeBytes(root)).toBe(0)
-            for (let i = 0; i < megabytes * 15; i++) yield* a.remove(`id ${i}`)
+            for (let i = 0; i < megabytes * 15; i++) yield* singly(a).remove(`id ${i}`)
             yield* a.invalidateTags(Array.from({ length: 100 }, (_, i) => `tag ${i}`))
             yield* a.clear
             for (let i = 0; i < megabytes * 15; i++) expect(read(b, `id ${i}`)).toBeUndefined()
             rmSync(join(root, "others"))
             yield* Effect.sleep(200)
-            expect(yield* a.set("again", entry(1, 20_000))).toBe(true)
+            expect(yield* singly(a).set("again", entry(1, 20_000))).toBe(true)
             expect(read(b, "again")).toEqual(entry(1, 20_000))
             // And what is kept for the next time is back.
             expect(statSync(join(directory, "cache.v2.reserve")).size).toBe(2 * 1024 ** 2)
@@ -121,20 +122,20 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
         const root = yield* disk(16)
         const a = yield* storeFrom(SqliteStore.layer({ directory: join(root, "cache"), storeTimeout: 50 }))
         const lease = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-        yield* a.acquire("id", lease)
+        yield* singly(a).acquire("id", lease)
         expect(yield* fillCache(a, 20_000, 40)).toBe(40)
         fill(root)
         for (let i = 0; i < 5; i++) {
-          expect((yield* Effect.flip(a.set(`new ${i}`, entry(i, 20_000)))).reason).toBe("Full")
+          expect((yield* Effect.flip(singly(a).set(`new ${i}`, entry(i, 20_000)))).reason).toBe("Full")
         }
         yield* Effect.exit(a.release("id", "a"))
         expect(yield* a.size).toBe(40)
         // The oldest entries make room for it.
-        yield* a.remove("id 39")
+        yield* singly(a).remove("id 39")
         expect(read(a, "id 39")).toBeUndefined()
         rmSync(join(root, "others"))
         yield* Effect.sleep(200)
-        expect(yield* a.set("again", entry(3, 20_000))).toBe(true)
+        expect(yield* singly(a).set("again", entry(3, 20_000))).toBe(true)
       }),
     60_000
   )
@@ -149,12 +150,12 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       const a = yield* open
       const b = yield* open
       expect(read(b, "id 1")).toEqual(entry(1, 20_000))
-      yield* a.remove("id 1")
+      yield* singly(a).remove("id 1")
       expect(read(b, "id 1")).toBeUndefined()
       expect(read(b, "id 2")).toEqual(entry(2, 20_000))
       rmSync(join(root, "others"))
       yield* Effect.sleep(200)
-      expect(yield* b.set("again", entry(3, 20_000))).toBe(true)
+      expect(yield* singly(b).set("again", entry(3, 20_000))).toBe(true)
     }), 60_000)
 
   it.live(
@@ -165,7 +166,7 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
         const directory = join(root, "cache")
         const guards = guardsOf(SqliteGuards.layer({ directory }))
         const store = storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
-        const write = Effect.flatMap(store, (store) => store.set("id", entry(1, 2000)))
+        const write = Effect.flatMap(store, (store) => singly(store).set("id", entry(1, 2000)))
         yield* Effect.scoped(Effect.andThen(guards, write))
         rmSync(join(directory, "cache.v2.reserve"))
         fill(root)
@@ -197,14 +198,14 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       rmSync(join(directory, "cache.v2.reserve"))
       fill(root)
       // Refused while the other still has the file, whose room comes back when it looks for changes, every 50 ms.
-      yield* Effect.exit(a.remove("id 1"))
+      yield* Effect.exit(singly(a).remove("id 1"))
       yield* Effect.exit(Effect.try(() => changesOf(b)))
-      yield* a.remove("id 1")
+      yield* singly(a).remove("id 1")
       yield* a.invalidateTags(["tag"])
       expect(read(b, "id 1")).toBeUndefined()
       rmSync(join(root, "others"))
       yield* Effect.sleep(200)
-      expect(yield* a.set("again", entry(2, 20_000))).toBe(true)
+      expect(yield* singly(a).set("again", entry(2, 20_000))).toBe(true)
       expect(read(b, "again")).toEqual(entry(2, 20_000))
     }), 60_000)
 
@@ -213,20 +214,20 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       const root = yield* disk(8)
       const directory = join(root, "cache")
       const a = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
-      yield* a.set("id", entry(1, 20_000))
+      yield* singly(a).set("id", entry(1, 20_000))
       rmSync(join(directory, "cache.v2.reserve"))
       fill(root)
-      yield* a.remove("id")
+      yield* singly(a).remove("id")
       // Room for a value, but not for the reserve.
       truncateSync(join(root, "others"), statSync(join(root, "others")).size - 1024 ** 2)
       yield* Effect.sleep(200)
-      const { reason } = yield* Effect.flip(a.set("id", entry(2, 2000)))
+      const { reason } = yield* Effect.flip(singly(a).set("id", entry(2, 2000)))
       expect(reason).toBe("Full")
       expect(read(a, "id")).toBeUndefined()
       yield* a.invalidateTags(["tag"])
       rmSync(join(root, "others"))
       yield* Effect.sleep(200)
-      expect(yield* a.set("id", entry(3, 2000))).toBe(true)
+      expect(yield* singly(a).set("id", entry(3, 2000))).toBe(true)
     }), 60_000)
 
   it.live("also takes them while a stopped process has the database open", () =>
@@ -244,13 +245,13 @@ describe.skipIf(!canMount)("a disk that others have filled", () => {
       yield* fillCache(a, 20_000, 400)
       stopped.signal("SIGSTOP")
       fill(root)
-      for (let i = 0; i < 400; i++) yield* a.remove(`id ${i}`)
+      for (let i = 0; i < 400; i++) yield* singly(a).remove(`id ${i}`)
       yield* a.invalidateTags(["tag"])
       const b = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 50 }))
       for (let i = 0; i < 400; i++) expect(read(b, `id ${i}`)).toBeUndefined()
       rmSync(join(root, "others"))
       yield* Effect.sleep(200)
-      expect(yield* a.set("again", entry(1, 20_000))).toBe(true)
+      expect(yield* singly(a).set("again", entry(1, 20_000))).toBe(true)
       expect(read(b, "again")).toEqual(entry(1, 20_000))
       stopped.signal("SIGCONT")
       yield* Effect.promise(() => sleep(300))
@@ -297,7 +298,7 @@ describe("the log beside a database", () => {
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB", storeTimeout: 50 }))
-        yield* store.set("id", entry(1))
+        yield* singly(store).set("id", entry(1))
         const reader = yield* Effect.acquireRelease(
           Effect.sync(() => new DatabaseSync(join(directory, "cache.v2.1.db"))),
           (database) => Effect.sync(() => database.close())
@@ -306,17 +307,19 @@ describe("the log beside a database", () => {
         let refused = 0
         const until = performance.now() + 1500
         for (let i = 0; performance.now() < until; i++) {
-          const exit = yield* Effect.exit(store.set(`id ${i % 20}`, entry(i & 255, 20_000)))
+          const exit = yield* Effect.exit(singly(store).set(`id ${i % 20}`, entry(i & 255, 20_000)))
           if (exit._tag === "Failure") refused++
           yield* Effect.sleep(10)
         }
         expect(refused).toBeGreaterThan(3)
         expect(logOf(directory)).toBeLessThan(3 * 128 * 1024)
         // Nothing but invalidations from here on.
-        for (let i = 0; i < 3000 && existsSync(join(directory, "cache.v2.1.db")); i++) yield* store.remove(`id ${i}`)
-        yield* store.remove("id")
+        for (let i = 0; i < 3000 && existsSync(join(directory, "cache.v2.1.db")); i++) {
+          yield* singly(store).remove(`id ${i}`)
+        }
+        yield* singly(store).remove("id")
         expect(existsSync(join(directory, "cache.v2.1.db"))).toBe(false)
-        expect(yield* store.set("id", entry(2, 20_000))).toBe(true)
+        expect(yield* singly(store).set("id", entry(2, 20_000))).toBe(true)
         expect(read(store, "id")).toEqual(entry(2, 20_000))
       }),
     60_000

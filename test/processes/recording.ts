@@ -97,43 +97,35 @@ export const recorded = (store: Store.Store, { write, writeAll }: Recorder): Sto
     })
   return {
     ...store,
-    acquire: (id, { rejectedWriteId, ...options }) =>
-      record("acquire", { id, ...options }, store.acquire(id, { ...options, rejectedWriteId }), acquiredAs),
     // Those that wait for others ask again and again.
-    acquireMany: (requests) =>
+    acquire: (requests) =>
       recordAll(
         "acquire",
         requests.map(({ rejectedWriteId: _, ...request }) => request),
-        store.acquireMany(requests),
+        store.acquire(requests),
         (answers, i) => answers[i]!._tag === "Wait" ? undefined : acquiredAs(answers[i]!)
       ),
-    commitMany: (requests) =>
+    commit: (requests) =>
       recordAll(
         "commit",
         requests.map(({ generation, id }) => ({ id, generation })),
-        store.commitMany(requests),
+        store.commit(requests),
         (answers, i) => answered(answers[i])
       ),
-    renewMany: (ids, owner, leaseMillis) =>
+    renew: (ids, owner, leaseMillis) =>
       recordAll(
         "renew",
         ids.map((id) => ({ id, owner, leaseMillis })),
-        store.renewMany(ids, owner, leaseMillis),
+        store.renew(ids, owner, leaseMillis),
         (answers, i) => answered(answers[i])
       ),
-    setMany: (requests) => recordAll("set", requests.map(({ id }) => ({ id })), store.setMany(requests), () => ({})),
-    commit: (id, generation, entry) =>
-      record("commit", { id, generation }, store.commit(id, generation, entry), answered),
-    renew: (id, owner, leaseMillis) =>
-      record("renew", { id, owner, leaseMillis }, store.renew(id, owner, leaseMillis), answered),
+    set: (requests) => recordAll("set", requests.map(({ id }) => ({ id })), store.set(requests), () => ({})),
     release: (id, owner) => record("release", { id, owner }, store.release(id, owner), answered),
-    set: (id, entry, condition) => record("set", { id }, store.set(id, entry, condition), answered),
-    remove: (id) => record("remove", { id }, store.remove(id), answered),
     // Lost removals are sent again together with others.
-    removeMany: (ids) =>
+    remove: (ids) =>
       ids.reduce(
         (removal, id, i) => record("remove", { id }, removal, (answers) => ({ answer: answers[i] })),
-        store.removeMany(ids)
+        store.remove(ids)
       ),
     clear: record("clear", { all: true }, store.clear, () => ({}))
   }

@@ -6,7 +6,9 @@ import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { policies } from "../../src/internal/eviction/policies.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
 
@@ -143,7 +145,9 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       // Asked, it cannot be called off: past its budget it stores all the same.
       const late: Store.Store = {
         ...fake.store,
-        commit: (...input) => Effect.uninterruptible(Effect.delay(fake.store.commit(...input), "1 second"))
+        commit: pluralOf.commit((...input) =>
+          Effect.uninterruptible(Effect.delay(singly(fake.store).commit(...input), "1 second"))
+        )
       }
       return Effect.gen(function*() {
         const { load } = counting()

@@ -5,7 +5,9 @@ import { Cached, CacheError, CacheKey, CachePolicy, type Strategy } from "effect
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -557,7 +559,7 @@ it.effect("a read that asks the store while a refresh runs, and then loads, has 
     capabilities: { shared: true, changes: false },
     getUnsafe: undefined,
     get: (id, tags) => unlessHanging(inMemory.get(id, tags)),
-    acquire: (id, options) => unlessHanging(inMemory.acquire(id, options))
+    acquire: pluralOf.acquire((id, options) => unlessHanging(singly(inMemory).acquire(id, options)))
   })
   return Effect.gen(function*() {
     const read = Cached.ttl(Effect.delay(Effect.succeed(1), 100), "k", { ttl: "1 hour" })
@@ -578,7 +580,7 @@ it.effect("an older entry of the store does not replace a newer one that it has 
   const layer = Layer.succeed(Store.Store, {
     ...inMemory,
     capabilities: { shared: true, changes: false },
-    acquire: (id, options) => unlessDown(inMemory.acquire(id, options))
+    acquire: pluralOf.acquire((id, options) => unlessDown(singly(inMemory).acquire(id, options)))
   })
   let value = 0
   const load = Effect.sync(() => ++value)

@@ -5,8 +5,10 @@ import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, type Strategy } fro
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, counting, ended, settle, start, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -35,11 +37,11 @@ const fleet = () => {
       getUnsafe: undefined,
       changesUnsafe: () => mine.splice(0),
       get: (...input) => late("get", storage.get(...input)),
-      acquire: (...input) => late("acquire", storage.acquire(...input)),
+      acquire: pluralOf.acquire((...input) => late("acquire", singly(storage).acquire(...input))),
       touch: (...input) => Effect.delay(storage.touch(...input), answering.millis("before touch")),
-      commit: (id, ...input) => late("commit", storage.commit(id, ...input), changed(id)),
-      set: (id, ...input) => late("set", storage.set(id, ...input), changed(id)),
-      remove: (id) => late("remove", storage.remove(id), changed(id))
+      commit: pluralOf.commit((id, ...input) => late("commit", singly(storage).commit(id, ...input), changed(id))),
+      set: pluralOf.set((id, ...input) => late("set", singly(storage).set(id, ...input), changed(id))),
+      remove: pluralOf.remove((id) => late("remove", singly(storage).remove(id), changed(id)))
     }
   }
   const program = Effect.suspend(() => {

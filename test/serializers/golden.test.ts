@@ -8,6 +8,7 @@ import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isSame } from "../../src/testing/law.ts"
 import { wrapIn } from "./support.ts"
 
@@ -156,7 +157,7 @@ it.effect.each(streams)(
   ([names, written]) =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
-      for (const [id, meta, payload] of written) yield* store.set(id, { meta, payload: fromBase64(payload) })
+      for (const [id, meta, payload] of written) yield* singly(store).set(id, { meta, payload: fromBase64(payload) })
       const layer = CacheLayer.layer({ memory: false }).pipe(
         Layer.provide(Layer.succeed(Store.Store, store)),
         Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))

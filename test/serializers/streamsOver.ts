@@ -7,6 +7,7 @@ import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { warningsOf } from "../support/logged.ts"
 import { secretBytes, wrapIn } from "./support.ts"
 
@@ -61,7 +62,7 @@ export const streamsOver = (
         expect([yield* read, rows.runs]).toEqual([elements, 1])
         const stored = yield* pagesIn(store)
         expect(stored.length).toBeGreaterThan(10)
-        yield* store.remove(stored[5]!)
+        yield* singly(store).remove(stored[5]!)
         expect([yield* read, rows.runs]).toEqual([elements, 2])
         expect([yield* read, rows.runs]).toEqual([elements, 2])
       }).pipe(Effect.scoped),
@@ -86,16 +87,16 @@ export const streamsOver = (
           "shortened": ([, , third]) =>
             Effect.flatMap(
               entryOf(store, third!),
-              ({ meta, payload }) => store.set(third!, { meta, payload: payload.slice(0, -3) })
+              ({ meta, payload }) => singly(store).set(third!, { meta, payload: payload.slice(0, -3) })
             ),
           ...protects(name)
             ? {
               "another page of the run": ([, second, third]) =>
-                Effect.flatMap(entryOf(store, second!), (page) => store.set(third!, page)),
-              "the page of an older run": ([, , third]) => store.set(third!, older),
+                Effect.flatMap(entryOf(store, second!), (page) => singly(store).set(third!, page)),
+              "the page of an older run": ([, , third]) => singly(store).set(third!, older),
               "plain bytes": ([, , third]) =>
                 Effect.flatMap(entryOf(store, third!), ({ meta }) =>
-                  store.set(third!, {
+                  singly(store).set(third!, {
                     meta: { ...meta, serializer: 1 },
                     payload: Uint8Array.of(0, 0, 0, 3, 34, 97, 34)
                   }))
@@ -181,7 +182,7 @@ export const streamsOver = (
           ]
         ) {
           const { meta, payload } = yield* entryOf(store, "rows")
-          yield* store.set("rows", {
+          yield* singly(store).set("rows", {
             meta,
             payload: encoder.encode(JSON.stringify(change(JSON.parse(decoder.decode(payload)))))
           })
@@ -193,7 +194,7 @@ export const streamsOver = (
         }
         const { meta, payload } = yield* entryOf(store, "rows")
         const later = { ...meta, expiresAt: meta.expiresAt + 7_200_000, softExpiresAt: meta.softExpiresAt + 7_200_000 }
-        yield* store.set("rows", { meta: later, payload })
+        yield* singly(store).set("rows", { meta: later, payload })
         const runs = rows.runs
         expect([yield* read, rows.runs]).toEqual([elements, runs + 1])
       }).pipe(Effect.scoped),

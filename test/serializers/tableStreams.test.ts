@@ -18,6 +18,7 @@ import { parquetReadObjects } from "hyparquet"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { warningsOf } from "../support/logged.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { keys, wrapIn } from "./support.ts"
@@ -151,7 +152,7 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
         const rows = counted(elements, new Readings())
         const read = Effect.provide(rows.read, cacheOver(store, serializer))
         yield* read
-        yield* store.remove((yield* pageIds(store))[2]!)
+        yield* singly(store).remove((yield* pageIds(store))[2]!)
         expect([yield* read, rows.runs]).toEqual([elements, 2])
         expect([yield* read, rows.runs]).toEqual([elements, 2])
       }))
@@ -176,7 +177,7 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
           yield* read
           const page = (yield* pageIds(store))[1]!
           const { entry } = yield* store.get(page, [])
-          yield* store.set(page, { meta: entry!.meta, payload: encoder.encode(plant) })
+          yield* singly(store).set(page, { meta: entry!.meta, payload: encoder.encode(plant) })
           const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))
           expect([plant, warnings.length, rows.runs]).toEqual([plant, 1, 2])
         }
@@ -298,8 +299,8 @@ it.effect.each(golden)(
         ...{ outcome: "success", tags: [], writeId: "0".repeat(32) } as const
       }
       const payload = new TextEncoder().encode(`["e5ae47d3c7ffe93f",1,${bytes},2]`)
-      yield* store.set(id, { meta: { ...meta, serializer: 4 }, payload })
-      yield* store.set(`~:p:e5ae47d3c7ffe93f:0:${id}`, {
+      yield* singly(store).set(id, { meta: { ...meta, serializer: 4 }, payload })
+      yield* singly(store).set(`~:p:e5ae47d3c7ffe93f:0:${id}`, {
         meta: { ...meta, serializer },
         payload: Buffer.from(page, "base64")
       })
@@ -327,7 +328,9 @@ it.effect("a stream that one setting writes is read by every other as it was, or
       )
       for (const reader of settings) {
         const store = MemoryStore.make()
-        for (const [id, { meta, payload }] of entries) yield* store.set(id, { meta: { ...meta, tags: [] }, payload })
+        for (const [id, { meta, payload }] of entries) {
+          yield* singly(store).set(id, { meta: { ...meta, tags: [] }, payload })
+        }
         const { runs } = stream
         const got = yield* Effect.provide(stream.read, cacheOver(store, reader))
         expect(got, `${writer.name}, read by ${reader.name}`).toEqual(rows)

@@ -11,6 +11,7 @@ import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { keys, secretBytes, secretText, wrapIn } from "./support.ts"
 
@@ -161,8 +162,8 @@ describe("CachePolicy.strict", () => {
         const asynchronous = Store.make({
           name: "asynchronous",
           get: (id) => Effect.andThen(Effect.yieldNow, Effect.sync(() => memory.getUnsafe(id, []).entry)),
-          set: (id, entry) => memory.set(id, entry),
-          remove: (id) => memory.remove(id)
+          set: (id, entry) => singly(memory).set(id, entry),
+          remove: (id) => singly(memory).remove(id)
         })
         const store = kind === "synchronous"
           ? memory
@@ -220,7 +221,7 @@ describe("CachePolicy.strict", () => {
       const plain = yield* withSerializer(store, signed())(loading((count) => CachePolicy.strict(page(count))))
       expect(plain.loads).toBe(1)
       yield* withSerializer(store, Json)(page(() => undefined, "b"))
-      yield* store.set("b", { ...store.getUnsafe("b", []).entry!, payload: Uint8Array.of(123) })
+      yield* singly(store).set("b", { ...store.getUnsafe("b", []).entry!, payload: Uint8Array.of(123) })
       const damaged = yield* withSerializer(store, Json)(loading((count) => CachePolicy.strict(page(count, "b"))))
       expect(damaged.loads).toBe(1)
     }))
@@ -245,13 +246,13 @@ describe("an entry that another program changed", () => {
           { meta: { ...a.meta, tags: [{ tag: "t", version: "0".repeat(24) }] }, payload: a.payload }
         ]
         for (const entry of planted) {
-          yield* store.set("a", entry)
+          yield* singly(store).set("a", entry)
           const read = (count: () => void) =>
             Effect.tap(page(count, "a"), (value) => Effect.sync(() => expect(value).toBe(text)))
           expect((yield* run(loading((count) => Effect.andThen(read(count), read(count))))).loads).toBe(1)
         }
         // An older entry of the same id looks like the current one.
-        yield* store.set("a", a)
+        yield* singly(store).set("a", a)
         expect((yield* run(loading((count) => page(count, "a")))).loads).toBe(0)
       })
   )
@@ -265,7 +266,7 @@ describe("an entry that another program changed", () => {
       const program = Effect.gen(function*() {
         yield* page(() => undefined)
         const { meta, payload } = store.getUnsafe("page", []).entry!
-        yield* store.set("page", { meta, payload: payload.map((byte, i) => i === 80 ? byte ^ 1 : byte) })
+        yield* singly(store).set("page", { meta, payload: payload.map((byte, i) => i === 80 ? byte ^ 1 : byte) })
         yield* page(() => undefined)
         shown.push(yield* Cached.stats, serializer, serializer.make(undefined))
       })

@@ -11,6 +11,7 @@ import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { SqliteStore } from "effect-cached/sqlite"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { warningsOf } from "../support/logged.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -57,7 +58,7 @@ it.effect("a stream that one setting writes is read by every other as it was, or
       )
       for (const reader of settings) {
         const store = MemoryStore.make()
-        for (const [id, entry] of entries) yield* store.set(id, entry)
+        for (const [id, entry] of entries) yield* singly(store).set(id, entry)
         const before = runs
         expect(yield* under(reader, store), `${writer.name}, read by ${reader.name}`).toEqual(elements)
         if (runs === before) read++

@@ -10,6 +10,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
 import { inspect } from "../../src/config/stores.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
@@ -111,7 +112,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         expect(missing.message).toContain("there is no cache in the schema")
         expect((yield* asked("SELECT nspname FROM pg_namespace")).flat()).not.toContain(schema)
         const store = yield* storeIn(schema)
-        yield* store.set("a", entry("1"))
+        yield* singly(store).set("a", entry("1"))
         const ids = Effect.flatMap(
           inspection,
           ({ entries }) => Stream.runCollect(Stream.map(entries(), ({ id }) => id))
@@ -232,7 +233,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
           yield* until("it listens", Effect.sync(() => seen.length > 0))
           const ids = [`id ${i}`, `other ${i}`, `last ${i}`]
           for (const [place, id] of ids.entries()) {
-            yield* other.remove(id)
+            yield* singly(other).remove(id)
             // A process that counts on notifications asks only every two seconds.
             yield* Effect.timeout(until("it sees", Effect.sync(() => seen.length > 1 + place)), "1500 millis")
           }
@@ -250,7 +251,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* asked(`SELECT ${quoted(schema)}.tell('other', 'C', ARRAY['x'::bytea])`)
         yield* until("the change", Effect.sync(() => seen.some(({ _tag }) => _tag === "Changed")))
         yield* asked(`UPDATE ${quoted(schema)}.number SET value = 9000000000000000 WHERE name = 'pruned'`)
-        yield* b.remove("y")
+        yield* singly(b).remove("y")
         yield* until("a gap", Effect.sync(() => seen.some(({ _tag }) => _tag === "Gap")))
       }))
 
@@ -345,10 +346,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         SqlClient.SqlClient,
         sql
       )
-      const first = yield* Effect.forkChild(store.set("id", entry("first")), { startImmediately: true })
-      const second = yield* Effect.forkChild(store.set("id", entry("second")), { startImmediately: true })
+      const first = yield* Effect.forkChild(singly(store).set("id", entry("first")), { startImmediately: true })
+      const second = yield* Effect.forkChild(singly(store).set("id", entry("second")), { startImmediately: true })
       yield* Fiber.interrupt(second)
-      yield* store.set("id", entry("third"))
+      yield* singly(store).set("id", entry("third"))
       yield* Fiber.join(first)
       expect(new TextDecoder().decode((yield* store.get("id", [])).entry!.payload)).toBe("third")
     }).pipe(Effect.provide(Reactivity.layer)))
@@ -424,7 +425,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       )
       yield* Effect.sleep("500 millis")
       const startedAt = performance.now()
-      yield* Effect.retry(store.set("id", entry("set")), { times: 1 })
+      yield* Effect.retry(singly(store).set("id", entry("set")), { times: 1 })
       expect(performance.now() - startedAt).toBeLessThan(7000)
       expect(Exit.isFailure(yield* Fiber.join(transacting))).toBe(true)
       expect(new TextDecoder().decode((yield* store.get("id", [])).entry!.payload)).toBe("set")
@@ -456,9 +457,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
   it.live("a killed server keeps the former entry whole, and what was set", () =>
     Effect.gen(function*() {
       const store = yield* storeIn(freshSchema())
-      yield* store.set("id", entry("former"))
+      yield* singly(store).set("id", entry("former"))
       const large = entry("x".repeat(4_000_000))
-      const writing = yield* Effect.forkChild(Effect.exit(store.set("id", large)))
+      const writing = yield* Effect.forkChild(Effect.exit(singly(store).set("id", large)))
       yield* Effect.sleep("2 millis")
       yield* Effect.promise(() => server.stop("immediate"))
       yield* Effect.promise(() => server.start())
@@ -516,7 +517,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const { meta, payload } = entry("value")
         return { id: `id ${i}`, entry: { meta: { ...meta, expiresAt: Date.now() + (i === 0 ? 1e9 : -1000) }, payload } }
       })
-      yield* store.setMany(many)
+      yield* store.set(many)
       const tidy = asked(`SELECT ${quoted(schema)}.tidy(60000, 0, 86400000)`)
       expect([(yield* tidy)[0], (yield* tidy)[0]]).toEqual([[true], [false]])
       expect(yield* store.size).toBe(1)
@@ -546,11 +547,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       for (
         const text of ["'; DROP SCHEMA public CASCADE; --", "$1", "%", "\\x00", "{a,b}", "NULL", "\"\"", "\u0000'"]
       ) {
-        yield* store.set(text, entry(text))
+        yield* singly(store).set(text, entry(text))
         yield* store.markers([text])
         yield* store.increment(text, 1)
         expect(new TextDecoder().decode((yield* store.get(text, [text])).entry!.payload)).toBe(text)
-        expect(yield* store.remove(text)).toBe(true)
+        expect(yield* singly(store).remove(text)).toBe(true)
       }
     }))
 })

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { PgGuards, PgStore } from "effect-cached/postgres"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
@@ -127,7 +128,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
       const guards = yield* Scope.provide(guardsOf(PgGuards.layer(options)), scope)
       proxy.swallow(true)
       const waiting: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
-        store.set("id", entry(2)),
+        singly(store).set("id", entry(2)),
         Effect.scoped(locks.acquire("lock", { lease: "1 minute", wait: 0 })),
         guards.removeBits("filter")
       ]

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { entry } from "../support/stored.ts"
@@ -16,10 +17,10 @@ const version = "ab".repeat(12)
 /** Changes of each kind. */
 const changeAll = (store: Store.Store) =>
   Effect.all([
-    store.remove("removed"),
-    store.set("set", entry(2)),
-    store.set("set if present", entry(2), { _tag: "IfPresent" }),
-    store.setMany([{ id: "one of many", entry: entry(2) }]),
+    singly(store).remove("removed"),
+    singly(store).set("set", entry(2)),
+    singly(store).set("set if present", entry(2), { _tag: "IfPresent" }),
+    store.set([{ id: "one of many", entry: entry(2) }]),
     store.invalidateTags(["tag"], "hard"),
     store.transact!({
       checks: [],
@@ -70,7 +71,7 @@ describe.skipIf(isPostgresMissing())(
         const count = ({ _tag }: Store.Change) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
         const follow = Effect.forkScoped(Effect.exit(Stream.runForEach(store.changes, count)))
         const following = yield* follow
-        for (const id of ids) yield* store.set(id, entry(1))
+        for (const id of ids) yield* singly(store).set(id, entry(1))
         const tags = ["tag", "tag of a transaction"]
         const { markers: before } = yield* store.markers(tags)
         yield* until("it follows", Effect.sync(() => begun === 1))

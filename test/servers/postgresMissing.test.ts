@@ -5,6 +5,7 @@ import { Cached, CacheLayer, type Caching } from "effect-cached"
 import type { CacheEntry } from "effect-cached/adapters"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { inspect } from "../../src/config/stores.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { lockOf } from "../support/services.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -113,7 +114,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
       const following = yield* Effect.forkScoped(Effect.flip(follow))
       yield* until("the changes are followed", Effect.sync(() => isCoherent))
       yield* asked(`TRUNCATE ${quoted(schema)}.change`)
-      yield* other.set("id", entry)
+      yield* singly(other).set("id", entry)
       yield* until("the end", Effect.sync(() => following.pollUnsafe() !== undefined))
       expect((yield* Fiber.join(following)).reason).toBe("Unavailable")
     }))
@@ -152,14 +153,14 @@ describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, 
     Effect.gen(function*() {
       const schema = freshSchema()
       const store = yield* storeFrom(PgStore.layer({ url: server.url, schema }))
-      const acquired = yield* store.acquire("id", {
+      const acquired = yield* singly(store).acquire("id", {
         owner: "a",
         leaseMillis: 60_000,
         join: false,
         rejectedWriteId: undefined
       })
       yield* asked(`TRUNCATE ${quoted(schema)}.number`)
-      expect(acquired._tag === "Granted" && (yield* store.commit("id", acquired.generation, entry))).toBe(false)
+      expect(acquired._tag === "Granted" && (yield* singly(store).commit("id", acquired.generation, entry))).toBe(false)
       expect((yield* store.get("id", [])).entry).toBeUndefined()
     }))
 

@@ -9,6 +9,7 @@ import type { CacheEntry, Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding, sending, untilOneWaits } from "../support/postgresClient.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -67,10 +68,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     "P1 · a result is not stored if its generation ends while its commit waits for the row",
     Effect.gen(function*() {
       const { a, b, client, of } = yield* two
-      const granted = yield* a.acquire("k", lease)
+      const granted = yield* singly(a).acquire("k", lease)
       if (granted._tag !== "Granted") return expect.fail(granted._tag)
       const release = yield* holding(client, removing(of), acquiring(of))
-      const commit = yield* Effect.forkScoped(a.commit("k", granted.generation, entry("old")))
+      const commit = yield* Effect.forkScoped(singly(a).commit("k", granted.generation, entry("old")))
       yield* untilOneWaits(client)
       yield* release()
       expect(yield* Fiber.join(commit)).toBe(false)
@@ -82,11 +83,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     "P1 · a lease is not granted to two processes, whether or not there is a row of the id",
     Effect.gen(function*() {
       const { a, client, of } = yield* two
-      for (const before of [Effect.void, a.set("k", entry("rejected"))]) {
-        yield* a.remove("k")
+      for (const before of [Effect.void, singly(a).set("k", entry("rejected"))]) {
+        yield* singly(a).remove("k")
         yield* before
         const release = yield* holding(client, acquiring(of))
-        const acquire = yield* Effect.forkScoped(a.acquire("k", { ...lease, rejectedWriteId: writeId }))
+        const acquire = yield* Effect.forkScoped(singly(a).acquire("k", { ...lease, rejectedWriteId: writeId }))
         yield* untilOneWaits(client)
         yield* release()
         expect(yield* Fiber.join(acquire)).toMatchObject({ _tag: "Wait" })
@@ -98,9 +99,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     "a condition is judged by what another process writes while the set waits for the row",
     Effect.gen(function*() {
       const { a, client, of } = yield* two
-      yield* a.set("k", entry("first"))
+      yield* singly(a).set("k", entry("first"))
       const release = yield* holding(client, `SELECT 1 FROM ${of}.entry FOR UPDATE`)
-      const set = yield* Effect.forkScoped(a.set("k", entry("second"), { _tag: "IfUnchanged", writeId }))
+      const set = yield* Effect.forkScoped(singly(a).set("k", entry("second"), { _tag: "IfUnchanged", writeId }))
       yield* untilOneWaits(client)
       yield* release(removing(of))
       expect(yield* Fiber.join(set)).toBe(false)
@@ -149,13 +150,13 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       }))
       const { untilChanged } = yield* follow(a)
       yield* until("it hears", Effect.sync(() => notes.length > 0))
-      yield* b.set("k", entry("first"))
+      yield* singly(b).set("k", entry("first"))
       yield* untilChanged("k")
-      yield* b.set("other", entry("first"))
+      yield* singly(b).set("other", entry("first"))
       yield* untilChanged("other")
       notes.length = 0
       const release = yield* holding(client, `SELECT 1 FROM ${of}.entry FOR UPDATE`)
-      const set = yield* Effect.forkScoped(b.remove("k"))
+      const set = yield* Effect.forkScoped(singly(b).remove("k"))
       yield* untilOneWaits(client)
       // Notifications arrive in the order of commits, so what was sent earlier has arrived before this one.
       yield* client.unsafe("SELECT pg_notify($1::text, 'mark')", [channel])
@@ -181,11 +182,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
         steps: [{ _tag: "Set", id: "k", entry: entry("1") }, { _tag: "InvalidateTags", tags, mode: "hard" }]
       }))
       yield* untilOneWaits(client)
-      yield* b.remove("later")
+      yield* singly(b).remove("later")
       yield* untilChanged("later")
       yield* release()
       yield* Fiber.join(transacting)
-      yield* b.remove("last")
+      yield* singly(b).remove("last")
       yield* untilChanged("last")
       expect(has("k")).toBe(true)
     })
@@ -196,11 +197,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     Effect.gen(function*() {
       const { b, client, open } = yield* two
       let changes = 0
-      const change = Effect.suspend(() => changes++ === 0 ? Effect.orDie(b.remove("k")) : Effect.void)
+      const change = Effect.suspend(() => changes++ === 0 ? Effect.orDie(singly(b).remove("k")) : Effect.void)
       const slow = sending(client, /changes_since/, (values) => Effect.tap(values, change))
       const { has, untilChanged } = yield* follow(yield* open(slow))
       yield* until("the second question", Effect.sync(() => changes > 1))
-      yield* b.remove("last")
+      yield* singly(b).remove("last")
       yield* untilChanged("last")
       expect(has("k")).toBe(true)
     })

@@ -6,6 +6,7 @@ import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding } from "../support/postgresClient.ts"
 import { entry } from "../support/stored.ts"
@@ -71,7 +72,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
       yield* end("SELECT 1")
       // The long transaction's own changes are seen when it ends.
       const late = yield* holding(client, `SELECT 1 FROM ${quoted(schema)}.tell('other', 'C', ARRAY['late'::bytea])`)
-      yield* store.remove("before")
+      yield* singly(store).remove("before")
       yield* Effect.sleep("300 millis")
       expect(seen.some((change) => change._tag === "Changed" && change.id === "late")).toBe(false)
       yield* late("SELECT 1")
@@ -84,7 +85,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
   it.live("a count of entries reads an index, and not their values", () =>
     Effect.gen(function*() {
       const { client, pages, schema, store } = yield* watched
-      yield* store.set("id", entry(1, 1000))
+      yield* singly(store).set("id", entry(1, 1000))
       yield* client.unsafe(`INSERT INTO ${quoted(schema)}.entry (key, whole, era, frame, expires_at, gone_at)
         SELECT convert_to('x' || g, 'UTF8'), '', era, frame, expires_at, gone_at
         FROM ${quoted(schema)}.entry, generate_series(1, 20000) g`)

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { PgStore } from "effect-cached/postgres"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -40,14 +41,22 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
     Effect.gen(function*() {
       const schema = freshSchema()
       const store = yield* storeIn(schema, 100_000)
-      yield* Effect.forEach(Array.from({ length: 8 }, (_, i) => `old${i}`), (id) => store.set(id, entryOf(10_000)))
+      yield* Effect.forEach(Array.from({ length: 8 }, (_, i) => `old${i}`), (id) =>
+        singly(store).set(id, entryOf(10_000)))
       yield* age(schema, 10_000_000)
       const before = yield* noted(schema, "old3")
       expect((yield* store.get("old3", [])).entry).toBeDefined()
       expect((yield* store.getMany(["old5"]))[0]).toBeDefined()
-      yield* until("a note", Effect.map(noted(schema, "old3"), (at) => at > before))
+      yield* until(
+        "a note",
+        Effect.map(noted(schema, "old3"), (at) =>
+          at > before)
+      )
       yield* until("a note", Effect.map(noted(schema, "old5"), (at) => at > before))
-      yield* Effect.forEach(Array.from({ length: 5 }, (_, i) => `new${i}`), (id) => store.set(id, entryOf(10_000)))
+      yield* Effect.forEach(
+        Array.from({ length: 5 }, (_, i) => `new${i}`),
+        (id) => singly(store).set(id, entryOf(10_000))
+      )
       yield* fits(schema, 100_000)
       const ids = ["old3", "old5", "new0", "new4"]
       expect((yield* store.getMany(ids)).map((entry) => entry !== undefined)).toEqual(ids.map(() => true))
@@ -59,7 +68,7 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
       const schema = freshSchema()
       const [bounded, free] = [yield* storeIn(schema, 1_000_000), yield* storeIn(schema)]
       const lifeMillis = 1_000_000
-      for (const id of ["early", "due", "last"]) yield* bounded.set(id, entryOf(10, { lifeMillis }))
+      for (const id of ["early", "due", "last"]) yield* singly(bounded).set(id, entryOf(10, { lifeMillis }))
       yield* age(schema, lifeMillis / 20, "key = 'early'")
       yield* age(schema, lifeMillis / 5, "key <> 'early'")
       const before = yield* Effect.all([noted(schema, "early"), noted(schema, "due"), noted(schema, "last")])
@@ -85,10 +94,10 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
     Effect.gen(function*() {
       const schema = freshSchema()
       const store = yield* storeIn(schema, 1_000_000)
-      yield* store.set("loading", entryOf(1000))
+      yield* singly(store).set("loading", entryOf(1000))
       const { writeId } = entryOf(1).meta
       const options = { owner: "me", leaseMillis: 60_000, join: false, rejectedWriteId: writeId } as const
-      expect(yield* store.acquire("loading", options)).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(store).acquire("loading", options)).toMatchObject({ _tag: "Granted" })
       yield* asked(`UPDATE ${quoted(schema)}.entry SET used_at = 0`)
       yield* asked(`INSERT INTO ${quoted(schema)}.entry (key, whole, era, frame, soft_at, expires_at, gone_at, used_at)
         SELECT convert_to('many ' || n, 'UTF8'), '', x.value, decode(repeat('00', 100), 'hex'), 'Infinity', 'Infinity',
@@ -103,7 +112,7 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
         }
       })
       const watcher = yield* Effect.forkChild(watching)
-      yield* store.set("trigger", entryOf(100_000))
+      yield* singly(store).set("trigger", entryOf(100_000))
       yield* fits(schema, 1_000_000)
       yield* Fiber.interrupt(watcher)
       expect(turn).toBeLessThan(20)
@@ -125,11 +134,11 @@ describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { tim
           quoted(schema).replaceAll("'", "''")
         }.token'), 60000, extract(epoch FROM clock_timestamp()) * 1000 + 60000)`
       )
-      for (let i = 0; i < 20; i++) yield* store.set(`${i}`, entryOf(10_000))
+      for (let i = 0; i < 20; i++) yield* singly(store).set(`${i}`, entryOf(10_000))
       yield* Effect.sleep(500)
       expect(yield* store.size).toBe(20)
       yield* asked(`UPDATE ${quoted(schema)}.lock SET until_at = 0`)
-      yield* store.set("20", entryOf(10_000))
+      yield* singly(store).set("20", entryOf(10_000))
       yield* fits(schema, 100_000)
       expect((yield* store.get("20", [])).entry).toBeDefined()
     }))

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs"
 import { createClient } from "redis"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { era } from "../../src/drivers/redis/protocol/scripts/era.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -134,7 +135,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const base = freshPrefix()
         const prefixes = [base, `${base}:v`, `${base}%3Av`, `${base}{`, `${base}*`, `${base}?`, `${base}é`]
         yield* Effect.forEach(prefixes, (prefix) =>
-          using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf(prefix))))
+          using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf(prefix))))
         yield* Effect.forEach(prefixes, (prefix) =>
           using({ url: server.url, prefix, connect }, (store) =>
             Effect.gen(function*() {
@@ -151,7 +152,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     it.live("a database number, of the option or of the URL", () =>
       Effect.gen(function*() {
         const prefix = freshPrefix()
-        yield* using({ url: `${server.url}/3`, prefix, connect }, (store) => store.set("id", entryOf("three")))
+        yield* using({ url: `${server.url}/3`, prefix, connect }, (store) => singly(store).set("id", entryOf("three")))
         const found = (options: RedisStore.Options) =>
           using(
             { prefix, connect, ...options },
@@ -166,7 +167,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const client = createClient({ url: `${server.url}/4` })
         const prefix = freshPrefix()
-        yield* using({ client: () => client, prefix, connect }, (store) => store.set("id", entryOf("four")))
+        yield* using({ client: () => client, prefix, connect }, (store) => singly(store).set("id", entryOf("four")))
         expect(client.isOpen).toBe(false)
         const text = yield* using(
           { url: `${server.url}/4`, prefix, connect },
@@ -214,7 +215,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             prefix: freshPrefix()
           }, (store) =>
             Effect.gen(function*() {
-              yield* store.set("id", entryOf("before"))
+              yield* singly(store).set("id", entryOf("before"))
               yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
               // A refusal would be tried again after a minute.
               const text = yield* Effect.retry(
@@ -238,10 +239,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
         yield* using({ url: server.url, prefix, connect }, (store) =>
           Effect.gen(function*() {
             const all = [...ids, ...long]
-            yield* store.setMany(all.map((id, i) => ({ id, entry: entryOf(`entry ${i}`) })))
+            yield* store.set(all.map((id, i) => ({ id, entry: entryOf(`entry ${i}`) })))
             expect((yield* store.getMany(all)).map(textOf)).toEqual(all.map((_, i) => `entry ${i}`))
             expect(yield* store.size).toBe(all.length)
-            expect(yield* store.removeMany(all)).toEqual(all.map(() => true))
+            expect(yield* store.remove(all)).toEqual(all.map(() => true))
             expect(yield* store.size).toBe(0)
           }))
       }))
@@ -251,9 +252,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         yield* using({ url: server.url, prefix, connect }, (store) =>
           Effect.gen(function*() {
-            yield* store.set("hour", entryOf("hour", { expiresAt: Date.now() + 3_600_000 }))
-            yield* store.set("ever", entryOf("ever", { expiresAt: Infinity }))
-            yield* store.set("past", entryOf("past", { expiresAt: 1 }))
+            yield* singly(store).set("hour", entryOf("hour", { expiresAt: Date.now() + 3_600_000 }))
+            yield* singly(store).set("ever", entryOf("ever", { expiresAt: Infinity }))
+            yield* singly(store).set("past", entryOf("past", { expiresAt: 1 }))
           }))
         const left = async (id: string) => Number(await server.ask("PTTL", only(await keysOf(`${prefix}:v:*}${id}`))))
         const [hour, ever] = yield* Effect.promise(() => Promise.all([left("hour"), left("ever")]))
@@ -271,13 +272,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
             storeFrom(RedisStore.layer(options)),
             storeFrom(RedisStore.layer(options))
           ])
-          yield* one.setMany(Array.from({ length: 5000 }, (_, i) => ({ id: `id ${i}`, entry: entryOf("x") })))
+          yield* one.set(Array.from({ length: 5000 }, (_, i) => ({ id: `id ${i}`, entry: entryOf("x") })))
           yield* one.increment("n", 1)
           yield* other.clear
           expect((yield* one.get("id 1", [])).entry).toBe(undefined)
           expect(yield* one.size).toBe(0)
           expect(yield* one.counter("n")).toBe(undefined)
-          yield* one.set("id", entryOf("new"))
+          yield* singly(one).set("id", entryOf("new"))
           for (let i = 0; i < 100; i++) {
             if ((yield* Effect.promise(() => keysOf(`${prefix}:[vn]:*`))).length === 1) break
             yield* Effect.sleep("50 millis")
@@ -292,14 +293,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         yield* using({ url: server.url, prefix, connect }, (store) =>
           Effect.gen(function*() {
-            yield* store.set("id", entryOf("ours"))
+            yield* singly(store).set("id", entryOf("ours"))
             const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
             for (const theirs of [["SET", key, "theirs"], ["SET", key, ""], ["LPUSH", key, "theirs"]]) {
               yield* Effect.promise(() => server.ask("DEL", key))
               yield* Effect.promise(() => server.ask(...theirs))
               expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [] })
               expect(yield* store.getMany(["id"])).toEqual([undefined])
-              const granted = yield* store.acquire("id", {
+              const granted = yield* singly(store).acquire("id", {
                 owner: "a",
                 leaseMillis: 1000,
                 rejectedWriteId: undefined,
@@ -307,15 +308,19 @@ describe.skipIf(isMissing(program))("Redis", () => {
               })
               expect(granted._tag).toBe("Granted")
               const generation = granted._tag === "Granted" ? granted.generation : ""
-              expect((yield* Effect.flip(store.commit("id", generation, entryOf("ours")))).reason).toBe("Unsupported")
-              expect((yield* Effect.flip(store.set("id", entryOf("ours")))).reason).toBe("Unsupported")
-              expect((yield* Effect.flip(store.setMany([{ id: "id", entry: entryOf("ours") }]))).reason)
+              expect((yield* Effect.flip(singly(store).commit("id", generation, entryOf("ours")))).reason).toBe(
+                "Unsupported"
+              )
+              expect((yield* Effect.flip(singly(store).set("id", entryOf("ours")))).reason).toBe("Unsupported")
+              expect((yield* Effect.flip(store.set([{ id: "id", entry: entryOf("ours") }]))).reason)
                 .toBe("Unsupported")
               const condition = { _tag: "IfAbsent" } as const
-              expect((yield* Effect.flip(store.set("id", entryOf("ours"), condition))).reason).toBe("Unsupported")
+              expect((yield* Effect.flip(singly(store).set("id", entryOf("ours"), condition))).reason).toBe(
+                "Unsupported"
+              )
               expect((yield* store.transact!({ checks: [{ _tag: "Entry", id: "id", condition }], steps: [] }))._tag)
                 .toBe("Committed")
-              expect(yield* store.remove("id")).toBe(false)
+              expect(yield* singly(store).remove("id")).toBe(false)
               expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(1)
             }
           }))
@@ -327,7 +332,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         let loads = 0
         const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
         const layer = CacheLayer.redis({ url: server.url, prefix, connect })
-        yield* using({ url: server.url, prefix, connect }, (store) => store.set("id", entryOf("1")))
+        yield* using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf("1")))
         const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
         const newer = "ec\u007fa newer release"
         yield* Effect.promise(() => server.ask("SET", key, newer))
@@ -349,20 +354,20 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const prefix = freshPrefix()
         yield* using({ url: server.url, prefix, connect }, (store) =>
           Effect.gen(function*() {
-            yield* store.set("id", entryOf("a value"))
+            yield* singly(store).set("id", entryOf("a value"))
             const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
             const size = Number(yield* Effect.promise(() => server.ask("STRLEN", key)))
             for (let at = 3; at < size; at++) {
-              yield* store.set("id", entryOf("a value"))
+              yield* singly(store).set("id", entryOf("a value"))
               yield* Effect.promise(() => server.ask("SETRANGE", key, String(at), "\u0003"))
               const { entry, isDamaged } = yield* store.get("id", [])
               if (entry !== undefined) continue
               expect(isDamaged).toBe(true)
               const asked = { owner: `a${at}`, leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-              const granted = yield* store.acquire("id", asked)
+              const granted = yield* singly(store).acquire("id", asked)
               expect(granted._tag).toBe("Granted")
               if (granted._tag !== "Granted") continue
-              expect(yield* store.commit("id", granted.generation, entryOf("loaded"))).toBe(true)
+              expect(yield* singly(store).commit("id", granted.generation, entryOf("loaded"))).toBe(true)
               expect(textOf((yield* store.get("id", [])).entry)).toBe("loaded")
             }
           }))
@@ -445,9 +450,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const store = yield* storeFrom(
           RedisStore.layer({ url: server.url, username: "later", password, prefix: "later" })
         )
-        yield* store.set("a", entryOf("a"))
+        yield* singly(store).set("a", entryOf("a"))
         yield* ask("ACL", "SETUSER", "later", "-hset", "-set")
-        expect(yield* Effect.flip(store.set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
+        expect(yield* Effect.flip(singly(store).set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
       }).pipe(Effect.scoped))
 
     it.live("a wrong password, no password, and a user who may not do what is needed", () =>
@@ -572,7 +577,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const tls = { ca: readFileSync(made.ca) }
         const text = yield* using({ url, tls, prefix: freshPrefix(), connect }, (store) =>
           Effect.andThen(
-            store.set("id", entryOf("secure")),
+            singly(store).set("id", entryOf("secure")),
             Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
           ))
         expect(text).toBe("secure")
@@ -604,16 +609,16 @@ describe.skipIf(isMissing(program))("Redis", () => {
         Effect.gen(function*() {
           const ended = entryOf("ended", { softExpiresAt: 2, expiresAt: 2 })
           const writes: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
-            store.set("id", ended),
-            store.set("id", ended, { _tag: "IfPresent" }),
-            store.setMany([{ id: "id", entry: ended }, { id: "other", entry: ended }]),
+            singly(store).set("id", ended),
+            singly(store).set("id", ended, { _tag: "IfPresent" }),
+            store.set([{ id: "id", entry: ended }, { id: "other", entry: ended }]),
             store.touch("id", { softExpiresAt: 2, expiresAt: 2 }),
             store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: ended }] })
           ]
           for (const [i, write] of writes.entries()) {
-            yield* store.set("id", entryOf("live"))
+            yield* singly(store).set("id", entryOf("live"))
             yield* write
-            expect([i, yield* store.remove("id"), yield* store.size]).toEqual([i, false, 0])
+            expect([i, yield* singly(store).remove("id"), yield* store.size]).toEqual([i, false, 0])
           }
         })))
 
@@ -688,10 +693,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
           (one) => Effect.promise(() => one.end())
         )
         const store = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 1, connect }))
-        yield* Effect.retry(store.set("id", entryOf("both")), { times: 100, schedule: Schedule.spaced("50 millis") })
+        yield* Effect.retry(singly(store).set("id", entryOf("both")), {
+          times: 100,
+          schedule: Schedule.spaced("50 millis")
+        })
         expect(Number(yield* Effect.promise(() => replica.ask("DBSIZE")))).toBeGreaterThan(0)
         const two = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 2, connect }))
-        expect((yield* Effect.flip(two.set("id", entryOf("two")))).reason).toMatch("Unavailable")
+        expect((yield* Effect.flip(singly(two).set("id", entryOf("two")))).reason).toMatch("Unavailable")
         expect((yield* Effect.flip(two.invalidateTags(["tag"]))).reason).toMatch("Unavailable")
       }).pipe(Effect.scoped), 240_000)
   })
@@ -767,7 +775,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
           for (const connect of ["required", "eventually"] as const) {
             const store = yield* storeFrom(RedisStore.layer({ nodes, prefix: freshPrefix(), connect }))
-            yield* store.set("a", entryOf("a"))
+            yield* singly(store).set("a", entryOf("a"))
             expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
           }
         }
@@ -781,7 +789,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const isMoved = (id: string) => slotOf(hashOf(id)) < movedSlots
         const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`).filter(isMoved)
         expect(ids.length).toBeGreaterThan(20)
-        yield* store.setMany(ids.map((id) => ({ id, entry: entryOf(id) })))
+        yield* store.set(ids.map((id) => ({ id, entry: entryOf(id) })))
         const moving = { now: true }
         const failures: Array<unknown> = []
         const reading = yield* Effect.forkChild(Effect.gen(function*() {
@@ -791,7 +799,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
               Effect.map(store.get(id, []), ({ entry }) => {
                 if (textOf(entry) !== id) failures.push(["lost", id])
               }),
-              store.set(id, entryOf(id)),
+              singly(store).set(id, entryOf(id)),
               store.increment(`n ${id}`, 1),
               store.markers([`tag ${id}`])
             ])).pipe(Effect.map((exit) => {
@@ -829,9 +837,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(yield* store.increment(id, 2)).toBe(4)
         expect(Number(yield* ask(to, "CLUSTER", "COUNTKEYSINSLOT", String(slot)))).toBeGreaterThan(0)
         // A step of several keys waits until they are in one place, for as long as a command may take.
-        const failed = yield* Effect.flip(store.set(id, entryOf("new")))
+        const failed = yield* Effect.flip(singly(store).set(id, entryOf("new")))
         expect(failed.reason).toBe("Unavailable")
-        const waiting = yield* Effect.forkChild(store.set(id, entryOf("new")), { startImmediately: true })
+        const waiting = yield* Effect.forkChild(singly(store).set(id, entryOf("new")), { startImmediately: true })
         yield* Effect.sleep("100 millis")
         expect(Number(yield* ask(from, "CLUSTER", "COUNTKEYSINSLOT", String(slot)))).toBe(0)
         for (const server of cluster.servers.slice(0, 3)) {

@@ -9,6 +9,7 @@ import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { maxTags } from "../../src/internal/codec/frame.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
@@ -140,7 +141,7 @@ for (const kind of ["server", "cluster"] as const) {
 
     const granted = (store: Store.Store, id: string) =>
       Effect.map(
-        store.acquire(id, { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }),
+        singly(store).acquire(id, { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }),
         (answer) => answer._tag === "Granted" ? answer.generation : ""
       )
 
@@ -148,9 +149,12 @@ for (const kind of ["server", "cluster"] as const) {
     const writes = (
       store: Store.Store
     ): ReadonlyArray<readonly [string, Effect.Effect<unknown, CacheError.StoreError>]> => [
-      ["set", store.set("id", entryOf("new"))],
-      ["set, if there is none", store.set("id", entryOf("new"), { _tag: "IfAbsent" })],
-      ["commit", Effect.flatMap(granted(store, "id"), (generation) => store.commit("id", generation, entryOf("new")))],
+      ["set", singly(store).set("id", entryOf("new"))],
+      ["set, if there is none", singly(store).set("id", entryOf("new"), { _tag: "IfAbsent" })],
+      [
+        "commit",
+        Effect.flatMap(granted(store, "id"), (generation) => singly(store).commit("id", generation, entryOf("new")))
+      ],
       ["transact", store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entryOf("new") }] })],
       [
         "transact, if there is none",
@@ -175,7 +179,7 @@ for (const kind of ["server", "cluster"] as const) {
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
           const store = yield* make(prefix)
-          yield* store.set("id", entryOf("old"))
+          yield* singly(store).set("id", entryOf("old"))
           const key = yield* keyOf(`${prefix}:v:*`)
           for (const begin of ["ec", "ec\u0001", "ec\u0001\u0000"]) {
             for (const [name, write] of writes(store)) {
@@ -185,7 +189,7 @@ for (const kind of ["server", "cluster"] as const) {
               expect([name, textOf((yield* store.get("id", [])).entry)]).toEqual([name, "new"])
             }
             yield* damage(key, text(begin))
-            yield* store.remove("id")
+            yield* singly(store).remove("id")
             expect(yield* ask("EXISTS", key)).toBe(0)
           }
         })),
@@ -198,7 +202,7 @@ for (const kind of ["server", "cluster"] as const) {
         Effect.scoped(Effect.gen(function*() {
           const prefix = freshPrefix()
           const store = yield* make(prefix)
-          yield* store.set("id", entryOf("old"))
+          yield* singly(store).set("id", entryOf("old"))
           const key = yield* keyOf(`${prefix}:v:*`)
           for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
             for (const [name, write] of writes(store)) {
@@ -219,7 +223,7 @@ for (const kind of ["server", "cluster"] as const) {
         const store = yield* make(prefix)
         const ids = ["a", "b", "c"]
         const texts = Effect.map(store.getMany(ids), (found) => found.map(textOf))
-        const acquired = store.acquireMany(
+        const acquired = store.acquire(
           ids.map((id) => ({ id, owner: "a", leaseMillis: 60_000, rejectedWriteId: undefined, join: false }))
         )
         const tagsOf = (answers: ReadonlyArray<Store.Acquired>) => answers.map(({ _tag }) => _tag)
@@ -230,19 +234,19 @@ for (const kind of ["server", "cluster"] as const) {
           const lease = leases[i]!
           return { id, generation: lease._tag === "Granted" ? lease.generation : "", entry: entryOf("result") }
         })
-        yield* Effect.exit(store.commitMany(results))
+        yield* Effect.exit(store.commit(results))
         const [first, , last] = yield* texts
         expect([first, last]).toEqual(["result", "result"])
-        yield* store.setMany(ids.map((id) => ({ id, entry: entryOf("set") })))
+        yield* store.set(ids.map((id) => ({ id, entry: entryOf("set") })))
         expect(yield* texts).toEqual(["set", "set", "set"])
         const key = yield* keyOf(`${prefix}:v:*}b`)
         yield* damage(key, text("ec\u0001\u0000"))
         expect(tagsOf(yield* acquired)).toEqual(["Hit", "Granted", "Hit"])
         yield* damage(key, list)
-        const setting = store.setMany(ids.map((id) => ({ id, entry: entryOf("again") })))
+        const setting = store.set(ids.map((id) => ({ id, entry: entryOf("again") })))
         expect(yield* reasonOf(setting)).toBe("Unsupported")
         expect(yield* texts).toEqual(["again", undefined, "again"])
-        expect(yield* store.removeMany(ids)).toEqual([true, false, true])
+        expect(yield* store.remove(ids)).toEqual([true, false, true])
       })), timeout)
 
     it.live(
@@ -298,7 +302,7 @@ for (const kind of ["server", "cluster"] as const) {
           const [id, tag] = ["{cart:7}:list", "{cart:7}"]
           for (const [name, how] of markersOf("0123456789ab")) {
             const { markers: [marker] } = yield* store.markers([tag])
-            yield* store.set(id, entryOf("old", [{ tag, version: marker!.version }]))
+            yield* singly(store).set(id, entryOf("old", [{ tag, version: marker!.version }]))
             yield* damage(yield* keyOf(`${prefix}:t:*`), how)
             const answer = yield* store.transact!({
               checks: [{ _tag: "Entry", id, condition: { _tag: "IfAbsent" } }],
@@ -382,17 +386,17 @@ for (const kind of ["server", "cluster"] as const) {
         const prefix = freshPrefix()
         const { era } = Keys.make(prefix)
         const store = yield* make(prefix)
-        yield* store.set("id", entryOf("old"))
+        yield* singly(store).set("id", entryOf("old"))
         for (const [name, how] of noEras) {
           const before = Number(yield* ask("GET", era))
           yield* damage(era, how)
           expect([name, (yield* store.get("id", [])).entry]).toEqual([name, undefined])
           expect(Number(yield* ask("GET", era))).toBeGreaterThan(before)
-          yield* store.set("id", entryOf(name))
+          yield* singly(store).set("id", entryOf(name))
           // The same for a process that comes later, or writes first.
           yield* damage(era, how)
           const other = yield* make(prefix)
-          expect(yield* other.set("id", entryOf(name))).toBe(true)
+          expect(yield* singly(other).set("id", entryOf(name))).toBe(true)
           expect(textOf((yield* store.get("id", [])).entry)).toBe(name)
           yield* damage(era, how)
           yield* store.clear
@@ -439,9 +443,9 @@ for (const kind of ["server", "cluster"] as const) {
           const tagged = (count: number) =>
             entryOf("many", Array.from({ length: count }, (_, i) => ({ tag: `t${i}`, version: "ab".repeat(12) })))
           const many = tagged(maxTags)
-          yield* store.set("id", many)
+          yield* singly(store).set("id", many)
           expect((yield* store.get("id", [])).entry?.meta.tags).toEqual(many.meta.tags)
-          const exit = yield* Effect.exit(store.set("more", tagged(maxTags + 1)))
+          const exit = yield* Effect.exit(singly(store).set("more", tagged(maxTags + 1)))
           expect(Exit.isFailure(exit) && String(exit.cause)).toContain("65536 tags")
           expect(yield* keysOf(`${prefix}:v:*more`)).toEqual([])
         })),
@@ -471,7 +475,12 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         const blind = yield* storeFrom(RedisStore.layer({ url: yield* urlOf("blind"), prefix, storeTimeout }))
         yield* ask("ACL", "SETUSER", "blind", "-get")
         for (
-          const run of [blind.markers(["t"]), blind.invalidateTags(["t"]), blind.clear, blind.set("id", entryOf(""))]
+          const run of [
+            blind.markers(["t"]),
+            blind.invalidateTags(["t"]),
+            blind.clear,
+            singly(blind).set("id", entryOf(""))
+          ]
         ) {
           expect((yield* Effect.exit(run))._tag).toBe("Failure")
         }
@@ -493,20 +502,20 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         const operations: { readonly [name: string]: Effect.Effect<unknown, CacheError.StoreError> } = {
           get: store.get("id", ["t"]),
           getMany: store.getMany(["id", "b"]),
-          set: store.set("id", entryOf("")),
-          setIf: store.set("id", entryOf(""), { _tag: "IfAbsent" }),
-          setMany: store.setMany([{ id: "id", entry: entryOf("") }, { id: "b", entry: entryOf("") }]),
-          remove: store.remove("id"),
-          removeMany: store.removeMany(["id", "b"]),
+          set: singly(store).set("id", entryOf("")),
+          setIf: singly(store).set("id", entryOf(""), { _tag: "IfAbsent" }),
+          setMany: store.set([{ id: "id", entry: entryOf("") }, { id: "b", entry: entryOf("") }]),
+          remove: singly(store).remove("id"),
+          removeMany: store.remove(["id", "b"]),
           touch: store.touch("id", { softExpiresAt: 4_000_000_000_001, expiresAt: 4_000_000_000_001 }),
-          acquire: store.acquire("id", acquired),
-          acquireMany: store.acquireMany(["id", "b"].map((id) => ({ ...acquired, id }))),
-          commit: store.commit("id", "ab", entryOf("")),
-          commitMany: store.commitMany([
+          acquire: singly(store).acquire("id", acquired),
+          acquireMany: store.acquire(["id", "b"].map((id) => ({ ...acquired, id }))),
+          commit: singly(store).commit("id", "ab", entryOf("")),
+          commitMany: store.commit([
             { id: "id", generation: "ab", entry: entryOf("") },
             { id: "b", generation: "ab", entry: entryOf("") }
           ]),
-          renew: store.renew("id", "a", 1000),
+          renew: singly(store).renew("id", "a", 1000),
           release: store.release("id", "a"),
           markers: store.markers(["t", "u"]),
           invalidateTags: store.invalidateTags(["t", "u"]),

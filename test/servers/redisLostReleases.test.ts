@@ -9,6 +9,7 @@ import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { TestClock } from "effect/testing"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
@@ -47,7 +48,10 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const prefix = freshPrefix()
     const far = yield* storeFrom(RedisStore.layer({ url: proxy.url, prefix, connect, storeTimeout }))
     const near = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect, storeTimeout }))
-    const isFree = Effect.map(near.acquire("id", { ...acquiring, owner: "near" }), ({ _tag }) => _tag === "Granted")
+    const isFree = Effect.map(
+      singly(near).acquire("id", { ...acquiring, owner: "near" }),
+      ({ _tag }) => _tag === "Granted"
+    )
     return { far, isFree, proxy }
   })
 
@@ -57,7 +61,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const { far, isFree, proxy } = yield* storesOf
         proxy.cutAfter(0)
-        expect((yield* Effect.flip(far.acquire("id", { ...acquiring, owner: "far" }))).reason).toBe("Unavailable")
+        expect((yield* Effect.flip(singly(far).acquire("id", { ...acquiring, owner: "far" }))).reason).toBe(
+          "Unavailable"
+        )
         yield* until("the lease", isFree)
       }).pipe(Effect.scoped),
     timeout
@@ -66,7 +72,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   it.live("a lease that is released without a connection is released when it returns", () =>
     Effect.gen(function*() {
       const { far, isFree, proxy } = yield* storesOf
-      yield* far.acquire("id", { ...acquiring, owner: "far" })
+      yield* singly(far).acquire("id", { ...acquiring, owner: "far" })
       const [closed] = yield* Effect.promise(() => freePorts(1))
       proxy.redirect(closed!)
       expect((yield* Effect.flip(far.release("id", "far"))).reason).toBe("Unavailable")

@@ -10,6 +10,7 @@ import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { Parquet } from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { streamsOver } from "../serializers/streamsOver.ts"
 import { keys, nestings, secretBytes, wrapIn } from "../serializers/support.ts"
 import { warningsOf } from "../support/logged.ts"
@@ -90,14 +91,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
         const prolonged = { ...entry!, meta: { ...entry!.meta, expiresAt: entry!.meta.expiresAt + 3_600_000 } }
         for (const [id, planted] of [["eve", entry!], ["ada", changed]] as const) {
-          yield* store.set(id, planted)
+          yield* singly(store).set(id, planted)
           const failure = yield* role(id).pipe(CachePolicy.strict, Effect.flip, Effect.provide(cache))
           expect(failure).toMatchObject({ _tag: "SerializerError", operation: "decode" })
           const warnings = yield* warningsOf(Effect.provide(role(id), cache))
           expect(warnings).toHaveLength(1)
           expect(yield* Effect.provide(Cached.getOption(id), cache)).toEqual(Option.some(`role of ${id}`))
         }
-        yield* store.set("ada", prolonged)
+        yield* singly(store).set("ada", prolonged)
         expect(yield* Effect.provide(Cached.getOption("ada"), cache)).toEqual(Option.none())
       }).pipe(Effect.scoped),
     timeout

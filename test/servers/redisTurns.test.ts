@@ -4,6 +4,7 @@ import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { RedisStore } from "effect-cached/redis"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, startEither } from "../support/redis.ts"
 import { entry } from "../support/stored.ts"
@@ -99,11 +100,11 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     () =>
       Effect.scoped(Effect.gen(function*() {
         const store = yield* makeStore(freshPrefix())
-        yield* store.acquire("other", acquiring)
-        const asked = yield* Effect.forkChild(store.acquire("id", acquiring), { startImmediately: true })
+        yield* singly(store).acquire("other", acquiring)
+        const asked = yield* Effect.forkChild(singly(store).acquire("id", acquiring), { startImmediately: true })
         expect(yield* store.release("id", acquiring.owner)).toBe(true)
         expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "Granted" })
-        expect(yield* store.acquire("id", { ...acquiring, owner: "b" })).toMatchObject({ _tag: "Granted" })
+        expect(yield* singly(store).acquire("id", { ...acquiring, owner: "b" })).toMatchObject({ _tag: "Granted" })
       })),
     timeout
   )
@@ -113,13 +114,13 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       const prefix = freshPrefix()
       const store = yield* makeStore(prefix, 100)
       const generations = yield* Effect.forEach(fifty, (i) =>
-        Effect.map(store.acquire(idOf(i), acquiring), (acquired) =>
+        Effect.map(singly(store).acquire(idOf(i), acquiring), (acquired) =>
           acquired._tag === "Granted" ? acquired.generation : "none"))
-      yield* store.remove(idOf(7))
+      yield* singly(store).remove(idOf(7))
       const size = (i: number) =>
         i === 9 ? 1000 : 8
       const commit = (i: number) =>
-        store.commit(idOf(i), generations[i]!, entry(i, size(i)))
+        singly(store).commit(idOf(i), generations[i]!, entry(i, size(i)))
       const committed = yield* Effect.forEach(fifty, (i) => Effect.exit(commit(i)), together)
       expect(committed.map((exit) => Exit.isSuccess(exit) ? exit.value : "TooLarge")).toEqual(
         fifty.map((i) => i === 9 ? "TooLarge" : i !== 7)
@@ -134,14 +135,15 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
         }))
       // An entry with that many tags cannot be encoded.
       const tags = Array.from({ length: 65_536 }, (_, i) => ({ tag: String(i), version: "0".repeat(24) }))
-      const set = (i: number) => store.set(idOf(i), entry(100 + i, size(i), i === 5 ? { tags, expiresAt: 1 } : {}))
+      const set = (i: number) =>
+        singly(store).set(idOf(i), entry(100 + i, size(i), i === 5 ? { tags, expiresAt: 1 } : {}))
       const reasons = yield* Effect.forEach(fifty, (i) =>
         Effect.match(set(i), {
           onSuccess: String,
           onFailure: ({ reason }) => reason
         }), together)
       expect(reasons).toEqual(fifty.map((i) => i === 9 ? "TooLarge" : i === 3 || i === 5 ? "Unsupported" : "true"))
-      expect(yield* Effect.forEach(fifty, (i) => store.remove(idOf(i)), together)).toEqual(
+      expect(yield* Effect.forEach(fifty, (i) => singly(store).remove(idOf(i)), together)).toEqual(
         fifty.map((i) => i !== 9 && i !== 3)
       )
     })), timeout)
@@ -152,17 +154,17 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       Effect.scoped(Effect.gen(function*() {
         const store = yield* makeStore(freshPrefix())
         const writes = [
-          store.remove("other"),
-          store.set("a", entry(1)),
-          store.remove("a"),
-          store.set("b", entry(2)),
-          store.remove("b"),
-          store.set("b", entry(3)),
-          store.set("c", entry(4))
+          singly(store).remove("other"),
+          singly(store).set("a", entry(1)),
+          singly(store).remove("a"),
+          singly(store).set("b", entry(2)),
+          singly(store).remove("b"),
+          singly(store).set("b", entry(3)),
+          singly(store).set("c", entry(4))
         ]
         // Its caller leaves in the same turn.
         for (const write of writes) Effect.runFork(write).interruptUnsafe()
-        yield* Effect.forEach(fifty, (i) => store.set(idOf(i), entry(i)), together)
+        yield* Effect.forEach(fifty, (i) => singly(store).set(idOf(i), entry(i)), together)
         const held = yield* store.getMany(["a", "b", "c"])
         expect(held.map((one) => one?.payload[0])).toEqual([undefined, 3, 4])
       })),
@@ -174,7 +176,11 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
     () =>
       Effect.scoped(Effect.gen(function*() {
         const store = yield* makeStore(freshPrefix())
-        const asked = [store.acquire("other", acquiring), store.set("a", entry(1)), store.acquire("a", acquiring)]
+        const asked = [
+          singly(store).acquire("other", acquiring),
+          singly(store).set("a", entry(1)),
+          singly(store).acquire("a", acquiring)
+        ]
         expect(yield* Effect.all(asked, together)).toMatchObject([{ _tag: "Granted" }, true, { _tag: "Hit" }])
       })),
     timeout
@@ -186,7 +192,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       const set = (count: number, size: number) =>
         Effect.forEach(
           Array.from({ length: count }, (_, i) => i),
-          (i) => store.set(`{0}:${i}`, entry(i, size)),
+          (i) => singly(store).set(`{0}:${i}`, entry(i, size)),
           together
         )
       yield* set(2, 8)

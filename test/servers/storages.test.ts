@@ -21,6 +21,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createStorage } from "unstorage"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { runExample } from "../examples/run.ts"
 import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
@@ -190,12 +191,12 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
 
   const largest = Effect.fnUntraced(function*(store: Store.Store, most: number | undefined) {
     if (most !== undefined) {
-      expect(yield* store.set("large", entry(1, most))).toBe(true)
-      yield* Effect.flip(store.set("large", entry(1, most * 1.1)))
+      expect(yield* singly(store).set("large", entry(1, most))).toBe(true)
+      yield* Effect.flip(singly(store).set("large", entry(1, most * 1.1)))
       return `about ${most / 1000} kB`
     }
     for (const mebibytes of [1, 4, 8]) {
-      const exit = yield* Effect.exit(store.set("large", entry(1, mebibytes * 1_048_576 + 1)))
+      const exit = yield* Effect.exit(singly(store).set("large", entry(1, mebibytes * 1_048_576 + 1)))
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       if (error !== undefined) {
         expect(error).toMatchObject({ reason: "TooLarge" })
@@ -227,12 +228,12 @@ describe.skipIf(isMissing(program) || isMissing("memcached") || isPostgresMissin
 
   const probe = Effect.fnUntraced(function*({ bound, largest: most, open, requests }: Storage) {
     const survived = yield* Effect.gen(function*() {
-      yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.set("kept", entry(1))))
+      yield* Effect.scoped(Effect.flatMap(open({}), (store) => singly(store).set("kept", entry(1))))
       return yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.get("kept", [])))
     })
     const [a, b] = [yield* open({}), yield* open({})]
     const lease = (store: Store.Store, owner: string) =>
-      store.acquire("leased", { owner, leaseMillis: 60_000, join: false, rejectedWriteId: undefined })
+      singly(store).acquire("leased", { owner, leaseMillis: 60_000, join: false, rejectedWriteId: undefined })
     yield* lease(a, "first")
     const second = yield* lease(b, "second")
     if (second._tag === "Wait") expect(a.capabilities.shared).toBe(true)

@@ -249,7 +249,7 @@ return Exit.die(defect)
   },
   "only what is stored leaves pages": {
     in: "remove",
-    find: "tier.store.removeMany(ids)",
+    find: "tier.store.remove(ids)",
     replace: "Effect.succeed(ids.map(() => true))"
   },
   "what is made of a value ends with it": {

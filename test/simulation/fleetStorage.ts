@@ -399,14 +399,9 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
       if (times === 3) self.givenUp.push(`${process} ${nameOf(id)}`)
     }
-    const acquire: Store.Store["acquire"] = (id, options) =>
+    const acquire: Store.Store["acquire"] = (requests) =>
       Effect.tap(
-        store.acquire(id, options),
-        (acquired) => Effect.sync(() => note({ id, owner: options.owner }, acquired))
-      )
-    const acquireMany: Store.Store["acquireMany"] = (requests) =>
-      Effect.tap(
-        store.acquireMany(requests),
+        store.acquire(requests),
         (all) => Effect.sync(() => all.forEach((one, i) => note(requests[i]!, one)))
       )
     const told = (truth: Store.Store): Store.Store =>
@@ -422,7 +417,6 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       const truth = told({
         ...store,
         acquire,
-        acquireMany,
         getUnsafe: undefined,
         ...distanceOf(extras),
         ...isPushing ? { changesUnsafe: undefined, changes: follow(process) } : {}
@@ -435,7 +429,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       if (goesWrong()) throw unavailable("get")
       return store.getUnsafe(id, tags)
     }
-    return told({ ...store, acquire, acquireMany, getUnsafe })
+    return told({ ...store, acquire, getUnsafe })
   }
 }
 

@@ -5,6 +5,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { mapOperations } from "../../src/internal/store/tapped.ts"
 import * as Tiered from "../../src/layers/tieredStore.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import type { Extras } from "./features.ts"
 import type { Fleet } from "./fleetRules.ts"
 
@@ -37,7 +38,7 @@ export const tiersOf = (self: Fleet, extras: Extras) => {
       if (typeof what === "string") ids.add(what)
       if (ids.size > 0 && happens(faults)) {
         self.say(() => `[${process}] tier ${tier} forgets`)
-        return Effect.andThen(Effect.ignore(store.remove(dice.pick(Array.from(ids)))), operation())
+        return Effect.andThen(Effect.ignore(singly(store).remove(dice.pick(Array.from(ids)))), operation())
       }
       const delay = self.healthy ? Effect.void : Effect.sleep(dice.below(6))
       const done = Effect.andThen(delay, operation())

@@ -4,7 +4,7 @@ import type { Store } from "effect-cached/adapters"
 import type { Extras } from "./features.ts"
 
 // None of them claims something that may be true, for example that tags were not invalidated.
-const lies: ReadonlyArray<unknown> = [
+const lone: ReadonlyArray<unknown> = [
   undefined,
   null,
   42,
@@ -12,7 +12,6 @@ const lies: ReadonlyArray<unknown> = [
   "yes",
   {},
   [],
-  [undefined],
   { _tag: "Perhaps" },
   { _tag: "Wait" },
   { _tag: "Wait", leftMillis: NaN },
@@ -31,6 +30,8 @@ const lies: ReadonlyArray<unknown> = [
   { seq: "none", markers: [] },
   { seq: 1, markers: "none" }
 ]
+
+const lies = lone.flatMap((lie) => [lie, [lie]])
 
 interface Self {
   readonly extras: Extras
@@ -62,12 +63,11 @@ export const lying = (self: Self, store: Store.Store): Store.Store => {
     get: (id, tags) => wrap("get", () => store.get(id, tags)),
     getMany: (ids) => wrap("get", () => store.getMany(ids)),
     touch: (id, options) => wrap("touch", () => store.touch(id, options)),
-    set: (id, entry, condition) => wrap("set", () => store.set(id, entry, condition)),
-    remove: (id) => wrap("remove", () => store.remove(id)),
-    acquire: (id, options) => wrap("acquire", () => store.acquire(id, options)),
-    acquireMany: (requests) => wrap("acquire", () => store.acquireMany(requests)),
-    commit: (id, generation, entry) => wrap("commit", () => store.commit(id, generation, entry)),
-    renew: (id, owner, leaseMillis) => wrap("renew", () => store.renew(id, owner, leaseMillis)),
+    set: (requests) => wrap("set", () => store.set(requests)),
+    remove: (ids) => wrap("remove", () => store.remove(ids)),
+    acquire: (requests) => wrap("acquire", () => store.acquire(requests)),
+    commit: (requests) => wrap("commit", () => store.commit(requests)),
+    renew: (ids, ...asked) => wrap("renew", () => store.renew(ids, ...asked)),
     release: (id, owner, note) => wrap("release", () => store.release(id, owner, note)),
     markers: (tags) => wrap("markers", () => store.markers(tags)),
     ...store.getUnsafe === undefined

@@ -6,6 +6,7 @@ import { CacheError } from "effect-cached"
 import { type CacheEntry, type Serializer, Store } from "effect-cached/adapters"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { Marker } from "../../src/ports/stores.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import { distanceOf, type Extras } from "./features.ts"
 import { orLie, orThrow } from "./lies.ts"
@@ -111,25 +112,27 @@ export const synchronous = (self: Environment): Simulated => {
 }
 
 const dropIn = (self: Environment, store: StoreShape) => (id: string): void =>
-  void Effect.runSyncExitWith(self.schedule.context)(store.remove(id))
+  void Effect.runSyncExitWith(self.schedule.context)(singly(store).remove(id))
 
 type Wrap = <A>(operation: string, answer: Answer<A>, id: string) => Answer<A>
 
 const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
   const wrapped: Wrap = (operation, answer, id) => orThrow(self, () => wrap(operation, answer, id))
+  const hasWaves = self.extras.features.has("waves")
+  const ofLoads = <A>(operation: string, answer: Answer<A>, requests: ReadonlyArray<{ readonly id: string }>) =>
+    hasWaves || requests.length === 1 ? wrapped(operation, answer, idsOf(requests)) : answer
   return {
     ...store,
     get: (id, tags) => wrapped("get", store.get(id, tags), id),
     getMany: (ids) => wrapped("get", store.getMany(ids), ids.join()),
     touch: (id, options) => wrapped("touch", store.touch(id, options), id),
-    set: (id, entry, condition) => wrapped("set", store.set(id, entry, condition), id),
-    // Waits in line as well: otherwise, a `setMany` would overtake an earlier `set` that is late.
-    setMany: (entries) => wrapped("set", store.setMany(entries), entries.map(({ id }) => id).join()),
-    remove: (id) => wrapped("remove", store.remove(id), id),
-    removeMany: (ids) => wrapped("remove", store.removeMany(ids), ids.join()),
-    acquire: (id, options) => wrapped("acquire", store.acquire(id, options), id),
-    commit: (id, generation, entry) => wrapped("commit", store.commit(id, generation, entry), id),
-    ...self.extras.features.has("waves") ? wavesOf(store, wrapped) : {},
+    set: (requests) => wrapped("set", store.set(requests), idsOf(requests)),
+    remove: (ids) => wrapped("remove", store.remove(ids), ids.join()),
+    acquire: (requests) => ofLoads("acquire", store.acquire(requests), requests),
+    commit: (requests) => ofLoads("commit", store.commit(requests), requests),
+    ...hasWaves
+      ? { renew: (ids, ...asked) => wrapped("renew", store.renew(ids, ...asked), ids.join()) }
+      : {},
     markers: (tags) => wrapped("markers", store.markers(tags), tags.join()),
     invalidateTags: (tags, mode) => wrapped("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
     clear: wrap("clear", store.clear, ""),
@@ -139,11 +142,7 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
   }
 }
 
-const wavesOf = (store: StoreShape, wrapped: Wrap): Partial<StoreShape> => ({
-  acquireMany: (requests) => wrapped("acquire", store.acquireMany(requests), requests.map(({ id }) => id).join()),
-  commitMany: (requests) => wrapped("commit", store.commitMany(requests), requests.map(({ id }) => id).join()),
-  renewMany: (ids, owner, leaseMillis) => wrapped("renew", store.renewMany(ids, owner, leaseMillis), ids.join())
-})
+const idsOf = (requests: ReadonlyArray<{ readonly id: string }>): string => requests.map(({ id }) => id).join()
 
 const delayOf = (self: Environment): number => {
   if (self.healthy) return 0

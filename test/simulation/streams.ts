@@ -92,10 +92,10 @@ const storeOf = (config: Config, dice: Dice, entries: Map<string, CacheEntry.Sto
     ...plain,
     getUnsafe: config.store === "sync" && config.faults === 0 ? plain.getUnsafe : undefined,
     get: (id, tags) => wrap("get", plain.get(id, tags)),
-    set: (id, entry, condition) => wrap("set", plain.set(id, entry, condition)),
-    remove: (id) => wrap("remove", plain.remove(id)),
-    acquire: (id, options) => wrap("acquire", plain.acquire(id, options)),
-    commit: (id, generation, entry) => wrap("commit", plain.commit(id, generation, entry)),
+    set: (requests) => wrap("set", plain.set(requests)),
+    remove: (ids) => wrap("remove", plain.remove(ids)),
+    acquire: (requests) => wrap("acquire", plain.acquire(requests)),
+    commit: (requests) => wrap("commit", plain.commit(requests)),
     invalidateTags: (tags, mode) => wrap("invalidateTags", plain.invalidateTags(tags, mode))
   }
 }

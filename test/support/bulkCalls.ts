@@ -3,6 +3,7 @@ import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
+import { singly } from "../../src/testing/internal/singly.ts"
 
 export class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -33,17 +34,17 @@ export const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> 
   }
   const counted: Store.Store = {
     ...store,
-    acquireMany: (requests) => {
+    acquire: (requests) => {
       calls.push(`acquire ${requests.length}`)
-      return store.acquireMany(requests)
+      return store.acquire(requests)
     },
-    renewMany: (ids, ...rest) => {
+    renew: (ids, ...rest) => {
       calls.push(`renew ${ids.length}`)
-      return store.renewMany(ids, ...rest)
+      return store.renew(ids, ...rest)
     },
-    commitMany: (requests) => {
+    commit: (requests) => {
       calls.push(`commit ${requests.length}`)
-      return store.commitMany(requests)
+      return store.commit(requests)
     }
   }
   return { layer: Layer.succeed(Store.Store, { ...counted, ...parts(counted) }), store, calls }
@@ -71,6 +72,6 @@ export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, 
   })
 
 export const take = (store: Store.Store, id: number) =>
-  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+  singly(store).acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
 
 export const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)

@@ -1,6 +1,7 @@
 /** A process of its own that writes entries to a folder: `filesWriter.ts <folder> <entries> <rounds> <offset>`. */
 import { Effect } from "effect"
 import { FilesStore } from "effect-cached/files"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { storeFrom } from "./storeFrom.ts"
 
 const [directory, ids, rounds, offset] = process.argv.slice(2) as [string, string, string, string]
@@ -22,7 +23,7 @@ const entry = (n: number) => ({
 await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
   const store = yield* storeFrom(FilesStore.layer({ directory }))
   for (let round = 0; round < Number(rounds); round++) {
-    for (let id = 0; id < Number(ids); id++) yield* store.set(`id ${id}`, entry(Number(offset) + round))
+    for (let id = 0; id < Number(ids); id++) yield* singly(store).set(`id ${id}`, entry(Number(offset) + round))
     yield* store.invalidateTags(["tag"])
   }
 })))

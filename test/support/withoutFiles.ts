@@ -4,6 +4,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { fork } from "node:child_process"
 import * as fs from "node:fs"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { connection, entry, fileOf, read } from "./sqlite.ts"
 import { storeFrom } from "./storeFrom.ts"
 import { tempDirectory } from "./tempDirectory.ts"
@@ -41,18 +42,18 @@ const openAll = () => {
 const program = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const store = yield* storeFrom(SqliteStore.layer({ directory }))
-  yield* store.set("id", entry(1))
+  yield* singly(store).set("id", entry(1))
   yield* Effect.scoped(Effect.map(connection(directory), (foreign) => foreign.exec("PRAGMA wal_checkpoint(TRUNCATE)")))
   yield* another(directory)
   // Is in the log alone.
-  yield* store.remove("id")
+  yield* singly(store).remove("id")
   // More than is remembered.
   yield* TestClock.adjust("11 seconds")
   for (const suffix of ["-wal", "-shm"]) fs.rmSync(`${fileOf(directory)}${suffix}`)
   const closeAll = openAll()
-  const { _tag: meanwhile } = yield* Effect.exit(store.set("other", entry(2)))
+  const { _tag: meanwhile } = yield* Effect.exit(singly(store).set("other", entry(2)))
   closeAll()
-  yield* store.set("other", entry(2))
+  yield* singly(store).set("other", entry(2))
   const found = read(store, "id")
   console.log(JSON.stringify({ meanwhile, isBack: found !== undefined, hasNext: fs.existsSync(fileOf(directory, 2)) }))
 })

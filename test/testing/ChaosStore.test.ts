@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { entry } from "../support/stored.ts"
 
 const chaosOf = (options: Parameters<typeof ChaosStore.make>[1]) => {
@@ -51,18 +52,18 @@ describe("failing", () => {
   it.effect("operations do nothing, and say so", () =>
     Effect.gen(function*() {
       const { counts, inner, store } = chaosOf({ seed: 1, failRate: 1 })
-      const error = yield* Effect.flip(store.set("id", entry(1)))
+      const error = yield* Effect.flip(singly(store).set("id", entry(1)))
       expect(error).toEqual(new CacheError.StoreError({ store: "memory", operation: "set", reason: "Unavailable" }))
       const all: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
         store.get("id", []),
         store.getMany(["id"]),
-        store.remove("id"),
+        singly(store).remove("id"),
         store.touch("id", { softExpiresAt: 1, expiresAt: 2 }),
-        store.acquire("id", { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }),
-        store.commit("id", "generation", entry(1)),
-        store.renew("id", "a", 1),
+        singly(store).acquire("id", { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }),
+        singly(store).commit("id", "generation", entry(1)),
+        singly(store).renew("id", "a", 1),
         store.release("id", "a"),
-        store.remove("id"),
+        singly(store).remove("id"),
         store.markers(["tag"]),
         store.invalidateTags(["tag"]),
         Stream.runDrain(store.scan()),
@@ -93,20 +94,21 @@ describe("dropping", () => {
   it.effect("writes are lost, and answered as if they were not", () =>
     Effect.gen(function*() {
       const { heal, inner, store, ...chaos } = chaosOf({ seed: 1 })
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       yield* chaos.set({ dropRate: 1 })
-      expect(yield* store.set("id", entry(2))).toBe(true)
-      expect(yield* store.remove("id")).toBe(true)
+      expect(yield* singly(store).set("id", entry(2))).toBe(true)
+      expect(yield* singly(store).remove("id")).toBe(true)
       expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
-      yield* store.remove("id")
+      yield* singly(store).remove("id")
       yield* store.clear
-      const acquired = yield* store.acquire("other", {
+      const acquired = yield* singly(store).acquire("other", {
         owner: "a",
         leaseMillis: 1000,
         rejectedWriteId: undefined,
         join: false
       })
-      expect(yield* store.commit("other", acquired._tag === "Granted" ? acquired.generation : "", entry(3))).toBe(true)
+      expect(yield* singly(store).commit("other", acquired._tag === "Granted" ? acquired.generation : "", entry(3)))
+        .toBe(true)
       expect(yield* store.increment("n", 2)).toBe(2)
       expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
       yield* heal
@@ -119,7 +121,7 @@ describe("being late", () => {
   it.effect("a write is done though its caller has given up", () =>
     Effect.gen(function*() {
       const { inner, store } = chaosOf({ seed: 1, lateRate: 1, late: "1 minute" })
-      const fiber = yield* asking(Effect.timeoutOption(store.set("id", entry(1)), "1 second"))
+      const fiber = yield* asking(Effect.timeoutOption(singly(store).set("id", entry(1)), "1 second"))
       yield* TestClock.adjust("1 second")
       expect(Option.isNone(yield* Fiber.join(fiber))).toBe(true)
       expect(yield* read(inner, "id")).toBe(1)
@@ -140,7 +142,7 @@ describe("delaying", () => {
   it.effect("an operation gets there later, also if its caller has given up", () =>
     Effect.gen(function*() {
       const { inner, store } = chaosOf({ seed: 1, delay: "2 seconds" })
-      const fiber = yield* asking(store.set("id", entry(1)))
+      const fiber = yield* asking(singly(store).set("id", entry(1)))
       yield* TestClock.adjust("1999 millis")
       expect(yield* read(inner, "id")).toBeUndefined()
       yield* Fiber.interrupt(fiber)
@@ -154,10 +156,10 @@ describe("delaying", () => {
     Effect.gen(function*() {
       for (let seed = 0; seed < 50; seed++) {
         const { inner, store } = chaosOf({ seed, ...delayed })
-        yield* asking(store.set("other", entry(9)))
-        for (const n of [1, 2, 3]) yield* asking(store.set("id", entry(n)))
-        yield* asking(seed % 2 === 0 ? store.remove("id") : store.clear)
-        yield* asking(store.set("id", entry(4)))
+        yield* asking(singly(store).set("other", entry(9)))
+        for (const n of [1, 2, 3]) yield* asking(singly(store).set("id", entry(n)))
+        yield* asking(seed % 2 === 0 ? singly(store).remove("id") : store.clear)
+        yield* asking(singly(store).set("id", entry(4)))
         yield* TestClock.adjust("5 seconds")
         expect([seed, yield* read(inner, "id")]).toEqual([seed, 4])
         expect([seed, yield* read(inner, "other")]).toEqual([seed, seed % 2 === 0 ? 9 : undefined])
@@ -170,9 +172,9 @@ describe("delaying", () => {
       for (let seed = 0; seed < 50; seed++) {
         const { inner, store } = chaosOf({ seed, ...delayed })
         const options = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false }
-        const acquired = yield* inner.acquire("id", options)
-        yield* asking(store.commit("id", acquired._tag === "Granted" ? acquired.generation : "", entry(1)))
-        yield* asking(store.remove("id"))
+        const acquired = yield* singly(inner).acquire("id", options)
+        yield* asking(singly(store).commit("id", acquired._tag === "Granted" ? acquired.generation : "", entry(1)))
+        yield* asking(singly(store).remove("id"))
         yield* TestClock.adjust("2 seconds")
         // After a removal it is refused, before it is dropped: never stored.
         expect([seed, yield* read(inner, "id")]).toEqual([seed, undefined])
@@ -194,7 +196,7 @@ describe("delaying", () => {
         { length: 20 },
         (_, n) =>
           Effect.tap(
-            Effect.exit(store.set(`${n % 3}`, entry(n))),
+            Effect.exit(singly(store).set(`${n % 3}`, entry(n))),
             (exit) => Effect.sync(() => order.push(`${n} ${exit._tag}`))
           )
       )
@@ -211,12 +213,12 @@ describe("silence", () => {
   it.effect("swallows what is asked in it and what is on its way, for ever", () =>
     Effect.gen(function*() {
       const { counts, heal, inner, silence, store } = chaosOf({ seed: 1, delay: "1 second" })
-      const before = yield* asking(store.set("before", entry(1)))
+      const before = yield* asking(singly(store).set("before", entry(1)))
       yield* silence
-      const during = yield* asking(store.set("during", entry(2)))
+      const during = yield* asking(singly(store).set("during", entry(2)))
       yield* TestClock.adjust("1 minute")
       yield* heal
-      const after = yield* asking(store.set("after", entry(3)))
+      const after = yield* asking(singly(store).set("after", entry(3)))
       yield* TestClock.adjust("1 minute")
       expect([before, during].map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined])
       expect(yield* Fiber.join(after)).toBe(true)
@@ -227,7 +229,7 @@ describe("silence", () => {
   it.effect("swallows the answer to what was done before it", () =>
     Effect.gen(function*() {
       const { inner, silence, store } = chaosOf({ seed: 1, lateRate: 1 })
-      const fiber = yield* asking(store.set("id", entry(1)))
+      const fiber = yield* asking(singly(store).set("id", entry(1)))
       yield* TestClock.adjust("1 millis")
       yield* silence
       yield* TestClock.adjust("1 minute")
@@ -238,10 +240,10 @@ describe("silence", () => {
   it.effect("does not hold up later writes of the same id", () =>
     Effect.gen(function*() {
       const { heal, inner, store } = chaosOf({ seed: 1, silent: true })
-      yield* asking(store.set("id", entry(1)))
+      yield* asking(singly(store).set("id", entry(1)))
       yield* TestClock.adjust("1 millis")
       yield* heal
-      expect(yield* store.set("id", entry(2))).toBe(true)
+      expect(yield* singly(store).set("id", entry(2))).toBe(true)
       expect(yield* read(inner, "id")).toBe(2)
     }))
 

@@ -6,7 +6,9 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore, RecordingCache, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle } from "../support/caches.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -188,7 +190,7 @@ describe("over a store", () => {
         Layer.succeed(Store.Store, {
           ...store,
           markers: (...input) => isFailing ? failing("markers") : store.markers(...input),
-          acquire: (...input) => isFailing ? failing("acquire") : store.acquire(...input)
+          acquire: pluralOf.acquire((...input) => isFailing ? failing("acquire") : singly(store).acquire(...input))
         })
       )
       let loads = 0

@@ -12,7 +12,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { pool, sleep, until, type Worker } from "../processes/processes.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
 const timeout = 180_000
@@ -78,11 +80,13 @@ const troubled = (trouble: Trouble, store: Store.Store): Store.Store => {
       return store.getUnsafe!(id, tags)
     },
     get: (id, tags) => through("get", store.get(id, tags), true),
-    set: (...asked) => through("set", store.set(...asked)),
-    remove: (id) => through("remove", store.remove(id), trouble.fails === "Full"),
-    acquire: (...asked) => through("acquire", store.acquire(...asked), trouble.fails === "Full"),
-    commit: (...asked) => through("commit", store.commit(...asked)),
-    renew: (...asked) => through("renew", store.renew(...asked)),
+    set: pluralOf.set((...asked) => through("set", singly(store).set(...asked))),
+    remove: pluralOf.remove((id) => through("remove", singly(store).remove(id), trouble.fails === "Full")),
+    acquire: pluralOf.acquire((...asked) =>
+      through("acquire", singly(store).acquire(...asked), trouble.fails === "Full")
+    ),
+    commit: pluralOf.commit((...asked) => through("commit", singly(store).commit(...asked))),
+    renew: pluralOf.renew((...asked) => through("renew", singly(store).renew(...asked))),
     release: (...asked) => through("release", store.release(...asked), trouble.fails === "Full")
   }
 }

@@ -6,6 +6,7 @@ import { TestClock } from "effect/testing"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { programOf } from "../support/program.ts"
 import { lockOf } from "../support/services.ts"
 import { connection, entry } from "../support/sqlite.ts"
@@ -87,7 +88,9 @@ describe("a lock on the file of a store that another process holds", () => {
       // The shortest of many, compared with SQLite's own 5 ms: other programs use the processor too.
       for (let i = 0; i < 20; i++) {
         yield* TestClock.adjust("1 second")
-        const [millis, set] = yield* inMillis(Effect.forkChild(a.set("id", entry(1)), { startImmediately: true }))
+        const [millis, set] = yield* inMillis(
+          Effect.forkChild(singly(a).set("id", entry(1)), { startImmediately: true })
+        )
         first.push(millis)
         yield* TestClock.adjust("1 millis")
         const [again] = yield* inMillis(TestClock.adjust("2 millis"))
@@ -106,7 +109,7 @@ describe("a lock on the file of a store that another process holds", () => {
       const { a, database } = yield* locked
       const begin = inMillis(Effect.forEach(
         Array.from({ length: 2000 }, (_, i) => i),
-        (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
+        (i) => Effect.forkChild(singly(a).set(`id ${i}`, entry(1)), { startImmediately: true })
       ))
       const [first, fibers] = yield* begin
       // Ten seconds, where each asked for itself.

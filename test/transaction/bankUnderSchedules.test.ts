@@ -12,6 +12,8 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 const accounts = ["a", "b", "c"]
 const total = 300
@@ -42,10 +44,10 @@ const lateShared = (): Store.Store => {
     getUnsafe: undefined,
     get: late(store.get),
     getMany: late(store.getMany),
-    set: late(store.set),
-    remove: late(store.remove),
-    acquire: late(store.acquire),
-    commit: late(store.commit),
+    set: pluralOf.set(late(singly(store).set)),
+    remove: pluralOf.remove(late(singly(store).remove)),
+    acquire: pluralOf.acquire(late(singly(store).acquire)),
+    commit: pluralOf.commit(late(singly(store).commit)),
     counter: late(store.counter),
     transact: late(store.transact!)
   }

@@ -8,9 +8,11 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { ended, over, settle, start } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
 import * as Looking from "../support/looking.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const accounts = ["a", "b", "c", "d", "e"]
@@ -40,7 +42,7 @@ const scattered = (): Store.Store => {
     getUnsafe: undefined,
     get: late(store.get),
     getMany: late(store.getMany),
-    set: late(store.set),
+    set: pluralOf.set(late(singly(store).set)),
     markers: late(store.markers),
     transact: late(store.transact!)
   }
@@ -191,8 +193,8 @@ describe("a commit under way", () => {
       const applied = yield* Deferred.make<void>()
       const answered = yield* Deferred.make<void>()
       const store = slow("transact", { after: Deferred.await(answered) })
-      const acquire: Store.Store["acquire"] = (id, options) =>
-        Effect.andThen(Deferred.await(applied), store.acquire(id, options))
+      const acquire: Store.Store["acquire"] = (requests) =>
+        Effect.andThen(Deferred.await(applied), store.acquire(requests))
       yield* Effect.gen(function*() {
         yield* Cached.set("b", 1)
         const read = yield* start(Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" }))
@@ -342,8 +344,8 @@ describe("a value that is being set", () => {
     const cache = cacheOver({
       ...store,
       getUnsafe: undefined,
-      set: (...args) => after(gates.set, store.set(...args)),
-      remove: (id) => after(gates.remove, store.remove(id))
+      set: pluralOf.set((...args) => after(gates.set, singly(store).set(...args))),
+      remove: pluralOf.remove((id) => after(gates.remove, singly(store).remove(id)))
     })
     const context = yield* Layer.build(cache)
     // Closing sends again what was not carried out.

@@ -6,6 +6,7 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
+import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -45,7 +46,7 @@ describe("a step that fails", () => {
     it.effect(`leaves nothing of the transaction in a ${kind} storage`, () =>
       Effect.gen(function*() {
         const { entries, [kind]: store } = failingAt("c")
-        yield* store.set("a", entry(0))
+        yield* singly(store).set("a", entry(0))
         const steps: ReadonlyArray<Store.TransactStep> = [
           set("a", 1),
           set("b", 2),
@@ -62,7 +63,7 @@ describe("a step that fails", () => {
   it.effect("is undone with all others in a database", () =>
     Effect.gen(function*() {
       const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 1000 }))
-      yield* store.set("a", entry(0))
+      yield* singly(store).set("a", entry(0))
       const { changesUnsafe } = store
       const large: CacheEntry.Stored = { ...entry(2), payload: new Uint8Array(1001) }
       const { reason } = yield* Effect.flip(store.transact!({
@@ -118,7 +119,7 @@ describe("transact", () => {
     Effect.gen(function*() {
       const { entries, late } = failingAt("")
       const fiber = yield* start(late.transact!({ checks: [], steps: [set("a", 1), set("b", 1)] }))
-      const other = yield* start(late.set("b", entry(2)))
+      const other = yield* start(singly(late).set("b", entry(2)))
       yield* start(Fiber.interrupt(fiber))
       yield* settle
       expect(other.pollUnsafe()).toBeDefined()

@@ -6,6 +6,8 @@ import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import type { Markers } from "../../src/ports/stores.ts"
+import { singly } from "../../src/testing/internal/singly.ts"
+import { pluralOf } from "../support/pluralOf.ts"
 
 type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
 const same = <X, Y>(_: Same<X, Y>) => {}
@@ -62,8 +64,7 @@ export const whole: Store.Store = Store.make({
 // A store may implement an operation better itself.
 export const better: Store.Store = Store.complete({
   ...simple,
-  acquire: () => Effect.succeed({ _tag: "Hit", entry }),
-  acquireMany: undefined
+  acquire: pluralOf.acquire(() => Effect.succeed({ _tag: "Hit", entry }))
 })
 // @ts-expect-error the core has to be written
 Store.complete({ name: "nothing" })
@@ -114,9 +115,9 @@ Store.makeSync({ name: "x", get: () => entry, set: () => {}, remove: () => true,
 
 const answer = store.get("id", ["tag"])
 same<typeof answer, Effect.Effect<Store.Answer, Failure>>(true)
-const set = store.set("id", entry, { _tag: "IfUnchanged", writeId: "x" })
+const set = singly(store).set("id", entry, { _tag: "IfUnchanged", writeId: "x" })
 same<typeof set, Effect.Effect<boolean, Failure>>(true)
-const acquired = store.acquire("id", { owner: "me", leaseMillis: 1, rejectedWriteId: undefined, join: false })
+const acquired = singly(store).acquire("id", { owner: "me", leaseMillis: 1, rejectedWriteId: undefined, join: false })
 same<typeof acquired, Effect.Effect<Store.Acquired, Failure>>(true)
 const touched = store.touch("id", { softExpiresAt: 1, expiresAt: Infinity })
 same<typeof touched, Effect.Effect<boolean, Failure>>(true)
@@ -130,11 +131,11 @@ same<typeof store.changes, Stream.Stream<Store.Change, Failure>>(true)
 same<typeof store.getUnsafe, ((id: string, tags: ReadonlyArray<string>) => Store.Answer) | undefined>(true)
 
 // @ts-expect-error a condition without its `writeId`
-store.set("id", entry, { _tag: "IfUnchanged" })
+singly(store).set("id", entry, { _tag: "IfUnchanged" })
 // @ts-expect-error no such mode
 store.invalidateTags(["t"], "gentle")
 // @ts-expect-error it says whom it is exclusive for
-store.acquire("id", { leaseMillis: 1, rejectedWriteId: undefined, join: false })
+singly(store).acquire("id", { leaseMillis: 1, rejectedWriteId: undefined, join: false })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // layers

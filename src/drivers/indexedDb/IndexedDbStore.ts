@@ -10,6 +10,7 @@ import * as Defaults from "../../internal/defaults/options.ts"
 import { sizesOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import type { SizeInput } from "../../internal/options/size.ts"
+import { atOnce, each } from "../../internal/store/many.ts"
 import * as Tokens from "../../internal/token.ts"
 import * as Store from "../../ports/stores.ts"
 import * as Channel from "./channel.ts"
@@ -128,15 +129,15 @@ const over = (self: IndexedDb): Store.Store =>
     capabilities: { shared: true, changes: self.channel !== undefined, dependencies: true },
     get: Entries.get(self),
     getMany: Entries.getMany(self),
-    set: Entries.set(self),
-    remove: Entries.remove(self),
+    set: (requests) => atOnce(requests, Entries.set(self)),
+    remove: (ids) => each(ids, Entries.remove(self)),
     touch: Entries.touch(self),
     scan: Entries.scan(self),
     scanLoads: Leases.scan(self),
     size: Entries.size(self),
     clear: Entries.clear(self),
-    acquire: Leases.acquire(self),
-    commit: Leases.commit(self),
+    acquire: (requests) => atOnce(requests, Leases.acquire(self)),
+    commit: (requests) => atOnce(requests, Leases.commit(self)),
     renew: Leases.renew(self),
     release: Leases.release(self),
     markers: Tags.markers(self),

@@ -1,9 +1,11 @@
 /** Implements the store's operations on entries, as transactions. */
+import type * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
+import type { StoreError } from "../../CacheError.ts"
 import { holds, isLive, touched } from "../../internal/store/conditions.ts"
 import { pagePrefix } from "../../internal/store/pageIds.ts"
 import { aboveMaxValue } from "../../internal/store/tooLarge.ts"
-import type { Change, Store } from "../../ports/store.ts"
+import type { Change, SetRequest, Store } from "../../ports/store.ts"
 import type { Transaction } from "./database.ts"
 import { allTables, type IndexedDb, listing, reading, storeName, telling, writing } from "./operations.ts"
 import * as Entries from "./tables/entries.ts"
@@ -26,7 +28,7 @@ export const getMany = (self: IndexedDb): Store["getMany"] => (ids) =>
     (transaction) => Promise.all(ids.map((id) => Entries.readable(transaction, id)))
   )
 
-export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
+export const set = (self: IndexedDb) => ({ condition, entry, id }: SetRequest): Effect.Effect<boolean, StoreError> =>
   refusal(self, "set", id, entry) ?? telling(
     self,
     endOf(id),
@@ -42,7 +44,7 @@ export const set = (self: IndexedDb): Store["set"] => (id, entry, condition) =>
     })
   )
 
-export const remove = (self: IndexedDb): Store["remove"] => (id) =>
+export const remove = (self: IndexedDb) => (id: string): Effect.Effect<boolean, StoreError> =>
   telling(
     self,
     endOf(id),

@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import type { StoreError } from "../../CacheError.ts"
 import { isOtherWrite } from "../../internal/store/conditions.ts"
 import { newGeneration } from "../../internal/store/leases.ts"
-import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
+import { atOnce } from "../../internal/store/many.ts"
+import type { Acquired, AcquireRequest, CommitRequest, Store } from "../../ports/store.ts"
 import { changeOf, refusal } from "./entries.ts"
 import * as Locks from "./locks.ts"
 import { allTables, type IndexedDb, listing, telling, writing } from "./operations.ts"
@@ -17,21 +18,21 @@ interface Answer {
   readonly holder?: string | undefined
 }
 
-interface Asked extends AcquireOptions {
+interface Asked extends AcquireRequest {
   readonly gone?: string | undefined
   readonly isLocked?: boolean
 }
 
 const toAcquired = ({ acquired }: Answer): Acquired => acquired
 
-export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
+export const acquire = (self: IndexedDb) => (request: AcquireRequest): Effect.Effect<Acquired, StoreError> => {
   const { locks, owners } = self
-  const { join, owner } = options
-  if (locks === undefined || join === true) return Effect.map(acquireNow(self, id, options), toAcquired)
+  const { id, join, owner } = request
+  if (locks === undefined || join === true) return Effect.map(acquireNow(self, request), toAcquired)
   return Effect.flatMap(
     Locks.hold(locks, owner),
     (isLocked) =>
-      Effect.onExit(acquireFromClosed(self, locks, id, { ...options, isLocked }), (exit) =>
+      Effect.onExit(acquireFromClosed(self, locks, { ...request, isLocked }), (exit) =>
         Effect.sync(() => {
           const isGranted = Exit.isSuccess(exit) && exit.value._tag === "Granted"
           const ofId = owners.get(id) ?? new Set()
@@ -43,19 +44,18 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
 }
 
 /** Requests a lease. If the tab of the current holder has been closed, a second request takes the lease over. */
-const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, id: string, asked: Asked) =>
-  Effect.flatMap(acquireNow(self, id, asked), ({ acquired, holder }) =>
+const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, asked: Asked) =>
+  Effect.flatMap(acquireNow(self, asked), ({ acquired, holder }) =>
     holder === undefined
       ? Effect.succeed(acquired)
       : Effect.flatMap(Locks.isGone(locks, holder), (isGone) =>
         isGone
-          ? Effect.map(acquireNow(self, id, { ...asked, gone: holder }), toAcquired)
+          ? Effect.map(acquireNow(self, { ...asked, gone: holder }), toAcquired)
           : Effect.succeed(acquired)))
 
 const acquireNow = (
   self: IndexedDb,
-  id: string,
-  { gone, isLocked = false, ...options }: Asked
+  { gone, id, isLocked = false, ...options }: Asked
 ): Effect.Effect<Answer, StoreError> =>
   writing(self, "acquire", ["entries", "payloads", "leases", "numbers"], async (transaction, now) => {
     const stored = await Entries.readable(transaction, id)
@@ -76,33 +76,35 @@ const acquireNow = (
       : answer
   })
 
-export const commit = (self: IndexedDb): Store["commit"] => (id, generation, entry) =>
-  refusal(self, "commit", id, entry) ?? Effect.tap(
-    telling(
-      self,
-      changeOf(id),
-      writing(self, "commit", allTables, async (transaction, now) => {
-        const isCurrent = await Leases.update(transaction, id, (leases) => {
-          const isCurrent = leases.isCurrent(id, generation, now)
-          if (isCurrent) leases.end(id)
+export const commit =
+  (self: IndexedDb) => ({ entry, generation, id }: CommitRequest): Effect.Effect<boolean, StoreError> =>
+    refusal(self, "commit", id, entry) ?? Effect.tap(
+      telling(
+        self,
+        changeOf(id),
+        writing(self, "commit", allTables, async (transaction, now) => {
+          const isCurrent = await Leases.update(transaction, id, (leases) => {
+            const isCurrent = leases.isCurrent(id, generation, now)
+            if (isCurrent) leases.end(id)
+            return isCurrent
+          })
+          if (isCurrent) await Entries.put(transaction, id, entry, { maxSize: self.maxSize, now })
           return isCurrent
         })
-        if (isCurrent) await Entries.put(transaction, id, entry, { maxSize: self.maxSize, now })
-        return isCurrent
-      })
-    ),
-    // After a refused commit, the owner keeps its Web Lock until it releases the lease.
-    (isCurrent) =>
-      isCurrent ? Effect.sync(() => self.owners.get(id)?.forEach((owner) => letGo(self, id, owner))) : Effect.void
-  )
+      ),
+      // After a refused commit, the owner keeps its Web Lock until it releases the lease.
+      (isCurrent) =>
+        isCurrent ? Effect.sync(() => self.owners.get(id)?.forEach((owner) => letGo(self, id, owner))) : Effect.void
+    )
 
-export const renew = (self: IndexedDb): Store["renew"] => (id, owner, leaseMillis) =>
-  writing(
-    self,
-    "renew",
-    ["leases"],
-    (transaction, now) => Leases.update(transaction, id, (leases) => leases.renew(id, owner, leaseMillis, now))
-  )
+export const renew = (self: IndexedDb): Store["renew"] => (ids, ...asked) =>
+  atOnce(ids, (id) =>
+    writing(
+      self,
+      "renew",
+      ["leases"],
+      (transaction, now) => Leases.update(transaction, id, (leases) => leases.renew(id, ...asked, now))
+    ))
 
 export const release = (self: IndexedDb): Store["release"] => (id, owner, note) =>
   Effect.ensuring(

@@ -1,4 +1,4 @@
-/** Completes a store by deriving the operations that its core lacks: among others, one of many, or many from one. */
+/** Completes a store by deriving the operations that its core lacks. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,14 +7,19 @@ import { StoreError } from "../../CacheError.ts"
 import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
 import * as InTurns from "../time/streamsInTurns.ts"
 import * as Counters from "./counters.ts"
-import { atOnce, each } from "./many.ts"
+import { each } from "./many.ts"
 import { isPage } from "./pageIds.ts"
 import * as Parts from "./parts.ts"
 
 const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
   name: "a string",
   capabilities: "an object",
+  set: "a function",
+  remove: "a function",
   touch: "a function",
+  acquire: "a function",
+  commit: "a function",
+  renew: "a function",
   release: "a function",
   markers: "a function",
   invalidateTags: "a function"
@@ -30,16 +35,6 @@ const parts: Parts.Parts<StoreCore> = {
   getUnsafe: "a function",
   getCallback: "a function",
   getMany: "a function",
-  set: "a function",
-  setMany: "a function",
-  remove: "a function",
-  removeMany: "a function",
-  acquire: "a function",
-  acquireMany: "a function",
-  commit: "a function",
-  commitMany: "a function",
-  renew: "a function",
-  renewMany: "a function",
   scan: "a function",
   scanLoads: "a function",
   size: "an Effect",
@@ -54,44 +49,8 @@ const parts: Parts.Parts<StoreCore> = {
   changesUnsafe: "a function"
 }
 
-const ones = ["set", "remove", "acquire", "commit", "renew"] as const
-
-export type One = typeof ones[number]
-type Many = `${One}Many`
-
-const first = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
-  // A wrong number of answers is no answer, which the engine tells from one that is right.
-  Effect.map(answers, (all) => (all?.length === 1 ? all[0] : undefined)!)
-
-/** One id is many of one. */
-export const oneOf = (self: Pick<Store, Many>): Pick<Store, One> => ({
-  set: (id, entry, condition) => first(self.setMany([{ id, entry, condition }])),
-  remove: (id) => first(self.removeMany([id])),
-  acquire: (id, options) => first(self.acquireMany([{ ...options, id }])),
-  commit: (id, generation, entry) => first(self.commitMany([{ id, generation, entry }])),
-  renew: (id, owner, leaseMillis) => first(self.renewMany([id], owner, leaseMillis))
-})
-
-const manyOf = (self: Pick<Store, One>): Pick<Store, Many> => ({
-  setMany: (requests) => atOnce(requests, ({ condition, entry, id }) => self.set(id, entry, condition)),
-  removeMany: (ids) => each(ids, (id) => self.remove(id)),
-  acquireMany: (requests) => atOnce(requests, (request) => self.acquire(request.id, request)),
-  commitMany: (requests) => atOnce(requests, ({ entry, generation, id }) => self.commit(id, generation, entry)),
-  renewMany: (ids, ...rest) => atOnce(ids, (id) => self.renew(id, ...rest))
-})
-
-/** Replaces parts of a store. What is given for many ids decides for one too. */
-export const replacing = (store: Store, parts: Partial<Store>): Store => {
-  const whole = { ...store, ...parts }
-  const replaced = Object.entries(oneOf(whole)).filter(([one]) => `${one}Many` in parts)
-  return { ...whole, ...Object.fromEntries(replaced) }
-}
-
 export const complete = (core: StoreCore): Store => {
-  const required: Array<keyof StoreCore> = [
-    ...Object.keys(partsOfCore) as Array<CoreOperation>,
-    ...ones.filter((one) => !core?.[`${one}Many`])
-  ]
+  const required: Array<keyof StoreCore> = Object.keys(partsOfCore) as Array<CoreOperation>
   if (core?.getCallback === undefined) required.push("get")
   Parts.requireKinds("Store.complete", core, parts, required)
   const unsupported = (operation: string) =>
@@ -110,8 +69,6 @@ export const complete = (core: StoreCore): Store => {
       return clear
     })
   const derived: Omit<Store, CoreOperation | "increment" | "clear" | "transact"> = {
-    ...oneOf(core as Store),
-    ...manyOf(core as Store),
     get,
     getUnsafe: undefined,
     getCallback: undefined,

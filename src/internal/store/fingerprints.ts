@@ -107,7 +107,7 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
     const removing = Effect.all([remove, Effect.andThen(recording, read)], { concurrency: 2 })
     return Effect.flatMap(removing, ([removed]) => {
       const siblings = chunksOf(ids.flatMap((id) => siblingsOf(known, id)))
-      return Effect.as(Effect.forEach(siblings, store.removeMany, { discard: true }), removed)
+      return Effect.as(Effect.forEach(siblings, store.remove, { discard: true }), removed)
     })
   }
   // Before the write, which then counts as carried out only if the others are removed.
@@ -115,28 +115,20 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
     Effect.andThen(removeAlso(ids, Effect.void), write)
   return {
     ...store,
-    acquire: (id, options) => Effect.map(store.acquire(id, options), (answer) => recordGranted(id, answer)),
-    acquireMany: (requests) =>
-      Effect.map(store.acquireMany(requests), (all) => all.map((answer, i) => recordGranted(requests[i]!.id, answer))),
-    commit: (id, generation, entry) =>
-      Effect.flatMap(recordAll([{ id, generation }]), ([one]) => store.commit(id, one!.generation, entry)),
-    commitMany: (requests) => Effect.flatMap(recordAll(requests), store.commitMany),
-    set: (id, entry, condition) =>
-      condition === undefined
-        ? removingOthers([id], store.set(id, entry))
-        : Effect.tap(store.set(id, entry, condition), (isSet) => removeAlso(isSet ? [id] : [], Effect.void)),
-    setMany: (requests) => {
+    acquire: (requests) =>
+      Effect.map(store.acquire(requests), (all) => all.map((answer, i) => recordGranted(requests[i]!.id, answer))),
+    commit: (requests) => Effect.flatMap(recordAll(requests), store.commit),
+    set: (requests) => {
       const idsOf = (are: (request: SetRequest, i: number) => boolean) => requests.filter(are).map(({ id }) => id)
       return removingOthers(
         idsOf(({ condition }) => condition === undefined),
         Effect.tap(
-          store.setMany(requests),
+          store.set(requests),
           (isSet) => removeAlso(idsOf(({ condition }, i) => condition !== undefined && isSet[i]!), Effect.void)
         )
       )
     },
-    remove: (id) => removeAlso([id], store.remove(id)),
-    removeMany: (ids) => removeAlso(ids, store.removeMany(ids)),
+    remove: (ids) => removeAlso(ids, store.remove(ids)),
     // Not in the same step, because a cluster has the others in other slots.
     transact: store.transact && (({ checks, steps }) => {
       const written = steps.flatMap((step) => step._tag === "Set" || step._tag === "Remove" ? step.id : [])
@@ -171,7 +163,8 @@ const record = Effect.fnUntraced(function*(
     uses.delete(own)
     const next = toStored(uses.set(own, now), now, newVersion(tokens))
     // The last try replaces a record that the store has, but cannot read.
-    if (yield* store.set(id, next, left === 1 ? undefined : condition)) {
+    const [isSet] = yield* store.set([{ id, entry: next, condition: left === 1 ? undefined : condition }])
+    if (isSet === true) {
       learn(known, name, uses)
       return isSafe
     }

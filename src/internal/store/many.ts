@@ -80,6 +80,7 @@ const inOrder = <A extends Item, B, E>(
   operation: (item: A) => Effect.Effect<B, E>,
   concurrency: number
 ): Effect.Effect<ReadonlyArray<B>, E> => {
+  if (items.length === 1) return Effect.map(operation(items[0]!), (answer) => [answer])
   const isRepeated = new Set(items.map(idOf)).size < items.length
   return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : concurrency })
 }

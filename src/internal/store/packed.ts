@@ -7,7 +7,6 @@ import type { Codec } from "../../ports/serializer.ts"
 import type { Acquired, AcquireRequest, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
 import * as Turns from "../time/turns.ts"
-import { replacing } from "./complete.ts"
 
 /** Like `Effect.forEach`, over several turns: each step may compress or encrypt. */
 const inTurns = <A, B, E>(
@@ -53,17 +52,18 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
     if (answer._tag !== "Hit") return Exit.succeed(answer)
     return Effect.flatMap(unpack(request.id, answer.entry), (entry) =>
       entry === undefined
-        ? Effect.map(acquireMany([{ ...request, rejectedWriteId: answer.entry.meta.writeId }]), ([again]) => again!)
+        ? Effect.map(acquire([{ ...request, rejectedWriteId: answer.entry.meta.writeId }]), ([again]) => again!)
         : Effect.succeed<Acquired>({ ...answer, entry }))
   }
-  const acquireMany: Store["acquireMany"] = (requests) =>
+  const acquire: Store["acquire"] = (requests) =>
     Effect.flatMap(
-      store.acquireMany(requests),
+      store.acquire(requests),
       (answers) => inTurns(answers, (answer, i) => acquired(requests[i]!, answer))
     )
 
   const { transact } = store
-  return replacing(store, {
+  return {
+    ...store,
     getUnsafe: undefined,
     getCallback: undefined,
     get: (id, tags) =>
@@ -73,9 +73,9 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
       ),
     getMany: (ids) =>
       Effect.flatMap(store.getMany(ids), (entries) => inTurns(entries, (entry, i) => unpack(ids[i]!, entry))),
-    setMany: (requests) => Effect.flatMap(packAll("set", requests), (own) => store.setMany(own)),
-    acquireMany,
-    commitMany: (requests) => Effect.flatMap(packAll("commit", requests), (own) => store.commitMany(own)),
+    set: (requests) => Effect.flatMap(packAll("set", requests), (own) => store.set(own)),
+    acquire,
+    commit: (requests) => Effect.flatMap(packAll("commit", requests), (own) => store.commit(own)),
     transact: transact && ((request) =>
       Effect.flatMap(
         inTurns(request.steps, (step): Effect.Effect<TransactStep, StoreError> =>
@@ -84,7 +84,7 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
             : Effect.succeed(step)),
         (steps) => transact({ ...request, steps })
       ))
-  })
+  }
 }
 
 /** Bytes that begin no text, MessagePack or CBOR, so that a cache which does not know the form finds no value. */

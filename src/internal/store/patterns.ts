@@ -27,7 +27,7 @@ export const invalidate = (store: Store, glob: Glob.Glob): Effect.Effect<void, S
     report(store, glob),
     Stream.runForEach(
       Stream.grouped(Stream.filter(ids(store, glob), glob.matches), chunk),
-      (some) => store.removeMany(some)
+      (some) => store.remove(some)
     )
   )
 

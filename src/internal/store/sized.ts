@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
-import { replacing } from "./complete.ts"
 import { keptOut } from "./tooLarge.ts"
 
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
@@ -19,21 +18,22 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       limit: size > maxBytes ? ["maxSize", maxBytes] : ["minSize", minBytes]
     }))
   const { transact } = store
-  return replacing(store, {
+  return {
+    ...store,
     // Sets the entries that fit, removes those that the others were to replace, and then fails.
-    setMany(requests) {
+    set(requests) {
       const others = requests.filter(fitsNot)
-      if (others.length === 0) return store.setMany(requests)
+      if (others.length === 0) return store.set(requests)
       const removed = others.filter(({ condition }) => condition === undefined)
-      return store.setMany(requests.filter(fits)).pipe(
-        Effect.andThen(store.removeMany(removed.map(({ id }) => id))),
+      return store.set(requests.filter(fits)).pipe(
+        Effect.andThen(store.remove(removed.map(({ id }) => id))),
         Effect.andThen(refuse("set", others[0]!))
       )
     },
-    commitMany(requests) {
+    commit(requests) {
       const refused = requests.find(fitsNot)
-      if (refused === undefined) return store.commitMany(requests)
-      return Effect.andThen(store.commitMany(requests.filter(fits)), refuse("commit", refused))
+      if (refused === undefined) return store.commit(requests)
+      return Effect.andThen(store.commit(requests.filter(fits)), refuse("commit", refused))
     },
     // As in `set`, an old entry must not remain. A load's result that does not fit is left out.
     transact: transact && (({ checks, steps }) =>
@@ -44,5 +44,5 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
           return step._tag === "Set" ? [{ _tag: "Remove", id: step.id }] : []
         })
       }))
-  })
+  }
 }

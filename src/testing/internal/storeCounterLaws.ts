@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
-import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import { type Check, excused, oddTexts } from "./storeFixtures.ts"
 
 const most = Number.MAX_SAFE_INTEGER
@@ -14,7 +14,7 @@ const reasonOf = (effect: Effect.Effect<unknown, StoreError>) => Effect.map(Effe
 const allExcused = (laws: Record<string, Check>): Record<string, Check> =>
   Object.fromEntries(Object.entries(laws).map(([name, check]) => [name, (store) => excused(check(store))]))
 
-const listed = (store: Store, prefix?: string) =>
+const listed = (store: Singly, prefix?: string) =>
   Effect.map(
     Stream.runCollect(store.scanCounters({ prefix })),
     (all) => all.toSorted((a, b) => a.name < b.name ? -1 : 1)

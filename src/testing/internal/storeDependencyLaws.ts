@@ -1,17 +1,17 @@
 /** Test laws for the markers of ids and of groups of ids, which stores with `capabilities.dependencies` support. */
 import * as Effect from "effect/Effect"
-import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import { acquireLease, asking, type Check, entry, writeId } from "./storeFixtures.ts"
 
 const law = (check: Check): Check => (store) => store.capabilities.dependencies ? check(store) : Effect.void
 
 const tags = ["~=a:1", "~*a", "~=a:2"]
 
-const versionsOf = (store: Store) => Effect.map(store.get("none", tags), ({ versions }) => versions)
+const versionsOf = (store: Singly) => Effect.map(store.get("none", tags), ({ versions }) => versions)
 
 /** Checks which markers remain after a step: those of an id, of its group, and of another id in the group. */
-const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
+const leaves = (step: (store: Singly) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
   law(Effect.fnUntraced(function*(store) {
     const before = (yield* store.markers(tags)).markers.map(({ version }) => version)
     yield* step(store)
@@ -29,9 +29,9 @@ export const dependencyLaws: Record<string, Check> = {
     (store) => store.remove("a:1"),
     others
   ),
-  "so does a removal of many": leaves((store) => store.removeMany(["b:1", "a:1"]), others),
+  "so does a removal of many": leaves((store) => store.many.remove(["b:1", "a:1"]), others),
   "so does a write by hand": leaves((store) => store.set("a:1", entry(1)), others),
-  "so does a write of many": leaves((store) => store.setMany([{ id: "a:1", entry: entry(1) }]), others),
+  "so does a write of many": leaves((store) => store.many.set([{ id: "a:1", entry: entry(1) }]), others),
   "so does a transaction": leaves(
     (store) =>
       store.transact === undefined

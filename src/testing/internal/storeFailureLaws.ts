@@ -1,15 +1,15 @@
 /** Test laws for failure notes: a process that is granted a lease learns how earlier loads failed. */
 import * as Effect from "effect/Effect"
-import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import { acquireLease, asking, type Check, entry, excused, failuresOf } from "./storeFixtures.ts"
 
 const note = (...bytes: ReadonlyArray<number>) => Uint8Array.from(bytes)
 
-const fails = (store: Store, ...bytes: ReadonlyArray<number>) =>
+const fails = (store: Singly, ...bytes: ReadonlyArray<number>) =>
   Effect.andThen(acquireLease(store, "id", asking("a")), store.release("id", "a", note(...bytes)))
 
-const answers = (store: Store, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
+const answers = (store: Singly, expected: unknown, message: string, more?: Parameters<typeof asking>[1]) =>
   Effect.flatMap(store.acquire("id", asking("b", more)), (acquired) => same(failuresOf(acquired), expected, message))
 
 const forgottenAfter = (ending: Check): Check => (store) =>

@@ -2,10 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
+import type { Acquired, AcquireOptions } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 
-export type Check = (store: Store) => Effect.Effect<unknown, unknown>
+export type Check = (store: Singly) => Effect.Effect<unknown, unknown>
 
 export const writeId = (n: number) => n.toString(16).padStart(32, "0")
 
@@ -30,9 +31,9 @@ export const entry = (n: number, more?: Partial<Meta>): Stored => ({
   payload: new TextEncoder().encode(`value ${n}`)
 })
 
-export const read = (store: Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry)
+export const read = (store: Singly, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry)
 
-export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
+export const stores = (store: Singly, id: string, expected: Stored | undefined, message: string) =>
   Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
 
 /** Copies the payload into a plain `Uint8Array`, because a store may return a subclass, such as `Buffer`. */
@@ -47,7 +48,7 @@ export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOp
   ...more
 })
 
-export const acquireLease = (store: Store, id: string, options: AcquireOptions) =>
+export const acquireLease = (store: Singly, id: string, options: AcquireOptions) =>
   Effect.flatMap(store.acquire(id, options), (acquired) =>
     acquired._tag === "Granted"
       ? Effect.succeed(acquired.generation)

@@ -4,11 +4,11 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import { acquireLease, asking, type Check, entry, excused, plain, stores, writeId } from "./storeFixtures.ts"
 
-const refusedAfter = (ending: (store: Store) => Effect.Effect<unknown, StoreError>, left: Stored | undefined): Check =>
+const refusedAfter = (ending: (store: Singly) => Effect.Effect<unknown, StoreError>, left: Stored | undefined): Check =>
   Effect.fnUntraced(function*(store) {
     const generation = yield* acquireLease(store, "id", asking("a"))
     yield* excused(Effect.gen(function*() {
@@ -67,7 +67,7 @@ export const leaseLaws: Record<string, Check> = {
     yield* lists([], "both have ended")
     yield* same(yield* store.commit("load:b*", second, entry(1)), false, "refused")
     const many = Array.from({ length: 600 }, (_, i) => `load:${1000 + i}`)
-    yield* store.acquireMany(many.map((id) => ({ id, ...asking("a") })))
+    yield* store.many.acquire(many.map((id) => ({ id, ...asking("a") })))
     yield* lists(many, "all of many")
   }),
 

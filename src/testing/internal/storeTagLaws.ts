@@ -1,12 +1,12 @@
 /** Test laws for tag markers and invalidations. */
 import * as Effect from "effect/Effect"
-import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import { type Check, hardHalf, oddTexts } from "./storeFixtures.ts"
 
 const softHalf = (version: string) => version.slice(12)
 
-const versionOf = (store: Store, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
+const versionOf = (store: Singly, tag: string) => Effect.map(store.markers([tag]), ({ markers }) => markers[0]!.version)
 
 export const tagLaws: Record<string, Check> = {
   "a tag without a marker has no version": Effect.fnUntraced(function*(store) {

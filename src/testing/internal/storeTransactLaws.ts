@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Store, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
 import { same } from "../law.ts"
+import type { Singly } from "./singly.ts"
 import {
   acquireLease,
   asking,
@@ -18,7 +19,7 @@ import {
 type Transact = (request: Partial<TransactRequest>) => ReturnType<NonNullable<Store["transact"]>>
 
 /** A law that always passes if the store has no `transact`, or does not support one of the steps. */
-const law = (check: (store: Store, transact: Transact) => Effect.Effect<unknown, unknown>): Check => (store) => {
+const law = (check: (store: Singly, transact: Transact) => Effect.Effect<unknown, unknown>): Check => (store) => {
   const { transact } = store
   return transact === undefined
     ? Effect.void

@@ -146,8 +146,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the lease of a load is that of the nearest tier",
     in: "over",
-    find: "last.acquireMany(requests)",
-    replace: "self.middles[0]!.store.acquireMany(requests)",
+    find: "last.acquire(requests)",
+    replace: "self.middles[0]!.store.acquire(requests)",
     by: "test/layers/tieredStore.test.ts"
   },
   {

@@ -224,8 +224,9 @@ this.end++`,
   {
     name: "each load that waits for a lease asks alone",
     in: "askWave",
-    find: "all: store.acquireMany",
-    replace: "all: (requests) => Effect.forEach(requests, ({ id, ...asking }) => store.acquire(id, asking))",
+    find: "all: store.acquire",
+    replace:
+      "all: (requests) => Effect.map(Effect.forEach(requests, (one) => store.acquire([one])), (all) => all.flat())",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
@@ -302,7 +303,7 @@ this.end++`,
   {
     name: "a load alone waits for a wave",
     in: "isCrowded",
-    find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
+    find: "!(isQuiet(linesOf(self, tier), tier) && TurnLimit.tryEnter(linesOf(self, tier).alone))",
     replace: "true",
     by: "test/cached/loadsOfOneTurn.test.ts"
   },

@@ -347,25 +347,25 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that is set enters memory before it is pending",
     in: "replaceInStore",
-    find: `const item = Pending.addWrite(pending, id, write)
+    find: `const items = own.map((write) => Pending.addWrite(pending, write.entry.id, write))
     const { clears } = pending
     replaceHere()`,
     replace: `replaceHere()
-    const item = Pending.addWrite(pending, id, write)
+    const items = own.map((write) => Pending.addWrite(pending, write.entry.id, write))
     const { clears } = pending`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {
     name: "answers of acquire are not checked",
     in: "validating",
-    find: `ask("acquire", () => store.acquire(id, options), isAcquired(options))`,
-    replace: `ask("acquire", () => store.acquire(id, options), isAnything)`,
+    find: `ask("acquire", () => store.acquire(requests), areAcquired(requests))`,
+    replace: `ask("acquire", () => store.acquire(requests), isAnything)`,
     by: "test/internal/engine/storeTier/validateAnswers.test.ts"
   },
   {
     name: "answers of acquire to many are not checked",
     in: "areAcquired",
-    find: "isAcquired(requests[i]!)(acquired)",
+    find: "isAcquired(acquired, requests[i]!)",
     replace: "isAnything(acquired) || i < 0",
     by: "test/internal/engine/storeTier/lyingStores.test.ts"
   },

@@ -12,6 +12,7 @@ import type { Stored } from "../../../src/CacheEntry.ts"
 import { CacheConfigError } from "../../../src/CacheError.ts"
 import * as Metadata from "../../../src/drivers/files/metadata.ts"
 import { Serializer } from "../../../src/Serializer.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { failing, writing } from "../../support/failingDisk.ts"
 import { entry } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
@@ -52,7 +53,7 @@ describe("a person who looks into the folder", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("a", entry(1))
+      yield* singly(store).set("a", entry(1))
       const file = metadataOf(directory, "a")
       const { check: _, ...shown } = JSON.parse(fs.readFileSync(file, "utf8"))
       const { bytes, id, meta, sha256 } = shown
@@ -61,7 +62,7 @@ describe("a person who looks into the folder", () => {
       const writeAs = (format: number) =>
         fs.writeFileSync(file, JSON.stringify({ ...shown, check: checkOf(format) }, undefined, 2))
       writeAs(1)
-      yield* Effect.forEach(numbered(200), (id) => store.set(id, entry(2)))
+      yield* Effect.forEach(numbered(200), (id) => singly(store).set(id, entry(2)))
       expect(stored(store, ["a"])).toEqual([])
       expect(fs.existsSync(payloadOf(directory, "a"))).toBe(true)
       writeAs(2)
@@ -73,7 +74,7 @@ describe("a person who looks into the folder", () => {
       const directory = join(yield* tempDirectory, "made", "for", "it")
       const store = yield* open(directory)
       const payload = new TextEncoder().encode("twenty degrees")
-      yield* store.set("weather:Berlin", {
+      yield* singly(store).set("weather:Berlin", {
         ...entry(7, 0, { createdAt: 1000, expiresAt: 61_000, loadMillis: 12 }),
         payload
       })
@@ -115,11 +116,11 @@ describe("a person who looks into the folder", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      for (const id of ["a", "b", "c"]) yield* store.set(id, entry(1))
+      for (const id of ["a", "b", "c"]) yield* singly(store).set(id, entry(1))
       fs.rmSync(payloadOf(directory, "a"))
       fs.rmSync(metadataOf(directory, "b"))
       expect(stored(store, ["a", "b", "c"])).toEqual(["c"])
-      for (const id of ["a", "b"]) yield* store.set(id, entry(2))
+      for (const id of ["a", "b"]) yield* singly(store).set(id, entry(2))
       expect(stored(store, ["a", "b", "c"])).toEqual(["a", "b", "c"])
     }))
 })
@@ -129,7 +130,7 @@ describe("a restart", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const before = yield* open(directory)
-      yield* before.set("id", entry(1))
+      yield* singly(before).set("id", entry(1))
       yield* before.increment("n", 41)
       const old = yield* before.markers(["a"])
       yield* before.invalidateTags(["a"])
@@ -148,11 +149,11 @@ describe("a restart", () => {
         ...Text,
         extension: ".old"
       })
-      for (const id of ["a", "b"]) yield* before.set(id, entry(1))
+      for (const id of ["a", "b"]) yield* singly(before).set(id, entry(1))
       const after = yield* open(directory)
       expect(read(after, "a")).toEqual(entry(1))
-      expect(yield* after.remove("a")).toBe(true)
-      yield* after.set("b", entry(2))
+      expect(yield* singly(after).remove("a")).toBe(true)
+      yield* singly(after).set("b", entry(2))
       expect(read(after, "b")).toEqual(entry(2))
       yield* after.clear
       expect(list(directory)).toEqual(["CACHEDIR.TAG", "counters", "tags"])
@@ -165,7 +166,7 @@ describe("a file that is not as it was written", () => {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
       const full = entry(1, 40, { tags: [{ tag: "tag", version: "ab".repeat(12) }], createdAt: 1.5, expiresAt: 9e12 })
-      yield* store.set("id", full)
+      yield* singly(store).set("id", full)
       const damaged = (bytes: Buffer): Array<Buffer> => [
         ...Array.from(bytes, (_, length) => bytes.subarray(0, length)),
         ...Array.from(bytes, (byte, i) => Buffer.from(bytes.with(i, byte ^ 1))),
@@ -187,7 +188,7 @@ describe("a file that is not as it was written", () => {
       }
       expect(read(store, "id")).toEqual(full)
       fs.writeFileSync(metadataOf(directory, "id"), "{}")
-      yield* store.set("id", entry(2))
+      yield* singly(store).set("id", entry(2))
       expect(read(store, "id")).toEqual(entry(2))
     }))
 
@@ -195,11 +196,11 @@ describe("a file that is not as it was written", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       const [payload, metadata] = [payloadOf(directory, "id"), metadataOf(directory, "id")].map((file) =>
         fs.readFileSync(file)
       )
-      yield* store.set("id", entry(2))
+      yield* singly(store).set("id", entry(2))
       fs.writeFileSync(payloadOf(directory, "id"), payload!)
       expect(read(store, "id")).toBeUndefined()
       fs.writeFileSync(metadataOf(directory, "id"), metadata!)
@@ -210,8 +211,8 @@ describe("a file that is not as it was written", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("a", entry(1))
-      yield* store.set("b", entry(2))
+      yield* singly(store).set("a", entry(1))
+      yield* singly(store).set("b", entry(2))
       fs.copyFileSync(metadataOf(directory, "a"), metadataOf(directory, "b"))
       expect(read(store, "b")).toBeUndefined()
       fs.copyFileSync(payloadOf(directory, "a"), payloadOf(directory, "b"))
@@ -223,7 +224,7 @@ describe("a file that is not as it was written", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       const file = payloadOf(directory, "id").slice(directory.length + 1)
       fs.writeFileSync(metadataOf(directory, "id"), Metadata.render(Metadata.make("another", file, entry(1))))
       expect(read(store, "id")).toBeUndefined()
@@ -234,12 +235,12 @@ describe("a file that is not as it was written", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(join(directory, "cache"))
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       fs.writeFileSync(join(directory, "secret.txt"), entry(1).payload)
       const metadata = metadataOf(join(directory, "cache"), "id")
       fs.writeFileSync(metadata, Metadata.render(Metadata.make("id", "../secret.txt", entry(1))))
       expect(read(store, "id")).toBeUndefined()
-      yield* store.remove("id")
+      yield* singly(store).remove("id")
       expect(list(directory)).toEqual(["cache", "secret.txt"])
     }))
 
@@ -247,13 +248,13 @@ describe("a file that is not as it was written", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("a", entry(1))
-      yield* store.set("b", entry(2))
+      yield* singly(store).set("a", entry(1))
+      yield* singly(store).set("b", entry(2))
       const metadata = metadataOf(directory, "a")
       fs.rmSync(metadata)
       fs.mkdirSync(metadata)
       expect(read(store, "a")).toBeUndefined()
-      expect((yield* Effect.flip(store.set("a", entry(1))))._tag).toBe("StoreError")
+      expect((yield* Effect.flip(singly(store).set("a", entry(1))))._tag).toBe("StoreError")
       expect(read(store, "b")).toEqual(entry(2))
 
       const first = yield* store.markers(["tag"])
@@ -285,7 +286,7 @@ describe("a file that is not as it was written", () => {
       const others = ["notes.json", "a.txt", "a.meta.json", "b~1.txt", "draft.tmp", ".hidden"]
       for (const name of others) fs.writeFileSync(join(directory, name), "x".repeat(5000))
       const store = yield* open(directory, { maxSize: 1000 })
-      for (const id of ["a", "b", ...numbered(200)]) yield* store.set(id, entry(1, 400, { expiresAt: -1 }))
+      for (const id of ["a", "b", ...numbered(200)]) yield* singly(store).set(id, entry(1, 400, { expiresAt: -1 }))
       expect(sizeOf(directory)).toBeGreaterThan(0)
       yield* store.clear
       expect(yield* store.size).toBe(0)
@@ -298,7 +299,7 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory, { maxSize: 5000 })
-      for (const id of numbered(10)) yield* store.set(id, entry(1, 2048))
+      for (const id of numbered(10)) yield* singly(store).set(id, entry(1, 2048))
       expect(stored(store, numbered(10))).toEqual(["id 8", "id 9"])
     }))
 
@@ -307,7 +308,7 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       const store = yield* open(directory, { maxSize: "100 KiB" })
       for (const [i, id] of numbered(200).entries()) {
-        yield* store.set(i % 3 === 0 ? "same" : id, entry(i, (i * 7919) % 6000))
+        yield* singly(store).set(i % 3 === 0 ? "same" : id, entry(i, (i * 7919) % 6000))
         if (i % 10 === 0) expect(sizeOf(directory)).toBeLessThanOrEqual(100 * 1024)
       }
       expect(sizeOf(directory)).toBeGreaterThan(85 * 1024)
@@ -317,8 +318,8 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory, { maxSize: 5000 })
-      for (const id of ["a", "b"]) yield* store.set(id, entry(1, 2500))
-      for (let i = 0; i < 10; i++) yield* store.set("a", entry(i, 2500))
+      for (const id of ["a", "b"]) yield* singly(store).set(id, entry(1, 2500))
+      for (let i = 0; i < 10; i++) yield* singly(store).set("a", entry(i, 2500))
       expect(stored(store, ["a", "b"])).toEqual(["a", "b"])
     }))
 
@@ -326,13 +327,13 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const before = yield* open(directory, { maxSize: 4100 })
-      for (const id of ["a", "b", "c", "d"]) yield* before.set(id, entry(1, 1000))
+      for (const id of ["a", "b", "c", "d"]) yield* singly(before).set(id, entry(1, 1000))
       expect(stored(before, ["b", "a"])).toEqual(["b", "a"])
       const after = yield* open(directory, { maxSize: 4100 })
-      yield* after.set("e", entry(1, 1000))
+      yield* singly(after).set("e", entry(1, 1000))
       expect(list(directory).filter((name) => name.endsWith(".txt")).map((name) => name[0])).toEqual(["a", "b", "e"])
       expect(read(after, "b")).toBeDefined()
-      for (const id of ["f", "g"]) yield* after.set(id, entry(1, 1000))
+      for (const id of ["f", "g"]) yield* singly(after).set(id, entry(1, 1000))
       expect(stored(after, ["a", "b", "c", "d", "e", "f", "g"])).toEqual(["b", "f", "g"])
     }))
 
@@ -343,8 +344,8 @@ describe("maxSize", () => {
       const b = yield* open(directory, { maxSize: 100_000 })
       let largest = 0
       for (const id of numbered(60)) {
-        yield* a.set(`a ${id}`, entry(1, 3000))
-        yield* b.set(`b ${id}`, entry(1, 3000))
+        yield* singly(a).set(`a ${id}`, entry(1, 3000))
+        yield* singly(b).set(`b ${id}`, entry(1, 3000))
         largest = Math.max(largest, sizeOf(directory))
       }
       expect(largest).toBeGreaterThan(90_000)
@@ -355,13 +356,13 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory, { maxSize: 5000 })
-      yield* store.set("id", entry(1))
-      expect(yield* Effect.flip(store.set("large", entry(2, 5001)))).toMatchObject({
+      yield* singly(store).set("id", entry(1))
+      expect(yield* Effect.flip(singly(store).set("large", entry(2, 5001)))).toMatchObject({
         _tag: "StoreError",
         reason: "TooLarge"
       })
       expect(read(store, "id")).toEqual(entry(1))
-      yield* store.set("large", entry(2, 5000))
+      yield* singly(store).set("large", entry(2, 5000))
       expect(stored(store, ["id", "large"])).toEqual(["large"])
     }))
 
@@ -369,11 +370,11 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      for (const id of numbered(100)) yield* store.set(id, entry(1, 8, { expiresAt: 1000 }))
+      for (const id of numbered(100)) yield* singly(store).set(id, entry(1, 8, { expiresAt: 1000 }))
       yield* store.increment("gone", 1, { expiresAt: 1000 })
       yield* store.increment("stays", 1)
       yield* TestClock.adjust("1 hour")
-      for (let i = 0; i < 192; i++) yield* store.set("same", entry(1))
+      for (let i = 0; i < 192; i++) yield* singly(store).set("same", entry(1))
       expect(yield* store.size).toBe(1)
       expect(listShort(join(directory, "counters"))).toEqual(["stays.json"])
     }))
@@ -384,9 +385,9 @@ describe("a full disk", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      for (const id of numbered(20)) yield* store.set(id, entry(1, 100))
+      for (const id of numbered(20)) yield* singly(store).set(id, entry(1, 100))
       yield* Effect.scoped(
-        Effect.andThen(failing(writing, "ENOSPC", (call) => call === 1), store.set("new", entry(2, 100)))
+        Effect.andThen(failing(writing, "ENOSPC", (call) => call === 1), singly(store).set("new", entry(2, 100)))
       )
       expect(read(store, "new")).toEqual(entry(2, 100))
       expect(stored(store, numbered(20))).toEqual(numbered(20).slice(4))
@@ -399,12 +400,12 @@ describe("a full disk", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* open(directory)
-      yield* store.set("old", entry(1))
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("old", entry(1))
+      yield* singly(store).set("id", entry(1))
       const before = yield* store.markers(["tag"])
       yield* Effect.scoped(Effect.gen(function*() {
         yield* failing(writing, "ENOSPC")
-        expect(yield* Effect.flip(store.set("id", entry(2)))).toMatchObject({
+        expect(yield* Effect.flip(singly(store).set("id", entry(2)))).toMatchObject({
           reason: "Full",
           operation: "set",
           store: "files"
@@ -412,12 +413,12 @@ describe("a full disk", () => {
         expect(yield* Effect.flip(store.invalidateTags(["tag"]))).toMatchObject({ reason: "Full" })
         // An invalidation that could not be written has been made by removing the marker (F28).
         expect(store.getUnsafe!("id", ["tag"]).versions).toEqual([undefined])
-        yield* store.remove("old")
+        yield* singly(store).remove("old")
       }))
       expect(read(store, "old")).toBeUndefined()
       expect((yield* store.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
       expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([])
-      yield* store.set("id", entry(3))
+      yield* singly(store).set("id", entry(3))
       expect(read(store, "id")).toEqual(entry(3))
     }))
 })
@@ -430,10 +431,10 @@ describe("a write that fails or ends at any step", () => {
         const store = yield* open(directory)
         const found = new Set<unknown>()
         for (let step = 0; step < 10; step++) {
-          yield* store.set("id", entry(1))
+          yield* singly(store).set("id", entry(1))
           yield* Effect.scoped(Effect.gen(function*() {
             yield* failing(writing, code, (call) => call >= step)
-            yield* Effect.exit(store.set("id", entry(2)))
+            yield* Effect.exit(singly(store).set("id", entry(2)))
             found.add(read(store, "id")?.payload[0])
           }))
           expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([])
@@ -450,15 +451,15 @@ describe("a folder that is read-only", () => {
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const store = yield* open(directory)
-        yield* store.set("id", entry(1))
+        yield* singly(store).set("id", entry(1))
         yield* Effect.scoped(Effect.gen(function*() {
           yield* failing([...writing, "unlinkSync"], code)
           expect(read(store, "id")).toEqual(entry(1))
           expect(yield* store.size).toBe(1)
           for (
             const write of [
-              store.set("id", entry(2)),
-              store.remove("id"),
+              singly(store).set("id", entry(2)),
+              singly(store).remove("id"),
               store.increment("n", 1),
               store.invalidateTags(["t"])
             ]
@@ -480,20 +481,20 @@ describe("a folder that is removed under a running program", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const store = yield* open(directory)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       const { seq } = yield* store.markers(["tag"])
       for (let i = 0; i < 3; i++) yield* store.invalidateTags(["tag"])
       fs.rmSync(directory, { recursive: true })
       expect(read(store, "id")).toBeUndefined()
       expect(store.getUnsafe!("id", ["tag"]).versions).toEqual([undefined])
       expect(yield* store.size).toBe(0)
-      expect(yield* store.remove("id")).toBe(false)
+      expect(yield* singly(store).remove("id")).toBe(false)
       yield* store.clear
       yield* store.invalidateTags(["tag"])
       // Invalidations before and after must still look later than a load that began earlier.
       expect((yield* store.markers(["tag"])).markers[0]!.seq).toBeGreaterThan(seq + 3)
       fs.rmSync(directory, { recursive: true })
-      yield* store.set("id", entry(2))
+      yield* singly(store).set("id", entry(2))
       expect(read(store, "id")).toEqual(entry(2))
       fs.rmSync(directory, { recursive: true })
       expect(yield* store.increment("n", 1)).toBe(1)
@@ -504,12 +505,15 @@ describe("a folder that is removed under a running program", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const store = yield* open(directory)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       fs.rmSync(directory, { recursive: true })
       fs.writeFileSync(directory, "")
       expect(read(store, "id")).toBeUndefined()
       expect(yield* store.size).toBe(0)
-      expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
+      expect(yield* Effect.flip(singly(store).set("id", entry(1)))).toMatchObject({
+        _tag: "StoreError",
+        reason: "Unavailable"
+      })
     }))
 })
 
@@ -572,7 +576,7 @@ describe("two processes on one folder", () => {
       const draft = `${process.pid}.tmp`
       fs.writeFileSync(join(directory, draft), "half")
       const store = yield* open(directory)
-      yield* store.set("a", entry(1))
+      yield* singly(store).set("a", entry(1))
       expect(yield* store.size).toBe(1)
       expect(list(directory)).toContain(draft)
     }))
@@ -604,7 +608,7 @@ describe("FilesStore.layer", () => {
       const read = vi.spyOn(fs.Dir.prototype, "readSync")
       yield* Effect.scoped(Effect.gen(function*() {
         const store = yield* open(directory)
-        for (const id of numbered(300)) yield* store.set(id, entry(1))
+        for (const id of numbered(300)) yield* singly(store).set(id, entry(1))
       }))
       const seen = read.mock.contexts as ReadonlyArray<fs.Dir>
       read.mockRestore()

@@ -10,6 +10,7 @@ import { HttpClient, HttpClientError } from "effect/http"
 import { nameOf } from "../../../src/drivers/objects/bucket/names.ts"
 import { listed, refused } from "../../../src/drivers/objects/bucket/xml.ts"
 import { decode, encode } from "../../../src/drivers/objects/store/record.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
 import { type Asked, clientOf, type Given, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
@@ -108,7 +109,7 @@ describe("requests, which cost money", () => {
     Effect.gen(function*() {
       const s3 = make()
       const store = yield* open(s3)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       yield* store.get("id", [])
       yield* Stream.runDrain(store.scan())
       const counted = (yield* Metric.snapshot).flatMap((one) =>
@@ -207,7 +208,7 @@ describe("opening", () => {
         expect(store.capabilities.shared).toBe(isShared)
         // The probe leaves nothing behind.
         expect(Array.from(s3.objects.keys())).toEqual([])
-        yield* store.set("id", entry(1))
+        yield* singly(store).set("id", entry(1))
         expect((yield* store.get("id", [])).entry).toEqual(entry(1))
       }
     }))
@@ -295,7 +296,7 @@ describe("a server in trouble", () => {
     inTime(Effect.gen(function*() {
       const s3 = timeless()
       const store = yield* open(s3)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       for (
         const given of [
           refuse(503, "SlowDown", "", { "retry-after": "1" }),
@@ -328,11 +329,13 @@ describe("a server in trouble", () => {
         }
       }
       const other = yield* open(losing)
-      expect(yield* other.set("id", entry(1))).toBe(true)
+      expect(yield* singly(other).set("id", entry(1))).toBe(true)
       expect((yield* store.get("id", [])).entry).toEqual(entry(1))
-      const acquired = yield* other.acquire("id", asking("a", entry(1).meta.writeId))
+      const acquired = yield* singly(other).acquire("id", asking("a", entry(1).meta.writeId))
       lost = 1
-      expect(acquired._tag === "Granted" && (yield* other.commit("id", acquired.generation, entry(2)))).toBe(true)
+      expect(acquired._tag === "Granted" && (yield* singly(other).commit("id", acquired.generation, entry(2)))).toBe(
+        true
+      )
       expect((yield* store.get("id", [])).entry).toEqual(entry(2))
     })))
 
@@ -362,16 +365,16 @@ describe("a server in trouble", () => {
     inTime(Effect.gen(function*() {
       const s3 = timeless()
       const [one, other] = yield* Effect.all([open(s3), open(s3)])
-      const acquired = yield* one.acquire("id", asking("a"))
+      const acquired = yield* singly(one).acquire("id", asking("a"))
       if (acquired._tag !== "Granted") return expect(acquired._tag).toBe("Granted")
       let lost = 1
       const next: Array<Effect.Effect<Store.Acquired, unknown>> = []
       s3.after = ({ method }) => {
         if (method !== "PUT" || lost-- <= 0) return undefined
-        next.push(other.acquire("id", asking("b", entry(1).meta.writeId)))
+        next.push(singly(other).acquire("id", asking("b", entry(1).meta.writeId)))
         return refuse(500, "InternalError")
       }
-      const committing = yield* Effect.forkChild(one.commit("id", acquired.generation, entry(1)))
+      const committing = yield* Effect.forkChild(singly(one).commit("id", acquired.generation, entry(1)))
       while (next.length === 0) yield* Effect.yieldNow
       expect((yield* next[0]!)._tag).toBe("Granted")
       expect(yield* Fiber.join(committing)).toBe(true)
@@ -391,8 +394,8 @@ describe("a server in trouble", () => {
         }
       }
       const store = yield* open(delaying)
-      yield* Effect.flip(store.set("id", entry(1)))
-      expect(yield* store.remove("id")).toBe(false)
+      yield* Effect.flip(singly(store).set("id", entry(1)))
+      expect(yield* singly(store).remove("id")).toBe(false)
       expect(late[0]!().status).toBe(412)
       expect((yield* store.get("id", [])).entry).toBe(undefined)
     }))
@@ -412,7 +415,7 @@ describe("a server in trouble", () => {
         }
       })
       const store = yield* open(s3, { credentials })
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       expect(reads).toBe(1)
       s3.keys.set("one", "expired")
       expect((yield* store.get("id", [])).entry).toEqual(entry(1))
@@ -435,12 +438,12 @@ describe("a server in trouble", () => {
     await Effect.runPromise(
       Effect.gen(function*() {
         const store = yield* storeFrom(ObjectStore.layer({ ...options(s3), endpoint: server.endpoint }))
-        yield* store.set("id", large(1))
+        yield* singly(store).set("id", large(1))
         isCutting = true
-        expect((yield* Effect.flip(store.set("id", large(2)))).reason).toBe("Unavailable")
+        expect((yield* Effect.flip(singly(store).set("id", large(2)))).reason).toBe("Unavailable")
         isCutting = false
         expect((yield* store.get("id", [])).entry!.payload).toEqual(large(1).payload)
-        expect(yield* store.set("id", large(3))).toBe(true)
+        expect(yield* singly(store).set("id", large(3))).toBe(true)
         expect((yield* store.get("id", [])).entry!.payload).toEqual(large(3).payload)
       }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
     )
@@ -454,7 +457,7 @@ describe("a server in trouble", () => {
         const store = yield* open(s3, { maxValue: "1 kB" })
         const value = { ...entry(1), payload: new Uint8Array(5000) }
         s3.asked.length = 0
-        expect((yield* Effect.flip(store.set("id", value))).reason).toBe("TooLarge")
+        expect((yield* Effect.flip(singly(store).set("id", value))).reason).toBe("TooLarge")
         expect(s3.asked).toEqual([])
       }
     }))
@@ -482,11 +485,13 @@ describe("two processes that write at once", () => {
     Effect.gen(function*() {
       const s3 = make()
       const store = yield* open(s3)
-      const acquired = yield* store.acquire("id", asking("a"))
+      const acquired = yield* singly(store).acquire("id", asking("a"))
       s3.objects.clear()
-      expect(acquired._tag === "Granted" && (yield* store.commit("id", acquired.generation, entry(1)))).toBe(false)
+      expect(acquired._tag === "Granted" && (yield* singly(store).commit("id", acquired.generation, entry(1)))).toBe(
+        false
+      )
       expect((yield* store.get("id", [])).entry).toBe(undefined)
-      expect(yield* store.set("id", entry(2))).toBe(true)
+      expect(yield* singly(store).set("id", entry(2))).toBe(true)
     }))
 })
 
@@ -567,17 +572,17 @@ describe("names and replies", () => {
     Effect.gen(function*() {
       const s3 = make()
       const store = yield* open(s3)
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       const [name, good] = Array.from(s3.objects).find(([name]) => name.includes("/e/"))!
       for (
         const body of [new Uint8Array(0), Uint8Array.of(1, 2, 3, 4, 5), good.body.slice(0, -1), new Uint8Array(500)]
       ) {
         s3.objects.set(name, { body, etag: `"${body.length}"` })
         expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [], isDamaged: true })
-        const acquired = yield* store.acquire("id", asking("a"))
+        const acquired = yield* singly(store).acquire("id", asking("a"))
         expect(acquired).toMatchObject({ _tag: "Granted", isDamaged: true })
         expect(yield* store.release("id", "a")).toBe(true)
-        yield* store.set("id", entry(1))
+        yield* singly(store).set("id", entry(1))
         expect((yield* store.get("id", [])).entry).toEqual(entry(1))
       }
       s3.objects.set(name.replace(/id$/, "other"), good)

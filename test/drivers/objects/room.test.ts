@@ -12,6 +12,7 @@ import { lifeOfSize, sizeFor } from "../../../src/drivers/objects/store/life.ts"
 import { oldest } from "../../../src/internal/defaults/objects.ts"
 import { pauseMillis, tidyMillis, turnMillis } from "../../../src/internal/defaults/room.ts"
 import { markersKept } from "../../../src/internal/defaults/stores.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
 import { type Asked, clientOf, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
 import { entry } from "../../support/stored.ts"
@@ -112,15 +113,15 @@ describe("what has expired", () => {
     Effect.gen(function*() {
       const { requests, s3 } = yield* bucket({ pageSize: 3 })
       const store = yield* open(s3)
-      yield* store.set("short", living(1, 500, minute))
-      yield* store.set("long", living(2, 500, 2 * day))
-      yield* store.set("endless", entry(3, 500))
-      yield* store.set("removed", entry(4, 500))
-      yield* store.remove("removed")
+      yield* singly(store).set("short", living(1, 500, minute))
+      yield* singly(store).set("long", living(2, 500, 2 * day))
+      yield* singly(store).set("endless", entry(3, 500))
+      yield* singly(store).set("removed", entry(4, 500))
+      yield* singly(store).remove("removed")
       yield* store.increment("over", 1, { expiresAt: minute })
       yield* store.increment("counting", 1)
       yield* store.invalidateTags(["tag"])
-      expect((yield* store.acquire("leased", asking("me")))._tag).toBe("Granted")
+      expect((yield* singly(store).acquire("leased", asking("me")))._tag).toBe("Granted")
       // Nothing is so old that no late write could arrive.
       yield* cleanedUp(requests)
       expect(namesIn(s3).filter((name) => !name.startsWith("r/"))).toHaveLength(8)
@@ -177,7 +178,7 @@ describe("what has expired", () => {
     Effect.gen(function*() {
       const { requests, s3 } = yield* bucket()
       const store = yield* open(s3)
-      yield* store.set("again", living(1, 500, minute))
+      yield* singly(store).set("again", living(1, 500, minute))
       yield* store.increment("over", 1, { expiresAt: minute })
       yield* cleanedUp(requests)
       s3.after = ({ method, target }) => {
@@ -205,7 +206,7 @@ describe("a clean-up", () => {
         isStopping && url.search.includes("list-type") && stopped++ === 0 ? Effect.never : plain.execute(request)
       )
       const [one] = yield* Effect.all(Array.from({ length: 2 }, () => patient(client)))
-      yield* one!.set("short", living(1, 500, minute))
+      yield* singly(one!).set("short", living(1, 500, minute))
       yield* cleanedUp(requests)
       yield* almostADay
       isStopping = true
@@ -242,9 +243,9 @@ describe("an era", () => {
     Effect.gen(function*() {
       const { requests, s3 } = yield* bucket()
       const [a, b] = [yield* open(s3), yield* open(s3)]
-      for (let i = 0; i < 20; i++) yield* a.set(`${i}`, entry(i, 500))
+      for (let i = 0; i < 20; i++) yield* singly(a).set(`${i}`, entry(i, 500))
       yield* a.increment("n", 5)
-      const acquired = yield* b.acquire("load", asking("b"))
+      const acquired = yield* singly(b).acquire("load", asking("b"))
       const puts: Array<string> = []
       s3.before = ({ method, target }) => {
         if (method !== "GET") puts.push(`${method} ${target}`)
@@ -254,10 +255,12 @@ describe("an era", () => {
       expect(puts).toEqual(["PUT /cache/x/r/era"])
       expect((yield* b.get("3", [])).entry).toBeUndefined()
       expect([yield* b.size, yield* b.counter("n")]).toEqual([0, undefined])
-      expect(acquired._tag === "Granted" && (yield* b.commit("load", acquired.generation, entry(1, 500)))).toBe(false)
-      expect(yield* b.remove("3")).toBe(false)
+      expect(acquired._tag === "Granted" && (yield* singly(b).commit("load", acquired.generation, entry(1, 500)))).toBe(
+        false
+      )
+      expect(yield* singly(b).remove("3")).toBe(false)
       expect([yield* b.increment("n", 1), yield* a.increment("n", 1)]).toEqual([1, 2])
-      yield* b.set("3", entry(3, 500))
+      yield* singly(b).set("3", entry(3, 500))
       s3.before = ({ target }) => {
         if (!/\/probe\/|\/r\/era$/.test(target)) requests.push("")
         return undefined
@@ -282,10 +285,10 @@ describe("an era", () => {
         return Effect.andThen(first, plain.execute(request))
       })
       const a = yield* openOver(waiting, { tagStaleness: "1 hour" })
-      yield* a.set("old", entry(1, 500))
+      yield* singly(a).set("old", entry(1, 500))
       // The other process opens when the turn is taken, so it never cleans up.
       cleared = Effect.flatMap(open(s3), (b) =>
-        Effect.andThen(b.clear, Effect.andThen(b.increment("n", 1), b.set("new", entry(2, 500))))).pipe(
+        Effect.andThen(b.clear, Effect.andThen(b.increment("n", 1), singly(b).set("new", entry(2, 500))))).pipe(
           Effect.provideService(Scope.Scope, yield* Effect.scope)
         )
       yield* cleanedUp(requests)
@@ -297,14 +300,14 @@ describe("an era", () => {
       const { s3 } = yield* bucket()
       const [a, b] = [yield* open(s3), yield* open(s3)]
       const { markers } = yield* a.markers(["tag"])
-      yield* a.set("id", entry(1, 500, { tags: [{ tag: "tag", ...markers[0]! }] as never }))
-      yield* a.set("cleared", entry(2, 500))
+      yield* singly(a).set("id", entry(1, 500, { tags: [{ tag: "tag", ...markers[0]! }] as never }))
+      yield* singly(a).set("cleared", entry(2, 500))
       const former = new Map(s3.objects)
       yield* a.clear
       for (const name of ["x/r/era", "x/t/tag"]) {
         s3.objects.delete(name)
         expect((yield* b.get("cleared", [])).entry).toBeUndefined()
-        yield* b.set("later", entry(3, 500))
+        yield* singly(b).set("later", entry(3, 500))
         expect((yield* a.get("cleared", [])).entry).toBeUndefined()
         expect((yield* a.get("later", [])).entry).toEqual(entry(3, 500))
       }
@@ -318,7 +321,7 @@ describe("an era", () => {
     Effect.gen(function*() {
       const { s3 } = yield* bucket()
       const [a, b] = [yield* open(s3), yield* open(s3, { tagStaleness: "5 seconds" })]
-      yield* a.set("id", entry(1, 500))
+      yield* singly(a).set("id", entry(1, 500))
       const asked: Array<string> = []
       s3.before = ({ target }) => void asked.push(target.slice(target.lastIndexOf("/") + 1)) as undefined
       for (let i = 0; i < 3; i++) expect((yield* b.get("id", [])).entry).toBeDefined()
@@ -328,7 +331,7 @@ describe("an era", () => {
       yield* TestClock.adjust("5 seconds")
       expect((yield* b.get("id", [])).entry).toBeUndefined()
       // In the process that clears, it ends at once.
-      yield* b.set("id", entry(2, 500))
+      yield* singly(b).set("id", entry(2, 500))
       yield* b.clear
       expect((yield* b.get("id", [])).entry).toBeUndefined()
     }))
@@ -342,21 +345,23 @@ describe("an era", () => {
       const trusting = <A>(change: (a: Store.Store, generation: string) => Effect.Effect<A, unknown>) =>
         Effect.gen(function*() {
           const a = yield* open(s3, { tagStaleness: "1 hour" })
-          yield* b.set("former", entry(1, 500))
-          const acquired = yield* a.acquire("load", asking("a"))
+          yield* singly(b).set("former", entry(1, 500))
+          const acquired = yield* singly(a).acquire("load", asking("a"))
           yield* b.clear
-          yield* b.set("id", entry(2, 500))
+          yield* singly(b).set("id", entry(2, 500))
           yield* b.increment("n", 1)
-          yield* b.acquire("led", asking("b"))
+          yield* singly(b).acquire("led", asking("b"))
           expect((yield* a.get("former", [])).entry).toBeDefined()
           return yield* change(a, acquired._tag === "Granted" ? acquired.generation : "")
         })
       const done = [
-        yield* trusting((a) => Effect.flatMap(a.remove("id"), () => get("id"))),
-        yield* trusting((a) => Effect.flatMap(a.set("set", entry(3, 500)), () => get("set"))),
-        yield* trusting((a) => Effect.flatMap(a.set("id", entry(3, 500), { _tag: "IfAbsent" }), () => get("id"))),
-        yield* trusting((a, generation) => a.commit("load", generation, entry(3, 500))),
-        yield* trusting((a) => Effect.map(a.acquire("led", asking("a")), ({ _tag }) => _tag)),
+        yield* trusting((a) => Effect.flatMap(singly(a).remove("id"), () => get("id"))),
+        yield* trusting((a) => Effect.flatMap(singly(a).set("set", entry(3, 500)), () => get("set"))),
+        yield* trusting((a) =>
+          Effect.flatMap(singly(a).set("id", entry(3, 500), { _tag: "IfAbsent" }), () => get("id"))
+        ),
+        yield* trusting((a, generation) => singly(a).commit("load", generation, entry(3, 500))),
+        yield* trusting((a) => Effect.map(singly(a).acquire("led", asking("a")), ({ _tag }) => _tag)),
         yield* trusting((a) => Effect.flatMap(a.increment("n", 1), () => b.counter("n"))),
         yield* trusting((a) => Effect.flatMap(a.removeCounter("n"), () => b.counter("n")))
       ]
@@ -430,19 +435,19 @@ describe("an era", () => {
       const { requests, s3 } = yield* bucket({ conditions: "ignored" })
       const scope = yield* Scope.make()
       const store = yield* Scope.provide(open(s3), scope)
-      for (let i = 0; i < 20; i++) yield* store.set(`${i}`, entry(i, 500))
+      for (let i = 0; i < 20; i++) yield* singly(store).set(`${i}`, entry(i, 500))
       requests.length = 0
       yield* store.clear
       expect(requests).toEqual([])
       expect([(yield* store.get("3", [])).entry, yield* store.size]).toEqual([undefined, 0])
-      yield* store.set("3", entry(4, 500))
+      yield* singly(store).set("3", entry(4, 500))
       yield* Scope.close(scope, Exit.void)
       const next = yield* open(s3)
       expect([(yield* next.get("3", [])).entry, (yield* next.get("4", [])).entry]).toEqual([entry(4, 500), undefined])
       s3.objects.delete("x/r/era")
       const last = yield* open(s3)
       expect((yield* last.get("3", [])).entry).toBeUndefined()
-      yield* last.set("5", entry(5, 500))
+      yield* singly(last).set("5", entry(5, 500))
       expect(yield* last.size).toBe(1)
     }))
 
@@ -450,10 +455,10 @@ describe("an era", () => {
     Effect.gen(function*() {
       const { requests, s3 } = yield* bucket({ conditions: "ignored", deletions: "ignored" })
       const store = yield* open(s3)
-      yield* store.set("former", entry(1, 500))
+      yield* singly(store).set("former", entry(1, 500))
       yield* store.clear
-      yield* store.set("short", living(1, 500, minute))
-      yield* store.set("endless", entry(3, 500))
+      yield* singly(store).set("short", living(1, 500, minute))
+      yield* singly(store).set("endless", entry(3, 500))
       yield* cleanedUp(requests)
       yield* almostADay
       yield* cleanedUp(requests)
@@ -470,7 +475,7 @@ describe("other servers, troubles and bad input", () => {
         const store = yield* Scope.provide(open(s3), scope)
         expect(store.capabilities.shared).toBe(true)
         const expiresAt = s3.now() + minute
-        yield* store.set("short", entry(1, 500, { expiresAt }))
+        yield* singly(store).set("short", entry(1, 500, { expiresAt }))
         yield* store.increment("over", 1, { expiresAt })
         yield* cleanedUp(requests)
         yield* almostADay
@@ -485,7 +490,7 @@ describe("other servers, troubles and bad input", () => {
       const { requests, s3 } = yield* bucket()
       const store = yield* open(s3)
       const { before } = s3
-      yield* store.set("short", living(1, 500, minute))
+      yield* singly(store).set("short", living(1, 500, minute))
       yield* cleanedUp(requests)
       for (const wrong of [{ status: 200, body: "<html>" }, refuse(403, "AccessDenied"), refuse(501, "")]) {
         s3.before = (asked) => before(asked) ?? (asked.target.includes("list-type") ? wrong : undefined)
@@ -508,7 +513,7 @@ describe("other servers, troubles and bad input", () => {
         isBroken && url.search.includes("list-type") ? Effect.die("a defect of the client") : plain.execute(request)
       )
       const store = yield* openOver(client)
-      yield* store.set("short", living(1, 500, minute))
+      yield* singly(store).set("short", living(1, 500, minute))
       yield* cleanedUp(requests)
       for (isBroken of [true, false]) {
         yield* almostADay
@@ -525,9 +530,9 @@ describe("other servers, troubles and bad input", () => {
       let n = 0
       for (const body of Array.from(hostileBytes(good)).slice(0, 20)) {
         s3.objects.set("x/r/turn", { body, etag: `"turn ${n}"`, at: -2 * day })
-        yield* store.set(`former ${n}`, entry(n, 500))
+        yield* singly(store).set(`former ${n}`, entry(n, 500))
         s3.objects.set("x/r/era", { body, etag: `"era ${n}"`, at: 0 })
-        yield* store.set(`${n}`, entry(n, 500))
+        yield* singly(store).set(`${n}`, entry(n, 500))
         expect((yield* store.get(`former ${n}`, [])).entry).toBeUndefined()
         yield* cleanedUp(requests)
         yield* almostADay
@@ -549,7 +554,7 @@ describe("other servers, troubles and bad input", () => {
         }
       }
       const store = yield* openOver(clientOf(bare))
-      for (let i = 0; i < 4; i++) yield* store.set(`${i}`, living(i, 500, minute))
+      for (let i = 0; i < 4; i++) yield* singly(store).set(`${i}`, living(i, 500, minute))
       yield* cleanedUp(requests)
       yield* almostADay
       yield* cleanedUp(requests)
@@ -585,13 +590,13 @@ describe("other servers, troubles and bad input", () => {
       const later = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       const client = HttpClient.make((request) => Effect.andThen(later, Effect.andThen(note, plain.execute(request))))
       const store = yield* openOver(client)
-      yield* store.set("template", entry(1, 200))
+      yield* singly(store).set("template", entry(1, 200))
       const [name, { body }] = Array.from(s3.objects).find(([name]) => name.includes("/e/"))!
       for (let i = 0; i < 5000; i++) {
         s3.objects.set(name.replace("template", String(i)), { body, etag: `"${i}"`, at: 0 })
       }
       yield* store.clear
-      yield* store.set("kept", entry(2, 200))
+      yield* singly(store).set("kept", entry(2, 200))
       yield* TestClock.adjust(look)
       yield* until("a clean-up", () => s3.objects.size <= 3)
       yield* until("its end", () => requests.filter((one) => one === "PUT r/turn").length === 2)

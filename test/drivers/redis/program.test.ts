@@ -6,7 +6,7 @@ import * as Keys from "../../../src/drivers/redis/protocol/keys.ts"
 import * as Scripts from "../../../src/drivers/redis/protocol/scripts/all.ts"
 import * as Session from "../../../src/drivers/redis/session/session.ts"
 import * as State from "../../../src/drivers/redis/store/state.ts"
-import { removeMany } from "../../../src/drivers/redis/store/writing/writes.ts"
+import { remove } from "../../../src/drivers/redis/store/writing/writes.ts"
 import * as Published from "../../../src/drivers/redis/tracking/published.ts"
 import * as Tokens from "../../../src/internal/token.ts"
 
@@ -34,5 +34,5 @@ it.effect("a server without the slot of several ids has removed none of them", (
       debts: { all: new Map(), isDue: undefined as never },
       changed: () => {}
     })
-    expect(yield* removeMany(store, ["{a}:1", "{a}:2"])).toEqual([false, false])
+    expect(yield* remove(store, ["{a}:1", "{a}:2"])).toEqual([false, false])
   }).pipe(Effect.scoped))

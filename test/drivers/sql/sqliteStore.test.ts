@@ -8,6 +8,7 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { decode } from "../../../src/drivers/sql/sqlite/store.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { oddTexts } from "../../../src/testing/internal/storeFixtures.ts"
 import { lockOf } from "../../support/services.ts"
 import { provideSql, sqlClientOf } from "../../support/sqlClient.ts"
@@ -47,12 +48,12 @@ describe("SqlStore over SQLite", () => {
       const sql = yield* client
       const open = (schema: string) => provideSql(sql)(storeFrom(SqlStore.layer({ schema })))
       yield* sql`CREATE TABLE shop_99_entry (id TEXT)`
-      yield* (yield* open("shop")).set("id", entry(1))
+      yield* singly(yield* open("shop")).set("id", entry(1))
       expect(yield* sql`SELECT * FROM shop_99_entry`).toEqual([])
       yield* sql`DROP TABLE shop_1_counter`
       const again = yield* open("shop")
       expect([yield* again.increment("n", 2), yield* again.size]).toEqual([2, 1])
-      yield* (yield* open("it's \"odd\"")).set("id", entry(1))
+      yield* singly(yield* open("it's \"odd\"")).set("id", entry(1))
     }))
 
   it.effect("has no locks and guards of its own: those of the process are used", () =>
@@ -68,8 +69,8 @@ describe("SqlStore over SQLite", () => {
   it.effect("lists every id once, also those that SQL texts cannot hold, by each of their prefixes", () =>
     Effect.gen(function*() {
       const store = yield* provideSql(yield* client)(storeFrom(SqlStore.layer()))
-      for (const id of oddTexts) yield* store.set(id, entry(1, 30_000))
-      for (let i = 0; i < 600; i++) yield* store.set(`many ${i}`, entry(2))
+      for (const id of oddTexts) yield* singly(store).set(id, entry(1, 30_000))
+      for (let i = 0; i < 600; i++) yield* singly(store).set(`many ${i}`, entry(2))
       expect((yield* idsOf(store)).toSorted()).toEqual(
         [...oddTexts, ...Array.from({ length: 600 }, (_, i) => `many ${i}`)].toSorted()
       )
@@ -82,14 +83,14 @@ describe("SqlStore over SQLite", () => {
   it.effect("PE-12 · with a maxSize, removes what has expired, then what was not read for the longest time", () =>
     Effect.gen(function*() {
       const store = yield* provideSql(yield* client)(storeFrom(SqlStore.layer({ maxSize: 100_000 })))
-      yield* store.set("expires", entry(1, 20_000, { expiresAt: 3_600_000 }))
-      for (let i = 0; i < 7; i++) yield* store.set(`${i}`, entry(1, 10_000))
+      yield* singly(store).set("expires", entry(1, 20_000, { expiresAt: 3_600_000 }))
+      for (let i = 0; i < 7; i++) yield* singly(store).set(`${i}`, entry(1, 10_000))
       yield* TestClock.adjust("2 hours")
       expect(yield* store.size).toBe(7)
       yield* store.getMany(["0", "1"])
       yield* store.get("2", [])
       yield* TestClock.adjust("2 seconds")
-      for (let i = 7; i < 13; i++) yield* store.set(`${i}`, entry(1, 10_000))
+      for (let i = 7; i < 13; i++) yield* singly(store).set(`${i}`, entry(1, 10_000))
       yield* TestClock.adjust("2 minutes")
       const ids = yield* idsOf(store)
       expect(ids).toEqual(expect.arrayContaining(["0", "1", "2", "12"]))

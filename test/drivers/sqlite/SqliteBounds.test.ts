@@ -5,6 +5,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
@@ -21,7 +22,7 @@ describe("a smaller maxSize", () => {
     const directory = yield* tempDirectory
     yield* Effect.scoped(Effect.gen(function*() {
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "16 MiB" }))
-      for (const i of range(100)) yield* store.set(`id ${i}`, entry(i, 100_000))
+      for (const i of range(100)) yield* singly(store).set(`id ${i}`, entry(i, 100_000))
     }))
     expect(fs.statSync(fileOf(directory)).size).toBeGreaterThan(9_000_000)
     return directory
@@ -57,7 +58,7 @@ describe("a smaller maxSize", () => {
           const a = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
           const b = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
           yield* TestClock.adjust("5 seconds")
-          for (const i of range(200)) yield* (i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
+          for (const i of range(200)) yield* singly(i % 2 === 0 ? a : b).set(`new ${i}`, entry(i, 100_000))
           yield* TestClock.adjust("5 seconds")
         })
       )
@@ -79,7 +80,7 @@ describe("markers, leases and counters", () => {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
       for (const i of range(300)) yield* store.markers(range(100).map((n) => `a tag with a long name ${i} ${n}`))
-      for (const i of range(20)) yield* store.set(`id ${i}`, entry(i, 30_000))
+      for (const i of range(20)) yield* singly(store).set(`id ${i}`, entry(i, 30_000))
       expect(read(store, "id 19")).toBeDefined()
       expect(read(store, "id 5")).toBeDefined()
       for (const i of range(50)) yield* store.invalidateTags([`other ${i}`])
@@ -91,7 +92,7 @@ describe("markers, leases and counters", () => {
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
       for (const i of range(2000)) yield* store.markers([`${"x".repeat(2000)} ${i}`])
       for (const i of range(50)) yield* store.invalidateTags([`${"y".repeat(2000)} ${i}`])
-      yield* store.set("id", entry(1, 50_000))
+      yield* singly(store).set("id", entry(1, 50_000))
       expect(read(store, "id")).toBeDefined()
     }), 30_000)
 
@@ -100,7 +101,7 @@ describe("markers, leases and counters", () => {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const acquire = (name: string, count: number, leaseMillis: number) =>
-        store.acquireMany(range(count).map((i) => ({ ...asking, id: `${name} ${i}`, leaseMillis })))
+        store.acquire(range(count).map((i) => ({ ...asking, id: `${name} ${i}`, leaseMillis })))
       yield* acquire("held", 6000, 86_400_000)
       yield* acquire("outdated", 3000, 1000)
       yield* TestClock.adjust("2 hours")
@@ -116,10 +117,10 @@ describe("markers, leases and counters", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
-      for (const i of range(6000)) yield* store.acquire(`${"x".repeat(200)} ${i}`, asking)
-      yield* store.set("id", entry(1, 50_000))
+      for (const i of range(6000)) yield* singly(store).acquire(`${"x".repeat(200)} ${i}`, asking)
+      yield* singly(store).set("id", entry(1, 50_000))
       for (const i of range(6000)) yield* store.increment(`${"x".repeat(200)} ${i}`, 1)
-      yield* store.set("id", entry(2, 50_000))
+      yield* singly(store).set("id", entry(2, 50_000))
       expect(read(store, "id")).toBeDefined()
       yield* store.invalidateTags(["tag"])
     }), 30_000)
@@ -151,7 +152,7 @@ describe("a marker that gives way to entries", () => {
       const names = range(350).map((i) => `${"x".repeat(2000)} ${i}`)
       for (const name of names) yield* a.markers([name])
       changesOf(b)
-      yield* a.set("id", entry(1, 200_000))
+      yield* singly(a).set("id", entry(1, 200_000))
       const database = yield* connection(directory)
       const left = Number(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"])
       expect(left).toBeLessThan(names.length)
@@ -165,8 +166,8 @@ describe("a value", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxValue: "10 kB" }))
-      yield* store.set("id", entry(1, 10_000))
-      const error = yield* Effect.flip(store.set("id", entry(2, 10_001)))
+      yield* singly(store).set("id", entry(1, 10_000))
+      const error = yield* Effect.flip(singly(store).set("id", entry(2, 10_001)))
       expect(error).toMatchObject({ reason: "TooLarge" })
       expect(String(error.cause)).toBe("Error: the value of \"id\" has 10001 bytes, and maxValue is 10000")
       expect(read(store, "id")).toEqual(entry(1, 10_000))
@@ -175,11 +176,15 @@ describe("a value", () => {
   it.effect("may have 8 MiB, or a quarter of maxSize", () =>
     Effect.gen(function*() {
       const large = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
-      yield* large.set("id", entry(1, 8 * 1024 ** 2))
-      expect(yield* Effect.flip(large.set("id", entry(1, 8 * 1024 ** 2 + 1)))).toMatchObject({ reason: "TooLarge" })
+      yield* singly(large).set("id", entry(1, 8 * 1024 ** 2))
+      expect(yield* Effect.flip(singly(large).set("id", entry(1, 8 * 1024 ** 2 + 1)))).toMatchObject({
+        reason: "TooLarge"
+      })
       const small = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory, maxSize: "1 MiB" }))
-      yield* small.set("id", entry(1, 1024 ** 2 / 4))
-      expect(yield* Effect.flip(small.set("id", entry(1, 1024 ** 2 / 4 + 1)))).toMatchObject({ reason: "TooLarge" })
+      yield* singly(small).set("id", entry(1, 1024 ** 2 / 4))
+      expect(yield* Effect.flip(singly(small).set("id", entry(1, 1024 ** 2 / 4 + 1)))).toMatchObject({
+        reason: "TooLarge"
+      })
     }))
 
   it("maxValue above a quarter of maxSize is a mistake", () => {
@@ -206,14 +211,14 @@ describe("operations on very many ids", () => {
         expect(turns).toBeGreaterThan(ids.length / 256)
         return answer
       })
-      yield* turnsOf(store.setMany(ids.map((id) => ({ id, entry: entry(1) }))))
-      expect((yield* turnsOf(store.removeMany(ids))).every((was) => was)).toBe(true)
-      const granted = yield* turnsOf(store.acquireMany(ids.map((id) => ({ ...asking, id, leaseMillis: 60_000 }))))
+      yield* turnsOf(store.set(ids.map((id) => ({ id, entry: entry(1) }))))
+      expect((yield* turnsOf(store.remove(ids))).every((was) => was)).toBe(true)
+      const granted = yield* turnsOf(store.acquire(ids.map((id) => ({ ...asking, id, leaseMillis: 60_000 }))))
       const commits = ids.map((id, i) => {
         const acquired = granted[i]!
         return { id, entry: entry(2), generation: acquired._tag === "Granted" ? acquired.generation : "" }
       })
-      expect((yield* turnsOf(store.commitMany(commits))).every((accepted) => accepted)).toBe(true)
+      expect((yield* turnsOf(store.commit(commits))).every((accepted) => accepted)).toBe(true)
     }))
 })
 
@@ -221,12 +226,12 @@ describe("hundreds of concurrent writes", () => {
   it.live("are all stored, and let invalidations pass", () =>
     Effect.gen(function*() {
       const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
-      yield* store.set("removed", entry(1))
-      const one = (i: number) => store.set(`id ${i}`, entry(i & 255, 20_000))
+      yield* singly(store).set("removed", entry(1))
+      const one = (i: number) => singly(store).set(`id ${i}`, entry(i & 255, 20_000))
       const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
       yield* Effect.yieldNow
       // In the same step: others wait for a later turn.
-      expect(Effect.runSyncExit(store.remove("removed"))._tag).toBe("Success")
+      expect(Effect.runSyncExit(singly(store).remove("removed"))._tag).toBe("Success")
       yield* Fiber.join(all)
       for (const i of range(400)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))
     }))
@@ -256,10 +261,10 @@ describe("damage that SQLite does not see", () => {
       const database = yield* connection(directory)
       const tags = [{ tag: "tag", version: "00".repeat(12) }]
       const lengths = [0x7fff_ffff, 0xffff_ffff, 1000, 0x8000_1000]
-      yield* store.set("other", entry(1))
+      yield* singly(store).set("other", entry(1))
       for (const [field, meta] of [[51, { tags }], [51, { etag: "etag" }], [49, { tags }]] as const) {
         for (const length of lengths) {
-          yield* store.set("id", entry(1, 20, meta))
+          yield* singly(store).set("id", entry(1, 20, meta))
           const { frame } = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get() as { frame: Uint8Array }
           const crafted = Buffer.from(frame)
           if (field === 49) crafted.writeUInt16BE(length & 0xffff, field)
@@ -268,7 +273,7 @@ describe("damage that SQLite does not see", () => {
           database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'").run(crafted)
           expect(read(store, "id")).toBeUndefined()
           expect((yield* Stream.runCollect(store.scan())).map(({ id }) => id)).toEqual(["other"])
-          yield* store.set("id", entry(3))
+          yield* singly(store).set("id", entry(3))
           expect(read(store, "id")).toEqual(entry(3))
         }
       }

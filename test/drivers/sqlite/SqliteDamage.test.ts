@@ -10,6 +10,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import * as Connection from "../../../src/drivers/sqlite/connection.ts"
 import * as Entries from "../../../src/drivers/sqlite/tables/entries.ts"
 import * as Backoff from "../../../src/drivers/sqlite/transactions/backoff.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { guardsOf, lockOf } from "../../support/services.ts"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
@@ -22,7 +23,7 @@ const gap = [{ _tag: "Gap" }]
 
 const names = Array.from({ length: 30 }, (_, i) => `id ${i}`)
 
-const fill = (store: Store.Store) => Effect.forEach(names, (id, i) => store.set(id, entry(i, i * 50)))
+const fill = (store: Store.Store) => Effect.forEach(names, (id, i) => singly(store).set(id, entry(i, i * 50)))
 
 /** A directory with entries in one file and no log beside it. */
 const filled = Effect.gen(function*() {
@@ -37,7 +38,7 @@ const isUsable = Effect.fnUntraced(function*(store: Store.Store) {
     const { entry: found } = yield* store.get(id, [])
     if (found !== undefined) expect(Uint8Array.from(found.payload)).toEqual(entry(i, i * 50).payload)
   }
-  yield* store.set("new", entry(1, 5000))
+  yield* singly(store).set("new", entry(1, 5000))
   expect(read(store, "new")).toEqual(entry(1, 5000))
 })
 
@@ -78,7 +79,7 @@ describe("a file cut off", () => {
           yield* isUsable(b)
           expect(changesOf(a)).not.toEqual([])
           expect(changesOf(b)).not.toEqual([])
-          yield* a.set("shared", entry(7))
+          yield* singly(a).set("shared", entry(7))
           expect(read(b, "shared")).toEqual(entry(7))
         }))
       }
@@ -127,7 +128,7 @@ describe("a file that is damaged while the program runs", () => {
         expect(read(b, "new")).toEqual(entry(1, 5000))
         expect(changesOf(a)).toEqual(gap)
         expect(changesOf(a)).toEqual([])
-        yield* b.remove("new")
+        yield* singly(b).remove("new")
         expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "new" }])
       }))
 
@@ -135,9 +136,9 @@ describe("a file that is damaged while the program runs", () => {
       Effect.gen(function*() {
         const options = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
         const asks = [
-          (store: Store.Store) => store.acquire("new", options),
-          (store: Store.Store) => store.set("new", entry(1)),
-          (store: Store.Store) => store.remove("new"),
+          (store: Store.Store) => singly(store).acquire("new", options),
+          (store: Store.Store) => singly(store).set("new", entry(1)),
+          (store: Store.Store) => singly(store).remove("new"),
           (store: Store.Store) => store.invalidateTags(["tag"]),
           (store: Store.Store) => store.markers(["tag"]),
           (store: Store.Store) => Effect.sync(() => changesOf(store)),
@@ -162,7 +163,7 @@ describe("a frame", () => {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory }))
       const tags = [{ tag: "tag", version: "00".repeat(12) }]
-      yield* store.set("id", entry(1, 20, { tags }))
+      yield* singly(store).set("id", entry(1, 20, { tags }))
       const database = yield* connection(directory)
       const frame = database.prepare("SELECT frame FROM entry").get()!["frame"] as Uint8Array
       const damage = database.prepare("UPDATE entry SET frame = ?")
@@ -225,7 +226,7 @@ describe("a directory that is deleted while the program runs", () => {
       expect(changesOf(b)).toEqual(gap)
       expect(read(b, "new")).toEqual(entry(1, 5000))
       expect(read(b, "id 1")).toBeUndefined()
-      yield* b.remove("new")
+      yield* singly(b).remove("new")
       expect(read(a, "new")).toBeUndefined()
     }))
 
@@ -240,7 +241,7 @@ describe("a directory that is deleted while the program runs", () => {
       fs.rmSync(directory, { recursive: true })
       const b = yield* storeFrom(SqliteStore.layer({ directory }))
       expect(changesOf(a)).toEqual(gap)
-      yield* a.set("id", entry(1))
+      yield* singly(a).set("id", entry(1))
       expect(read(b, "id")).toEqual(entry(1))
       expect(files(directory).filter((name) => name.endsWith(".db"))).toEqual(["cache.v2.1.db"])
     }))
@@ -255,7 +256,10 @@ describe("a directory that is deleted while the program runs", () => {
       // At once: the knowledge about the deleted database is no longer valid.
       expect(changesOf(store)).toEqual(gap)
       expect(() => changesOf(store)).toThrow(/"sqlite" could not report changes: it is unavailable/)
-      expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ _tag: "StoreError", operation: "set" })
+      expect(yield* Effect.flip(singly(store).set("id", entry(1)))).toMatchObject({
+        _tag: "StoreError",
+        operation: "set"
+      })
       fs.rmSync(directory)
       expect(changesOf(store)).toEqual(gap)
       yield* isUsable(store)
@@ -329,16 +333,16 @@ describe("a disk that is full", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       // Room that another program has taken cannot be freed.
       const database = yield* connection(directory)
       const size = 1024 * 1024 - fs.statSync(fileOf(directory)).size - 12 * 4096
       database.exec(`CREATE TABLE other AS SELECT zeroblob(${Math.max(0, size)}) AS bytes`)
-      expect(yield* Effect.flip(store.set("large", entry(2, 200_000)))).toMatchObject({ reason: "Full" })
+      expect(yield* Effect.flip(singly(store).set("large", entry(2, 200_000)))).toMatchObject({ reason: "Full" })
       yield* store.invalidateTags(["tag"])
-      yield* store.remove("id")
+      yield* singly(store).remove("id")
       expect(read(store, "id")).toBeUndefined()
-      yield* store.set("small", entry(3))
+      yield* singly(store).set("small", entry(3))
       expect(read(store, "small")).toEqual(entry(3))
     }))
 
@@ -346,9 +350,9 @@ describe("a disk that is full", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "1 MiB" }))
-      for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
+      for (let i = 0; i < 100; i++) yield* singly(store).set(`id ${i}`, entry(1, 12_000))
       for (let i = 0; i < 500; i++) {
-        const acquired = yield* store.acquire(`lease ${i}`, {
+        const acquired = yield* singly(store).acquire(`lease ${i}`, {
           owner: "a",
           leaseMillis: 1000,
           rejectedWriteId: undefined,
@@ -364,7 +368,7 @@ describe("room that is no longer needed", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory }))
-      for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 5000))
+      for (let i = 0; i < 1000; i++) yield* singly(store).set(`id ${i}`, entry(1, 5000))
       const pages = Effect.scoped(Effect.map(connection(directory), (database) => {
         return database.prepare("PRAGMA page_count").get()!["page_count"] as number
       }))
@@ -402,7 +406,7 @@ describe("a store that is closed", () => {
       const store = yield* Scope.provide(storeFrom(SqliteStore.layer({ directory })), scope)
       yield* Scope.close(scope, Exit.void)
       fs.rmSync(directory, { recursive: true })
-      expect(yield* Effect.flip(store.set("id", entry(1)))).toMatchObject({ reason: "Unavailable" })
+      expect(yield* Effect.flip(singly(store).set("id", entry(1)))).toMatchObject({ reason: "Unavailable" })
       expect(() => store.getUnsafe!("id", [])).toThrow(/it is unavailable/)
       expect(() => changesOf(store)).toThrow(/it is unavailable/)
       expect(fs.existsSync(directory)).toBe(false)

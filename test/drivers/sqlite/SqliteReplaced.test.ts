@@ -9,6 +9,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { promisify } from "node:util"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { changesOf, entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
@@ -27,14 +28,14 @@ const replace = Effect.fnUntraced(function*(directory: string) {
 const replaced = Effect.gen(function*() {
   const directory = join(yield* tempDirectory, "cache")
   const a = yield* storeFrom(SqliteStore.layer({ directory }))
-  yield* a.set("id", entry(1))
+  yield* singly(a).set("id", entry(1))
   yield* a.markers(["tag"])
   const b = yield* replace(directory)
   return { a, b, directory }
 })
 
 const held = Effect.fnUntraced(function*(store: Store.Store, owner: string) {
-  const acquired = yield* store.acquire("id", asking(owner))
+  const acquired = yield* singly(store).acquire("id", asking(owner))
   return acquired._tag === "Granted" ? acquired.generation : ""
 })
 
@@ -42,16 +43,16 @@ describe("a database that was deleted and made again", () => {
   it.effect("loses no removal that was acknowledged", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* b.set("id", entry(1))
-      yield* a.remove("id")
+      yield* singly(b).set("id", entry(1))
+      yield* singly(a).remove("id")
       expect(read(b, "id")).toBeUndefined()
     }))
 
   it.effect("loses no removal of many ids", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* b.set("id", entry(1))
-      yield* a.removeMany(["other", "id"])
+      yield* singly(b).set("id", entry(1))
+      yield* a.remove(["other", "id"])
       expect(read(b, "id")).toBeUndefined()
     }))
 
@@ -66,7 +67,7 @@ describe("a database that was deleted and made again", () => {
   it.effect("loses no clear", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* b.set("id", entry(1))
+      yield* singly(b).set("id", entry(1))
       yield* a.clear
       expect(yield* b.size).toBe(0)
     }))
@@ -74,15 +75,15 @@ describe("a database that was deleted and made again", () => {
   it.effect("loses no set, and a condition counts as it is there", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* a.set("id", entry(2))
+      yield* singly(a).set("id", entry(2))
       expect(read(b, "id")).toEqual(entry(2))
     }))
 
   it.effect("judges a condition by what is there", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* b.set("new", entry(1))
-      expect(yield* a.set("new", entry(2), { _tag: "IfAbsent" })).toBe(false)
+      yield* singly(b).set("new", entry(1))
+      expect(yield* singly(a).set("new", entry(2), { _tag: "IfAbsent" })).toBe(false)
       expect(read(b, "new")).toEqual(entry(1))
     }))
 
@@ -102,16 +103,16 @@ describe("a database that was deleted and made again", () => {
       const a = yield* storeFrom(SqliteStore.layer({ directory }))
       const generation = yield* held(a, "a")
       const b = yield* replace(directory)
-      expect(yield* a.commit("id", generation, entry(1))).toBe(false)
+      expect(yield* singly(a).commit("id", generation, entry(1))).toBe(false)
       expect(read(b, "id")).toBeUndefined()
     }))
 
   it.effect("grants leases that count there", () =>
     Effect.gen(function*() {
       const { a, b } = yield* replaced
-      yield* b.remove("id")
-      expect(yield* a.acquire("free", asking("a"))).toMatchObject({ _tag: "Granted" })
-      expect(yield* b.acquire("free", asking("b"))).toMatchObject({ _tag: "Wait" })
+      yield* singly(b).remove("id")
+      expect(yield* singly(a).acquire("free", asking("a"))).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(b).acquire("free", asking("b"))).toMatchObject({ _tag: "Wait" })
     }))
 
   it.effect("creates markers that count there", () =>
@@ -128,8 +129,8 @@ describe("an older copy of the folder that takes its place", () => {
       const parent = yield* tempDirectory
       const directory = join(parent, "cache")
       const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* a.set("id", entry(1))
-      yield* a.set("tagged", entry(1, 10, { tags: versions }))
+      yield* singly(a).set("id", entry(1))
+      yield* singly(a).set("tagged", entry(1, 10, { tags: versions }))
       const before = yield* a.markers(["tag"])
       fs.cpSync(directory, join(parent, "copy"), { recursive: true })
       yield* act(a)
@@ -143,20 +144,22 @@ describe("an older copy of the folder that takes its place", () => {
 
   it.effect("does not bring back what was removed in the last ten seconds", () =>
     Effect.gen(function*() {
-      const { b } = yield* restored((a) => a.remove("id"), 9900)
+      const { b } = yield* restored((a) => singly(a).remove("id"), 9900)
       expect(read(b, "id")).toBeUndefined()
       expect(changesOf(b)).toContainEqual({ _tag: "Changed", id: "id" })
     }))
 
   it.effect("brings it back when that is longer ago", () =>
     Effect.gen(function*() {
-      const { b } = yield* restored((a) => a.remove("id"), 10_100)
+      const { b } = yield* restored((a) => singly(a).remove("id"), 10_100)
       expect(read(b, "id")).toEqual(entry(1))
     }))
 
   it.effect("does not bring back what was set otherwise, nor the version of a tag", () =>
     Effect.gen(function*() {
-      const { b, before } = yield* restored((a) => Effect.andThen(a.set("id", entry(2)), a.invalidateTags(["tag"])))
+      const { b, before } = yield* restored((a) =>
+        Effect.andThen(singly(a).set("id", entry(2)), a.invalidateTags(["tag"]))
+      )
       expect(read(b, "id")).toBeUndefined()
       expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
     }))
@@ -166,7 +169,7 @@ describe("an older copy of the folder that takes its place", () => {
       const cleared = yield* restored((a) => a.clear)
       expect(yield* cleared.b.size).toBe(0)
       const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`)
-      const many = yield* restored((a) => a.removeMany(["id", ...ids]))
+      const many = yield* restored((a) => a.remove(["id", ...ids]))
       expect(read(many.b, "id")).toBeUndefined()
     }))
 
@@ -177,11 +180,11 @@ describe("an older copy of the folder that takes its place", () => {
       yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
       fs.writeFileSync(fileOf(directory), "damaged")
       yield* Effect.scoped(
-        Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (second) => second.set("id", entry(1)))
+        Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (second) => singly(second).set("id", entry(1)))
       )
       fs.renameSync(directory, join(parent, "copy"))
       const first = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* first.remove("id")
+      yield* singly(first).remove("id")
       fs.rmSync(directory, { recursive: true })
       fs.renameSync(join(parent, "copy"), directory)
       expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
@@ -196,16 +199,16 @@ describe("a log or an index beside the database that is removed", () => {
         const directory = yield* tempDirectory
         const a = yield* storeFrom(SqliteStore.layer({ directory }))
         const b = yield* storeFrom(SqliteStore.layer({ directory }))
-        yield* a.set("id", entry(1))
+        yield* singly(a).set("id", entry(1))
         changesOf(b)
         for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
         const c = yield* storeFrom(SqliteStore.layer({ directory }))
-        yield* c.set("id", entry(1))
-        yield* a.remove("id")
+        yield* singly(c).set("id", entry(1))
+        yield* singly(a).remove("id")
         expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
         expect(changesOf(c)).not.toEqual([])
         for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
-        yield* c.set("id", entry(3))
+        yield* singly(c).set("id", entry(3))
         for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
         // No process takes up the former database, and neither does a later one.
         const d = yield* storeFrom(SqliteStore.layer({ directory }))
@@ -244,11 +247,11 @@ describe("a log or an index beside the database that is removed", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      for (let i = 0; i < 100; i++) yield* a.set(`id ${i}`, entry(i, 3000))
+      for (let i = 0; i < 100; i++) yield* singly(a).set(`id ${i}`, entry(i, 3000))
       fs.rmSync(`${fileOf(directory)}-wal`)
       fs.rmSync(`${fileOf(directory)}-shm`)
       const c = yield* storeFrom(SqliteStore.layer({ directory }))
-      for (let i = 0; i < 100; i++) yield* c.set(`id ${i}`, entry(i + 100, 3000))
+      for (let i = 0; i < 100; i++) yield* singly(c).set(`id ${i}`, entry(i + 100, 3000))
       expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
       for (let i = 0; i < 100; i++) {
         const found = read(c, `id ${i}`)
@@ -265,10 +268,10 @@ describe("a database cut to zero bytes while it is in use", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* a.set("id", entry(1))
+      yield* singly(a).set("id", entry(1))
       fs.truncateSync(fileOf(directory), 0)
       const b = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* b.set("new", entry(2))
+      yield* singly(b).set("new", entry(2))
       changesOf(a)
       expect(read(a, "new")).toEqual(entry(2))
       expect(read(a, "id")).toBeUndefined()

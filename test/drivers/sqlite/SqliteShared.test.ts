@@ -4,6 +4,7 @@ import { Clock, Effect, Exit, Fiber, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { changesOf, connection, entry, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
@@ -24,13 +25,13 @@ describe("a lease between processes", () => {
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       yield* TestClock.setTime(10_000_000)
-      yield* a.acquire("id", asking("a"))
+      yield* singly(a).acquire("id", asking("a"))
       yield* TestClock.setTime(1000)
-      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
+      expect(yield* singly(b).acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 1000 })
       yield* TestClock.adjust("400 millis")
-      expect(yield* b.acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
+      expect(yield* singly(b).acquire("id", asking("b"))).toEqual({ _tag: "Wait", leftMillis: 600 })
       yield* TestClock.adjust("600 millis")
-      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(b).acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
     }))
 
   it.effect("a process that led beside the holder is not put into the future by a clock that was set back", () =>
@@ -38,12 +39,12 @@ describe("a lease between processes", () => {
       const { a, b } = yield* twoStores()
       const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
       yield* TestClock.setTime(10_000_000)
-      yield* a.acquire("id", { ...asking("a"), leaseMillis: 900_000 })
-      yield* a.acquire("id", beside("b"))
+      yield* singly(a).acquire("id", { ...asking("a"), leaseMillis: 900_000 })
+      yield* singly(a).acquire("id", beside("b"))
       yield* TestClock.setTime(1000)
-      expect(yield* b.acquire("id", beside("c"))).toEqual({ _tag: "Wait", leftMillis: 200 })
+      expect(yield* singly(b).acquire("id", beside("c"))).toEqual({ _tag: "Wait", leftMillis: 200 })
       yield* TestClock.adjust("200 millis")
-      expect(yield* b.acquire("id", beside("c"))).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(b).acquire("id", beside("c"))).toMatchObject({ _tag: "Granted" })
     }))
 
   it.effect.each([10_000, 3_600_000])(
@@ -63,48 +64,50 @@ describe("a lease between processes", () => {
         const inFuture = Effect.provideService(Clock.Clock, ahead)
         const generationOf = (acquired: Store.Acquired) =>
           acquired._tag === "Granted" ? acquired.generation : acquired._tag
-        const first = generationOf(yield* a.acquire("id", asking("a")))
-        const second = generationOf(yield* inFuture(b.acquire("id", asking("b"))))
-        expect(yield* inFuture(b.commit("id", second, entry(2)))).toBe(true)
-        expect(yield* a.commit("id", first, entry(1))).toBe(false)
+        const first = generationOf(yield* singly(a).acquire("id", asking("a")))
+        const second = generationOf(yield* inFuture(singly(b).acquire("id", asking("b"))))
+        expect(yield* inFuture(singly(b).commit("id", second, entry(2)))).toBe(true)
+        expect(yield* singly(a).commit("id", first, entry(1))).toBe(false)
         expect(read(a, "id")).toEqual(entry(2))
         // And what is invalidated meanwhile is stored by neither.
-        const third = generationOf(yield* a.acquire("other", asking("a")))
-        const fourth = generationOf(yield* inFuture(b.acquire("other", asking("b"))))
-        yield* a.remove("other")
-        expect(yield* inFuture(b.commit("other", fourth, entry(1)))).toBe(false)
-        expect(yield* a.commit("other", third, entry(1))).toBe(false)
+        const third = generationOf(yield* singly(a).acquire("other", asking("a")))
+        const fourth = generationOf(yield* inFuture(singly(b).acquire("other", asking("b"))))
+        yield* singly(a).remove("other")
+        expect(yield* inFuture(singly(b).commit("other", fourth, entry(1)))).toBe(false)
+        expect(yield* singly(a).commit("other", third, entry(1))).toBe(false)
       })
   )
 
   it.effect("remembers a failure for 999 milliseconds, and none from a future", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      const fail = Effect.andThen(a.acquire("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
+      const fail = Effect.andThen(singly(a).acquire("id", asking("a")), a.release("id", "a", Uint8Array.of(1)))
       yield* fail
       yield* TestClock.adjust("999 millis")
       yield* fail
       yield* TestClock.adjust("999 millis")
-      expect(yield* b.acquire("id", asking("b"))).toMatchObject({ failures: { count: 2, note: Uint8Array.of(1) } })
+      expect(yield* singly(b).acquire("id", asking("b"))).toMatchObject({
+        failures: { count: 2, note: Uint8Array.of(1) }
+      })
       yield* TestClock.adjust("1 millis")
-      expect(yield* b.acquire("id", asking("b"))).not.toHaveProperty("failures")
+      expect(yield* singly(b).acquire("id", asking("b"))).not.toHaveProperty("failures")
       yield* b.release("id", "b", Uint8Array.of(2))
-      expect(yield* a.acquire("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
+      expect(yield* singly(a).acquire("id", asking("a"))).toMatchObject({ failures: { count: 1 } })
       yield* TestClock.setTime(0)
-      expect(yield* a.acquire("id", asking("a"))).not.toHaveProperty("failures")
+      expect(yield* singly(a).acquire("id", asking("a"))).not.toHaveProperty("failures")
     }))
 
   it.effect("dies with its generation: what was loaded too long is refused, and the row goes", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
-      const first = yield* a.acquire("id", asking("a"))
-      for (let i = 0; i < 500; i++) yield* a.acquire(`id ${i}`, asking("a"))
+      const first = yield* singly(a).acquire("id", asking("a"))
+      for (let i = 0; i < 500; i++) yield* singly(a).acquire(`id ${i}`, asking("a"))
       yield* TestClock.adjust("1 hour")
-      expect(yield* a.commit("id", (first as { generation: string }).generation, entry(1))).toBe(false)
-      const next = yield* b.acquire("id", asking("b"))
+      expect(yield* singly(a).commit("id", (first as { generation: string }).generation, entry(1))).toBe(false)
+      const next = yield* singly(b).acquire("id", asking("b"))
       expect(next).toMatchObject({ _tag: "Granted" })
       expect(next).not.toEqual(first)
-      for (let i = 0; i < 1024; i++) yield* a.acquire("same", asking("a"))
+      for (let i = 0; i < 1024; i++) yield* singly(a).acquire("same", asking("a"))
       const database = yield* connection(directory)
       expect(database.prepare("SELECT id FROM lease ORDER BY id").all()).toEqual([{ id: "id" }, { id: "same" }])
     }))
@@ -112,13 +115,15 @@ describe("a lease between processes", () => {
   it.effect("a hit, and having to wait, ask for no lock: another may be writing", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
-      yield* a.set("hit", entry(1))
-      yield* a.acquire("taken", asking("a"))
+      yield* singly(a).set("hit", entry(1))
+      yield* singly(a).acquire("taken", asking("a"))
       const database = yield* connection(directory)
       database.exec("BEGIN IMMEDIATE")
-      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
-      expect(yield* b.acquire("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
-      const leading = yield* Effect.forkChild(Effect.flip(b.acquire("free", asking("b"))), { startImmediately: true })
+      expect(yield* singly(b).acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      expect(yield* singly(b).acquire("taken", asking("b"))).toMatchObject({ _tag: "Wait" })
+      const leading = yield* Effect.forkChild(Effect.flip(singly(b).acquire("free", asking("b"))), {
+        startImmediately: true
+      })
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(leading)).toMatchObject({ reason: "Timeout", operation: "acquire" })
     }))
@@ -130,11 +135,11 @@ describe("a lease between processes", () => {
       const meanwhile = {
         ...asking("a"),
         get leaseMillis() {
-          Effect.runSync(b.set("id", entry(1)))
+          Effect.runSync(singly(b).set("id", entry(1)))
           return 5000
         }
       }
-      const acquiring = yield* Effect.forkChild(a.acquire("id", meanwhile), { startImmediately: true })
+      const acquiring = yield* Effect.forkChild(singly(a).acquire("id", meanwhile), { startImmediately: true })
       expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed({ _tag: "Hit" }))
     }))
 
@@ -144,19 +149,19 @@ describe("a lease between processes", () => {
       const meanwhile = {
         ...asking("a"),
         get leaseMillis() {
-          Effect.runSync(b.acquire("id", asking("b")))
+          Effect.runSync(singly(b).acquire("id", asking("b")))
           return 5000
         }
       }
-      expect(yield* a.acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
+      expect(yield* singly(a).acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
     }))
 
   it.effect("no process reads an older state of the database after a hit: the log can be emptied", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores()
-      yield* a.set("hit", entry(1))
-      expect(yield* b.acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
-      yield* a.set("hit", entry(2))
+      yield* singly(a).set("hit", entry(1))
+      expect(yield* singly(b).acquire("hit", asking("b"))).toMatchObject({ _tag: "Hit" })
+      yield* singly(a).set("hit", entry(2))
       const database = yield* connection(directory)
       expect(database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 })
     }))
@@ -166,11 +171,11 @@ describe("changes", () => {
   it.effect("are reported once, in order, to the others alone", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      yield* a.set("before", entry(1))
+      yield* singly(a).set("before", entry(1))
       expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "before" }])
-      yield* a.set("1", entry(1))
-      yield* b.set("own", entry(1))
-      yield* a.remove("2")
+      yield* singly(a).set("1", entry(1))
+      yield* singly(b).set("own", entry(1))
+      yield* singly(a).remove("2")
       yield* a.invalidateTags(["3", "4"])
       yield* a.clear
       expect(changesOf(b)).toEqual([
@@ -191,11 +196,11 @@ describe("changes", () => {
         startImmediately: true
       })
       yield* TestClock.adjust("10 seconds")
-      yield* a.set("1", entry(1))
+      yield* singly(a).set("1", entry(1))
       // A poll takes nothing away from a listener.
       expect(changesOf(b)).toHaveLength(1)
       yield* TestClock.adjust("100 millis")
-      yield* a.set("2", entry(1))
+      yield* singly(a).set("2", entry(1))
       yield* TestClock.adjust("100 millis")
       expect(listening.pollUnsafe()).toBeDefined()
       expect(yield* Fiber.join(listening)).toEqual([
@@ -208,11 +213,11 @@ describe("changes", () => {
   it.effect("that are no longer kept are a gap, and those after them are reported", () =>
     Effect.gen(function*() {
       const { a, b, directory } = yield* twoStores({ maxSize: "1 MiB" })
-      for (let i = 0; i < 2000; i++) yield* a.remove(`id ${i}`)
+      for (let i = 0; i < 2000; i++) yield* singly(a).remove(`id ${i}`)
       const changes = changesOf(b)
       expect(changes[0]).toEqual({ _tag: "Gap", why: expect.stringMatching(/^more than [0-9]+ changes/) })
       expect(changes.at(-1)).toEqual({ _tag: "Changed", id: "id 1999" })
-      yield* a.remove("next")
+      yield* singly(a).remove("next")
       expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "next" }])
       const database = yield* connection(directory)
       expect(database.prepare("SELECT count(*) AS n FROM change").get()!["n"]).toBeLessThanOrEqual(256 + 256)
@@ -223,7 +228,7 @@ describe("changes", () => {
       const { a, b } = yield* twoStores()
       const tags = Array.from({ length: 9000 }, (_, i) => `tag ${i}`)
       yield* a.invalidateTags(tags)
-      for (let i = 0; i < 900; i++) yield* a.remove(`id ${i}`)
+      for (let i = 0; i < 900; i++) yield* singly(a).remove(`id ${i}`)
       const changes = changesOf(b)
       expect(changes).toHaveLength(9900)
       expect(changes).not.toContainEqual({ _tag: "Gap" })
@@ -235,30 +240,30 @@ describe("changes", () => {
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
       const ids = Array.from({ length: 12_000 }, (_, i) => `id ${i}`)
-      yield* a.removeMany(ids)
+      yield* a.remove(ids)
       expect(changesOf(a)).toEqual([])
-      yield* b.remove("theirs")
-      yield* a.removeMany(ids)
-      yield* a.removeMany(ids)
+      yield* b.remove(["theirs"])
+      yield* a.remove(ids)
+      yield* a.remove(ids)
       expect(changesOf(a)).toEqual([{ _tag: "Gap", why: expect.stringMatching(/^more than 10000 changes/) }])
       expect(changesOf(b)[0]).toMatchObject({ _tag: "Gap" })
-      yield* a.removeMany(ids)
+      yield* a.remove(ids)
       expect(changesOf(a)).toEqual([])
     }))
 
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
-      yield* a.remove("x".repeat(100_000))
+      yield* singly(a).remove("x".repeat(100_000))
       expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 
   it.effect("do not report failed writes", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
-      yield* a.set("id", entry(1))
+      yield* singly(a).set("id", entry(1))
       expect(changesOf(b)).toHaveLength(1)
-      yield* Effect.flip(a.set("id", entry(2, 1_000_000)))
+      yield* Effect.flip(singly(a).set("id", entry(2, 1_000_000)))
       expect(changesOf(b)).toEqual([])
       expect(read(b, "id")).toEqual(entry(1))
     }))
@@ -275,15 +280,15 @@ describe("a lock that another process holds", () => {
   it.effect("for longer than the budget is waited for by no caller, until one gets it", () =>
     Effect.gen(function*() {
       const { a, database } = yield* locked
-      const first = yield* Effect.forkChild(Effect.flip(a.set("id", entry(1))), { startImmediately: true })
+      const first = yield* Effect.forkChild(Effect.flip(singly(a).set("id", entry(1))), { startImmediately: true })
       yield* TestClock.adjust("600 millis")
       expect(yield* Fiber.join(first)).toMatchObject({ reason: "Timeout" })
-      expect(yield* Effect.flip(a.set("id", entry(1)))).toMatchObject({ reason: "Timeout" })
+      expect(yield* Effect.flip(singly(a).set("id", entry(1)))).toMatchObject({ reason: "Timeout" })
       database.exec("ROLLBACK")
       yield* TestClock.adjust("50 millis")
-      expect(yield* a.set("id", entry(1))).toBe(true)
+      expect(yield* singly(a).set("id", entry(1))).toBe(true)
       database.exec("BEGIN IMMEDIATE")
-      const next = yield* Effect.forkChild(a.set("id", entry(2)), { startImmediately: true })
+      const next = yield* Effect.forkChild(singly(a).set("id", entry(2)), { startImmediately: true })
       yield* TestClock.adjust("100 millis")
       database.exec("ROLLBACK")
       yield* TestClock.adjust("100 millis")

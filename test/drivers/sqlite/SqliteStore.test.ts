@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
@@ -30,7 +31,7 @@ describe("a restart", () => {
       const directory = join(yield* tempDirectory, "made", "for", "it")
       const before = yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1))
+          yield* singly(store).set("id", entry(1))
           yield* store.increment("n", 41)
           yield* store.markers(["a"])
           yield* store.invalidateTags(["a"])
@@ -47,7 +48,7 @@ describe("a restart", () => {
   it.effect("finds one file, no log beside it, whose free pages can be given back", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      yield* using(directory, (store) => store.set("id", entry(1)))
+      yield* using(directory, (store) => singly(store).set("id", entry(1)))
       expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
       const database = new DatabaseSync(fileOf(directory))
       expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
@@ -113,14 +114,14 @@ describe("a file that cannot be used", () => {
       Effect.gen(function*() {
         const directory = yield* tempDirectory
         const bad = fileOf(directory)
-        yield* using(directory, (store) => store.set("id", entry(1)))
+        yield* using(directory, (store) => singly(store).set("id", entry(1)))
         if (what.startsWith("belongs")) fs.rmSync(bad)
         damage(bad)
         const bytes = fs.readFileSync(bad)
         yield* using(directory, (store) =>
           Effect.gen(function*() {
             expect(read(store, "id")).toBeUndefined()
-            yield* store.set("id", entry(2))
+            yield* singly(store).set("id", entry(2))
           }))
         expect(fs.readFileSync(bad)).toEqual(bytes)
         expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8").trim()).toBe("2")
@@ -142,14 +143,14 @@ describe("a file that cannot be used", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       fs.writeFileSync(fileOf(directory), "")
-      yield* using(directory, (store) => store.set("id", entry(1)))
+      yield* using(directory, (store) => singly(store).set("id", entry(1)))
       expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
     }))
 
   it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      yield* using(directory, (store) => store.set("id", entry(1)))
+      yield* using(directory, (store) => singly(store).set("id", entry(1)))
       fs.renameSync(fileOf(directory), join(directory, "cache.v2.7.db"))
       for (const pointer of ["", "seven", "-1", "1e9"]) {
         fs.writeFileSync(join(directory, "cache.v2.current"), pointer)
@@ -164,8 +165,8 @@ describe("a damaged frame", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1))
-          yield* store.set("other", entry(2))
+          yield* singly(store).set("id", entry(1))
+          yield* singly(store).set("other", entry(2))
           const database = new DatabaseSync(fileOf(directory))
           const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
           const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
@@ -177,7 +178,7 @@ describe("a damaged frame", () => {
           database.exec("UPDATE entry SET frame = (SELECT frame FROM entry WHERE id = 'other') WHERE id = 'id'")
           expect(read(store, "id")).toBeUndefined()
           database.close()
-          yield* store.set("id", entry(3))
+          yield* singly(store).set("id", entry(3))
           expect(read(store, "id")).toEqual(entry(3))
         }))
     }))
@@ -188,18 +189,18 @@ describe("maxSize", () => {
     Effect.gen(function*() {
       yield* using(yield* tempDirectory, (store) =>
         Effect.gen(function*() {
-          for (let i = 0; i < 60; i++) yield* store.set(`old ${i}`, entry(i, 20_000))
+          for (let i = 0; i < 60; i++) yield* singly(store).set(`old ${i}`, entry(i, 20_000))
           const ids = Array.from({ length: 30 }, (_, i) => `new ${i}`)
-          yield* store.setMany(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
+          yield* store.set(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
           expect(read(store, "new 29")).toBeDefined()
           const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-          const granted = yield* store.acquireMany(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
+          const granted = yield* store.acquire(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
           const commits = granted.map((acquired, i) => ({
             id: `loaded ${ids[i]!}`,
             generation: acquired._tag === "Granted" ? acquired.generation : "",
             entry: entry(i, 20_000)
           }))
-          expect((yield* store.commitMany(commits)).every((accepted) => accepted)).toBe(true)
+          expect((yield* store.commit(commits)).every((accepted) => accepted)).toBe(true)
         }), { maxSize: "1 MiB" })
     }))
 
@@ -215,7 +216,7 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.forEach(
           Array.from({ length: 2000 }, (_, i) => i),
-          (i) => store.set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
+          (i) => singly(store).set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
         ), { maxSize: "1 MiB" })
       expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
       expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
@@ -227,15 +228,15 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           yield* TestClock.adjust("1 hour")
-          yield* store.set("first", entry(1, 1000))
+          yield* singly(store).set("first", entry(1, 1000))
           // Fewer writes than make the store look for what has expired by itself.
-          for (let i = 0; i < 20; i++) yield* store.set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
-          yield* store.set("kept", entry(3, 1000))
-          for (let i = 0; i < 20; i++) yield* store.set(`later ${i}`, entry(4, 30_000))
+          for (let i = 0; i < 20; i++) yield* singly(store).set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
+          yield* singly(store).set("kept", entry(3, 1000))
+          for (let i = 0; i < 20; i++) yield* singly(store).set(`later ${i}`, entry(4, 30_000))
           expect(read(store, "first")).toBeDefined()
           expect(read(store, "expired 0")).toBeUndefined()
-          yield* store.set("first", entry(5, 1000))
-          for (let i = 0; i < 20; i++) yield* store.set(`last ${i}`, entry(6, 30_000))
+          yield* singly(store).set("first", entry(5, 1000))
+          for (let i = 0; i < 20; i++) yield* singly(store).set(`last ${i}`, entry(6, 30_000))
           expect(read(store, "kept")).toBeUndefined()
           expect(read(store, "first")).toEqual(entry(5, 1000))
           expect(read(store, "last 19")).toBeDefined()
@@ -249,11 +250,11 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("read", entry(1, 20_000))
-          yield* store.set("unread", entry(2, 20_000))
-          yield* store.set("looked at by a scan", entry(3, 20_000))
+          yield* singly(store).set("read", entry(1, 20_000))
+          yield* singly(store).set("unread", entry(2, 20_000))
+          yield* singly(store).set("looked at by a scan", entry(3, 20_000))
           for (const i of range(300)) {
-            yield* store.set(`id ${i}`, entry(i & 255, 20_000))
+            yield* singly(store).set(`id ${i}`, entry(i & 255, 20_000))
             expect(read(store, "read")).toEqual(entry(1, 20_000))
             if (i < 50) yield* Stream.runDrain(store.scan())
           }
@@ -268,12 +269,12 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1, 20_000))
+          yield* singly(store).set("id", entry(1, 20_000))
           expect(read(store, "id")).toBeDefined()
-          for (const i of range(60)) yield* store.set(`id ${i}`, entry(2, 20_000))
+          for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(2, 20_000))
           expect(yield* sizeIn(store, "id 0")).toBe(0)
           expect(yield* sizeIn(store, "id")).toBe(1)
-          for (const i of range(120)) yield* store.set(`later ${i}`, entry(3, 20_000))
+          for (const i of range(120)) yield* singly(store).set(`later ${i}`, entry(3, 20_000))
           expect(yield* sizeIn(store, "id")).toBe(0)
         }), { maxSize: "1 MiB" })
     }))
@@ -283,10 +284,10 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1, 20_000))
+          yield* singly(store).set("id", entry(1, 20_000))
           expect(read(store, "id")).toBeDefined()
-          yield* store.set("id", entry(2, 20_000))
-          for (const i of range(60)) yield* store.set(`id ${i}`, entry(3, 20_000))
+          yield* singly(store).set("id", entry(2, 20_000))
+          for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(3, 20_000))
           expect(yield* sizeIn(store, "id")).toBe(0)
         }), { maxSize: "1 MiB" })
     }))
@@ -297,11 +298,11 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           const ids = range(30).map((i) => `id ${i}`)
-          for (const id of ids) yield* store.set(id, entry(1, 20_000))
+          for (const id of ids) yield* singly(store).set(id, entry(1, 20_000))
           for (const i of range(100)) {
             for (const id of ids) read(store, id)
             for (const n of range(100)) read(store, `later ${n}`)
-            expect(yield* store.set(`later ${i}`, entry(2, 20_000))).toBe(true)
+            expect(yield* singly(store).set(`later ${i}`, entry(2, 20_000))).toBe(true)
           }
           expect(yield* sizeIn(store, "later 99")).toBe(1)
           expect(yield* sizeIn(store, "id 0")).toBe(0)
@@ -315,7 +316,7 @@ describe("maxSize", () => {
       yield* using(directory, (store) =>
         Effect.gen(function*() {
           for (const i of range(5000)) {
-            expect(yield* store.set(`id ${i}`, entry(i & 255, 200))).toBe(true)
+            expect(yield* singly(store).set(`id ${i}`, entry(i & 255, 200))).toBe(true)
             expect(read(store, `id ${i}`)).toBeDefined()
           }
           expect(yield* store.size).toBeGreaterThan(200)
@@ -328,8 +329,8 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          yield* store.set("id", entry(1))
-          const error = yield* Effect.flip(store.set("large", entry(2, 2_000_000)))
+          yield* singly(store).set("id", entry(1))
+          const error = yield* Effect.flip(singly(store).set("large", entry(2, 2_000_000)))
           expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
           expect(read(store, "id")).toEqual(entry(1))
         }), { maxSize: "1 MiB" })
@@ -340,13 +341,13 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          for (let i = 0; i < 100; i++) yield* store.set(`id ${i}`, entry(1, 12_000))
+          for (let i = 0; i < 100; i++) yield* singly(store).set(`id ${i}`, entry(1, 12_000))
           const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
           const before = yield* store.markers(tags)
           yield* store.invalidateTags(tags)
           const after = yield* store.markers(tags)
           expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
-          yield* store.remove("id 99")
+          yield* singly(store).remove("id 99")
         }), { maxSize: "1 MiB" })
     }))
 
@@ -355,9 +356,9 @@ describe("maxSize", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.gen(function*() {
-          for (let i = 0; i < 1000; i++) yield* store.set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
+          for (let i = 0; i < 1000; i++) yield* singly(store).set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
           yield* TestClock.adjust("1 hour")
-          for (let i = 0; i < 1000; i++) yield* store.set("same", entry(1))
+          for (let i = 0; i < 1000; i++) yield* singly(store).set("same", entry(1))
           expect(yield* store.size).toBe(1)
         }))
     }))
@@ -381,7 +382,7 @@ describe("another process that writes", () => {
       yield* using(directory, (store) =>
         Effect.scoped(Effect.gen(function*() {
           const other = yield* writing(directory)
-          const set = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+          const set = yield* Effect.forkChild(singly(store).set("id", entry(1)), { startImmediately: true })
           yield* TestClock.adjust("100 millis")
           expect(set.pollUnsafe()).toBeUndefined()
           other.exec("COMMIT")
@@ -395,7 +396,7 @@ describe("another process that writes", () => {
       const directory = yield* tempDirectory
       yield* using(directory, (store) =>
         Effect.scoped(Effect.gen(function*() {
-          yield* store.set("id", entry(1))
+          yield* singly(store).set("id", entry(1))
           yield* writing(directory)
           expect(read(store, "id")).toEqual(entry(1))
         })))
@@ -407,7 +408,9 @@ describe("another process that writes", () => {
       yield* using(directory, (store) =>
         Effect.scoped(Effect.gen(function*() {
           yield* writing(directory)
-          const set = yield* Effect.forkChild(Effect.flip(store.set("id", entry(1))), { startImmediately: true })
+          const set = yield* Effect.forkChild(Effect.flip(singly(store).set("id", entry(1))), {
+            startImmediately: true
+          })
           yield* TestClock.adjust("900 millis")
           expect(set.pollUnsafe()).toBeUndefined()
           yield* TestClock.adjust("300 millis")
@@ -421,12 +424,12 @@ describe("another process that writes", () => {
       yield* using(directory, (a) =>
         using(directory, (b) =>
           Effect.gen(function*() {
-            yield* a.set("id", entry(1))
+            yield* singly(a).set("id", entry(1))
             expect(read(b, "id")).toEqual(entry(1))
             const before = yield* a.markers(["tag"])
             yield* b.invalidateTags(["tag"])
             expect(a.getUnsafe!("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
-            yield* b.remove("id")
+            yield* singly(b).remove("id")
             expect(read(a, "id")).toBeUndefined()
           })))
     }))
@@ -459,7 +462,7 @@ describe("an inspection", () => {
   it.effect("waits while another program has locked the database, for storeTimeout at most", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      yield* using(directory, (store) => store.set("id", entry(1)))
+      yield* using(directory, (store) => singly(store).set("id", entry(1)))
       const other = new DatabaseSync(fileOf(directory))
       other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
       const inspect = (storeTimeout: "1 second" | "5 seconds") => SqliteStore.inspect({ directory, storeTimeout })

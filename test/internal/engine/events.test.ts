@@ -9,6 +9,8 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../../src/testing/internal/singly.ts"
+import { pluralOf } from "../../support/pluralOf.ts"
 import { expectRegions } from "../../support/regions.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
@@ -54,11 +56,11 @@ const start = Effect.gen(function*() {
     getCallback: undefined,
     changesUnsafe: undefined,
     get: (id, tags) => Effect.tap(base.get(id, tags), () => gates.wait("get")),
-    acquire: (id, options) => {
+    acquire: pluralOf.acquire((id, options) => {
       lease.owner = options.owner
-      return base.acquire(id, options)
-    },
-    commit: (...args) => Effect.andThen(gates.wait("commit"), base.commit(...args)),
+      return singly(base).acquire(id, options)
+    }),
+    commit: pluralOf.commit((...args) => Effect.andThen(gates.wait("commit"), singly(base).commit(...args))),
     changes: Stream.fromQueue(changes).pipe(
       Stream.mapEffect((change) =>
         change === "lost"
@@ -116,7 +118,12 @@ const states: { readonly [state: string]: (self: Started) => Effect.Effect<Waiti
     return yield* heldAt("get")(self)
   }),
   "waiting": Effect.fnUntraced(function*(self) {
-    yield* self.base.acquire(key, { owner: "other", leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
+    yield* singly(self.base).acquire(key, {
+      owner: "other",
+      leaseMillis: 60_000,
+      rejectedWriteId: undefined,
+      join: false
+    })
     const fiber = yield* reading(self)
     yield* settle
     const end = Effect.andThen(self.base.release(key, "other"), self.tell({ _tag: "LoadEnded", id: key }))
@@ -162,7 +169,7 @@ const cellOf = Effect.fnUntraced(function*(
   yield* tell({ _tag: "Coherent" })
   yield* settle
   const { end = Effect.void, fiber } = yield* enter(self)
-  const isHeld = Effect.suspend(() => base.renew(key, lease.owner, 60_000))
+  const isHeld = Effect.suspend(() => singly(base).renew(key, lease.owner, 60_000))
   const held = yield* isHeld
   // An event that asks the store may wait for the gate, too.
   const done = yield* Effect.forkChild(event(self), { startImmediately: true })

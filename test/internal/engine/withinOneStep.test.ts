@@ -7,8 +7,10 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { jobsOfTurn } from "../../../src/internal/defaults/bounds.ts"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { caches, ended, settle, start, within } from "../../support/caches.ts"
 import { listenersOf } from "../../support/listeners.ts"
+import { pluralOf } from "../../support/pluralOf.ts"
 
 const cache = Effect.map(Caching.Caching, listenersOf)
 
@@ -85,7 +87,9 @@ describe("P2 · a conditional set", () => {
       const slow: Store.Store = {
         ...store,
         getUnsafe: undefined,
-        set: (id, entry, condition) => Effect.tap(base.set(id, entry, condition), () => Effect.sleep("300 millis"))
+        set: pluralOf.set((id, entry, condition) =>
+          Effect.tap(singly(base).set(id, entry, condition), () => Effect.sleep("300 millis"))
+        )
       }
       yield* Effect.gen(function*() {
         const set = Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true })
@@ -93,7 +97,7 @@ describe("P2 · a conditional set", () => {
         const both = yield* start(Effect.all([set, read]))
         // Without reads for a while, no poll looks for changes.
         yield* TestClock.adjust("200 millis")
-        yield* base.remove("k")
+        yield* singly(base).remove("k")
         changes.push({ _tag: "Changed", id: "k" })
         yield* TestClock.adjust("1 second")
         expect(ended(both)).toMatchObject({ value: [true, "theirs"] })
@@ -119,7 +123,7 @@ describe("P2 · a listener of the removal of one entry by others", () => {
         yield* TestClock.adjust("10 minutes")
         value = 2
         for (const id of ["a", "b"]) {
-          yield* base.remove(id)
+          yield* singly(base).remove(id)
           changes.push({ _tag: "Changed", id })
         }
         yield* TestClock.adjust("10 minutes")
@@ -170,7 +174,10 @@ describe("an entry that `set` has put into memory", () => {
       const failing = new StoreError({ store: store.name, operation: "set", reason: "Unavailable" })
       const set: Store.Store["set"] = (...args) => isDown ? Effect.fail(failing) : base.set(...args)
       yield* within(
-        Layer.provide(CacheLayer.layer({ capacity: 1 }), Layer.succeed(Store.Store, { ...store, set })),
+        Layer.provide(
+          CacheLayer.layer({ capacity: 1 }),
+          Layer.succeed(Store.Store, { ...store, set })
+        ),
         Effect.gen(function*() {
           const here = yield* inline
           const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))

@@ -4,6 +4,7 @@ import { Cached, CacheLayer, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SqlClient } from "effect/sql"
+import { pluralOf } from "../../support/pluralOf.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import * as Sql from "./sql.ts"
 
@@ -14,7 +15,10 @@ const killing = Layer.effect(
   Store.Store,
   Effect.map(
     storeFrom(SqliteStore.layer({ directory: `${folder}/cache` })),
-    (store): Store.Store => ({ ...store, remove: () => Effect.sync(() => process.kill(process.pid, "SIGKILL")) })
+    (store): Store.Store => ({
+      ...store,
+      remove: pluralOf.remove(() => Effect.sync(() => process.kill(process.pid, "SIGKILL")))
+    })
   )
 )
 

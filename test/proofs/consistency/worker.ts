@@ -69,15 +69,10 @@ const delayed = (store: Store.Store): Store.Store => ({
   workedMillis: undefined,
   get: (...asked) => late(store.get(...asked)),
   set: (...asked) => late(store.set(...asked)),
-  setMany: (...asked) => late(store.setMany(...asked)),
   remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
-  removeMany: (...asked) => late(Effect.delay(store.removeMany(...asked), below(20))),
   acquire: (...asked) => late(store.acquire(...asked)),
-  acquireMany: (...asked) => late(store.acquireMany(...asked)),
   commit: (...asked) => late(store.commit(...asked)),
-  commitMany: (...asked) => late(store.commitMany(...asked)),
   renew: (...asked) => late(store.renew(...asked)),
-  renewMany: (...asked) => late(store.renewMany(...asked)),
   release: (...asked) => late(store.release(...asked)),
   markers: (...asked) => late(store.markers(...asked)),
   // Carried out later than operations requested after it.
@@ -137,9 +132,7 @@ const counted = (store: Store.Store): Store.Store => {
     ...store,
     get: (id, tags) => Effect.suspend(() => counting([id], () => store.get(id, tags))),
     getMany: (ids) => Effect.suspend(() => counting(ids, () => store.getMany(ids))),
-    acquire: (id, options) => Effect.suspend(() => counting([id], () => store.acquire(id, options))),
-    acquireMany: (requests) =>
-      Effect.suspend(() => counting(requests.map(({ id }) => id), () => store.acquireMany(requests)))
+    acquire: (requests) => Effect.suspend(() => counting(requests.map(({ id }) => id), () => store.acquire(requests)))
   }
 }
 

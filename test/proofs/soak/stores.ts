@@ -56,9 +56,7 @@ const full = (store: Port): Port => {
   return {
     ...store,
     set: refuse("set"),
-    setMany: refuse("set"),
     commit: refuse("commit"),
-    commitMany: refuse("commit"),
     increment: refuse("increment")
   }
 }

@@ -6,6 +6,7 @@ import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { KeyValueStore } from "effect/persistence"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { entry } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { probe } from "../probe.ts"
@@ -135,15 +136,15 @@ const readTwo = (name: string) =>
   Effect.runPromise(Effect.scoped(Effect.gen(function*() {
     const store = yield* storeFrom(IndexedDbStore.layer({ name }))
     const leases = { owner: "a bulk call", leaseMillis: 3_600_000, rejectedWriteId: undefined, join: false }
-    const granted = yield* store.acquireMany([{ id: "a", ...leases }, { id: "b", ...leases }])
+    const granted = yield* store.acquire([{ id: "a", ...leases }, { id: "b", ...leases }])
     const b = granted[1]
     if (b?._tag !== "Granted") return granted.map(({ _tag }) => _tag)
-    yield* store.commit("b", b.generation, entry(1))
+    yield* singly(store).commit("b", b.generation, entry(1))
     const other = yield* storeFrom(IndexedDbStore.layer({ name }))
     const another = { owner: "another tab", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-    const asked = yield* other.acquire("a", another)
+    const asked = yield* singly(other).acquire("a", another)
     yield* store.release("a", "a bulk call")
-    const later = yield* other.acquire("a", another)
+    const later = yield* singly(other).acquire("a", another)
     const { held = [] } = yield* Effect.promise(() => navigator.locks.query())
     return { asked: asked._tag, later: later._tag, held: held.map(({ name }) => name?.split("/").at(-1)) }
   })))

@@ -7,6 +7,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effe
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
@@ -276,14 +277,14 @@ describe.skipIf(isMissing(program))("Redis", () => {
         },
         payload: new Uint8Array(10)
       }
-      yield* store.set("id", entry)
+      yield* singly(store).set("id", entry)
       const { markers: [before] } = yield* store.markers(["tag"])
       yield* ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
       yield* ask("CONFIG", "SET", "maxmemory", "1")
-      expect((yield* Effect.flip(store.set("other", entry))).reason).toBe("Full")
+      expect((yield* Effect.flip(singly(store).set("other", entry))).reason).toBe("Full")
       expect((yield* store.get("id", [])).entry).toBeDefined()
-      expect(yield* store.remove("id")).toBe(true)
-      expect(yield* store.remove("missing")).toBe(false)
+      expect(yield* singly(store).remove("id")).toBe(true)
+      expect(yield* singly(store).remove("missing")).toBe(false)
       yield* store.invalidateTags(["tag", "another"])
       expect((yield* store.get("id", ["tag"])).versions[0]).not.toBe(before!.version)
       yield* store.clear

@@ -4,8 +4,10 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { singly } from "../../../src/testing/internal/singly.ts"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { isMissing } from "../../support/needs.ts"
+import { pluralOf } from "../../support/pluralOf.ts"
 import {
   freshPrefix,
   program,
@@ -29,10 +31,10 @@ const inOneSlot = (store: Store.Store): Store.Store => {
     ...store,
     getCallback: undefined,
     get: (id, tags) => store.get(at(id), tags),
-    set: (id, entry, condition) => store.set(at(id), entry, condition),
-    remove: (id) => store.remove(at(id)),
-    acquire: (id, options) => store.acquire(at(id), options),
-    commit: (id, generation, entry) => store.commit(at(id), generation, entry),
+    set: pluralOf.set((id, entry, condition) => singly(store).set(at(id), entry, condition)),
+    remove: pluralOf.remove((id) => singly(store).remove(at(id))),
+    acquire: pluralOf.acquire((id, options) => singly(store).acquire(at(id), options)),
+    commit: pluralOf.commit((id, generation, entry) => singly(store).commit(at(id), generation, entry)),
     increment: (name, by, options) => store.increment(at(name), by, options),
     counter: (name) => store.counter(at(name)),
     transact: ({ checks, steps }) =>

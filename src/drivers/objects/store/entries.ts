@@ -7,7 +7,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import { holds, isLive, touched } from "../../../internal/store/conditions.ts"
 import { aboveMaxValue } from "../../../internal/store/tooLarge.ts"
-import type { Scanned, SetCondition, Store } from "../../../ports/store.ts"
+import type { Scanned, SetCondition, SetRequest, Store } from "../../../ports/store.ts"
 import { send } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
 import { list } from "../bucket/list.ts"
@@ -57,21 +57,22 @@ export const encoded = (
 const isHeld = (tags: Tags, entry: Stored | undefined, now: number) =>
   Effect.map(tags.of("get", entry), (table) => isLive(entry, now, table))
 
-export const set = (self: Objects, tags: Tags): Store["set"] => (id, entry, condition) =>
-  inLine(
-    self,
-    keyOf(id),
-    Effect.flatMap(encoded(self, "set", id, entry), (frame) => {
-      const written: Next<boolean> = { answer: true, write: { head: {}, frame } }
-      return condition === undefined
-        ? change(self, { operation: "set", ...keyOf(id), knows: "head" }, () => written)
-        : change(self, { operation: "set", ...keyOf(id) }, (seen) =>
-          Effect.map(
-            accepts(tags, condition, entryOf(seen.body)),
-            (isAccepted) => isAccepted ? written : { answer: false }
-          ))
-    })
-  )
+export const set =
+  (self: Objects, tags: Tags) => ({ condition, entry, id }: SetRequest): Effect.Effect<boolean, StoreError> =>
+    inLine(
+      self,
+      keyOf(id),
+      Effect.flatMap(encoded(self, "set", id, entry), (frame) => {
+        const written: Next<boolean> = { answer: true, write: { head: {}, frame } }
+        return condition === undefined
+          ? change(self, { operation: "set", ...keyOf(id), knows: "head" }, () => written)
+          : change(self, { operation: "set", ...keyOf(id) }, (seen) =>
+            Effect.map(
+              accepts(tags, condition, entryOf(seen.body)),
+              (isAccepted) => isAccepted ? written : { answer: false }
+            ))
+      })
+    )
 
 const accepts = (tags: Tags, condition: SetCondition, entry: Stored | undefined) =>
   Effect.flatMap(
@@ -84,7 +85,7 @@ const accepts = (tags: Tags, condition: SetCondition, entry: Stored | undefined)
  * Leaves an object without an entry in place of a removed one. It refuses a write that arrives late, and a `commit`
  * whose generation has ended.
  */
-export const remove = (self: Objects, tags: Tags): Store["remove"] => (id) =>
+export const remove = (self: Objects, tags: Tags) => (id: string): Effect.Effect<boolean, StoreError> =>
   inLine(
     self,
     keyOf(id),

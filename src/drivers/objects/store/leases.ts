@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import { isOtherWrite } from "../../../internal/store/conditions.ts"
 import * as Leases from "../../../internal/store/leases.ts"
+import { atOnce } from "../../../internal/store/many.ts"
 import * as Markers from "../../../internal/store/markers/markers.ts"
 import type { SyncLeases } from "../../../ports/storage.ts"
-import type { Acquired, Store } from "../../../ports/store.ts"
+import type { Acquired, AcquireRequest, CommitRequest, Store } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
 import { encoded, isUnreadable } from "./entries.ts"
 import { type Change, change, inLine, type Next, type Objects, type Seen } from "./objects.ts"
@@ -31,48 +32,50 @@ export const withLease = <A>(
 export const timed = <A>(self: Objects, use: (now: number, local: number) => A): Effect.Effect<A> =>
   Effect.map(Clock.currentTimeMillis, (local) => use(serverNow(self.bucket, local), local))
 
-export const acquire = (self: Objects, tags: Tags): Store["acquire"] => (id, options) =>
-  inLine(
-    self,
-    keyOf(id),
-    change(self, { operation: "acquire", ...keyOf(id), trusts: "eraUnlessWritten" }, (seen) =>
-      timed(self, (now, local): Next<Acquired> => {
-        const entry = entryOf(seen.body)
-        // An expired entry is never served again, so its bytes need not travel with the lease.
-        const isKept = entry !== undefined && entry.meta.expiresAt > local
-        if (isOtherWrite(entry, options.rejectedWriteId)) {
-          return { answer: { _tag: "Hit", entry } }
-        }
-        const newGeneration = () =>
-          Leases.newGeneration(self.bucket.tokens)
-        const [acquired, lease, isChanged] = withLease(
-          id,
-          seen,
-          (leases) =>
-            leases.acquire(id, options, now, newGeneration)
-        )
-        const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
-        const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
-        if (!isChanged) return { answer }
-        return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
-      }))
-  )
-
-export const commit = (self: Objects): Store["commit"] => (id, generation, entry) =>
-  inLine(
-    self,
-    keyOf(id),
-    Effect.flatMap(encoded(self, "commit", id, entry), (frame) =>
-      change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen, isRepeated) =>
-        timed(self, (now): Next<boolean> => {
-          const [isCurrent] = withLease(id, seen, (leases) =>
-            leases.isCurrent(id, generation, now))
-          if (isRepeated && entryOf(seen.body)?.meta.writeId === entry.meta.writeId) {
-            return { answer: true }
+export const acquire =
+  (self: Objects, tags: Tags) => ({ id, ...options }: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
+    inLine(
+      self,
+      keyOf(id),
+      change(self, { operation: "acquire", ...keyOf(id), trusts: "eraUnlessWritten" }, (seen) =>
+        timed(self, (now, local): Next<Acquired> => {
+          const entry = entryOf(seen.body)
+          // An expired entry is never served again, so its bytes need not travel with the lease.
+          const isKept = entry !== undefined && entry.meta.expiresAt > local
+          if (isOtherWrite(entry, options.rejectedWriteId)) {
+            return { answer: { _tag: "Hit", entry } }
           }
-          return isCurrent ? { answer: true, write: { head: {}, frame } } : { answer: false }
-        })))
-  )
+          const newGeneration = () =>
+            Leases.newGeneration(self.bucket.tokens)
+          const [acquired, lease, isChanged] = withLease(
+            id,
+            seen,
+            (leases) =>
+              leases.acquire(id, options, now, newGeneration)
+          )
+          const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
+          const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
+          if (!isChanged) return { answer }
+          return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
+        }))
+    )
+
+export const commit =
+  (self: Objects) => ({ entry, generation, id }: CommitRequest): Effect.Effect<boolean, StoreError> =>
+    inLine(
+      self,
+      keyOf(id),
+      Effect.flatMap(encoded(self, "commit", id, entry), (frame) =>
+        change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen, isRepeated) =>
+          timed(self, (now): Next<boolean> => {
+            const [isCurrent] = withLease(id, seen, (leases) =>
+              leases.isCurrent(id, generation, now))
+            if (isRepeated && entryOf(seen.body)?.meta.writeId === entry.meta.writeId) {
+              return { answer: true }
+            }
+            return isCurrent ? { answer: true, write: { head: {}, frame } } : { answer: false }
+          })))
+    )
 
 export const changeLease = (
   self: Objects,
@@ -91,8 +94,11 @@ export const changeLease = (
       }))
   )
 
-export const renew = (self: Objects): Store["renew"] => (id, owner, leaseMillis) =>
-  changeLease(self, { operation: "renew", ...keyOf(id) }, (leases, now) => leases.renew(id, owner, leaseMillis, now))
+export const renew = (self: Objects): Store["renew"] => (ids, ...asked) =>
+  atOnce(
+    ids,
+    (id) => changeLease(self, { operation: "renew", ...keyOf(id) }, (leases, now) => leases.renew(id, ...asked, now))
+  )
 
 export const release = (self: Objects): Store["release"] => (id, owner, note) =>
   changeLease(self, { operation: "release", ...keyOf(id) }, (leases, now) => leases.release(id, owner, now, note))

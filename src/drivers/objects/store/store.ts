@@ -1,5 +1,6 @@
 /** The store over a bucket, which processes share if it honours conditions. */
 import { farMillis } from "../../../internal/defaults/bounds.ts"
+import { atOnce, each } from "../../../internal/store/many.ts"
 import * as Store from "../../../ports/stores.ts"
 import { storeName } from "../bucket/fault.ts"
 import * as Counters from "./counters.ts"
@@ -17,11 +18,11 @@ export const storeOver = (self: Objects.Objects): Store.Store => {
     // Also if the server is near, one request for an entry and its lease is cheaper than two.
     distanceMillis: () => Math.max(farMillis, bucket.nearestMillis === Infinity ? 0 : bucket.nearestMillis),
     get: Entries.get(self, tags),
-    set: Entries.set(self, tags),
-    remove: Entries.remove(self, tags),
+    set: (requests) => atOnce(requests, Entries.set(self, tags)),
+    remove: (ids) => each(ids, Entries.remove(self, tags)),
     touch: Entries.touch(self, tags),
-    acquire: Leases.acquire(self, tags),
-    commit: Leases.commit(self),
+    acquire: (requests) => atOnce(requests, Leases.acquire(self, tags)),
+    commit: (requests) => atOnce(requests, Leases.commit(self)),
     renew: Leases.renew(self),
     release: Leases.release(self),
     markers: tags.markers,

@@ -14,7 +14,7 @@ import * as Unreadable from "../session/unreadable.ts"
 import { Again, askingMany, sendTurn } from "./many.ts"
 import { allDone, asking, contended, isDone, type Kind, list, type Operation, type StoreState, write } from "./state.ts"
 
-export const acquireMany = (
+export const acquire = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
@@ -75,7 +75,7 @@ const sendAcquires = (self: StoreState, items: ReadonlyArray<Acquiring>, done: D
   let told: Control | Fault | undefined
   // The sequence is read in the turn in which the lease is acquired, and therefore before the load starts.
   if (isCluster) control(session, (answer) => told = answer)
-  run(session, "acquireMany", {
+  run(session, "acquire", {
     keys: items.map(({ id }) => ["vlf", id]),
     fixed: isCluster ? [] : [session.keys.sequence],
     args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), packed.bytes()]
@@ -156,14 +156,14 @@ const renewals: Kind<Renewing> = {
   areAlike: ({ leaseMillis, owner }, other) => owner === other.owner && leaseMillis === other.leaseMillis,
   send: ({ session }, items, done) => {
     const [{ leaseMillis, owner }] = items as readonly [Renewing]
-    run(session, "renewMany", {
+    run(session, "renew", {
       keys: items.map(({ id }) => ["l", id]),
       args: [owner, ...millisOf(leaseMillis)]
     }, done)
   }
 }
 
-export const renewMany = (
+export const renew = (
   self: StoreState,
   ids: ReadonlyArray<string>,
   owner: string,

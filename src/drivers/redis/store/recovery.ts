@@ -22,7 +22,7 @@ import { asEffect } from "../session/answers.ts"
 import { control } from "../session/era.ts"
 import * as Session from "../session/session.ts"
 
-export type Invalidator = Pick<Store, "invalidateTags" | "removeMany" | "clear">
+export type Invalidator = Pick<Store, "invalidateTags" | "remove" | "clear">
 
 interface InUse {
   readonly session: Session.Session
@@ -77,11 +77,11 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
       Array.isArray(found) ? found[0] as unknown : undefined
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)
-  const { clear, invalidateTags, removeMany } = inUse.invalidatorOver(session)
+  const { clear, invalidateTags, remove } = inUse.invalidatorOver(session)
   // The server has an earlier era than this process, so the server has lost a `clear`.
   const isBehind = Number(era) < Number(inUse.session.era ?? 0)
   const isCleared = all || isBehind || lacksMore(self, fresh, found)
-  const changes = isCleared ? clear : Effect.andThen(removeMany(ids), invalidateTags(tags))
+  const changes = isCleared ? clear : Effect.andThen(remove(ids), invalidateTags(tags))
   yield* Effect.mapError(changes, ({ cause }) => new Fault("Unavailable", String(cause)))
   if (!isCleared || fresh.formerRun === undefined) return
   // The written time tells other processes that the store is already cleared, so they do not clear it again.

@@ -45,7 +45,7 @@ export const storeOver = Effect.fnUntraced(function*(
 const invalidatorOf = (self: State.StoreState): Recovery.Invalidator => ({
   clear: clear(self),
   invalidateTags: (tags) => Tags.invalidateTags(self, tags),
-  removeMany: (ids) => Writes.removeMany(self, ids)
+  remove: (ids) => Writes.remove(self, ids)
 })
 
 const storeOf = (self: State.StoreState, changes: Store["changes"]): Store => {
@@ -63,12 +63,12 @@ const storeOf = (self: State.StoreState, changes: Store["changes"]): Store => {
     distanceMillis: wire.distanceMillis,
     getCallback: (id, tags, done) => Reads.getCallback(self, id, tags, done),
     getMany: (ids) => Reads.getMany(self, ids),
-    setMany: (requests) => Conditions.setMany(self, requests),
-    removeMany: (ids) => Writes.removeMany(self, ids),
+    set: (requests) => Conditions.set(self, requests),
+    remove: (ids) => Writes.remove(self, ids),
     touch: (id, options) => Conditions.touch(self, id, options),
-    acquireMany: (requests) => Leases.acquireMany(self, requests),
-    commitMany: (requests) => Writes.commitMany(self, requests),
-    renewMany: (ids, owner, leaseMillis) => Leases.renewMany(self, ids, owner, leaseMillis),
+    acquire: (requests) => Leases.acquire(self, requests),
+    commit: (requests) => Writes.commit(self, requests),
+    renew: (ids, owner, leaseMillis) => Leases.renew(self, ids, owner, leaseMillis),
     release: (id, owner, note) => Leases.release(self, { id, owner }, note),
     markers: (tags) => Tags.markers(self, tags),
     invalidateTags: (tags, mode) => Tags.invalidateTags(self, tags, mode),

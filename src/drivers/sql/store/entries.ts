@@ -91,7 +91,7 @@ const putIf = (self: Session, request: SetRequest, condition: SetCondition, now:
   )
 }
 
-export const setMany = (self: Session): Store["setMany"] => (requests) =>
+export const set = (self: Session): Store["set"] => (requests) =>
   inGroups(requests, (some) =>
     Effect.clockWith((clock) => {
       const refused = aboveMaxValue(storeName, "set", some, self.maxValue)
@@ -101,7 +101,7 @@ export const setMany = (self: Session): Store["setMany"] => (requests) =>
       if (some.length === 1 && first.condition !== undefined) return putIf(self, first, first.condition, now)
       return some.every(({ condition }) => condition === undefined)
         ? put(self, some, now)
-        : Effect.map(Effect.forEach(some, (one) => setMany(self)([one])), (answers) => answers.flat())
+        : Effect.map(Effect.forEach(some, (one) => set(self)([one])), (answers) => answers.flat())
     }))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
@@ -109,7 +109,7 @@ export const removing = (self: Session, ids: ReadonlyArray<string>, now: number)
   return [self.origin, keysOf(all), wholesOf(all), markersOf(ids), String(now)]
 }
 
-export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
+export const remove = (self: Session): Store["remove"] => (ids) =>
   inGroups(ids, (some) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const asked = ask(self, "remove", self.statements.remove, removing(self, some, now))

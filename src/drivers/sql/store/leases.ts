@@ -17,7 +17,7 @@ const joinOf = (join: Join): string => typeof join === "boolean" ? join ? "yes" 
 
 const rejectedOf = ({ rejectedWriteId = "" }: AcquireRequest): Uint8Array => Buffer.from(rejectedWriteId, "hex")
 
-export const acquireMany = (self: Session): Store["acquireMany"] => (requests) =>
+export const acquire = (self: Session): Store["acquire"] => (requests) =>
   inGroups(requests, (some) => acquireOnce(self, some, false))
 
 const acquireOnce = (
@@ -104,7 +104,7 @@ export const committing = (
   ]
 }
 
-export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
+export const commit = (self: Session): Store["commit"] => (requests) =>
   inGroups(requests, (some) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const refused = aboveMaxValue(storeName, "commit", some, self.maxValue)
@@ -117,7 +117,7 @@ export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
       )
     }))
 
-export const renewMany = (self: Session): Store["renewMany"] => (ids, owner, leaseMillis) =>
+export const renew = (self: Session): Store["renew"] => (ids, owner, leaseMillis) =>
   inGroups(ids, (some) => {
     const params = [keysOf(placed(some)), owner, String(leaseMillis), String(lifeMillis(leaseMillis))]
     return Effect.map(ask(self, "renew", self.statements.renew, params), (rows) => outcomesOf(some, rows))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import { isRefused } from "../session/fault.ts"
 import { ask, type Session } from "../session/session.ts"
-import { clear, removeMany } from "./entries.ts"
+import { clear, remove } from "./entries.ts"
 import { invalidate } from "./tags.ts"
 
 const repeat = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, StoreError> {
@@ -21,7 +21,7 @@ const repeat = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<v
     const { all, ids, tags } = recent.since(followed.at)
     if (all) yield* clear(session)
     else {
-      if (ids.length > 0) yield* removeMany(session)(ids)
+      if (ids.length > 0) yield* remove(session)(ids)
       if (tags.length > 0) yield* invalidate(session)(tags)
     }
   }

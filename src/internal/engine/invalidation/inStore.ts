@@ -59,19 +59,12 @@ const removeFromStore = (
   items: ReadonlyArray<Pending.Item>
 ): Effect.Effect<ReadonlyArray<boolean>> => {
   const { store } = tier
-  const [first] = ids
-  if (first === undefined) return Effect.succeed([])
-  if (ids.length === 1) {
-    return Effect.map(
-      acknowledged(tier, items, { operation: "remove", effect: store.remove(first) }),
-      (was) => [was === true]
-    )
-  }
+  if (ids.length === 0) return Effect.succeed([])
   const removed = new Array<boolean>(ids.length).fill(false)
   const exits: Array<Exit.Exit<unknown>> = []
   const removing = withBudget(tier, (budget) =>
     askInWaves(ids, budget, (wave, budget, from) => {
-      const sending = { operation: "remove", effect: store.removeMany(wave), budget }
+      const sending = { operation: "remove", effect: store.remove(wave), budget }
       return Effect.map(Effect.exit(acknowledged(tier, items.slice(from, from + wave.length), sending)), (exit) => {
         exits.push(exit)
         if (Exit.isSuccess(exit)) exit.value?.forEach((was, i) => void (removed[from + i] = was))
@@ -92,38 +85,11 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value in memory and in the store, which then refuses results of older loads. The id becomes pending before the
- * value is put in memory or encoded, because until the store acknowledges the write, no older value may enter memory.
+ * Sets values in memory and in the store, which then refuses results of older loads. The ids become pending before the
+ * values are put in memory or encoded, because until the store acknowledges the writes, no older value may enter
+ * memory. The results of `values` are in the order of the writes.
  */
 export const replaceInStore = <R>(
-  tier: StoreTier,
-  write: Pending.OwnWrite,
-  replaceHere: () => void,
-  value: Effect.Effect<Stored | undefined | Fault, never, R>
-): Effect.Effect<Stored | undefined | Fault, never, R> =>
-  Effect.uninterruptibleMask((restore) => {
-    const { pending, store } = tier
-    const { id } = write.entry
-    const item = Pending.addWrite(pending, id, write)
-    const { clears } = pending
-    replaceHere()
-    const replacing = Effect.tap(value, (stored) => {
-      if (pending.ids.get(id) !== item) {
-        // A later operation on the id must not be undone by this write. Until the store acknowledges that operation,
-        // the store has a value older than both, so this write counts as unsent.
-        Pending.markUnsent(pending, item)
-        return Effect.void
-      }
-      // If the new value cannot be stored, the old one must not stay in the store either.
-      return stored === undefined || isFault(stored) || pending.clears !== clears
-        ? removal(tier, item)
-        : acknowledged<unknown>(tier, [item], { operation: "set", effect: store.set(id, stored) })
-    })
-    return orUnsent(tier, [item], restore(replacing))
-  })
-
-/** Like `replaceInStore`, for many values in one request. The results of `values` are in the order of the writes. */
-export const replaceAllInStore = <R>(
   tier: StoreTier,
   own: ReadonlyArray<Pending.OwnWrite>,
   replaceHere: () => void,
@@ -142,6 +108,8 @@ export const replaceAllInStore = <R>(
         if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
+      if (removals.length === 0) return setInStore(tier, writes)
+      // If a new value cannot be stored, the old one must not stay in the store either.
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
@@ -154,7 +122,10 @@ interface Write extends SetRequest {
   readonly item: Pending.Item
 }
 
-/** Returns the writes that no later operation on the id has replaced. Like `replaceInStore`, marks others as unsent. */
+/**
+ * Returns the writes that no later operation on the id has replaced. A later operation must not be undone, and until
+ * the store acknowledges it, the store has a value older than both, so the other writes count as unsent.
+ */
 const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): ReadonlyArray<Write> =>
   writes.filter(({ id, item }) => {
     const isCurrent = pending.ids.get(id) === item
@@ -166,13 +137,9 @@ const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): Readon
 const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effect<unknown> => {
   const current = currentOf(tier, writes)
   if (current.length === 0) return Effect.void
-  const { store } = tier
-  const [{ entry, id }] = current as [Write]
   const alone = () => runAll(current.map((write) => setInStore(tier, [write])), many.concurrency)
-  const effect: Effect.Effect<unknown, StoreError> = current.length === 1
-    ? store.set(id, entry)
-    : store.setMany(current.map(({ entry, id }) => ({ id, entry })))
-  return acknowledged(tier, current.map(({ item }) => item), { operation: "set", effect, alone })
+  const effect = tier.store.set(current.map(({ entry, id }) => ({ id, entry })))
+  return acknowledged<unknown>(tier, current.map(({ item }) => item), { operation: "set", effect, alone })
 }
 
 interface Sending<A> {

@@ -209,21 +209,14 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
 const manyOf = (store: Store, target: Pending.Item["target"]): Many<Part, unknown> => {
   switch (target._tag) {
     case "Id":
-      return {
-        operation: "remove",
-        all: (parts) => store.removeMany(parts.map(idOf)),
-        one: (part) => store.remove(idOf(part))
-      }
-    case "Tags": {
-      const invalidate = (parts: Wave) => store.invalidateTags(parts.map(({ tag }) => tag!), target.mode)
+      return { operation: "remove", all: (parts) => store.remove(parts.map(idOf)) }
+    case "Tags":
       return {
         operation: "invalidateTags",
-        all: (parts) => Effect.as(invalidate(parts), parts),
-        one: (part) => invalidate([part])
+        all: (parts) => Effect.as(store.invalidateTags(parts.map(({ tag }) => tag!), target.mode), parts)
       }
-    }
     case "All":
-      return { operation: "clear", all: (parts) => Effect.as(store.clear, parts), one: () => store.clear }
+      return { operation: "clear", all: (parts) => Effect.as(store.clear, parts) }
   }
 }
 

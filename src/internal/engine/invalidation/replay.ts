@@ -54,7 +54,7 @@ export const sendingOf = (
 ): { readonly operation: string; readonly effect: Effect.Effect<unknown, StoreError> } => {
   switch (target._tag) {
     case "Id":
-      return { operation: "remove", effect: store.remove(target.id) }
+      return { operation: "remove", effect: store.remove([target.id]) }
     case "Tags":
       return { operation: "invalidateTags", effect: store.invalidateTags(target.tags, target.mode) }
     case "All":

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import { hasEnded } from "../../store/conditions.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { ask, budgetOf } from "../storeTier/ask.ts"
+import { ask, budgetOf, only } from "../storeTier/ask.ts"
 import { softMark } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -32,7 +32,8 @@ export const softenInStore: StoreSteps["soften"] = (tier, id) =>
             const { isConstant: _, ...meta } = entry.meta
             const stale: Stored = { ...entry, meta: { ...meta, softExpiresAt: softMark } }
             const condition = { _tag: "IfUnchanged", writeId: meta.writeId } as const
-            return Effect.flatMap(ask(tier, budget, "set", store.set(id, stale, condition)), (isSet) =>
+            const setting = only(store.set([{ id, entry: stale, condition }]))
+            return Effect.flatMap(ask(tier, budget, "set", setting), (isSet) =>
               isSet === true
                 ? Effect.succeed(meta.writeId)
                 : isFault(isSet)

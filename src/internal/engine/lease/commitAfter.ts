@@ -10,7 +10,7 @@ import { lookupsAgain } from "../../defaults/stores.ts"
 import { remember } from "../../remember.ts"
 import { isStorable } from "../flight/watches.ts"
 import type { Flight } from "../state.ts"
-import { ask, type Asking } from "../storeTier/ask.ts"
+import { ask, type Asking, only } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 
@@ -43,8 +43,8 @@ const commitAfter = Effect.fnUntraced(function*(
     const earlier = privateWrites.get(id)
     if (earlier === undefined || earlier.since > flight.since) break
     // A lease as short as possible delays no load of another process, and the generation outlives it.
-    const acquire = store.acquire(id, { owner, leaseMillis: 1, rejectedWriteId: earlier.writeId, join: true })
-    const acquired = yield* ask(tier, budget, "acquire", acquire)
+    const request = { id, owner, leaseMillis: 1, rejectedWriteId: earlier.writeId, join: true }
+    const acquired = yield* ask(tier, budget, "acquire", only(store.acquire([request])))
     if (isFault(acquired)) break
     // Another refresh has just been stored, and will be noted.
     if (acquired._tag !== "Granted") continue
@@ -52,7 +52,12 @@ const commitAfter = Effect.fnUntraced(function*(
     const found = yield* ask(tier, budget, "get", store.get(id, []))
     if (isFault(found) || found.entry === undefined) break
     if (found.entry.meta.writeId !== earlier.writeId || !mayStore()) continue
-    const accepted = yield* ask(tier, budget, "commit", store.commit(id, acquired.generation, entry))
+    const accepted = yield* ask(
+      tier,
+      budget,
+      "commit",
+      only(store.commit([{ id, generation: acquired.generation, entry }]))
+    )
     if (accepted !== false) return accepted
   }
   return false

@@ -184,8 +184,7 @@ const askWave = Effect.fnUntraced(function*(
   const requests = wave.map((waiting) => requestOf(tier, waiting, askedAt))
   const answers = yield* askForAll(tier, budget, requests, {
     operation: "acquire",
-    all: store.acquireMany,
-    one: ({ id, ...options }) => store.acquire(id, options)
+    all: store.acquire
   })
   const hits = wave.map(({ flight: { request } }, i) => {
     const answer = answers[i]!

@@ -22,7 +22,7 @@ import { declaredTags } from "../request/requestTags.ts"
 import { planOfFlight } from "../request/rules.ts"
 import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights } from "../state.ts"
-import { ask, type Asking } from "../storeTier/ask.ts"
+import { ask, type Asking, only } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -209,7 +209,7 @@ const write = Effect.fnUntraced(function*(
   const { entry: stored, generation, id } = prepared
   const accepted = yield* asking.isOfWave === true
     ? commitTogether(self, { id, generation, entry: stored, flight }, asking)
-    : ask(tier, budget, "commit", tier.store.commit(id, generation, stored))
+    : ask(tier, budget, "commit", only(tier.store.commit([{ id, generation, entry: stored }])))
   const final = self.isPrivate ? yield* orAfterOthers(asking, { ...prepared, flight }, accepted) : accepted
   committed(flight, prepared, final)
 })

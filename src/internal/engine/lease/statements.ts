@@ -21,7 +21,7 @@ const recordOf = (id: string): string => pageId("waits", 0, id)
 export const say = (tier: StoreTier, statements: Statements): Effect.Effect<void | Fault> => {
   const now = Context.get(tier.front.context, Clock.Clock).currentTimeMillisUnsafe()
   const entries = Array.from(statements, ([id, one]) => ({ id: recordOf(id), entry: toStored(tier, one, now) }))
-  return ask(tier, { leftMillis: tier.storeTimeoutMillis }, "set", Effect.asVoid(tier.store.setMany(entries)))
+  return ask(tier, { leftMillis: tier.storeTimeoutMillis }, "set", Effect.asVoid(tier.store.set(entries)))
 }
 
 export const hear = (tier: StoreTier, ids: ReadonlyArray<string>): Effect.Effect<Statements | Fault> =>

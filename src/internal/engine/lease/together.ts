@@ -16,7 +16,7 @@ import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
-import { ask, type Asking, exitBefore, lateBy, timeOf } from "../storeTier/ask.ts"
+import { ask, type Asking, exitBefore, lateBy, only, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import { noEntryId } from "../storeTier/fetchMany.ts"
 import {
@@ -139,7 +139,7 @@ export const commitTogether = (
   const { entry, generation, id } = commit
   return fitsWave(budget, tier)
     ? inWave(linesOf(self, tier).commits, commit, budget)
-    : ask(tier, budget, "commit", tier.store.commit(id, generation, entry))
+    : ask(tier, budget, "commit", only(tier.store.commit([{ id, generation, entry }])))
 }
 
 const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {

@@ -102,7 +102,7 @@ const storePart: (
   // If another process holds the lease of an id, the answer for the id is not stored: no load is awaited or joined.
   // The lease is as short as possible: the generation outlives it, and a lease that is granted late delays no load.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis: 1, rejectedWriteId, join: false }))
-  const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
+  const acquired = yield* ask(tier, budget, "acquire", store.acquire(requests))
   const grants = new Map<Flight, string>()
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {
@@ -168,7 +168,7 @@ const commitAll = Effect.fnUntraced(function*(
   const commits = isUntracked ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
   if (commits.length === 0) return
   for (const { id } of commits) addUnanswered(tier, id)
-  const accepted = yield* ask(tier, budget, "commit", tier.store.commitMany(commits))
+  const accepted = yield* ask(tier, budget, "commit", tier.store.commit(commits))
   if (isFault(accepted)) return
   for (const [i, { flight, id }] of commits.entries()) {
     tier.unanswered.delete(id)

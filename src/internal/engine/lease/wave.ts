@@ -11,7 +11,7 @@ import { beginAsking, isAskingStore } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights, Host, Request, Ticket } from "../state.ts"
-import { ask, askForAll, type Many } from "../storeTier/ask.ts"
+import { ask, askForAll, type Many, only } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { damaged, isFault, isRefusal } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
@@ -157,8 +157,7 @@ const acquireLeases = Effect.fnUntraced(function*(
   }))
   const answers = yield* requestAll(self, requests, {
     operation: "acquire",
-    all: (requests) => beside(self, tags, store.acquireMany(requests)),
-    one: ({ id, ...options }) => beside(self, tags, store.acquire(id, options))
+    all: (requests) => beside(self, tags, store.acquire(requests))
   })
   const isLacking = isBeside && answers.some((answer) => lacksMarkers(tags, answer))
   // The lease of a flight that was detached is noted again: its release may have reached the store before the grant.
@@ -374,8 +373,7 @@ const renewing = (self: Wave): Worker => {
     const until = now + leaseMillis
     const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
       operation: "renew",
-      all: (held) => store.renewMany(held.map(renewedId), owner, leaseMillis),
-      one: (held) => store.renew(renewedId(held), owner, leaseMillis)
+      all: (held) => store.renew(held.map(renewedId), owner, leaseMillis)
     })
     return Effect.map(renewing, (answers) =>
       held.forEach((one, i) => {
@@ -410,8 +408,7 @@ export const commitAll = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<boolean | StoreError>> {
   const { store } = self.tier
   const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
-  const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
-  const accepted = yield* requestAll(self, requests, { operation: "commit", all: store.commitMany, one: commitOne })
+  const accepted = yield* requestAll(self, requests, { operation: "commit", all: store.commit })
   const [first] = accepted
   if (store.capabilities.sharded === true || !isFault(first) || !isRefusal("commit", first)) return accepted
   // The store has refused one of the values, but may have stored some of the others.
@@ -419,6 +416,6 @@ export const commitAll = Effect.fnUntraced(function*(
   const commitAlone = (request: CommitRequest, i: number): Effect.Effect<boolean | StoreError> =>
     !isFault(stored) && stored[i]?.meta.writeId === request.entry.meta.writeId
       ? Effect.succeed(true)
-      : askWave(self, "commit", commitOne(request))
+      : askWave(self, "commit", only(store.commit([request])))
   return yield* Effect.forEach(requests, commitAlone, { concurrency: many.concurrency })
 })

@@ -14,7 +14,7 @@ import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
-import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
+import { replaceInStore } from "../invalidation/inStore.ts"
 import { forget, forgetOthers, invalidateIds } from "../invalidation/invalidate.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { sendTogether } from "../invalidation/together.ts"
@@ -23,12 +23,11 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
-import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
+import { ask, type Asking, budgetOf, only } from "../storeTier/ask.ts"
 import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { versionsOf } from "../storeTier/tagVersions.ts"
 import * as Written from "../storeTier/written.ts"
 import { emitValue } from "../telemetry/events.ts"
 import { countersOf } from "../telemetry/stats.ts"
@@ -109,9 +108,9 @@ export const set = Effect.fnUntraced(function*(
   }
   const asking = { tier, budget: budgetOf(tier, policy) }
   const write = Written.make(tier, key, entry)
-  const replacing = replaceInStore(tier, write, setHere, toStored(asking, key, entry))
+  const replacing = replaceInStore(tier, [write], setHere, toStored(asking, [key], [entry]))
   const replaced = Effect.ensuring(replacing, afterWrite(self, [entry]))
-  const stored = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
+  const [stored] = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
   // An earlier invalidation of a tag may have been acknowledged only now, which has removed the new value.
   if (stored === undefined && unsent.length > 0) Written.lost(tier, write)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
@@ -183,9 +182,9 @@ const setWave = Effect.fnUntraced(function*(
   if (tier === undefined) return setHere()
   const keys = wave.map(([key]) => key)
   const writes = entries.map((entry, i) => Written.make(tier, keys[i]!, entry))
-  const encoded = allToStored({ tier, budget: { ...budgetOf(tier, policy), inTurn } }, keys, entries)
+  const encoded = toStored({ tier, budget: { ...budgetOf(tier, policy), inTurn } }, keys, entries)
   const stored = yield* Effect.ensuring(
-    replaceAllInStore(tier, writes, setHere, encoded),
+    replaceInStore(tier, writes, setHere, encoded),
     afterWrite(self, entries)
   )
   const fault = policy.strict ? stored.find(isFault) : undefined
@@ -264,7 +263,7 @@ const setIf = Effect.fnUntraced(function*(
   const { store } = tier
   const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
   if (!(yield* isReplayed(asking, entry))) return yield* new StoreError(unknown)
-  const stored = yield* toStored(asking, key, entry, encodeForCaller)
+  const [stored] = yield* toStored(asking, [key], [entry], encodeForCaller)
   if (stored === undefined || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
   if (isFault(stored)) {
     // The store works, but cannot take this value, so another try would not help.
@@ -275,7 +274,7 @@ const setIf = Effect.fnUntraced(function*(
   // After a fault or an interruption the store may still set the value, so memory must not keep an older one.
   const forgetEntry = Effect.sync(() => forget(self, entry.id))
   const answer = yield* Effect.onInterrupt(
-    ask(tier, budget, "set", store.set(entry.id, stored, condition)),
+    ask(tier, budget, "set", only(store.set([{ id: entry.id, entry: stored, condition }]))),
     () => forgetEntry
   )
   if (!isFault(answer)) return answer
@@ -290,25 +289,10 @@ const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effec
 }
 
 const toStored = Effect.fnUntraced(function*(
-  asking: Asking,
-  key: Key,
-  entry: Entry,
-  encoded = encode
-): Effect.fn.Return<Stored | undefined | Fault, never, any> {
-  const { budget, tier } = asking
-  const markers = entry.tags.length === 0
-    ? { seq: 0, markers: [] }
-    : yield* ask(tier, budget, "markers", tier.store.markers(entry.tags))
-  const tags = isFault(markers) ? markers : yield* versionsOf(asking, entry.tags, entry.tags, markers)
-  if (isFault(tags) || tags === undefined) return tags
-  const stored = yield* encoded(tier, key, entry, tags)
-  return isOutrun(tier, entry) ? undefined : stored
-})
-
-const allToStored = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   keys: ReadonlyArray<Key>,
-  entries: ReadonlyArray<Entry>
+  entries: ReadonlyArray<Entry>,
+  encoded = encode
 ): Effect.fn.Return<ReadonlyArray<Stored | undefined | Fault>, never, any> {
   const names = Array.from(new Set(entries.flatMap(({ tags }) => tags)))
   const answer = names.length === 0
@@ -320,10 +304,11 @@ const allToStored = Effect.fnUntraced(function*(
   const encodings: Array<Effect.Effect<Stored | undefined | Fault, never, any>> = []
   yield* Turns.forEach(entries, (entry) => {
     const tags = entry.tags.map((tag) => ({ tag, version: versions.get(tag)! }))
-    encodings.push(encode(tier, keys[encodings.length]!, entry, tags))
+    encodings.push(encoded(tier, keys[encodings.length]!, entry, tags))
   })
   // If all codecs have answered synchronously, as most do, nothing needs to run concurrently.
-  const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
+  const isAlone = encodings.length === 1 || encodings.every(Exit.isExit)
+  const stored = yield* Effect.all(encodings, { concurrency: isAlone ? 1 : "unbounded" })
   return stored.map((one, i) => isOutrun(tier, entries[i]!) ? undefined : one)
 })
 

@@ -172,11 +172,14 @@ const askNow = <A>(
     }))
 }
 
-/** An operation on many items: `all` makes one request for all of them, and `one` makes a request for one item. */
+/** The answer to a request of one item. */
+export const only = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
+  Effect.map(answers, ([answer]) => answer!)
+
+/** An operation on many items. */
 export interface Many<A, B> {
   readonly operation: string
   readonly all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
-  readonly one: (item: A) => Effect.Effect<B, StoreError>
 }
 
 /** Sends one request for all items, or one for each item if several servers hold the ids: one server may be down. */
@@ -184,17 +187,16 @@ export const askForAll = <A, B>(
   tier: StoreTier,
   budget: Budget,
   items: ReadonlyArray<A>,
-  { all, one, operation }: Many<A, B>
+  { all, operation }: Many<A, B>
 ): Effect.Effect<ReadonlyArray<B | StoreError>> => {
   if (tier.store.capabilities.sharded !== true) {
-    const request = items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
     return Effect.map(
-      ask(tier, budget, operation, request),
+      ask(tier, budget, operation, all(items)),
       (answers) => isFault(answers) ? items.map(() => answers) : answers
     )
   }
   const beganAt = timeOf(tier)
-  const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
+  const askOne = (item: A) => ask(tier, { ...budget }, operation, only(all([item])))
   return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
     // If one server hangs, the others must still be asked in the next step, so time counts only if all have failed.
     if (answers.every(isFault)) budget.leftMillis -= timeOf(tier) - beganAt

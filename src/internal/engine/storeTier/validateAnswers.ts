@@ -9,7 +9,7 @@ import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type {
   Acquired,
-  AcquireOptions,
+  AcquireRequest,
   Answer,
   Counter,
   Marker,
@@ -105,17 +105,12 @@ const validating = (store: Store): Store => {
       }
     }),
     getMany: (ids) => ask("getMany", () => store.getMany(ids), isListOf(ids.length, isEntry)),
-    set: (id, entry, condition) => ask("set", () => store.set(id, entry, condition), isBoolean),
-    setMany: (requests) => ask("set", () => store.setMany(requests), isListOf(requests.length, isBoolean)),
-    remove: (id) => ask("remove", () => store.remove(id), isBoolean),
-    removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isBoolean)),
+    set: (requests) => ask("set", () => store.set(requests), isListOf(requests.length, isBoolean)),
+    remove: (ids) => ask("remove", () => store.remove(ids), isListOf(ids.length, isBoolean)),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
-    acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isAcquired(options)),
-    acquireMany: (requests) => ask("acquire", () => store.acquireMany(requests), areAcquired(requests)),
-    commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
-    commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
-    renew: (id, owner, leaseMillis) => ask("renew", () => store.renew(id, owner, leaseMillis), isBoolean),
-    renewMany: (ids, ...rest) => ask("renew", () => store.renewMany(ids, ...rest), isListOf(ids.length, isBoolean)),
+    acquire: (requests) => ask("acquire", () => store.acquire(requests), areAcquired(requests)),
+    commit: (requests) => ask("commit", () => store.commit(requests), isListOf(requests.length, isBoolean)),
+    renew: (ids, ...rest) => ask("renew", () => store.renew(ids, ...rest), isListOf(ids.length, isBoolean)),
     release: (id, owner, note) => ask("release", () => store.release(id, owner, note), isBoolean),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
     invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything),
@@ -163,7 +158,7 @@ const isCounter = (counter: Counter | undefined): boolean =>
 
 const isNamedCounter = (counter: NamedCounter): boolean => isCounter(counter) && typeof counter?.name === "string"
 
-const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquired): boolean => {
+const isAcquired = (acquired: Acquired, { join }: AcquireRequest): boolean => {
   if (!isObject(acquired)) return false
   switch (acquired._tag) {
     case "Hit":
@@ -179,8 +174,8 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
   }
 }
 
-const areAcquired = (requests: ReadonlyArray<AcquireOptions>) =>
-  isListOf<Acquired>(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))
+const areAcquired = (requests: ReadonlyArray<AcquireRequest>) =>
+  isListOf<Acquired>(requests.length, (acquired, i) => isAcquired(acquired, requests[i]!))
 
 const isGranted = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
   typeof generation === "string" && (seq === undefined || isNumber(seq)) &&

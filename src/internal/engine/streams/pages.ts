@@ -14,7 +14,7 @@ import { isFingerprints, pageId, pagePrefix, partsOfPage } from "../../store/pag
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
-import { ask } from "../storeTier/ask.ts"
+import { ask, only } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { decodeNow } from "../storeTier/codec.ts"
 import { damaged, isFault, noteUnstored, undecodable } from "../storeTier/faults.ts"
@@ -72,7 +72,7 @@ export const write = Effect.fnUntraced(function*(
   tier.front.meter?.transferred("write", encoded.value.length)
   const { extension } = pages
   const page = { payload: encoded.value, meta, ...extension === undefined ? {} : { extension } }
-  const isWritten = (yield* asked(tier, "set", tier.store.set(id, page))) === true
+  const isWritten = (yield* asked(tier, "set", only(tier.store.set([{ id, entry: page }])))) === true
   if (isWritten) tier.front.meter?.streamed("pageWritten")
   return isWritten
 })
@@ -121,7 +121,7 @@ const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<
     const to = Math.min(pages, from + chunk)
     const ids = Array.from({ length: to - from }, (_, i) => pageId(run, from + i, id))
     return Effect.flatMap(
-      asked(tier, "remove", tier.store.removeMany(ids)),
+      asked(tier, "remove", tier.store.remove(ids)),
       (removed) => Effect.suspend(() => slice(to, isFault(removed) || !removed.includes(true) ? gone + 1 : 0))
     )
   }
@@ -226,7 +226,7 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
         const stored = yield* store.getMany(ids)
         const runs = new Map(ids.map((id, i) => [id, stored[i] && runOf(stored[i])]))
         const orphans = pages.filter((_, i) => of[i] === undefined || runs.get(of[i].id) !== of[i].run)
-        if (orphans.length > 0) yield* store.removeMany(orphans)
+        if (orphans.length > 0) yield* store.remove(orphans)
       })
     ),
     Effect.ignore

@@ -10,7 +10,7 @@ import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight } from "../state.ts"
-import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
+import { ask, type Asking, budgetOf, only } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 
@@ -83,13 +83,14 @@ const granted = Effect.fnUntraced(function*(
     tier,
     budget,
     "acquire",
-    store.acquire(id, {
+    only(store.acquire([{
+      id,
       owner: base.tokens.next(8),
       // The shortest lease, because other processes must not wait for this load.
       leaseMillis: 1,
       rejectedWriteId: flight.rejectedWriteId,
       join: true
-    })
+    }]))
   )
   if (isFault(acquired) || acquired._tag !== "Granted") return undefined
   return { isGranted: true, generation: acquired.generation, markers }

@@ -8,7 +8,14 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Storage, SyncLeases } from "../../../ports/storage.ts"
-import type { Acquired, AcquireOptions, SetCondition, Store, TouchOptions } from "../../../ports/store.ts"
+import type {
+  Acquired,
+  AcquireRequest,
+  CommitRequest,
+  SetCondition,
+  Store,
+  TouchOptions
+} from "../../../ports/store.ts"
 import type * as Tokens from "../../token.ts"
 import { holds, isOtherWrite, touched } from "../conditions.ts"
 import * as Leases from "../leases.ts"
@@ -76,23 +83,20 @@ export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Ef
 
 export const acquire = (
   { leases, storage, tags, tokensOf }: Lined,
-  id: string,
-  options: AcquireOptions
+  request: AcquireRequest
 ): Effect.Effect<Acquired, StoreError> =>
-  Effect.flatMap(storage.get(id), (entry) =>
-    isOtherWrite(entry, options.rejectedWriteId)
+  Effect.flatMap(storage.get(request.id), (entry) =>
+    isOtherWrite(entry, request.rejectedWriteId)
       ? Exit.succeed<Acquired>({ _tag: "Hit", entry })
       : Effect.withFiber<Acquired>((fiber) => {
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const newGeneration = () => Leases.newGeneration(tokensOf(fiber))
-        return Exit.succeed(Markers.withSeq(tags.seq, leases.acquire(id, options, now, newGeneration)))
+        return Exit.succeed(Markers.withSeq(tags.seq, leases.acquire(request.id, request, now, newGeneration)))
       }))
 
 export const commit = (
   { leases, storage }: Lined,
-  id: string,
-  generation: string,
-  entry: Stored
+  { entry, generation, id }: CommitRequest
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())

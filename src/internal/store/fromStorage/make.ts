@@ -11,7 +11,7 @@ import * as Tokens from "../../token.ts"
 import { complete } from "../complete.ts"
 import * as Lasting from "../lasting.ts"
 import * as Leases from "../leases.ts"
-import { each } from "../many.ts"
+import { atOnce, each } from "../many.ts"
 import * as MarkerEntries from "../markers/markerEntries.ts"
 import { newVersion } from "../markers/markers.ts"
 import * as Tags from "../markers/storageTags.ts"
@@ -86,14 +86,20 @@ const operationsOf = (self: Entries.Lined): StoreCore => {
     name: storage.name,
     capabilities: { shared: storage.capabilities?.shared ?? false, changes: storage.changes !== undefined },
     get: tags.get,
-    set: (id, entry, condition) => Lines.run(lines, id, "write", Entries.set(self, id, entry, condition)),
-    remove: (id) => Entries.remove(self, id),
+    set: (requests) =>
+      atOnce(
+        requests,
+        ({ condition, entry, id }) => Lines.run(lines, id, "write", Entries.set(self, id, entry, condition))
+      ),
+    remove: (ids) => each(ids, (id) => Entries.remove(self, id)),
     touch: (id, options) => Lines.run(lines, id, "write", Entries.touch(self, id, options)),
-    acquire: (id, options) => Lines.run(lines, id, "read", Entries.acquire(self, id, options)),
-    commit: (id, generation, entry) => Lines.run(lines, id, "write", Entries.commit(self, id, generation, entry)),
+    acquire: (requests) =>
+      atOnce(requests, (request) => Lines.run(lines, request.id, "read", Entries.acquire(self, request))),
+    commit: (requests) =>
+      atOnce(requests, (request) => Lines.run(lines, request.id, "write", Entries.commit(self, request))),
     scanLoads: ({ prefix = "" } = {}) => Stream.suspend(() => InTurns.each(leases.ids(prefix))),
-    renew: (id, owner, leaseMillis) =>
-      Effect.map(Clock.currentTimeMillis, (now) => leases.renew(id, owner, leaseMillis, now)),
+    renew: (ids, ...asked) =>
+      Effect.map(Clock.currentTimeMillis, (now) => ids.map((id) => leases.renew(id, ...asked, now))),
     release: (id, owner, note) => Effect.map(Clock.currentTimeMillis, (now) => leases.release(id, owner, now, note)),
     markers: (names) => Effect.withFiber((fiber) => tags.markers(names, versionsBy(fiber))),
     invalidateTags: (names, mode) => Effect.withFiber((fiber) => tags.invalidate(names, versionsBy(fiber), mode)),

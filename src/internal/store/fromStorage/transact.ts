@@ -76,7 +76,7 @@ const stepOf = (
     case "Set":
       return Entries.write(self, step.id, step.entry)
     case "Commit":
-      return Entries.commit(self, step.id, step.generation, step.entry)
+      return Entries.commit(self, step)
     case "Remove":
       self.leases.end(step.id)
       return self.storage.remove(step.id)

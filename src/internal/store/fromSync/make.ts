@@ -85,13 +85,13 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       }
     },
     getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids), ids.length)),
-    setMany: (requests) => Sync.forMany(self, "set", requests, Entries.setAll),
-    removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.removeAll),
+    set: (requests) => Sync.forMany(self, "set", requests, Entries.setAll),
+    remove: (ids) => Sync.forMany(self, "remove", ids, Entries.removeAll),
     touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
-    acquireMany: (requests) => Leases.acquireMany(self, requests),
-    commitMany: (requests) =>
+    acquire: (requests) => Leases.acquire(self, requests),
+    commit: (requests) =>
       Sync.forMany(self, "commit", requests, (_, some, now) => some.map((one) => Leases.commit(self, one, now))),
-    renewMany: (ids, ...asked) =>
+    renew: (ids, ...asked) =>
       Sync.forMany(self, "renew", ids, (_, some, now) => some.map((id) => leases.renew(id, ...asked, now))),
     release: (id, owner, note) => atomically("release", (now) => leases.release(id, owner, now, note)),
     markers: (names) => Sync.withFiber(self, "markers", (fiber) => Tags.markers(self, names, fiber)),

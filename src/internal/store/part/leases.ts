@@ -20,18 +20,18 @@ const reopen = (
   }
   const entry = open(self, acquired.entry, version)
   return entry === undefined
-    ? Effect.map(acquireMany(self, [{ ...request, rejectedWriteId: acquired.entry.meta.writeId }]), ([again]) => again!)
+    ? Effect.map(acquire(self, [{ ...request, rejectedWriteId: acquired.entry.meta.writeId }]), ([again]) => again!)
     : Effect.succeed({ ...acquired, entry })
 }
 
 /** Reads the part's version first, so that the load's result is refused if the part is cleared after that. */
-export const acquireMany = (
+export const acquire = (
   self: Part,
   requests: ReadonlyArray<AcquireRequest>
 ): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
   withVersion(self, (version) =>
     Effect.flatMap(
-      self.store.acquireMany(requests.map((request) => ({ ...request, id: add(self, request.id) }))),
+      self.store.acquire(requests.map((request) => ({ ...request, id: add(self, request.id) }))),
       (answers) => Effect.forEach(answers, (acquired, i) => reopen(self, requests[i]!, version, acquired))
     ))
 
@@ -61,14 +61,14 @@ export const ended = <A>(
     }))
 
 /** Commits results. One that is stored despite a concurrent `clear` has the earlier version and is invisible. */
-export const commitMany = (
+export const commit = (
   self: Part,
   requests: ReadonlyArray<CommitRequest>
 ): Effect.Effect<ReadonlyArray<boolean>, StoreError> =>
   withVersion(self, (version) => {
     const all = requests.map((request) => closeCommit(self, request, version))
     const current = all.filter((closed) => closed !== undefined)
-    const answers = Effect.map(self.store.commitMany(current), (accepted) => {
+    const answers = Effect.map(self.store.commit(current), (accepted) => {
       let next = 0
       return all.map((closed) => closed !== undefined && accepted[next++]!)
     })

@@ -5,7 +5,6 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Scanned, ScanOptions, Store } from "../../../ports/store.ts"
 import { sweepMillis } from "../../defaults/stores.ts"
-import { type One, oneOf } from "../complete.ts"
 import { reader } from "../readers.ts"
 import * as Counters from "./counters.ts"
 import * as Leases from "./leases.ts"
@@ -31,14 +30,14 @@ const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
   const releaseLeases = Effect.suspend(() => {
     const ids = Array.from(leased)
     leased.clear()
-    return store.removeMany(Part.addAll(self, ids))
+    return store.remove(Part.addAll(self, ids))
   })
   const removeOld = Part.withVersion(
     self,
     (version) =>
       Stream.runForEach(
         listed(self),
-        ({ id, meta }) => Part.isCurrent(self, meta, version) ? Effect.void : store.remove(id)
+        ({ id, meta }) => Part.isCurrent(self, meta, version) ? Effect.void : store.remove([id])
       )
   )
   const sweep = Effect.all([releaseLeases, removeOld, Counters.removeOld(self)], { discard: true })
@@ -57,7 +56,7 @@ export const make = (store: Store, prefix: string): Store => {
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
   // Lists every operation of the port by name, so that a new operation does not compile until it is prefixed here.
-  const own: Omit<Store, One> = {
+  const own: Store = {
     name: store.name,
     // A part does not support dependencies: a tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
@@ -82,19 +81,19 @@ export const make = (store: Store, prefix: string): Store => {
           (entries) => entries.map((entry) => Part.open(self, entry, version))
         )
       ),
-    setMany: (requests) =>
+    set: (requests) =>
       under((version) => {
         const closed = requests.map((request) => ({
           ...request,
           id: add(request.id),
           entry: Part.close(self, request.entry, version)
         }))
-        return Leases.ended(self, requests.map(({ id }) => id), store.setMany(closed), (done, i) => done[i]!)
+        return Leases.ended(self, requests.map(({ id }) => id), store.set(closed), (done, i) => done[i]!)
       }),
-    removeMany: (ids) => Leases.ended(self, ids, store.removeMany(ids.map(add))),
-    acquireMany: (requests) => Leases.acquireMany(self, requests),
-    commitMany: (requests) => Leases.commitMany(self, requests),
-    renewMany: (ids, ...rest) => store.renewMany(ids.map(add), ...rest),
+    remove: (ids) => Leases.ended(self, ids, store.remove(ids.map(add))),
+    acquire: (requests) => Leases.acquire(self, requests),
+    commit: (requests) => Leases.commit(self, requests),
+    renew: (ids, ...rest) => store.renew(ids.map(add), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
     // The id stays in `leased`, because `clear` must also remove the failure note.
     release: (id, ...rest) => store.release(add(id), ...rest),
@@ -121,5 +120,5 @@ export const make = (store: Store, prefix: string): Store => {
       return changes.length === 0 ? changes : changes.flatMap((change) => Part.changesIn(self, change))
     })
   }
-  return { ...store, ...own, ...oneOf(own) }
+  return { ...store, ...own }
 }

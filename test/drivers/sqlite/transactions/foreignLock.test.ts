@@ -6,6 +6,7 @@ import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { join } from "node:path"
 import { DatabaseSync, StatementSync } from "node:sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { connection, entry } from "../../../support/sqlite.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
@@ -62,7 +63,7 @@ describe("the lock", () => {
       const clock = yield* Clock.Clock
       const sleep = vi.fn(clock.sleep.bind(clock))
       const counting: Clock.Clock = Object.assign(Object.create(clock), { sleep })
-      const fibers = yield* beginAll((i) => Effect.provideService(store.remove(`${i}`), Clock.Clock, counting))
+      const fibers = yield* beginAll((i) => Effect.provideService(singly(store).remove(`${i}`), Clock.Clock, counting))
       for (let i = 0; i < 50; i++) yield* TestClock.adjust("10 millis")
       const exits = yield* joinAll(fibers)
       expect(exits.every(Exit.isFailure)).toBe(true)
@@ -74,9 +75,9 @@ describe("the lock", () => {
   it.effect("is asked for by the next operation when the leader is interrupted or times out", () =>
     Effect.gen(function*() {
       const { other, store } = yield* locked
-      const first = yield* begin(store.set("first", entry(1)))
-      const lease = yield* begin(Effect.flip(store.acquire("lease", asking)))
-      const second = yield* begin(store.set("second", entry(1)))
+      const first = yield* begin(singly(store).set("first", entry(1)))
+      const lease = yield* begin(Effect.flip(singly(store).acquire("lease", asking)))
+      const second = yield* begin(singly(store).set("second", entry(1)))
       yield* Fiber.interrupt(first)
       yield* TestClock.adjust("250 millis")
       expect(yield* Fiber.join(lease)).toMatchObject({ reason: "Timeout" })
@@ -89,7 +90,7 @@ describe("the lock", () => {
   it.effect("holds a load up for half of `storeTimeout`: the rest is for the write of its result", () =>
     Effect.gen(function*() {
       const { store } = yield* locked
-      const lease = yield* begin(Effect.flip(store.acquire("lease", asking)))
+      const lease = yield* begin(Effect.flip(singly(store).acquire("lease", asking)))
       yield* TestClock.adjust("249 millis")
       expect(lease.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 millis")
@@ -102,7 +103,7 @@ describe("when the lock is free", () => {
     Effect.gen(function*() {
       const { other, store } = yield* locked
       const { most, note } = yield* turns
-      const fibers = yield* beginAll((i) => Effect.andThen(store.remove(`${i}`), note))
+      const fibers = yield* beginAll((i) => Effect.andThen(singly(store).remove(`${i}`), note))
       yield* TestClock.adjust("100 millis")
       other.exec("ROLLBACK")
       yield* TestClock.adjust("100 millis")
@@ -113,7 +114,7 @@ describe("when the lock is free", () => {
   it.effect("all leases are granted, each once", () =>
     Effect.gen(function*() {
       const { other, store } = yield* locked
-      const fibers = yield* beginAll((i) => store.acquire(`${i % 500}`, { ...asking, owner: `${i}` }))
+      const fibers = yield* beginAll((i) => singly(store).acquire(`${i % 500}`, { ...asking, owner: `${i}` }))
       yield* TestClock.adjust("100 millis")
       other.exec("ROLLBACK")
       yield* TestClock.adjust("100 millis")

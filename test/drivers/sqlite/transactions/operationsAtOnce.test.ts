@@ -7,6 +7,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { slowly } from "../../../support/slowly.ts"
 import { connection, entry, read } from "../../../support/sqlite.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
@@ -61,7 +62,7 @@ describe("while another program holds the lock", () => {
       const other = yield* connection(directory)
       expect(store.workedMillis!()).toBe(0)
       other.exec("BEGIN IMMEDIATE")
-      const writing = yield* Effect.forkChild(store.set("id", entry(1)), { startImmediately: true })
+      const writing = yield* Effect.forkChild(singly(store).set("id", entry(1)), { startImmediately: true })
       yield* Effect.yieldNow
       yield* TestClock.adjust("300 millis")
       expect(store.workedMillis!()).toBe(300)
@@ -78,7 +79,7 @@ describe("the time of operations counts for `storeTimeout`", () => {
   const workedAfter = (sets: number, lookMillis: number) =>
     Effect.gen(function*() {
       const { store } = yield* fresh(lookMillis)
-      yield* atOnce(sets, (i) => store.set(`${i}`, entry(i)))
+      yield* atOnce(sets, (i) => singly(store).set(`${i}`, entry(i)))
       return store.workedMillis!()
     })
 
@@ -105,7 +106,7 @@ describe("operations that come at once", () => {
   it.effect("are all done, and seen by others", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
-      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i)))
+      const exits = yield* atOnce(200, (i) => singly(store).set(`${i}`, entry(i)))
       expect(exits.every(Exit.isSuccess)).toBe(true)
       expect(stored(yield* open(directory), 200)).toEqual(numbered(200))
     }))
@@ -115,7 +116,7 @@ describe("operations that come at once", () => {
       const { store } = yield* one
       const acquired = yield* Effect.forEach(
         range(200),
-        (i) => store.acquire(`${i % 100}`, asking(i < 100 ? "a" : "b")),
+        (i) => singly(store).acquire(`${i % 100}`, asking(i < 100 ? "a" : "b")),
         { concurrency: "unbounded" }
       )
       expect(acquired.map(({ _tag }) => _tag)).toEqual(range(200).map((i) => i < 100 ? "Granted" : "Wait"))
@@ -124,24 +125,24 @@ describe("operations that come at once", () => {
   it.effect("do not fail with one of them, of which nothing stays", () =>
     Effect.gen(function*() {
       const { store } = yield* one
-      const acquired = yield* store.acquire("77", asking("a"))
-      const exits = yield* atOnce(100, (i) => store.set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
+      const acquired = yield* singly(store).acquire("77", asking("a"))
+      const exits = yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i, i === 77 ? 9 * 1024 ** 2 : 8)))
       expect(exits.flatMap((exit, i) => Exit.isFailure(exit) ? [i] : [])).toEqual([77])
       expect(stored(store, 100).flatMap((entry, i) => entry === undefined ? [i] : [])).toEqual([77])
       // The failed one wrote something before it failed: the end of the lease.
       const generation = acquired._tag === "Granted" ? acquired.generation : ""
-      expect(yield* store.commit("77", generation, entry(1))).toBe(true)
+      expect(yield* singly(store).commit("77", generation, entry(1))).toBe(true)
     }))
 
   it.effect("are removals and invalidations too, of which each has its answer and its number", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
-      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i)))
       const { seq } = yield* store.markers(["tag"])
       let ended = 0
       const each = (i: number) =>
         Effect.tap(
-          i % 2 === 0 ? store.remove(`${i}`) : store.invalidateTags([`tag ${i}`]),
+          i % 2 === 0 ? singly(store).remove(`${i}`) : store.invalidateTags([`tag ${i}`]),
           () => Effect.sync(() => ended++)
         )
       const all = yield* Effect.forkChild(atOnce(200, each))
@@ -160,14 +161,14 @@ describe("operations that come at once", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const store = yield* open(directory, { maxSize: 2 ** 20, storeTimeout: 10 })
-      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i)))
       const foreign = yield* connection(directory)
       foreign.exec("BEGIN")
       foreign.prepare("SELECT count(*) FROM entry").get()
-      const storing = yield* Effect.forkChild(atOnce(30, (i) => store.set(`large ${i}`, entry(i, 20_000))))
+      const storing = yield* Effect.forkChild(atOnce(30, (i) => singly(store).set(`large ${i}`, entry(i, 20_000))))
       yield* TestClock.adjust("1 second")
       expect((yield* Fiber.join(storing)).some(Exit.isFailure)).toBe(true)
-      const removing = yield* Effect.forkChild(atOnce(100, (i) => store.remove(`${i}`)))
+      const removing = yield* Effect.forkChild(atOnce(100, (i) => singly(store).remove(`${i}`)))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(removing)).toEqual(range(100).map(() => Exit.succeed(true)))
       foreign.exec("COMMIT")
@@ -176,12 +177,12 @@ describe("operations that come at once", () => {
   it.effect("and remove or set are all done when another program has released its lock", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
-      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i)))
       const foreign = yield* connection(directory)
       foreign.exec("BEGIN IMMEDIATE")
       const writing = yield* Effect.forkChild(
         atOnce(100, (i): Effect.Effect<unknown, unknown> =>
-          i % 2 === 0 ? store.remove(`${i}`) : store.set(`${i}`, entry(i + 1)))
+          i % 2 === 0 ? singly(store).remove(`${i}`) : singly(store).set(`${i}`, entry(i + 1)))
       )
       yield* Effect.yieldNow
       foreign.exec("COMMIT")
@@ -197,11 +198,11 @@ describe("operations that come at once", () => {
   it.effect("that only read wait for no writer of another process", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
-      yield* store.acquire("led", asking("b"))
+      yield* singly(store).acquire("led", asking("b"))
       const foreign = yield* connection(directory)
       foreign.exec("BEGIN IMMEDIATE")
-      const writing = yield* Effect.forkChild(atOnce(50, (i) => store.acquire(`${i}`, asking("a"))))
-      const reading = yield* Effect.forkChild(atOnce(50, () => store.acquire("led", asking("a"))))
+      const writing = yield* Effect.forkChild(atOnce(50, (i) => singly(store).acquire(`${i}`, asking("a"))))
+      const reading = yield* Effect.forkChild(atOnce(50, () => singly(store).acquire("led", asking("a"))))
       const led = yield* Fiber.join(reading)
       expect(led.every((exit) => Exit.isSuccess(exit) && exit.value._tag === "Wait")).toBe(true)
       foreign.exec("COMMIT")
@@ -213,10 +214,10 @@ describe("operations that come at once", () => {
   it.effect("are all done again where the database has been replaced", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
-      yield* store.set("before", entry(1))
+      yield* singly(store).set("before", entry(1))
       fs.rmSync(directory, { recursive: true })
       const other = yield* open(directory)
-      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i)))
       expect(stored(other, 100)).toEqual(numbered(100))
     }))
 
@@ -224,7 +225,7 @@ describe("operations that come at once", () => {
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
       const store = yield* open(directory, { maxSize: "2 MB" })
-      const exits = yield* atOnce(200, (i) => store.set(`${i}`, entry(i, 20_000)))
+      const exits = yield* atOnce(200, (i) => singly(store).set(`${i}`, entry(i, 20_000)))
       expect(exits.filter(Exit.isFailure)).toEqual([])
       expect(read(store, "199")).toEqual(entry(199, 20_000))
     }))

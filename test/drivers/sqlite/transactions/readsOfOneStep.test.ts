@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Clock, Effect, Scope, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqliteGuards, SqliteStore } from "effect-cached/sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { lockOf } from "../../../support/services.ts"
 import { connection, entry, read } from "../../../support/sqlite.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
@@ -21,7 +22,7 @@ const nextStep = Effect.promise(() => new Promise((resolve) => setImmediate(reso
 const make = Effect.gen(function*() {
   const directory = yield* tempDirectory
   const store = yield* storeFrom(SqliteStore.layer({ directory }))
-  yield* store.set("id", entry(1))
+  yield* singly(store).set("id", entry(1))
   // The first step with such reads shows that the program does not continue for long after them.
   readOften(store)
   yield* nextStep
@@ -64,7 +65,7 @@ describe("reads of one step of the program", () => {
       const another = yield* storeFrom(SqliteStore.layer({ directory }))
       for (const [i, by] of [store, another, store, another].entries()) {
         readOften(store)
-        Effect.runSync(by.set("id", entry(i + 2)))
+        Effect.runSync(singly(by).set("id", entry(i + 2)))
         expect(read(store, "id")).toEqual(entry(i + 2))
         expect(read(another, "id")).toEqual(entry(i + 2))
       }
@@ -97,7 +98,7 @@ describe("reads of one step of the program", () => {
       const { rmSync } = yield* Effect.promise(() => import("node:fs"))
       rmSync(directory, { recursive: true })
       readOften(store)
-      yield* store.set("id", entry(2))
+      yield* singly(store).set("id", entry(2))
       expect(readOften(store)).toEqual(entry(2))
     }))
 
@@ -106,7 +107,7 @@ describe("reads of one step of the program", () => {
       const { directory, store } = yield* make
       const another = yield* storeFrom(SqliteStore.layer({ directory }))
       readOften(store)
-      Effect.runSync(another.set("next", entry(2)))
+      Effect.runSync(singly(another).set("next", entry(2)))
       const scanned = Effect.runSync(Stream.runCollect(store.scan()))
       expect(scanned.map(({ id }) => id)).toEqual(["id", "next"])
       readOften(store)
@@ -154,7 +155,7 @@ describe("reads of one step of the program", () => {
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const store = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* store.set("id", entry(1))
+      yield* singly(store).set("id", entry(1))
       const other = yield* connection(directory)
       readOften(store)
       other.exec("DELETE FROM entry")

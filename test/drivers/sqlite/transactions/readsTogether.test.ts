@@ -31,7 +31,7 @@ const stores = Effect.gen(function*() {
   let version = 0
   const commit = () => {
     version++
-    Effect.runSync(other.setMany(ids.map((id) => ({ id, entry: entry(version) }))))
+    Effect.runSync(other.set(ids.map((id) => ({ id, entry: entry(version) }))))
   }
   commit()
   return { commit, store }

@@ -5,8 +5,10 @@ import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Transaction } f
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { settle, start } from "../../../support/caches.ts"
 import * as Looking from "../../../support/looking.ts"
+import { pluralOf } from "../../../support/pluralOf.ts"
 
 type Process = Context.Context<Caching.Caching>
 type Read = Effect.Effect<unknown, never, Caching.Caching>
@@ -192,8 +194,9 @@ describe("loads that are in no circle", () => {
       let isStopped = true
       const { built: [a, b, c] } = yield* processes(3, (store, place) => ({
         ...store,
-        renew: (id, owner, millis) =>
-          Effect.suspend(() => place === 0 && isStopped ? Effect.never : store.renew(id, owner, millis))
+        renew: pluralOf.renew((id, owner, millis) =>
+          Effect.suspend(() => place === 0 && isStopped ? Effect.never : singly(store).renew(id, owner, millis))
+        )
       }))
       const y = (more: Read) => cached("y", more)
       const inA = yield* inProcess(a, cached("x", Effect.delay(y(Effect.die("another loads it")), "7 seconds")))
@@ -286,9 +289,9 @@ describe("reports of circles", () => {
     const seen: Array<string> = []
     const { built, store } = yield* processes(2, (store) => ({
       ...store,
-      setMany: (requests) => {
+      set: (requests) => {
         seen.push(...requests.map(({ id }) => id))
-        return store.setMany(requests)
+        return store.set(requests)
       }
     }))
     const [a, b] = built

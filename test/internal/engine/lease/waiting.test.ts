@@ -7,7 +7,9 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults/processes.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { ended, settle, start } from "../../../support/caches.ts"
+import { pluralOf } from "../../../support/pluralOf.ts"
 
 const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
 const keys = keysOf(20)
@@ -23,8 +25,9 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
       Layer.succeed(Store.Store, { ...store, ...process, capabilities: { shared: true, changes } })
     )))
   const leader = yield* of({
-    commit: (id, generation, entry) =>
-      Effect.tap(store.commit(id, generation, entry), () => Queue.offer(news, { _tag: "Changed", id }))
+    commit: pluralOf.commit((id, generation, entry) =>
+      Effect.tap(singly(store).commit(id, generation, entry), () => Queue.offer(news, { _tag: "Changed", id }))
+    )
   }, false)
   const asked: Array<{ readonly at: number; readonly ids: ReadonlyArray<string> }> = []
   const read = { entries: 0 }
@@ -33,13 +36,11 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
   const hit = (answers: ReadonlyArray<Store.Acquired>, ids: ReadonlyArray<string>) =>
     answers.some(({ _tag }, i) => _tag === "Hit" && ids[i] === "k3") ? hooks.answered : Effect.void
   const other = yield* of({
-    acquire: (id, options) =>
-      Effect.andThen(note([id]), Effect.tap(store.acquire(id, options), (answer) => hit([answer], [id]))),
-    acquireMany: (requests) => {
+    acquire: (requests) => {
       const ids = requests.map(({ id }) => id)
       return note(ids).pipe(
         Effect.andThen(Effect.suspend(() => hooks.asked)),
-        Effect.andThen(Effect.tap(store.acquireMany(requests), (answers) => hit(answers, ids)))
+        Effect.andThen(Effect.tap(store.acquire(requests), (answers) => hit(answers, ids)))
       )
     },
     get: (id, tags) => Effect.andThen(Effect.sync(() => read.entries++), store.get(id, tags)),
@@ -189,10 +190,11 @@ describe("loads that wait for leases of another process", () => {
       const { hooks, news, read, readers, store } = yield* twoProcesses
       const before = read.entries
       // It is on its way when another process changes an entry.
-      hooks.answered = Effect.andThen(store.remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" })).pipe(
-        Effect.andThen(settle),
-        Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
-      )
+      hooks.answered = Effect.andThen(singly(store).remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" }))
+        .pipe(
+          Effect.andThen(settle),
+          Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
+        )
       yield* TestClock.adjust("10 seconds")
       yield* settle
       expect(read.entries).toBe(before + 1)
@@ -210,22 +212,19 @@ const rows = Array.from({ length: 20 }, (_, n) => ({ n }))
 /** Two processes that read all rows with one call each. The first has all leases. */
 const twoCalls = Effect.fnUntraced(function*(millis: readonly [first: number, second: number]) {
   const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-  const counts = { commit: 0, commitMany: 0, get: 0, renew: 0, renewMany: 0 }
+  const counts = { commit: 0, get: 0, renew: 0 }
   const counted = <A, E>(what: keyof typeof counts, effect: Effect.Effect<A, E>) =>
     Effect.andThen(Effect.sync(() => counts[what]++), effect)
   const of = (process: Partial<Store.Store>) =>
     Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, { ...store, ...process }))))
   const hooks = { answered: Effect.void as Effect.Effect<unknown, CacheError.StoreError> }
-  const first = yield* of({ renewMany: () => Effect.never })
+  const first = yield* of({ renew: () => Effect.never })
   const second = yield* of({
-    acquireMany: (asked) =>
-      Effect.tap(store.acquireMany(asked), ([one]) => one!._tag === "Hit" ? hooks.answered : Effect.void),
+    acquire: (asked) => Effect.tap(store.acquire(asked), ([one]) => one!._tag === "Hit" ? hooks.answered : Effect.void),
     commit: (...asked) => counted("commit", store.commit(...asked)),
-    commitMany: (...asked) => counted("commitMany", store.commitMany(...asked)),
     get: (...asked) => counted("get", store.get(...asked)),
     getUnsafe: undefined,
-    renew: (...asked) => counted("renew", store.renew(...asked)),
-    renewMany: (...asked) => counted("renewMany", store.renewMany(...asked))
+    renew: (...asked) => counted("renew", store.renew(...asked))
   })
   let calls = 0
   const reading = Cached.many(Row, (asked) =>
@@ -272,10 +271,10 @@ describe("calls for many keys that wait for leases of another process", () => {
       yield* settle
       expect(ended(reader)).toMatchObject(valuesOf(1))
       expect(calls()).toBe(2)
-      expect(counts).toMatchObject({ commit: 0, commitMany: 1, renew: 0 })
+      expect(counts).toMatchObject({ commit: 1 })
       // After each third of a lease, for as long as the call takes.
-      expect(counts.renewMany).toBeGreaterThanOrEqual(5)
-      expect(counts.renewMany).toBeLessThanOrEqual(6)
+      expect(counts.renew).toBeGreaterThanOrEqual(5)
+      expect(counts.renew).toBeLessThanOrEqual(6)
     }))
 })
 
@@ -360,7 +359,7 @@ describe("a load that takes longer than its lease", () => {
       const load = Effect.delay(Effect.succeed("loaded"), "1 second")
       const options = { maxLoad: "1 minute", lease: "3 seconds" } as const
       const endless = { owner: "dead", leaseMillis: 1e12, rejectedWriteId: undefined, join: false }
-      const { began, readers } = yield* readByAll(4, load, options, (store) => store.acquire("k", endless))
+      const { began, readers } = yield* readByAll(4, load, options, (store) => singly(store).acquire("k", endless))
       yield* TestClock.adjust("62 seconds")
       yield* settle
       expect(began).toEqual([])

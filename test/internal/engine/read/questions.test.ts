@@ -9,8 +9,10 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { counting, settle, start } from "../../../support/caches.ts"
 import { warningsOf } from "../../../support/logged.ts"
+import { pluralOf } from "../../../support/pluralOf.ts"
 
 type Done = Parameters<NonNullable<Store.Store["getCallback"]>>[2]
 type Answer = Parameters<Done>[0]
@@ -32,11 +34,12 @@ const asked = (
         counts.flights++
         return inner.get(id, tags)
       },
-      remove: (...args) =>
+      remove: pluralOf.remove((...args) =>
         fails.remove
           ? Effect.fail(new StoreError({ store: "asked", operation: "remove", reason: "Unavailable" }))
-          : inner.remove(...args),
-      acquire: (...args) => fails.acquire ? Effect.never : inner.acquire(...args),
+          : singly(inner).remove(...args)
+      ),
+      acquire: pluralOf.acquire((...args) => fails.acquire ? Effect.never : singly(inner).acquire(...args)),
       getUnsafe: undefined,
       getCallback: (id, tags, done) => {
         const times = ++counts.questions

@@ -7,8 +7,10 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import * as Background from "../../../../src/internal/engine/storeTier/background.ts"
 import { dice as diceFrom } from "../../../../src/testing/internal/dice.ts"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
 import { listenersOf } from "../../../support/listeners.ts"
+import { pluralOf } from "../../../support/pluralOf.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -180,7 +182,7 @@ describe("a cache closes within one store timeout", () => {
       getUnsafe: undefined,
       changes: Stream.fromEffect(Effect.onInterrupt(Effect.never, () => Effect.sleep("1 hour"))),
       release: () => hangs(Effect.succeed(true)),
-      remove: () => hangs(Effect.succeed(true))
+      remove: pluralOf.remove(() => hangs(Effect.succeed(true)))
     }
     return logged((messages) =>
       Effect.gen(function*() {
@@ -208,7 +210,9 @@ describe("a cache closes within one store timeout", () => {
       capabilities: { shared: true, changes: true },
       getUnsafe: undefined,
       changes: Stream.fromEffect(Effect.onInterrupt(Effect.never, () => Effect.sleep("1 hour"))),
-      remove: (id) => Effect.suspend(() => state.isDown ? Effect.die("down") : Effect.sync(() => removed.push(id) > 0))
+      remove: pluralOf.remove((id) =>
+        Effect.suspend(() => state.isDown ? Effect.die("down") : Effect.sync(() => removed.push(id) > 0))
+      )
     }
     return Effect.gen(function*() {
       const millis = yield* closingMillis(
@@ -304,10 +308,10 @@ it.effect("a lease is kept though one renewal of it throws", () => {
   const store: Store.Store = {
     ...memory,
     capabilities: { shared: true, changes: false },
-    renew: (...input) => {
+    renew: pluralOf.renew((...input) => {
       if (++renewals === 1) throw new Error("broken")
-      return memory.renew(...input)
-    }
+      return singly(memory).renew(...input)
+    })
   }
   return Effect.gen(function*() {
     const [a, b] = yield* Effect.all([

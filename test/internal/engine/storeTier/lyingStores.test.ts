@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import { counting, ended, settle, start } from "../../../support/caches.ts"
 import { thirdOf } from "../../../support/everything.ts"
 import * as Looking from "../../../support/looking.ts"
+import { pluralOf } from "../../../support/pluralOf.ts"
 import { entry } from "../../../support/stored.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
@@ -51,6 +52,7 @@ const wrongMeta = [
 ]
 const wrongEntries = [null, "entry", { meta }, ...wrongMeta.map((meta) => ({ meta, payload }))]
 const noBooleans = [undefined, null, 1, "yes"]
+const noLists = [undefined, [], [true, "yes"], ...noBooleans.map((answer) => [answer])]
 
 /** Invalid answers of each operation. */
 const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = {
@@ -61,9 +63,8 @@ const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = 
     { entry: undefined, versions: [7] }
   ],
   getMany: [undefined, [], "entries", ...wrongEntries.map((entry) => [entry])],
-  set: noBooleans,
-  remove: noBooleans,
-  removeMany: [undefined, [], [true, "yes"], ...noBooleans],
+  set: noLists,
+  remove: noLists,
   touch: noBooleans,
   acquire: [
     undefined,
@@ -78,9 +79,9 @@ const lies: { readonly [Name in keyof Store.Store]?: ReadonlyArray<unknown> } = 
     { _tag: "Granted" },
     { _tag: "Granted", generation: "g", seq: "1" },
     { _tag: "Granted", generation: "g", failures: { count: 3 } }
-  ],
-  commit: noBooleans,
-  renew: noBooleans,
+  ].flatMap((answer) => [answer, [answer]]),
+  commit: noLists,
+  renew: noLists,
   release: noBooleans,
   markers: [undefined, {}, { seq: 1, markers: [{}] }, { seq: Number.NaN, markers: [{ version: "v", seq: 1 }] }],
   size: [undefined, "1", Number.NaN, -1, 0.5],
@@ -229,8 +230,7 @@ describe("a Wait for a caller that does not wait", () => {
     const store: Store.Store = {
       ...MemoryStore.make(),
       capabilities: { shared: true, changes: false },
-      acquire: () => Effect.sync(() => (asked++, waits)),
-      acquireMany: (requests) => Effect.sync(() => (asked++, requests.map(() => waits)))
+      acquire: (requests) => Effect.sync(() => (asked++, requests.map(() => waits)))
     }
     return Effect.gen(function*() {
       const reader = yield* start(counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
@@ -388,9 +388,9 @@ describe("a stream of changes that breaks", () => {
 
 it.effect("a lease that cannot be renewed or released delays no load", () => {
   const { store } = mendable({
-    renew: () => {
+    renew: pluralOf.renew(() => {
       throw new Error("broken")
-    },
+    }),
     release: () => {
       throw new Error("broken")
     }

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { validateAnswers } from "../../../../src/internal/engine/storeTier/validateAnswers.ts"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { entry } from "../../../support/stored.ts"
 
 const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
@@ -12,7 +13,7 @@ const lying = (answers: { readonly [Name in keyof Store.Store]?: unknown }) =>
   validateAnswers({ ...MemoryStore.make(), ...answers as Partial<Store.Store> })
 
 const lead = (failures: unknown) =>
-  lying({ acquire: () => Effect.succeed({ _tag: "Granted", generation: "g", failures }) })
+  lying({ acquire: () => Effect.succeed([{ _tag: "Granted", generation: "g", failures }]) })
 
 describe("an answer that is not of its type is Corrupt", () => {
   it.effect("of touch", () =>
@@ -28,17 +29,19 @@ describe("an answer that is not of its type is Corrupt", () => {
     Effect.gen(function*() {
       const note = Uint8Array.of(1)
       for (const failures of [null, 3, { count: "3", note }, { count: Number.NaN, note }, { count: 3, note: [1] }]) {
-        expect(yield* Effect.flip(lead(failures).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
+        expect(yield* Effect.flip(singly(lead(failures)).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
       }
-      expect(yield* lead({ count: 3, note }).acquire("id", asking)).toMatchObject({ failures: { count: 3, note } })
-      expect(yield* lead(undefined).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(lead({ count: 3, note })).acquire("id", asking)).toMatchObject({
+        failures: { count: 3, note }
+      })
+      expect(yield* singly(lead(undefined)).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
     }))
 
   it.effect("of acquire, in how long to wait", () =>
     Effect.gen(function*() {
       for (const answer of [{ _tag: "Wait", leftMillis: Number.NaN }, { _tag: "Wait" }, { _tag: "Other" }, {}]) {
-        const store = lying({ acquire: () => Effect.succeed(answer) })
-        expect(yield* Effect.flip(store.acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
+        const store = lying({ acquire: () => Effect.succeed([answer]) })
+        expect(yield* Effect.flip(singly(store).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
       }
     }))
 

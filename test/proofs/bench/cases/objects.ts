@@ -10,6 +10,7 @@ import { ObjectStore } from "effect-cached/objects"
 import { FetchHttpClient } from "effect/http"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { key } from "../../../support/s3.ts"
 import { entry } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
@@ -104,7 +105,7 @@ const program = Effect.gen(function*() {
   }).pipe(Effect.provide(cache))
 
   const store = yield* open({ prefix: "tidy" })
-  yield* store.set("n", entry(1, 200))
+  yield* singly(store).set("n", entry(1, 200))
   child.send({ name: "/n", copies: many })
   yield* until(() => told.copied === many)
   let turn = 0

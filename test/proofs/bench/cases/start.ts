@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { entry } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { lowerQuartile, print } from "../measure.ts"
@@ -18,7 +19,7 @@ const file = join(cache, "cache.v2.1.db")
 /** Past the store: a million writes of its own would take minutes. */
 const fill = Effect.gen(function*() {
   const store = yield* storeFrom(SqliteStore.layer({ directory: cache, maxSize: "4 GiB" }))
-  yield* store.set("id 0", entry(1, 100))
+  yield* singly(store).set("id 0", entry(1, 100))
   const database = new DatabaseSync(file)
   database.exec(`
     WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${entries - 1})

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
@@ -58,10 +59,10 @@ const program = Effect.gen(function*() {
     "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
     "acquire and commit": (id) =>
       Effect.flatMap(
-        store.acquire(id, asked),
+        singly(store).acquire(id, asked),
         (acquired) =>
           acquired._tag === "Granted"
-            ? store.commit(id, acquired.generation, entry)
+            ? singly(store).commit(id, acquired.generation, entry)
             : Effect.die(`answered ${acquired._tag}`)
       )
   }

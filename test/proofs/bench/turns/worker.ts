@@ -4,6 +4,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { entry } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 
@@ -43,7 +44,7 @@ const raw = () => {
 
 const ours = Effect.map(
   storeFrom(SqliteStore.layer({ directory, maxSize: "1 GiB" })),
-  (store) => (i: number) => Effect.ignore(store.set(`${name} ${i % ids}`, entry(i & 255, bytes)))
+  (store) => (i: number) => Effect.ignore(singly(store).set(`${name} ${i % ids}`, entry(i & 255, bytes)))
 )
 
 /** Each turn ends where the next one begins: one that does nothing else is short. */

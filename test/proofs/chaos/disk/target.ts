@@ -6,6 +6,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, trunca
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
 import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { fillDisk } from "../../../support/fullDisk.ts"
@@ -252,7 +253,7 @@ export const target: Target = {
         yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options)),
         yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options))
       ]
-      yield* a.set("afterwards", probe)
+      yield* singly(a).set("afterwards", probe)
       return (yield* b.get("afterwards", [])).entry !== undefined
     })))
 }

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { minutesAhead } from "../../../support/anHourAhead.ts"
 import { isMissing } from "../../../support/needs.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
@@ -285,7 +286,7 @@ export const target: Target = {
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([open(where as unknown as Where), open(where as unknown as Where)])
-      yield* a.set("afterwards", entry(1))
+      yield* singly(a).set("afterwards", entry(1))
       return (yield* b.get("afterwards", [])).entry !== undefined
     })))
 }

@@ -4,6 +4,7 @@ import type { CacheEntry } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
 import { chmodSync } from "node:fs"
 import { join } from "node:path"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
 import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { fillDisk } from "../../../support/fullDisk.ts"
@@ -367,7 +368,7 @@ export const target: Target = {
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const open = storeFrom(PgStore.layer(where as unknown as PgStore.Options))
       const [a, b] = yield* Effect.all([open, open])
-      yield* a.set("afterwards", entry)
+      yield* singly(a).set("afterwards", entry)
       return (yield* b.get("afterwards", [])).entry !== undefined
     })))
 }

@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import type { CacheEntry, Store } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { hashOf, slotOf } from "../../../../src/drivers/redis/protocol/keys.ts"
+import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
 import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { isMissing } from "../../../support/needs.ts"
@@ -186,7 +187,7 @@ const connected = <A, R>(made: Effect.Effect<A, unknown, R>): Effect.Effect<A, u
 /** Its entries have the same ids, and no other program may see them. */
 const useOtherPrefix = (store: Store.Store) =>
   Effect.andThen(
-    store.setMany(Object.keys(ids).map((id) => ({ id, entry: entryOf(JSON.stringify("of another program")) }))),
+    store.set(Object.keys(ids).map((id) => ({ id, entry: entryOf(JSON.stringify("of another program")) }))),
     store.clear
   )
 
@@ -210,12 +211,12 @@ const useOddIds = (store: Store.Store) =>
   Effect.gen(function*() {
     const wrong: Array<string> = []
     const textOf = (entry: CacheEntry.Stored | undefined) => entry && new TextDecoder().decode(entry.payload)
-    for (const [i, id] of oddIds.entries()) yield* store.set(id, entryOf(`odd ${i}`))
+    for (const [i, id] of oddIds.entries()) yield* singly(store).set(id, entryOf(`odd ${i}`))
     for (const [i, id] of oddIds.entries()) {
       if (textOf((yield* store.get(id, [])).entry) !== `odd ${i}`) wrong.push(`id ${i} has another value`)
     }
     for (const [i, id] of oddIds.entries()) {
-      if (!(yield* store.remove(id))) wrong.push(`id ${i} is not there to be removed`)
+      if (!(yield* singly(store).remove(id))) wrong.push(`id ${i} is not there to be removed`)
       if ((yield* store.get(id, [])).entry !== undefined) wrong.push(`id ${i} is there after its removal`)
     }
     return wrong
@@ -451,7 +452,7 @@ const attacks: ReadonlyArray<Attack> = [
     arena: single(),
     // A change is received after the 100,000 before it: some 50 ms of a process's own work, and more beside others.
     unheardMillis: 1000,
-    strike: repeatedly<Single>(500, (arena) => outside(arena, (store) => store.removeMany(storm)))
+    strike: repeatedly<Single>(500, (arena) => outside(arena, (store) => store.remove(storm)))
   }),
   attack({
     name: "1,000 tags invalidated every second",
@@ -495,7 +496,7 @@ export const target: Target = {
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const [a, b] = [yield* connected(open(where)), yield* connected(open(where))]
-      yield* a.set("afterwards", entryOf("afterwards"))
+      yield* singly(a).set("afterwards", entryOf("afterwards"))
       return (yield* b.get("afterwards", [])).entry !== undefined
     })))
 }

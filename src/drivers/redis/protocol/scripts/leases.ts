@@ -54,7 +54,7 @@ return granted(held[1])
 
 /** The scripts for many ids. On a cluster, the ids are in one slot. */
 export const leases = (isCluster: boolean) => ({
-  acquireMany: {
+  acquire: {
     keys: isCluster ? [] : ["s"],
     args: ["owner", "fresh", "lease", "life", "join", "packed"],
     body: `${isCluster ? "" : readSequence}local function acquire(v, l, f, rejected)
@@ -68,7 +68,7 @@ end
 ${isCluster ? "" : "answers[#answers + 1] = seq\n"}return answers
 `
   },
-  renewMany: {
+  renew: {
     keys: [],
     args: ["owner", "lease", "life"],
     body: `${nowMillis}local answers = {}

@@ -13,7 +13,7 @@ import { present } from "../reads.ts"
 import { asking, contended, list, now, type Operation, refusalOf, type StoreState } from "../state.ts"
 import { tagsOf } from "../writing/conditions.ts"
 import { type Program, run } from "../writing/program.ts"
-import { commitMany, refusal } from "../writing/writes.ts"
+import { commit, refusal } from "../writing/writes.ts"
 import { type Commit, inOneSlot, otherSlot, type Placed, reaches, unsupported } from "./slots.ts"
 import { type Facts, programOf } from "./steps.ts"
 
@@ -51,7 +51,7 @@ const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect
     Effect.timeoutOption(
       Effect.forEach(
         steps,
-        (step) => Effect.orElseSucceed(Effect.map(commitMany(self, [step]), ([isStored]) => isStored!), () => false),
+        (step) => Effect.orElseSucceed(Effect.map(commit(self, [step]), ([isStored]) => isStored!), () => false),
         { concurrency: "unbounded" }
       ),
       Limits.transaction.otherSlotsMillis

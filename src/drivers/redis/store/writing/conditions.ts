@@ -24,7 +24,7 @@ const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondit
   return attempt(self, { id, operation: "set", decide })
 }
 
-export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
+export const set = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
   Effect.suspend(() => {
     const error = refusalIn(self, "set", requests)
     if (error !== undefined) return Effect.fail(error)

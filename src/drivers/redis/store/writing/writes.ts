@@ -79,7 +79,7 @@ export const setAll = (self: StoreState, requests: ReadonlyArray<SetRequest>): O
     combine: allDone
   })
 
-export const commitMany = (
+export const commit = (
   self: StoreState,
   requests: ReadonlyArray<CommitRequest>
 ): Operation<ReadonlyArray<boolean>> =>
@@ -105,7 +105,7 @@ export const commitMany = (
       : Effect.flatMap(answers, ([isCurrent]) => isCurrent ? Effect.fail(error) : Effect.succeed([false]))
   })
 
-export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
+export const remove = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
   Effect.flatMap(
     askingMany<Writing, Removed>(self, {
       operation: "remove",
