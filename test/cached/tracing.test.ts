@@ -94,6 +94,34 @@ describe.each(caches)("the span of a load over $name", (cache) => {
       expect(told[2]).toEqual({ "cache.outcome": "failure", "cache.stored": false })
     }).pipe(provided))
 
+  it.effect("says that its result is not stored because a tag of it was invalidated, or because it took too long", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const tagged = yield* start(
+        load.pipe(Cached.ttl("tagged", { ttl: "1 hour", tags: () => ["t"] }), Effect.withSpan("first"))
+      )
+      yield* settle
+      yield* Cached.invalidate({ tag: "t" })
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(tagged)
+      const told = (span: Tracer.Span | undefined) => Object.fromEntries(span!.attributes)
+      expect(told(spans[0])).toMatchObject({ "cache.stored": false, "cache.refused": "changed" })
+      const hanging = Effect.andThen(Effect.map(current, (span) => spans.push(span)), Effect.never)
+      let loads = 0
+      const due = Effect.suspend(() => loads++ === 0 ? Effect.succeed(0) : hanging).pipe(
+        Cached.refreshAhead("due", { ttl: "1 hour", refreshAfter: "1 minute" }),
+        Effect.withSpan("due")
+      )
+      yield* due
+      yield* TestClock.adjust("2 minutes")
+      yield* due
+      yield* settle
+      yield* TestClock.adjust("5 minutes")
+      yield* settle
+      expect(spans.length).toBe(2)
+      expect(told(spans[1])).toMatchObject({ "cache.outcome": "timeout", "cache.refresh": true, "cache.stored": false })
+    }).pipe(provided))
+
   it.effect("is linked to the span of each read, though one fiber makes them", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()

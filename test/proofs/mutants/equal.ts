@@ -20,14 +20,17 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     reason: "Nothing compares this verdict, so its name is free.",
     mutants: [
       `src/internal/engine/request/answers.ts verdictOf: "Refused" => ""`,
-      `src/internal/engine/request/answers.ts verdictOf: "Refused" => "" (2)`
+      `src/internal/engine/request/answers.ts verdictOf: "Refused" => "" (2)`,
+      `src/internal/engine/flight/outcome.ts servesStale: "Answer" => ""`
     ]
   },
   {
     reason: "Looking in an empty table finds nothing, only later.",
     mutants: [
       "src/internal/engine/request/answers.ts isAnswered: answered.size > 0 => true",
-      "src/internal/engine/request/answers.ts isAnswered: answered.size > 0 => answered.size >= 0"
+      "src/internal/engine/request/answers.ts isAnswered: answered.size > 0 => answered.size >= 0",
+      "src/internal/engine/flight/complete.ts complete: self.ending.size > 0 => self.ending.size >= 0",
+      "src/internal/engine/flight/refreshing.ts forgetRefresh: self.refreshing.queue.size === 0 => false"
     ]
   },
   {
@@ -79,7 +82,10 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
       "src/internal/engine/read/read.ts find: request.servesFresh && memoryExpiresAt = … defined && isBeforeDeadlines(entry, now) => false",
       "src/internal/engine/read/read.ts find: self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist => true",
       "src/internal/engine/read/read.ts find: sameIds.exist => true",
-      "src/internal/engine/read/read.ts find: policy.detector !== undefined => true"
+      "src/internal/engine/read/read.ts find: policy.detector !== undefined => true",
+      "src/internal/engine/lease/acquireLease.ts acquireLease: Pending.isPending(tier.pending, flight.id) => false",
+      "src/internal/engine/flight/flightsById.ts FlightIndex: newest.id !== flight.id => true",
+      "src/internal/engine/flight/callers.ts interruptible: caller.since !== undefined => true"
     ]
   },
   {
@@ -115,6 +121,42 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     mutants: [
       "src/internal/engine/read/askStore.ts begin: !questions.isTimed => true",
       "src/internal/engine/read/askStore.ts startTimer: true => false"
+    ]
+  },
+  {
+    reason:
+      "What is always there needs no question mark: the lease of a ticket with a generation, the marker of each tag.",
+    mutants: [
+      "src/internal/engine/lease/wave.ts giveBack: lease?.hasLease => lease.hasLease",
+      "src/internal/engine/lease/acquireLease.ts isGood: markers?.markers[declared.indexOf(tag)]?.version => markers?.markers[declared.indexOf(tag)].version"
+    ]
+  },
+  {
+    reason: "Nothing uses it: it is filtered, overwritten, collected in vain, or asked for in addition.",
+    mutants: [
+      `src/internal/engine/lease/wave.ts stopIfDone: [] => ["Stryker was here"]`,
+      "src/internal/engine/lease/wave.ts makeWave: false => true",
+      "src/internal/engine/lease/wave.ts grantOf: true => false",
+      "src/internal/engine/lease/unasked.ts storeUnasked: true => false",
+      `src/internal/engine/lease/commitAfter.ts commitAfter: [] => ["Stryker was here"]`,
+      `src/internal/engine/lease/acquireLease.ts reviveAcquired: [] => ["Stryker was here"]`,
+      "src/internal/engine/lease/statements.ts toStored: now + leaseMillis => now - leaseMillis",
+      "src/internal/engine/lease/loadThroughStore.ts prepare: self.listeners.events !== undefined => true",
+      "src/internal/engine/flight/callers.ts CallerEffect: false => true",
+      "src/internal/engine/flight/callers.ts respond: removeEdge(caller.within, flight) => ;"
+    ]
+  },
+  {
+    reason: "What is not stopped at once finds at its next turn that nothing is left to do.",
+    mutants: [
+      "src/internal/engine/lease/wave.ts Renewed: { this.end() stopIfDone(this.wave) } => {}",
+      "src/internal/engine/lease/leaseWaits.ts waitForLease: stopTimer(self) => ;"
+    ]
+  },
+  {
+    reason: "One after the other, all are awaited as well.",
+    mutants: [
+      `src/internal/engine/flight/waitUntil.ts keepAlive: "unbounded" => ""`
     ]
   }
 ]

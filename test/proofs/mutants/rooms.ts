@@ -115,7 +115,9 @@ export const rooms: Readonly<Record<string, Room>> = {
     ...cached("flightOutcomes", "fallback", "detect", "clocks", "derived", "duringLoad", "events", "stats", "options"),
     ...cached("lifetimes", "functions", "defaults", "cachedInsideCached", "stream", "maxHits", "softTags", "messages"),
     ...cached("invalidation", "recoveryAfterFailures", "resolver", "sqlTransaction", "storesThatPushChanges"),
+    ...cached("userCodeThatThrows", "readsWhileUntracked"),
     ...["test/promises/P?.test.ts", "test/Strategy.test.ts", "test/CachePolicy.test.ts", "test/internal/token.test.ts"],
+    "test/pipeline/store.test.ts",
     ...["test/internal/engine/request/attempt.test.ts", "test/CacheMetrics.test.ts"],
     ...["test/internal/engine/withinOneStep.test.ts", "test/internal/engine/promotedUnits.test.ts"]
   )),

@@ -133,6 +133,62 @@ describe("loads of several processes that need each other", () => {
       expect(isCycle(inA)).toBe(true)
       expect(exitsOf([inB])).toEqual(["y"])
     }))
+
+  it.effect("are found where two circles share loads", () =>
+    Effect.gen(function*() {
+      const { built: [a, b, c] } = yield* processes(3)
+      const later = (read: Read) => Effect.delay(read, "1 second")
+      const x: Read = cached("x", Effect.suspend(() => later(y)))
+      const y: Read = cached("y", Effect.suspend(() => later(z)))
+      const z: Read = cached("z", Effect.suspend(() => later(Effect.all([y, x], { concurrency: 2 }))))
+      const fibers = yield* Effect.all([inProcess(a, x), inProcess(b, y), inProcess(c, z)])
+      yield* TestClock.adjust("30 seconds")
+      expect(exitsOf(fibers)).not.toContain("waits")
+      expect(fibers.some(isCycle)).toBe(true)
+    }))
+
+  it.effect.each(["[\"n\",\"w\",{\"toString\":1}]", "[5,\"w\",\"w\"]", "{}", "nothing"])(
+    "are found though a load outside has said something that no process understands: %s",
+    (said) =>
+      Effect.gen(function*() {
+        const { built: [a, b, c, d] } = yield* processes(4, (store, place) => ({
+          ...store,
+          set: (requests) =>
+            store.set(
+              place !== 2 ? requests : requests.map(({ entry, id }) => ({
+                id,
+                entry: { ...entry, payload: new TextEncoder().encode(said) }
+              }))
+            )
+        }))
+        const w = cached("w", Effect.sleep("50 seconds"))
+        yield* inProcess(d, w)
+        yield* settle
+        const z = cached("z", w)
+        yield* inProcess(c, z)
+        yield* settle
+        const y: Read = cached("y", Effect.suspend(() => Effect.delay(x, "1 second")))
+        const x: Read = cached(
+          "x",
+          Effect.suspend(() => Effect.delay(Effect.all([y, z], { concurrency: 2 }), "1 second"))
+        )
+        const fibers = yield* Effect.all([inProcess(a, x), inProcess(b, y)])
+        yield* TestClock.adjust("15 seconds")
+        expect(fibers.map(isCycle)).toEqual([true, true])
+      })
+  )
+
+  it.effect("are found after a store has once not answered", () =>
+    Effect.gen(function*() {
+      let hangs = 2
+      const { fibers } = yield* circle(2, (store) => ({
+        ...store,
+        getMany: (ids) => Effect.suspend(() => hangs > 0 && hangs-- > 0 ? Effect.never : store.getMany(ids))
+      }))
+      yield* TestClock.adjust("20 seconds")
+      expect(hangs).toBe(0)
+      expect(fibers.map(isCycle)).toEqual([true, true])
+    }))
 })
 
 describe("loads that are in no circle", () => {
@@ -319,6 +375,41 @@ describe("reports of circles", () => {
       expect(exitsOf(fibers)).toEqual(["x", "y"])
       const left = yield* Stream.runCollect(store.scan({ prefix: "~" }))
       expect(left.filter(({ meta }) => meta.expiresAt > 71_000)).toEqual([])
+    }))
+
+  it.effect("that a store refuses are events of failed writes", () =>
+    Effect.gen(function*() {
+      const down = Effect.fail(new CacheError.StoreError({ store: "s", operation: "set", reason: "Unavailable" }))
+      const told: Array<unknown> = []
+      const { built: [a, b] } = yield* processes(2, (store) => ({ ...store, set: () => down }))
+      yield* inProcess(
+        a,
+        Stream.runForEach(Cached.events({ of: ["StoreFailure"] }), (event) => Effect.sync(() => told.push(event)))
+      )
+      const y = cached("y", Effect.sleep("20 seconds"))
+      yield* inProcess(b, y)
+      yield* settle
+      yield* inProcess(a, cached("x", y))
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      expect(told[0]).toMatchObject({ operation: "set", reason: "Unavailable" })
+    }))
+
+  it.effect("are not made by a process whose loads wait, but hold no lease", () =>
+    Effect.gen(function*() {
+      const seen: Array<number> = []
+      const { built: [a, b] } = yield* processes(2, (store) => ({
+        ...store,
+        set: (requests) => {
+          seen.push(requests.length)
+          return store.set(requests)
+        }
+      }))
+      const y = cached("y", Effect.sleep("20 seconds"))
+      const fibers = [yield* inProcess(b, y), yield* Effect.andThen(settle, inProcess(a, y))]
+      yield* TestClock.adjust("30 seconds")
+      expect(exitsOf(fibers)).toEqual(["y", "y"])
+      expect(seen).toEqual([])
     }))
 
   it.effect("is said a few times in the length of a lease", () =>

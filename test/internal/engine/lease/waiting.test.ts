@@ -145,6 +145,25 @@ describe("loads that wait for leases of another process", () => {
       expect(read.entries).toBe(before)
     }))
 
+  it.effect("ask one question at a time: what arrives meanwhile is asked after the answer", () =>
+    Effect.gen(function*() {
+      const { asked, hooks, news } = yield* twoProcesses
+      yield* TestClock.adjust("5 seconds")
+      let interrupted = 0
+      hooks.asked = Effect.onInterrupt(Effect.sleep("200 millis"), () => Effect.sync(() => void interrupted++))
+      yield* Queue.offer(news, { _tag: "Gap" })
+      yield* settle
+      const before = asked.length
+      yield* Queue.offer(news, { _tag: "LoadEnded", id: "k8" })
+      yield* settle
+      expect(asked.length).toBe(before)
+      yield* TestClock.adjust("200 millis")
+      yield* settle
+      expect(interrupted).toBe(0)
+      expect(asked.slice(before).map(({ ids }) => ids)).toEqual([["k8"]])
+      hooks.asked = Effect.void
+    }))
+
   it.effect("ask more rarely if they are many", () =>
     Effect.gen(function*() {
       const count = 1000
@@ -315,6 +334,26 @@ describe("a load that takes longer than its lease", () => {
       yield* settle
       for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
       expect(began).toEqual([0])
+    }))
+
+  it.effect("is asked for a moment after its end, not before, where nothing else is due", () =>
+    Effect.gen(function*() {
+      const inner = MemoryStore.make()
+      const asked: Array<number> = []
+      const store: Store.Store = {
+        ...inner,
+        capabilities: { shared: true, changes: false },
+        acquire: (requests) =>
+          Effect.andThen(Effect.map(Clock.currentTimeMillis, (at) => void asked.push(at)), inner.acquire(requests))
+      }
+      yield* singly(inner).acquire("k", { owner: "gone", leaseMillis: 5200, rejectedWriteId: undefined, join: false })
+      const cache = yield* Layer.build(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
+      const reader = yield* start(Effect.provide(Effect.succeed("v").pipe(Cached.ttl("k", { ttl: "1 hour" })), cache))
+      yield* TestClock.adjust("6 seconds")
+      yield* settle
+      expect(ended(reader)).toMatchObject({ value: "v" })
+      expect(asked.at(-1)).toBeCloseTo(5200 + leasePoll.afterEndMillis)
+      expect(asked.at(-2)).toBeLessThan(5200 - leasePoll.afterEndMillis)
     }))
 
   it.effect("where `wait` is set: at its end one of all that wait loads beside it, and one more after each further", () =>
