@@ -11,7 +11,7 @@ import * as Operations from "./internal/engine/operationTable.ts"
 
 export {
   type Acquired,
-  type AcquireOptions,
+  type AcquireRequest,
   type Answer,
   type Capabilities,
   type Change,

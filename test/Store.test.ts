@@ -13,7 +13,7 @@ type Stored = CacheEntry.Stored
 
 const { CacheConfigError, StoreError } = CacheError
 
-const asking = (owner: string, rejectedWriteId?: string): Store.AcquireOptions => ({
+const asking = (owner: string, rejectedWriteId?: string): Omit<Store.AcquireRequest, "id"> => ({
   owner,
   leaseMillis: 1000,
   rejectedWriteId,
@@ -545,7 +545,7 @@ describe("Store.makeSync", () => {
         remove: noting("remove", true),
         clear: noting("clear", undefined),
         leases: {
-          leftMillis: (_id, { owner }) => owner === "late" ? 7 : 0,
+          leftMillis: ({ owner }) => owner === "late" ? 7 : 0,
           acquire: noting("acquire", { _tag: "Granted", generation: "g" } as const),
           isCurrent: noting("isCurrent", true),
           ids: () => [],

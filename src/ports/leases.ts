@@ -39,11 +39,12 @@ export type Acquired =
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 
 /**
- * The options of `Store.acquire`.
+ * One lease to request with `Store.acquire`.
  * @category models
  * @since 0.1.0
  */
-export interface AcquireOptions {
+export interface AcquireRequest {
+  readonly id: string
   readonly owner: string
   /** How long the lease lasts without renewal, in milliseconds. */
   readonly leaseMillis: number
@@ -64,15 +65,6 @@ export interface AcquireOptions {
  * @since 0.1.0
  */
 export type Join = boolean | { readonly afterMillis: number }
-
-/**
- * One lease to request with `Store.acquire`.
- * @category models
- * @since 0.1.0
- */
-export interface AcquireRequest extends AcquireOptions {
-  readonly id: string
-}
 
 /**
  * One result to store with `Store.commit`.

@@ -7,7 +7,7 @@ import type { Stored } from "../CacheEntry.ts"
 import type { StoreError, StoreErrorReason } from "../CacheError.ts"
 import type {
   Acquired,
-  AcquireOptions,
+  AcquireRequest,
   Change,
   Counter,
   InvalidationMode,
@@ -182,11 +182,10 @@ export interface SyncCounters {
  */
 export interface SyncLeases {
   /** How many milliseconds `acquire` would have to wait, or 0 if it may succeed. The answer may be outdated. */
-  readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
+  readonly leftMillis: (request: AcquireRequest, now: number) => number
   /** Grants the lease of an id, or returns how long to wait. `newGeneration` returns a name for a new generation. */
   readonly acquire: (
-    id: string,
-    options: AcquireOptions,
+    request: AcquireRequest,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>

@@ -183,8 +183,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
   it.effect("P4 · are answered after one budget by a store that hangs, and give their leases back", () =>
     Effect.gen(function*() {
       let hangs = true
-      const { layer, store } = sharedStore(({ commit: commitMany }) => ({
-        commit: (requests) => hangs ? Effect.never : commitMany(requests)
+      const { layer, store } = sharedStore(({ commit }) => ({
+        commit: (requests) => hangs ? Effect.never : commit(requests)
       }))
       const here = yield* process(over(layer, { storeTimeout: "1 second" }))
       const reading = yield* start(here(read(1000)))
@@ -225,8 +225,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
   it.effect("give back the leases that are granted after their reader has left", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
-      const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
-        acquire: (requests) => Effect.andThen(Deferred.await(gate), acquireMany(requests))
+      const { layer, store } = sharedStore(({ acquire }) => ({
+        acquire: (requests) => Effect.andThen(Deferred.await(gate), acquire(requests))
       }))
       const here = yield* process(over(layer))
       const reading = yield* start(here(read(10)))
@@ -244,8 +244,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
     (options) =>
       Effect.gen(function*() {
         const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-        const { calls, layer } = sharedStore(({ acquire: acquireMany }) => ({
-          acquire: (requests) => Effect.andThen(turn, acquireMany(requests))
+        const { calls, layer } = sharedStore(({ acquire }) => ({
+          acquire: (requests) => Effect.andThen(turn, acquire(requests))
         }))
         const here = yield* process(over(layer))
         let lookups = 0
@@ -267,8 +267,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
     (options) =>
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()
-        const { calls, layer, store } = sharedStore(({ commit: commitMany }) => ({
-          commit: (requests) => Effect.andThen(Deferred.await(gate), commitMany(requests))
+        const { calls, layer, store } = sharedStore(({ commit }) => ({
+          commit: (requests) => Effect.andThen(Deferred.await(gate), commit(requests))
         }))
         const here = yield* process(over(layer))
         const reading = yield* start(here(usersWith(options)(payloads(600))))
@@ -285,8 +285,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
 
   it.effect("make all results as old as the call, whichever wave stores them", () =>
     Effect.gen(function*() {
-      const { layer } = sharedStore(({ commit: commitMany }) => ({
-        commit: (requests) => Effect.delay(commitMany(requests), "40 seconds")
+      const { layer } = sharedStore(({ commit }) => ({
+        commit: (requests) => Effect.delay(commit(requests), "40 seconds")
       }))
       const here = yield* process(over(layer, { storeTimeout: "1 minute", lease: "5 minutes" }))
       const reading = yield* start(here(read(300)))
@@ -366,8 +366,8 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
 
   it.effect("P6 · set together live equally long, however long the waves before have taken", () =>
     Effect.gen(function*() {
-      const { layer } = sharedStore(({ set: setMany }) => ({
-        set: (entries) => Effect.delay(setMany(entries), "400 millis")
+      const { layer } = sharedStore(({ set }) => ({
+        set: (entries) => Effect.delay(set(entries), "400 millis")
       }))
       const here = yield* process(over(layer, { storeTimeout: "1 second" }))
       const pairs = payloads(600).map(({ id }) => [key(id), `set ${id}`] as const)
@@ -944,15 +944,15 @@ describe("answers beyond the asked keys, in the store", () => {
 
     it.effect("that a store grants late, and after the answer was given up, keeps no other process waiting", () =>
       Effect.gen(function*() {
-        const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
+        const { layer, store } = sharedStore(({ acquire }) => ({
           // The request cannot be taken back, and is carried out after three seconds.
           acquire: (requests) =>
             isUnasked(requests)
               ? Effect.andThen(
-                Effect.forkDetach(Effect.delay(acquireMany(requests), "3 seconds"), { startImmediately: true }),
+                Effect.forkDetach(Effect.delay(acquire(requests), "3 seconds"), { startImmediately: true }),
                 Effect.never
               )
-              : acquireMany(requests)
+              : acquire(requests)
         }))
         const here = yield* process(over(layer))
         yield* here(readOne([2]))

@@ -224,10 +224,10 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const asked: Array<string> = []
-      const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
+      const { layer, store } = sharedStore(({ acquire }) => ({
         acquire: (requests) => {
           asked.push(...requests.map(({ id }) => id))
-          return Effect.andThen(Deferred.await(gate), acquireMany(requests))
+          return Effect.andThen(Deferred.await(gate), acquire(requests))
         }
       }))
       const here = yield* process(over(layer))
@@ -253,9 +253,9 @@ describe("PW-04 · single loads that begin in one turn", () => {
       // One wave after the other: the last ones wait in the line for longer than their budget.
       const one = Semaphore.makeUnsafe(1)
       const slowly = <A>(effect: Effect.Effect<A, StoreError>) => one.withPermit(Effect.delay(effect, "100 millis"))
-      const { layer, store } = sharedStore(({ acquire: acquireMany, commit: commitMany }) => ({
-        acquire: (requests) => requests.length === 1 ? acquireMany(requests) : slowly(acquireMany(requests)),
-        commit: (requests) => requests.length === 1 ? commitMany(requests) : slowly(commitMany(requests))
+      const { layer, store } = sharedStore(({ acquire, commit }) => ({
+        acquire: (requests) => requests.length === 1 ? acquire(requests) : slowly(acquire(requests)),
+        commit: (requests) => requests.length === 1 ? commit(requests) : slowly(commit(requests))
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
       const reading = yield* start(here(readAll(3000)))
@@ -272,13 +272,13 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       let workedMillis = 0
       let isSlow = true
-      const { layer, store } = sharedStore(({ acquire: acquireMany }) => ({
+      const { layer, store } = sharedStore(({ acquire }) => ({
         workedMillis: () => workedMillis,
         acquire: (requests) =>
           Effect.suspend(() => {
             if (isSlow) workedMillis += 1000
             isSlow = false
-            return acquireMany(requests)
+            return acquire(requests)
           })
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis" }))
@@ -292,11 +292,11 @@ describe("PW-04 · single loads that begin in one turn", () => {
   it.effect("P4 · wait in the line for ten budgets at most", () =>
     Effect.gen(function*() {
       const one = Semaphore.makeUnsafe(1)
-      const { layer } = sharedStore(({ acquire: acquireMany }) => ({
+      const { layer } = sharedStore(({ acquire }) => ({
         acquire: (requests) =>
           requests.length === 1
-            ? acquireMany(requests)
-            : one.withPermit(Effect.delay(acquireMany(requests), "240 millis"))
+            ? acquire(requests)
+            : one.withPermit(Effect.delay(acquire(requests), "240 millis"))
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
       // So many waves, one after the other, would take almost seven seconds.

@@ -19,8 +19,8 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "leases are not exclusive",
     in: "take",
-    find: "if (left === 0 || lease.owner === options.owner) {",
-    replace: "if (left < Infinity || lease.owner === options.owner) {"
+    find: "if (left === 0 || lease.owner === owner) {",
+    replace: "if (left < Infinity || lease.owner === owner) {"
   },
   {
     name: "pending invalidations are not respected",
@@ -55,10 +55,10 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "owner and generation are one",
     in: "take",
-    find: "if (lease.owner !== options.owner) lease.joinedAt = undefined",
-    replace: `if (lease.owner !== options.owner) {
+    find: "if (lease.owner !== owner) lease.joinedAt = undefined",
+    replace: `if (lease.owner !== owner) {
       lease.joinedAt = undefined
-      ;(lease as { generation: string }).generation = options.owner
+      ;(lease as { generation: string }).generation = owner
     }`
   },
   {

@@ -44,8 +44,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     // Each of the leaders counts as beside the other.
     beside: ["a cache that loads beside the leader has waited"],
     in: "take",
-    find: "if (left === 0 || lease.owner === options.owner) {",
-    replace: "if (left < Infinity || lease.owner === options.owner) {"
+    find: "if (left === 0 || lease.owner === owner) {",
+    replace: "if (left < Infinity || lease.owner === owner) {"
   },
   "a cache that loads beside the leader has waited": {
     in: "joinOf",
@@ -54,10 +54,10 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "a result of the generation is stored": {
     in: "take",
-    find: "if (lease.owner !== options.owner) lease.joinedAt = undefined",
-    replace: `if (lease.owner !== options.owner) {
+    find: "if (lease.owner !== owner) lease.joinedAt = undefined",
+    replace: `if (lease.owner !== owner) {
       lease.joinedAt = undefined
-      ;(lease as { generation: string }).generation = options.owner
+      ;(lease as { generation: string }).generation = owner
     }`
   },
   "a stream is served as a whole": {

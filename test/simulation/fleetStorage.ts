@@ -132,7 +132,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     return undefined
   }
   /** A waiting process waits for a holder, and asks again in time. */
-  const waits = (process: number, id: string, { owner }: Store.AcquireOptions) => {
+  const waits = (process: number, { id, owner }: Store.AcquireRequest) => {
     self.counts.waits++
     const since = asked.get(owner) ?? self.now()
     asked.set(owner, since)
@@ -154,7 +154,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const isHeld = exclusive(id, owner) !== undefined
     decide(self, "one process leads", isHeld, () => `${process} waits for ${id}, which no process loads`)
   }
-  const granted = ({ layer, process }: At, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
+  const granted = ({ layer, process }: At, { id, join, leaseMillis, owner }: Store.AcquireRequest) => {
     const holders = holdersOf(self, id)
     const other = exclusive(id, owner)
     const leads = other === undefined || Boolean(join)
@@ -184,8 +184,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const { acquire, end, isCurrent, leftMillis, release, renew, ...leases } = leasesByName(at)
     return {
       ...leases,
-      leftMillis: (id, ...more) => leftMillis(nameOf(id), ...more),
-      acquire: (id, ...more) => acquire(nameOf(id), ...more),
+      leftMillis: (request, now) => leftMillis({ ...request, id: nameOf(request.id) }, now),
+      acquire: (request, ...more) => acquire({ ...request, id: nameOf(request.id) }, ...more),
       ids: (prefix) => list(at.process, leases.ids(""), prefix).map(({ id }) => id),
       isCurrent: (id, ...more) => isCurrent(nameOf(id), ...more),
       end: (id) => end(nameOf(id)),
@@ -194,16 +194,17 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     }
   }
   const leasesByName = (at: At): Store.SyncLeases => ({
-    leftMillis: (id, options) => {
-      const millis = leases.leftMillis(id, options, self.now())
-      if (millis > 0) waits(at.process, id, options)
+    leftMillis: (request) => {
+      const millis = leases.leftMillis(request, self.now())
+      if (millis > 0) waits(at.process, request)
       return millis
     },
-    acquire: (id, options, _, newGeneration) => {
-      const acquired = leases.acquire(id, options, self.now(), newGeneration)
-      if (acquired._tag === "Wait") waits(at.process, id, options)
+    acquire: (request, _, newGeneration) => {
+      const { id } = request
+      const acquired = leases.acquire(request, self.now(), newGeneration)
+      if (acquired._tag === "Wait") waits(at.process, request)
       else {
-        granted(at, id, options)
+        granted(at, request)
         generations.set(id, (generations.get(id) ?? new Set()).add(acquired.generation))
       }
       return acquired

@@ -55,19 +55,19 @@ const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, asked: Asked) =>
 
 const acquireNow = (
   self: IndexedDb,
-  { gone, id, isLocked = false, ...options }: Asked
+  { gone, isLocked = false, ...request }: Asked
 ): Effect.Effect<Answer, StoreError> =>
   writing(self, "acquire", ["entries", "payloads", "leases", "numbers"], async (transaction, now) => {
-    const stored = await Entries.readable(transaction, id)
-    if (isOtherWrite(stored, options.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
-    const answer = await Leases.update(transaction, id, (leases, recordOf): Answer => {
+    const stored = await Entries.readable(transaction, request.id)
+    if (isOtherWrite(stored, request.rejectedWriteId)) return { acquired: { _tag: "Hit", entry: stored } }
+    const answer = await Leases.update(transaction, request.id, (leases, recordOf): Answer => {
       const before = recordOf()
       // The holder's tab has been closed, so the lease ends now.
       if (before !== undefined && before.owner === gone) before.until = now
-      const acquired = leases.acquire(id, options, now, () => newGeneration(self.tokens))
+      const acquired = leases.acquire(request, now, () => newGeneration(self.tokens))
       const record = recordOf()!
       if (acquired._tag === "Wait") return { acquired, holder: record.isLocked === true ? record.owner : undefined }
-      if (record.owner === options.owner) record.isLocked = isLocked
+      if (record.owner === request.owner) record.isLocked = isLocked
       return { acquired }
     })
     const { acquired } = answer

@@ -4,7 +4,7 @@
  * so a slow load can still store its result.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
-import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
+import type { Acquired, AcquireRequest, Failures, Join } from "../../ports/store.ts"
 import { leaseLife, sharedFailures } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
@@ -45,7 +45,7 @@ const joinWaitOf = (lease: Lease, join: Join, now: number): number => {
 /** Whether the clock was set back since a process joined. If so, the caller sets `joinedAt` to the current time. */
 const isJoinedAhead = ({ joinedAt }: Lease, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
-const waitOf = (lease: Lease | undefined, { join, owner }: AcquireOptions, now: number): number =>
+const waitOf = (lease: Lease | undefined, { join, owner }: AcquireRequest, now: number): number =>
   lease === undefined || lease.owner === owner || lease.until > now + lease.leaseMillis || isJoinedAhead(lease, now)
     ? 0
     : joinWaitOf(lease, join, now)
@@ -55,7 +55,7 @@ export const noOwner = ""
 
 const sweepFloor = 1024
 
-const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leaseMillis" | "owner">, now: number) => {
+const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireRequest, "leaseMillis" | "owner">, now: number) => {
   lease.owner = owner
   lease.leaseMillis = leaseMillis
   lease.until = now + leaseMillis
@@ -86,18 +86,19 @@ const fresh = (generation: string): Lease => ({
   failed: undefined
 })
 
-const take = (lease: Lease, options: AcquireOptions, now: number): Taken => {
+const take = (lease: Lease, request: AcquireRequest, now: number): Taken => {
+  const { join, owner } = request
   const left = leftOf(lease, now)
-  if (left === 0 || lease.owner === options.owner) {
-    if (lease.owner !== options.owner) lease.joinedAt = undefined
-    occupy(lease, options, now)
+  if (left === 0 || lease.owner === owner) {
+    if (lease.owner !== owner) lease.joinedAt = undefined
+    occupy(lease, request, now)
     return granted(lease, now)
   }
   lease.until = now + left
   if (isJoinedAhead(lease, now)) lease.joinedAt = now
-  const leftMillis = joinWaitOf(lease, options.join, now)
+  const leftMillis = joinWaitOf(lease, join, now)
   if (leftMillis > 0) return { _tag: "Wait", leftMillis }
-  if (typeof options.join !== "boolean") lease.joinedAt = now
+  if (typeof join !== "boolean") lease.joinedAt = now
   return granted(lease, now)
 }
 
@@ -122,12 +123,12 @@ export const over = ({ get, set }: Records): Pick<SyncLeases, "leftMillis" | "ac
   }
 
   return {
-    leftMillis: (id, options, now) => waitOf(get(id), options, now),
-    acquire(id, options, now, newGeneration) {
-      const known = get(id)
+    leftMillis: (request, now) => waitOf(get(request.id), request, now),
+    acquire(request, now, newGeneration) {
+      const known = get(request.id)
       const lease = known !== undefined && known.dies > now ? known : fresh(newGeneration())
-      const taken = take(lease, options, now)
-      set(id, lease, now)
+      const taken = take(lease, request, now)
+      set(request.id, lease, now)
       return taken
     },
     renew(id, owner, leaseMillis, now) {

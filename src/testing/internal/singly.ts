@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Acquired, AcquireOptions, SetCondition, Store } from "../../ports/store.ts"
+import type { Acquired, AcquireRequest, SetCondition, Store } from "../../ports/store.ts"
 
 type Asked<A> = Effect.Effect<A, StoreError>
 
 interface Ones {
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Asked<boolean>
   readonly remove: (id: string) => Asked<boolean>
-  readonly acquire: (id: string, options: AcquireOptions) => Asked<Acquired>
+  readonly acquire: (id: string, options: Omit<AcquireRequest, "id">) => Asked<Acquired>
   readonly commit: (id: string, generation: string, entry: Stored) => Asked<boolean>
   readonly renew: (id: string, owner: string, leaseMillis: number) => Asked<boolean>
 }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
-import type { Acquired, AcquireOptions } from "../../ports/store.ts"
+import type { Acquired, AcquireRequest } from "../../ports/store.ts"
 import { same } from "../law.ts"
 import type { Singly } from "./singly.ts"
 
@@ -40,7 +40,7 @@ export const stores = (store: Singly, id: string, expected: Stored | undefined, 
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
-export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOptions => ({
+export const asking = (owner: string, more?: Partial<AcquireRequest>): Omit<AcquireRequest, "id"> => ({
   owner,
   leaseMillis: 2000,
   rejectedWriteId: undefined,
@@ -48,7 +48,7 @@ export const asking = (owner: string, more?: Partial<AcquireOptions>): AcquireOp
   ...more
 })
 
-export const acquireLease = (store: Singly, id: string, options: AcquireOptions) =>
+export const acquireLease = (store: Singly, id: string, options: Omit<AcquireRequest, "id">) =>
   Effect.flatMap(store.acquire(id, options), (acquired) =>
     acquired._tag === "Granted"
       ? Effect.succeed(acquired.generation)

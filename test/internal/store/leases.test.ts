@@ -8,19 +8,19 @@ import * as Markers from "../../../src/internal/store/markers/markers.ts"
 
 const newGeneration = () => "generation"
 
-const asking = (owner: string) => ({ owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+const asking = (owner: string, id = "id") => ({ id, owner, leaseMillis: 1000, rejectedWriteId: undefined, join: false })
 
 describe("generations", () => {
   it("of loads that never ended are forgotten after their life", () => {
     const generations = Leases.make()
-    for (let i = 0; i < 100_000; i++) generations.acquire(`id ${i}`, asking("a"), i * 3600, newGeneration)
+    for (let i = 0; i < 100_000; i++) generations.acquire(asking("a", `id ${i}`), i * 3600, newGeneration)
     expect(generations.size()).toBeLessThan(4096)
   })
 
   it("given back live shorter", () => {
     const generations = Leases.make()
     for (let i = 0; i < 100_000; i++) {
-      generations.acquire(`id ${i}`, asking("a"), i * 10, newGeneration)
+      generations.acquire(asking("a", `id ${i}`), i * 10, newGeneration)
       generations.release(`id ${i}`, "a", i * 10)
     }
     expect(generations.size()).toBeLessThan(4096)
@@ -28,29 +28,29 @@ describe("generations", () => {
 
   it("a clock set back freezes no lease", () => {
     const generations = Leases.make()
-    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
-    expect(generations.leftMillis("id", asking("b"), 0)).toBe(0)
-    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
-    expect(generations.leftMillis("id", asking("b"), 400)).toBe(600)
-    expect(generations.acquire("id", asking("b"), 1000, newGeneration)._tag).toBe("Granted")
+    generations.acquire(asking("a"), 1_000_000, newGeneration)
+    expect(generations.leftMillis(asking("b"), 0)).toBe(0)
+    expect(generations.acquire(asking("b"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 1000 })
+    expect(generations.leftMillis(asking("b"), 400)).toBe(600)
+    expect(generations.acquire(asking("b"), 1000, newGeneration)._tag).toBe("Granted")
   })
 
   it("a clock set back makes no joining caller wait for longer", () => {
     const generations = Leases.make()
     const beside = (owner: string) => ({ ...asking(owner), leaseMillis: 900_000, join: { afterMillis: 200 } })
-    generations.acquire("id", { ...asking("a"), leaseMillis: 900_000 }, 1_000_000, newGeneration)
-    generations.acquire("id", beside("b"), 1_000_000, newGeneration)
-    expect(generations.leftMillis("id", beside("c"), 0)).toBe(0)
-    expect(generations.acquire("id", beside("c"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 200 })
-    expect(generations.leftMillis("id", beside("c"), 150)).toBe(50)
-    expect(generations.acquire("id", beside("c"), 200, newGeneration)._tag).toBe("Granted")
+    generations.acquire({ ...asking("a"), leaseMillis: 900_000 }, 1_000_000, newGeneration)
+    generations.acquire(beside("b"), 1_000_000, newGeneration)
+    expect(generations.leftMillis(beside("c"), 0)).toBe(0)
+    expect(generations.acquire(beside("c"), 0, newGeneration)).toEqual({ _tag: "Wait", leftMillis: 200 })
+    expect(generations.leftMillis(beside("c"), 150)).toBe(50)
+    expect(generations.acquire(beside("c"), 200, newGeneration)._tag).toBe("Granted")
   })
 
   it("a clock set back forgets a failure", () => {
     const generations = Leases.make()
-    generations.acquire("id", asking("a"), 1_000_000, newGeneration)
+    generations.acquire(asking("a"), 1_000_000, newGeneration)
     generations.release("id", "a", 1_000_000, Uint8Array.of(1))
-    expect(generations.acquire("id", asking("b"), 0, newGeneration)).toEqual({
+    expect(generations.acquire(asking("b"), 0, newGeneration)).toEqual({
       _tag: "Granted",
       generation: "generation"
     })
@@ -59,23 +59,23 @@ describe("generations", () => {
   it("remember a failure for 999 milliseconds", () => {
     const generations = Leases.make()
     const fail = (now: number) => {
-      generations.acquire("id", asking("a"), now, newGeneration)
+      generations.acquire(asking("a"), now, newGeneration)
       generations.release("id", "a", now, Uint8Array.of(now & 255))
     }
     fail(0)
     fail(999)
-    expect(generations.acquire("id", asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
-    expect(generations.acquire("id", asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
+    expect(generations.acquire(asking("b"), 1998, newGeneration)).toMatchObject({ failures: { count: 2 } })
+    expect(generations.acquire(asking("b"), 1999, newGeneration)).not.toHaveProperty("failures")
     fail(3000)
-    expect(generations.acquire("id", asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
+    expect(generations.acquire(asking("b"), 3000, newGeneration)).toMatchObject({ failures: { count: 1 } })
   })
 
   it("that have died refuse, also before they are forgotten", () => {
     const generations = Leases.make()
-    generations.acquire("id", asking("a"), 0, newGeneration)
+    generations.acquire(asking("a"), 0, newGeneration)
     expect(generations.isCurrent("id", "generation", 3_599_999)).toBe(true)
     expect(generations.isCurrent("id", "generation", 3_600_000)).toBe(false)
-    expect(generations.acquire("id", asking("b"), 3_600_000, () => "another")).toEqual({
+    expect(generations.acquire(asking("b"), 3_600_000, () => "another")).toEqual({
       _tag: "Granted",
       generation: "another"
     })

@@ -33,12 +33,12 @@ export const make = (self: Objects): Turn => {
           looksAt = local + tidyMillis - ago
           return { answer: false }
         }
-        const options = { owner, leaseMillis: turnMillis, join: false, rejectedWriteId: undefined }
+        const request = { id: key.id, owner, leaseMillis: turnMillis, join: false, rejectedWriteId: undefined }
         const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
         const [acquired, lease] = withLease(
           key.id,
           seen,
-          (leases) => leases.acquire(key.id, options, now, newGeneration)
+          (leases) => leases.acquire(request, now, newGeneration)
         )
         return acquired._tag === "Granted"
           ? { answer: true, write: { head: { lease }, frame: none } }

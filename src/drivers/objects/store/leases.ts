@@ -32,33 +32,34 @@ export const withLease = <A>(
 export const timed = <A>(self: Objects, use: (now: number, local: number) => A): Effect.Effect<A> =>
   Effect.map(Clock.currentTimeMillis, (local) => use(serverNow(self.bucket, local), local))
 
-export const acquire =
-  (self: Objects, tags: Tags) => ({ id, ...options }: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
-    inLine(
+export const acquire = (self: Objects, tags: Tags) => (request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
+  inLine(
+    self,
+    keyOf(request.id),
+    change(
       self,
-      keyOf(id),
-      change(self, { operation: "acquire", ...keyOf(id), trusts: "eraUnlessWritten" }, (seen) =>
+      { operation: "acquire", ...keyOf(request.id), trusts: "eraUnlessWritten" },
+      (seen) =>
         timed(self, (now, local): Next<Acquired> => {
           const entry = entryOf(seen.body)
           // An expired entry is never served again, so its bytes need not travel with the lease.
           const isKept = entry !== undefined && entry.meta.expiresAt > local
-          if (isOtherWrite(entry, options.rejectedWriteId)) {
+          if (isOtherWrite(entry, request.rejectedWriteId)) {
             return { answer: { _tag: "Hit", entry } }
           }
-          const newGeneration = () =>
-            Leases.newGeneration(self.bucket.tokens)
+          const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
           const [acquired, lease, isChanged] = withLease(
-            id,
+            request.id,
             seen,
-            (leases) =>
-              leases.acquire(id, options, now, newGeneration)
+            (leases) => leases.acquire(request, now, newGeneration)
           )
           const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
           const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
           if (!isChanged) return { answer }
           return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
-        }))
+        })
     )
+  )
 
 export const commit =
   (self: Objects) => ({ entry, generation, id }: CommitRequest): Effect.Effect<boolean, StoreError> =>

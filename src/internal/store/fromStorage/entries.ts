@@ -91,7 +91,7 @@ export const acquire = (
       : Effect.withFiber<Acquired>((fiber) => {
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const newGeneration = () => Leases.newGeneration(tokensOf(fiber))
-        return Exit.succeed(Markers.withSeq(tags.seq, leases.acquire(request.id, request, now, newGeneration)))
+        return Exit.succeed(Markers.withSeq(tags.seq, leases.acquire(request, now, newGeneration)))
       }))
 
 export const commit = (

@@ -19,14 +19,14 @@ const hitOf = (self: Sync, { id, rejectedWriteId }: AcquireRequest): Acquired | 
 const withoutWriting = (self: Sync, asked: AcquireRequest, now: number): Acquired | undefined => {
   const hit = hitOf(self, asked)
   if (hit !== undefined) return hit
-  const leftMillis = self.leases.leftMillis(asked.id, asked, now)
+  const leftMillis = self.leases.leftMillis(asked, now)
   return leftMillis > 0 ? { _tag: "Wait", leftMillis } : undefined
 }
 
 const lease = (self: Sync, asked: AcquireRequest, fiber: Fiber.Fiber<any, any>): Acquired => {
   const { leases, tags } = self
   const newGeneration = () => Leases.newGeneration(self.tokensOf(fiber))
-  return Markers.withSeq(() => Markers.seqOf(tags), leases.acquire(asked.id, asked, nowOf(fiber), newGeneration))
+  return Markers.withSeq(() => Markers.seqOf(tags), leases.acquire(asked, nowOf(fiber), newGeneration))
 }
 
 /** Acquires leases in groups. The transaction of a group looks at each id before leasing it. */
