@@ -480,3 +480,38 @@ it.effect("a clock that is set back while a value is set does not prolong its li
       expect(yield* Fiber.join(found)).toEqual(Option.none())
     }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock))
   }))
+
+it.effect.each(["life", "default", "age"] as const)(
+  "a clock that is set back while a load runs does not prolong what it inherits: %s",
+  (inherit) =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(100 * hour)
+      const { clock, set } = yield* wallAndMonotonic
+      let loads = 0
+      const part = Cached.ttl(Effect.succeed("part"), "part", { ttl: "1 minute" })
+      const whole = Cached.ttl(
+        Effect.suspend(() => {
+          loads++
+          return Effect.delay(Effect.as(Effect.andThen(part, Effect.sleep(100)), loads), 1)
+        }),
+        "whole",
+        { ttl: "2 minutes", ...inherit === "default" ? {} : { inherit } }
+      )
+      yield* Effect.gen(function*() {
+        yield* part
+        yield* TestClock.adjust(minute / 2)
+        const loading = yield* start(whole)
+        yield* TestClock.adjust(50)
+        yield* set(-hour)
+        yield* TestClock.adjust(51)
+        expect(yield* Fiber.join(loading)).toBe(1)
+        const left = inherit === "age" ? 1.5 * minute : minute / 2
+        yield* TestClock.adjust(left - 200)
+        expect(yield* whole).toBe(1)
+        yield* TestClock.adjust(200)
+        const again = yield* start(whole)
+        yield* TestClock.adjust(101)
+        expect(yield* Fiber.join(again)).toBe(2)
+      }).pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Clock.Clock, clock))
+    })
+)

@@ -164,8 +164,8 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   const readers = [...self.reading].filter(({ id, spec }) => load.together.includes(id) && spec !== undefined)
   const isWaitedFor = readers.length > 0 && self.closedAt === undefined
   const before = self.loads.filter(({ by, gaveWay }) => by === load.by && gaveWay !== undefined).length
-  // A refresh gives way to any reader after its own time.
-  const isOver = isBehind(load) && millis >= self.config.refreshTimeout - rounding
+  // A refresh gives way to any reader after its own time: also that of a key whose call waits for its other keys.
+  const isOver = (isBehind(load) || load.by?.many === true) && millis >= self.config.refreshTimeout - rounding
   const patient = isOver ? undefined : readers.find((read) => {
     const own = read.spec!.timeout ?? maxLoad
     return waitsFor(self, read, load) && millis < Math.max(own, Math.min(maxLoad, own * 2 ** before)) - rounding

@@ -152,7 +152,11 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
     const { config, say } = world
     const scope = yield* Scope.make()
     const noteStored = (n: number) => void world.stored.set(n, world.turn)
-    const environment = { config, schedule, dice, extras, healthy: false, noteStored, say, world }
+    const noteInvalidated = () => void (world.tagsInvalidated = world.seq)
+    const environment = {
+      ...{ config, schedule, dice, extras, healthy: false, say, world },
+      ...{ noteStored, noteInvalidated }
+    }
     const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
     const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
     const drop = (id: string) =>

@@ -72,6 +72,8 @@ export interface World extends Judged {
   /** By origin: in which turn the store has received it. */
   readonly stored: Map<number, number>
   /** When another process removed something from the store, and the loads that ran then. */
+  /** The number of what had happened when the store last applied an invalidation of tags. */
+  tagsInvalidated: number
   readonly foreign: Map<number, ReadonlySet<Load>>
   /** Some keys were asked for twice in one call. */
   asksTwice: boolean
@@ -120,6 +122,7 @@ export const makeWorld = (config: Config, { log, now, tallies }: Running): World
   lastRead: new Map(),
   lastLeft: new Map(),
   stored: new Map(),
+  tagsInvalidated: 0,
   foreign: new Map(),
   asksTwice: false,
   closeAskedAt: undefined,

@@ -22,6 +22,8 @@ export interface Environment {
   healthy: boolean
   /** It has received a value. */
   readonly noteStored: (n: number) => void
+  /** It has invalidated tags. */
+  readonly noteInvalidated: () => void
   readonly say: (text: () => string) => void
 }
 
@@ -65,6 +67,7 @@ const core = (self: Environment) => {
       markers: tags.map((tag) => markers.get(tag) ?? write(tag, { version: newVersion(), seq }))
     }),
     invalidate: (tags, newVersion, mode) => {
+      self.noteInvalidated()
       seq++
       for (const tag of tags) {
         write(tag, { version: Markers.nextVersion(markers.get(tag)?.version, mode, newVersion), seq })

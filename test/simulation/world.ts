@@ -153,8 +153,10 @@ const beginSet = (self: World, what: Pick<Write, "kind" | "target" | "mode" | "s
 
 export const endWrite = (self: World, write: Write): void => {
   write.done = ++self.seq
-  const { store, storeTimeout } = self.config
-  write.isSentAgain = store !== "none" && self.now() - write.askedAt >= storeTimeout
+  const { features, store, storeTimeout } = self.config
+  const isUnsent = store === "async" && write.kind === "tag" && self.tagsInvalidated < write.asked &&
+    !features.includes("markersAmongEntries")
+  write.isSentAgain = isUnsent || store !== "none" && self.now() - write.askedAt >= storeTimeout
   self.say(() => `done @${write.asked}`)
 }
 

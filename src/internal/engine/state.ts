@@ -493,7 +493,7 @@ export interface Attempt {
 }
 
 export interface Recorder {
-  /** When the oldest served value was created, in epoch milliseconds. `Infinity` if no value was served. */
+  /** When the oldest served value was created, on the scale of `WallTime`. `Infinity` if no value was served. */
   oldestAt: number
   oldestId: string
   endsAt: number

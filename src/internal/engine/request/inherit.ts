@@ -21,7 +21,8 @@ interface Life extends Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)
-  const { oldestAt, oldestId } = recorder
+  const { oldestId } = recorder
+  const oldestAt = recorder.oldestAt - flight.engine.time.setBackMillis
   if (oldestAt === Infinity) return undefined
   if (inherit === "refuse") return "skip"
   const age = life.createdAt - oldestAt
@@ -38,9 +39,10 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
 
 const endingWith = (
   { attempt: { startedAt }, engine, id, request: { key } }: Flight,
-  { endsAt, endsId }: Recorder,
+  { endsAt: ends, endsId }: Recorder,
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
+  const endsAt = ends - engine.time.setBackMillis
   if (endsAt === Infinity) return undefined
   // If the inner value has the same ttl, it expires slightly before this result. That is not worth logging.
   if (expiresAt - endsAt > createdAt - startedAt!) {
