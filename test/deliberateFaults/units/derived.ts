@@ -19,14 +19,14 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an entry outlives what a cache served for it",
     in: "record",
-    find: "if (one.endsAt < known.endsAt) {",
-    replace: "if (one.endsAt > Infinity) {",
+    find: "if (endsAt < known.endsAt) {",
+    replace: "if (endsAt > Infinity) {",
     by: "test/cached/inherit.test.ts"
   },
   {
     name: "the last value that was served counts, not the oldest",
     in: "record",
-    find: "if (one.oldestAt < known.oldestAt) {",
+    find: "if (oldestAt < known.oldestAt) {",
     replace: "{",
     by: "test/cached/inherit.test.ts"
   },
