@@ -88,32 +88,41 @@ const concerned = (calls: ReadonlyArray<string>, operation: string) =>
 const requestsOf = (calls: ReadonlyArray<string>, operation: string) =>
   manyOf(calls, operation).length + oneOf(calls, operation)
 
-describe("PW-04 · single loads that begin one after the other, while others wait for the store", () => {
-  const answersAfter = (millis: number, more: Partial<Store.Store> = {}) =>
-    sharedStore((store) => ({
-      ...more,
-      acquire: (requests) => Effect.delay(store.acquire(requests), millis)
-    }))
-
-  /** 800 loads, one begun each time that one of fifty ends. */
-  const loadAll = Effect.fnUntraced(function*({ calls, layer }: ReturnType<typeof sharedStore>) {
-    const here = yield* process(over(layer))
-    const one = (id: number) => Cached.ttl(Effect.sleep(id % 7), `id ${id}`, { ttl: "1 hour" })
-    const reading = yield* start(here(Effect.forEach(ids(800), one, { concurrency: 50, discard: true })))
-    for (let i = 0; i < 2000 && reading.pollUnsafe() === undefined; i++) yield* TestClock.adjust(1)
-    yield* Fiber.join(reading)
-    expect(concerned(calls, "acquire")).toBe(800)
-    return requestsOf(calls, "acquire")
-  })
-
-  it.effect("share requests, too", () =>
-    Effect.map(loadAll(answersAfter(5)), (requests) => expect(requests).toBeLessThan(200)))
-
-  it.effect("ask a far store alone, because a wave would wait as long as for an answer", () =>
-    Effect.map(
-      loadAll(answersAfter(10, { distanceMillis: () => 10 })),
-      (requests) => expect(requests).toBeGreaterThan(400)
-    ))
+describe("P3 · single loads that begin one after the other", () => {
+  it.effect.each(["lease", "result"])(
+    "wait for no other one, of which the store does not take the %s",
+    (what) =>
+      Effect.gen(function*() {
+        const millisFor = (one: string, ids: ReadonlyArray<string>) => one === what && ids.includes("hangs") ? 1e9 : 5
+        const { calls, layer, store } = sharedStore((store) => ({
+          acquire: (requests) =>
+            Effect.delay(store.acquire(requests), millisFor("lease", requests.map(({ id }) => id))),
+          commit: (requests) => Effect.delay(store.commit(requests), millisFor("result", requests.map(({ id }) => id)))
+        }))
+        const here = yield* process(over(layer))
+        const took: Array<number> = []
+        const one = (id: string) =>
+          here(
+            Effect.clockWith((clock) => {
+              const since = clock.currentTimeMillisUnsafe()
+              return Effect.tap(
+                Cached.ttl(Effect.succeed(1), id, { ttl: "1 hour" }),
+                () => Effect.sync(() => took.push(clock.currentTimeMillisUnsafe() - since))
+              )
+            })
+          )
+        for (let i = 0; i < 300; i++) {
+          for (const id of i === 100 ? ["hangs"] : [`a ${i}`, `b ${i}`]) {
+            yield* start(one(id))
+          }
+          yield* TestClock.adjust(1)
+        }
+        yield* TestClock.adjust("1 minute")
+        expect(took.filter((millis) => millis > 20)).toHaveLength(1)
+        expect(concerned(calls, "acquire")).toBe(599)
+        expect(yield* store.size).toBe(598)
+      })
+  )
 })
 
 describe("PW-04 · single loads that begin in one turn", () => {

@@ -251,6 +251,17 @@ describe("changes", () => {
       expect(changesOf(a)).toEqual([])
     }))
 
+  it.effect("are no less of a gap after a large transaction that was undone", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* twoStores({ maxValue: "1 KB" })
+      const removes = Array.from({ length: 12_000 }, (_, i) => ({ _tag: "Remove", id: `id ${i}` }) as const)
+      const tooLarge = { _tag: "Set", id: "large", entry: entry(1, 10_000) } as const
+      yield* Effect.flip(a.transact!({ checks: [], steps: [...removes, tooLarge] }))
+      expect(changesOf(a)).toEqual([])
+      yield* b.transact!({ checks: [], steps: [...removes, { _tag: "Remove", id: "last" }] })
+      expect(changesOf(a)[0]).toMatchObject({ _tag: "Gap" })
+    }))
+
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()

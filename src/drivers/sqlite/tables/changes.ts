@@ -35,11 +35,16 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
   foreign: database.prepare("SELECT max(seq) AS seq FROM change WHERE seq <= ? AND origin <> ?"),
   prune: database.prepare("DELETE FROM change WHERE seq <= ?"),
   written: 0,
+  /** `written` when the running transaction began. */
+  begun: 0,
   /** The last row that this process has removed. */
   pruned: 0,
   /** The last removed row that may have been another process's. */
   lost: 0
 })
+
+/** A transaction begins that may write. */
+export const begin = (self: Changes): void => void (self.begun = self.written)
 
 export const changed = (self: Changes, id: string): void => {
   self.note({ _tag: "Entry", id })
@@ -84,8 +89,8 @@ const prune = (self: Changes): void => {
   const { first, last } = self.ends.get()!
   const to = Number(last) - self.kept
   if (to < Number(first)) return
-  // If few rows are kept, those to remove may be of this transaction. If it is undone, others may get their numbers.
-  if (self.kept < changesKept) self.lost = to
+  // If this transaction is undone, other processes may get the numbers of its rows.
+  if (to > Number(last) - (self.written - self.begun)) self.lost = to
   else if (Number(first) !== self.pruned + 1) self.lost = Number(first) - 1
   self.lost = Math.max(self.lost, Number(self.foreign.get(to, self.origin)?.["seq"]))
   self.pruned = to

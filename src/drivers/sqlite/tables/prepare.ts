@@ -29,7 +29,10 @@ export const prepare = (database: DatabaseSync, options: Options) => {
   const room = Room.make(database, maxSize, (pages) => dropMetadata(database, changes, pages))
   const changes = Changes.make(database, Math.floor(maxSize / room.pageSize), note)
   const vacuum = Vacuum.make(database, maxSize, room)
-  const batch = Batch.make(database, admitted)
+  const batch = Batch.make(database, (steps) => {
+    Changes.begin(changes)
+    return admitted(steps)
+  })
   const snapshot: Snapshot.Snapshot = Snapshot.make(database, now)
   return {
     batch,

@@ -31,7 +31,7 @@ import { leaseOf, lookBefore, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { knownOf } from "./markersOfWave.ts"
 import { release } from "./releases.ts"
-import { acquireTogether, askingAlone, isCrowded } from "./together.ts"
+import { acquireTogether, isCrowded } from "./together.ts"
 import { acquire, grantOf, makeWave, renewTogether, type Wave } from "./wave.ts"
 
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
@@ -68,7 +68,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     const isFirst = isAskingStore(flight)
     const answer = takeAnswer(flight) ?? (wave === undefined && !isFirst && isCrowded(self, asking, flight)
       ? yield* acquireTogether(self, flight, asking)
-      : yield* askingAlone(self, tier, acquireAlone(flight, wave ??= makeWave(flight, budget, false))))
+      : yield* acquireAlone(flight, wave ??= makeWave(flight, budget, false)))
     // A full server refuses all writes, such as `acquire`, but still answers reads.
     if (isFault(answer)) return (yield* lookUp) ?? failWith(answer)
     if (!(answer instanceof Elsewhere)) return answer

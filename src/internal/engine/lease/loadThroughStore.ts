@@ -34,7 +34,7 @@ import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { orAfterOthers } from "./commitAfter.ts"
-import { askingAlone, commitTogether, getTogether, isCrowded, readsTogether } from "./together.ts"
+import { commitTogether, getTogether, isCrowded, readsTogether } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
   self: Flights,
@@ -56,8 +56,7 @@ export const throughStore = Effect.fnUntraced(function*(
   const isOneQuestion = isTogether && flight.policy.writes &&
     flight.request.batch === undefined && !Pending.isPending(tier.pending, flight.id) && !isCrowd
   if (flight.readsStore && !isOneQuestion) {
-    const asked = lookUp(self, flight, reading)
-    const found = yield* isCrowd ? asked : askingAlone(self, tier, asked)
+    const found = yield* lookUp(self, flight, reading)
     if (found !== undefined) return yield* found.exit
   }
   if (!flight.policy.writes) return yield* counted(flight, load)

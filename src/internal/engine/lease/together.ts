@@ -1,7 +1,4 @@
-/**
- * Store steps of single flights. The first few of a turn ask alone, without a delay, while few others wait for the
- * store. The others ask in waves, so that a busy program sends few large requests.
- */
+/** Store steps of single flights. In a turn, the first few flights ask alone, without a delay, the others in waves. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,14 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import { ask, type Asking, exitBefore, lateBy, only, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import { noEntryId } from "../storeTier/fetchMany.ts"
-import {
-  type Budget,
-  type Elsewhere,
-  type Fault,
-  isFar,
-  type StoreTier,
-  type WriteGrant
-} from "../storeTier/storeTier.ts"
+import type { Budget, Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
 import { takeAnswer } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
@@ -63,8 +53,6 @@ interface Get {
 
 interface Lines {
   readonly alone: TurnLimit.TurnLimit
-  /** How many flights that ask alone have no answer yet. */
-  asking: number
   gets: Array<Get>
   readonly acquires: Line<Flight, Acquiring>
   readonly commits: Line<Commit, boolean | StoreError>
@@ -75,7 +63,6 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
   if (known !== undefined) return known
   const made: Lines = {
     alone: TurnLimit.make(together.alone, self.work.dispatcher),
-    asking: 0,
     gets: [],
     acquires: { tier, send: acquireAll, waiting: [], isMoving: false, lates: 0 },
     commits: {
@@ -92,7 +79,7 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
 
 const lines = new WeakMap<StoreTier, Lines>()
 
-/** Whether several other flights ask the store, so that this one waits for a wave. */
+/** Whether several other flights have asked for leases in this turn, so that this one waits for a wave. */
 export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, request, starter }: Flight): boolean =>
   fitsWave(budget, tier) &&
   // Calls for many keys have waves of their own.
@@ -100,29 +87,10 @@ export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, req
   optionOf(self, request, "shareLoad") === undefined && !self.isPrivate && !tier.background.isClosed &&
   // `Effect.runSync` cannot wait for a later turn.
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
-  !(isQuiet(linesOf(self, tier), tier) && TurnLimit.tryEnter(linesOf(self, tier).alone))
-
-/** Whether few flights wait for the store. Of a far store, the answer takes as long as the wait for a wave would. */
-const isQuiet = ({ acquires, asking }: Lines, tier: StoreTier): boolean =>
-  !acquires.isMoving && asking < together.alone || tier.store.capabilities.separate === true || isFar(tier)
+  !TurnLimit.tryEnter(linesOf(self, tier).alone)
 
 /** Whether a flight that begins now may ask alone. */
-export const asksAlone = (self: Flights, tier: StoreTier): boolean => {
-  const lines = linesOf(self, tier)
-  return lines.alone.left > 0 && isQuiet(lines, tier)
-}
-
-/** Counts a flight that asks alone. */
-export const askingAlone = <A, E, R>(
-  self: Flights,
-  tier: StoreTier,
-  asking: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const lines = linesOf(self, tier)
-    lines.asking++
-    return Effect.ensuring(asking, Effect.sync(() => lines.asking--))
-  })
+export const asksAlone = (self: Flights, tier: StoreTier): boolean => linesOf(self, tier).alone.left > 0
 
 /** Whether a wave suits a flight: it may take as long as its largest budget or, on a cluster, as the slowest server. */
 const fitsWave = ({ leftMillis }: Budget, { store: { capabilities }, storeTimeoutMillis }: StoreTier): boolean =>
