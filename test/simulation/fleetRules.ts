@@ -291,7 +291,8 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
 /** A cache that was idle for as long as its clock was set back notices that within a second. */
 export const noteIdle = (self: Fleet, { begunAt, layer, process }: FleetRead): void => {
   const cache = `${process} ${layer}`
-  const before = self.readAt.get(cache) ?? begunAt
+  // Its layer is as old as the fleet, and may have looked at no clock before.
+  const before = self.readAt.get(cache) ?? 0
   self.readAt.set(cache, begunAt)
   const setBack = self.config.setBacks.find((one) => one.process === process)
   if (setBack === undefined || setBack.at < before || setBack.at > begunAt) return
