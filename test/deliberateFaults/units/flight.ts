@@ -303,7 +303,7 @@ this.end++`,
   {
     name: "a load alone waits for a wave",
     in: "isCrowded",
-    find: "!(isQuiet(linesOf(self, tier), tier) && TurnLimit.tryEnter(linesOf(self, tier).alone))",
+    find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
     replace: "true",
     by: "test/cached/loadsOfOneTurn.test.ts"
   },
