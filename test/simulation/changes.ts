@@ -18,8 +18,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     beside: ["only failures that are to be stored are", "a failure is that of a load of the reader"]
   },
   "an id has one load": {
-    // The other load may store what was removed meanwhile.
-    beside: ["what was removed is gone"],
+    draws: ["crowds"],
     in: "enqueue",
     find: "if (running !== undefined) return askedAgain(self, running)",
     replace: ""
@@ -234,6 +233,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "if (!running.has(unit)) takeSlots(self)"
   },
   "a program ends": {
+    draws: ["decide"],
     in: "answerOrDefect",
     find: `try {
 return answer()
