@@ -98,8 +98,8 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Details**
  *
- * - `set`, `remove`, `acquire`, `commit` and `renew` take many ids. A storage that carries out one at a time takes one
- *   after the other.
+ * - `set`, `remove`, `acquire`, `commit` and `renew` take many ids and answer for each. What is refused for one id is
+ *   refused for that id only.
  * - `getMany` is derived from `get`, and `size` from `scan`. Without `increment`, all counters are kept in this
  *   process. An operation that cannot be derived, such as a missing `clear`, fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for a missing or invalid part of the core.
@@ -115,9 +115,10 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * const store = Store.complete({
  *   ...inner,
  *   set: (requests) =>
- *     requests.some(({ entry }) => entry.payload.length > 1000)
- *       ? Effect.succeed(requests.map(() => false))
- *       : inner.set(requests)
+ *     Effect.forEach(requests, (request) =>
+ *       request.entry.payload.length > 1000
+ *         ? Effect.succeed(false)
+ *         : Effect.map(inner.set([request]), ([isSet]) => isSet!))
  * })
  * Effect.runSync(Stream.runCount(store.scan())) // => 0
  * ```

@@ -164,8 +164,11 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   const readers = [...self.reading].filter(({ id, spec }) => load.together.includes(id) && spec !== undefined)
   const isWaitedFor = readers.length > 0 && self.closedAt === undefined
   const before = self.loads.filter(({ by, gaveWay }) => by === load.by && gaveWay !== undefined).length
-  // A refresh gives way to any reader after its own time: also that of a key whose call waits for its other keys.
-  const isOver = (isBehind(load) || load.by?.many === true) && millis >= self.config.refreshTimeout - rounding
+  // A call may have been answered for this key, which was there, and still wait for its other keys.
+  const mayBeBehind = load.by?.many === true &&
+    self.loads.some(({ endedAt, id, n }) => id === load.id && n < load.n && endedAt !== undefined)
+  // A refresh gives way to any reader after its own time.
+  const isOver = (isBehind(load) || mayBeBehind) && millis >= self.config.refreshTimeout - rounding
   const patient = isOver ? undefined : readers.find((read) => {
     const own = read.spec!.timeout ?? maxLoad
     return waitsFor(self, read, load) && millis < Math.max(own, Math.min(maxLoad, own * 2 ** before)) - rounding

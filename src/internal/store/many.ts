@@ -63,6 +63,10 @@ export type Item = string | { readonly id: string }
 
 export const idOf = (item: Item): string => typeof item === "string" ? item : item.id
 
+/** The answer to a request of one item. */
+export const only = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
+  Effect.map(answers, ([answer]) => answer!)
+
 /** Runs an operation for each item: concurrently, or one after another if an id occurs twice, to keep the order. */
 export const each = <A extends Item, B, E>(
   items: ReadonlyArray<A>,

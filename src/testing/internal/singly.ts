@@ -1,7 +1,8 @@
 /** A store whose operations concern one id, as most laws do. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
+import { only } from "../../internal/store/many.ts"
 import type { Acquired, AcquireRequest, SetCondition, Store } from "../../ports/store.ts"
 
 type Asked<A> = Effect.Effect<A, StoreError>
@@ -18,8 +19,6 @@ export interface Singly extends Omit<Store, keyof Ones>, Ones {
   /** The store itself. */
   readonly many: Store
 }
-
-const only = <A>(answers: Asked<ReadonlyArray<A>>): Asked<A> => Effect.map(answers, ([answer]) => answer!)
 
 export const singly = (store: Store): Singly => ({
   ...store,

@@ -9,6 +9,7 @@ import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { slowMillis, waves } from "../../defaults/bounds.ts"
 import { jobs } from "../../defaults/stores.ts"
+import { only } from "../../store/many.ts"
 import { LineOf } from "../../text/lineOf.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
@@ -171,10 +172,6 @@ const askNow = <A>(
       if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
     }))
 }
-
-/** The answer to a request of one item. */
-export const only = <A>(answers: Effect.Effect<ReadonlyArray<A>, StoreError>): Effect.Effect<A, StoreError> =>
-  Effect.map(answers, ([answer]) => answer!)
 
 /** An operation on many items. */
 export interface Many<A, B> {
