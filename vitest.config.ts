@@ -53,7 +53,8 @@ const project = (name: string, groupOrder: number, test: TestProjectInlineConfig
 /** The longest first, as far as their names tell. */
 const long = [
   ...["matrix", "serializers", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
-  ...["found", "weighedMemory", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
+  ...["found", "weighedMemory", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"],
+  ...["chaos", "redisProcesses", "httpAttacks"]
 ]
 
 /** Begins with what takes longest, so that no worker is left alone with it at the end. */
@@ -94,7 +95,7 @@ export default defineConfig({
       project("offline", 2, { include: filesOf(offline), maxWorkers: 2, env }),
       project("timed", 3, { include: filesOf(timed), fileParallelism: false, env }),
       // Most of them wait: for servers to start, for clocks and for processes.
-      project("servers", 4, { include: filesOf(["servers"]), exclude: filesOf(timedServers), maxWorkers: 2 }),
+      project("servers", 4, { include: filesOf(["servers"]), exclude: filesOf(timedServers), maxWorkers: 3 }),
       project("timedServers", 5, { include: filesOf(timedServers), fileParallelism: false })
     ]
   }

@@ -112,58 +112,6 @@ for (const [name, make] of Object.entries(lasting)) {
         expect(yield* inProcess(self, make, all)).toEqual(first)
       }))
 
-    it.effect("an invalidation holds after a restart: of a class, an index, a tag, hard and soft", () =>
-      Effect.gen(function*() {
-        for (
-          const invalidate of [
-            Cached.invalidate({ all: Item }),
-            Cached.invalidate({ tag: "t" }),
-            Cached.invalidate({ tag: "t" }, { mode: "soft" }),
-            Cached.invalidate({ where: [Row, { table: "t" }] })
-          ]
-        ) {
-          const self = storage()
-          const { item, row, tagged } = counted()
-          const all = Effect.all([item, row, tagged])
-          const first = yield* inProcess(self, make, all)
-          yield* inProcess(self, make, invalidate)
-          const second = yield* inProcess(self, make, all)
-          expect(second.filter((value, i) => value !== first[i])).toHaveLength(1)
-        }
-      }))
-
-    it.effect("an entry whose markers were evicted is loaded again", () =>
-      Effect.gen(function*() {
-        const self = storage()
-        const { item } = counted()
-        expect(yield* inProcess(self, make, item)).toBe("load 1")
-        for (const id of self.entries.keys()) if (id.startsWith("~:t:")) self.entries.delete(id)
-        expect(yield* inProcess(self, make, item)).toBe("load 2")
-        expect(yield* inProcess(self, make, item)).toBe("load 2")
-      }))
-
-    it.effect("markers of tags are not listed, counted or removed by pattern; clear removes them", () =>
-      Effect.gen(function*() {
-        const self = storage()
-        const { item, tagged } = counted()
-        yield* inProcess(
-          self,
-          make,
-          Effect.gen(function*() {
-            yield* item
-            yield* tagged
-            expect(yield* Cached.size).toBe(2)
-            const entries = yield* Stream.runCollect(Cached.entries())
-            expect(Array.from(entries, ({ id }) => id.slice(0, 5)).toSorted()).toEqual(["tagge", "~Item"])
-            yield* Cached.invalidate({ matching: "*" })
-            expect(yield* tagged).toBe("load 3")
-            expect(Array.from(self.entries.keys()).filter((id) => id.startsWith("~:t:"))).toHaveLength(2)
-            yield* Cached.clear
-            expect(self.entries.size).toBe(0)
-          })
-        )
-      }))
-
     it.effect("a read asks for one marker more, in the same step", () =>
       Effect.gen(function*() {
         const self = storage()
@@ -198,24 +146,6 @@ for (const [name, make] of Object.entries(lasting)) {
         )
         expect(self.entries.has("late")).toBe(true)
         expect(yield* inProcess(self, make, late)).toBe("load 2")
-      }))
-
-    it.effect("a result is not stored with a tag that was invalidated while it was loaded", () =>
-      Effect.gen(function*() {
-        const self = storage()
-        const store = make(self)
-        yield* withTimePassing(Effect.gen(function*() {
-          yield* store.markers(["late"])
-          const { seq } = yield* store.markers(["declared"])
-          expect((yield* store.markers(["late"])).markers[0]!.seq).toBeLessThanOrEqual(seq)
-          // Another process.
-          yield* make(self).invalidateTags(["late"])
-          const isShared = store.capabilities.shared
-          if (isShared) expect((yield* store.markers(["late"])).markers[0]!.seq).toBeGreaterThan(seq)
-          const again = yield* store.markers([])
-          yield* store.invalidateTags(["late"], "soft")
-          expect((yield* store.markers(["late"])).markers[0]!.seq).toBeGreaterThan(again.seq)
-        }))
       }))
 
     it.effect("a marker that cannot be read counts as missing, and is made again", () =>

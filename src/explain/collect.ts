@@ -1,6 +1,5 @@
 /** Collects the facts about an id from the engine and, within the budget of a read, from the store. */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -29,7 +28,7 @@ import { Rejected, type StoreTier } from "../internal/engine/storeTier/storeTier
 import { ownWrite } from "../internal/engine/storeTier/written.ts"
 import { idOf, infoOf, type Key, tagsOf } from "../internal/key/ofKey.ts"
 import { isSoftened } from "../internal/store/markers/markers.ts"
-import { monotonicMillis } from "../internal/time/monotonic.ts"
+import { monotonicNow } from "../internal/time/monotonic.ts"
 import type { Strategy } from "../Strategy.ts"
 import type { Answer, Explained, Fact, Facts, Status } from "./facts.ts"
 import type { History } from "./history.ts"
@@ -307,7 +306,7 @@ const pendingFacts = ({ pending }: StoreTier, id: string, tags: ReadonlyArray<st
 
 const flightFacts = (engine: Engine, joinable: Flight | undefined, id: string): ReadonlyArray<Fact> => {
   const flights = new Set([engine.flights.get(id), ...engine.running.all()])
-  const now = monotonicMillis(Context.get(engine.context, Clock.Clock))
+  const now = monotonicNow(engine)
   return Array.from(flights).flatMap((flight): ReadonlyArray<Fact> => {
     if (flight === undefined || flight.id !== id || flight.phase === "Ended") return []
     const { attempt: { startedAt }, callers, lease, phase, refresh } = flight

@@ -101,10 +101,19 @@ const onEffect = (self: AnyEffect, options: Checked): AnyEffect =>
       )
   })
 
+/**
+ * `Stream.interruptWhen` of Effect 4.1 waits for ever under some schedules if its stream ends at once. The buffer runs
+ * the stream in one fiber: what a raced pull forks would end with that pull.
+ */
+const untilLost = (self: AnyStream, lost: Lease["lost"]): AnyStream =>
+  Stream.transformPull(
+    Stream.bufferArray(self, { capacity: 1 }),
+    (pull) => Effect.succeed(Effect.raceFirst(lost, pull))
+  )
+
 const onStream = (self: AnyStream, options: Checked): AnyStream =>
   Stream.unwrap(
-    Effect.map(acquire(options), ({ lost, token }) =>
-      Stream.interruptWhen(Stream.provideService(self, Held, { token }), lost))
+    Effect.map(acquire(options), ({ lost, token }) => untilLost(Stream.provideService(self, Held, { token }), lost))
   )
 
 /**

@@ -2,16 +2,16 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Iterable from "effect/Iterable"
 import type { Meta, Stored, TagVersion } from "../CacheEntry.ts"
 import { StoreError } from "../CacheError.ts"
 import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/stores.ts"
-import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
+import { exitThrough, faultOf } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
 import { hasEnded } from "../internal/store/conditions.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
 import { logWarning } from "../internal/text/lineOf.ts"
-import { afterProgramMillis } from "../internal/time/programTime.ts"
 import type { Store } from "../ports/store.ts"
 
 export type Run = (effect: Effect.Effect<unknown, unknown>) => void
@@ -23,6 +23,11 @@ export interface Options {
   readonly maxStalenessMillis: number
 }
 
+/** Stands for all ids in a removal. */
+export const everything = Symbol("everything")
+
+export type Removed = ReadonlyArray<string> | readonly [typeof everything]
+
 /** Names one removal, so that its acknowledgement does not count for a later one. */
 type Token = object
 
@@ -32,9 +37,7 @@ export interface Middle extends Options {
   readonly owner: string
   readonly circuit: Circuit.Circuit
   /** The ids whose removal the tier has not acknowledged. Until then, it is not asked for them. */
-  readonly pending: Map<string, Token>
-  /** Set while the removal of everything has not been acknowledged. */
-  clearing: Token | undefined
+  readonly pending: Map<Removed[number], Token>
   isFlushing: boolean
   incident: { readonly since: number; at: number } | undefined
 }
@@ -47,7 +50,6 @@ export const make = (options: Options, clock: Clock.Clock, run: Run, owner: stri
   owner,
   circuit: Circuit.make(),
   pending: new Map(),
-  clearing: undefined,
   isFlushing: false,
   incident: undefined
 })
@@ -67,7 +69,6 @@ const failed = (self: Middle, { cause, reason }: StoreError): void => {
 }
 
 const answered = (self: Middle): void => {
-  Circuit.answered(self.circuit)
   const { incident } = self
   if (incident === undefined || nowOf(self) - incident.at < middleTiers.calmMillis) return
   self.incident = undefined
@@ -82,34 +83,23 @@ const ask = <A>(
   operation: string,
   run: () => Effect.Effect<A, StoreError>
 ): Effect.Effect<A | undefined> =>
-  Effect.suspend(() => {
-    const permit = Circuit.admit(self.circuit, nowOf(self))
-    if (permit === undefined) return Effect.undefined
-    const late = afterProgramMillis(self.clock, self.timeoutMillis)
-    const error = (reason: StoreError["reason"], cause?: unknown) =>
-      new StoreError({ store: self.store.name, operation, reason, ...cause === undefined ? {} : { cause } })
-    return Effect.onInterrupt(
-      Effect.map(exitBefore(Effect.suspend(run), late), (exit): A | undefined => {
-        if (exit === undefined) {
-          Circuit.timedOut(self.circuit, permit, nowOf(self))
-          failed(self, error("Timeout"))
-          return undefined
-        }
-        if (Exit.isSuccess(exit)) {
-          answered(self)
-          return exit.value
-        }
-        Circuit.answered(self.circuit)
-        failed(self, faultOf(exit.cause, (cause) => error("Unavailable", cause)))
-        return undefined
-      }),
-      () => Effect.sync(() => Circuit.gaveUp(self.circuit, permit))
-    )
-  })
+  Effect.map(
+    exitThrough(self.circuit, { clock: self.clock, millis: self.timeoutMillis }, Effect.suspend(run)),
+    (exit): A | undefined => {
+      if (exit === "skipped") return undefined
+      if (exit !== "late" && Exit.isSuccess(exit)) {
+        answered(self)
+        return exit.value
+      }
+      const error = (reason: StoreError["reason"], cause?: unknown) =>
+        new StoreError({ store: self.store.name, operation, reason, ...cause === undefined ? {} : { cause } })
+      failed(self, exit === "late" ? error("Timeout") : faultOf(exit.cause, (cause) => error("Unavailable", cause)))
+      return undefined
+    }
+  )
 
 /** Whether the tier may hold something about an id that this process has removed. */
-export const isPending = ({ clearing, pending }: Middle, id: string): boolean =>
-  clearing !== undefined || pending.has(id)
+export const isPending = ({ pending }: Middle, id: string): boolean => pending.has(everything) || pending.has(id)
 
 /** Reads a copy without waiting. `null`: only `get` can tell. */
 export const getNow = (self: Middle, id: string): Stored | undefined | null => {
@@ -122,9 +112,6 @@ export const getNow = (self: Middle, id: string): Stored | undefined | null => {
     return null
   }
 }
-
-export const get = (self: Middle, id: string): Effect.Effect<Stored | undefined> =>
-  Effect.map(ask(self, "get", () => self.store.get(id, [])), (answer) => answer?.entry)
 
 export const getMany = (
   self: Middle,
@@ -172,6 +159,13 @@ export interface Copying {
   /** When the last tier was asked for the entry, or before it acknowledged it. */
   readonly readAt: number
 }
+
+/** Ends leases without a copy: the tier would keep their records for an hour, and drop copies to make room for them. */
+export const release = (self: Middle, ids: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.forEach(ids, (id) => ask(self, "release", () => self.store.release(id, self.owner)), {
+    concurrency: "unbounded",
+    discard: true
+  })
 
 /** Writes copies whose generations have not ended. Returns the ids that the tier has now as given. */
 export const copy = (
@@ -244,50 +238,35 @@ const noTags: ReadonlyArray<TagVersion> = []
 export const firstTag = 1
 
 /** Notes that the tier must no longer serve ids. From now on it is not asked for them. */
-export const suspect = (self: Middle, ids: ReadonlyArray<string>): Token => {
+export const suspect = (self: Middle, removed: Removed): Token => {
+  const { pending } = self
   const token = {}
-  for (const id of ids) self.pending.set(id, token)
-  if (self.pending.size > pendingInvalidations) {
-    suspectAll(self)
-    wake(self)
-  }
+  if (removed[0] === everything) pending.clear()
+  for (const one of removed) pending.set(one, token)
+  if (pending.size > pendingInvalidations) removeLater(self, [everything])
   return token
 }
 
-export const suspectAll = (self: Middle): Token => {
-  self.pending.clear()
-  return self.clearing = {}
-}
-
 /** Ends a removal that the tier has acknowledged, unless another one has begun meanwhile. */
-export const acknowledge = (self: Middle, ids: Iterable<string>, token: Token): void => {
-  for (const id of ids) if (self.pending.get(id) === token) self.pending.delete(id)
+export const acknowledge = ({ pending }: Middle, removed: Iterable<Removed[number]>, token: Token): void => {
+  for (const one of removed) if (pending.get(one) === token) pending.delete(one)
 }
 
-const removeNow = (self: Middle, ids: ReadonlyArray<string>): Effect.Effect<boolean> =>
-  Effect.map(ask(self, "remove", () => self.store.remove(ids)), (done) => done !== undefined)
+const removeNow = (self: Middle, removed: Removed): Effect.Effect<boolean> => {
+  const { store } = self
+  const done = removed[0] === everything
+    ? ask<unknown>(self, "clear", () => Effect.as(store.clear, true))
+    : ask<unknown>(self, "remove", () => store.remove(removed as ReadonlyArray<string>))
+  return Effect.map(done, (answer) => answer !== undefined)
+}
 
-const clearNow = (self: Middle): Effect.Effect<boolean> =>
-  Effect.map(ask(self, "clear", () => Effect.as(self.store.clear, true)), (done) => done === true)
-
-/** Removes ids now. If the tier fails, it is asked again later. */
-export const remove = (self: Middle, ids: ReadonlyArray<string>, token: Token): Effect.Effect<void> =>
-  Effect.map(removeNow(self, ids), (done) => done ? acknowledge(self, ids, token) : removeLater(self, ids))
+/** Removes ids, or everything, now. If the tier fails, it is asked again later. */
+export const remove = (self: Middle, removed: Removed, token: Token): Effect.Effect<void> =>
+  Effect.map(removeNow(self, removed), (done) => done ? acknowledge(self, removed, token) : removeLater(self, removed))
 
 /** An earlier removal of the ids may have been acknowledged meanwhile, so they are noted once more. */
-export const removeLater = (self: Middle, ids: ReadonlyArray<string>): void => {
-  suspect(self, ids)
-  wake(self)
-}
-
-export const clear = (self: Middle, token: Token): Effect.Effect<void> =>
-  Effect.map(clearNow(self), (done) => {
-    if (!done) return clearLater(self)
-    if (self.clearing === token) self.clearing = undefined
-  })
-
-export const clearLater = (self: Middle): void => {
-  suspectAll(self)
+export const removeLater = (self: Middle, removed: Removed): void => {
+  suspect(self, removed)
   wake(self)
 }
 
@@ -295,14 +274,20 @@ export const clearLater = (self: Middle): void => {
 const wake = (self: Middle): void => {
   if (self.isFlushing) return
   self.isFlushing = true
-  self.run(Effect.ensuring(flush(self), Effect.sync(() => void (self.isFlushing = false))))
+  self.run(flush(self))
+}
+
+/** Whether removals are left to send. If not, the flush ends in this step: a removal in a later one wakes the next. */
+const isLeft = (self: Middle): boolean => {
+  self.isFlushing = self.pending.size > 0
+  return self.isFlushing
 }
 
 const flush = Effect.fnUntraced(function*(self: Middle) {
   let pauseMillis = replay.firstMillis
   // Changes that arrive together are sent together.
   yield* Effect.yieldNow
-  while (self.clearing !== undefined || self.pending.size > 0) {
+  while (isLeft(self)) {
     if (yield* flushSome(self)) {
       pauseMillis = replay.firstMillis
       continue
@@ -313,19 +298,10 @@ const flush = Effect.fnUntraced(function*(self: Middle) {
 })
 
 const flushSome = (self: Middle): Effect.Effect<boolean> => {
-  const { clearing, pending } = self
-  if (clearing !== undefined) {
-    return Effect.map(clearNow(self), (done) => {
-      if (done && self.clearing === clearing) self.clearing = undefined
-      return done
-    })
-  }
-  const some: Array<readonly [string, Token]> = []
-  for (const one of pending) {
-    if (some.push(one) === middleTiers.removedAtOnce) break
-  }
-  return Effect.map(removeNow(self, some.map(([id]) => id)), (done) => {
-    if (done) { for (const [id, token] of some) acknowledge(self, [id], token) }
+  const { pending } = self
+  const some = new Map(Iterable.take(pending, pending.has(everything) ? 1 : middleTiers.removedAtOnce))
+  return Effect.map(removeNow(self, Array.from(some.keys()) as unknown as Removed), (done) => {
+    if (done) { for (const [one, token] of some) acknowledge(self, [one], token) }
     return done
   })
 }

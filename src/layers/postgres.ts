@@ -13,7 +13,7 @@ import {
   connectionOptions,
   type StoreOptions,
   storeOptions
-} from "../drivers/sql/options.ts"
+} from "../drivers/shared/sql/options.ts"
 import { loading } from "./loading.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overServer, unchecked } from "./overServer.ts"

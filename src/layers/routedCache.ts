@@ -99,20 +99,17 @@ const on = <O extends Operation<any, any>>(
   routed: (self: Self, ...args: Args<O>) => Result<O>
 ): readonly [Operation<any, any>, Routed] => [operation, routed as Routed]
 
-const ofKey = (operation: Operation<[key: Key, ...rest: ReadonlyArray<any>], any>) =>
-  on(operation, (self, key, ...rest) => cacheFor(self, key).perform(operation, key, ...rest))
+/** Counters are routed by their names, like string keys. */
+const ofKey = (operation: Operation<[key: any, ...rest: ReadonlyArray<any>], any>) =>
+  on(operation, (self, key: Key, ...rest) => cacheFor(self, key).perform(operation, key, ...rest))
 
-/** For counters, whose names are routed like string keys. */
-const ofName = (operation: Operation<[name: string, ...rest: ReadonlyArray<any>], any>) =>
-  on(operation, (self, name, ...rest) => cacheFor(self, name).perform(operation, name, ...rest))
-
-/** Runs an effect on every cache, even if it fails on one of them, and then fails with the first failure. */
-const everywhere = <A, E, R>(
-  caches: ReadonlyArray<Cache>,
-  run: (cache: Cache, i: number) => Effect.Effect<A, E, R>
+/** Runs an effect for each cache or group, even if it fails for one of them, and then fails with the first failure. */
+const everywhere = <C, A, E, R>(
+  caches: ReadonlyArray<C>,
+  run: (cache: C) => Effect.Effect<A, E, R>
 ): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.flatMap(
-    Effect.forEach(caches, (cache, i) => Effect.exit(run(cache, i)), { concurrency: "unbounded" }),
+    Effect.forEach(caches, (cache) => Effect.exit(run(cache)), { concurrency: "unbounded" }),
     (exits): Effect.Effect<ReadonlyArray<A>, E> => Exit.asVoidAll(exits).pipe(Exit.map(() => valuesOf(exits)))
   )
 
@@ -180,7 +177,7 @@ export const manyOf = <A, B, E, R, G extends Group<A>>(
   if (groups.length === 1) return run(groups[0]!)
   const results: Array<B> = []
   return Effect.flatMap(
-    everywhere(groups.map(({ cache }) => cache), (_, i) => run(groups[i]!)),
+    everywhere(groups, run),
     (all) => {
       const inOrder = groups.map(({ places }, i) =>
         Turns.forEach(places.entries(), ([at, place]) => void (results[place] = all[i]![at]!))
@@ -193,15 +190,8 @@ export const manyOf = <A, B, E, R, G extends Group<A>>(
 const self = (key: Key): Key => key
 
 const operations = new Map<Operation<any, any>, Routed>([
-  ofKey(Operations.lookup),
-  ofKey(Operations.find),
-  ofKey(Operations.set),
-  ofKey(Operations.current),
-  ofKey(Operations.touch),
-  ofName(Operations.increment),
-  ofName(Operations.counter),
-  ofName(Operations.touchCounter),
-  ofName(Operations.removeCounter),
+  ...[Operations.lookup, Operations.find, Operations.set, Operations.current, Operations.touch].map(ofKey),
+  ...[Operations.increment, Operations.counter, Operations.touchCounter, Operations.removeCounter].map(ofKey),
   on(
     Operations.readMany,
     (routes, _, many) =>
@@ -225,28 +215,25 @@ const operations = new Map<Operation<any, any>, Routed>([
   on(
     Operations.setMany,
     (routes, pairs, options) =>
-      Effect.flatMap(grouped(routes, pairs, ([key]) => key), (groups) =>
-        Effect.asVoid(everywhere(
-          groups.map(({ cache }) => cache),
-          (cache, i) => cache.perform(Operations.setMany, groups[i]!.items, options)
-        )))
+      Effect.flatMap(
+        grouped(routes, pairs, ([key]) => key),
+        (groups) =>
+          Effect.asVoid(everywhere(groups, ({ cache, items }) => cache.perform(Operations.setMany, items, options)))
+      )
   ),
   on(Operations.stream, (routes, streaming) => cacheFor(routes, streaming.key).perform(Operations.stream, streaming)),
   on(Operations.invalidate, ({ caches, table }, ids, mode) => {
-    const groups: ReadonlyArray<Array<string>> = caches.map(() => [])
+    const groups = caches.map((cache) => ({ cache, ids: [] as Array<string> }))
     return Effect.flatMap(
       Turns.forEach(ids, (id) => {
         const route = routeOfId(table, id)
-        if (route !== undefined) groups[route]!.push(id)
-        else for (const group of groups) group.push(id)
+        if (route !== undefined) groups[route]!.ids.push(id)
+        else for (const group of groups) group.ids.push(id)
       }),
       () => {
-        const affected = caches.flatMap((cache, i) => groups[i]!.length === 0 ? [] : [[cache, groups[i]!] as const])
+        const affected = groups.filter(({ ids }) => ids.length > 0)
         return Effect.map(
-          everywhere(
-            affected.map(([cache]) => cache),
-            (cache, i) => cache.perform(Operations.invalidate, affected[i]![1], mode)
-          ),
+          everywhere(affected, ({ cache, ids }) => cache.perform(Operations.invalidate, ids, mode)),
           sum
         )
       }

@@ -5,19 +5,14 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Caching from "../Caching.ts"
-import { requireSerializer } from "../internal/codec/requireSerializer.ts"
 import { middleTiers } from "../internal/defaults/stores.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
 import { lineOf } from "../internal/engine/operationTable.ts"
 import { attach } from "../internal/engine/overStore.ts"
 import { mistake, positiveMillis, refuseUnknown, refuseUnless, requireList } from "../internal/options/options.ts"
-import { packed } from "../internal/store/packed.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
-import type { Codec } from "../ports/serializer.ts"
-import type { Store } from "../ports/store.ts"
 import { Serializer } from "../Serializer.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Options as Middle } from "./middleTier.ts"
@@ -40,12 +35,6 @@ interface TierOptions<C extends AnyCache = AnyCache> {
    * @default none: as long as the last tier
    */
   readonly ttl?: Ttl.Input | undefined
-  /**
-   * The form in which the tier keeps the bytes of the cache's serializer: a serializer of bytes, such as
-   * `Compressed.make(Bytes)`. Entries in another form, such as those written before, are read too.
-   * @default none: as they are
-   */
-  readonly serializer?: Serializer | undefined
 }
 
 /**
@@ -74,7 +63,7 @@ interface TierOptions<C extends AnyCache = AnyCache> {
  *
  * The layer dies with a `CacheConfigError` when it is built if a tier is no cache with a store, if two tiers have the
  * same store, if the last tier belongs to one process and one before it does not, if a serializer is provided to the
- * layer of one before it (pass `serializer` with the tier), or if a tier with a store has a layer like `withDisabled`
+ * layer of one before it, or if a tier with a store has a layer like `withDisabled`
  * around it: put that around this layer.
  *
  * **Example** (Keeping copies on the disk of the machine)
@@ -113,23 +102,17 @@ const what = "CacheLayer.tiered"
 interface Checked {
   readonly cache: AnyCache
   readonly ttlMillis: number | undefined
-  readonly form: Codec<Uint8Array> | undefined
 }
 
 const check = (tiers: ReadonlyArray<AnyCache | TierOptions>): ReadonlyArray<Checked> => {
   requireList(what, tiers, "tier")
   const checked = Array.from(tiers, (tier, i): Checked => {
     const name = `tier ${i + 1} of ${what}`
-    if (Layer.isLayer(tier)) return { cache: tier as AnyCache, ttlMillis: undefined, form: undefined }
-    refuseUnknown(name, tier, ["cache", "ttl", "serializer"])
-    const { cache, serializer, ttl } = tier as TierOptions
+    if (Layer.isLayer(tier)) return { cache: tier as AnyCache, ttlMillis: undefined }
+    refuseUnknown(name, tier, ["cache", "ttl"])
+    const { cache, ttl } = tier as TierOptions
     if (!Layer.isLayer(cache)) throw mistake(`${name} must be a layer, like CacheLayer.memory(), or { cache, ttl }`)
-    if (serializer !== undefined) requireSerializer(name, serializer)
-    return {
-      cache,
-      ttlMillis: ttl === undefined ? undefined : positiveMillis(`ttl of ${name}`, ttl),
-      form: serializer?.make(Schema.Uint8Array)
-    }
+    return { cache, ttlMillis: ttl === undefined ? undefined : positiveMillis(`ttl of ${name}`, ttl) }
   })
   refuseUnless(checked.length >= 2, `${what} needs at least two tiers, from the nearest to the last`)
   refuseUnless(
@@ -151,7 +134,6 @@ interface Opened {
 interface Storing extends Opened {
   readonly tier: Tier
   readonly ttlMillis: number | undefined
-  readonly form: Codec<Uint8Array> | undefined
 }
 
 const build = Effect.fnUntraced(function*(
@@ -161,19 +143,15 @@ const build = Effect.fnUntraced(function*(
   const stores: Array<Storing> = []
   let memory: Opened | undefined
   // From the last to the first, so that the cache closes before its stores.
-  for (const [i, { cache, form, ttlMillis }] of Array.from(checked.entries()).toReversed()) {
+  for (const [i, { cache, ttlMillis }] of Array.from(checked.entries()).toReversed()) {
     const opened = yield* open(cache, scope, i)
     const { services, tier } = opened
-    if (tier !== undefined) stores.unshift({ services, tier, ttlMillis, form })
-    else if (i === 0 && ttlMillis === undefined && form === undefined) memory = opened
+    if (tier !== undefined) stores.unshift({ services, tier, ttlMillis })
+    else if (i === 0 && ttlMillis === undefined) memory = opened
     else {
       throw mistake(
         i === 0
-          ? `The memory of ${what} has ${
-            form === undefined
-              ? "no ttl: use defaults: { memoryTtl } of CacheLayer.memory"
-              : "no serializer: it keeps values as they are"
-          }`
+          ? `The memory of ${what} has no ttl: use defaults: { memoryTtl } of CacheLayer.memory`
           : `Tier ${i + 1} of ${what} has no store: memory can only be the first tier`
       )
     }
@@ -188,7 +166,7 @@ const build = Effect.fnUntraced(function*(
     refuseUnless(
       isUsual || tier.serializer === serializer,
       `The serializer of the layer of the tier "${tier.store.name}" of ${what} has no effect, because values are ` +
-        "encoded once for all tiers: pass a serializer of bytes as { cache, serializer }"
+        "encoded once for all tiers: provide it to the last one"
     )
     refuseUnless(
       store.capabilities.shared || !tier.store.capabilities.shared,
@@ -214,9 +192,9 @@ const build = Effect.fnUntraced(function*(
     maxStalenessMillis: options.maxStalenessMillis - Math.max(0, ...middles.map((one) => one.maxStalenessMillis)),
     store: {
       store: middles.length === 0
-        ? inForm(last)
+        ? store
         : yield* Effect.provideService(
-          make({ middles, last: inForm(last), storeTimeoutMillis: options.storeTimeoutMillis }),
+          make({ middles, last: store, storeTimeoutMillis: options.storeTimeoutMillis }),
           LineOf,
           (text, named) => cache === undefined ? text : cacheOf(cache).perform(lineOf, text, named)
         ),
@@ -237,12 +215,10 @@ const build = Effect.fnUntraced(function*(
   return Context.add(last.services, Caching.Caching, cache)
 })
 
-const inForm = ({ form, tier: { store } }: Storing): Store => form === undefined ? store : packed(store, form)
-
 const middleOf = (one: Storing, last: Caching.MakeOptions): Middle => {
-  const { tier: { options }, ttlMillis = Infinity } = one
+  const { tier: { options, store }, ttlMillis = Infinity } = one
   return {
-    store: inForm(one),
+    store,
     ttlMillis,
     timeoutMillis: Math.min(options.storeTimeoutMillis, last.storeTimeoutMillis * middleTiers.timeoutShare),
     maxStalenessMillis: Math.min(options.maxStalenessMillis, last.maxStalenessMillis * middleTiers.stalenessShare)

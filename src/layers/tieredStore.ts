@@ -8,9 +8,10 @@ import * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import { StoreError } from "../CacheError.ts"
 import { middleTiers } from "../internal/defaults/stores.ts"
-import { exitBefore } from "../internal/engine/storeTier/ask.ts"
+import { exitBefore, exitThrough } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { asValidated, validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
+import { only } from "../internal/store/many.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { isFingerprints } from "../internal/store/pageIds.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
@@ -68,11 +69,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   return asValidated(over(self))
 })
 
+const all = [Middle.everything] as const
+
 /** Removes from the middle tiers what another process has changed, before the cache learns of it. */
 const changed = ({ middles }: Self, change: Change): void => {
   for (const middle of middles) {
     if (change._tag === "Changed") Middle.removeLater(middle, [change.id])
-    else if (change._tag === "AllChanged") Middle.clearLater(middle)
+    else if (change._tag === "AllChanged") Middle.removeLater(middle, all)
   }
 }
 
@@ -115,77 +118,18 @@ interface Missed {
   readonly generations: Middle.Generations
 }
 
-const rejecting = (id: string, entry: Stored | undefined): ReadonlyMap<string, string> =>
-  new Map(entry === undefined ? [] : [[id, entry.meta.writeId]])
+type Ask = (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Answer>, StoreError>
 
-const get = Effect.fnUntraced(function*(
+/** Reads each id from the nearest tier that has a copy, and those without one from the last tier. */
+const read = Effect.fnUntraced(function*(
   self: Self,
-  id: string,
-  tags: ReadonlyArray<string>
-): Effect.fn.Return<Answer, StoreError> {
-  const { last, middles, trust } = self
-  const missed: Array<Missed> = []
-  let standIn: Answer | undefined
-  if (!isPending(self, id)) {
-    for (const middle of middles) {
-      const entry = yield* Middle.get(middle, id)
-      const atOnce = answersAtOnce(self)
-      const found = entry === undefined || isPending(self, id) ? undefined : fromCopy(self, middle, { entry, tags })
-      if (found !== undefined && atOnce) {
-        copyInto(self, missed, [{ id, entry: found.answer.entry!, readAt: found.readAt }])
-        return found.answer
-      }
-      standIn ??= found?.answer
-      missed.push({ middle, generations: yield* Middle.begin(middle, [id], rejecting(id, entry)) })
-    }
-  }
-  const question = Trust.question(trust)
-  const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)
-  if (answer === standIn) return answer
-  Trust.learn(trust, question, tags, answer.versions)
-  if (answer.entry !== undefined) copyInto(self, missed, [{ id, entry: answer.entry, readAt: question.at }])
-  return answer
-})
-
-/** While changes are not tracked, a copy answers in place of a last tier that fails. */
-const orStandIn = (self: Self, asked: Effect.Effect<Answer, StoreError>, standIn: Answer): Effect.Effect<Answer> => {
-  const { circuit, clock, storeTimeoutMillis } = self
-  const lastMillis = storeTimeoutMillis * middleTiers.lastShare
-  return Effect.suspend(() => {
-    const permit = Circuit.admit(circuit, clock.currentTimeMillisUnsafe())
-    if (permit === undefined) return Effect.succeed(standIn)
-    const answered = Effect.map(exitBefore(asked, afterProgramMillis(clock, lastMillis)), (exit) => {
-      if (exit === undefined) Circuit.timedOut(circuit, permit, clock.currentTimeMillisUnsafe())
-      else Circuit.answered(circuit)
-      return exit !== undefined && Exit.isSuccess(exit) ? exit.value : standIn
-    })
-    return Effect.onInterrupt(answered, () => Effect.sync(() => Circuit.gaveUp(circuit, permit)))
-  })
-}
-
-/** Fills middle tiers in the background: their generations keep a late copy from being stored. */
-const copyInto = (self: Self, missed: ReadonlyArray<Missed>, copying: ReadonlyArray<Middle.Copying>): void => {
-  for (const { generations, middle } of missed) {
-    if (generations.size === 0 || self.copies >= middleTiers.copiesAtOnce) continue
-    self.copies++
-    self.run(Effect.ensuring(Middle.copy(middle, generations, copying), Effect.sync(() => void self.copies--)))
-  }
-}
-
-const getNow = (self: Self, id: string, tags: ReadonlyArray<string>): Answer | undefined => {
-  const nearest = self.middles[0]!
-  // The changes so far are known only after `answersAtOnce`.
-  if (!answersAtOnce(self) || isPending(self, id)) return undefined
-  const entry = Middle.getNow(nearest, id)
-  return entry === undefined || entry === null ? undefined : fromCopy(self, nearest, { entry, tags })?.answer
-}
-
-const getMany = Effect.fnUntraced(function*(
-  self: Self,
-  ids: ReadonlyArray<string>
-): Effect.fn.Return<ReadonlyArray<Stored | undefined>, StoreError> {
-  const { last, middles, trust } = self
-  const found = new Map<string, Stored>()
+  ids: ReadonlyArray<string>,
+  tags: ReadonlyArray<string>,
+  ask: Ask
+): Effect.fn.Return<ReadonlyArray<Answer>, StoreError> {
+  const { middles, trust } = self
+  const found = new Map<string, Answer>()
+  const standIns = new Map<string, Answer>()
   const missed: Array<Missed> = []
   let left: ReadonlyArray<string> = ids.filter((id) => !isPending(self, id))
   for (const middle of middles) {
@@ -197,34 +141,95 @@ const getMany = Effect.fnUntraced(function*(
     left.forEach((id, i) => {
       const entry = entries[i]
       if (entry === undefined) return
-      const copied = atOnce && !isPending(self, id) ? fromCopy(self, middle, { entry, tags: [] }) : undefined
-      if (copied === undefined) return void rejected.set(id, entry.meta.writeId)
-      found.set(id, copied.answer.entry!)
-      copying.push({ id, entry: copied.answer.entry!, readAt: copied.readAt })
+      const copy = isPending(self, id) ? undefined : fromCopy(self, middle, { entry, tags })
+      if (copy !== undefined && atOnce) {
+        found.set(id, copy.answer)
+        return void copying.push({ id, entry: copy.answer.entry!, readAt: copy.readAt })
+      }
+      rejected.set(id, entry.meta.writeId)
+      if (copy !== undefined && !standIns.has(id)) standIns.set(id, copy.answer)
     })
-    if (copying.length > 0) copyInto(self, missed, copying)
+    copyInto(self, missed, copying.map(({ id }) => id), copying)
     left = left.filter((id) => !found.has(id))
     if (left.length > 0) missed.push({ middle, generations: yield* Middle.begin(middle, left, rejected) })
   }
   const asked = ids.filter((id) => !found.has(id))
-  if (asked.length === 0) return ids.map((id) => found.get(id))
-  const question = Trust.question(trust)
-  const entries = yield* last.getMany(asked)
-  const copying: Array<Middle.Copying> = []
-  asked.forEach((id, i) => {
-    const entry = entries[i]
-    if (entry === undefined) return
-    found.set(id, entry)
-    copying.push({ id, entry, readAt: question.at })
-  })
-  copyInto(self, missed, copying)
-  return ids.map((id) => found.get(id))
+  if (asked.length > 0) {
+    const question = Trust.question(trust)
+    const copies = asked.flatMap((id) => standIns.get(id) ?? [])
+    const answering = copies.length < asked.length ? ask(asked) : orStandIn(self, ask(asked), copies)
+    const answers = yield* Effect.onError(answering, () => Effect.sync(() => copyInto(self, missed, asked, [])))
+    asked.forEach((id, i) => found.set(id, answers[i]!))
+    const isFromLast = answers !== copies
+    if (isFromLast) { for (const { versions } of answers) Trust.learn(trust, question, tags, versions) }
+    copyInto(
+      self,
+      missed,
+      asked,
+      asked.flatMap((id, i) => {
+        const { entry } = answers[i]!
+        return isFromLast && entry !== undefined ? [{ id, entry, readAt: question.at }] : []
+      })
+    )
+  }
+  return ids.map((id) => found.get(id)!)
 })
 
-/** Changes ids in the last tier, and then removes them from those before it. */
+/** While changes are not tracked, copies answer in place of a last tier that fails. */
+const orStandIn = <A>(self: Self, asked: Effect.Effect<A, StoreError>, standIn: A): Effect.Effect<A> => {
+  const { circuit, clock, storeTimeoutMillis } = self
+  return Effect.map(
+    exitThrough(circuit, { clock, millis: storeTimeoutMillis * middleTiers.lastShare }, asked),
+    (exit) => Exit.isExit(exit) && Exit.isSuccess(exit) ? exit.value : standIn
+  )
+}
+
+const get = (self: Self, id: string, tags: ReadonlyArray<string>): Effect.Effect<Answer, StoreError> =>
+  only(read(self, [id], tags, () => Effect.map(self.last.get(id, tags), (answer) => [answer])))
+
+const getMany = (
+  self: Self,
+  ids: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError> => {
+  const ask: Ask = (asked) =>
+    Effect.map(self.last.getMany(asked), (entries) => entries.map((entry) => ({ entry, versions: [] })))
+  return Effect.map(read(self, ids, [], ask), (answers) => answers.map(({ entry }) => entry))
+}
+
+/**
+ * Fills middle tiers in the background: their generations keep a late copy from being stored. For those of `ids` that
+ * are not copied, they end.
+ */
+const copyInto = (
+  self: Self,
+  missed: ReadonlyArray<Missed>,
+  ids: ReadonlyArray<string>,
+  found: ReadonlyArray<Middle.Copying>
+): void => {
+  for (const { generations, middle } of missed) {
+    const copying = self.copies < middleTiers.copiesAtOnce ? found.filter(({ id }) => generations.has(id)) : []
+    if (copying.length > 0) {
+      self.copies++
+      self.run(Effect.ensuring(Middle.copy(middle, generations, copying), Effect.sync(() => void self.copies--)))
+    }
+    const copied = new Set(copying.map(({ id }) => id))
+    const unused = ids.filter((id) => generations.has(id) && !copied.has(id))
+    if (unused.length > 0) self.run(Middle.release(middle, unused))
+  }
+}
+
+const getNow = (self: Self, id: string, tags: ReadonlyArray<string>): Answer | undefined => {
+  const nearest = self.middles[0]!
+  // The changes so far are known only after `answersAtOnce`.
+  if (!answersAtOnce(self) || isPending(self, id)) return undefined
+  const entry = Middle.getNow(nearest, id)
+  return entry === undefined || entry === null ? undefined : fromCopy(self, nearest, { entry, tags })?.answer
+}
+
+/** Changes ids, or everything, in the last tier, and then removes them from those before it. */
 const removing = <A>(
   self: Self,
-  ids: ReadonlyArray<string>,
+  ids: Middle.Removed,
   change: Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> =>
   Effect.suspend(() => {
@@ -240,8 +245,11 @@ const removing = <A>(
   })
 
 /** The markers of the ids may be gone, and an answer that is under way may be older than the change. */
-const noteChange = ({ last, trust }: Self, ids: ReadonlyArray<string>): void => {
-  if (last.capabilities.dependencies) { for (const id of ids) Trust.forgetTags(trust, tagsOfId(id)) }
+const noteChange = ({ last, trust }: Self, ids: Middle.Removed): void => {
+  for (const id of ids) {
+    if (id === Middle.everything) Trust.forgetAll(trust)
+    else if (last.capabilities.dependencies) Trust.forgetTags(trust, tagsOfId(id))
+  }
 }
 
 /** Writes entries to the last tier, and then copies those that it has stored to those before it. */
@@ -302,18 +310,6 @@ const invalidating = <A>(
     return Effect.ensuring(change, Effect.sync(() => Trust.forgetTags(trust, tags)))
   })
 
-const clearing = <A>(self: Self, change: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
-  Effect.suspend(() => {
-    const tokens = self.upwards.map(Middle.suspectAll)
-    Trust.forgetAll(self.trust)
-    return Effect.onExit(change, (exit) => {
-      Trust.forgetAll(self.trust)
-      return Exit.isFailure(exit)
-        ? Effect.sync(() => self.middles.forEach(Middle.clearLater))
-        : Effect.forEach(self.upwards, (middle, i) => Middle.clear(middle, tokens[i]!), { discard: true })
-    })
-  })
-
 /** Follows the changes for the middle tiers too. If the listener ends, changes are no longer tracked. */
 const following = ({ last: { changes }, trust }: Self): Store["changes"] =>
   trust.how !== "listening" ? changes : Stream.suspend(() => {
@@ -345,8 +341,7 @@ const transact =
       else if (step._tag === "InvalidateTags") tags.push(...step.tags.map(({ tag }) => tag))
       else if (step._tag === "Clear") clears = true
     }
-    const done = removing(self, ids, invalidating(self, tags, transact(request)))
-    return clears ? clearing(self, done) : done
+    return removing(self, clears ? all : ids, invalidating(self, tags, transact(request)))
   }
 
 const over = (self: Self): Store => {
@@ -386,7 +381,7 @@ const over = (self: Self): Store => {
         })
       }),
     invalidateTags: (tags, mode) => invalidating(self, tags, last.invalidateTags(tags, mode)),
-    clear: clearing(self, last.clear),
+    clear: removing(self, all, last.clear),
     transact: transactLast && transact(self, transactLast),
     changes: following(self),
     changesUnsafe: ask && (() => Trust.read(trust, ask))

@@ -8,9 +8,8 @@ import * as Layer from "effect/Layer"
 import type { StoreError } from "../CacheError.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { bytesIn, type SizeInput } from "../internal/options/size.ts"
-import * as Part from "../internal/store/part/make.ts"
 import { sized } from "../internal/store/sized.ts"
-import { type Tap, tapped } from "../internal/store/tapped.ts"
+import { type OperationName, type Tap, tapped } from "../internal/store/tapped.ts"
 import { Store } from "./store.ts"
 
 /**
@@ -19,20 +18,8 @@ import { Store } from "./store.ts"
  * @since 0.1.0
  */
 export interface StoreCall {
-  readonly operation: Exclude<
-    keyof Store,
-    | "name"
-    | "capabilities"
-    | "isWhole"
-    | "distanceMillis"
-    | "workedMillis"
-    | "maxSize"
-    | "getUnsafe"
-    | "getCallback"
-    | "changes"
-    | "changesUnsafe"
-  >
-  /** Ids, tags or a counter name, without the prefix. Empty for `scan`, `scanCounters`, `size`, `clear`, `transact`. */
+  readonly operation: OperationName
+  /** Ids, tags or a counter name. Empty for `scan`, `scanCounters`, `size`, `clear`, `transact`. */
   readonly ids: ReadonlyArray<string>
   readonly store: string
 }
@@ -50,8 +37,6 @@ interface TapOptions<R> {
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** Limits the cache to names with this prefix, which is added to ids, tags and counters and removed from answers. */
-  readonly prefix?: string | undefined
   /** The largest payload that is written to the store. @default unlimited */
   readonly maxSize?: SizeInput | undefined
   /** The smallest payload that is written to the store. @default 0 */
@@ -59,28 +44,18 @@ interface TapOptions<R> {
 }
 
 /**
- * Wraps the store of a cache: runs an effect around each operation, limits the cache to names with a prefix, and skips
- * writes of payloads that are too large or too small.
+ * Wraps the store of a cache: runs an effect around each operation, and skips writes of payloads that are too large or
+ * too small.
  *
  * **When to use**
  *
- * Use `prefix` to let several caches share one store, the size limits to keep some payloads in memory only, and
- * `around` to watch a store or to make it fail in a test.
+ * Use the size limits to keep some payloads in memory only, and `around` to watch a store or to make it fail in a test.
  *
  * **Details**
  *
- * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
- *   `"a"` and `"a:v"` never collide.
- * - With a prefix, `clear` invalidates everything with the prefix, in one step for all processes. It then deletes
- *   entries for up to 100 ms; the others expire unread. Loads in other processes continue, but store no results.
  * - A payload that is too large or too small is kept only in memory. Even under `CachePolicy.strict`, this is not a
  *   failure. `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
  * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
- *
- * **Gotchas**
- *
- * With a prefix, each operation on entries also reads the tag that stands for the prefix. For a write or a lease, this
- * takes an extra request. `size` reads all ids with the prefix.
  *
  * **Example** (Recording the calls of a store)
  *
@@ -92,7 +67,6 @@ interface TapOptions<R> {
  *
  * const calls: Array<string> = []
  * const store = MemoryStore.layer.pipe(Store.tap({
- *   prefix: "app:",
  *   maxSize: "1 MB",
  *   around: ({ operation, ids }, effect) => Effect.tap(effect, () => Effect.sync(() => calls.push(`${operation} ${ids}`)))
  * }))
@@ -124,13 +98,12 @@ export const tap = <R = never>(
 
 const check = <R>(options: TapOptions<R>): (store: Store, context: Context.Context<R>) => Store => {
   checkOptions<TapOptions<R>>("Store.tap", options, tapChecks)
-  const { around, prefix } = options
+  const { around } = options
   const minBytes = bytes("minSize", options.minSize, 0)
   const maxBytes = bytes("maxSize", options.maxSize, Infinity)
   refuseUnless("maxSize must be above zero, and not below minSize", maxBytes >= minBytes && maxBytes > 0)
   return (store, context) => {
-    const own = prefix === undefined ? store : Part.make(store, prefix)
-    const fitting = minBytes === 0 && maxBytes === Infinity ? own : sized(own, minBytes, maxBytes)
+    const fitting = minBytes === 0 && maxBytes === Infinity ? store : sized(store, minBytes, maxBytes)
     return around === undefined ? fitting : tapped(fitting, runAround(store.name, around, context))
   }
 }
@@ -140,12 +113,6 @@ const tapChecks: Checks<TapOptions<any>> = {
     refuseUnless(
       "around must be a function from a call and its effect to an effect",
       typeof around === "function"
-    )
-  ),
-  prefix: optional((prefix) =>
-    refuseUnless(
-      "prefix must be a string that is not empty, like \"app:\"",
-      typeof prefix === "string" && prefix !== ""
     )
   ),
   maxSize: (maxSize) => void bytes("maxSize", maxSize, Infinity),

@@ -62,10 +62,12 @@ const sharedLaws: Record<string, Check> = {
   "a set, a remove and an invalidation by one process are seen by the other": Effect.fnUntraced(function*(a, b) {
     yield* a.set("id", entry(1))
     yield* stores(b, "id", entry(1), "set by the other")
-    const { markers } = yield* a.markers(["tag"])
+    const { markers, seq } = yield* a.markers(["tag"])
     yield* same((yield* b.markers(["tag"])).markers, markers, "one marker")
     yield* b.invalidateTags(["tag"])
     yield* same((yield* a.get("id", ["tag"])).versions[0] === markers[0]!.version, false, "invalidated by the other")
+    const [newer] = (yield* a.markers(["tag"])).markers
+    yield* same(newer!.version !== markers[0]!.version && newer!.seq > seq, true, "a newer marker")
     yield* same(yield* b.remove("id"), true, "there was one")
     yield* stores(a, "id", undefined, "removed by the other")
   }),

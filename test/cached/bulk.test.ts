@@ -28,6 +28,7 @@ import type { Flights } from "../../src/internal/engine/state.ts"
 import { turns } from "../../src/internal/time/turns.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { warner } from "../support/logged.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
@@ -798,10 +799,7 @@ describe("CA-10 · Cached.many", () => {
     })
 
     it.effect("its failure is logged once, not for each key", () => {
-      const lines: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => {
-        if (logLevel === "Warn") lines.push(String(message))
-      })
+      const { logger, warnings: lines } = warner()
       return Effect.gen(function*() {
         const { behaviour, lookup } = counting()
         const users = Cached.many(User, lookup, strategy)
@@ -1194,7 +1192,7 @@ describe("a list of 100 keys in memory", () => {
       expect(values(yield* Fiber.join(first))).toEqual(expected.slice(0, 40))
       expect(values(yield* Fiber.join(second))).toEqual(expected.slice(40).map((text) => text.replace("1", "2")))
       expect(yield* Cached.size).toBe(1)
-      expect(flights.tickets).toBe(undefined)
+      expect(flights.stubs).toBe(undefined)
     }).pipe(Effect.provide(CacheLayer.memory()))
   })
 
@@ -1368,17 +1366,17 @@ describe("a list of 100 keys in memory", () => {
     }).pipe(Effect.provide(CacheLayer.memory()))
   }, 20_000)
 
-  it.effect("the index of tickets goes with the last call that has some", () => {
+  it.effect("the index of stubs goes with the last call that has some", () => {
     const { open, users } = make()
     return Effect.gen(function*() {
       const { flights } = yield* engine
       const first = yield* start(users(hundred))
       const second = yield* start(users(Array.from({ length: 50 }, (_, i) => ({ id: 200 + i }))))
-      expect(flights.tickets?.calls.size).toBe(2)
+      expect(flights.stubs?.calls.size).toBe(2)
       yield* Fiber.interrupt(second)
       yield* open.open
       yield* Fiber.join(first)
-      expect(flights.tickets).toBeUndefined()
+      expect(flights.stubs).toBeUndefined()
     }).pipe(Effect.provide(CacheLayer.memory()))
   })
 })

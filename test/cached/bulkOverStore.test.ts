@@ -471,7 +471,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
       yield* Deferred.succeed(loading, undefined)
       expect(yield* Fiber.join(reading)).toEqual(expected)
       expect(asked).toHaveLength(count)
-      expect([running.size, flights.tickets]).toEqual([0, undefined])
+      expect([running.size, flights.stubs]).toEqual([0, undefined])
       const there = yield* process(over(sharedStore(() => store).layer))
       expect(yield* there(Effect.forEach([0, 1, 256, 299], found))).toEqual(["old 0", "old 1", "old 256", "old 299"])
       expect((yield* here(Cached.stats)).size).toBe(count)
@@ -559,7 +559,7 @@ describe("PW-01 · the keys of a long list over a store", () => {
         expect(yield* store.size).toBe(isStored ? count : 0)
         expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set([isStored ? "Hit" : "Granted"]))
         expect(yield* here(found(last))).toBe(isStored ? `old ${last}` : undefined)
-        expect(flights.tickets).toBe(undefined)
+        expect(flights.stubs).toBe(undefined)
       }).pipe(Effect.scoped))
   })
 

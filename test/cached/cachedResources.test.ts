@@ -18,6 +18,7 @@ import {
 import { Cached, CacheKey, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle } from "../support/caches.ts"
+import { warner } from "../support/logged.ts"
 
 class Connection {
   isOpen = true
@@ -63,10 +64,7 @@ const warned = <A, E>(
   layer: Layer.Layer<Caching.Caching>,
   test: (warnings: Array<string>) => Effect.Effect<A, E, Caching.Caching>
 ) => {
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Warn" && String(message).includes("released")) warnings.push(String(message))
-  })
+  const { logger, warnings } = warner("released")
   return Effect.provide(test(warnings), Layer.provide(layer, Logger.layer([logger])))
 }
 

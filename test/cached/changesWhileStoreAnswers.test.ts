@@ -50,6 +50,31 @@ describe("P2 · an answer that is older than what another process has changed me
     }))
 })
 
+describe("P2 · an answer that is older than what this process has removed meanwhile", () => {
+  it.effect("is not kept for a reader that loads the value again", () =>
+    Effect.gen(function*() {
+      const base = MemoryStore.make()
+      const others = yield* over(base)
+      const here = yield* over(slowlyAnswering(base).store)
+      let source: Effect.Effect<string, string> = Effect.succeed("old")
+      const load = Effect.suspend(() => source)
+      const patient = Cached.ttl(load, "k", { ttl: "1 hour" })
+      const eager = Cached.softTtl(load, "k", { softTtl: "1 minute", ttl: "1 hour", fallbackOn: "all" })
+      yield* Effect.provide(patient, others)
+      yield* TestClock.adjust("2 minutes")
+      source = Effect.fail("down")
+      const started = [patient, eager].map((read) => Effect.forkChild(Effect.exit(Effect.provide(read, here))))
+      yield* Effect.all(started)
+      yield* TestClock.adjust("150 millis")
+      yield* Effect.provide(Cached.remove("k"), here)
+      yield* TestClock.adjust("10 seconds")
+      source = Effect.succeed("new")
+      const late = yield* Effect.forkChild(Effect.provide(patient, here))
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(late)).toBe("new")
+    }))
+})
+
 describe("P2 · changes by others in a pause", () => {
   it.effect("is polled before the first read after it, however many pauses there are", () =>
     Effect.gen(function*() {

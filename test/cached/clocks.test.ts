@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
+import { clocks } from "../../src/internal/defaults/processes.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, cachesAndTiers, counting, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
@@ -196,6 +197,20 @@ const within = <A, E>(
     return yield* use(clock).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock.clock))
   })
 
+it.effect("a clock that is set back before the first read prolongs nothing that another process has stored", () => {
+  const store = sharedWith({})
+  const { counts, load } = counting()
+  const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+  return within(cacheOver(store), (clock) =>
+    Effect.gen(function*() {
+      yield* Effect.provide(get, cacheOver(store))
+      yield* clock.set(-4000)
+      yield* TestClock.adjust("1 minute")
+      yield* get
+      expect(counts.started).toBe(2)
+    }))
+})
+
 const millisLeft = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 
 class Key extends CacheKey.Class<Key>()("SetBack", { payload: { id: Schema.String }, success: Schema.Number }) {}
@@ -272,7 +287,9 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
     within(layer(), (clock) =>
       Effect.gen(function*() {
         const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "90 minutes" }))
+        const get = load.pipe(Cached.ttl("k", { ttl: "150 minutes" }))
+        yield* get
+        yield* clock.set(hour)
         yield* get
         yield* TestClock.adjust("2 hours")
         yield* clock.set(-hour)
@@ -417,7 +434,7 @@ describe("a store that two machines share", () => {
       return counts.started
     }).pipe(Effect.scoped)
 
-  it.effect.each([[5000, 1], [60_000, 2]] as const)(
+  it.effect.each([[clocks.aheadMillis, 1], [clocks.aheadMillis + 1, 2]] as const)(
     "%i ms apart load a key %i times",
     ([apart, loads]) =>
       Effect.gen(function*() {

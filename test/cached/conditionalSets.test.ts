@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -202,51 +202,42 @@ describe("while the store fails", () => {
   )
 
   it.effect("P4 · it takes no longer than the budget, and what it may have written is not hidden by memory", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
-        const setting = yield* start(Effect.flip(Cached.set("k", 2, { ifPresent: true })))
-        yield* TestClock.adjust("500 millis")
-        expect(yield* Fiber.join(setting)).toMatchObject({ reason: "Timeout" })
-        fake.behave = () => ({})
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1)
+      fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
+      const setting = yield* start(Effect.flip(Cached.set("k", 2, { ifPresent: true })))
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(setting)).toMatchObject({ reason: "Timeout" })
+      fake.behave = () => ({})
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     }))
 
   it.effect("a caller interrupted while the store writes leaves no older copy in memory", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
-        const setting = yield* start(Cached.set("k", 2, { ifPresent: true }))
-        yield* settle
-        yield* Fiber.interrupt(setting)
-        fake.behave = () => ({})
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1)
+      fake.behave = (operation) => operation === "set" ? { after: Effect.never } : {}
+      const setting = yield* start(Cached.set("k", 2, { ifPresent: true }))
+      yield* settle
+      yield* Fiber.interrupt(setting)
+      fake.behave = () => ({})
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     }))
 
   it.effect("P2 · an entry invalidated in vain is absent: the store is asked once more, or the write is its failure", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        const writeId = yield* writeIdOf("k")
-        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-        yield* Cached.invalidate("k")
-        for (const condition of [{ ifAbsent: true }, { ifPresent: true }, { ifUnchanged: writeId }] as const) {
-          expect(yield* Effect.flip(Cached.set("k", 2, condition))).toMatchObject({ _tag: "StoreError" })
-        }
-        fake.behave = () => ({})
-        expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(false)
-        expect(yield* Cached.set("k", 2, { ifUnchanged: writeId })).toBe(false)
-        expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(true)
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1)
+      const writeId = yield* writeIdOf("k")
+      fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+      yield* Cached.invalidate("k")
+      for (const condition of [{ ifAbsent: true }, { ifPresent: true }, { ifUnchanged: writeId }] as const) {
+        expect(yield* Effect.flip(Cached.set("k", 2, condition))).toMatchObject({ _tag: "StoreError" })
+      }
+      fake.behave = () => ({})
+      expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.set("k", 2, { ifUnchanged: writeId })).toBe(false)
+      expect(yield* Cached.set("k", 2, { ifAbsent: true })).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     }))
 
   it.effect("a value that cannot be encoded is a StoreError too, and what is there stays", () =>
@@ -259,19 +250,16 @@ describe("while the store fails", () => {
     }).pipe(Effect.provide(over(fakeStore()))))
 
   it.effect("a copy that the store contradicts is given up: compare and set continues with the stored entry", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        // Another program, whose changes do not arrive.
-        const stored = fake.entries.get("k")!
-        fake.entries.set("k", { ...stored, meta: { ...stored.meta, writeId: "f".repeat(32) } })
-        expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(false)
-        expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(true)
-        fake.entries.clear()
-        expect(yield* Cached.set("k", 3, { ifPresent: true })).toBe(false)
-        expect(yield* Cached.has("k")).toBe(false)
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1)
+      // Another program, whose changes do not arrive.
+      const stored = fake.entries.get("k")!
+      fake.entries.set("k", { ...stored, meta: { ...stored.meta, writeId: "f".repeat(32) } })
+      expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(false)
+      expect(yield* Cached.set("k", 2, { ifUnchanged: yield* writeIdOf("k") })).toBe(true)
+      fake.entries.clear()
+      expect(yield* Cached.set("k", 3, { ifPresent: true })).toBe(false)
+      expect(yield* Cached.has("k")).toBe(false)
     }))
 })
 

@@ -167,18 +167,6 @@ it.effect("counters of a folder are shared by all caches on it, whatever store t
     }
   }))
 
-it.effect("parts of one store have counters of their own", () =>
-  Effect.gen(function*() {
-    const store = MemoryStore.make()
-    const part = (prefix: string) => over({ layer: Store.tap({ prefix })(Layer.succeed(Store.Store, store)) })
-    yield* Effect.provide(visits.increment({ by: 2 }), part("a"))
-    yield* Effect.provide(Cached.counter("other").increment(), part("b"))
-    expect(yield* Effect.provide(listed(), part("a"))).toEqual([{ name: "visits", value: 2, expiresAt: Infinity }])
-    yield* Effect.provide(Cached.clear, part("a"))
-    expect(yield* Effect.provide(listed(), part("a"))).toEqual([])
-    expect(yield* Effect.provide(listed(), part("b"))).toHaveLength(1)
-  }))
-
 it.effect("a tap sees each page of a listing", () =>
   Effect.gen(function*() {
     const seen: Array<string> = []

@@ -7,6 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { warner } from "../support/logged.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 
@@ -510,11 +511,7 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
 })
 
 it.effect("an entry with 256 tags is stored, one with more stays in memory, and one warning says so", () => {
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    // A slow machine is warned of time that does not pass, too.
-    if (logLevel === "Warn" && String(message).startsWith("The result of")) warnings.push(String(message))
-  })
+  const { logger, warnings } = warner("The result of")
   return Effect.gen(function*() {
     const store = MemoryStore.make()
     const cache = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schedule, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, ended, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -32,6 +32,16 @@ const origin = () => {
   })
   return { state, load }
 }
+
+/** A value that is due for a load, how it is read, and the origin. */
+const due = <R>(cached: (load: Outcome, key: string) => Effect.Effect<string, Down | Gone, R>) =>
+  Effect.gen(function*() {
+    const { load, state } = origin()
+    const read = cached(load, "k")
+    yield* read
+    yield* TestClock.adjust("8 minutes")
+    return { load, read, state }
+  })
 
 const times = { ttl: "10 minutes", softTtl: "7 minutes" } as const
 
@@ -72,10 +82,7 @@ describe.each(caches)("over $name", (cache) => {
   describe.each(ways)("$name", ({ cached }) => {
     it.effect("an outage is answered with the stale value, an answer is the caller's", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { read, state } = yield* due(cached)
         state.answer = down
         expect(yield* read).toBe("good")
         yield* TestClock.adjust("5 seconds")
@@ -85,10 +92,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("an answer within the pause after an outage ends the fallback at once", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { load, read, state } = yield* due(cached)
         state.answer = down
         expect(yield* read).toBe("good")
         const impatient = load.pipe(
@@ -101,10 +105,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a value set by hand is a fallback again", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { load, read, state } = yield* due(cached)
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
         yield* Cached.set("k", "set", { ttl: "10 minutes" })
@@ -115,10 +116,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("an answer of one caller is one for all", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { load, read, state } = yield* due(cached)
         state.answer = Effect.delay(gone, "1 second")
         const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(read), yield* start(others)]
@@ -131,10 +129,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a caller that joins decides by its own options", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { load, read, state } = yield* due(cached)
         state.answer = Effect.delay(gone, "1 second")
         const others = load.pipe(Cached.failover("k", { ttl: "10 minutes", fallbackOn: "all" }))
         const both = [yield* start(others), yield* start(read)]
@@ -169,10 +164,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a refresh that is asked for, and answers, ends the fallback too", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { read, state } = yield* due(cached)
         state.answer = gone
         expect(yield* Effect.exit(CachePolicy.refresh(read))).toEqual(gone)
         state.answer = down
@@ -181,10 +173,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("a load that reads and writes nothing in the cache changes nothing there", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { read, state } = yield* due(cached)
         state.answer = gone
         expect(yield* Effect.exit(CachePolicy.disable("set")(read))).toEqual(gone)
         state.answer = down
@@ -193,10 +182,7 @@ describe.each(caches)("over $name", (cache) => {
 
     it.effect("an invalidation while it loads: its answer concerns no newer value", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { load, read, state } = yield* due(cached)
         state.answer = Effect.delay(gone, "1 second")
         const old = yield* start(read)
         yield* settle
@@ -212,10 +198,7 @@ describe.each(caches)("over $name", (cache) => {
   describe.each(ways.filter(({ name }) => name !== "softTtl with a `when` that stores it"))("$name", ({ cached }) => {
     it.effect("after an answer the value is no fallback, and stays stored, until a load succeeds", () =>
       Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = cached(load, "k")
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { read, state } = yield* due(cached)
         state.answer = gone
         expect(yield* Effect.exit(read)).toEqual(gone)
         state.answer = down
@@ -401,10 +384,9 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
 describe.each(caches)("in the background, over $name", (cache) => {
   it.effect("an answer behind a value that softTimeout has served ends the fallback", () =>
     Effect.gen(function*() {
-      const { load, state } = origin()
-      const read = Cached.softTtl(load, "k", { ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
-      yield* read
-      yield* TestClock.adjust("8 minutes")
+      const { read, state } = yield* due((load) =>
+        Cached.softTtl(load, "k", { ...times, fallbackOn: ["Down"], softTimeout: "1 second" })
+      )
       state.answer = Effect.andThen(Effect.sleep("5 seconds"), gone)
       const reader = yield* start(read)
       yield* settle
@@ -533,10 +515,7 @@ describe("fallbackOn", () => {
       const lines: Array<unknown> = []
       const logger = Logger.layer([Logger.make(({ message }) => void lines.push(message))])
       yield* Effect.gen(function*() {
-        const { load, state } = origin()
-        const read = load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] }))
-        yield* read
-        yield* TestClock.adjust("8 minutes")
+        const { read, state } = yield* due((load) => load.pipe(Cached.softTtl("k", { ...times, fallbackOn: ["Down"] })))
         state.answer = gone
         yield* Effect.exit(read)
         expect((yield* Cached.stats).loadFailures).toBe(1)
@@ -643,24 +622,21 @@ describe.each(caches)("in the background, over $name", (cache) => {
 
 describe("where memory and the store have two values", () => {
   it.effect("an answer ends the fallback on both", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const { load, state } = origin()
       const read = Cached.failover(load, "k", { ttl: "1 hour", retryAfter: 0, fallbackOn: ["Down"] })
-      yield* Effect.gen(function*() {
-        state.answer = Effect.succeed("older")
-        yield* read
-        // Only memory gets the next one.
-        fake.behave = (operation) => operation === "set" ? { before: Effect.die("the disk is full") } : {}
-        state.answer = Effect.succeed("newer")
-        expect(yield* read).toBe("newer")
-        fake.behave = () => ({})
-        state.answer = gone
-        expect(yield* Effect.exit(read)).toEqual(gone)
-        // The newer one leaves memory, and the store still has the older one.
-        yield* Cached.ttl(Effect.succeed("other"), "other", { ttl: "1 hour" })
-        state.answer = down
-        expect(yield* Effect.exit(read)).toEqual(down)
-      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
-    }))
+      state.answer = Effect.succeed("older")
+      yield* read
+      // Only memory gets the next one.
+      fake.behave = (operation) => operation === "set" ? { before: Effect.die("the disk is full") } : {}
+      state.answer = Effect.succeed("newer")
+      expect(yield* read).toBe("newer")
+      fake.behave = () => ({})
+      state.answer = gone
+      expect(yield* Effect.exit(read)).toEqual(gone)
+      // The newer one leaves memory, and the store still has the older one.
+      yield* Cached.ttl(Effect.succeed("other"), "other", { ttl: "1 hour" })
+      state.answer = down
+      expect(yield* Effect.exit(read)).toEqual(down)
+    }, { capacity: 1 }))
 })

@@ -6,6 +6,7 @@ import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Ref
 import { Cached, CacheError, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
+import { warner } from "../support/logged.ts"
 import * as Looking from "../support/looking.ts"
 
 class Inner extends CacheKey.Class<Inner>()("Inner", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -436,11 +437,15 @@ describe("inherit", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("a debug line says which life was shortened, and by what; not for what was loaded inside", () => {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => {
-      if (logLevel === "Debug") lines.push(String(message))
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ fiber, logLevel, message }) => {
+      if (logLevel === "Debug") {
+        lines.push([String(message), fiber.getRef(References.CurrentLogAnnotations)["cache.key"]])
+      }
     })
     return Effect.gen(function*() {
+      yield* TestClock.adjust("1 day")
+      yield* inner("equal", "1 hour").pipe(Cached.ttl("as long", hour))
       yield* inner("part", "40 minutes")
       yield* inner("part", "40 minutes").pipe(Cached.ttl("whole", hour))
       const loads = Effect.delay(inner("new", "1 hour"), "1 second").pipe(Effect.delay("1 second"))
@@ -449,7 +454,7 @@ describe("inherit", () => {
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(reading)
       yield* settle
-      expect(lines).toEqual([`"whole" ends with "part", which its load has read`])
+      expect(lines).toEqual([[`"whole" ends with "part", which its load has read`, "whole"]])
     }).pipe(
       Effect.provide(Layer.provide(CacheLayer.memory(), Logger.layer([logger]))),
       Effect.provideService(References.MinimumLogLevel, "Debug")
@@ -457,10 +462,7 @@ describe("inherit", () => {
   })
 
   it.effect("a value too old to store is reported once a key class, with both names and what to do", () => {
-    const warnings: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => {
-      if (logLevel === "Warn") warnings.push(String(message))
-    })
+    const { logger, warnings } = warner()
     return Effect.gen(function*() {
       yield* inner("token")
       yield* minutes(61)

@@ -4,7 +4,7 @@ import { Duration, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -211,14 +211,11 @@ describe("while the store fails", () => {
     }))
 
   it.effect("an entry in memory alone is listed too, once", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("stored", 1)
-        fake.behave = (operation) => operation === "set" ? { before: Effect.fail(unavailable) } : {}
-        yield* Cached.set("refused", 1)
-        expect(yield* ids()).toEqual(["refused", "stored"])
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("stored", 1)
+      fake.behave = (operation) => operation === "set" ? { before: Effect.fail(unavailable) } : {}
+      yield* Cached.set("refused", 1)
+      expect(yield* ids()).toEqual(["refused", "stored"])
     }))
 })
 

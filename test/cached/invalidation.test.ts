@@ -6,7 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -444,22 +444,19 @@ describe("invalidateMatching and the store", () => {
     }))
 
   it.effect("P2 · a store that removes nothing is not used afterwards", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("user:1", 1)
-        fake.behave = (operation) =>
-          operation === "remove"
-            ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
-            : {}
-        yield* Cached.invalidate({ matching: "user:*" })
-        expect(yield* Cached.has("user:1")).toBe(false)
-        expect(yield* Stream.runCollect(Looking.ids())).toEqual([])
-        fake.behave = () => ({})
-        yield* TestClock.adjust("2 seconds")
-        expect(fake.entries.size).toBe(0)
-      }).pipe(Effect.provide(over(fake, { memory: false })))
-    }))
+    overFake(function*(fake) {
+      yield* Cached.set("user:1", 1)
+      fake.behave = (operation) =>
+        operation === "remove"
+          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+          : {}
+      yield* Cached.invalidate({ matching: "user:*" })
+      expect(yield* Cached.has("user:1")).toBe(false)
+      expect(yield* Stream.runCollect(Looking.ids())).toEqual([])
+      fake.behave = () => ({})
+      yield* TestClock.adjust("2 seconds")
+      expect(fake.entries.size).toBe(0)
+    }, { memory: false }))
 })
 
 describe("across engines on one folder", () => {

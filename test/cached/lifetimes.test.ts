@@ -5,7 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -445,19 +445,16 @@ describe("memoryTtl", () => {
   })
 
   it.effect("while the store is down each read past it loads", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const { load } = counting()
       const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", memoryTtl: "1 second" }))
-      yield* Effect.gen(function*() {
-        yield* get
-        fake.behave = () => ({
-          before: Effect.fail(new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" }))
-        })
-        yield* TestClock.adjust("1 second")
-        expect(yield* get).toBe(2)
-        expect(yield* get).toBe(2)
-      }).pipe(Effect.provide(over(fake)))
+      yield* get
+      fake.behave = () => ({
+        before: Effect.fail(new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" }))
+      })
+      yield* TestClock.adjust("1 second")
+      expect(yield* get).toBe(2)
+      expect(yield* get).toBe(2)
     }))
 
   it.effect.each([0, "1 second"] as const)("%s without a store says nothing", (memoryTtl) =>

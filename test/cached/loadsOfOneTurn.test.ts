@@ -8,6 +8,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
+import { warner } from "../support/logged.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -323,11 +324,7 @@ describe("PW-04 · single loads that begin in one turn", () => {
     // So few timeouts do not open the circuit.
     { name: "a store that hangs for waves alone", hangs: 2 }
   ])("P4 · are answered after one budget by $name, however many they are, with one warning", ({ hangs }) => {
-    const warnings: Array<unknown> = []
-    // The test clock warns too, if the machine is slow.
-    const logger = Logger.make(({ logLevel, message }) => {
-      if (logLevel === "Warn" && String(message).includes("The store")) warnings.push(message)
-    })
+    const { logger, warnings } = warner("The store")
     return Effect.gen(function*() {
       const { layer } = sharedStore(({ acquire }) => ({
         acquire: (requests) => requests.length >= hangs ? Effect.never : acquire(requests)

@@ -324,20 +324,24 @@ describe.each(caches)("over $name", (cache) => {
       expect(answers.at(-1)!.value).toBe("1,2,3,4,5,6,7,8,9,10")
     }).pipe(Effect.provide(layer)))
 
+  class GetUser extends CacheKey.Class<GetUser>()("GetUser", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+  /** An origin whose first batch never ends. */
+  const hangingOnce = () => {
+    const state = { batches: 0 }
+    const origin = RequestResolver.make<GetUser>((entries) =>
+      Effect.suspend(() => {
+        if (++state.batches === 1) return Effect.never
+        for (const entry of entries) entry.completeUnsafe(Exit.succeed(`batch ${state.batches}`))
+        return Effect.void
+      })
+    )
+    return { origin, state }
+  }
+
   it.effect("a resolver: once all callers have left, the next request reaches the origin", () =>
     Effect.gen(function*() {
-      class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
-        payload: { id: Schema.Int },
-        success: Schema.String
-      }) {}
-      let batches = 0
-      const origin = RequestResolver.make<GetUser>((entries) =>
-        Effect.suspend(() => {
-          if (++batches === 1) return Effect.never
-          for (const entry of entries) entry.completeUnsafe(Exit.succeed(`batch ${batches}`))
-          return Effect.void
-        })
-      )
+      const { origin, state } = hangingOnce()
       const users = Cached.resolver(origin, { ttl: "1 hour" })
       const request = (id: number) => Effect.request(new GetUser({ id }), users)
       const hasty = yield* start(Effect.timeout(request(1), 300))
@@ -345,27 +349,16 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust(0)
       yield* TestClock.adjust(300)
       expect(Exit.isFailure(yield* Fiber.await(hasty))).toBe(true)
-      expect(batches).toBe(1)
+      expect(state.batches).toBe(1)
       yield* Fiber.interrupt(patient)
       yield* TestClock.adjust(0)
       expect(yield* request(1)).toBe("batch 2")
-      expect(batches).toBe(2)
+      expect(state.batches).toBe(2)
     }).pipe(Effect.provide(layer)))
 
   it.effect("a resolver: readers that stay get another batch after maxLoad", () =>
     Effect.gen(function*() {
-      class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
-        payload: { id: Schema.Int },
-        success: Schema.String
-      }) {}
-      let batches = 0
-      const origin = RequestResolver.make<GetUser>((entries) =>
-        Effect.suspend(() => {
-          if (++batches === 1) return Effect.never
-          for (const entry of entries) entry.completeUnsafe(Exit.succeed(`batch ${batches}`))
-          return Effect.void
-        })
-      )
+      const { origin } = hangingOnce()
       const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
       const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
       expect(recovered(answers)).toBeLessThanOrEqual(1200)

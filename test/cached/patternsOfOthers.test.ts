@@ -5,7 +5,6 @@ import { Cached, CacheKey, CacheLayer, type Caching, Transaction } from "effect-
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import * as Part from "../../src/internal/store/part/make.ts"
 import { found, hour, key, process, read } from "../support/bulkCalls.ts"
 import { ended, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -34,14 +33,6 @@ const stores = [
     two: Effect.suspend(() => {
       const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
       return twoOver(Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, store)))
-    })
-  },
-  {
-    name: "a part of a store",
-    two: Effect.suspend(() => {
-      const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-      const part = Layer.sync(Store.Store, () => Part.make(store, "part:"))
-      return twoOver(Layer.provide(CacheLayer.layer({ memory: false }), part))
     })
   }
 ]

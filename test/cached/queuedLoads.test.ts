@@ -103,16 +103,22 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       expect([yield* read, origin.loads]).toEqual([2, 2])
     }).pipe(provided))
 
+  /** A load whose only reader is leaving, and which ends when its gate is opened. */
+  const abandoned = Effect.gen(function*() {
+    const gate = yield* Deferred.make<void>()
+    const origin = gated()
+    const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
+    origin.gate = Deferred.await(gate)
+    const left = yield* start(read)
+    yield* settle
+    const leaving = yield* start(Fiber.interrupt(left))
+    yield* settle
+    return { gate, leaving, origin, read }
+  })
+
   it.effect("a load behind an abandoned one that ignores its interruption is stored", () =>
     Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const origin = gated()
-      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
-      origin.gate = Deferred.await(gate)
-      const left = yield* start(read)
-      yield* settle
-      const leaving = yield* start(Fiber.interrupt(left))
-      yield* settle
+      const { gate, leaving, origin, read } = yield* abandoned
       const waiting = yield* start(read)
       yield* settle
       expect(origin.loads).toBe(1)
@@ -127,14 +133,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
 
   it.effect("a caller that asks again meanwhile joins the load that waits", () =>
     Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const origin = gated()
-      const read = Effect.uninterruptible(origin.load).pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
-      origin.gate = Deferred.await(gate)
-      const left = yield* start(read)
-      yield* settle
-      const leaving = yield* start(Fiber.interrupt(left))
-      yield* settle
+      const { gate, leaving, origin, read } = yield* abandoned
       const before = yield* start(read)
       yield* settle
       yield* Cached.invalidate({ tag: "t" })

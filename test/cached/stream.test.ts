@@ -5,7 +5,7 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-ca
 import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, ended, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { made } from "../support/strategies.ts"
 
@@ -574,19 +574,16 @@ describe("Cached.stream over a store", () => {
   const pagesOf = (entries: Map<string, unknown>) => Array.from(entries.keys()).filter((id) => id.startsWith("~:p:"))
 
   it.effect("CA-41 · an interrupted consumer leaves no manifest and no pages", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const text = "x".repeat(70_000)
-      yield* Effect.gen(function*() {
-        const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        const { fiber, got } = yield* consumer(rows)
-        yield* settle
-        expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
-        yield* Fiber.interrupt(fiber)
-        yield* settle
-        expect(Array.from(fake.entries.keys())).toEqual([])
-      }).pipe(Effect.provide(over(fake)))
+      const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      const { fiber, got } = yield* consumer(rows)
+      yield* settle
+      expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
+      yield* Fiber.interrupt(fiber)
+      yield* settle
+      expect(Array.from(fake.entries.keys())).toEqual([])
     }))
 
   it.effect("the manifest is written after the last page", () =>
@@ -605,57 +602,48 @@ describe("Cached.stream over a store", () => {
     }))
 
   it.effect("a run that is replaced leaves a minute later", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const source = counted((run) => [run])
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        const [old] = pagesOf(fake.entries)
-        yield* CachePolicy.refresh(Stream.runDrain(rows))
-        expect(pagesOf(fake.entries).length).toBe(2)
-        yield* TestClock.adjust("1 minute")
-        expect(pagesOf(fake.entries).length).toBe(1)
-        expect(pagesOf(fake.entries)).not.toContain(old)
-        expect(yield* Stream.runCollect(rows)).toEqual([2])
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      const source = counted((run) => [run])
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      const [old] = pagesOf(fake.entries)
+      yield* CachePolicy.refresh(Stream.runDrain(rows))
+      expect(pagesOf(fake.entries).length).toBe(2)
+      yield* TestClock.adjust("1 minute")
+      expect(pagesOf(fake.entries).length).toBe(1)
+      expect(pagesOf(fake.entries)).not.toContain(old)
+      expect(yield* Stream.runCollect(rows)).toEqual([2])
     }))
 
   it.effect("so does one that was invalidated, and one that has ended when memory lets it go", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const run = (key: string) => Stream.runDrain(Stream.make(1).pipe(Cached.stream(key, { ttl: "10 seconds" })))
-        yield* run("a")
-        yield* run("b")
-        yield* Cached.invalidate("b")
-        yield* TestClock.adjust("11 seconds")
-        yield* run("c")
-        yield* run("d")
-        expect(pagesOf(fake.entries).length).toBe(4)
-        yield* TestClock.adjust("1 minute")
-        expect(pagesOf(fake.entries).map((id) => id.slice(-1))).toEqual(["c", "d"])
-      }).pipe(Effect.provide(over(fake, { capacity: 2 })))
-    }))
+    overFake(function*(fake) {
+      const run = (key: string) => Stream.runDrain(Stream.make(1).pipe(Cached.stream(key, { ttl: "10 seconds" })))
+      yield* run("a")
+      yield* run("b")
+      yield* Cached.invalidate("b")
+      yield* TestClock.adjust("11 seconds")
+      yield* run("c")
+      yield* run("d")
+      expect(pagesOf(fake.entries).length).toBe(4)
+      yield* TestClock.adjust("1 minute")
+      expect(pagesOf(fake.entries).map((id) => id.slice(-1))).toEqual(["c", "d"])
+    }, { capacity: 2 }))
 
   it.effect("of very many pages the oldest leave before their time, and not those that are served", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const text = "x".repeat(70_000)
-      yield* Effect.gen(function*() {
-        const rows = (n: number) =>
-          Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(
-            Cached.stream(`rows ${n}`, { ttl: "1 hour" })
-          )
-        for (let n = 0; n < 60; n++) yield* Stream.runDrain(rows(n))
-        for (let n = 0; n < 50; n++) yield* Cached.invalidate(`rows ${n}`)
-        yield* TestClock.adjust("2 seconds")
-        expect(pagesOf(fake.entries).length).toBeLessThanOrEqual(500 + 200)
-        for (let n = 50; n < 60; n++) expect((yield* Stream.runCollect(rows(n))).length).toBe(20)
-        yield* TestClock.adjust("1 minute")
-        expect(pagesOf(fake.entries).length).toBe(200)
-      }).pipe(Effect.provide(over(fake, { capacity: 1000 })))
-    }))
+      const rows = (n: number) =>
+        Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(
+          Cached.stream(`rows ${n}`, { ttl: "1 hour" })
+        )
+      for (let n = 0; n < 60; n++) yield* Stream.runDrain(rows(n))
+      for (let n = 0; n < 50; n++) yield* Cached.invalidate(`rows ${n}`)
+      yield* TestClock.adjust("2 seconds")
+      expect(pagesOf(fake.entries).length).toBe(500 + 200)
+      for (let n = 50; n < 60; n++) expect((yield* Stream.runCollect(rows(n))).length).toBe(20)
+      yield* TestClock.adjust("1 minute")
+      expect(pagesOf(fake.entries).length).toBe(200)
+    }, { capacity: 1000 }))
 
   it.effect("a planted manifest that claims a huge number of pages does not make their removal endless", () =>
     Effect.gen(function*() {
@@ -682,127 +670,109 @@ describe("Cached.stream over a store", () => {
     }))
 
   it.effect("pages that no manifest names are swept when they are older than any run", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const rows = (key: string) => Stream.make(1).pipe(Cached.stream(key, { strategy: "untilInvalidated" }))
-        yield* Stream.runDrain(rows("a"))
-        yield* Stream.runDrain(rows("b"))
-        yield* Cached.invalidate("a")
-        expect(pagesOf(fake.entries).length).toBe(2)
-        yield* TestClock.adjust("61 minutes")
-        yield* Stream.runDrain(rows("c"))
-        yield* settle
-        expect(pagesOf(fake.entries).map((id) => id.slice(-1)).sort()).toEqual(["b", "c"])
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      const rows = (key: string) => Stream.make(1).pipe(Cached.stream(key, { strategy: "untilInvalidated" }))
+      yield* Stream.runDrain(rows("a"))
+      yield* Stream.runDrain(rows("b"))
+      yield* Cached.invalidate("a")
+      expect(pagesOf(fake.entries).length).toBe(2)
+      yield* TestClock.adjust("61 minutes")
+      yield* Stream.runDrain(rows("c"))
+      yield* settle
+      expect(pagesOf(fake.entries).map((id) => id.slice(-1)).sort()).toEqual(["b", "c"])
     }))
 
   it.effect("a replay reads at most two pages ahead: an answer of the store is waited for while others come", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const text = "x".repeat(70_000)
       const elements = Array.from({ length: 30 }, (_, i) => `${i} ${text}`)
-      yield* Effect.gen(function*() {
-        const rows = Stream.fromIterable(elements).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        let reading = 0
-        let most = 0
-        fake.behave = (operation, id) =>
-          operation !== "get" || !id.startsWith("~:p:") ? {} : {
-            before: Effect.andThen(Effect.sync(() => most = Math.max(most, ++reading)), Effect.sleep(100)),
-            after: Effect.sync(() => reading--)
-          }
-        const { exit, got } = yield* consumer(rows)
-        yield* TestClock.adjust(100)
-        expect([got.length > 0, got.length < 5, most]).toEqual([true, true, 3])
-        yield* TestClock.adjust(1000)
-        expect(Exit.isSuccess(yield* exit)).toBe(true)
-        expect(got).toEqual(elements)
-        expect(most).toBe(3)
-        // A slow consumer that takes one element has not read on.
-        fake.calls.length = 0
-        const slow = yield* start(Stream.runForEach(rows, () => Effect.never))
-        yield* TestClock.adjust("1 minute")
-        expect(fake.calls.filter((call) => call.startsWith("get ~:p:")).length).toBe(3)
-        yield* Fiber.interrupt(slow)
-        expect(reading).toBe(0)
-      }).pipe(Effect.provide(over(fake, { memory: false, storeTimeout: "1 second" })))
-    }))
+      const rows = Stream.fromIterable(elements).pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      let reading = 0
+      let most = 0
+      fake.behave = (operation, id) =>
+        operation !== "get" || !id.startsWith("~:p:") ? {} : {
+          before: Effect.andThen(Effect.sync(() => most = Math.max(most, ++reading)), Effect.sleep(100)),
+          after: Effect.sync(() => reading--)
+        }
+      const { exit, got } = yield* consumer(rows)
+      yield* TestClock.adjust(100)
+      expect([got.length > 0, got.length < 5, most]).toEqual([true, true, 3])
+      yield* TestClock.adjust(1000)
+      expect(Exit.isSuccess(yield* exit)).toBe(true)
+      expect(got).toEqual(elements)
+      expect(most).toBe(3)
+      // A slow consumer that takes one element has not read on.
+      fake.calls.length = 0
+      const slow = yield* start(Stream.runForEach(rows, () => Effect.never))
+      yield* TestClock.adjust("1 minute")
+      expect(fake.calls.filter((call) => call.startsWith("get ~:p:")).length).toBe(3)
+      yield* Fiber.interrupt(slow)
+      expect(reading).toBe(0)
+    }, { memory: false, storeTimeout: "1 second" }))
 
   it.effect("a consumer that leaves a replay leaves no question behind", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
+    overFake(function*(fake) {
       const text = "x".repeat(70_000)
-      yield* Effect.gen(function*() {
-        const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
-          Cached.stream("rows", { ttl: "1 hour" })
-        )
-        yield* Stream.runDrain(rows)
-        let asked = 0
-        let left = 0
-        fake.behave = (operation, id) =>
-          operation !== "get" || !id.startsWith("~:p:") ? {} : {
-            before: Effect.andThen(
-              Effect.sync(() => asked++),
-              Effect.onInterrupt(Effect.never, () => Effect.sync(() => left++))
-            )
-          }
-        const { fiber } = yield* consumer(rows)
-        yield* settle
-        yield* Fiber.interrupt(fiber)
-        expect([asked, left]).toEqual([3, 3])
-      }).pipe(Effect.provide(over(fake, { memory: false })))
-    }))
+      const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
+        Cached.stream("rows", { ttl: "1 hour" })
+      )
+      yield* Stream.runDrain(rows)
+      let asked = 0
+      let left = 0
+      fake.behave = (operation, id) =>
+        operation !== "get" || !id.startsWith("~:p:") ? {} : {
+          before: Effect.andThen(
+            Effect.sync(() => asked++),
+            Effect.onInterrupt(Effect.never, () => Effect.sync(() => left++))
+          )
+        }
+      const { fiber } = yield* consumer(rows)
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      expect([asked, left]).toEqual([3, 3])
+    }, { memory: false }))
 
   describe("a page that is lost", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
     it.effect("the origin runs again, and what the consumer has got is skipped", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
-          expect(source.runs).toBe(2)
-          expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
-          expect(source.runs).toBe(2)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted(elements)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+        expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+        expect(source.runs).toBe(2)
+        expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+        expect(source.runs).toBe(2)
+      }, { memory: false }))
 
     it.effect("one that begins otherwise ends it with StreamCut", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
-          const { exit, got } = yield* consumer(rows)
-          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-          expect(got).toEqual(elements(1).slice(0, 15))
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted(elements)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+        const { exit, got } = yield* consumer(rows)
+        expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+        expect(got).toEqual(elements(1).slice(0, 15))
+      }, { memory: false }))
 
     it.effect("P4 · also while the store is down", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(() => elements(1))
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          let reads = 0
-          fake.behave = (operation, id) =>
-            operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
-              before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
-            }
-          expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
-          expect(source.runs).toBe(2)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted(() => elements(1))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        let reads = 0
+        fake.behave = (operation, id) =>
+          operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
+            before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
+          }
+        expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
+        expect(source.runs).toBe(2)
+      }, { memory: false }))
   })
 
   describe("a page that is lost, and more", () => {
@@ -810,57 +780,48 @@ describe("Cached.stream over a store", () => {
     const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
     it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(elements)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-          const stored = Array.from(fake.entries.keys())
-          expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
-          yield* settle
-          expect(Array.from(fake.entries.keys())).toEqual(stored)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted(elements)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+        const stored = Array.from(fake.entries.keys())
+        expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
+        yield* settle
+        expect(Array.from(fake.entries.keys())).toEqual(stored)
+      }, { memory: false }))
 
     it.effect("one of a run that continues for others: the origin runs once more, only for the late consumer", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-          const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          const ahead = yield* consumer(rows)
-          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
-          yield* settle
-          expect([ahead.got.length, behind.got.length]).toEqual([30, 0])
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":3:rows")) fake.entries.delete(id)
-          yield* Deferred.succeed(gate, undefined)
-          expect(Exit.isSuccess(yield* behind.exit)).toBe(true)
-          expect(behind.got).toEqual(elements(1))
-          expect([source.runs, ended(ahead.fiber)]).toEqual([2, "still waiting"])
-          yield* Deferred.succeed(end, undefined)
-          expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
-          expect(source.released).toBe(2)
-          expect(fake.entries.has("rows")).toBe(true)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        const ahead = yield* consumer(rows)
+        const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+        yield* settle
+        expect([ahead.got.length, behind.got.length]).toEqual([30, 0])
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":3:rows")) fake.entries.delete(id)
+        yield* Deferred.succeed(gate, undefined)
+        expect(Exit.isSuccess(yield* behind.exit)).toBe(true)
+        expect(behind.got).toEqual(elements(1))
+        expect([source.runs, ended(ahead.fiber)]).toEqual([2, "still waiting"])
+        yield* Deferred.succeed(end, undefined)
+        expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
+        expect(source.released).toBe(2)
+        expect(fake.entries.has("rows")).toBe(true)
+      }, { memory: false }))
 
     it.effect("a consumer that was cut consumes it again: the stored stream is gone", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted((run) => elements(run))
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
-          const { exit } = yield* consumer(rows)
-          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
-          expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted((run) => elements(run))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+        const { exit } = yield* consumer(rows)
+        expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+        expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+        expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+      }, { memory: false }))
 
     it.effect("the first one, of a stream that has ended with a failure, runs the origin", () =>
       Effect.gen(function*() {
@@ -886,45 +847,39 @@ describe("Cached.stream over a store", () => {
       }))
 
     it.effect("two that lose one share a run, and one of them does not wait for the other", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(() => elements(1))
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-          const gate = yield* Deferred.make<void>()
-          let seen = 0
-          const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
-          yield* settle
-          expect(paused.got.length).toBe(8)
-          const other = yield* consumer(rows)
-          yield* settle
-          expect([other.got, source.runs]).toEqual([elements(1), 2])
-          yield* Deferred.succeed(gate, undefined)
-          yield* Effect.all([paused.exit, other.exit])
-          expect(paused.got).toEqual(elements(1))
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const source = counted(() => elements(1))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+        const gate = yield* Deferred.make<void>()
+        let seen = 0
+        const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
+        yield* settle
+        expect(paused.got.length).toBe(8)
+        const other = yield* consumer(rows)
+        yield* settle
+        expect([other.got, source.runs]).toEqual([elements(1), 2])
+        yield* Deferred.succeed(gate, undefined)
+        yield* Effect.all([paused.exit, other.exit])
+        expect(paused.got).toEqual(elements(1))
+      }, { memory: false }))
 
     it.effect("one of such a run that the origin begins otherwise now ends it with StreamCut", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-          const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          const ahead = yield* consumer(rows)
-          const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
-          yield* settle
-          for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
-          yield* Deferred.succeed(gate, undefined)
-          expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-          expect(behind.got).toEqual(elements(1).slice(0, 12))
-          yield* Fiber.interrupt(ahead.fiber)
-          expect(source.released).toBe(2)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      overFake(function*(fake) {
+        const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        const ahead = yield* consumer(rows)
+        const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+        yield* settle
+        for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
+        yield* Deferred.succeed(gate, undefined)
+        expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+        expect(behind.got).toEqual(elements(1).slice(0, 12))
+        yield* Fiber.interrupt(ahead.fiber)
+        expect(source.released).toBe(2)
+      }, { memory: false }))
 
     it.effect("P4 · a page without elements is lost, and one with fewer of them is no end", () =>
       Effect.gen(function*() {
@@ -957,47 +912,41 @@ describe("Cached.stream over a store", () => {
   })
 
   it.effect("a stream that was invalidated or overwritten leaves a minute later, for its readers", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const source = counted((run) => [run])
-        const rows = source.stream.pipe(
-          Cached.stream("rows", { strategy: "untilInvalidated", tags: ["table"] })
-        )
-        const collect = Stream.runCollect(rows)
-        for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
-          yield* collect
-          expect(pagesOf(fake.entries).length).toBe(1)
-          yield* removed
-          yield* TestClock.adjust("1 minute")
-          expect(pagesOf(fake.entries)).toEqual([])
-        }
+    overFake(function*(fake) {
+      const source = counted((run) => [run])
+      const rows = source.stream.pipe(
+        Cached.stream("rows", { strategy: "untilInvalidated", tags: ["table"] })
+      )
+      const collect = Stream.runCollect(rows)
+      for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
         yield* collect
-        yield* Cached.invalidate({ tag: "table" })
-        yield* collect
-        expect(pagesOf(fake.entries).length).toBe(2)
-        yield* TestClock.adjust("1 minute")
         expect(pagesOf(fake.entries).length).toBe(1)
-        expect([yield* collect, source.runs]).toEqual([[5], 5])
-      }).pipe(Effect.provide(over(fake)))
+        yield* removed
+        yield* TestClock.adjust("1 minute")
+        expect(pagesOf(fake.entries)).toEqual([])
+      }
+      yield* collect
+      yield* Cached.invalidate({ tag: "table" })
+      yield* collect
+      expect(pagesOf(fake.entries).length).toBe(2)
+      yield* TestClock.adjust("1 minute")
+      expect(pagesOf(fake.entries).length).toBe(1)
+      expect([yield* collect, source.runs]).toEqual([[5], 5])
     }))
 
   it.effect("a stream that is only gone here keeps its pages: the store still names them", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const source = counted((run) => [run])
-        const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated" }))
-        yield* Stream.runDrain(rows)
-        fake.behave = (operation, id) =>
-          operation === "remove" && id === "rows"
-            ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
-            : {}
-        yield* Cached.invalidate("rows")
-        yield* TestClock.adjust("1 minute")
-        expect(fake.entries.has("rows")).toBe(true)
-        expect(pagesOf(fake.entries).length).toBe(1)
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      const source = counted((run) => [run])
+      const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated" }))
+      yield* Stream.runDrain(rows)
+      fake.behave = (operation, id) =>
+        operation === "remove" && id === "rows"
+          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+          : {}
+      yield* Cached.invalidate("rows")
+      yield* TestClock.adjust("1 minute")
+      expect(fake.entries.has("rows")).toBe(true)
+      expect(pagesOf(fake.entries).length).toBe(1)
     }))
 
   it.effect("P4 · a store that is down, or hangs, costs the storing alone", () =>

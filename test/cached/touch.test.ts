@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, overFake, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -93,30 +93,24 @@ describe.each(caches)("touch, over $name", (cache) => {
 
 describe("touch, while the store fails", () => {
   it.effect("memory continues, and reports the failure; strict callers get it", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        fake.behave = () => ({ before: Effect.fail(unavailable) })
-        expect(yield* Cached.touch("k", "2 hours")).toBe(true)
-        expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
-        expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
-        yield* TestClock.adjust("90 minutes")
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      fake.behave = () => ({ before: Effect.fail(unavailable) })
+      expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+      expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
+      expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
+      yield* TestClock.adjust("90 minutes")
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
     }))
 
   it.effect("P2 · does not bring back what was invalidated in vain", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-        yield* Cached.invalidate("k")
-        expect(yield* Cached.touch("k", "2 hours")).toBe(false)
-        expect(yield* Cached.has("k")).toBe(false)
-        expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      yield* Cached.set("k", 1, { ttl: "1 hour" })
+      fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+      yield* Cached.invalidate("k")
+      expect(yield* Cached.touch("k", "2 hours")).toBe(false)
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
     }))
 })
 

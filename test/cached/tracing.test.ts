@@ -1,10 +1,10 @@
 /** Spans, links and log lines of loads. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, Tracer } from "effect"
+import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, type Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
-import { withTracer } from "../support/tracer.ts"
+import { tracing, withTracer } from "../support/tracer.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -15,19 +15,6 @@ const traced = () => {
   const spans: Array<Tracer.Span | undefined> = []
   const load = Effect.delay(Effect.map(current, (span) => String(spans.push(span))), 100)
   return { spans, load }
-}
-
-/** Keeps the spans that are made. */
-const tracing = () => {
-  const spans: Array<Tracer.Span> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-  return { spans, tracer }
 }
 
 const linksOf = (span: Tracer.Span | undefined) =>

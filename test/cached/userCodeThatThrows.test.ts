@@ -10,6 +10,7 @@ import { TestClock } from "effect/testing"
 import { policies } from "../../src/internal/eviction/policies.ts"
 import { type Cache, caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import { warner } from "../support/logged.ts"
 import * as Looking from "../support/looking.ts"
 import { made } from "../support/strategies.ts"
 
@@ -33,10 +34,7 @@ const warned = <A, E>(
   layer: ReturnType<Cache["layer"]>,
   test: (warnings: Array<string>) => Effect.Effect<A, E, Caching.Caching>
 ) => {
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Warn") warnings.push(String(message))
-  })
+  const { logger, warnings } = warner()
   return Effect.provide(test(warnings), Layer.provide(layer, Logger.layer([logger])))
 }
 

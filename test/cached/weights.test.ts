@@ -110,6 +110,7 @@ describe("a weigher", () => {
     expect(sizeOf(new ArrayBuffer(1000))).toBe(1096)
     expect(sizeOf(new Float64Array(100))).toBe(1000)
     expect(sizeOf(null)).toBe(0)
+    expect(sizeOf([0.5, 1.5])).toBe(sizeOf([1, 2]))
     const rows = Array.from({ length: 100_000 }, (_, id) => ({ id, name: "x".repeat(20) }))
     expect(sizeOf(rows)).toBeGreaterThan(100_000 * 60)
     expect(sizeOf(rows)).toBeLessThan(100_000 * 120)

@@ -77,15 +77,10 @@ const tags = isFault(asked) || dependencies === undefined
     replace: "if (now === undefined || now === version) continue"
   },
   {
-    name: "what running loads have read does not count",
-    in: "addNew",
-    find: "isRegistered && isInherited(tag) ?",
-    replace: "!isRegistered && isInherited(tag) ?",
-    also: [{
-      in: "remove",
-      find: "if (--known.count > 0) return",
-      replace: "if (known === undefined || --known.count > 0) return"
-    }]
+    name: "changes of ids do not count from the first load that derives",
+    in: "make",
+    find: "TagEpochs.follow(flight.engine.tagEpochs)",
+    replace: ""
   },
   {
     name: "a removal that the store has not acknowledged does not count",
@@ -94,10 +89,10 @@ const tags = isFault(asked) || dependencies === undefined
     replace: "if (ids.size >= 0) return false"
   },
   {
-    name: "an answer to all callers is believed after a change here",
-    in: "conclude",
-    find: "question.mutations !== self.mutations && found",
-    replace: "question.mutations < 0 && found"
+    name: "an answer is believed after a change here of what it derives from",
+    in: "isSince",
+    find: "const { floor, older, recent } = ids",
+    replace: "const { floor, older, recent } = bornAt < 0 && ids"
   },
   {
     name: "of many ids of a group one change is missed",
@@ -107,21 +102,21 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "of many ids of a group a change here is missed",
-    in: "tagsOf",
-    find: "tagsOfId(id).filter",
-    replace: "tagsOfId(id).slice(0, 1).filter"
+    in: "idChanged",
+    find: "tagsOfId(id)",
+    replace: "tagsOfId(id).slice(0, 1)"
   },
   {
     name: "a removal here leaves what was made of the entry",
-    in: "forgetOne",
-    find: "Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)",
-    replace: ""
+    in: "change",
+    find: "TagEpochs.idChanged(self.tagEpochs, id)",
+    replace: "if (how === \"set\") TagEpochs.idChanged(self.tagEpochs, id)"
   },
   {
     name: "a write by hand here leaves what was made of the entry",
-    in: "put",
-    find: "Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)",
-    replace: ""
+    in: "change",
+    find: "TagEpochs.idChanged(self.tagEpochs, id)",
+    replace: "if (how !== \"set\") TagEpochs.idChanged(self.tagEpochs, id)"
   },
   {
     name: "a transaction leaves the markers of what it sets",
@@ -137,9 +132,9 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "inside a transaction what derives from what it has written is served",
-    in: "isEnded",
-    find: "self.writes.size > 0 &&",
-    replace: "self.writes.size < 0 &&"
+    in: "insideOf",
+    find: "own.tagEpochs.ids = TagEpochs.makeTable()",
+    replace: ""
   },
   {
     name: "of what was served the tags, those of classes and fields too, are not taken over",

@@ -169,7 +169,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "clear does not detach",
     in: "forgetAll",
-    find: "for (const { id } of self.flights.all()) detachBegun(self, id)",
+    find: "for (const { id } of self.flights.all()) detachBegun(self, id, \"hard\")",
     replace: ""
   },
   {
@@ -215,7 +215,13 @@ for (const item of items) Pending.acknowledge(pending, item)`
     find: "self.weight > self.capacity",
     replace: "self.weight > self.capacity + 1"
   },
-  { name: "invalidate does not detach", sought: "always", in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
+  {
+    name: "invalidate does not detach",
+    sought: "always",
+    in: "change",
+    find: "else detachBegun(self, id, how)",
+    replace: "else if (how === \"soft\") detachBegun(self, id, how)"
+  },
   {
     name: "joins what is older than a tag",
     in: "planToJoin",
@@ -231,7 +237,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "late tags need no proof",
-    in: "versionsOf",
+    in: "versionsToWrite",
     find: "if (marker === undefined || (place < 0 && marker.seq > before.seq)) return undefined",
     replace: "if (marker === undefined) return undefined"
   },
@@ -300,7 +306,12 @@ for (const item of items) Pending.acknowledge(pending, item)`
 unregister(self, flight)`
     }]
   },
-  { name: "set does not detach", in: "put", find: "detach(self, entry.id)", replace: "" },
+  {
+    name: "set does not detach",
+    in: "change",
+    find: "if (how === \"set\") detach(self, id)",
+    replace: "if (how === \"set\") {}"
+  },
   {
     name: "shows late tagged results to later readers",
     in: "mustReadAgain",
@@ -402,7 +413,7 @@ return Exit.die(defect)
   },
   {
     name: "a slot is not given back",
-    in: "giveBack",
+    in: "freeSlot",
     find: "if (running.delete(unit)) takeSlots(self)",
     replace: "if (!running.has(unit)) takeSlots(self)"
   },

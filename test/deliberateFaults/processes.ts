@@ -21,9 +21,10 @@ const versionsAfterLoad: ProcessFault = {
   name: "tag versions are read after the load",
   sought: "by hand",
   in: "prepare",
-  find: "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
+  find:
+    "const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
   replace: `const after = yield* ask(tier, asking.budget, "markers", tier.store.markers(declaredTags(self, request)))
-const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
+const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
 }
 
 const overRedis = (fault: ProcessFault): ProcessFault => ({
@@ -63,8 +64,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     name: "an answer older than a change is used",
     sought: "by hand",
     in: "applyChange",
-    find: "flight.changedWhileAsked = true",
-    replace: "flight.changedWhileAsked = false"
+    find: "noteChanged(flight)",
+    replace: ""
   },
   {
     name: "the store is used despite a pending invalidation",
@@ -116,8 +117,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
   overRedis({
     name: "an answer asked for before a change was reported enters memory",
     in: "applyChange",
-    find: "flight.changedWhileAsked = true",
-    replace: "flight.changedWhileAsked = false",
+    find: "noteChanged(flight)",
+    replace: "",
     also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }]
   }),
   overRedis({

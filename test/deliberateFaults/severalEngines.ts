@@ -125,9 +125,9 @@ export const faults: ReadonlyArray<Fault> = [
     draws: ["pushes"],
     in: "prepare",
     find:
-      "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
+      "const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
     replace: `const after = yield* ask(tier, asking.budget, "markers", tier.store.markers(declaredTags(self, request)))
-const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
+const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
   },
   {
     name: "several ids are removed here, and not from the store",

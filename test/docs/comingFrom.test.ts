@@ -11,7 +11,7 @@ import { createHmac, timingSafeEqual } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { policies } from "../../src/internal/eviction/policies.ts"
-import { counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { counting, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -325,31 +325,28 @@ describe("aiocache", () => {
     }).pipe(provided))
 
   it.effect("AI-16 · no read, no write; a reader waits for the write, for storeTimeout at most", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      yield* Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl("k", hour))
-        expect([yield* CachePolicy.disable("set")(get), yield* Cached.has("k")]).toEqual([1, false])
-        expect([yield* CachePolicy.disable("get")(get), yield* CachePolicy.disable("get")(get), yield* get]).toEqual([
-          2,
-          3,
-          3
-        ])
-        fake.behave = (operation) => operation === "set" ? { before: Effect.never } : {}
-        const reader = yield* start(CachePolicy.disable("get")(get))
-        yield* settle
-        yield* TestClock.adjust("499 millis")
-        expect(reader.pollUnsafe()).toBeUndefined()
-        yield* TestClock.adjust("1 millis")
-        yield* settle
-        expect(reader.pollUnsafe()).toEqual(Exit.succeed(4))
-        const hasty = yield* start(load.pipe(Cached.ttl("l", { ...hour, waitForWrite: false })))
-        yield* settle
-        expect(hasty.pollUnsafe()).toEqual(Exit.succeed(5))
-        yield* TestClock.adjust("500 millis")
-        fake.behave = () => ({})
-      }).pipe(Effect.provide(over(fake)))
+    overFake(function*(fake) {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl("k", hour))
+      expect([yield* CachePolicy.disable("set")(get), yield* Cached.has("k")]).toEqual([1, false])
+      expect([yield* CachePolicy.disable("get")(get), yield* CachePolicy.disable("get")(get), yield* get]).toEqual([
+        2,
+        3,
+        3
+      ])
+      fake.behave = (operation) => operation === "set" ? { before: Effect.never } : {}
+      const reader = yield* start(CachePolicy.disable("get")(get))
+      yield* settle
+      yield* TestClock.adjust("499 millis")
+      expect(reader.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 millis")
+      yield* settle
+      expect(reader.pollUnsafe()).toEqual(Exit.succeed(4))
+      const hasty = yield* start(load.pipe(Cached.ttl("l", { ...hour, waitForWrite: false })))
+      yield* settle
+      expect(hasty.pollUnsafe()).toEqual(Exit.succeed(5))
+      yield* TestClock.adjust("500 millis")
+      fake.behave = () => ({})
     }))
 
   it.effect("AI-17 · work that takes longer than the lease is one load, across caches on one folder", () =>

@@ -70,7 +70,7 @@ const calleeOf = (node: Node): string | undefined => {
 
 /** Sources of other texts: statements of databases, laws, charts, files, schemas in JSON, metrics, fields. */
 const others =
-  /^src\/(testing|metrics\/list|http\/(rules\/anonymous|server\/shown)|drivers\/(redis\/protocol\/scripts|sql\/postgres|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
+  /^src\/(testing|metrics\/list|http\/(rules\/anonymous|server\/shown)|drivers\/(redis\/protocol\/scripts|postgres\/schema|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
 
 /** The file whose texts are phrases of few words. */
 const phrases = "src/internal/text/failures.ts"

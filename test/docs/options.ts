@@ -84,13 +84,13 @@ export const parts: ReadonlyArray<Part> = [
   {
     heading: "PostgreSQL",
     of: "`CacheLayer.sql`, `postgres`",
-    lists: "src/drivers/sql/options.ts SchemaOptions, src/drivers/sql/options.ts StoreOptions"
+    lists: "src/drivers/shared/sql/options.ts SchemaOptions, src/drivers/shared/sql/options.ts StoreOptions"
   },
   {
     heading: "Connections to PostgreSQL",
     of: "`CacheLayer.postgres`",
     sentence: "`CacheLayer.postgres` opens connections of its own.",
-    lists: "src/drivers/sql/options.ts ConnectionOptions"
+    lists: "src/drivers/shared/sql/options.ts ConnectionOptions"
   },
   {
     heading: "Buckets",

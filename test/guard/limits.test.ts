@@ -17,6 +17,14 @@ const tried = <A, E>(self: Effect.Effect<A, E | CacheError.RateLimitExceeded>) =
 
 const times = <A, E>(count: number, self: Effect.Effect<A, E>) => Effect.all(Array.from({ length: count }, () => self))
 
+const ofEachKind = [
+  Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
+  Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
+  Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
+  Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
+  Guard.rateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "sliding-counter" })
+]
+
 describe.each(places)("limits in $name", ({ layer }) => {
   const provided = Effect.provide(layer())
 
@@ -197,14 +205,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
   it.effect("a clock that is set back keeps no caller out for longer than the window", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(Duration.toMillis("10 days"))
-      const guards = [
-        Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
-        Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
-        Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
-        Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
-        Guard.rateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "sliding-counter" })
-      ]
-      const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
+      const calls = ofEachKind.map((guard) => tried(Effect.void.pipe(guard)))
       yield* Effect.all(calls)
       yield* Effect.all(calls)
       yield* TestClock.setTime(Duration.toMillis("1 day"))
@@ -219,14 +220,7 @@ describe.each(places)("limits in $name", ({ layer }) => {
 it.effect("in memory a clock that is set back keeps no caller out, also without calls in between", () =>
   Effect.gen(function*() {
     yield* TestClock.setTime(Duration.toMillis("10 days"))
-    const guards = [
-      Guard.rateLimit({ key: "fixed", limit: 1, window: "1 minute" }),
-      Guard.rateLimit({ key: "ban", limit: 1, window: "1 second", ban: "1 minute" }),
-      Guard.rateLimit({ key: "bucket", limit: 1, window: "1 minute", algorithm: "token-bucket" }),
-      Guard.rateLimit({ key: "log", limit: 1, window: "1 minute", algorithm: "sliding-log" }),
-      Guard.rateLimit({ key: "counter", limit: 1, window: "30 seconds", algorithm: "sliding-counter" })
-    ]
-    const calls = guards.map((guard) => tried(Effect.void.pipe(guard)))
+    const calls = ofEachKind.map((guard) => tried(Effect.void.pipe(guard)))
     yield* Effect.all(calls)
     yield* Effect.all(calls)
     yield* TestClock.setTime(Duration.toMillis("1 day"))

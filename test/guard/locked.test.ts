@@ -1,6 +1,6 @@
 /** Effects and streams that run one at a time. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { type Cause, Deferred, Duration, Effect, Exit, Fiber, Queue, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import { MemoryGuards } from "effect-cached/memory"
@@ -99,6 +99,21 @@ describe("Guard.locked", () => {
       expect(yield* isHeld).toBe(false)
       const tokens = yield* Stream.runCollect(Stream.fromEffect(token).pipe(Guard.locked({ key: "door" })))
       expect(tokens).toHaveLength(1)
+    }).pipe(onItsOwn))
+
+  it.effect("a fiber that a stream has forked lives as long as the stream", () =>
+    Effect.gen(function*() {
+      const counted = Effect.gen(function*() {
+        const numbers = yield* Queue.unbounded<number, Cause.Done>()
+        const counting = Effect.forEach([1, 2], (n) => Effect.delay(Queue.offer(numbers, n), "1 second"))
+        yield* Effect.forkChild(Effect.andThen(counting, Queue.end(numbers)))
+        return Stream.fromQueue(numbers)
+      })
+      const reader = yield* Effect.forkChild(
+        Stream.runCollect(Guard.locked(Stream.unwrap(counted), { key: "door" }))
+      )
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(reader)).toEqual([1, 2])
     }).pipe(onItsOwn))
 
   it.effect("inside a cached effect it runs once, and a reader that joins waits for no lock", () =>

@@ -1,22 +1,14 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
-import { afterEach, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, onTestFinished } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { CacheLayer } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpEffect, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { IncomingMessage } from "node:http"
+import { stoppedAfterEach } from "../support/stopped.ts"
 import { serving } from "./sockets.ts"
 
-const open: Array<() => Promise<void>> = []
-afterEach(async () => {
-  for (const stop of open.splice(0)) await stop()
-})
-
-const served = async (...args: Parameters<typeof serving>) => {
-  const one = await serving(...args)
-  open.push(one.stop)
-  return one
-}
+const served = stoppedAfterEach(serving)
 
 const minute = { "cache-control": "max-age=60" }
 const text = (body: string, headers: Readonly<Record<string, string>> = minute) =>
@@ -499,7 +491,7 @@ describe("the key", () => {
       Layer.provide(CacheLayer.memory())
     )
     const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
-    open.push(dispose)
+    onTestFinished(dispose)
     await handler(new Request("http://good.example/p?utm=1&q=what?&page=2"))
     const response = await handler(new Request("http://good.example/p?q=what?&page=2"))
     expect(await response.json()).toEqual({ q: "what?", page: "2" })

@@ -7,6 +7,7 @@ import { HttpRouter, HttpServer, HttpServerRequest, type HttpServerResponse } fr
 import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import { connect } from "node:net"
+import { rawOf } from "../support/rawOf.ts"
 
 export type SocketHandler = (
   request: HttpServerRequest.HttpServerRequest,
@@ -64,13 +65,7 @@ export const serving = async (
     const socket = connect(port, "127.0.0.1", () => socket.write(text)).pause()
     return () => socket.destroy()
   }
-  const raw = (text: string): Promise<string> =>
-    new Promise((resolve) => {
-      let received = ""
-      const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(text, "latin1")))
-      socket.on("data", (chunk) => received += chunk.toString("latin1")).on("error", () => undefined)
-      socket.on("close", () => resolve(received))
-    })
+  const raw = rawOf(port)
   const ask = async ({ body, headers = {}, method = "GET", path = "/" }: Sent = {}): Promise<Received> => {
     const length = body === undefined ? {} : { "Content-Length": String(body.length) }
     const fields = Object.entries({ Host: "good.example", Connection: "close", ...headers, ...length })

@@ -1,5 +1,5 @@
 /** The answers and acts of an inspector, through its protocol. */
-import { afterEach, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
@@ -14,18 +14,10 @@ import { runInNewContext } from "node:vm"
 import type { ServerOptions } from "../../src/inspector/options.ts"
 import * as Look from "../../src/internal/engine/operations/look.ts"
 import * as Looking from "../support/looking.ts"
+import { stoppedAfterEach } from "../support/stopped.ts"
 import { serving, token } from "./serving.ts"
 
-const open: Array<() => Promise<void>> = []
-afterEach(async () => {
-  for (const stop of open.splice(0)) await stop()
-})
-
-const served = async (...args: Parameters<typeof serving>) => {
-  const one = await serving(...args)
-  open.push(one.stop)
-  return one
-}
+const served = stoppedAfterEach(serving)
 
 class User
   extends CacheKey.Class<User>()("User", { payload: { id: Schema.Number }, success: Schema.Number, indexes: [] })

@@ -1,23 +1,16 @@
 /** Attacks on an inspector over raw sockets: no stranger gets in, and no secret gets out. */
-import { afterEach, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Tracer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
 import { CacheInspector } from "effect-cached/inspector"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { connect } from "node:net"
+import { stoppedAfterEach } from "../support/stopped.ts"
+import { tracing } from "../support/tracer.ts"
 import { serving, token } from "./serving.ts"
 
-const open: Array<() => Promise<void>> = []
-afterEach(async () => {
-  for (const stop of open.splice(0)) await stop()
-})
-
-const served = async (...args: Parameters<typeof serving>) => {
-  const one = await serving(...args)
-  open.push(one.stop)
-  return one
-}
+const served = stoppedAfterEach(serving)
 
 const statusOf = ({ status }: { readonly status: number }) => status
 
@@ -311,14 +304,7 @@ describe("secrets", () => {
   })
 
   it("the token is in no span, and no cache of HTTP keeps an answer", async () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = tracing()
     const inspector = Layer.mergeAll(
       CacheInspector.layerHttp({ path: "/cache", hosts: ["localhost"], token }),
       HttpRouter.add("GET", "/other", HttpServerResponse.text("other", { headers: { "cache-control": "max-age=60" } })),

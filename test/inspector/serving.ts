@@ -5,8 +5,8 @@ import { CacheLayer, type Caching } from "effect-cached"
 import { CacheInspector } from "effect-cached/inspector"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { connect } from "node:net"
 import type { HttpOptions } from "../../src/inspector/options.ts"
+import { rawOf } from "../support/rawOf.ts"
 
 export const token = "0123456789abcdef0123456789abcdef"
 
@@ -43,13 +43,7 @@ export const serving = async (
   const { address } = await runtime.runPromise(HttpServer.HttpServer)
   const { port } = address as unknown as { readonly port: number }
   /** All bytes that a request gets. */
-  const raw = (text: string): Promise<string> =>
-    new Promise((resolve) => {
-      let received = ""
-      const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(text, "latin1")))
-      socket.on("data", (chunk) => received += chunk.toString("latin1")).on("error", () => undefined)
-      socket.on("close", () => resolve(received))
-    })
+  const raw = rawOf(port)
   const send = async (
     path: string,
     { body, headers = {}, method = "POST" }: {

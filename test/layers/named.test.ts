@@ -2,8 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching } from "effect-cached"
-import { Store } from "effect-cached/adapters"
-import { MemoryStore } from "effect-cached/memory"
 import { RecordingCache } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
@@ -483,28 +481,6 @@ describe("named", () => {
     const read = get(Effect.succeed(1)).pipe(Cached.withCache(A)) as Effect.Effect<number>
     await expect(Effect.runPromise(read)).rejects.toThrow("A")
   })
-
-  it.effect("two parts of one store never meet, and are cleared apart", () =>
-    Effect.gen(function*() {
-      const part = (prefix: string) =>
-        CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer.pipe(Store.tap({ prefix }))))
-      const { load } = counting()
-      yield* Effect.gen(function*() {
-        const one = get(load).pipe(Cached.withCache(A))
-        const two = get(load).pipe(Cached.withCache(B))
-        expect(yield* Effect.all([one, two])).toEqual([1, 2])
-        expect(yield* Effect.all([one, two])).toEqual([1, 2])
-        yield* Cached.clear.pipe(Cached.withCache(A))
-        expect(yield* Effect.all([one, two])).toEqual([3, 2])
-        expect(yield* Cached.size.pipe(Cached.withCache(A))).toBe(1)
-        const store = yield* Store.Store
-        expect((yield* Stream.runCollect(store.scan({}))).map(({ id }) => id).toSorted()).toEqual(["a/k", "b/k"])
-      }).pipe(
-        Effect.provide(
-          Layer.mergeAll(CacheLayer.named(A, part("a")), CacheLayer.named(B, part("b")), MemoryStore.layer)
-        )
-      )
-    }))
 })
 
 describe("from plain async code", () => {

@@ -6,13 +6,10 @@ import { Serializer, Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { MemoryStore } from "effect-cached/memory"
-import { Bytes } from "effect-cached/serializers/Bytes"
-import * as Compressed from "effect-cached/serializers/Compressed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { ChaosStore } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { basename } from "node:path"
-import { singly } from "../../src/testing/internal/singly.ts"
 import { User } from "../support/bulkCalls.ts"
 import { settle } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
@@ -73,39 +70,6 @@ describe("tiered", () => {
       expect(yield* running(layer, Cached.has("k"))).toBe(true)
       yield* TestClock.adjust("31 seconds")
       expect(yield* running(layer, Cached.has("k"))).toBe(false)
-    }))
-
-  it.effect("a tier keeps bytes in a form of its own, and reads those that were there before", () =>
-    Effect.gen(function*() {
-      const [middle, last] = [MemoryStore.make(), MemoryStore.make()]
-      const text = "many ".repeat(1000)
-      const read = Effect.succeed(text).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      const sizeIn = (store: Store.Store) => Effect.map(store.get("k", []), ({ entry }) => entry!.payload.length)
-      const plain = CacheLayer.tiered([cacheOver(middle), cacheOver(last)])
-      const small = CacheLayer.tiered([
-        cacheOver(middle),
-        { cache: cacheOver(last), serializer: Compressed.make(Bytes) }
-      ])
-      yield* running(plain, read)
-      expect(yield* sizeIn(last)).toBeGreaterThan(5000)
-      yield* middle.clear
-      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
-      yield* last.clear
-      yield* middle.clear
-      yield* running(small, read)
-      expect(yield* sizeIn(last)).toBeLessThan(500)
-      expect(yield* sizeIn(middle)).toBeGreaterThan(5000)
-      yield* middle.clear
-      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
-      yield* middle.clear
-      // A cache without the form, or with a damaged entry, loads again.
-      expect(yield* running(plain, Cached.detect(read))).toMatchObject([text, [{ source: "load" }]])
-      yield* running(small, Cached.set("k", text, { ttl: "1 hour" }))
-      const { entry } = yield* last.get("k", [])
-      yield* singly(last).set("k", { meta: entry!.meta, payload: entry!.payload.subarray(1) })
-      yield* middle.clear
-      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "load" }]])
-      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
     }))
 
   it.effect("processes of one machine do not read what one of them has invalidated, by key or by tag", () =>
@@ -324,7 +288,6 @@ describe("tiered", () => {
     expect(refused(memory)).toContain("needs a list")
     expect(refused([memory, memory])).toContain("a tier twice")
     expect(refused([memory, { cache: memory, ttl: 1 }])).toContain("a tier twice")
-    expect(refused([{ cache: memory, serializer: Compressed }, memory])).toContain("needs a serializer")
     expect(refused([memory, "redis:"])).toContain("tier 2 of CacheLayer.tiered")
     expect(refused([memory, { layer: memory }])).toContain("no option \"layer\"")
     expect(refused([memory, { cache: 1 }])).toContain("must be a layer")
@@ -390,8 +353,7 @@ describe("tiered", () => {
         .toContain("\"strategy\"")
       expect(yield* built(memory, cacheOver(MemoryStore.make(), { lease: "1 second" }), other())).toContain("\"lease\"")
       const structured = other().pipe(Layer.provide(Layer.succeed(Serializer.Serializer, Structured)))
-      expect(yield* built(memory, structured, other())).toContain("pass a serializer of bytes as { cache, serializer }")
-      expect(yield* built({ cache: memory, serializer: Bytes }, other())).toContain("keeps values as they are")
+      expect(yield* built(memory, structured, other())).toContain("provide it to the last one")
       // A tier of files has another serializer by default, and a program may provide one for all tiers.
       const files = CacheLayer.files({ directory: yield* tempDirectory })
       const program = CacheLayer.tiered([files, CacheLayer.disk({ directory: yield* tempDirectory })]).pipe(

@@ -1,15 +1,15 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Effect, Fiber, Layer, Queue, References, Stream } from "effect"
 import { Cached, type CacheError, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
-import { Bytes } from "effect-cached/serializers/Bytes"
-import * as Compressed from "effect-cached/serializers/Compressed"
 import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { packed } from "../../src/internal/store/packed.ts"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import * as Tiered from "../../src/layers/tieredStore.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
@@ -32,16 +32,8 @@ const sqlite = Effect.flatMap(tempDirectory, at)
 const slowly = (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: 1 }).store
 const failing = (store: Store.Store) => ChaosStore.make(store, { seed: 1, failRate: 0.3 }).store
 
-const compressed = (store: Store.Store) =>
-  packed(store, Compressed.make(Bytes, { threshold: 1 }).make(Schema.Uint8Array))
-
 const stores = {
-  "a compressed store": Effect.map(memory, compressed),
-  "memory before compressed memory": Effect.flatMap(Effect.all([memory, memory]), ([a, b]) => over(compressed(b), a)),
-  "compressed memory before sqlite": Effect.flatMap(
-    Effect.all([memory, sqlite]),
-    ([a, b]) => over(slowly(b), compressed(a))
-  ),
+  "memory before sqlite": Effect.flatMap(Effect.all([memory, sqlite]), ([a, b]) => over(slowly(b), a)),
   "memory before memory": Effect.flatMap(Effect.all([memory, memory]), ([a, b]) => over(b, a)),
   "a slow store before memory": Effect.flatMap(Effect.all([slowStore, memory]), ([a, b]) => over(b, a)),
   "memory and memory before sqlite": Effect.flatMap(
@@ -59,21 +51,6 @@ for (const [turn, [name, make]] of Object.entries(stores).entries()) {
     for (const law of thirdOf(storeLaws<unknown>(make), turn)) it.effect(law.name, () => withTimePassing(law.run))
   })
 }
-
-it.effect("an entry that its form does not read is none, also for a process that asks for the lease", () =>
-  Effect.gen(function*() {
-    const plain = MemoryStore.make()
-    const small = compressed(plain)
-    const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
-    const meta = { ...times, outcome: "success", tags: [], writeId: "1", serializer: 1 } as const
-    yield* singly(small).set("k", { meta, payload: new Uint8Array(100) })
-    const { entry } = yield* plain.get("k", [])
-    yield* singly(plain).set("k", { meta, payload: entry!.payload.subarray(0, 5) })
-    expect([(yield* small.get("k", [])).entry, yield* small.getMany(["k"])]).toEqual([undefined, [undefined]])
-    const lease = { owner: "me", leaseMillis: 1000, rejectedWriteId: undefined, join: false } as const
-    expect(yield* singly(small).acquire("k", lease)).toMatchObject({ _tag: "Granted" })
-    expect(yield* small.acquire([{ id: "k", ...lease, owner: "other" }])).toMatchObject([{ _tag: "Wait" }])
-  }))
 
 /** A middle tier before a tier that reports only what the test says. What `set` changes there is not reported. */
 const told = Effect.fnUntraced(function*(getMillis: number) {
@@ -136,6 +113,25 @@ it.effect("a cache without memory follows the changes too, so copies are served"
     }).pipe(Effect.provide(layer))
   }))
 
+it.effect("copies stand in for a last tier that fails while its changes are not tracked, of one id and of many", () =>
+  Effect.gen(function*() {
+    const last = MemoryStore.make()
+    const { set, store } = ChaosStore.make(last, { seed: 1 })
+    const capabilities = { ...last.capabilities, shared: true, changes: true }
+    const tiered = yield* over({ ...store, capabilities, changes: Stream.never }, MemoryStore.make())
+    const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
+    const meta = { ...times, outcome: "success", tags: [], writeId: "1", serializer: 1 } as const
+    const entry = { meta, payload: new Uint8Array(3) }
+    yield* withTimePassing(tiered.set(["a", "b"].map((id) => ({ id, entry }))))
+    yield* last.remove(["a", "b"])
+    const read = withTimePassing(Effect.all([tiered.get("a", []), tiered.getMany(["b", "a"])]))
+    yield* set({ failRate: 1 })
+    expect(yield* read).toMatchObject([{ entry }, [entry, entry]])
+    expect(yield* Effect.flip(withTimePassing(tiered.getMany(["a", "c"])))).toMatchObject({ reason: "Unavailable" })
+    yield* set({ failRate: 0 })
+    expect(yield* read).toMatchObject([{ entry: undefined }, [undefined, undefined]])
+  }).pipe(Effect.scoped))
+
 it.effect(
   "a copy that is older than what acquire shows is not read",
   () =>
@@ -152,6 +148,51 @@ it.effect(
       expect(yield* writeIdOf).toBe("2")
     }).pipe(Effect.scoped)
 )
+
+it.effect("a removal that begins in any step of the one before it reaches the middle tier too", () =>
+  Effect.gen(function*() {
+    const lost: Array<string> = []
+    for (let operations = 4; operations < 12; operations++) {
+      for (let pauses = 0; pauses < 12; pauses++) {
+        const [last, middle] = [MemoryStore.make(), MemoryStore.make()]
+        const removed: Array<string> = []
+        const told: Array<Store.Change> = []
+        const tiered = yield* over(
+          { ...last, capabilities: { ...last.capabilities, changes: true }, changesUnsafe: () => told.splice(0) },
+          { ...middle, remove: (ids) => Effect.suspend(() => (removed.push(...ids), middle.remove(ids))) }
+        ).pipe(Effect.provideService(References.MaxOpsBeforeYield, operations))
+        for (const id of ["a", "b"]) {
+          told.push({ _tag: "Changed", id })
+          tiered.changesUnsafe!()
+          for (let i = 0; i < pauses; i++) yield* Effect.yieldNow
+        }
+        yield* settle
+        if (removed.join() !== "a,b") lost.push(`${operations} operations, ${pauses} pauses: ${removed}`)
+      }
+    }
+    expect(lost).toEqual([])
+  }).pipe(Effect.scoped))
+
+it.effect("reads of what no tier has, and reads that fail, leave no leases in a middle tier", () =>
+  Effect.gen(function*() {
+    const directory = yield* tempDirectory
+    const { set, store } = ChaosStore.make(MemoryStore.make(), { seed: 1 })
+    const tiered = yield* over(store, yield* at(directory))
+    const file = readdirSync(directory).find((name) => name.endsWith(".db"))!
+    const database = new DatabaseSync(join(directory, file), { readOnly: true })
+    for (const failRate of [0, 1]) {
+      yield* set({ failRate })
+      for (let i = 0; i < 10; i++) {
+        yield* Effect.exit(tiered.getMany(Array.from({ length: 256 }, (_, k) => `${failRate} ${i} ${k}`)))
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+      }
+    }
+    const [{ leases }] = database.prepare("SELECT count(*) AS leases FROM lease").all() as [{ leases: number }]
+    database.close()
+    // Records of leases that have ended are removed at times.
+    expect(leases).toBeLessThan(2000)
+  }).pipe(Effect.scoped))
 
 /** Two processes on a common store. */
 const machines = {

@@ -1,6 +1,6 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Guard } from "effect-cached"
 import { GuardStore, Store, type Weigher } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
@@ -9,6 +9,7 @@ import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { fakeStore, over, settle } from "../support/caches.ts"
 import { memoryGuards } from "../support/services.ts"
+import { tracing } from "../support/tracer.ts"
 
 const secret = "ada@example.org"
 const digestOf = (id: string) => createHash("sha256").update(id).digest("hex").slice(0, 16)
@@ -25,14 +26,7 @@ const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
       say([...[message].flat().map((part) => Cause.isCause(part) ? Cause.pretty(part) : part)])
       say(fiber.getRef(References.CurrentLogAnnotations))
     })
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = tracing()
     const program = Effect.gen(function*() {
       const told = yield* Effect.forkChild(
         Stream.runForEach(Cached.events(), (event) => Effect.sync(() => say(event))),
@@ -235,14 +229,7 @@ describe("CacheLayer.withTelemetry", () => {
     Effect.gen(function*() {
       const spansOf = (cache: ReturnType<typeof CacheLayer.memory>) =>
         Effect.gen(function*() {
-          const spans: Array<Tracer.NativeSpan> = []
-          const tracer = Tracer.make({
-            span: (options) => {
-              const span = new Tracer.NativeSpan(options)
-              spans.push(span)
-              return span
-            }
-          })
+          const { spans, tracer } = tracing()
           const own = Effect.fail(new Error(`no user ${secret}`)).pipe(Cached.ttl(secret, { ttl: "1 hour" }))
           const slow = Effect.never.pipe(Cached.ttl(`${secret}!`, { ttl: "1 hour", timeout: "1 second" }))
           const outer = slow.pipe(Cached.ttl("outer", { ttl: "1 hour" }))

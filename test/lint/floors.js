@@ -26,10 +26,11 @@ export const floors = [
       node,
       /^(@effect\/sql-pg\/PgClient|aws4fetch|cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/
     ],
-    // A driver is one folder: it imports itself and `drivers/shared`, never another one. Only that of PostgreSQL is the
-    // one of SQL with a client of its own.
+    // A driver is one folder: it imports itself and `drivers/shared`, never another one. Only that of programs' SQL
+    // clients has no store of its own: the client decides which database it is.
     shared: (from, to) =>
-      to.startsWith("drivers/shared/") || from.startsWith("drivers/postgres/") && to.startsWith("drivers/sql/") ||
+      to.startsWith("drivers/shared/") ||
+      from.startsWith("drivers/sql/") && /^drivers\/(postgres|sqlite\/clients)\//.test(to) ||
       (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },

@@ -276,10 +276,10 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
     expect(packages.filter((name) => name !== "effect-cached" && !declared.includes(name))).toEqual([])
   })
 
-  it("a start reads 47 of its files, and most of their code from one of them", async () => {
+  it("a start reads 43 of its files, and most of their code from one of them", async () => {
     const files = (await loaded("effect-cached")).filter((url) => packageOf(url) === "effect-cached")
     const sizes = files.map((url) => statSync(new URL(url)).size)
-    expect(files).toHaveLength(47)
+    expect(files).toHaveLength(43)
     expect(Math.max(...sizes)).toBeGreaterThan(0.8 * sizes.reduce((all, size) => all + size))
   })
 

@@ -13,49 +13,8 @@ const read = async (worker: Worker, key = "k", more: object = {}) =>
 /** Both read from the server: without memory nothing is between them and it. */
 const without = { memory: false } as const
 
-export const promiseTests = (open: Open): void => {
-  describe("P2 · changes by one process", () => {
-    it("is seen by the next read of the others: an invalidation, a tag, a set", { timeout }, async () => {
-      const { workers } = await open(2, without)
-      const [a, b] = workers as Two
-      const tagged = { options: { tags: ["t"] } }
-      const value = await read(a, "k", tagged)
-      expect(await read(b, "k", tagged)).toBe(value)
-      await a.ask({ do: "invalidateTag", tag: "t" })
-      const next = await read(b, "k", tagged)
-      expect(next).not.toBe(value)
-      expect(await read(a, "k", tagged)).toBe(next)
-      await b.ask({ do: "invalidate", key: "k" })
-      expect(await read(a, "k", tagged)).not.toBe(next)
-      await a.ask({ do: "set", key: "k", value: "set" })
-      expect(await read(b, "k")).toBe("set")
-    })
-
-    it("is believed by the memory of the others for maxStaleness, and no longer", { timeout }, async () => {
-      const { workers } = await open(2, { maxStaleness: 1000 })
-      const [a, b] = workers as Two
-      const value = await read(a)
-      expect(await read(b)).toBe(value)
-      await a.ask({ do: "invalidate", key: "k" })
-      await sleep(1300)
-      const next = await read(b)
-      expect(next).not.toBe(value)
-      expect(await read(a)).toBe(next)
-    })
-
-    it("during a load of theirs: a later caller does not get its result", { timeout }, async () => {
-      const { loads, workers } = await open(2, without)
-      const [a, b] = workers as Two
-      const slow = read(b, "k", { load: { sleepMillis: 1500 } })
-      await until("its load", () => loads().length === 1)
-      await a.ask({ do: "invalidate", key: "k" })
-      const later = await read(a)
-      expect(later).not.toBe(loads()[0]!["value"])
-      expect(await slow).toBe(loads()[0]!["value"])
-      expect([await read(a), await read(b)]).toEqual([later, later])
-    })
-  })
-
+/** Those that hold on a folder, too. */
+export const testsOfTwo = (open: Open): void => {
   describe("P3 · other processes", () => {
     it("that wait and are killed, or leave, disturb no other", { timeout }, async () => {
       const { loads, workers } = await open(4)
@@ -127,6 +86,52 @@ export const promiseTests = (open: Open): void => {
       expect(workers[0]!.isAlive()).toBe(false)
     })
   })
+}
+
+export const promiseTests = (open: Open): void => {
+  describe("P2 · changes by one process", () => {
+    it("is seen by the next read of the others: an invalidation, a tag, a set", { timeout }, async () => {
+      const { workers } = await open(2, without)
+      const [a, b] = workers as Two
+      const tagged = { options: { tags: ["t"] } }
+      const value = await read(a, "k", tagged)
+      expect(await read(b, "k", tagged)).toBe(value)
+      await a.ask({ do: "invalidateTag", tag: "t" })
+      const next = await read(b, "k", tagged)
+      expect(next).not.toBe(value)
+      expect(await read(a, "k", tagged)).toBe(next)
+      await b.ask({ do: "invalidate", key: "k" })
+      expect(await read(a, "k", tagged)).not.toBe(next)
+      await a.ask({ do: "set", key: "k", value: "set" })
+      expect(await read(b, "k")).toBe("set")
+    })
+
+    it("is believed by the memory of the others for maxStaleness, and no longer", { timeout }, async () => {
+      const { workers } = await open(2, { maxStaleness: 1000 })
+      const [a, b] = workers as Two
+      const value = await read(a)
+      expect(await read(b)).toBe(value)
+      await a.ask({ do: "invalidate", key: "k" })
+      await sleep(1300)
+      const next = await read(b)
+      expect(next).not.toBe(value)
+      expect(await read(a)).toBe(next)
+    })
+
+    it("during a load of theirs: a later caller does not get its result", { timeout }, async () => {
+      const { loads, workers } = await open(2, without)
+      const [a, b] = workers as Two
+      const slow = read(b, "k", { load: { sleepMillis: 1500 } })
+      await until("its load", () => loads().length === 1)
+      await a.ask({ do: "invalidate", key: "k" })
+      const later = await read(a)
+      expect(later).not.toBe(loads()[0]!["value"])
+      expect(await slow).toBe(loads()[0]!["value"])
+      expect([await read(a), await read(b)]).toEqual([later, later])
+    })
+  })
+
+  testsOfTwo(open)
 
   describe.each([2, 8])("P1 · P2 · P3 · P8 · %i processes, one of which is stopped and one killed", (count) => {
     it("share a load, and see a change of what it read, as soon as they run", { timeout }, async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { cachesAndTiers, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, fakeStore, over, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -58,21 +58,6 @@ describe("P1 · one load per id that can still be stored or joined", () => {
         yield* TestClock.adjust("6 minutes")
         expect(yield* Effect.all(many.map(() => get), { concurrency: "unbounded" })).toEqual(many.map(() => 1))
         yield* TestClock.adjust("1 second")
-        expect(yield* get).toBe(2)
-        expect(counts.started).toBe(2)
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("refreshes asked for at once are one load, and reads beside them join it", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "10 minutes" }))
-        const first = yield* start(get)
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.join(first)
-        const refreshes = yield* Effect.forEach(many, () => start(CachePolicy.refresh(get)))
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        expect(yield* Effect.forEach(refreshes, Fiber.join)).toEqual(many.map(() => 2))
         expect(yield* get).toBe(2)
         expect(counts.started).toBe(2)
       }).pipe(Effect.provide(cache.layer())))

@@ -46,7 +46,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
           expect(yield* tagged(load)).toBe(2)
         }).pipe(Effect.provide(cache.layer())))
 
-      it.effect("while the value is loaded: a waiting caller gets it, no other does", () =>
+      it.effect("F1 · while the value is loaded: a waiting caller gets it, no other does", () =>
         Effect.gen(function*() {
           const { load } = counting(1000)
           const before = yield* start(tagged(load))
@@ -56,6 +56,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
           yield* TestClock.adjust("500 millis")
           expect(yield* Fiber.join(before)).toBe(1)
           expect(ended(after)).toBe("still waiting")
+          expect(yield* Cached.getOption("k")).toEqual(Option.none())
           yield* TestClock.adjust("500 millis")
           expect(yield* Fiber.join(after)).toBe(2)
           expect(yield* tagged(load)).toBe(2)
@@ -81,7 +82,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         }).pipe(Effect.provide(cache.layer())))
     })
 
-    it.effect("an explicit set during a load stays, and a set value is gone after an invalidation", () =>
+    it.effect("F1 · an explicit set during a load stays, and a set value is gone after an invalidation", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
         const before = yield* start(tagged(load))

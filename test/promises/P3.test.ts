@@ -7,7 +7,7 @@ import { cachesAndTiers, counting, ended, settle, start } from "../support/cache
 
 describe("P3 · no reader is interrupted, delayed or failed because another was", () => {
   describe.each(cachesAndTiers)("over $name", (cache) => {
-    it.effect("the starter's interruption leaves the load running for its followers", () =>
+    it.effect("F15 · the starter's interruption leaves the load running for its followers", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -20,7 +20,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("a follower's interruption leaves the load running for the starter", () =>
+    it.effect("F15 · a follower's interruption leaves the load running for the starter", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -54,7 +54,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(yield* get).toBe("new")
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("one's timeout is its own: the others get the value, and it is stored", () =>
+    it.effect("F5 · one's timeout is its own: the others get the value, later ones too, and it is stored", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const patient = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
@@ -64,10 +64,11 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
           Exit.fail(new CacheError.LoadTimeout({ key: "k", timeoutMillis: 100 }))
         )
         expect(ended(patient)).toBe("still waiting")
+        const late = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
         yield* TestClock.adjust("900 millis")
-        expect(yield* Fiber.join(patient)).toBe(1)
+        expect([yield* Fiber.join(patient), yield* Fiber.join(late)]).toEqual([1, 1])
         expect(yield* Cached.getOption("k")).toMatchObject({ value: 1 })
-        expect(counts.started).toBe(1)
+        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("one's fallbackOn that throws dies alone", () =>
@@ -99,11 +100,11 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
         expect(inner.counts.interrupted).toBe(0)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("the load's own failure reaches every waiter with its whole cause, unwrapped", () =>
+    it.effect("F4 · the load's own failure reaches every waiter with its whole cause, unwrapped, and it ran once", () =>
       Effect.gen(function*() {
         const cause = Cause.combine(Cause.fail("down" as const), Cause.die("and out"))
-        const load = Effect.andThen(Effect.sleep(1000), Effect.failCause(cause))
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const { counts, load } = counting(1000)
+        const get = Effect.andThen(load, Effect.failCause(cause)).pipe(Cached.ttl("k", { ttl: "1 hour" }))
         const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
         yield* TestClock.adjust("1 second")
         for (const reader of readers) {
@@ -115,6 +116,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
               )
           ).toEqual(["down", "and out"])
         }
+        expect(counts.started).toBe(1)
       }).pipe(Effect.provide(cache.layer())))
 
     it.effect("a load that interrupts itself does so to its waiters, and nothing is stored", () =>

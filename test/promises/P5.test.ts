@@ -28,7 +28,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
         ["two failures", Effect.failCause(Cause.combine(Cause.fail("a"), Cause.fail("b")))]
       ] as const
     )(
-      "%s is not, even where `when` takes everything, and `when` is not asked about it",
+      "F9 · %s is not, even where `when` takes everything, and `when` is not asked about it",
       ([, outcome]) =>
         Effect.gen(function*() {
           const { counts, load } = counting()
@@ -54,7 +54,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
         expect(counts.started).toBe(2)
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("a failure is where `when` says so, and is a failure for every reader", () =>
+    it.effect("F14 · a failure is where `when` says so, and is a failure for every reader", () =>
       Effect.gen(function*() {
         const { counts, load } = counting()
         const get = Effect.andThen(load, Effect.fail(new Down({ code: 7 }))).pipe(

@@ -212,7 +212,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(yield* Effect.flip(bad.pipe(Cached.refreshAhead("k", ahead)))).toBe("down")
       }).pipe(Effect.provide(cache.layer())))
 
-    describe("a failed refresh never replaces or removes a good value", () => {
+    describe("F3 · a failed refresh never replaces or removes a good value", () => {
       const outcomes = [
         { what: "fails", outcome: bad },
         { what: "dies", outcome: Effect.die("bug") },

@@ -34,7 +34,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10 }))))
 
   describe("what is remembered about tags", () => {
-    const others = Array.from({ length: 10_000 }, (_, i) => `other ${i}`)
+    const others = Array.from({ length: 20_000 }, (_, i) => `other ${i}`)
 
     it.effect("is bounded, and what was forgotten errs to a miss", () =>
       Effect.gen(function*() {
@@ -48,10 +48,10 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         expect(yield* Cached.has("alive")).toBe(true)
       }).pipe(Effect.provide(CacheLayer.memory())))
 
-    it("is a table of ten thousand at most", () => {
+    it("is a table of twice ten thousand at most", () => {
       const tags = TagEpochs.make()
       for (let i = 0; i < 50_000; i++) TagEpochs.invalidate(tags, [`tag ${i}`])
-      expect(tags.hard.invalidatedAt.size).toBe(10_000)
+      expect(tags.hard.recent.size + tags.hard.older.size).toBeLessThanOrEqual(20_000)
       expect(TagEpochs.changedSince(tags, ["tag 0"], 0)).toBe(true)
       expect(TagEpochs.changedSince(tags, ["tag 0"], 50_000)).toBe(false)
     })

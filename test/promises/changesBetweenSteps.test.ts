@@ -272,31 +272,21 @@ describe("whatever the step at which it is interrupted", () => {
   })
 })
 
-it.effect("P2 · a look-up that is answered after an invalidation puts nothing into memory", () =>
-  Effect.gen(function*() {
-    const { answering, program } = fleet()
-    const [other, here] = [yield* program, yield* program]
-    yield* other(Cached.set("k", "old"))
-    answering.millis = (operation) => operation === "get" ? 50 : 0
-    const looking = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
-    yield* TestClock.adjust(10)
-    yield* here(Cached.invalidate("k"))
-    yield* TestClock.adjust(50)
-    expect(yield* Fiber.join(looking)).toEqual(Option.some("old"))
-    const after = yield* here(Effect.forkChild(Cached.getOption("k"), { startImmediately: true }))
-    yield* TestClock.adjust(100)
-    expect(yield* Fiber.join(after)).toEqual(Option.none())
-  }))
+/** A program has read from a folder what another one has then invalidated by class. */
+const invalidatedByAnother = Effect.gen(function*() {
+  const directory = yield* tempDirectory
+  const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
+  const [one, other] = [yield* open, yield* open]
+  let loads = 0
+  const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
+  for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
+  yield* Effect.provide(Cached.invalidate({ all: Page }), other)
+  return { one, read }
+})
 
 it.effect("P2 · of a shared folder, what another program has invalidated by class is polled, with every read asking the disk", () =>
   Effect.gen(function*() {
-    const directory = yield* tempDirectory
-    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
-    const [one, other] = [yield* open, yield* open]
-    let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
-    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
+    const { one, read } = yield* invalidatedByAnother
     yield* TestClock.adjust("100 millis")
     for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(2)
     // Its own it sees at once.
@@ -306,13 +296,7 @@ it.effect("P2 · of a shared folder, what another program has invalidated by cla
 
 it.effect("P2 · a process that was stopped uses nothing that the disk has answered before", () =>
   Effect.gen(function*() {
-    const directory = yield* tempDirectory
-    const open = Layer.build(Layer.fresh(CacheLayer.disk({ directory, memory: false })))
-    const [one, other] = [yield* open, yield* open]
-    let loads = 0
-    const read = Effect.sync(() => ++loads).pipe(Cached.ttl(new Page({ n: 1 }), { ttl: "1 hour" }))
-    for (let i = 0; i < 3; i++) expect(yield* Effect.provide(read, one)).toBe(1)
-    yield* Effect.provide(Cached.invalidate({ all: Page }), other)
+    const { one, read } = yield* invalidatedByAnother
     // A second has gone by, and its timers have not run yet.
     const clock = yield* Clock.Clock
     const later: Clock.Clock = Object.create(clock, {

@@ -1,16 +1,9 @@
-/** Faults seen in other caches, each as a test of its name: those of loads, refreshes and waiters. */
+/** Faults seen in other caches, each as a test of its name: those of loads and waiters, but for what a promise says. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Option, Schema, Scope } from "effect"
-import { Cached, type CacheError, CacheKey, CachePolicy } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Cached, type CacheError } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, start } from "../support/caches.ts"
-
-class Report extends CacheKey.Class<Report>()("Report", {
-  payload: { n: Schema.Number },
-  success: Schema.Number
-}) {}
-
-const many = Array.from({ length: 20 }, (_, i) => i)
 
 const ttl = <A, E, R>(load: Effect.Effect<A, E, R>) => load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
 
@@ -18,88 +11,6 @@ const hasDied = (exit: Exit.Exit<unknown, unknown>, tag: string) =>
   Exit.isFailure(exit) && (Cause.squash(exit.cause) as { readonly _tag?: string })._tag === tag
 
 describe.each(caches)("over $name", (cache) => {
-  describe("F1 · a change during a load is not undone when the load ends", () => {
-    it.effect.each(
-      [
-        ["invalidate", Cached.invalidate("k")],
-        ["remove", Cached.remove("k")],
-        ["invalidateTag", Cached.invalidate({ tag: "t" })],
-        ["clear", Cached.clear]
-      ] as const
-    )("F1 · %s during a load is not undone when the load ends", ([, run]) =>
-      Effect.gen(function*() {
-        const reader = yield* start(ttl(counting(1000).load))
-        yield* TestClock.adjust("500 millis")
-        yield* run
-        yield* TestClock.adjust("500 millis")
-        expect(yield* Fiber.join(reader)).toBe(1)
-        expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("F1 · set during a load is not undone when the load ends", () =>
-      Effect.gen(function*() {
-        const reader = yield* start(ttl(counting(1000).load))
-        yield* TestClock.adjust("500 millis")
-        yield* Cached.set("k", "set")
-        yield* TestClock.adjust("500 millis")
-        expect(yield* Fiber.join(reader)).toBe(1)
-        expect(yield* Cached.getOption("k")).toEqual(Option.some("set"))
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("F1 · invalidate during a refresh is not undone when the refresh ends", () =>
-      Effect.gen(function*() {
-        const report = Cached.fn(Report, () => load, { ttl: "1 hour" })
-        const { load } = counting(1000)
-        const refresh = yield* start(report.refresh({ n: 1 }))
-        yield* TestClock.adjust("500 millis")
-        yield* report.invalidate({ n: 1 })
-        yield* TestClock.adjust("500 millis")
-        expect(yield* Fiber.join(refresh)).toBe(1)
-        expect(yield* Cached.has(report.key({ n: 1 }))).toBe(false)
-      }).pipe(Effect.provide(cache.layer())))
-  })
-
-  it.effect("F2 · concurrent refreshes are merged: three calls, one load", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const report = Cached.fn(Report, () => load, { ttl: "1 hour" })
-      const refreshes = yield* Effect.forEach([1, 2, 3], () => start(report.refresh({ n: 1 })))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Effect.forEach(refreshes, Fiber.join)).toEqual([1, 1, 1])
-      expect(counts.started).toBe(1)
-    }).pipe(Effect.provide(cache.layer())))
-
-  it.effect("F3 · a failed refresh leaves the good value", () =>
-    Effect.gen(function*() {
-      yield* ttl(Effect.succeed("good"))
-      expect(yield* Effect.flip(CachePolicy.refresh(ttl(Effect.fail("down"))))).toBe("down")
-      expect(yield* ttl(Effect.fail("down"))).toBe("good")
-    }).pipe(Effect.provide(cache.layer())))
-
-  it.effect("F4 · the waiters of a failing load do not run it again: twenty waiters, one call", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const get = ttl(Effect.andThen(load, Effect.fail("down")))
-      const waiters = yield* Effect.forEach(many, () => start(get))
-      yield* TestClock.adjust("1 second")
-      const exits = yield* Effect.forEach(waiters, Fiber.await)
-      expect(exits).toEqual(many.map(() => Exit.fail("down")))
-      expect(counts.started).toBe(1)
-    }).pipe(Effect.provide(cache.layer())))
-
-  it.effect("F5 · a timeout does not free the key while the load still runs for others", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const patient = yield* start(ttl(load))
-      const hasty = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "100 millis" })))
-      yield* TestClock.adjust("100 millis")
-      expect(Exit.isFailure(yield* Fiber.await(hasty))).toBe(true)
-      const late = yield* start(ttl(load))
-      yield* TestClock.adjust("900 millis")
-      expect([yield* Fiber.join(patient), yield* Fiber.join(late)]).toEqual([1, 1])
-      expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
-    }).pipe(Effect.provide(cache.layer())))
-
   it.effect("F5 · a timeout of the last caller interrupts the load: two never run at once", () =>
     Effect.gen(function*() {
       const { counts, load } = counting(1000)
@@ -110,15 +21,6 @@ describe.each(caches)("over $name", (cache) => {
         expect(Exit.isFailure(yield* Fiber.await(caller))).toBe(true)
         expect(counts).toEqual({ started: i, ended: 0, interrupted: i })
       }
-    }).pipe(Effect.provide(cache.layer())))
-
-  it.effect("F9 · defects and interruptions are not stored", () =>
-    Effect.gen(function*() {
-      for (const outcome of [Effect.die("bug"), Effect.interrupt]) {
-        expect(Exit.isFailure(yield* Effect.exit(ttl(outcome)))).toBe(true)
-        expect(yield* Cached.has("k")).toBe(false)
-      }
-      expect(yield* ttl(Effect.succeed("well"))).toBe("well")
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("F10 · a ttl function that throws after an asynchronous load harms no caller", () =>
@@ -171,15 +73,6 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has("long")).toBe(false)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("F14 · a load's error is the caller's error, also from the cache: never undefined, never a value", () =>
-    Effect.gen(function*() {
-      class Keyed extends CacheKey.Class<Keyed>()("Keyed", { success: Schema.Undefined, error: Schema.String }) {}
-      const get = Effect.fail("down").pipe(Cached.ttl(new Keyed(), { ttl: "1 hour", when: () => true }))
-      expect(yield* Effect.exit(get)).toEqual(Exit.fail("down"))
-      expect(yield* Effect.exit(get)).toEqual(Exit.fail("down"))
-      expect(yield* Effect.exit(ttl(Effect.fail("down")))).toEqual(Exit.fail("down"))
-    }).pipe(Effect.provide(cache.layer())))
-
   it.effect("F14 · undefined, null, 0 and the empty text are values like any other", () =>
     Effect.gen(function*() {
       for (const value of [undefined, null, 0, "", false, NaN]) {
@@ -189,17 +82,6 @@ describe.each(caches)("over $name", (cache) => {
         expect(counts.started).toBe(1)
         expect(yield* Cached.getOption(`k ${value}`)).toEqual(Option.some(value))
       }
-    }).pipe(Effect.provide(cache.layer())))
-
-  it.effect("F15 · cancelling one waiter cancels no other, be it the first or another", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const waiters = yield* Effect.forEach(many, () => start(ttl(load)))
-      for (const i of [0, 7, 19]) yield* Fiber.interrupt(waiters[i]!)
-      yield* TestClock.adjust("1 second")
-      const rest = waiters.filter((_, i) => ![0, 7, 19].includes(i))
-      expect(yield* Effect.forEach(rest, Fiber.join)).toEqual(rest.map(() => 1))
-      expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
     }).pipe(Effect.provide(cache.layer())))
 
   it.effect("F16 · a load that needs its own key dies with CacheCycle, and says which", () =>

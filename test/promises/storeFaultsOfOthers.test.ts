@@ -4,12 +4,11 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
-import { TestClock } from "effect/testing"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { counting, fakeStore, over, within } from "../support/caches.ts"
 import { ownSerializer } from "../support/ownSerializer.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -60,18 +59,6 @@ describe.each(stores)("a serializer of your own over an $kind store", ({ make })
 })
 
 describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memory }) => {
-  it.effect("F6 · a store that never answers does not hang a read", () => {
-    const fake = fakeStore()
-    fake.behave = () => ({ before: Effect.uninterruptible(Effect.never) })
-    return Effect.gen(function*() {
-      const { load } = counting()
-      const reader = yield* start(get(load))
-      yield* TestClock.adjust("500 millis")
-      yield* settle
-      expect(reader.pollUnsafe()).toMatchObject({ value: 1 })
-    }).pipe(Effect.provide(over(fake, { memory })))
-  })
-
   it.effect("F7 · a store read error neither fails the program nor is cached", () => {
     const fake = fakeStore()
     return Effect.gen(function*() {
@@ -81,15 +68,6 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
       expect(yield* get(Effect.succeed("loaded"))).toBe(memory ? "stored" : "loaded")
       fake.behave = () => ({})
       expect(yield* get(Effect.succeed("again"))).toBe("stored")
-    }).pipe(Effect.provide(over(fake, { memory })))
-  })
-
-  it.effect("F8 · a store write error does not fail the read whose value was computed", () => {
-    const fake = fakeStore()
-    fake.behave = (operation) => operation === "set" ? { before: Effect.fail(unavailable) } : {}
-    return Effect.gen(function*() {
-      expect(yield* get(Effect.succeed("computed"))).toBe("computed")
-      expect((yield* Cached.stats).storeFailures).toBe(1)
     }).pipe(Effect.provide(over(fake, { memory })))
   })
 

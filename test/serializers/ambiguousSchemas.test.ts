@@ -7,6 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
 import { isAmbiguous } from "../../src/internal/codec/ambiguous.ts"
+import { warner } from "../support/logged.ts"
 
 const A = Schema.Struct({ a: Schema.Int })
 const AB = Schema.Struct({ a: Schema.Int, b: Schema.Int })
@@ -80,10 +81,7 @@ const setup = (
 ) => {
   class Key extends CacheKey.Class<Key>()("Key", { payload: { n: Schema.Int }, success: schema, ...options }) {}
   const store = MemoryStore.make()
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Warn") warnings.push(String(message))
-  })
+  const { logger, warnings } = warner()
   const layer = Layer.provideMerge(
     CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store))),
     Logger.layer([logger])

@@ -12,6 +12,7 @@ import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { TestClock } from "effect/testing"
+import { warner } from "../support/logged.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends Schema.Class<Page>("Page")({ data: Schema.Any }) {}
@@ -203,10 +204,7 @@ describe("a key whose value is not JSON", () => {
   describe.each(Object.entries(layers))("%s", (_, layer) => {
     const program = (test: (warnings: Array<string>) => Effect.Effect<void, unknown, any>) =>
       Effect.gen(function*() {
-        const warnings: Array<string> = []
-        const logger = Logger.make(({ logLevel, message }) => {
-          if (logLevel === "Warn") warnings.push(String(message))
-        })
+        const { logger, warnings } = warner()
         yield* Effect.provide(test(warnings), Layer.provide(yield* layer, Logger.layer([logger])))
       }).pipe(Effect.scoped) as Effect.Effect<void>
 

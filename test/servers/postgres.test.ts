@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Guard } from "effect-cached"
-import type { CacheEntry, Store } from "effect-cached/adapters"
+import type { Store } from "effect-cached/adapters"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
@@ -16,17 +16,12 @@ import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
 import { lockOf } from "../support/services.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
+import { stored } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { until } from "../support/until.ts"
 
-const entry = (text: string): CacheEntry.Stored => ({
-  meta: {
-    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
-  },
-  payload: new TextEncoder().encode(text)
-})
+const entry = (text: string) => stored(text, { createdAt: Date.now(), writeId: "0f".repeat(16) })
 
 const putting = /^SELECT .*\.put\(/
 

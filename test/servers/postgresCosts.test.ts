@@ -39,8 +39,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
     const open = (port: number) =>
       ManagedRuntime.make(CacheLayer.postgres({
         url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-        // A machine under load answers late.
+        // A machine under load answers late, and its leases would be renewed.
         storeTimeout: "10 seconds",
+        lease: "1 minute",
         memory: false
       }))
     const tableOf = (all: typeof operations) =>

@@ -2,22 +2,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import type { CacheEntry } from "effect-cached/adapters"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { inspect } from "../../src/config/stores.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
 import { lockOf } from "../support/services.ts"
+import { stored } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
-const entry: CacheEntry.Stored = {
-  meta: {
-    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
-  },
-  payload: new TextEncoder().encode("value")
-}
+const entry = stored("value", { createdAt: Date.now(), writeId: "0f".repeat(16) })
 
 const tables = ["number", "entry", "change", "history", "marker", "counter", "lock", "guard", "filter", "migrations"]
 

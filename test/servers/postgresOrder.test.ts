@@ -5,25 +5,20 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Redacted, type Scope, Stream } from "effect"
-import type { CacheEntry, Store } from "effect-cached/adapters"
+import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { changed, holding, sending, untilOneWaits } from "../support/postgresClient.ts"
+import { stored } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
 const writeId = "0f".repeat(16)
 
-const entry = (text: string): CacheEntry.Stored => ({
-  meta: {
-    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId, serializer: 1 }
-  },
-  payload: new TextEncoder().encode(text)
-})
+const entry = (text: string) => stored(text, { createdAt: Date.now(), writeId })
 
 const lease = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false } as const
 

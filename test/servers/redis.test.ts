@@ -22,28 +22,21 @@ import {
   startSentinel,
   startServer
 } from "../support/redis.ts"
+import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
 const connect = "required"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
-const entryOf = (text: string, meta: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
-  meta: {
+const entryOf = (text: string, meta: Partial<CacheEntry.Meta> = {}) =>
+  stored(text, {
     createdAt: 1,
     softExpiresAt: 4_000_000_000_000,
     expiresAt: 4_000_000_000_000,
-    loadMillis: 1,
-    outcome: "success",
-    tags: [],
     writeId: "ab".repeat(16),
-    serializer: 1,
     ...meta
-  },
-  payload: new TextEncoder().encode(text)
-})
-
-const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+  })
 
 const using = <A, E>(
   options: RedisStore.Options,

@@ -13,6 +13,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
+import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
@@ -21,21 +22,14 @@ const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "10 seconds"
 
-const entryOf = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []): CacheEntry.Stored => ({
-  meta: {
+const entryOf = (text: string, tags: ReadonlyArray<CacheEntry.TagVersion> = []) =>
+  stored(text, {
     createdAt: 1,
     softExpiresAt: 4_000_000_000_000,
     expiresAt: 4_000_000_000_000,
-    loadMillis: 1,
-    outcome: "success",
     tags,
-    writeId: "ab".repeat(16),
-    serializer: 1
-  },
-  payload: new TextEncoder().encode(text)
-})
-
-const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+    writeId: "ab".repeat(16)
+  })
 
 const reasonOf = (effect: Effect.Effect<unknown, { readonly reason: string }>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)

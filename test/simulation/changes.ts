@@ -69,7 +69,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
       replace: "self.elements < 0"
     }]
   },
-  "what was removed is gone": { in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
+  "what was removed is gone": { in: "change", find: "else detachBegun(self, id, how)", replace: "" },
   "what another process removed meanwhile is not stored": {
     in: "commit",
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",
@@ -228,7 +228,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     beside: ["all that begins ends"]
   },
   "a cache at rest works": {
-    in: "giveBack",
+    in: "freeSlot",
     find: "if (running.delete(unit)) takeSlots(self)",
     replace: "if (!running.has(unit)) takeSlots(self)"
   },
@@ -253,9 +253,9 @@ return Exit.die(defect)
     replace: "Effect.succeed(ids.map(() => true))"
   },
   "what is made of a value ends with it": {
-    in: "forgetOne",
-    find: "Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)",
-    replace: ""
+    in: "change",
+    find: "TagEpochs.idChanged(self.tagEpochs, id)",
+    replace: "if (how === \"set\") TagEpochs.idChanged(self.tagEpochs, id)"
   },
   "what is made of values lives no longer": {
     in: "isLimitedByInner",

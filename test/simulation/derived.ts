@@ -30,7 +30,7 @@ import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { processLock } from "../support/services.ts"
 import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
-import { withShortTurns, withTickets } from "./shortTurns.ts"
+import { withShortTurns, withStubs } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
 
 /** The sources of a value, and when each of them ends. */
@@ -221,7 +221,7 @@ export const simulateDerived = (seed: number, tallies: Tallies = new Map()): Rea
   const judged: Judged = { violations: [], tallies, say: () => {} }
   withShortTurns(
     diceFrom(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25,
-    () => withTickets(diceFrom(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed, judged))
+    () => withStubs(diceFrom(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed, judged))
   )
   return judged.violations
 }

@@ -83,8 +83,8 @@ export const drawn = {
   streams: true,
   /** Long lists yield after each item, and groups of flights are of one. */
   turns: true,
-  /** Keys of a bulk call have tickets in place of flights, as those of longer calls do. */
-  tickets: true,
+  /** Keys of a bulk call have stubs in place of flights, as those of longer calls do. */
+  stubs: true,
   /** Waves of bulk calls are of one or two keys, and each of them may go wrong. Several processes: calls overlap. */
   waves: true,
   /** Several keys are looked up, set and removed in one call. */
@@ -143,7 +143,7 @@ const later = {
   weights: 0x5be0_cd19,
   streams: 0x2c1b_3c6d,
   turns: 0x510e_527f,
-  tickets: 0xa54f_f53a,
+  stubs: 0xa54f_f53a,
   waves: 0x72be_5d74,
   several: 0x1f83_d9ab,
   mixedPolicies: 0x428a_2f98,

@@ -26,7 +26,7 @@ import { makeStorage } from "./fleetStorage.ts"
 import { tiersOf } from "./fleetTiers.ts"
 import { Down } from "./model.ts"
 import { type Dice, diceOf } from "./plan.ts"
-import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
+import { withShortTurns, withShortWaves, withStubs } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
@@ -752,8 +752,8 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     withShortTurns(
       extras.features.has("turns"),
       () =>
-        withTickets(
-          extras.features.has("tickets"),
+        withStubs(
+          extras.features.has("stubs"),
           () => withShortWaves(waveSizeOf(extras), () => run(world, { schedule, dice, extras, seed }))
         )
     )

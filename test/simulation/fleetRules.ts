@@ -3,7 +3,7 @@ import { Cause, Exit } from "effect"
 import { clocks } from "../../src/internal/defaults/processes.ts"
 import { replay } from "../../src/internal/defaults/stores.ts"
 import { decide, excuse, type Judged } from "./decide.ts"
-import { type FleetConfig, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
+import { type FleetConfig, type FleetOrigin, type FleetRead, type FleetWrite, layersOf, tagsOf } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
@@ -158,7 +158,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
   if (lease && config.faults === 0 && !isAsynchronous && config.evictions === 0) {
     // A load that no caller can join any longer has returned its lease.
     const isChanged = self.writes.some((write) => write.done > begun || !write.acknowledged) ||
-      self.changes.some(({ at }) => at > begun) || config.gaps > 0 || (self.replaced.get(load.id) ?? 0) >= begun
+      self.changes.some(({ at }) => at >= begun) || config.gaps > 0 || (self.replaced.get(load.id) ?? 0) >= begun
     const displacedAt = self.displaced.get(`${load.process} ${load.id}`) ?? -Infinity
     const isExcused = isChanged || self.now() - displacedAt <= 2 * replay.firstMillis ||
       wasStopped(self, load.process) || isOutrun(self, load, begun) ||
@@ -168,15 +168,23 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
   }
 }
 
-/** A pattern is applied in the background, perhaps between a lease and its load. A refresh has no reader. */
+/**
+ * A change of another process is received between a lease and its load. A pattern is applied in the background; after
+ * any other change, a second reader replaces the load that waits for its lease. A refresh has no reader.
+ */
 const isOutrun = (self: Fleet, { heard, id, process }: FleetOrigin, begun: number): boolean => {
-  if (!self.config.features.includes("patterns") || heard < begun) return false
   const readers = [...self.reads].filter((read) => read.id === id && read.process === process)
+  // Only the first of its caches reports what it has received.
+  const mayBePattern = self.config.features.includes("patterns") && (heard >= begun || layersOf(self.config) > 1)
+  if (!mayBePattern && readers.length < 2) return false
   const since = Math.min(
     ...readers.map((read) => read.heard),
     begun - (readers.length > 0 ? 0 : self.config.maxStaleness)
   )
-  return self.writes.some((write) => write.target === id && write.process !== process && write.done > since)
+  return self.writes.some((write) => write.target === id && write.process !== process && write.done > since) ||
+    self.changes.some(({ at, from, kind, target }) =>
+      at >= since && from !== process && (kind === "id" ? target === id : tagsOf[id]!.includes(target))
+    )
 }
 
 /** A read's load. */
@@ -230,15 +238,15 @@ export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOri
   kind === "id" && origin.isUnasked && process === origin.process &&
   layer !== origin.layer
 
-/** A process reads its own unacknowledged value for a while, whatever it has missed. */
+/** A cache reads its own value for a while, whatever it has missed, unless the store's answer acknowledges it. */
 const isTrustedShortly = (
-  { config: { maxStaleness }, writes }: Fleet,
+  { config: { features, maxStaleness }, writes }: Fleet,
   { begunAt, process }: FleetRead,
   origin: FleetOrigin
 ): boolean =>
   origin.process === process &&
   writes.some(({ acknowledged, asked, doneAt }) =>
-    asked === origin.n && !acknowledged && begunAt <= doneAt + maxStaleness
+    asked === origin.n && (!acknowledged || features.includes("lies")) && begunAt <= doneAt + maxStaleness
   )
 
 /** How often a process asks what others did. */
@@ -273,7 +281,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
-    if (!isOwn && isTrustedShortly(self, read, origin)) continue
+    if ((!isOwn || write.layer !== read.layer) && isTrustedShortly(self, read, origin)) continue
     if (!isOwn) self.counts.afterOthers++
     const name = isOwn ? "what was removed is gone" : "what another process removed is gone in time"
     const isNewer = origin.latest >= write.asked || isUnknown(write, origin)
@@ -291,7 +299,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
 /** A cache that was idle for as long as its clock was set back notices that within a second. */
 export const noteIdle = (self: Fleet, { begunAt, layer, process }: FleetRead): void => {
   const cache = `${process} ${layer}`
-  // Its layer is as old as the fleet, and may have looked at no clock before.
+  // Its layer is as old as the fleet, and has looked at the clock when it was made.
   const before = self.readAt.get(cache) ?? 0
   self.readAt.set(cache, begunAt)
   const setBack = self.config.setBacks.find((one) => one.process === process)
@@ -311,6 +319,9 @@ const checkLifetime = (self: Fleet, read: FleetRead, origin: FleetOrigin): void 
   if (offsets.length > 1 && origin.endedAt < setBackAt) self.counts.afterSetBack++
   if (read.begunAt <= (self.unawareUntil.get(`${read.process} ${read.layer}`) ?? -Infinity)) return
   const age = read.begunAt - origin.endedAt
+  // A process that resumes answers whoever joins a load whose result it was storing when it was stopped.
+  const wokenAt = self.processes[read.process]!.wokenAt()
+  if (origin.endedAt < wokenAt && read.begunAt <= wokenAt + 2 * storeTimeout) return
   // An answer of the store may be shared.
   const most = longestTtl + 2 * storeTimeout
   if ((self.touched.get(read.id) ?? 0) >= origin.n || longestTtl === Infinity) return

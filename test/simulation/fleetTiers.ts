@@ -35,7 +35,7 @@ export const tiersOf = (self: Fleet, extras: Extras) => {
   const faulty = (store: Store.Store, { process, tier }: { readonly process: number; readonly tier: number }) => {
     const ids = new Set<string>()
     const carryOut = (name: string, what: unknown, operation: () => Operation): Operation => {
-      if (typeof what === "string") ids.add(what)
+      for (const one of Array.isArray(what) ? what : [what]) if (typeof one === "string") ids.add(one)
       if (ids.size > 0 && happens(faults)) {
         self.say(() => `[${process}] tier ${tier} forgets`)
         return Effect.andThen(Effect.ignore(singly(store).remove(dice.pick(Array.from(ids)))), operation())

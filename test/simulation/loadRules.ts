@@ -39,7 +39,10 @@ export const checkAlone = (self: World, load: Load): void => {
     // The call of a key that gives way, or that all readers have left, continues for its other keys.
     const { by } = other
     const isLate = by !== undefined && self.now() - by.begunAt >= (by.spec?.timeout ?? Infinity)
-    const isLeft = isLate || other.gaveWay !== undefined || by?.interruption?.requested === true ||
+    // It may have given way to this reader without an event (see `watchRestarts`).
+    const patience = Math.min(load.by?.spec?.timeout ?? Infinity, self.config.refreshTimeout)
+    const isOutlasted = self.now() - other.begunAt >= patience - rounding
+    const isLeft = isLate || isOutlasted || other.gaveWay !== undefined || by?.interruption?.requested === true ||
       (self.lastLeft.get(other.id) ?? 0) > other.n
     if (isLeft && by?.many === true) continue
     // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
@@ -177,9 +180,12 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   decide(self, gives, isWaitedFor && patient === undefined, text)
 }
 
-/** Certainly: no stale value can be served to it, and no option of its own ends it. */
+const mayAsk = ({ config: { store, storeTimeout }, now }: World, { begunAt }: Read): boolean =>
+  store !== "none" && store !== "sync" && now() - begunAt < storeTimeout
+
+/** Certainly: no stale value can be served to it, no option of its own ends it, and it does not ask the store first. */
 const waitsFor = (self: World, read: Read, load: Load): boolean =>
-  read.spec!.policy === "normal" && isPlain(read.spec!) && !mayBeRefused(read.spec!) &&
-  (read === load.by || read.begun > load.n) && !read.many &&
+  read.spec!.policy === "normal" && isPlain(read.spec!) && !mayBeRefused(read.spec!) && !read.many &&
+  (read === load.by || read.begun > load.n && !mayAsk(self, read)) &&
   // A key of a call may have had a newer load.
   !isDisturbed(self, { ...load, id: read.id }, bornOf(load))

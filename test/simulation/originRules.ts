@@ -4,7 +4,17 @@ import { expect, give, type Verdict } from "./decide.ts"
 import { keepsOut } from "./misuse.ts"
 import { type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
 import type { RuleName } from "./rules.ts"
-import { bornOf, covers, hasConstant, idleOf, readsNothing, refreshes, ttlOf, type World } from "./state.ts"
+import {
+  covers,
+  hasConstant,
+  hasLateTags,
+  idleOf,
+  isBesideWrite,
+  readsNothing,
+  refreshes,
+  ttlOf,
+  type World
+} from "./state.ts"
 
 /** Made when the write was under way already, or later. */
 const isAfter = (origin: Origin, write: Write): boolean =>
@@ -100,15 +110,13 @@ const touchOf = (self: World, read: Read, origin: Origin): Touch | undefined => 
 
 /** A change that another process made while this was loaded, which the store knows, and memory does not. */
 const foreignOf = (self: World, origin: Load): number | undefined => {
-  const { config: { faults, features, store }, foreign, writes } = self
+  const { config: { faults, features, store }, foreign } = self
   if (store !== "sync" || faults > 0 || features.includes("transacts") || !origin.isShared) return undefined
   // Such a store does not know a late tag without a marker from before: it does not write such a result.
-  const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
-  if (isLate && features.includes("markersAmongEntries")) return undefined
+  if (hasLateTags(origin.spec) && features.includes("markersAmongEntries")) return undefined
   // Without an error schema a failure stays in memory, and so does a result whose sources the store does not know.
   if (origin.exit === undefined || Exit.isFailure(origin.exit) || origin.spec.inherit === "changes") return undefined
-  // A load beside an unanswered write does not go through the store.
-  if (writes.some((write) => write.done > bornOf(origin) && write.asked < origin.ended)) return undefined
+  if (isBesideWrite(self, origin)) return undefined
   for (const [at, running] of foreign) if (running.has(origin)) return at
   return undefined
 }

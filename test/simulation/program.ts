@@ -831,19 +831,27 @@ const setIf = (self: Simulation, id: string) =>
 /** Two operations in one turn answer the same, where the store answers at once. */
 export const agree = ({ config, world }: Simulation, turn: number, both: () => readonly [unknown, unknown]): void => {
   const { faults, features, store } = config
-  // A listener may write between them, and another process may have removed what memory has.
+  // A listener may write or load between them, and another process may have removed what memory has.
   if (world.foreign.size > 0 && store === "sync") return
-  if (faults > 0 || (store !== "none" && store !== "sync") || features.includes("writingListener")) return
+  const listens = features.includes("writingListener") || features.includes("readingListener")
+  if (faults > 0 || (store !== "none" && store !== "sync") || listens) return
   // Another fiber may have come between them.
   if (turn !== world.turn) return
   const [one, other] = both()
   decide(world, "operations by hand agree", one === other, () => `${String(one)} and ${String(other)}`)
 }
 
-/** A failure stays in memory, and a store alone decides conditions. */
-const mayHoldFailure = ({ config, loads }: State.World, id: string): boolean =>
-  config.store !== "none" &&
-  loads.some((load) => load.id === id && load.spec.failuresToo && load.exit !== undefined && Exit.isFailure(load.exit))
+/**
+ * A failure, or a value whose late tag has no marker among entries, is in memory alone; a store decides conditions.
+ * It has lost what is from the future once the wall clock is set back, and memory has not.
+ */
+const mayBeUnstored = (world: State.World, id: string): boolean =>
+  world.config.store !== "none" && (world.setBackMillis > 0 ||
+    world.loads.some((load) =>
+      load.id === id && load.exit !== undefined &&
+      (Exit.isFailure(load.exit) ? load.spec.failuresToo : State.isBesideWrite(world, load) ||
+        world.config.features.includes("markersAmongEntries") && State.hasLateTags(load.spec))
+    ))
 
 const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
   Effect.gen(function*() {
@@ -859,7 +867,7 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const exit = yield* timed(self.world, `set ${id}`, 3, set)
     if (Exit.isFailure(exit)) return
     World.endSetIf(self.world, origin, condition, exit.value)
-    if (condition.ifUnchanged !== undefined || Exit.isFailure(before) || mayHoldFailure(self.world, id)) return
+    if (condition.ifUnchanged !== undefined || Exit.isFailure(before) || mayBeUnstored(self.world, id)) return
     const holds = before.value === (condition.ifPresent === true)
     agree(
       self,

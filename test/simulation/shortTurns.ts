@@ -1,10 +1,10 @@
 /** Long lists are in turns, which programs of a few ids never see: some schedules make each item a turn. */
-import { groups, tickets, together, waves } from "../../src/internal/defaults/bounds.ts"
+import { groups, stubs, together, waves } from "../../src/internal/defaults/bounds.ts"
 import { turns } from "../../src/internal/time/turns.ts"
 
 const usual = {
   groups: { ...groups },
-  tickets: { ...tickets },
+  stubs: { ...stubs },
   together: { ...together },
   turns: { ...turns },
   waves: { ...waves }
@@ -25,14 +25,14 @@ export const withShortTurns = <A>(are: boolean, run: () => A): A => {
   }
 }
 
-/** Runs something in which each bulk call has tickets, not only a long one. */
-export const withTickets = <A>(are: boolean, run: () => A): A => {
+/** Runs something in which each bulk call has stubs, not only a long one. */
+export const withStubs = <A>(are: boolean, run: () => A): A => {
   if (!are) return run()
-  Object.assign(tickets, { least: 1 })
+  Object.assign(stubs, { least: 1 })
   try {
     return run()
   } finally {
-    Object.assign(tickets, usual.tickets)
+    Object.assign(stubs, usual.stubs)
   }
 }
 

@@ -15,7 +15,7 @@ import type { Config, Read } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import { several } from "./several.ts"
-import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
+import { withShortTurns, withShortWaves, withStubs } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import { transacts } from "./transacts.ts"
@@ -234,7 +234,7 @@ export const simulate = (options: Options): Result => {
   }
   const { crash, exit, settled } = withShortTurns(
     extras.features.has("turns"),
-    () => withTickets(extras.features.has("tickets"), () => withShortWaves(waveSizeOf(extras), runToEnd))
+    () => withStubs(extras.features.has("stubs"), () => withShortWaves(waveSizeOf(extras), runToEnd))
   )
   const ends = "a program ends"
   if (exit === undefined && crash === undefined) World.checkEnded(world)

@@ -156,6 +156,13 @@ export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): bo
   ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated" &&
   (byFunction !== true || (kind !== "softTtl" && kind !== "refreshAhead"))
 
+/** Its tags are known only at the end of its load. */
+export const hasLateTags = ({ annotates, late }: Spec): boolean => late !== "no" || annotates?.tags !== undefined
+
+/** A load beside an unanswered write does not go through the store. */
+export const isBesideWrite = ({ writes }: World, load: Load): boolean =>
+  writes.some((write) => write.done > bornOf(load) && write.asked < load.ended)
+
 export const endReading = (self: World, read: Read, hasLeft = false): void => {
   self.reading.delete(read)
   self.lastRead.set(read.id, self.now())

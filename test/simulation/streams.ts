@@ -21,6 +21,8 @@ interface Run {
   /** The place in the order of all that happens. */
   readonly startedAt: number
   endedAt: number
+  /** When a consumer has received its end. Until then the run may wait for a store that goes wrong. */
+  receivedAt: number
   ended: "no" | "well" | "failed" | "died" | "interrupted"
 }
 
@@ -137,6 +139,7 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
         length: dice.below(9),
         startedAt: ++step,
         endedAt: Infinity,
+        receivedAt: Infinity,
         ended: "no"
       }
       runs.push(run)
@@ -234,9 +237,10 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       const what = `run ${run.number} (${run.ended}, ${run.length})`
       // Other engines invalidate too, and their invalidations arrive later.
       if (invalidated >= 0 && config.engines === 1) rule("what was removed is gone", run.startedAt >= invalidated, what)
-      if (run.endedAt < startedAt) {
+      if ((config.faults === 0 ? run.endedAt : run.receivedAt) < startedAt) {
         rule("only failures that are to be stored are", run.ended === "well" || isStoredFailure(run), what)
       }
+      if (Exit.isFailure(exit) && !Exit.hasInterrupts(exit)) run.receivedAt = Math.min(run.receivedAt, ++step)
       if (Exit.isSuccess(exit) && most === Infinity) {
         rule("a stream is served as a whole", run.ended === "well" && got.length === run.length, what)
       }

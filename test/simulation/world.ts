@@ -107,7 +107,7 @@ export const renew = (self: World, load: Load, n: number, askedAt: number): void
   checkPrevious(self, load, n, askedAt)
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
   // One that was not stored has left the tags as they were.
-  const { tags } = self.renewals.get(n)?.findLast(({ hasRead }) => !hasRead) ?? self.origins.get(n)!
+  const { tags } = self.renewals.get(n)?.findLast((one) => !one.hasRead && !isKeptOut(one)) ?? self.origins.get(n)!
   load.renews = n
   load.tags = [...load.spec.late === "no" ? load.spec.tags : [], ...tags]
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
@@ -224,8 +224,12 @@ const specText = (spec: Spec): string =>
     spec.annotates === undefined ? "" : `annotates ${JSON.stringify(spec.annotates)}`
   ].filter((part) => part !== "").join(" ")
 
+/** Its strategy threw once its soft timeout had passed: it leaves its load with that defect. */
+const isRefusedLate = (self: World, { begunAt, spec }: Read, exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.hasDies(exit) && self.now() - begunAt >= (spec?.softTimeout ?? Infinity)
+
 export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>, interrupted: boolean): void => {
-  endReading(self, read, interrupted)
+  endReading(self, read, interrupted || isRefusedLate(self, read, exit))
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   const isAsked = !interrupted || read.interruption?.requested === true
   decide(self, "no reader is interrupted for another", isAsked, () => `read ${read.id} @${read.begun}`)
@@ -233,7 +237,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
     self.counts.interrupted++
     return noteUnanswered(self, read)
   }
-  checkDelay(self, read, Exit.isFailure(exit))
+  checkDelay(self, read, Exit.isFailure(exit) && !isThrown(exit, "copy"))
   checkClosed(self, read)
   if (Exit.isFailure(exit)) return checkFailure(self, read, exit.cause)
   const value = exit.value as Value

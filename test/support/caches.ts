@@ -55,6 +55,15 @@ export const over = (
   options?: CacheLayer.LayerOptions
 ): Layer.Layer<Caching.Caching> => Layer.provide(CacheLayer.layer(options), fake.layer)
 
+/** A program with a cache over a fake store. */
+export const overFake = <Step extends Effect.Effect<any, any, any>, A>(
+  program: (fake: FakeStore) => Generator<Step, A, never>,
+  options?: CacheLayer.LayerOptions
+) => {
+  const fake = fakeStore()
+  return Effect.provide(Effect.gen(() => program(fake)), over(fake, options))
+}
+
 /** Every third operation goes wrong, without taking time. */
 const disturbed = (store: Store.Store, how: string): Store.Store => {
   let asked = 0

@@ -4,21 +4,10 @@ import type { CacheEntry, Store } from "effect-cached/adapters"
 import type { Law } from "effect-cached/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { same } from "../../src/testing/law.ts"
+import { stored } from "./stored.ts"
 
-const entry = (more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    serializer: 1,
-    tags: [],
-    writeId: "00000000000000000000000000000001",
-    ...more
-  },
-  payload: Uint8Array.of(1, 2, 3)
-})
+const entry = (more?: Partial<CacheEntry.Meta>) =>
+  stored(Uint8Array.of(1, 2, 3), { writeId: "00000000000000000000000000000001", ...more })
 
 const check = Effect.fnUntraced(function*(store: Store.Store) {
   const { markers } = yield* store.markers(["tag"])

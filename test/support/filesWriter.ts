@@ -2,23 +2,13 @@
 import { Effect } from "effect"
 import { FilesStore } from "effect-cached/files"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { stored } from "./stored.ts"
 import { storeFrom } from "./storeFrom.ts"
 
 const [directory, ids, rounds, offset] = process.argv.slice(2) as [string, string, string, string]
 
-const entry = (n: number) => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: n,
-    outcome: "success" as const,
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1
-  },
-  payload: new Uint8Array(3000 + n).fill(n % 256)
-})
+const entry = (n: number) =>
+  stored(new Uint8Array(3000 + n).fill(n % 256), { loadMillis: n, writeId: n.toString(16).padStart(32, "0") })
 
 await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
   const store = yield* storeFrom(FilesStore.layer({ directory }))

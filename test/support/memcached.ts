@@ -22,7 +22,8 @@ export const startMemcached = async (): Promise<Running> => {
     if (!isOpen) await setTimeout(20)
   }
   return {
-    adapter: () => new KeyvMemcache(`127.0.0.1:${port}`) as unknown as KeyvStoreAdapter,
+    // Seconds: half of one, the default, is not enough for a busy machine.
+    adapter: () => new KeyvMemcache(`127.0.0.1:${port}`, { timeout: 10 }) as unknown as KeyvStoreAdapter,
     end: () => {
       child.kill("SIGKILL")
       return once(child, "exit")

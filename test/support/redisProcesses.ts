@@ -3,15 +3,13 @@ import { expect } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import { warner } from "./logged.ts"
 import { freshPrefix, type Server } from "./redis.ts"
 import { until } from "./until.ts"
 
 /** The warnings of an effect. */
 export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
-  const warnings: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Warn") warnings.push(String(message))
-  })
+  const { logger, warnings } = warner()
   return effect(warnings).pipe(Effect.provide(Logger.layer([logger])))
 }
 

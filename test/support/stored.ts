@@ -1,8 +1,7 @@
 /** A stored entry to write. */
 import type { CacheEntry } from "effect-cached/adapters"
 
-/** The n-th entry that a store is given to keep. */
-export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
+export const stored = (payload: string | Uint8Array, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored => ({
   meta: {
     createdAt: 0,
     softExpiresAt: Infinity,
@@ -10,9 +9,15 @@ export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): Cac
     loadMillis: 0,
     outcome: "success",
     tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
+    writeId: "0".repeat(32),
     serializer: 1,
     ...more
   },
-  payload: new Uint8Array(size).fill(n)
+  payload: typeof payload === "string" ? new TextEncoder().encode(payload) : payload
 })
+
+export const textOf = (stored: CacheEntry.Stored | undefined) => stored && new TextDecoder().decode(stored.payload)
+
+/** The n-th entry that a store is given to keep. */
+export const entry = (n: number, size = 8, more?: Partial<CacheEntry.Meta>): CacheEntry.Stored =>
+  stored(new Uint8Array(size).fill(n), { writeId: n.toString(16).padStart(32, "0"), ...more })

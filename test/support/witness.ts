@@ -39,7 +39,8 @@ const observe = async (
   client.on("error", () => {})
   try {
     await client.connect()
-    const channel = `witness:${name}`
+    // A cluster passes each message to all masters.
+    const channel = `witness:${name}:${url}`
     await client.subscribe(`${prefix}:m`, () => {})
     await client.subscribe(channel, () => heard())
     const lost = new Promise<never>((_, reject) => client.on("end", () => reject(new Error("lost"))))

@@ -3,8 +3,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { pool, sleep, until, type Worker } from "../processes/processes.ts"
-import { clock } from "../processes/recording.ts"
+import { pool, until } from "../processes/processes.ts"
+import { testsOfTwo } from "../processes/promiseTests.ts"
 import { polled, read, shared, type Two } from "./two.ts"
 
 const timeout = 180_000
@@ -57,23 +57,6 @@ describe("F28 · F21 · a store that is full", () => {
   })
 })
 
-describe("P3 · other processes", () => {
-  it("that wait and are killed, or leave, disturb no other", { timeout }, async () => {
-    const { loads, workers } = await open(4)
-    const [a, b, c, d] = workers as [Worker, Worker, Worker, Worker]
-    const leading = read(a, "k", { load: { sleepMillis: 1000 } })
-    await until("a's load", () => loads().length === 1)
-    const waiting = [b, c, d].map((worker) => read(worker).catch(() => "killed"))
-    await sleep(200)
-    b.signal("SIGKILL")
-    await c.ask({ do: "close" })
-    const value = await leading
-    const answers = await Promise.all(waiting)
-    expect([answers[0], answers[2]]).toEqual(["killed", value])
-    expect(loads()).toHaveLength(1)
-  })
-})
-
 describe("P4 · a folder that fails", () => {
   it("locked by another program: reads load, invalidations hold at once and reach the others when it is free", {
     timeout
@@ -123,53 +106,4 @@ describe("P4 · a folder that fails", () => {
   })
 })
 
-describe("P5 · a load that fails", () => {
-  it.each(["failure", "defect"] as const)("with a %s is not stored, and leaves the lease to the next at once", {
-    timeout
-  }, async (outcome) => {
-    const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000 })
-    const [a, b] = workers as Two
-    const failing = read(a, "k", { load: { outcome, sleepMillis: 500 } })
-    await until("a's load", () => loads().length === 1)
-    const { millis, values } = await b.ask({ do: "read", key: "k" })
-    expect(await failing).toMatch(/^no value/)
-    expect(values).toEqual([loads()[1]!["value"]])
-    expect(millis).toBeLessThan(10_000)
-  })
-})
-
-describe("P6 · a stale value of another process", () => {
-  it("stands in for a load that fails, and stays", { timeout }, async () => {
-    const { workers } = await open(2)
-    const [a, b] = workers as Two
-    const options = { softTtl: 50 }
-    const value = await read(a, "k", { options })
-    await sleep(100)
-    const failing = { options, load: { outcome: "failure" } }
-    expect(await read(b, "k", failing)).toBe(value)
-    expect(await read(a, "k", failing)).toBe(value)
-  })
-})
-
-describe("P7 · closing", () => {
-  it("releases its leases: another leads at once", { timeout }, async () => {
-    const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000, shutdownTimeout: 100 })
-    const [a, b] = workers as Two
-    const leading = read(a, "k", { load: { sleepMillis: 20_000 } })
-    await until("a's load", () => loads().length === 1)
-    const waiting = read(b)
-    const at = clock()
-    await a.ask({ do: "close" })
-    expect(await leading).toMatch(/^no value/)
-    expect(await waiting).toBe(loads()[1]!["value"])
-    expect(clock() - at).toBeLessThan(10_000)
-  })
-
-  it("leaves nothing behind: the process ends by itself", { timeout }, async () => {
-    const { workers } = await open(1)
-    await read(workers[0]!)
-    await workers[0]!.ask({ do: "close" })
-    await workers[0]!.leave()
-    expect(workers[0]!.isAlive()).toBe(false)
-  })
-})
+testsOfTwo(open)

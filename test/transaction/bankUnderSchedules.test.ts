@@ -8,50 +8,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schedule } from "effect"
 import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
-import { type CacheEntry, Store } from "effect-cached/adapters"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
 import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
-import { singly } from "../../src/testing/internal/singly.ts"
-import { pluralOf } from "../support/pluralOf.ts"
+import { lateShared, lateStore } from "../support/lateStores.ts"
 
 const accounts = ["a", "b", "c"]
 const total = 300
 
 const cacheOver = (store: Store.Store) =>
   Layer.provide(CacheLayer.layer({ storeTimeout: "1 hour" }), Layer.succeed(Store.Store, store))
-
-/** Three functions whose answers come in any order. */
-const lateStore = () => {
-  const entries = new Map<string, CacheEntry.Stored>()
-  const step = <A>(run: () => A) => Effect.andThen(Effect.yieldNow, Effect.tap(Effect.sync(run), () => Effect.yieldNow))
-  return Store.make({
-    name: "late",
-    get: (id) => step(() => entries.get(id)),
-    set: (id, entry) => step(() => void entries.set(id, entry)),
-    remove: (id) => step(() => entries.delete(id))
-  })
-}
-
-/** A store for several, whose answers come in any order. */
-const lateShared = (): Store.Store => {
-  const store = MemoryStore.make()
-  const late =
-    <Args extends ReadonlyArray<any>, A, E>(ask: (...args: Args) => Effect.Effect<A, E>) => (...args: Args) =>
-      Effect.andThen(Effect.yieldNow, Effect.tap(ask(...args), () => Effect.yieldNow))
-  return {
-    ...store,
-    getUnsafe: undefined,
-    get: late(store.get),
-    getMany: late(store.getMany),
-    set: pluralOf.set(late(singly(store).set)),
-    remove: pluralOf.remove(late(singly(store).remove)),
-    acquire: pluralOf.acquire(late(singly(store).acquire)),
-    commit: pluralOf.commit(late(singly(store).commit)),
-    counter: late(store.counter),
-    transact: late(store.transact!)
-  }
-}
 
 /** The caches of a run: each part of the program uses one of them. */
 const kinds: Record<string, () => ReadonlyArray<Layer.Layer<Caching.Caching>>> = {

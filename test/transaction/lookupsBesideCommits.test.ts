@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Stream } from "effect"
 import { Cached, type CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
-import { type CacheEntry, Store } from "effect-cached/adapters"
+import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { SeededScheduler } from "effect-cached/testing"
@@ -11,6 +11,7 @@ import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { ended, over, settle, start } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
+import { lateShared, lateStore } from "../support/lateStores.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -19,39 +20,10 @@ const accounts = ["a", "b", "c", "d", "e"]
 const total = 500
 const patient = { retry: Schedule.upTo(Schedule.spaced(1), { times: 50 }), timeout: "1 hour" } as const
 
-/** Three functions that answer in a later step. */
-const lateStore = () => {
-  const entries = new Map<string, CacheEntry.Stored>()
-  const step = <A>(run: () => A) => Effect.andThen(Effect.yieldNow, Effect.tap(Effect.sync(run), () => Effect.yieldNow))
-  return Store.make({
-    name: "late",
-    get: (id) => step(() => entries.get(id)),
-    set: (id, entry) => step(() => void entries.set(id, entry)),
-    remove: (id) => step(() => entries.delete(id))
-  })
-}
-
-/** A store whose answers come in any order. */
-const scattered = (): Store.Store => {
-  const store = MemoryStore.make()
-  const late =
-    <Args extends ReadonlyArray<any>, A, E>(ask: (...args: Args) => Effect.Effect<A, E>) => (...args: Args) =>
-      Effect.andThen(Effect.yieldNow, Effect.tap(ask(...args), () => Effect.yieldNow))
-  return {
-    ...store,
-    getUnsafe: undefined,
-    get: late(store.get),
-    getMany: late(store.getMany),
-    set: pluralOf.set(late(singly(store).set)),
-    markers: late(store.markers),
-    transact: late(store.transact!)
-  }
-}
-
 const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
   "a synchronous store": MemoryStore.layer,
   "a storage that answers late": Layer.sync(Store.Store, lateStore),
-  "a store that answers in any order": Layer.sync(Store.Store, scattered),
+  "a store that answers in any order": Layer.sync(Store.Store, lateShared),
   "a database": Layer.unwrap(Effect.map(tempDirectory, (directory) => SqliteStore.layer({ directory })))
 }
 

@@ -174,7 +174,7 @@ Layer.effect(Store.Store, Effect.succeed({ name: "x" }))
 // taps
 // ---------------------------------------------------------------------------------------------------------------------
 
-const tapped = MemoryStore.layer.pipe(Store.tap({ prefix: "a:", maxSize: "1 MB", minSize: 1 }))
+const tapped = MemoryStore.layer.pipe(Store.tap({ maxSize: "1 MB", minSize: 1 }))
 same<typeof tapped, Layer.Layer<Store.Store>>(true)
 const watched = sqlite.pipe(Store.tap({
   around: (call, effect) => {
@@ -187,10 +187,10 @@ const serving = scoped.pipe(Store.tap({ around: (_, effect) => Effect.andThen(Cl
 same<typeof serving, Layer.Layer<Store.Store, Failed, Client>>(true)
 
 // @ts-expect-error an unknown option
-Store.tap({ prefx: "a" })
+Store.tap({ maxSise: 1 })
 // @ts-expect-error an answer of another type
 Store.tap({ around: (_, effect) => Effect.as(effect, 1) })
 // @ts-expect-error a failure of another type
 Store.tap({ around: () => Effect.fail("x") })
 // @ts-expect-error a layer of something else
-Store.tap({ prefix: "a" })(Layer.succeed(Client, { url: "" }))
+Store.tap({ minSize: 1 })(Layer.succeed(Client, { url: "" }))

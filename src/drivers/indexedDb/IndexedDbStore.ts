@@ -142,10 +142,7 @@ const over = (self: IndexedDb): Store.Store =>
     release: Leases.release(self),
     markers: Tags.markers(self),
     invalidateTags: Tags.invalidate(self),
-    counter: Counters.get(self),
-    increment: Counters.increment(self),
-    touchCounter: Counters.touch(self),
-    removeCounter: Counters.remove(self),
+    ...Counters.operations(self),
     scanCounters: Counters.scan(self),
     changes: self.channel && Channel.changes(self.channel)
   })

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StoreError } from "../../CacheError.ts"
 import { lockAndGuards } from "../shared/lockAndGuards.ts"
-import { guardsOver } from "../sql/guards.ts"
-import { lockOver } from "../sql/locks.ts"
-import type { ConnectionOptions, SchemaOptions } from "../sql/options.ts"
+import type { ConnectionOptions, SchemaOptions } from "../shared/sql/options.ts"
 import { openWith } from "./client.ts"
+import { guardsOver } from "./guards.ts"
+import { lockOver } from "./locks.ts"
 
 /**
  * How to connect to the server, and the schema.

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StoreError } from "../../CacheError.ts"
 import * as Store from "../../ports/stores.ts"
-import { type ConnectionOptions, type StoreOptions, storeOptions } from "../sql/options.ts"
-import { storeOver } from "../sql/store/store.ts"
+import { type ConnectionOptions, type StoreOptions, storeOptions } from "../shared/sql/options.ts"
 import { openWith } from "./client.ts"
+import { storeOver } from "./store/store.ts"
 
 /**
  * How to connect to the server, the schema, and the limit for values.

@@ -10,6 +10,7 @@ import * as Defaults from "../../internal/defaults/sql.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import { onMachineClock } from "../../internal/time/monotonic.ts"
 import { packageError } from "../shared/packageError.ts"
+import { storeError, storeName } from "../shared/sql/fault.ts"
 import {
   type Config,
   configOf,
@@ -18,10 +19,9 @@ import {
   type ConnectionOptions,
   connectionOptions,
   type StoreOptions
-} from "../sql/options.ts"
-import { storeError, storeName } from "../sql/session/fault.ts"
-import { open } from "../sql/session/open.ts"
-import type { Session } from "../sql/session/session.ts"
+} from "../shared/sql/options.ts"
+import { open } from "./session/open.ts"
+import type { Session } from "./session/session.ts"
 import * as Sockets from "./sockets.ts"
 
 const library = Effect.tryPromise({

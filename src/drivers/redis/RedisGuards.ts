@@ -62,7 +62,10 @@ interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 export const layer = (options: Options = {}): Layer.Layer<never, StoreError> => {
   const what = "RedisGuards.layer"
   refuseUnknown(what, options, Config.serverOptions.filter(Config.isOfConnection), Config.homes)
-  const opening = Effect.mapError(Open.open(Config.configOf(what, options)), (fault) => storeError("open", fault))
+  const opening = Effect.mapError(
+    Open.open({ ...Config.configOf(what, options), maxValue: 0 }),
+    (fault) => storeError("open", fault)
+  )
   return Layer.effectContext(
     Effect.flatMap(
       opening,

@@ -15,12 +15,7 @@ import { asEffect } from "./session/answers.ts"
 import { runOutsideEras } from "./session/evaluate.ts"
 import type { Session } from "./session/session.ts"
 
-interface Coded {
-  readonly encode: (input: any) => ReadonlyArray<string>
-  readonly decode: (answer: ReadonlyArray<string>) => unknown
-}
-
-const flag = (is: boolean): string => is ? "1" : "0"
+type Decode = (answer: ReadonlyArray<string>) => unknown
 
 const toAdmission = ([isAdmitted, remaining, retryAfter]: ReadonlyArray<string>): Admission => ({
   isAdmitted: isAdmitted === "1",
@@ -28,63 +23,21 @@ const toAdmission = ([isAdmitted, remaining, retryAfter]: ReadonlyArray<string>)
   retryAfterMillis: Number(retryAfter)
 })
 
-const ofWindow: Coded = {
-  encode: ({ limit, windowMillis }) => [String(limit), String(windowMillis)],
-  decode: toAdmission
-}
-
-const kinds = {
-  fixedWindow: {
-    encode: ({ banMillis, renewsBan, ...input }) => [
-      ...ofWindow.encode(input),
-      String(banMillis),
-      flag(renewsBan)
-    ],
-    decode: toAdmission
-  },
-  slidingLog: ofWindow,
-  slidingCounter: ofWindow,
-  bucket: {
-    encode: ({ allowsDebt, limit, refillMillis, tokens }: Bucket.Input) => [
-      String(tokens),
-      String(limit),
-      String(refillMillis),
-      flag(allowsDebt)
-    ],
-    decode: ([remaining, elapsed]): Bucket.Taken => ({ remaining: Number(remaining), elapsedMillis: Number(elapsed) })
-  },
-  circuit: {
-    encode: (input: Circuit.Input) => {
-      const openTime = input._tag === "Read" ? undefined : input.openTime
-      const record = input._tag === "Record" ? input : undefined
-      return [
-        input._tag,
-        ...[
-          input._tag === "Admit" ? input.probeMillis : 0,
-          openTime?.millis ?? 0,
-          openTime?.longestMillis ?? 0,
-          input.idleMillis,
-          record?.generation ?? 0,
-          record?.outcome ?? "",
-          record?.trip.failures ?? 0,
-          record?.trip.rate ?? 0,
-          record?.trip.minimumCalls ?? 0,
-          record?.trip.windowMillis ?? 0,
-          record?.trip.windowCalls ?? 0
-        ].map(String)
-      ]
-    },
-    decode: ([phase, from, isAdmitted, generation, openings, left]): Circuit.Answer => ({
-      phase: phase as Circuit.Answer["phase"],
-      from: from as Circuit.Answer["phase"],
-      isAdmitted: isAdmitted === "1",
-      isProbe: isAdmitted === "1" && phase === "HalfOpen",
-      generation: Number(generation),
-      openings: Number(openings),
-      leftMillis: Number(left)
-    })
-  }
-} satisfies Partial<Record<keyof typeof guards, Coded>>
+const answers = {
+  fixedWindow: toAdmission,
+  slidingLog: toAdmission,
+  slidingCounter: toAdmission,
+  bucket: ([remaining, elapsed]): Bucket.Taken => ({ remaining: Number(remaining), elapsedMillis: Number(elapsed) }),
+  circuit: ([phase, from, isAdmitted, generation, openings, left]): Circuit.Answer => ({
+    phase: phase as Circuit.Answer["phase"],
+    from: from as Circuit.Answer["phase"],
+    isAdmitted: isAdmitted === "1",
+    isProbe: isAdmitted === "1" && phase === "HalfOpen",
+    generation: Number(generation),
+    openings: Number(openings),
+    leftMillis: Number(left)
+  })
+} satisfies Partial<Record<keyof typeof guards, Decode>>
 
 /** Creates the guard store over open connections. In tests, `at` replaces the server's clock. */
 export const guardsOver = ({ session }: Opened, at?: () => number): GuardStore => ({
@@ -131,16 +84,15 @@ const run = <State, Input, Answer>(
   session: Session,
   { args: [at, input], kind, name }: Step<State, Input, Answer>
 ): Effect.Effect<Answer, StoreError> => {
-  const coded = Object.hasOwn(kinds, kind.name) ? kinds[kind.name as keyof typeof kinds] : undefined
-  if (coded === undefined) {
+  if (!Object.hasOwn(answers, kind.name)) {
     return Effect.fail(new StoreError({ store: storeName, operation: kind.name, reason: "Unsupported" }))
   }
-  const operation = kind.name as keyof typeof kinds
+  const operation = kind.name as keyof typeof answers
   const keys = [session.keys.guard(operation, name)]
-  return ask(session, { operation, name, keys, args: [at, ...coded.encode(input)] }, (answer) => {
+  return ask(session, { operation, name, keys, args: [at, JSON.stringify(input)] }, (answer) => {
     const texts = Array.isArray(answer) ? answer.map(toText) : []
     return texts.length > 0 && texts.every((text) => text !== undefined)
-      ? coded.decode(texts as ReadonlyArray<string>) as Answer
+      ? answers[operation](texts as ReadonlyArray<string>) as Answer
       : noAnswer(operation)
   })
 }

@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
+import { guardsOver } from "../postgres/guards.ts"
+import { lockOver } from "../postgres/locks.ts"
+import { openWith } from "../postgres/session/open.ts"
 import { lockAndGuards } from "../shared/lockAndGuards.ts"
-import { guardsOver } from "./guards.ts"
-import { lockOver } from "./locks.ts"
-import type { SchemaOptions } from "./options.ts"
-import { openWith } from "./session/open.ts"
+import type { SchemaOptions } from "../shared/sql/options.ts"
 
 /**
  * The schema of the database.

@@ -9,7 +9,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../ports/stores.ts"
-import { configOf, type StoreOptions, storeOptions } from "./options.ts"
+import { configOf, type StoreOptions, storeOptions } from "../shared/sql/options.ts"
 import { openStore } from "./stores.ts"
 
 /**

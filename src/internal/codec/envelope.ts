@@ -83,7 +83,7 @@ const skewMillis = 60_000
 
 /** Whether a stored entry would live longer than it was written for. */
 const isProlonged = ({ times }: Head, meta: Meta | undefined): boolean =>
-  meta !== undefined && timesOf(meta).some((time, i) => !(time <= times[i]! + skewMillis))
+  timesOf(meta).some((time, i) => !(time <= times[i]! + skewMillis))
 
 /** The reasons for a miss. They name nothing that was in the payload except the id of a key. */
 export const refusal = (name: string, reason: string) => {

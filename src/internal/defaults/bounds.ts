@@ -8,7 +8,7 @@ export const dependencies = {
   tags: 256
 }
 
-/** How many tags are remembered with their last hard (or soft) invalidation. Forgetting one only causes misses. */
+/** How many tags at least are remembered with their last hard (or soft) invalidation. Forgetting causes misses only. */
 export const tagEpochs = 10_000
 
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */
@@ -38,8 +38,8 @@ export const unaskedWaiting = 10_000
 /** How many changed ids are remembered during bulk calls. A full list is cleared, and all ids count as changed then. */
 export const watchedIds = 20_000
 
-/** The maximum number of tags that are remembered after the loads that read them have ended. */
-export const keptDependencies = 1000
+/** How many changed ids at least are remembered, once something derives from others. Forgetting causes misses only. */
+export const changedIds = 50_000
 
 export const knownTagVersions = 1000
 
@@ -126,8 +126,8 @@ export const chunk = 256
 /** Operations on many ids: items of the first group, steps per look at the clock, bytes of a group, concurrency. */
 export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
-/** A bulk call with at least `least` missing keys has tickets instead of flights. At most `calls` calls have them. */
-export const tickets = { least: 32, calls: 8 }
+/** A bulk call with at least `least` missing keys has stubs instead of flights. At most `calls` calls have them. */
+export const stubs = { least: 32, calls: 8 }
 
 /** How many flights of a bulk call ask the store at once. Quick answers double the number, slow answers halve it. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }

@@ -80,9 +80,6 @@ export const keysAtOnce = 1000
 /** How many bytes of values are requested at once, and the assumed size of a value until values have been read. */
 export const valuesAtOnce = { bytes: 4_194_304, first: 131_072 }
 
-/** Without a known limit, a value whose reads lost `losses` connections counts as too large for `millis`. */
-export const unreadable = { overhead: 1024, least: 65_536, losses: 3, millis: 60_000, suspects: 1000 }
-
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */
 export const keysSkipped = 5000
 

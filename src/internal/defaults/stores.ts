@@ -21,9 +21,6 @@ export const replay = { firstMillis: 1000, longestMillis: 30_000, failures: 16, 
 /** Recent invalidations and sets that are repeated if older data is restored. Above `count`, all data is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
-/** How long `clear` of a store part keeps deleting entries. The rest are invisible, and disappear when they expire. */
-export const sweepMillis = 100
-
 /**
  * How much of the time between two checks counts as time in which an answer could arrive: the idle time plus
  * `lateMillis`, or 1 / `busyTimes` of the time if the event loop was never idle, but at most `mostMillis`.
@@ -48,9 +45,6 @@ export const firstEntries = 1000
 /** The number of changes that a shared store keeps. A process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 
-/** The maximum number of leased ids, and of counters, that `clear` of a store part can find. Others are not cleared. */
-export const leasesRemembered = 10_000
-
 /** The maximum number of ids with a commit that the store has not answered yet. */
 export const unansweredCommits = 10_000
 
@@ -64,10 +58,11 @@ export const byteStorages = { keyLength: 180, concurrency: 16, longestMillis: 2_
  * Tiers between memory and the last tier. `timeoutShare` and `lastShare` are the shares of the last tier's
  * `storeTimeout` that such a tier may take, and the last tier while a copy can stand in for it. `stalenessShare` is the
  * share of the last tier's `maxStaleness` that is left to copies. An incident ends after `calmMillis` without a fault.
+ * Nothing waits for a lease in such a tier. It is short because the tier keeps its record ten times as long.
  */
 export const middleTiers = {
   tagsKnown: 10_000,
-  leaseMillis: 10_000,
+  leaseMillis: 100,
   removedAtOnce: 256,
   copiesAtOnce: 256,
   calmMillis: 10_000,

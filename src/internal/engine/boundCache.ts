@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import type { AnyReadOptions } from "../../cached/options.ts"
 import type { Strategy } from "../../Strategy.ts"
 import type { Key } from "../key/ofKey.ts"
+import { clockOf } from "../time/monotonic.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
 import type { Policy, Request } from "./state.ts"
@@ -59,6 +60,8 @@ export const start = (
   Effect.gen(function*() {
     const curve = options.curve ? yield* Effect.promise(() => import("./memory/curve.ts")) : undefined
     const engine = Engine.make(options, yield* Effect.context<never>(), storeParts, curve?.make)
+    // Without a first look, a clock that is set back before the first read would go unnoticed.
+    engine.time.now(clockOf(engine))
     yield* Effect.addFinalizer(() => Engine.close(engine, options.shutdownMillis))
     return engine
   })

@@ -2,7 +2,6 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Markers } from "../../ports/store.ts"
-import type { IdMap } from "../idMap.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Turning } from "../time/turns.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -18,7 +17,7 @@ export interface CallersOf<C> extends Iterable<C> {
 
 export interface ById<F> {
   readonly get: (id: string) => F | undefined
-  /** A bulk call that asks has no other ticket of the id, and is not looked at. */
+  /** A bulk call that asks has no other stub of the id, and is not looked at. */
   readonly has: (id: string, asking?: object) => boolean
   readonly set: (flight: F) => void
   readonly delete: (flight: F) => void
@@ -26,26 +25,28 @@ export interface ById<F> {
   readonly all: () => ReadonlyArray<F>
 }
 
-/** A key of a bulk call that has no flight yet. Looking up the id's flight makes one (see `batch/tickets.ts`). */
-export interface TicketOf<F extends { readonly request: unknown }> {
+/** A key of a bulk call that has no flight yet. Looking up the id's flight makes one (see `batch/stubs.ts`). */
+export interface StubOf<F extends { readonly request: unknown }> {
   readonly id: string
   readonly key: Key
   readonly rejectedWriteId: string | undefined
   /** The tag epoch at which the key was missed, or at which its lease was granted. */
   bornAt: number
-  /** Whether the ticket is in use, and has neither ended nor become a flight. */
+  /** Whether the stub is in use, and has neither ended nor become a flight. */
   readonly isOpen: boolean
   /** Whether the result may be stored. `false` once everything was invalidated. */
   readonly storable: boolean
   flight: F | undefined
-  /** Shared with the other tickets of the wave. Defined once the store has been asked for the lease. */
+  /** Shared with the other stubs of the wave. Defined once the store has been asked for the lease. */
   lease: WaveLease<F["request"]> | undefined
   /** The generation that the store has granted. `undefined` until then, and if nothing may be stored. */
   generation: string | undefined
+  /** The declared tags, over a store: a function of the user that throws later would end other reads, too. */
+  readonly tags: ReadonlyArray<string> | undefined
   readonly requestOf: () => F["request"]
-  readonly board: () => F
+  readonly toFlight: () => F
   readonly drop: () => void
-  /** Ends the ticket with the result of its key. Returns `false` if the ticket must become a flight first. */
+  /** Ends the stub with the result of its key. Returns `false` if the stub must become a flight first. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }
 
@@ -63,7 +64,7 @@ export interface LeaseOf<F> {
   isStored: boolean
 }
 
-/** The leases of tickets that were asked for together. */
+/** The leases of stubs that were asked for together. */
 interface WaveLease<R> {
   readonly owner: string
   readonly isExclusive: boolean
@@ -73,27 +74,21 @@ interface WaveLease<R> {
   seq: Markers["seq"] | undefined
 }
 
-export interface TicketsOf<F extends { readonly request: unknown }> {
-  readonly calls: Set<
-    {
-      readonly tickets: Pick<
-        IdMap<TicketOf<F> & { readonly tags: ReadonlyArray<string> | undefined }>,
-        "get" | "values"
-      >
-    }
-  >
-  readonly board: (id: string, asking?: object) => F | undefined
-  readonly boardAll: Effect.Effect<void>
-  /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
+export interface StubIndexOf<F extends { readonly request: unknown }> {
+  readonly calls: Set<object>
+  readonly all: () => Iterable<StubOf<F>>
+  readonly toFlight: (id: string, asking?: object) => F | undefined
+  readonly allToFlights: Effect.Effect<void>
+  /** Keeps all stubs from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void
-  /** Releases the leases of tickets whose tags were invalidated during their loads. */
+  /** Releases the leases of stubs whose tags were invalidated during their loads. */
   readonly releaseOutdated: (
     isGone: (tags: ReadonlyArray<string>, before: () => Markers | undefined) => boolean
   ) => void
-  /** Keeps the results of all tickets out of memory, but not out of the store. Later callers read again at the end. */
+  /** Keeps the results of all stubs out of memory, but not out of the store. Later callers read again at the end. */
   readonly outdateAll: () => void
-  /** Makes flights of some tickets of calls that wait for other loads, so that their leases are seen in circles. */
-  readonly boardWaiting: (limit: number) => void
+  /** Makes flights of some stubs of calls that wait for other loads, so that their leases are seen in circles. */
+  readonly waitingToFlights: (limit: number) => void
 }
 
 export interface RunningOf<F> extends Pick<ById<F>, "delete" | "all"> {

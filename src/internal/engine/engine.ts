@@ -151,8 +151,8 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
     Effect.sync(() => noteClosed(self, self.storeTier?.store.name ?? "in memory", fiber))
   )
   self.memory.sweeper?.stop()
-  // Tickets of bulk calls become flights, so that they end like all other flights.
-  if (self.flights.tickets !== undefined) yield* self.flights.tickets.boardAll
+  // Stubs of bulk calls become flights, so that they end like all other flights.
+  if (self.flights.stubs !== undefined) yield* self.flights.stubs.allToFlights
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
     // Starts the flights queued behind this one. `start` refuses them, because the engine is closed.

@@ -1,9 +1,7 @@
 /** Makes engines and caches, with or without a store. The code for stores is imported only through this file. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { endingLeases } from "../defaults/processes.ts"
-import { LineOf } from "../text/lineOf.ts"
 import { type Cache, type Operation, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
@@ -45,8 +43,6 @@ type Mutable = { -readonly [K in keyof Engine]: Engine[K] }
 const follow = (engine: Mutable): Effect.Effect<void, never, Scope.Scope> =>
   Effect.flatMap(GivenDisguise, (disguise) => {
     engine.disguise ??= disguise
-    const lineOf: LineOf = (message, named) => engine.disguise?.line(message, named)[0] ?? message
-    engine.context = Context.add(engine.context, LineOf, lineOf)
     track(engine)
     // Runs before the engine closes, because the finalizer that is added last runs first.
     return Effect.addFinalizer(() => endQuestions(engine))

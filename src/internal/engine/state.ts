@@ -112,10 +112,10 @@ export interface Flight {
   /** Whether the flight was interrupted because it ran too long without callers. */
   ranTooLong: boolean
 
-  /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
-  changedWhileAsked: boolean
-  /** Whether changes since the load began may not be known. Callers that join read again. */
-  isOutdated: boolean
+  /** The engine's `mutations` when the store was last asked, or when the load began. */
+  askedAt: number
+  /** The engine's `mutations` after the last change that the answer or the load may have missed (`isOutdated`). */
+  changedAt: number
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined
   /** The `expiresAt` of a good stored value that this load replaces. Until then, no failure may overwrite the value. */
@@ -135,8 +135,6 @@ export interface Flight {
   /** The tier's `captures` when the store was asked, the load began or the result was stored, whichever was last. */
   asOf: number
   versions: ReadonlyArray<TagVersion> | undefined
-  /** Tags of the ids on which found entries depend. Changes to these ids are tracked until all callers are answered. */
-  held: ReadonlyArray<string> | undefined
 
   older: Flight | undefined
   newer: Flight | undefined
@@ -188,6 +186,8 @@ export interface FoundEntry {
   /** `stale`: in place of a load, because one failed less than `retryAfter` ago. */
   readonly served: Served
   readonly refreshDue: boolean
+  /** The engine's `mutations` when the entry was found. */
+  readonly mutations: number
 }
 
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
@@ -411,21 +411,21 @@ export interface StoreReads {
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
-  readonly makeSeats: (first: Host, isOneWave: boolean) => Seats
+  readonly makeWaveSteps: (first: WaveContext, isOneWave: boolean) => WaveSteps
   /** Whether a caller is answered before its flight has written the result. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
 }
 
-export type Host = Pick<Flight, "engine" | "policy" | "request" | "starter">
+export type WaveContext = Pick<Flight, "engine" | "policy" | "request" | "starter">
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
-export interface Seats {
+export interface WaveSteps {
   /** Acquires leases. A flight with the answer `Elsewhere` needs its own fiber: to read an entry, or to wait. */
-  readonly acquire: (seats: ReadonlyArray<{ readonly flight: Flight } | Ticket>) => Effect.Effect<void, never, any>
-  /** Hands the lease of a ticket over to the flight that the ticket has become. */
-  readonly board: (ticket: Ticket, flight: Flight) => void
-  /** Releases the leases of tickets whose results will not be stored. */
-  readonly giveBack: (tickets: Iterable<Ticket>) => void
+  readonly acquire: (members: ReadonlyArray<{ readonly flight: Flight } | Stub>) => Effect.Effect<void, never, any>
+  /** Hands the lease of a stub over to the flight that the stub has become. */
+  readonly handOver: (stub: Stub, flight: Flight) => void
+  /** Releases the leases of stubs whose results will not be stored. */
+  readonly releaseLeases: (stubs: Iterable<Stub>) => void
   /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
   readonly store: (flights: ReadonlyArray<Flight>, outcomes: BatchAnswers) => Effect.Effect<BatchAnswers, never, any>
 }
@@ -479,7 +479,6 @@ export interface Attempt {
   /** When the load last made progress, in monotonic time. `Infinity` while it waits for others. */
   aliveAt: number
   endedAt?: number
-  clears: number
   /** Whether the load has read a stale cached value. If so, its result is not stored. */
   fromStale: boolean
   recorder: Recorder | undefined
@@ -509,14 +508,13 @@ export interface Dependencies {
   /** Whether the load may have read an outdated value. If so, its result and results derived from it are not stored. */
   isTainted: boolean
   own: ReadonlyArray<string> | undefined
-  isRegistered: boolean
   /** The last noted id. Cached, because each id is noted before its read and again when the answer arrives. */
   lastId: string | undefined
   last: Collections.Dependency | undefined
 }
 
 /**
- * One call that loads many keys. Each key has a ticket, or a flight with its own callers, lease and write. The call
+ * One call that loads many keys. Each key has a stub, or a flight with its own callers, lease and write. The call
  * starts once every flight has reached its load or dropped out. A flight drops out if the store has its entry, or while
  * it waits for another process's lease or for an older flight. Flights that rejoin together share another call.
  */
@@ -527,17 +525,17 @@ export interface Batch {
   /** Like `dropOut`, but never starts the call in the current turn, because an invalidation may call this method. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
-  readonly seat: (flight: Flight) => boolean
+  readonly runWithoutFiber: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
-  /** Whether the call has a flight that can lead it. Only then may the call have tickets. */
-  readonly hasSeat: (usesStore: boolean) => boolean
-  readonly sell: (ticket: Ticket, usesStore: boolean) => void
-  readonly board: (ticket: Ticket) => void
-  readonly leaveTickets: (tickets: Iterable<Ticket>) => Effect.Effect<unknown>
-  readonly giveBack: Seats["giveBack"]
-  /** The step of the call with the tickets. `undefined` if it has not begun. */
+  /** Whether the call has a flight that can lead it. Only then may the call have stubs. */
+  readonly hasLeader: (usesStore: boolean) => boolean
+  readonly addStub: (stub: Stub, usesStore: boolean) => void
+  readonly replaceStub: (stub: Stub) => void
+  readonly leaveStubs: (stubs: Iterable<Stub>) => Effect.Effect<unknown>
+  readonly releaseLeases: WaveSteps["releaseLeases"]
+  /** The step of the call with the stubs. `undefined` if it has not begun. */
   readonly doing: () => "loading" | "waiting" | "storing" | undefined
-  /** Runs something once the results of tickets are stored. */
+  /** Runs something once the results of stubs are stored. */
   readonly whenStored: (run: () => void) => void
   readonly whileLeaving: <A>(leaving: Effect.Effect<A>) => Effect.Effect<A>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
@@ -571,17 +569,17 @@ export type LoadAll = (
 
 export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-export type Groups = Collections.GroupsOf<Flight | Ticket>
+export type Groups = Collections.GroupsOf<Flight | Stub>
 
 export type Callers = Collections.CallersOf<Caller>
 
 export interface FlightsById extends Collections.ById<Flight> {
   /** Keys of bulk calls for which no flight exists yet. `undefined` while there are none. */
-  tickets: Tickets | undefined
+  stubs: StubIndex | undefined
 }
 
-export type Tickets = Collections.TicketsOf<Flight>
+export type StubIndex = Collections.StubIndexOf<Flight>
 
-export type Ticket = Collections.TicketOf<Flight>
+export type Stub = Collections.StubOf<Flight>
 
 export type Running = Collections.RunningOf<Flight>

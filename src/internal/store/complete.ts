@@ -95,30 +95,20 @@ export const complete = (core: StoreCore): Store => {
   } as Store
 }
 
-const countersOf = (
-  store: string
-): {
-  readonly port: Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter" | "scanCounters">
-  readonly clear: () => void
-} => {
+const countersOf = (store: string) => {
   const counters = Counters.make()
-  const at = <A>(run: (now: number) => A): Effect.Effect<A, StoreError> =>
-    Effect.flatMap(Clock.Clock, (clock) => {
-      try {
-        return Exit.succeed(run(clock.currentTimeMillisUnsafe()))
-      } catch (error) {
-        return Exit.fail(error as StoreError)
-      }
-    })
   return {
     port: {
-      increment: (name, by, options) =>
-        at((now) => Counters.increment(counters, { store, name, by, now, expiresAt: options?.expiresAt })),
-      counter: (name) => at((now) => Counters.live(counters, name, now)),
-      touchCounter: (name, expiresAt) => at((now) => Counters.touch(counters, name, { expiresAt, now })),
-      removeCounter: (name) => at((now) => Counters.remove(counters, name, now)),
+      ...Counters.operations(store, (_, __, step) =>
+        Effect.flatMap(Clock.Clock, (clock) => {
+          try {
+            return Exit.succeed(step(counters, clock.currentTimeMillisUnsafe()))
+          } catch (error) {
+            return Exit.fail(error as StoreError)
+          }
+        })),
       scanCounters: (options) => Stream.suspend(() => InTurns.each(counters.scan(options?.prefix ?? "")))
-    },
+    } satisfies Partial<Store>,
     clear: counters.clear
   }
 }

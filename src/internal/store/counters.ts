@@ -1,7 +1,8 @@
 /** Counters: integers that are read, changed and written in one step. The functions work on any table of counters. */
+import type * as Effect from "effect/Effect"
 import { StoreError } from "../../CacheError.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
-import type { Counter } from "../../ports/store.ts"
+import type { Counter, Store } from "../../ports/store.ts"
 import type { WallTime } from "../time/wallTime.ts"
 
 export interface Counters extends SyncCounters {
@@ -99,3 +100,26 @@ export const remove = (self: SyncCounters, name: string, now: number): boolean =
   const isLive = live(self, name, now) !== undefined
   return self.remove(name) && isLive
 }
+
+/** Runs a step on the table that has a counter. */
+type Run = <A>(
+  operation: string,
+  name: string,
+  step: (table: SyncCounters, now: number) => A
+) => Effect.Effect<A, StoreError>
+
+/** The operations of a store on single counters. */
+export const operations = (
+  store: string,
+  run: Run
+): Pick<Store, "increment" | "counter" | "touchCounter" | "removeCounter"> => ({
+  increment: (name, by, options) =>
+    run(
+      "increment",
+      name,
+      (table, now) => increment(table, { store, name, by, now, expiresAt: options?.expiresAt })
+    ),
+  counter: (name) => run("counter", name, (table, now) => live(table, name, now)),
+  touchCounter: (name, expiresAt) => run("touchCounter", name, (table, now) => touch(table, name, { expiresAt, now })),
+  removeCounter: (name) => run("removeCounter", name, (table, now) => remove(table, name, now))
+})

@@ -11,18 +11,13 @@ export type Tap = <A>(
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
 
-/** The parts of a store that are not operations with a single result. */
-const noOperations: ReadonlySet<string> = new Set<keyof Store>([
-  "name",
-  "capabilities",
-  "isWhole",
-  "distanceMillis",
-  "scan",
-  "scanLoads",
-  "scanCounters",
-  "changes",
-  "changesUnsafe"
-])
+/** The parts of a store that are not operations, or not called by a wrapped store. */
+const facts = ["name", "capabilities", "isWhole", "distanceMillis", "workedMillis", "maxSize"] as const
+const beside = ["getUnsafe", "getCallback", "changes", "changesUnsafe"] as const
+
+export type OperationName = Exclude<keyof Store, typeof facts[number] | typeof beside[number]>
+
+const noOperations = new Set<string>([...facts, ...beside, "scan", "scanLoads", "scanCounters"])
 
 /** Runs every operation through `run`. Drops synchronous answers and `workedMillis`, because `run` takes time. */
 export const mapOperations = (

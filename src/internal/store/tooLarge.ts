@@ -11,7 +11,7 @@ interface Refused {
   readonly limit: readonly [option: string, bytes: number]
 }
 
-export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }: Refused): StoreError =>
+const tooLarge = ({ id, limit: [option, bytes], operation, size, store }: Refused): StoreError =>
   new StoreError({
     store,
     operation,

@@ -34,38 +34,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byProcess
   },
   {
-    name: "a copy has entries that were invalidated",
-    in: "isLive",
-    find: `state === "fresh" || state === "stale"`,
-    replace: `state !== "damaged" && state !== "expired"`,
-    by
-  },
-  {
-    name: "a removal without a terminal needs no --yes",
-    in: "confirm",
-    find: "if (isSure) return",
-    replace: "if (isSure || !process.stdin.isTTY) return",
-    by
-  },
-  {
     name: "a removal of everything leaves the counters of a cache without entries",
     in: "rm",
     find: "if (all) yield* store.clear",
     replace: "if (all && found.count > 0) yield* store.clear",
-    by
-  },
-  {
-    name: "a removal by pattern lets programs store what they are loading",
-    in: "invalidate",
-    find: "Stream.filter(ids(store, glob), glob.matches)",
-    replace: "Stream.filter(Stream.map(store.scan(), ({ id }) => id), glob.matches)",
-    by: "test/cli/invalidate.test.ts"
-  },
-  {
-    name: "an import takes wrong base64 for another value",
-    in: "parseLine",
-    find: "!isComplete(base64 as string, payload)",
-    replace: "isComplete(base64 as string, payload) && payload === undefined",
     by
   },
   {

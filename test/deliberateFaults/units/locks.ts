@@ -17,31 +17,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/locks.test.ts"
   },
   {
-    name: "a lock that is lost is asked for again and again",
-    in: "renewing",
-    find: "all.delete(held)",
-    replace: "all.add(held)",
-    by: "test/transaction/locks.test.ts"
-  },
-  {
     name: "a place that does not answer ends the locks of others",
     in: "renewing",
     find: "Effect.timeoutOption(backend.renew(held.name, held.token, leaseMillis), third)",
     replace: "Effect.timeoutOption(backend.renew(held.name, held.token, leaseMillis), leaseMillis * 10)",
-    by: "test/transaction/locks.test.ts"
-  },
-  {
-    name: "locks that are held together are released one by one",
-    in: "releaseAll",
-    find: "if (releaseMany === undefined) return",
-    replace: "if (releaseMany === undefined || all.length > 0) return",
-    by: "test/transaction/locks.test.ts"
-  },
-  {
-    name: "the locks of a transaction are renewed and released in one turn",
-    in: "inPieces",
-    find: "if (all.length <= size) return run(all)",
-    replace: "if (all.length > 0) return run(all)",
     by: "test/transaction/locks.test.ts"
   },
   {

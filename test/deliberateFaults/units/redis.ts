@@ -3,34 +3,6 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "a value that the server cannot send costs a connection at each read",
-    in: "judge",
-    find: "isSendable(self, size)",
-    replace: "size > 0",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "a value counts as too large because something else has cut its connection",
-    in: "judge",
-    find: "isSendable(self, size)",
-    replace: "size < 0",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "a load asks for the lease of a value that the server cannot send, and is sent the value",
-    in: "withRejected",
-    find: "tooLarge === undefined ? request",
-    replace: "tooLarge !== null ? request",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "loads that ask for their lease first never say why a value costs connections",
-    in: "findingLogged",
-    find: `operation === "acquire" && self.limit < Infinity`,
-    replace: `operation === "acquire"`,
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
     name: "a connection that was lost to large values says nothing about the next ones",
     in: "readInParts",
     find: "4 * bytes / part.length",
@@ -42,28 +14,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "readInParts",
     find: "Math.max(many.firstSteps, Math.floor(bytes / self.valueBytes))",
     replace: "Limits.keysAtOnce",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "reads that are lost together with their connection are several losses",
-    in: "note",
-    find: "if (!former.isMeasured) continue",
-    replace: "",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "a value just below the output limit of the server counts as sendable",
-    in: "isSendable",
-    find: "1.25 * size",
-    replace: "size",
-    by: "test/servers/redisLargeValues.test.ts"
-  },
-  {
-    name: "a condition holds for a value that cannot be read as if there were none",
-    in: "present",
-    find: "if (tooLarge !== undefined) return yield* Unreadable.errorOf(self.unreadable, operation, tooLarge)\n" +
-      "  const found = yield* readInParts(",
-    replace: "if (tooLarge === null) return []\n  const found = yield* readEntries(",
     by: "test/servers/redisLargeValues.test.ts"
   },
   {
@@ -275,20 +225,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "Number.isNaN(rested) || rested >= tookMillis / 2",
     replace: "Number.isNaN(rested + tookMillis)",
     by: "test/servers/redisDistance.test.ts"
-  },
-  {
-    name: "an own message counts as a change by another process",
-    in: "changesIn",
-    find: "const isOwn = sender === self.sender",
-    replace: "const isOwn = false",
-    by: "test/drivers/redis/published.test.ts"
-  },
-  {
-    name: "an own script that runs late leaves a value in memory that the server no longer has",
-    in: "isOvertaken",
-    find: "if (serial < (arrived.get(id) ?? forgotten)) return true",
-    replace: "",
-    by: "test/drivers/redis/published.test.ts"
   },
   {
     name: "a server whose keys were removed goes unnoticed",

@@ -16,17 +16,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     replace: "",
     also: [{
       in: "inStore",
-      find: "const versions = yield* versionsOf(tier, items, budget)",
+      find: "const versions = yield* versionsFor(tier, items, budget)",
       replace:
-        "const versions = yield* versionsOf(tier, items, budget)\nyield* replayed(tier, { counts, items }, budget)"
+        "const versions = yield* versionsFor(tier, items, budget)\nyield* replayed(tier, { counts, items }, budget)"
     }],
-    by: "test/cached/invalidateUnacknowledged.test.ts"
-  },
-  {
-    name: "a commit of counters does not know of an unsent clear",
-    in: "replayed",
-    find: "counts.length > 0 ?",
-    replace: "counts.length > 1e9 ?",
     by: "test/cached/invalidateUnacknowledged.test.ts"
   },
   {
@@ -37,102 +30,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/transaction.test.ts"
   },
   {
-    name: "a load that a transaction stores ends no pause",
-    in: "applyHere",
-    find: "base.retryAt.delete(item.id)",
-    replace: "",
-    by: "test/promises/P6.test.ts"
-  },
-  {
-    name: "what an outer level has loaded is not stored once a savepoint touches it",
-    in: "touchMerged",
-    find: "else if (loaded !== undefined)",
-    replace: "else if (loaded === null)",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "the load of a transaction replaces the result of a refresh that began later",
-    in: "isPublishable",
-    find: "current !== undefined && current !== former",
-    replace: "current === null && current !== former",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
     name: "a transaction loads though its cache is closed",
     in: "loadsOf",
     find: "base.closed ? new CacheClosed({ key: flight.id }) :",
     replace: "",
     by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "a touch that has waited for a commit has all of its time before it once more",
-    in: "setLifetime",
-    find: "run: () => moveDeadlines(self, id, ttlMillis, { tier, budget })",
-    replace: "run: () => moveDeadlines(self, id, ttlMillis, { tier, budget: budgetOf(tier, policy) })",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a look-up and a commit wait for each other",
-    in: "commit",
-    find: "before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }",
-    replace: "get before() { return Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) } }",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a look-up does not wait for the commit of what it looks for",
-    in: "lookup",
-    find: "current === undefined || !meets(self, current)",
-    replace: "current === undefined || meets(self, current) || true",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a value of a transaction enters memory although changes were missed while its tags were read",
-    in: "inStore",
-    find: "base.mutations === mutations",
-    replace: "mutations === mutations",
-    by: "test/cached/setWhileChangesAreMissed.test.ts"
-  },
-  {
-    name: "a look-up in memory does not wait for the commit of what it looks for",
-    in: "storedMany",
-    find: "keys.length === 1 || tier.commits.current === undefined",
-    replace: "keys.length > 0",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a commit does not wait for the look-ups before it",
-    in: "commit",
-    find: ".filter((lookup) => meets(lookup, self))",
-    replace: ".filter((lookup) => meets(lookup, self) && false)",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a removal in a transaction counts what a tag has ended",
-    in: "inStore",
-    find: `validityOf(tier, entry.meta, tags, answer?.versions ?? []) !== "gone"`,
-    replace: "true",
-    by: "test/cached/remove.test.ts"
-  },
-  {
-    name: "a look-up finds nothing where a write is under way",
-    in: "isGone",
-    find: "self.all !== undefined || self.ids.get(id)!.isWrite !== true",
-    replace: "true",
-    by: "test/transaction/lookupsBesideCommits.test.ts"
-  },
-  {
-    name: "a serializable transaction is shown what comes and goes",
-    in: "inBase",
-    find: "listed === undefined",
-    replace: "true",
-    by: "test/cached/entriesWhileMemoryChanges.test.ts"
-  },
-  {
-    name: "what changes while a commit looks for changes is not noticed",
-    in: "whileSame",
-    find: "look.state !== stateOf(base)",
-    replace: "false",
-    by: "test/cached/entriesWhileMemoryChanges.test.ts"
   },
   {
     name: "a transaction checks nothing at its commit",
@@ -143,24 +45,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     sought: "always"
   },
   {
-    name: "serializable transactions check explicit reads alone",
-    in: "below",
-    find: `root.isolation === "serializable" ||`,
-    replace: "",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
     name: "after a conflict the next try reads the same old copy",
     in: "inStore",
     find: `for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")`,
     replace: "",
-    by: "test/transaction/failures.test.ts"
-  },
-  {
-    name: "a commit without an answer counts as none",
-    in: "doubt",
-    find: "for (const [item] of sent) markUnsent(tier, item)",
-    replace: "giveBack(tier, sent)",
     by: "test/transaction/failures.test.ts"
   },
   {
@@ -169,41 +57,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "const expiresAt = endOf(life, now)",
     replace: "const expiresAt = entry.expiresAt + 0 * endOf(life, now)",
     by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "a condition that is known is not checked",
-    in: "rememberCondition",
-    find: `checks.conditions.push({ _tag: "Entry", id, condition: told })`,
-    replace: "void told",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "a private load of a transaction is stored although its key was invalidated meanwhile",
-    in: "isPublishable",
-    find: "Watches.hasChanged(base, { since }, flight.id)",
-    replace: "Watches.hasChanged(base, { since: Infinity }, flight.id) && since < 0",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "a transaction locks nothing",
-    in: "lock",
-    find: `if (root.isolation !== "locked") return Effect.void`,
-    replace: `if (root.isolation !== undefined) return Effect.void`,
-    by: "test/transaction/failures.test.ts"
-  },
-  {
-    name: "a savepoint reads past the level around it",
-    in: "below",
-    find: "if (parent !== undefined) {",
-    replace: "if (parent !== undefined && self.isCleared) {",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "write skew: two that read what the other one writes are both committed",
-    in: "below",
-    find: `root.isolation === "serializable" ||`,
-    replace: "",
-    by: "test/transaction/bankUnderSchedules.test.ts"
   },
   {
     name: "half a commit: the last write is left out",
@@ -221,13 +74,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/bankUnderSchedules.test.ts"
   },
   {
-    name: "of a tag that a transaction invalidates twice the first is taken for another's",
-    in: "begin",
-    find: "item !== undefined && (sent.get(item)?.displaced ?? true)",
-    replace: "item !== undefined",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
     name: "a look-up inside a transaction invalidates at once",
     in: "lookupMany",
     find: "if (policy.invalidate !== undefined && !policy.bypass) { return Effect.as( remove(",
@@ -236,24 +82,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/transaction.test.ts"
   },
   {
-    name: "a condition about what a transaction has loaded is checked outside",
-    in: "isWritten",
-    find: "level.isCleared || loadedHere(level, id) !== undefined",
-    replace: "level.isCleared",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
     name: "what was written around a savepoint ages in it",
     in: "writeSeen",
     find: "level = level.parent",
     replace: "level = undefined",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "additions to a counter that come to nothing leave none",
-    in: "addCount",
-    find: "last.by + count.by !== 0",
-    replace: "last.by + count.by < Infinity",
     by: "test/transaction/transaction.test.ts"
   },
   {
@@ -271,31 +103,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/withSql.test.ts"
   },
   {
-    name: "a client that does not say when it commits is believed",
-    in: "withSql",
-    find: "if (targets !== undefined) return told",
-    replace: "if (targets !== null) return told",
-    by: "test/transaction/withSql.test.ts"
-  },
-  {
     name: "an SQL transaction that was rolled back has counted",
     in: "withSql",
     find: ": Exit.isSuccess(exit)",
     replace: ": Exit.isSuccess(exit) || Exit.isFailure(exit)",
-    by: "test/transaction/withSql.test.ts"
-  },
-  {
-    name: "of a strict program the first invalidation that the store refuses is the last",
-    in: "invalidate",
-    find: "({ ...policy, strict: false })",
-    replace: "policy",
-    by: "test/transaction/withSql.test.ts"
-  },
-  {
-    name: "rows of a later release are removed",
-    in: "replay",
-    find: "if (targets === undefined) foreign.add(id)",
-    replace: "if (targets === undefined) yield* removeRow(sql, table, id)",
     by: "test/transaction/withSql.test.ts"
   },
   {
@@ -304,48 +115,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "isUnsent(base, found) ?",
     replace: "isUnsent(undefined, found) ?",
     by: "test/transaction/withSql.test.ts"
-  },
-  {
-    name: "the replay removes a row before the store has acknowledged it",
-    in: "replay",
-    find: "if (!isUnsent(cache.perform(engineOf), targets)) yield* removeRow",
-    replace: "yield* removeRow",
-    by: "test/transaction/withSql.test.ts"
-  },
-  {
-    name: "the outbox carries out what is being carried out",
-    in: "replay",
-    find: "now - numbers.olderMillis",
-    replace: "now",
-    by: "test/transaction/withSql.test.ts"
-  },
-  {
-    name: "a transaction reads what derives from what it has written",
-    in: "isEnded",
-    find: "self.writes.size > 0 &&",
-    replace: "self.writes.size < 0 &&",
-    by: "test/cached/derived.test.ts"
-  },
-  {
-    name: "a transaction conflicts with what it has ended itself",
-    in: "rememberCondition",
-    find: "ended === undefined ?",
-    replace: "ended !== null ?",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "a look-up inside a transaction finds nothing where the store does not answer",
-    in: "below",
-    find: `purpose === "cached" || root.bypasses ? undefined`,
-    replace: `purpose !== undefined || root.bypasses ? undefined`,
-    by: "test/transaction/failures.test.ts"
-  },
-  {
-    name: "what was touched is known, though a tag has ended it",
-    in: "isKnown",
-    find: `(self.writes.get(id) ?? touch)._tag !== "Touch"`,
-    replace: "self.writes.has(id)",
-    by: "test/transaction/transaction.test.ts"
   },
   {
     name: "savepoints of one level do not see each other",
@@ -362,12 +131,5 @@ export const faults: ReadonlyArray<UnitFault> = [
     replace: "undefined",
     by: "test/transaction/transaction.test.ts",
     sought: "by hand"
-  },
-  {
-    name: "a load of a transaction replaces a value that was set beside its commit",
-    in: "inMemory",
-    find: "items.filter((item) => item._tag !== \"Load\" || isPublishable(base, item.readCheck))",
-    replace: "items",
-    by: "test/transaction/loadsBesideSets.test.ts"
   }
 ]

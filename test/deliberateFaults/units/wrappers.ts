@@ -13,52 +13,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: wrappers
   },
   {
-    name: "a signature does not cover that a lifetime is constant",
-    in: "contextOf",
-    find: `...isConstant ? ["constant"] : []`,
-    replace: "",
-    by: wrappers
-  },
-  {
-    name: "a signed entry may get a longer life",
-    in: "isProlonged",
-    find: "meta !== undefined",
-    replace: "false",
-    by: wrappers
-  },
-  {
-    name: "a signer accepts plain bytes",
-    in: "rulesOf",
-    find: "acceptPlain === true ? accepting() : () => undefined",
-    replace: "accepting()",
-    by: caches
-  },
-  {
     name: "a nonce is used twice",
     in: "newNonce",
     find: "crypto.getRandomValues(new Uint8Array(size))",
     replace: "new Uint8Array(size)",
-    by: wrappers
-  },
-  {
-    name: "the size is looked at after decompressing",
-    in: "byZlib",
-    find: "maxOutputLength: Math.max(1, size),",
-    replace: "",
-    by: wrappers
-  },
-  {
-    name: "a frame of zstd has no checksum",
-    in: "compressionsOf",
-    find: "{ [zlib.constants.ZSTD_c_checksumFlag]: 1 }",
-    replace: "{}",
-    by: wrappers
-  },
-  {
-    name: "a decoder of brotli fills any window at once",
-    in: "byZlib",
-    find: "windowOf === undefined ? 0 : windowOf(bytes)",
-    replace: "0",
     by: wrappers
   },
   {
@@ -88,12 +46,5 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "elementsIn(opened.value, id, clock)",
     replace: "elementsIn(opened.value, page, clock)",
     by: "test/serializers/serializerMake.test.ts"
-  },
-  {
-    name: "a large value is encrypted in one turn",
-    in: "inPieces",
-    find: "bytes.length <= pieceSize",
-    replace: "bytes.length >= 0",
-    by: wrappers
   }
 ]

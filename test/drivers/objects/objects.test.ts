@@ -13,6 +13,7 @@ import { decode, encode } from "../../../src/drivers/objects/store/record.ts"
 import { singly } from "../../../src/testing/internal/singly.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
 import { type Asked, clientOf, type Given, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
+import { stored } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
 const secret = Redacted.make(key.secret)
@@ -26,20 +27,8 @@ const open = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
     Effect.provideService(HttpClient.HttpClient, clientOf(s3))
   )
 
-const entry = (n: number, more: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 0,
-    outcome: "success",
-    tags: [],
-    writeId: n.toString(16).padStart(32, "0"),
-    serializer: 1,
-    ...more
-  },
-  payload: new TextEncoder().encode(`value ${n}`)
-})
+const entry = (n: number, more: Partial<CacheEntry.Meta> = {}) =>
+  stored(`value ${n}`, { writeId: n.toString(16).padStart(32, "0"), ...more })
 
 const asking = (owner: string, rejectedWriteId?: string) => ({
   owner,

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { crc32 } from "node:zlib"
-import { compare, fromBytes, named, nameOf, rangeOf } from "../../../src/drivers/sql/session/text.ts"
-import { decode } from "../../../src/drivers/sql/store/rows.ts"
+import { compare, fromBytes, named, nameOf, rangeOf } from "../../../src/drivers/postgres/session/names.ts"
+import { decode } from "../../../src/drivers/postgres/store/rows.ts"
 import * as Frame from "../../../src/internal/codec/frame.ts"
 import { oddTexts } from "../../../src/testing/internal/storeFixtures.ts"
 

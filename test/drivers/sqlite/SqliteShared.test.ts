@@ -134,13 +134,14 @@ describe("a lease between processes", () => {
       // Read when the lease is written.
       const meanwhile = {
         ...asking("a"),
+        id: "id",
         get leaseMillis() {
           Effect.runSync(singly(b).set("id", entry(1)))
           return 5000
         }
       }
-      const acquiring = yield* Effect.forkChild(singly(a).acquire("id", meanwhile), { startImmediately: true })
-      expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed({ _tag: "Hit" }))
+      const acquiring = yield* Effect.forkChild(a.acquire([meanwhile]), { startImmediately: true })
+      expect(acquiring.pollUnsafe()).toMatchObject(Exit.succeed([{ _tag: "Hit" }]))
     }))
 
   it.effect("is not granted where another has got a lease since the look", () =>
@@ -148,12 +149,13 @@ describe("a lease between processes", () => {
       const { a, b } = yield* twoStores()
       const meanwhile = {
         ...asking("a"),
+        id: "id",
         get leaseMillis() {
           Effect.runSync(singly(b).acquire("id", asking("b")))
           return 5000
         }
       }
-      expect(yield* singly(a).acquire("id", meanwhile)).toMatchObject({ _tag: "Wait" })
+      expect(yield* a.acquire([meanwhile])).toMatchObject([{ _tag: "Wait" }])
     }))
 
   it.effect("no process reads an older state of the database after a hit: the log can be emptied", () =>

@@ -17,32 +17,30 @@ import { tempDirectory } from "../../support/tempDirectory.ts"
 vi.setConfig({ testTimeout: 30_000 })
 
 /** The store of a directory, opened and closed once. */
-const using = <A, E>(
+const using = <A, E, R>(
   directory: string,
-  use: (store: Store.Store) => Effect.Effect<A, E>,
+  use: (store: Store.Store) => Effect.Effect<A, E, R>,
   options?: Partial<SqliteStore.Options>
 ) => Effect.scoped(Effect.flatMap(storeFrom(SqliteStore.layer({ directory, ...options })), use))
+
+/** A program with a store in a folder of its own. */
+const inFolder = <Step extends Effect.Effect<any, any, any>, A>(
+  program: (store: Store.Store, directory: string) => Generator<Step, A, never>,
+  options?: Partial<SqliteStore.Options>
+) =>
+  Effect.flatMap(
+    tempDirectory,
+    (directory) => using(directory, (store) => Effect.gen(() => program(store, directory)), options)
+  )
 
 const files = (directory: string) => fs.readdirSync(directory).toSorted()
 
 describe("a restart", () => {
-  it.effect("keeps entries, tag invalidations and numbers", () =>
+  it.effect("keeps numbers", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "made", "for", "it")
-      const before = yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1))
-          yield* store.increment("n", 41)
-          yield* store.markers(["a"])
-          yield* store.invalidateTags(["a"])
-          return yield* store.markers(["a"])
-        }))
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          expect(read(store, "id")).toEqual(entry(1))
-          expect(yield* store.increment("n", 1)).toBe(42)
-          expect(yield* store.markers(["a"])).toEqual(before)
-        }))
+      yield* using(directory, (store) => store.increment("n", 41))
+      expect(yield* using(directory, (store) => store.increment("n", 1))).toBe(42)
     }))
 
   it.effect("finds one file, no log beside it, whose free pages can be given back", () =>
@@ -161,26 +159,22 @@ describe("a file that cannot be used", () => {
 
 describe("a damaged frame", () => {
   it.effect("is a miss, and the next write replaces it", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1))
-          yield* singly(store).set("other", entry(2))
-          const database = new DatabaseSync(fileOf(directory))
-          const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
-          const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
-          for (const bytes of [frame.with(60, 0), frame.slice(0, 40), new Uint8Array(0), "text", 1]) {
-            damage.run(bytes)
-            expect(read(store, "id")).toBeUndefined()
-          }
-          // The frame of another id.
-          database.exec("UPDATE entry SET frame = (SELECT frame FROM entry WHERE id = 'other') WHERE id = 'id'")
-          expect(read(store, "id")).toBeUndefined()
-          database.close()
-          yield* singly(store).set("id", entry(3))
-          expect(read(store, "id")).toEqual(entry(3))
-        }))
+    inFolder(function*(store, directory) {
+      yield* singly(store).set("id", entry(1))
+      yield* singly(store).set("other", entry(2))
+      const database = new DatabaseSync(fileOf(directory))
+      const frame = database.prepare("SELECT frame FROM entry WHERE id = 'id'").get()!["frame"] as Uint8Array
+      const damage = database.prepare("UPDATE entry SET frame = ? WHERE id = 'id'")
+      for (const bytes of [frame.with(60, 0), frame.slice(0, 40), new Uint8Array(0), "text", 1]) {
+        damage.run(bytes)
+        expect(read(store, "id")).toBeUndefined()
+      }
+      // The frame of another id.
+      database.exec("UPDATE entry SET frame = (SELECT frame FROM entry WHERE id = 'other') WHERE id = 'id'")
+      expect(read(store, "id")).toBeUndefined()
+      database.close()
+      yield* singly(store).set("id", entry(3))
+      expect(read(store, "id")).toEqual(entry(3))
     }))
 })
 
@@ -223,92 +217,72 @@ describe("maxSize", () => {
     }), 30_000)
 
   it.effect("drops what has expired first, then what was written longest ago", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* TestClock.adjust("1 hour")
-          yield* singly(store).set("first", entry(1, 1000))
-          // Fewer writes than make the store look for what has expired by itself.
-          for (let i = 0; i < 20; i++) yield* singly(store).set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
-          yield* singly(store).set("kept", entry(3, 1000))
-          for (let i = 0; i < 20; i++) yield* singly(store).set(`later ${i}`, entry(4, 30_000))
-          expect(read(store, "first")).toBeDefined()
-          expect(read(store, "expired 0")).toBeUndefined()
-          yield* singly(store).set("first", entry(5, 1000))
-          for (let i = 0; i < 20; i++) yield* singly(store).set(`last ${i}`, entry(6, 30_000))
-          expect(read(store, "kept")).toBeUndefined()
-          expect(read(store, "first")).toEqual(entry(5, 1000))
-          expect(read(store, "last 19")).toBeDefined()
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      yield* TestClock.adjust("1 hour")
+      yield* singly(store).set("first", entry(1, 1000))
+      // Fewer writes than make the store look for what has expired by itself.
+      for (let i = 0; i < 20; i++) yield* singly(store).set(`expired ${i}`, entry(2, 30_000, { expiresAt: 1000 }))
+      yield* singly(store).set("kept", entry(3, 1000))
+      for (let i = 0; i < 20; i++) yield* singly(store).set(`later ${i}`, entry(4, 30_000))
+      expect(read(store, "first")).toBeDefined()
+      expect(read(store, "expired 0")).toBeUndefined()
+      yield* singly(store).set("first", entry(5, 1000))
+      for (let i = 0; i < 20; i++) yield* singly(store).set(`last ${i}`, entry(6, 30_000))
+      expect(read(store, "kept")).toBeUndefined()
+      expect(read(store, "first")).toEqual(entry(5, 1000))
+      expect(read(store, "last 19")).toBeDefined()
+    }, { maxSize: "1 MiB" }))
 
   const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
   it.effect("an entry that is read goes after one that is not, however long ago it was written (PE-12)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("read", entry(1, 20_000))
-          yield* singly(store).set("unread", entry(2, 20_000))
-          yield* singly(store).set("looked at by a scan", entry(3, 20_000))
-          for (const i of range(300)) {
-            yield* singly(store).set(`id ${i}`, entry(i & 255, 20_000))
-            expect(read(store, "read")).toEqual(entry(1, 20_000))
-            if (i < 50) yield* Stream.runDrain(store.scan())
-          }
-          for (const id of ["unread", "looked at by a scan", "id 200"]) expect(read(store, id)).toBeUndefined()
-          expect(read(store, "id 299")).toBeDefined()
-          expect(read(store, "id 280")).toBeDefined()
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      yield* singly(store).set("read", entry(1, 20_000))
+      yield* singly(store).set("unread", entry(2, 20_000))
+      yield* singly(store).set("looked at by a scan", entry(3, 20_000))
+      for (const i of range(300)) {
+        yield* singly(store).set(`id ${i}`, entry(i & 255, 20_000))
+        expect(read(store, "read")).toEqual(entry(1, 20_000))
+        if (i < 50) yield* Stream.runDrain(store.scan())
+      }
+      for (const id of ["unread", "looked at by a scan", "id 200"]) expect(read(store, id)).toBeUndefined()
+      expect(read(store, "id 299")).toBeDefined()
+      expect(read(store, "id 280")).toBeDefined()
+    }, { maxSize: "1 MiB" }))
 
   it.effect("an entry that is no longer read goes when it has had its chance (PE-12)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1, 20_000))
-          expect(read(store, "id")).toBeDefined()
-          for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(2, 20_000))
-          expect(yield* sizeIn(store, "id 0")).toBe(0)
-          expect(yield* sizeIn(store, "id")).toBe(1)
-          for (const i of range(120)) yield* singly(store).set(`later ${i}`, entry(3, 20_000))
-          expect(yield* sizeIn(store, "id")).toBe(0)
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      yield* singly(store).set("id", entry(1, 20_000))
+      expect(read(store, "id")).toBeDefined()
+      for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(2, 20_000))
+      expect(yield* sizeIn(store, "id 0")).toBe(0)
+      expect(yield* sizeIn(store, "id")).toBe(1)
+      for (const i of range(120)) yield* singly(store).set(`later ${i}`, entry(3, 20_000))
+      expect(yield* sizeIn(store, "id")).toBe(0)
+    }, { maxSize: "1 MiB" }))
 
   it.effect("an entry written again has to be read again (PE-12)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1, 20_000))
-          expect(read(store, "id")).toBeDefined()
-          yield* singly(store).set("id", entry(2, 20_000))
-          for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(3, 20_000))
-          expect(yield* sizeIn(store, "id")).toBe(0)
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      yield* singly(store).set("id", entry(1, 20_000))
+      expect(read(store, "id")).toBeDefined()
+      yield* singly(store).set("id", entry(2, 20_000))
+      for (const i of range(60)) yield* singly(store).set(`id ${i}`, entry(3, 20_000))
+      expect(yield* sizeIn(store, "id")).toBe(0)
+    }, { maxSize: "1 MiB" }))
 
   it.effect("room is made also where everything was read, and the oldest goes (PE-12)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          const ids = range(30).map((i) => `id ${i}`)
-          for (const id of ids) yield* singly(store).set(id, entry(1, 20_000))
-          for (const i of range(100)) {
-            for (const id of ids) read(store, id)
-            for (const n of range(100)) read(store, `later ${n}`)
-            expect(yield* singly(store).set(`later ${i}`, entry(2, 20_000))).toBe(true)
-          }
-          expect(yield* sizeIn(store, "later 99")).toBe(1)
-          expect(yield* sizeIn(store, "id 0")).toBe(0)
-          expect(yield* store.size).toBeGreaterThan(20)
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      const ids = range(30).map((i) => `id ${i}`)
+      for (const id of ids) yield* singly(store).set(id, entry(1, 20_000))
+      for (const i of range(100)) {
+        for (const id of ids) read(store, id)
+        for (const n of range(100)) read(store, `later ${n}`)
+        expect(yield* singly(store).set(`later ${i}`, entry(2, 20_000))).toBe(true)
+      }
+      expect(yield* sizeIn(store, "later 99")).toBe(1)
+      expect(yield* sizeIn(store, "id 0")).toBe(0)
+      expect(yield* store.size).toBeGreaterThan(20)
+    }, { maxSize: "1 MiB" }))
 
   it.effect("small entries that were all read make room too (PE-12)", () =>
     Effect.gen(function*() {
@@ -325,42 +299,30 @@ describe("maxSize", () => {
     }), 30_000)
 
   it.effect("a value larger than all of it is refused, and nothing is dropped for it", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1))
-          const error = yield* Effect.flip(singly(store).set("large", entry(2, 2_000_000)))
-          expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
-          expect(read(store, "id")).toEqual(entry(1))
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      yield* singly(store).set("id", entry(1))
+      const error = yield* Effect.flip(singly(store).set("large", entry(2, 2_000_000)))
+      expect(error).toMatchObject({ _tag: "StoreError", reason: "TooLarge" })
+      expect(read(store, "id")).toEqual(entry(1))
+    }, { maxSize: "1 MiB" }))
 
   it.effect("a full store still takes invalidations (F28)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < 100; i++) yield* singly(store).set(`id ${i}`, entry(1, 12_000))
-          const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
-          const before = yield* store.markers(tags)
-          yield* store.invalidateTags(tags)
-          const after = yield* store.markers(tags)
-          expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
-          yield* singly(store).remove("id 99")
-        }), { maxSize: "1 MiB" })
-    }))
+    inFolder(function*(store) {
+      for (let i = 0; i < 100; i++) yield* singly(store).set(`id ${i}`, entry(1, 12_000))
+      const tags = Array.from({ length: 1000 }, (_, i) => `tag ${i}`)
+      const before = yield* store.markers(tags)
+      yield* store.invalidateTags(tags)
+      const after = yield* store.markers(tags)
+      expect(after.markers.every(({ version }, i) => version !== before.markers[i]!.version)).toBe(true)
+      yield* singly(store).remove("id 99")
+    }, { maxSize: "1 MiB" }))
 
   it.effect("an expired entry goes in time, also where there is room", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < 1000; i++) yield* singly(store).set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
-          yield* TestClock.adjust("1 hour")
-          for (let i = 0; i < 1000; i++) yield* singly(store).set("same", entry(1))
-          expect(yield* store.size).toBe(1)
-        }))
+    inFolder(function*(store) {
+      for (let i = 0; i < 1000; i++) yield* singly(store).set(`id ${i}`, entry(1, 8, { expiresAt: 1000 }))
+      yield* TestClock.adjust("1 hour")
+      for (let i = 0; i < 1000; i++) yield* singly(store).set("same", entry(1))
+      expect(yield* store.size).toBe(1)
     }))
 })
 
@@ -377,62 +339,34 @@ describe("another process that writes", () => {
     )
 
   it.effect("delays a write, which is done when the other has ended", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.scoped(Effect.gen(function*() {
-          const other = yield* writing(directory)
-          const set = yield* Effect.forkChild(singly(store).set("id", entry(1)), { startImmediately: true })
-          yield* TestClock.adjust("100 millis")
-          expect(set.pollUnsafe()).toBeUndefined()
-          other.exec("COMMIT")
-          yield* TestClock.adjust("100 millis")
-          expect(yield* Fiber.join(set)).toBe(true)
-        })))
+    inFolder(function*(store, directory) {
+      const other = yield* writing(directory)
+      const set = yield* Effect.forkChild(singly(store).set("id", entry(1)), { startImmediately: true })
+      yield* TestClock.adjust("100 millis")
+      expect(set.pollUnsafe()).toBeUndefined()
+      other.exec("COMMIT")
+      yield* TestClock.adjust("100 millis")
+      expect(yield* Fiber.join(set)).toBe(true)
     }))
 
   it.effect("delays no read", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.scoped(Effect.gen(function*() {
-          yield* singly(store).set("id", entry(1))
-          yield* writing(directory)
-          expect(read(store, "id")).toEqual(entry(1))
-        })))
+    inFolder(function*(store, directory) {
+      yield* singly(store).set("id", entry(1))
+      yield* writing(directory)
+      expect(read(store, "id")).toEqual(entry(1))
     }))
 
   it.effect("and never ends fails a write after storeTimeout", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.scoped(Effect.gen(function*() {
-          yield* writing(directory)
-          const set = yield* Effect.forkChild(Effect.flip(singly(store).set("id", entry(1))), {
-            startImmediately: true
-          })
-          yield* TestClock.adjust("900 millis")
-          expect(set.pollUnsafe()).toBeUndefined()
-          yield* TestClock.adjust("300 millis")
-          expect(yield* Fiber.join(set)).toMatchObject({ reason: "Timeout", operation: "set", store: "sqlite" })
-        })), { storeTimeout: "1 second" })
-    }))
-
-  it.effect("sees what this one wrote, and this one sees what it wrote", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (a) =>
-        using(directory, (b) =>
-          Effect.gen(function*() {
-            yield* singly(a).set("id", entry(1))
-            expect(read(b, "id")).toEqual(entry(1))
-            const before = yield* a.markers(["tag"])
-            yield* b.invalidateTags(["tag"])
-            expect(a.getUnsafe!("id", ["tag"]).versions[0]).not.toBe(before.markers[0]!.version)
-            yield* singly(b).remove("id")
-            expect(read(a, "id")).toBeUndefined()
-          })))
-    }))
+    inFolder(function*(store, directory) {
+      yield* writing(directory)
+      const set = yield* Effect.forkChild(Effect.flip(singly(store).set("id", entry(1))), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("900 millis")
+      expect(set.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("300 millis")
+      expect(yield* Fiber.join(set)).toMatchObject({ reason: "Timeout", operation: "set", store: "sqlite" })
+    }, { storeTimeout: "1 second" }))
 })
 
 describe("SqliteStore.layer", () => {

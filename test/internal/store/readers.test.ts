@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
-import { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { StoreError } from "../../../src/CacheError.ts"
@@ -85,27 +84,26 @@ describe("several readers of one store's changes", () => {
   })
 })
 
-it.effect("two parts of one store each see what another process did to it", () =>
+it.effect("two caches over one store each see what another process did to it", () =>
   Effect.gen(function*() {
     const directory = yield* tempDirectory
-    const parts = Effect.suspend(() => {
+    const caches = Effect.suspend(() => {
       // Built once, as it is one constant.
       const store = SqliteStore.layer({ directory })
-      const cache = (prefix: string) =>
-        Layer.fresh(CacheLayer.layer({})).pipe(Layer.provide(store.pipe(Store.tap({ prefix }))))
+      const cache = () => Layer.provide(Layer.fresh(CacheLayer.layer({})), store)
       class B extends Context.Service<B, Caching.Shape>()("B") {}
       return Effect.map(
-        Layer.build(Layer.merge(cache("a"), CacheLayer.named(B, cache("b")))),
+        Layer.build(Layer.merge(cache(), CacheLayer.named(B, cache()))),
         (context) => [Context.get(context, Caching.Caching), Context.get(context, B)] as const
       )
     })
-    const [here, there] = [yield* parts, yield* parts]
+    const [here, there] = [yield* caches, yield* caches]
     let loads = 0
     const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    const both = (caches: typeof here) =>
-      Effect.forEach(caches, (cache) => Effect.provideService(read, Caching.Caching, cache))
+    const both = (two: typeof here) =>
+      Effect.forEach(two, (cache) => Effect.provideService(read, Caching.Caching, cache))
     yield* both(here)
-    for (const cache of there) yield* Effect.provideService(Cached.set("k", "new"), Caching.Caching, cache)
+    yield* Effect.provideService(Cached.set("k", "new"), Caching.Caching, there[0])
     for (let i = 0; i < 5; i++) {
       yield* TestClock.adjust("50 millis")
       yield* both(here)

@@ -16,7 +16,7 @@ import { target as disk } from "./disk/target.ts"
 import { target as objects } from "./objects/target.ts"
 import { target as postgres } from "./postgres/target.ts"
 import { target as redis } from "./redis/target.ts"
-import { table } from "./report.ts"
+import { columnsWithout, table } from "./report.ts"
 import { type Outcome, run } from "./run.ts"
 import type { Target } from "./target.ts"
 
@@ -50,12 +50,13 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
   if (outcome.faults.length > 0) process.exitCode = 1
 }
 
-console.log(table(target.columns, outcomes))
+const columns = columnsWithout(target.unmeasured)
+console.log(table(columns, outcomes))
 // An attack that a machine cannot run, or that a store fails, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
   record("chaos", {
     [target.name]: {
-      columns: target.columns,
+      columns,
       outcomes,
       seconds,
       cores: availableParallelism(),

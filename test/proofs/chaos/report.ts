@@ -22,6 +22,9 @@ const cellOf = {
 
 export type Column = keyof typeof cellOf
 
+export const columnsWithout = (unmeasured: ReadonlyArray<Column>): ReadonlyArray<Column> =>
+  (Object.keys(cellOf) as Array<Column>).filter((column) => !unmeasured.includes(column))
+
 export const table = (columns: ReadonlyArray<Column>, outcomes: ReadonlyArray<Outcome>): string =>
   [
     columns,

@@ -70,8 +70,8 @@ export interface Target {
   readonly attacks: ReadonlyArray<Attack>
   /** Those that the tests run, if not all. */
   readonly tested?: ReadonlyArray<string>
-  /** The columns of its table. */
-  readonly columns: ReadonlyArray<Column>
+  /** The columns that its table lacks. */
+  readonly unmeasured: ReadonlyArray<Column>
   /** Whether two processes that start when all is over share their entries. */
   readonly works: (where: Plan["where"]) => Promise<boolean>
 }

@@ -7,7 +7,7 @@ import { RedisGuards } from "effect-cached/redis"
 import { SqliteGuards } from "effect-cached/sqlite"
 import { clock, type Recorder } from "../../processes/recording.ts"
 import { guardsOf, lockOf } from "../../support/services.ts"
-import { leaseMillis, limits, type Plan, prefix, windowMillis } from "./plan.ts"
+import { leaseMillis, limits, type Plan, prefix, redisAt, windowMillis } from "./plan.ts"
 import type { Dice } from "./random.ts"
 
 type Limit = keyof typeof limits
@@ -29,21 +29,21 @@ const guardOf = (limit: Limit) => {
   }
 }
 
-export type Places = Pick<Plan, "directory" | "url">
+export type Places = Pick<Plan, "directory" | "nodes" | "url">
 
-const guardStoreOf = ({ directory, url }: Places) =>
+const guardStoreOf = ({ directory, nodes, url }: Places) =>
   url === undefined
     ? guardsOf(SqliteGuards.layer({ directory }))
     : url.startsWith("postgres:")
     ? Effect.retry(guardsOf(PgGuards.layer({ url, schema: prefix })), { times: 5 })
-    : guardsOf(RedisGuards.layer({ url, prefix }))
+    : guardsOf(RedisGuards.layer({ ...redisAt(url, nodes), prefix }))
 
-const lockAt = ({ directory, url }: Places) =>
+const lockAt = ({ directory, nodes, url }: Places) =>
   url === undefined
     ? lockOf(SqliteGuards.layer({ directory }))
     : url.startsWith("postgres:")
     ? Effect.retry(lockOf(PgGuards.layer({ url, schema: prefix })), { times: 5 })
-    : lockOf(RedisGuards.layer({ url, prefix }))
+    : lockOf(RedisGuards.layer({ ...redisAt(url, nodes), prefix }))
 
 export const makeGuards = Effect.fnUntraced(function*(
   places: Places,

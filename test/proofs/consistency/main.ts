@@ -6,6 +6,7 @@
  *     npm run prove -- consistency --minutes 10        longer
  *     npm run prove -- consistency --seed 7            other dice
  *     npm run prove -- consistency --store redis       on a Redis server of its own, in place of a folder
+ *     npm run prove -- consistency --store cluster     on a Redis cluster of its own
  *     npm run prove -- consistency --store postgres    on a PostgreSQL server of its own
  *     npm run prove -- consistency --store tiers       on two machines: a folder of each, before one Redis server
  *     npm run prove -- consistency --store objects     on a bucket of a server of its own
@@ -41,7 +42,7 @@ const { values: args } = parseArgs({
   }
 })
 
-const stores = ["objects", "postgres", "redis", "tiers"] as const
+const stores = ["cluster", "objects", "postgres", "redis", "tiers"] as const
 
 /** The seconds of one round, whose lines are kept in memory and checked together. */
 const roundSeconds = 60

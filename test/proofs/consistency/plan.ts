@@ -38,7 +38,8 @@ export const windowMillis = 300
 
 /** The accounts of a bank. Transactions move amounts between them, so their sum stays the same. */
 export const accountsOf = (bank: string): ReadonlyArray<string> =>
-  ["ada", "bob", "eve", "kim", "max"].map((name) => `${name} of ${bank}`)
+  // The text in braces gives them one slot on a cluster.
+  ["ada", "bob", "eve", "kim", "max"].map((name) => `{${bank}} ${name}`)
 export const opening = 100
 
 /** Longer than processes are stopped, so that few commits are uncertain. */
@@ -56,8 +57,10 @@ export const bankPrefix = "bank"
 export interface Plan {
   readonly name: string
   readonly directory: string
-  /** The URL of a Redis server that is shared in place of the folder. */
+  /** The URL of a server that is shared in place of the folder. */
   readonly url: string | undefined
+  /** The masters of a Redis cluster, `url` among them. */
+  readonly nodes?: ReadonlyArray<string> | undefined
   /** The folder of the machine, which is a tier before the server. `undefined`: there is one tier. */
   readonly machine: string | undefined
   readonly file: string
@@ -67,3 +70,6 @@ export interface Plan {
   /** Memory keeps some of the accounts of banks. */
   readonly hasMemory: boolean
 }
+
+/** The options that name the Redis server, or the nodes of its cluster. */
+export const redisAt = (url: string, nodes: Plan["nodes"]) => nodes === undefined ? { url } : { nodes }

@@ -9,7 +9,7 @@ import { fillDisk } from "../../support/fullDisk.ts"
 import { copyOf, databaseIn } from "../../support/olderCopy.ts"
 import { startPostgres } from "../../support/postgres.ts"
 import { programOf } from "../../support/program.ts"
-import { type Server, startServer } from "../../support/redis.ts"
+import { type Server, startEither } from "../../support/redis.ts"
 import { listen, make as makeS3 } from "../../support/s3.ts"
 import { smallDisk } from "../../support/smallDisk.ts"
 import { robObjects } from "./objects.ts"
@@ -22,7 +22,7 @@ export interface RunOptions {
   readonly seconds: number
   readonly processes: number
   /** The place that the processes share: a folder, a server, or a server behind the folders of two machines. */
-  readonly store?: "disk" | "objects" | "postgres" | "redis" | "tiers" | undefined
+  readonly store?: "cluster" | "disk" | "objects" | "postgres" | "redis" | "tiers" | undefined
   /** A folder of its own, for the cache and the log. */
   readonly folder: string
   /**
@@ -109,7 +109,7 @@ const unlink = async (server: Server, pattern: string): Promise<void> => {
 /** For a while no process may subscribe to changes. */
 const deafen = async (server: Server, { below }: Dice): Promise<number> => {
   try {
-    await server.ask("ACL", "SETUSER", "default", "-subscribe")
+    await server.ask("ACL", "SETUSER", "default", "-subscribe", "-ssubscribe")
     await hangUp(server)
     await sleep(200 + below(1000))
     return 1
@@ -122,7 +122,7 @@ const deafen = async (server: Server, { below }: Dice): Promise<number> => {
 }
 
 const giveBack = (server: Server): Promise<unknown> =>
-  server.ask("ACL", "SETUSER", "default", "+subscribe").catch(() => giveBack(server))
+  server.ask("ACL", "SETUSER", "default", "+subscribe", "+ssubscribe").catch(() => giveBack(server))
 
 /** Removals by clean-up jobs, or by hand. */
 const removals: ReadonlyArray<(directory: string, database: string) => void> = [
@@ -179,7 +179,11 @@ export const run = async (
   const directory = join(root, "cache")
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const machines = store === "tiers" ? ["near", "far"].map((name) => join(root, name)) : []
-  const server = store === "redis" || store === "tiers" ? await startServer() : undefined
+  const redis = store === "redis" || store === "tiers"
+    ? await startEither("server")
+    : store === "cluster"
+    ? await startEither("cluster")
+    : undefined
   const postgres = store === "postgres" ? await startPostgres() : undefined
   const s3 = makeS3()
   const bucket = store === "objects" ? await listen(s3) : undefined
@@ -196,7 +200,8 @@ export const run = async (
       const plan: Plan = {
         name: `p${++started}`,
         directory,
-        url: server?.url ?? postgres?.url ?? bucket?.endpoint,
+        url: redis?.servers[0]!.url ?? postgres?.url ?? bucket?.endpoint,
+        nodes: store === "cluster" ? redis?.servers.map(({ url }) => url) : undefined,
         machine: machines[(place >> 1) % 2],
         file,
         seed: seed * 1000 + started,
@@ -240,8 +245,9 @@ export const run = async (
   let lookAt = performance.now() + 2000
   const under: Array<Promise<void>> = []
   let [replacing, filling, deafening] = [Promise.resolve(), Promise.resolve(), Promise.resolve()]
-  // On a busy machine, the first removal may take longer.
-  const isOver = () => performance.now() > end && (!removes || removed > 0 || performance.now() > end + 20_000)
+  // On a busy machine, the first removal or silence may take longer.
+  const isDone = () => removes ? removed > 0 : redis === undefined || silences > 0
+  const isOver = () => performance.now() > end && (isDone() || performance.now() > end + 20_000)
   while (!isOver()) {
     await sleep(50 + below(300))
     if (performance.now() > lookAt) {
@@ -259,15 +265,15 @@ export const run = async (
       filling = filling.then(async () => {
         fills += await fill(root, thrown)
       })
-    } else if (roll < 0.08 && server !== undefined) {
+    } else if (roll < 0.08 && redis !== undefined) {
       deafening = deafening.then(async () => {
-        silences += await deafen(server, thrown)
+        silences += await deafen(thrown.pick(redis.servers), thrown)
       })
     } else if (roll < 0.08 && postgres !== undefined) silences += await deafenPostgres(postgres)
     else if (roll < 0.5 && bucket !== undefined) robbed += robObjects(s3, bucket, thrown)
     else if (roll < 0.5 && postgres !== undefined) robbed += await robPostgres(postgres, thrown)
     else if (roll < 0.3 && machines.length > 0) robbed += rob(thrown.pick(machines), thrown)
-    else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
+    else if (roll < 0.5 && redis !== undefined) robbed += await robServer(thrown.pick(redis.servers), thrown)
     else if (roll < 0.5) robbed += rob(directory, thrown)
     else if (stopped.has(place)) continue
     else if (roll < 0.65) await kill(place)
@@ -286,7 +292,7 @@ export const run = async (
       child.send("end")
     })))
   disk?.end()
-  await server?.end()
+  await redis?.end()
   await postgres?.end()
   await bucket?.stop()
   return { file, kills, stops, thefts: robbed, removals: removed, copies, fills, silences }

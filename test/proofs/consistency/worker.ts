@@ -27,6 +27,7 @@ import {
   objectsStalenessMillis,
   type Plan,
   prefix,
+  redisAt,
   tags
 } from "./plan.ts"
 import { dice } from "./random.ts"
@@ -103,7 +104,7 @@ const shared = url === undefined
     credentials: { accessKeyId: keyOfBucket.accessKeyId, secretAccessKey: Redacted.make(keyOfBucket.secret) },
     tagStaleness: objectsStalenessMillis / 2
   })).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
-  : storeFrom(RedisStore.layer({ url, prefix }))
+  : storeFrom(RedisStore.layer({ ...redisAt(url, plan.nodes), prefix }))
 
 const store = Effect.map(shared, (store) => {
   const told = isBucket ? recorded(store, recording) : tracked(recorded(store, recording), recording)
@@ -115,7 +116,7 @@ const bankStore = Effect.map(
     ? storeFrom(SqliteStore.layer({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout }))
     : isPostgres
     ? Effect.retry(storeFrom(PgStore.layer({ url, schema: bankPrefix })), { times: 5 })
-    : storeFrom(RedisStore.layer({ url, prefix: bankPrefix })),
+    : storeFrom(RedisStore.layer({ ...redisAt(url, plan.nodes), prefix: bankPrefix })),
   (store) => delays ? delayed(store) : store
 )
 
@@ -286,7 +287,9 @@ process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = setInterval(recordLag, 10)
 if (url !== undefined && isPostgres) postgresWitness({ url, name }, recording)
-else if (url !== undefined && !isBucket) witness({ url, prefix, name }, recording)
+else if (url !== undefined && !isBucket) {
+  for (const node of plan.nodes ?? [url]) witness({ url: node, prefix, name }, recording)
+}
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {

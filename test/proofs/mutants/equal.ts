@@ -56,7 +56,6 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
     mutants: [
       "src/internal/engine/read/validate.ts checkCounting: memoryTtlMillis !== undefined => true",
       "src/internal/engine/memory/memory.ts peek: entry.checkedAt === tags.epoch => false",
-      "src/internal/engine/memory/dependents.ts during: inherited.length === 0 => false",
       "src/internal/engine/memory/memory.ts left: self.onRemoval !== undefined => true",
       "src/internal/engine/memory/entry.ts Entry: at < madeAt + softAfter && at < madeAt + endsAfter => false",
       "src/internal/engine/memory/entry.ts Entry: this.terms.softAfter !== Infinity || this.terms.endsAfter !== Infinity => true",
@@ -125,9 +124,9 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
   },
   {
     reason:
-      "What is always there needs no question mark: the lease of a ticket with a generation, the marker of each tag.",
+      "What is always there needs no question mark: the lease of a stub with a generation, the marker of each tag.",
     mutants: [
-      "src/internal/engine/lease/wave.ts giveBack: lease?.hasLease => lease.hasLease",
+      "src/internal/engine/lease/wave.ts releaseLeases: lease?.hasLease => lease.hasLease",
       "src/internal/engine/lease/acquireLease.ts isGood: markers?.markers[declared.indexOf(tag)]?.version => markers?.markers[declared.indexOf(tag)].version"
     ]
   },

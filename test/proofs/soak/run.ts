@@ -65,7 +65,7 @@ interface Halves {
 const readers = 200
 /** The largest table that the engine may have is one of these, and each reader has a load of its own at most. */
 export const largest = Math.max(
-  BoundsDefaults.tagEpochs,
+  2 * BoundsDefaults.tagEpochs,
   BoundsDefaults.throttledIds,
   BoundsDefaults.answeredIds,
   StoresDefaults.pendingInvalidations,

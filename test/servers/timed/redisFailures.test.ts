@@ -11,6 +11,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
+import { stored } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
 const timeout = 180_000
@@ -264,19 +265,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   it.live("F28 · a server that is full: invalidations are carried out, writes are not", () =>
     Effect.gen(function*() {
       const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix: freshPrefix(), connect: "required" }))
-      const entry = {
-        meta: {
-          createdAt: 1,
-          softExpiresAt: Infinity,
-          expiresAt: Infinity,
-          loadMillis: 1,
-          outcome: "success" as const,
-          tags: [],
-          writeId: "ab".repeat(16),
-          serializer: 1
-        },
-        payload: new Uint8Array(10)
-      }
+      const entry = stored(new Uint8Array(10), { createdAt: 1, writeId: "ab".repeat(16) })
       yield* singly(store).set("id", entry)
       const { markers: [before] } = yield* store.markers(["tag"])
       yield* ask("CONFIG", "SET", "maxmemory-policy", "noeviction")

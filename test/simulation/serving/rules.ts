@@ -170,8 +170,8 @@ export const rules: ReadonlyArray<Rule> = [
     asks: "it gets nothing that was loaded or set before that",
     excuses: "none",
     change: {
-      in: "forgetOne",
-      find: "detachBegun(self, id)",
+      in: "change",
+      find: "else detachBegun(self, id, how)",
       replace: ""
     },
     judge: (seen, read) => isNewer(seen, read, "remove")

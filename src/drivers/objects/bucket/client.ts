@@ -59,8 +59,6 @@ interface Request {
   readonly query?: Readonly<Record<string, string>> | undefined
   readonly body?: Uint8Array | undefined
   readonly condition?: Condition | undefined
-  /** The ETag that a reader knows: the answer is 304 if the object still has it. */
-  readonly known?: string | undefined
 }
 
 interface Reply {
@@ -91,7 +89,7 @@ const urlOf = ({ prefix, url }: Config, { name, query }: Request): string => {
 /** Signs a request. A body that is sent without TLS is signed too, so that it cannot be changed on the way. */
 const signed = async (
   { config, signing }: Bucket,
-  { body, condition, known, method, ...request }: Request,
+  { body, condition, method, ...request }: Request,
   key: Credentials,
   now: number
 ): Promise<HttpClientRequest.HttpClientRequest> => {
@@ -100,7 +98,6 @@ const signed = async (
     if (condition.etag === undefined) asked["if-none-match"] = "*"
     else asked["if-match"] = condition.etag
   }
-  if (known !== undefined) asked["if-none-match"] = known
   if (config.url.startsWith("http:")) asked["x-amz-content-sha256"] = await Signing.digest(body)
   const { headers, url } = await Signing.sign(signing, key, {
     method,

@@ -3,29 +3,19 @@ import { oldest } from "../../../internal/defaults/objects.ts"
 import type { Listed } from "../bucket/xml.ts"
 
 export interface Oldest {
-  /** In the order of their times. */
-  found: ReadonlyArray<Listed>
-  /** Those that were added since. A few at a time are put in order, because to sort all at once would take long. */
-  added: Array<Listed>
+  found: Array<Listed>
   /** The time of those that are no longer remembered, and of all later ones. */
   latest: number
 }
 
-export const make = (): Oldest => ({ found: [], added: [], latest: Infinity })
+export const make = (): Oldest => ({ found: [], latest: Infinity })
 
-/** Puts those that were added in order among the others, and forgets the latest of all. */
-const merge = (self: Oldest): void => {
+/** Puts all in order, and forgets the latest. */
+const forget = (self: Oldest): void => {
   const { found } = self
-  const added = self.added.sort((a, b) => a.modifiedAt - b.modifiedAt)
-  const merged: Array<Listed> = []
-  const count = Math.min(oldest.known, found.length + added.length)
-  for (let i = 0, j = 0; merged.length < count;) {
-    const isNext = j === added.length || i < found.length && found[i]!.modifiedAt <= added[j]!.modifiedAt
-    merged.push(isNext ? found[i++]! : added[j++]!)
-  }
-  if (count < found.length + added.length) self.latest = merged[count - 1]!.modifiedAt
-  self.found = merged
-  self.added = []
+  found.sort((a, b) => a.modifiedAt - b.modifiedAt)
+  if (found.length > oldest.known) self.latest = found[oldest.known - 1]!.modifiedAt
+  self.found = found.slice(0, oldest.known)
 }
 
 const encoder = new TextEncoder()
@@ -37,12 +27,13 @@ const copyOf = (text: string): string => decoder.decode(encoder.encode(text))
 export const add = (self: Oldest, object: Listed): void => {
   if (object.modifiedAt >= self.latest) return
   const { etag, name } = object
-  self.added.push({ ...object, name: copyOf(name), etag: etag && copyOf(etag) })
-  if (self.added.length === oldest.added) merge(self)
+  self.found.push({ ...object, name: copyOf(name), etag: etag && copyOf(etag) })
+  // Now and then, because to sort at the end would take long.
+  if (self.found.length === oldest.known + oldest.added) forget(self)
 }
 
 /** The oldest ones, so many of those that are remembered. */
 export const take = (self: Oldest, count: number): ReadonlyArray<Listed> => {
-  merge(self)
+  forget(self)
   return self.found.slice(0, count)
 }

@@ -6,7 +6,7 @@ import { closeMillis, tidyMillis } from "../../../internal/defaults/objects.ts"
 import { turnMillis } from "../../../internal/defaults/room.ts"
 import * as Leases from "../../../internal/store/leases.ts"
 import { changeLease, timed, withLease } from "../store/leases.ts"
-import { change, inLine, type Next, type Objects } from "../store/objects.ts"
+import { changeInLine, type Next, type Objects } from "../store/objects.ts"
 import { none } from "../store/record.ts"
 
 const key = { operation: "tidy", kind: "r", id: "turn" } as const
@@ -22,29 +22,25 @@ export const make = (self: Objects): Turn => {
   /** Until when this process need not prolong its turn, and when it looks whether a clean-up is due. */
   let [heldUntil, looksAt] = [0, 0]
 
-  const acquire = inLine(
-    self,
-    key,
-    change(self, key, (seen) =>
-      timed(self, (now, local): Next<boolean> => {
-        const ago = now - seen.modifiedAt
-        const isDone = seen.body?.head.lease?.owner === Leases.noOwner && ago < tidyMillis
-        if (isDone) {
-          looksAt = local + tidyMillis - ago
-          return { answer: false }
-        }
-        const request = { id: key.id, owner, leaseMillis: turnMillis, join: false, rejectedWriteId: undefined }
-        const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
-        const [acquired, lease] = withLease(
-          key.id,
-          seen,
-          (leases) => leases.acquire(request, now, newGeneration)
-        )
-        return acquired._tag === "Granted"
-          ? { answer: true, write: { head: { lease }, frame: none } }
-          : { answer: false }
-      }))
-  )
+  const acquire = changeInLine(self, key, (seen) =>
+    timed(self, (now, local): Next<boolean> => {
+      const ago = now - seen.modifiedAt
+      const isDone = seen.body?.head.lease?.owner === Leases.noOwner && ago < tidyMillis
+      if (isDone) {
+        looksAt = local + tidyMillis - ago
+        return { answer: false }
+      }
+      const request = { id: key.id, owner, leaseMillis: turnMillis, join: false, rejectedWriteId: undefined }
+      const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
+      const [acquired, lease] = withLease(
+        key.id,
+        seen,
+        (leases) => leases.acquire(request, now, newGeneration)
+      )
+      return acquired._tag === "Granted"
+        ? { answer: true, write: { head: { lease }, frame: none } }
+        : { answer: false }
+    }))
 
   const prolong = changeLease(self, key, (leases, now) => leases.renew(key.id, owner, turnMillis, now))
   const giveBack = changeLease(self, key, (leases, now) => leases.release(key.id, owner, now, undefined))

@@ -7,9 +7,9 @@ import * as Counters from "../../../internal/store/counters.ts"
 import type { StorageCounters, SyncCounters } from "../../../ports/storage.ts"
 import type { NamedCounter } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
-import { refusal } from "../bucket/fault.ts"
+import { refusal, storeName } from "../bucket/fault.ts"
 import { listed } from "./entries.ts"
-import { change, inLine, type Next, type Objects, read, type Seen } from "./objects.ts"
+import { changeInLine, type Next, type Objects, read, type Seen } from "./objects.ts"
 import { none } from "./record.ts"
 
 const keyOf = (name: string) => ({ kind: "c", id: name }) as const
@@ -21,42 +21,25 @@ const withCounter = <A>({ body }: Seen, step: (table: SyncCounters) => A): Next<
   return counter === before ? { answer } : { answer, write: { head: { counter }, frame: none } }
 }
 
-const changing = <A>(
-  self: Objects,
-  operation: string,
-  name: string,
-  step: (table: SyncCounters, now: number) => A
-): Effect.Effect<A, StoreError> =>
-  inLine(
-    self,
-    keyOf(name),
-    change(self, { operation, ...keyOf(name) }, (seen, isRepeated) =>
-      isRepeated && operation === "increment"
-        ? refusal(operation, "Unavailable", "it may have been carried out, and its answer was lost")
-        : Effect.flatMap(Clock.currentTimeMillis, (local) =>
-          Effect.try({
-            try: () => withCounter(seen, (table) => step(table, serverNow(self.bucket, local))),
-            catch: (error) => error as StoreError
-          })))
-  )
-
 export const countersOf = (self: Objects): StorageCounters => ({
-  increment: (name, by, options) =>
-    changing(
-      self,
-      "increment",
-      name,
-      (table, now) => Counters.increment(table, { store: "objects", name, by, now, expiresAt: options?.expiresAt })
-    ),
+  ...Counters.operations(
+    storeName,
+    (operation, name, step) =>
+      changeInLine(self, { operation, ...keyOf(name) }, (seen, isRepeated) =>
+        isRepeated && operation === "increment"
+          ? refusal(operation, "Unavailable", "it may have been carried out, and its answer was lost")
+          : Effect.flatMap(Clock.currentTimeMillis, (local) =>
+            Effect.try({
+              try: () => withCounter(seen, (table) => step(table, serverNow(self.bucket, local))),
+              catch: (error) => error as StoreError
+            })))
+  ),
   counter: (name) =>
     Effect.flatMap(read(self, "counter", "c", name), (seen) =>
       Effect.map(Clock.currentTimeMillis, (local) => {
         const counter = seen.body?.head.counter
         return counter !== undefined && counter.expiresAt > serverNow(self.bucket, local) ? counter : undefined
       })),
-  touchCounter: (name, expiresAt) =>
-    changing(self, "touchCounter", name, (table, now) => Counters.touch(table, name, { expiresAt, now })),
-  removeCounter: (name) => changing(self, "removeCounter", name, (table, now) => Counters.remove(table, name, now)),
   scanCounters: ({ prefix = "" } = {}) =>
     listed(self, "scanCounters", "c", prefix).pipe(
       Stream.map(({ head: { counter, id } }): NamedCounter | undefined => counter && { name: id, ...counter }),

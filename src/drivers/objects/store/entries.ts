@@ -12,7 +12,7 @@ import { send } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
 import { list } from "../bucket/list.ts"
 import { type Kind, nameOf, startOf } from "../bucket/names.ts"
-import { beginEra, change, inLine, type Next, type Objects, placeNow, read, type Seen } from "./objects.ts"
+import { beginEra, changeInLine, type Next, type Objects, placeNow, read, type Seen } from "./objects.ts"
 import { type Body, decode, entryOf, frameOf, none } from "./record.ts"
 import type { Tags } from "./tags.ts"
 
@@ -59,20 +59,16 @@ const isHeld = (tags: Tags, entry: Stored | undefined, now: number) =>
 
 export const set =
   (self: Objects, tags: Tags) => ({ condition, entry, id }: SetRequest): Effect.Effect<boolean, StoreError> =>
-    inLine(
-      self,
-      keyOf(id),
-      Effect.flatMap(encoded(self, "set", id, entry), (frame) => {
-        const written: Next<boolean> = { answer: true, write: { head: {}, frame } }
-        return condition === undefined
-          ? change(self, { operation: "set", ...keyOf(id), knows: "head" }, () => written)
-          : change(self, { operation: "set", ...keyOf(id) }, (seen) =>
-            Effect.map(
-              accepts(tags, condition, entryOf(seen.body)),
-              (isAccepted) => isAccepted ? written : { answer: false }
-            ))
-      })
-    )
+    Effect.flatMap(encoded(self, "set", id, entry), (frame) => {
+      const written: Next<boolean> = { answer: true, write: { head: {}, frame } }
+      return condition === undefined
+        ? changeInLine(self, { operation: "set", ...keyOf(id), knows: "head" }, () => written)
+        : changeInLine(self, { operation: "set", ...keyOf(id) }, (seen) =>
+          Effect.map(
+            accepts(tags, condition, entryOf(seen.body)),
+            (isAccepted) => isAccepted ? written : { answer: false }
+          ))
+    })
 
 const accepts = (tags: Tags, condition: SetCondition, entry: Stored | undefined) =>
   Effect.flatMap(
@@ -86,39 +82,33 @@ const accepts = (tags: Tags, condition: SetCondition, entry: Stored | undefined)
  * whose generation has ended.
  */
 export const remove = (self: Objects, tags: Tags) => (id: string): Effect.Effect<boolean, StoreError> =>
-  inLine(
-    self,
-    keyOf(id),
-    change(self, { operation: "remove", ...keyOf(id) }, (seen) => {
-      const isEmpty = seen.etag === undefined
-        ? !self.doubtful.has(seen.name)
-        : seen.body !== undefined && seen.body.frame.length === 0 && seen.body.head.lease === undefined
-      if (isEmpty) return { answer: false }
-      return Effect.clockWith((clock) =>
-        Effect.map(
-          isHeld(tags, entryOf(seen.body), clock.currentTimeMillisUnsafe()),
-          (answer) => ({ answer, write: { head: {}, frame: none } })
-        )
+  changeInLine(self, { operation: "remove", ...keyOf(id) }, (seen) => {
+    const isEmpty = seen.etag === undefined
+      ? !self.doubtful.has(seen.name)
+      : seen.body !== undefined && seen.body.frame.length === 0 && seen.body.head.lease === undefined
+    if (isEmpty) return { answer: false }
+    return Effect.clockWith((clock) =>
+      Effect.map(
+        isHeld(tags, entryOf(seen.body), clock.currentTimeMillisUnsafe()),
+        (answer) => ({ answer, write: { head: {}, frame: none } })
       )
-    }),
-    "removal"
-  )
+    )
+  }, "removal")
 
 export const touch = (self: Objects, tags: Tags): Store["touch"] => (id, options) =>
-  inLine(
-    self,
-    keyOf(id),
-    change(self, { operation: "touch", ...keyOf(id) }, (seen) => {
-      const entry = entryOf(seen.body)
-      return Effect.flatMap(tags.of("touch", entry), (table) =>
+  changeInLine(self, { operation: "touch", ...keyOf(id) }, (seen) => {
+    const entry = entryOf(seen.body)
+    return Effect.flatMap(
+      tags.of("touch", entry),
+      (table) =>
         Effect.map(Clock.currentTimeMillis, (now): Next<boolean> => {
           const next = touched(entry, options, now, table)
           return next === undefined
             ? { answer: false }
             : { answer: true, write: { head: { lease: seen.body!.head.lease }, frame: frameOf(id, next) } }
-        }))
-    })
-  )
+        })
+    )
+  })
 
 /** Lists the objects of a kind, page by page, and reads each of them. */
 export const listed = (

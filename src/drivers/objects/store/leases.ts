@@ -10,7 +10,7 @@ import type { SyncLeases } from "../../../ports/storage.ts"
 import type { Acquired, AcquireRequest, CommitRequest, Store } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
 import { encoded, isUnreadable } from "./entries.ts"
-import { type Change, change, inLine, type Next, type Objects, type Seen } from "./objects.ts"
+import { type Change, changeInLine, type Next, type Objects, type Seen } from "./objects.ts"
 import { entryOf, none } from "./record.ts"
 import type { Tags } from "./tags.ts"
 
@@ -33,41 +33,36 @@ export const timed = <A>(self: Objects, use: (now: number, local: number) => A):
   Effect.map(Clock.currentTimeMillis, (local) => use(serverNow(self.bucket, local), local))
 
 export const acquire = (self: Objects, tags: Tags) => (request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
-  inLine(
+  changeInLine(
     self,
-    keyOf(request.id),
-    change(
-      self,
-      { operation: "acquire", ...keyOf(request.id), trusts: "eraUnlessWritten" },
-      (seen) =>
-        timed(self, (now, local): Next<Acquired> => {
-          const entry = entryOf(seen.body)
-          // An expired entry is never served again, so its bytes need not travel with the lease.
-          const isKept = entry !== undefined && entry.meta.expiresAt > local
-          if (isOtherWrite(entry, request.rejectedWriteId)) {
-            return { answer: { _tag: "Hit", entry } }
-          }
-          const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
-          const [acquired, lease, isChanged] = withLease(
-            request.id,
-            seen,
-            (leases) => leases.acquire(request, now, newGeneration)
-          )
-          const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
-          const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
-          if (!isChanged) return { answer }
-          return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
-        })
-    )
+    { operation: "acquire", ...keyOf(request.id), trusts: "eraUnlessWritten" },
+    (seen) =>
+      timed(self, (now, local): Next<Acquired> => {
+        const entry = entryOf(seen.body)
+        // An expired entry is never served again, so its bytes need not travel with the lease.
+        const isKept = entry !== undefined && entry.meta.expiresAt > local
+        if (isOtherWrite(entry, request.rejectedWriteId)) {
+          return { answer: { _tag: "Hit", entry } }
+        }
+        const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
+        const [acquired, lease, isChanged] = withLease(
+          request.id,
+          seen,
+          (leases) => leases.acquire(request, now, newGeneration)
+        )
+        const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
+        const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
+        if (!isChanged) return { answer }
+        return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
+      })
   )
 
 export const commit =
   (self: Objects) => ({ entry, generation, id }: CommitRequest): Effect.Effect<boolean, StoreError> =>
-    inLine(
-      self,
-      keyOf(id),
-      Effect.flatMap(encoded(self, "commit", id, entry), (frame) =>
-        change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen, isRepeated) =>
+    Effect.flatMap(
+      encoded(self, "commit", id, entry),
+      (frame) =>
+        changeInLine(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen, isRepeated) =>
           timed(self, (now): Next<boolean> => {
             const [isCurrent] = withLease(id, seen, (leases) =>
               leases.isCurrent(id, generation, now))
@@ -75,7 +70,7 @@ export const commit =
               return { answer: true }
             }
             return isCurrent ? { answer: true, write: { head: {}, frame } } : { answer: false }
-          })))
+          }))
     )
 
 export const changeLease = (
@@ -83,17 +78,13 @@ export const changeLease = (
   asked: Pick<Change, "operation" | "kind" | "id">,
   step: (leases: SyncLeases, now: number) => boolean
 ): Effect.Effect<boolean, StoreError> =>
-  inLine(
-    self,
-    asked,
-    change(self, { ...asked, knows: "all", trusts: "era" }, (seen) =>
-      timed(self, (now): Next<boolean> => {
-        const [answer, lease] = withLease(asked.id, seen, (leases) => step(leases, now))
-        return answer
-          ? { answer, write: { head: { lease }, frame: seen.body!.frame } }
-          : { answer }
-      }))
-  )
+  changeInLine(self, { ...asked, knows: "all", trusts: "era" }, (seen) =>
+    timed(self, (now): Next<boolean> => {
+      const [answer, lease] = withLease(asked.id, seen, (leases) => step(leases, now))
+      return answer
+        ? { answer, write: { head: { lease }, frame: seen.body!.frame } }
+        : { answer }
+    }))
 
 export const renew = (self: Objects): Store["renew"] => (ids, ...asked) =>
   atOnce(

@@ -259,6 +259,14 @@ const put = (
     }
   )
 
+/** Changes an object after the operations on it that began before, and to the end even if its caller leaves. */
+export const changeInLine = <A>(
+  self: Objects,
+  asked: Change,
+  step: Parameters<typeof change<A>>[2],
+  how?: "removal"
+): Effect.Effect<A, StoreError> => inLine(self, asked, change(self, asked, step), how)
+
 /** Runs an operation after those on the same object that began before, and to its end even if its caller leaves. */
 export const inLine = <A>(
   { lines }: Objects,

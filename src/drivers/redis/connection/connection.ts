@@ -31,6 +31,7 @@ export interface ConnectionOptions {
   readonly settings: Settings
   readonly isCluster: boolean
   readonly scripts: ReadonlyArray<string>
+  readonly maxValue: number
   readonly scrub: Scrub
   readonly connectMillis: number
   readonly commandMillis: number

@@ -16,6 +16,8 @@ interface Wanted {
   readonly isCluster: boolean
   readonly scripts: ReadonlyArray<string>
   readonly scrub: Scrub
+  /** The size of the largest value that is stored. 0: none is. */
+  readonly maxValue: number
   readonly nowMillis: () => number
 }
 
@@ -23,7 +25,7 @@ const oldest = 7
 
 /** Asks a server for its time, version and role. Rejects with a `Fault` if the store cannot use the server. */
 export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> => {
-  const { isCluster, nowMillis, scripts, scrub } = wanted
+  const { isCluster, maxValue, nowMillis, scripts, scrub } = wanted
   const ask = (...args: Array<string>): Promise<unknown> =>
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
@@ -31,7 +33,12 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
       return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()
-  const [time, info, role] = await Promise.all([ask("TIME"), ask("INFO", "server"), ask("ROLE")])
+  const [time, info, role, output] = await Promise.all([
+    ask("TIME"),
+    ask("INFO", "server"),
+    ask("ROLE"),
+    ask("CONFIG", "GET", "client-output-buffer-limit")
+  ])
   const tookMillis = nowMillis() - askedAt
   const text = isFault(info) ? "" : String(info ?? "")
   const version = /^redis_version:(\d+)\.(\d+)/m.exec(text)
@@ -57,12 +64,22 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   if (mode === "standalone" && isCluster) {
     throw unfit("the server is not a node of a Redis cluster: use \"url\" in place of \"nodes\"")
   }
+  const [, limit] = /\bnormal (\d+)/.exec(Array.isArray(output) ? String(output[1]) : "") ?? []
+  const fits = largestSent(Number(limit ?? 0))
+  if (fits < maxValue) {
+    throw unfit(
+      `the server closes connections whose answers exceed ${limit} bytes (client-output-buffer-limit normal): raise that, or set "maxValue" to at most ${fits}`
+    )
+  }
   if (hasRole(role, "slave")) {
     throw new Replica(isCluster ? await ask("CLUSTER", "SLOTS") : undefined)
   }
   for (const script of scripts) void client.sendCommand(["SCRIPT", "LOAD", script]).catch(() => {})
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }
 }
+
+/** The server counts what it allocates for an answer, which is up to a quarter more than the answer. 0: no limit. */
+const largestSent = (limit: number): number => limit === 0 ? Infinity : Math.max(0, Math.floor((limit - 1024) / 1.25))
 
 export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {

@@ -17,10 +17,10 @@ export const connect = Effect.fnUntraced(function*(
   config: Config,
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
-  const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
+  const { addresses, client, commandMillis, isCluster, isRequired, maxValue, name, scrub, sentinel, settings } = config
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
-  const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }
+  const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster, maxValue }
   const [wire, fault] = isCluster
     ? yield* Cluster.open({ ...options, addresses, name, controlTag })
     : yield* single(config, options)

@@ -1,11 +1,10 @@
 /** Implements `clear`: starts a new era, and removes the keys of former eras in the background. */
 import * as Effect from "effect/Effect"
-import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Connection from "../connection/connection.ts"
 import * as Answers from "../session/answers.ts"
 import { begin } from "../session/era.ts"
 import { messageOf } from "../tracking/published.ts"
-import { scanKeys } from "./listing.ts"
+import { eachPage } from "./listing.ts"
 import { sendTurn } from "./many.ts"
 import { asking, confirmed, type Operation, type StoreState } from "./state.ts"
 
@@ -38,20 +37,13 @@ const sweepAll = Effect.fnUntraced(function*(self: StoreState) {
   }
 })
 
-const sweep = Effect.fnUntraced(function*(self: StoreState, master: Connection.Connection) {
+const sweep = (self: StoreState, master: Connection.Connection): Operation<void> => {
   const { keys, wire } = self.session
   const isOld = (key: Buffer) => Number(keys.partsOf(key.toString())?.era ?? Infinity) < self.sweptBefore!
-  let cursor = "0"
-  do {
-    const args = ["SCAN", cursor, "MATCH", keys.allEras, "COUNT", String(Limits.keysPerCommand)]
-    const found = yield* scanKeys("clear", master, args)
-    cursor = found.cursor
-    const old = found.keys.filter(isOld)
-    yield* asking("clear", (done) => {
-      if (old.length === 0) return done([])
-      if (!wire.isCluster) return Connection.send(master, ["UNLINK", ...old], done)
-      Answers.all(old, (key, done) => Connection.send(master, ["UNLINK", key], done), done)
-    }, () => undefined)
-    yield* Effect.yieldNow
-  } while (cursor !== "0")
-})
+  return eachPage("clear", master, keys.allEras, (found, done) => {
+    const old = found.filter(isOld)
+    if (old.length === 0) return done([])
+    if (!wire.isCluster) return Connection.send(master, ["UNLINK", ...old], done)
+    Answers.all(old, (key, done) => Connection.send(master, ["UNLINK", key], done), done)
+  })
+}

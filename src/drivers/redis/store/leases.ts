@@ -10,7 +10,6 @@ import * as Replies from "../protocol/replies.ts"
 import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
-import * as Unreadable from "../session/unreadable.ts"
 import { Again, askingMany, sendTurn } from "./many.ts"
 import { allDone, asking, contended, isDone, type Kind, list, type Operation, type StoreState, write } from "./state.ts"
 
@@ -18,29 +17,13 @@ export const acquire = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
-  withRejected(self, requests, (asked) => {
+  Effect.suspend(() => {
     const granted: Array<Held> = []
     // If the answer for one id is a fault, the loads use none of the leases, so all of them are released.
-    return Effect.tapError(askForAll(self, asked, granted), () =>
+    return Effect.tapError(askForAll(self, requests, granted), () =>
       Effect.sync(() => {
         for (const held of granted) oweRelease(self, held)
       }))
-  })
-
-/** Marks entries that the server cannot send as rejected, so that the server does not answer with them. */
-const withRejected = <A>(
-  { unreadable }: StoreState,
-  requests: ReadonlyArray<AcquireRequest>,
-  ask: (requests: ReadonlyArray<AcquireRequest>) => Operation<A>
-): Operation<A> =>
-  Effect.suspend(() => {
-    if (unreadable.suspects.size === 0) return ask(requests)
-    const finding = Unreadable.findingLogged(unreadable, "acquire", requests.map(({ id }) => id))
-    return Effect.flatMap(finding, (found) =>
-      ask(requests.map((request) => {
-        const tooLarge = found.get(request.id)
-        return tooLarge === undefined ? request : { ...request, rejectedWriteId: Unreadable.writeIdOf(tooLarge) }
-      })))
   })
 
 interface Acquiring extends AcquireRequest {
@@ -65,7 +48,7 @@ const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, gr
   })
 
 const sendAcquires = (self: StoreState, items: ReadonlyArray<Acquiring>, done: Done): void => {
-  const { session, unreadable } = self
+  const { session } = self
   const { isCluster } = session.wire
   const [{ join, leaseMillis, owner }] = items as readonly [Acquiring]
   // Leases may share a generation, because a generation is compared with that of its own id only.
@@ -81,10 +64,6 @@ const sendAcquires = (self: StoreState, items: ReadonlyArray<Acquiring>, done: D
     args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), packed.bytes()]
   }, (given) => {
     const isLost = given instanceof Lost
-    if (isLost || unreadable.suspects.size > 0) {
-      const asked = items.filter(({ rejected }) => isLost || rejected.length === 0)
-      Unreadable.note(unreadable, asked.map(({ id }) => ["v", id]), given)
-    }
     const answer = isFault(told) && !isFault(given) ? told : given
     // The loads fail, but the server may have granted the leases: on a cluster, perhaps only the era's read failed.
     if (isLost || isCluster && isFault(answer)) { for (const { id } of items) oweRelease(self, { id, owner }) }

@@ -8,6 +8,7 @@ import { isPage } from "../../../internal/store/pageIds.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { NamedCounter, Scanned } from "../../../ports/store.ts"
 import * as Connection from "../connection/connection.ts"
+import type { Done } from "../connection/connection.ts"
 import { noAnswer } from "../fault.ts"
 import type { KeyKind } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
@@ -117,7 +118,7 @@ const pageOf = <A>(
   })
 }
 
-export const scanKeys = (
+const scanKeys = (
   operation: string,
   master: Connection.Connection,
   args: ReadonlyArray<string>
@@ -127,3 +128,20 @@ export const scanKeys = (
     (done) => Connection.send(master, args, done),
     (answer) => Replies.toPage(answer) ?? noAnswer("SCAN")
   )
+
+/** Takes all keys of a server that match, page by page. */
+export const eachPage = Effect.fnUntraced(function*(
+  operation: string,
+  master: Connection.Connection,
+  pattern: string,
+  take: (keys: ReadonlyArray<Buffer>, done: Done) => void
+): Effect.fn.Return<void, StoreError> {
+  let cursor = "0"
+  do {
+    const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", String(Limits.keysPerCommand)]
+    const found = yield* scanKeys(operation, master, args)
+    cursor = found.cursor
+    yield* asking(operation, (done) => take(found.keys, done), () => undefined)
+    yield* Effect.yieldNow
+  } while (cursor !== "0")
+})

@@ -13,7 +13,6 @@ import { markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { read } from "../session/reads.ts"
-import * as Unreadable from "../session/unreadable.ts"
 import { asking, list, type Operation, type StoreState, type Tagged } from "./state.ts"
 
 export const getCallback = (
@@ -22,24 +21,8 @@ export const getCallback = (
   given: ReadonlyArray<string>,
   done: (exit: Exit.Exit<Answer, StoreError>) => void
 ): void => {
-  const asked = tagged(self, given)
-  if (!self.unreadable.suspects.has(id)) return getTagged(self, id, asked, done)
-  Unreadable.find(self.unreadable, [id], (found) => {
-    const tooLarge = found.get(id)
-    if (tooLarge === undefined) getTagged(self, id, asked, done)
-    else done(Exit.fail(Unreadable.errorOf(self.unreadable, "get", tooLarge)))
-  })
-}
-
-const getTagged = (
-  self: StoreState,
-  id: string,
-  { markers, tags }: Tagged,
-  done: (exit: Exit.Exit<Answer, StoreError>) => void
-): void => {
-  const named: ReadonlyArray<Named> = [["v", id]]
-  read(self.session, named, markers, (answer) => {
-    Unreadable.note(self.unreadable, named, answer)
+  const { markers, tags } = tagged(self, given)
+  read(self.session, [["v", id]], markers, (answer) => {
     if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
     const answers = list(answer)
     const { entry, isDamaged } = Replies.toEntry(id, answers[0], self.session.wire.offset())
@@ -81,7 +64,6 @@ const readMany = <A>(
 ): Operation<ReadonlyArray<A>> => {
   const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
     read(self.session, some, noMarkers, (answer) => {
-      Unreadable.note(self.unreadable, some, answer)
       if (isFault(answer)) return done(answer)
       done(list(answer).map((one, i) => decode(one, some[i]![1])))
     })
@@ -91,22 +73,6 @@ const readMany = <A>(
     (answers) => (answers as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
   )
 }
-
-/** Reads entries. For an entry that the server cannot send, `decode` gets its first bytes. */
-const readEntries = <A>(
-  self: StoreState,
-  operation: string,
-  ids: ReadonlyArray<string>,
-  decode: Decode<A>
-): Operation<ReadonlyArray<A>> =>
-  Effect.flatMap(Unreadable.findingLogged(self.unreadable, "getMany", ids), (found) => {
-    if (found.size === 0) return readInParts(self, operation, ids, decode)
-    const others = readInParts(self, operation, ids.filter((id) => !found.has(id)), decode)
-    return Effect.map(others, (entries) => {
-      let at = 0
-      return ids.map((id) => found.has(id) ? decode(found.get(id)!.head, id) : entries[at++]!)
-    })
-  })
 
 /** Requests only a few large entries at once: other commands wait for them, and a server may limit its output. */
 const readInParts = Effect.fnUntraced(function*<A>(
@@ -141,7 +107,7 @@ const readInParts = Effect.fnUntraced(function*<A>(
 })
 
 export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<Stored | undefined>> =>
-  readEntries(self, "getMany", ids, (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry)
+  readInParts(self, "getMany", ids, (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry)
 
 const headSize = 51
 
@@ -172,9 +138,6 @@ export const present = Effect.fnUntraced(function*(
   operation: string,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {
-  // A value that cannot be read still exists, so no condition may be evaluated as if the id had no value.
-  const [tooLarge] = (yield* Unreadable.finding(self.unreadable, ids)).values()
-  if (tooLarge !== undefined) return yield* Unreadable.errorOf(self.unreadable, operation, tooLarge)
   const found = yield* readInParts(self, operation, ids, (frame, id) => ({
     entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
     head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)

@@ -16,7 +16,6 @@ import { all, asEffect } from "../session/answers.ts"
 import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
-import * as Unreadable from "../session/unreadable.ts"
 import * as Published from "../tracking/published.ts"
 
 export interface StateOptions {
@@ -32,7 +31,6 @@ export interface StateOptions {
 }
 
 export interface StoreState extends StateOptions {
-  readonly unreadable: Unreadable.Unreadable
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
@@ -74,7 +72,6 @@ export const make = (options: StateOptions): StoreState => ({
   published: options.published,
   debts: options.debts,
   changed: options.changed,
-  unreadable: Unreadable.make(options.session),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,

@@ -1,5 +1,4 @@
-/** One load for many keys, each of which has its own flight or a ticket. */
-import { release } from "#platform/engine/derived/dependencies"
+/** One load for many keys, each of which has its own flight or a stub. */
 import { warnOfResource } from "#platform/engine/load/resource"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,22 +21,22 @@ import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Ticket, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Stub, Watch } from "../state.ts"
 import { Elsewhere } from "../storeTier/storeTier.ts"
 import * as Job from "../telemetry/job.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import {
+  addStub,
   arrived,
-  board,
   type Call,
+  CallMember,
   doing,
   firstOf,
   isWaiting,
-  Item,
-  itemOf,
   leaveCall,
-  leaveTickets,
-  sell,
+  leaveStubs,
+  memberOf,
+  replaceStub,
   type State,
   stored,
   whenStored
@@ -55,12 +54,12 @@ export const make = (options: BatchOptions): Batch => {
     inGroups: groups.forEach,
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
-    seat: (flight) => seat(state, flight),
-    hasSeat: (usesStore) => usesStore ? state.host !== undefined : state.ready.length > 0,
-    sell: (ticket, usesStore) => sell(state, ticket, usesStore ? askFor : undefined),
-    board: (ticket) => board(state, ticket),
-    leaveTickets: (tickets) => leaveTickets(state, tickets),
-    giveBack: (tickets) => state.seats?.giveBack(tickets),
+    runWithoutFiber: (flight) => runWithoutFiber(state, flight),
+    hasLeader: (usesStore) => usesStore ? state.waveContext !== undefined : state.ready.length > 0,
+    addStub: (stub, usesStore) => addStub(state, stub, usesStore ? askFor : undefined),
+    replaceStub: (stub) => replaceStub(state, stub),
+    leaveStubs: (stubs) => leaveStubs(state, stubs),
+    releaseLeases: (stubs) => state.waveSteps?.releaseLeases(stubs),
     doing: () => doing(state),
     whenStored: (run) => whenStored(state, run),
     whileLeaving: (leaving) => whileLeaving(state, leaving),
@@ -84,15 +83,15 @@ export const make = (options: BatchOptions): Batch => {
     leading: new Set(),
     asking: [],
     unanswered: 0,
-    tickets: [],
+    stubs: [],
     call: undefined,
-    boarded: new Map(),
-    host: undefined,
-    seats: undefined,
+    replaced: new Map(),
+    waveContext: undefined,
+    waveSteps: undefined,
     isOpen: true,
     isPaused: false
   }
-  const askFor = (ticket: Ticket): void => askLater(state, ticket)
+  const askFor = (stub: Stub): void => askLater(state, stub)
   return batch
 }
 
@@ -137,24 +136,26 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
   Effect.callback((resume) => {
     const context = fiber.context as Context.Context<never>
     const flight = loadingOf(context)!.flight!
-    const item = new Item(flight, false, context, resume as Resume)
-    self.ready.push(item)
-    self.loading.set(flight, item)
+    const member = new CallMember(flight, false, context, resume as Resume)
+    self.ready.push(member)
+    self.loading.set(flight, member)
     arrived(self, flight)
     fireIfComplete(self)
-    return Effect.suspend(() => withdraw(self, item))
+    return Effect.suspend(() => withdraw(self, member))
   })
 
 /** Removes a flight. Interrupts the call if no other flight waits. Awaits the call if the flight must not end first. */
-const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
-  const { call, flight } = item
-  if (call === undefined) item.state = "left"
+const withdraw = (self: State, member: CallMember): Effect.Effect<unknown> => {
+  const { call, flight } = member
+  if (call === undefined) member.state = "left"
   self.loading.delete(flight)
-  return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
+  return call !== undefined && leaveCall(call, member) && call.fiber !== undefined
+    ? Fiber.await(call.fiber)
+    : Effect.void
 }
 
 /** Runs a flight without a fiber. Returns `false` if the flight needs one (store reads, spans, deep nesting). */
-const seat = (self: State, flight: Flight): boolean => {
+const runWithoutFiber = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
   const usesStore = engine.throughStore !== undefined && policy.writes
@@ -162,41 +163,41 @@ const seat = (self: State, flight: Flight): boolean => {
   if (usesStore && engine.storeTier === undefined) return false
   begin(flight)
   engine.running.add(flight)
-  const item = new Item(flight, usesStore)
-  flight.fiber = item
+  const member = new CallMember(flight, usesStore)
+  flight.fiber = member
   if (usesStore) {
     const { request, starter } = flight
-    self.host ??= { engine, policy, request, starter }
-    askLater(self, item)
+    self.waveContext ??= { engine, policy, request, starter }
+    askLater(self, member)
   } else {
-    self.ready.push(item)
+    self.ready.push(member)
     arrived(self, flight)
   }
   return true
 }
 
 /** Adds a key to the next wave. The wave asks the store for leases once it is full or the scheduler runs it. */
-const askLater = (self: State, one: Item | Ticket): void => {
+const askLater = (self: State, one: CallMember | Stub): void => {
   const { asking } = self
   asking.push(one)
   if (asking.length >= waves.size) acquire(self)
-  else if (asking.length === 1) self.host!.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
+  else if (asking.length === 1) self.waveContext!.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
 }
 
 const acquire = (self: State): void => {
   const { asking } = self
   if (self.isPaused || asking.length === 0) return
   self.asking = []
-  const { engine, starter } = self.host!
+  const { engine, starter } = self.waveContext!
   const arrive = (exit: Exit.Exit<void>): void => {
     for (const one of asking) arriveOne(self, one, exit)
     fireIfComplete(self)
   }
   const wanted = asking.filter((one) => isWaiting(self, one))
   if (wanted.length === 0) return arrive(Exit.void)
-  const seats = self.seats ??= engine.storeReads!.makeSeats(self.host!, !self.isOpen)
+  const waveSteps = self.waveSteps ??= engine.storeReads!.makeWaveSteps(self.waveContext!, !self.isOpen)
   const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
-    seats.acquire(wanted)
+    waveSteps.acquire(wanted)
   )
   const exit = fiber.pollUnsafe()
   if (exit === undefined) fiber.addObserver(arrive)
@@ -204,25 +205,25 @@ const acquire = (self: State): void => {
 }
 
 /** Continues with a key for whose lease the store was asked. */
-const arriveOne = (self: State, one: Item | Ticket, exit: Exit.Exit<void>): void => {
-  if (!(one instanceof Item)) {
+const arriveOne = (self: State, one: CallMember | Stub, exit: Exit.Exit<void>): void => {
+  if (!(one instanceof CallMember)) {
     self.unanswered--
-    const isTicket = one.isOpen && Exit.isSuccess(exit)
-    if (isTicket) self.tickets.push(one)
-    else if (one.isOpen) one.board()
+    const isStub = one.isOpen && Exit.isSuccess(exit)
+    if (isStub) self.stubs.push(one)
+    else if (one.isOpen) one.toFlight()
     self.groups.left(one)
-    if (isTicket) return
+    if (isStub) return
   }
-  const item = itemOf(self, one)
-  if (item?.state !== "waiting") return
-  const { flight } = item
+  const member = memberOf(self, one)
+  if (member?.state !== "waiting") return
+  const { flight } = member
   if (Exit.isFailure(exit)) complete(flight.engine, flight, exit)
   else if (flight.waveAnswer instanceof Elsewhere) {
-    // A flight that was a ticket when the batch was closed has not entered it.
+    // A flight that was a stub when the batch was closed has not entered it.
     self.pending.add(flight)
     runAlone(flight)
   } else {
-    self.ready.push(item)
+    self.ready.push(member)
     arrived(self, flight)
   }
 }
@@ -235,26 +236,26 @@ const runAlone = (flight: Flight): void => {
 
 const fireIfComplete = (self: State): void => {
   if (self.isOpen || self.isPaused || self.pending.size > 0 || self.unanswered > 0) return
-  const isItemWaiting = ({ state }: Item): boolean => state === "waiting"
-  // If no flight is left that could lead the tickets, one of them becomes a flight.
-  if (!self.ready.some(isItemWaiting)) self.tickets.find(({ isOpen }) => isOpen)?.board()
-  const items = self.ready.filter(isItemWaiting)
+  const isMemberWaiting = ({ state }: CallMember): boolean => state === "waiting"
+  // If no flight is left that could lead the stubs, one of them becomes a flight.
+  if (!self.ready.some(isMemberWaiting)) self.stubs.find(({ isOpen }) => isOpen)?.toFlight()
+  const members = self.ready.filter(isMemberWaiting)
   self.ready = []
-  const tickets = self.tickets.filter(({ isOpen }) => isOpen)
-  self.tickets = []
-  if (items.length > 0) fire(self, items, tickets)
+  const stubs = self.stubs.filter(({ isOpen }) => isOpen)
+  self.stubs = []
+  if (members.length > 0) fire(self, members, stubs)
 }
 
-const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ticket>): void => {
-  const [{ context = loadContext(items[0]!.flight), flight: first }] = items as [Item, ...Array<Item>]
+const fire = (self: State, members: ReadonlyArray<CallMember>, stubs: ReadonlyArray<Stub>): void => {
+  const [{ context = loadContext(members[0]!.flight), flight: first }] = members as [CallMember, ...Array<CallMember>]
   const { engine, starter } = first
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
-    // `concat` copies a million tickets at once; a spread would copy them one by one.
-    items: tickets.length === 0 ? items : (items as Call["items"]).concat(tickets),
+    // `concat` copies a million stubs at once; a spread would copy them one by one.
+    members: stubs.length === 0 ? members : (members as Call["members"]).concat(stubs),
     // The call runs as part of the first flight. The others wait for that flight, so that the wait graph finds cycles.
     edges: new Map([[first, 1]]),
-    waiting: items.length + tickets.length,
+    waiting: members.length + stubs.length,
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
     unasked: [],
@@ -262,17 +263,17 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
     begun: {
       at: clock.currentTimeMillisUnsafe(),
       asOf: engine.storeTier?.captures ?? 0,
-      clears: engine.storeTier?.clears ?? 0
+      askedAt: engine.mutations
     },
     isStoring: false,
     onStored: undefined
   }
   self.leading.add(first)
   const now = call.begun.at
-  for (const item of items) item.call = call
-  if (tickets.length > 0) self.call = call
-  const wait = (one: Item | Ticket): void => {
-    if (!(one instanceof Item)) return void first.counters.loads++
+  for (const member of members) member.call = call
+  if (stubs.length > 0) self.call = call
+  const wait = (one: CallMember | Stub): void => {
+    if (!(one instanceof CallMember)) return void first.counters.loads++
     const { flight, resume, state } = one
     if (resume === undefined) {
       if (state !== "waiting") return
@@ -286,7 +287,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
     addEdge(flight.attempt, first)
     if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)
   }
-  Turns.forEachUnsafe(call.items, call.turning, wait, () => beginCall(self, call, context))
+  Turns.forEachUnsafe(call.members, call.turning, wait, () => beginCall(self, call, context))
 }
 
 const beginCall = (self: State, call: Call, context: Context.Context<never>): void => {
@@ -298,45 +299,44 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
   call.fiber = fiber
   fiber.addObserver((exits) => {
-    const ending: Array<Item | Ticket> = []
+    const ending: Array<CallMember | Stub> = []
     const outcomes: Array<Exit.Exit<unknown, unknown>> = []
     let place = 0
-    const resume = (one: Item | Ticket): void => {
+    const resume = (one: CallMember | Stub): void => {
       const exit = Exit.isFailure(exits) ? exits : exits.value[place]!
       place++
-      if (!(one instanceof Item) && one.isOpen && !call.isStoring) {
+      if (!(one instanceof CallMember) && one.isOpen && !call.isStoring) {
         if (one.end(exit, first)) return void call.waiting--
-        if (one.isOpen) one.board()
+        if (one.isOpen) one.toFlight()
       }
-      const item = itemOf(self, one)
-      if (!(one instanceof Item) && (one.isOpen || item?.state === "storing")) {
+      const member = memberOf(self, one)
+      if (!(one instanceof CallMember) && (one.isOpen || member?.state === "storing")) {
         call.waiting--
         ending.push(one)
         return void outcomes.push(exit)
       }
-      if (item === undefined) return
-      const { flight, resume, state, usesStore } = item
+      if (member === undefined) return
+      const { flight, resume, state, usesStore } = member
       if (state === "left") return
       if (state === "waiting") call.waiting--
-      item.state = "left"
+      member.state = "left"
       if (resume === undefined) {
         if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())
         if (!usesStore) return complete(flight.engine, flight, exit)
         loadEnded(flight)
-        ending.push(item)
+        ending.push(member)
         return void outcomes.push(exit)
       }
       if (state === "leaving") return
       self.groups.entered(flight)
       resume(exit)
     }
-    settle(self, call, exits, (isLate) => {
+    settle(self, call, exits, () => {
       if (Exit.isFailure(exits)) call.unasked = []
       keepOthers(self, call, watch, () => {
-        call.isStoring = self.call === call && self.host !== undefined
-        self.groups.forEach(call.items, call.turning, resume, () => {
+        call.isStoring = self.call === call && self.waveContext !== undefined
+        self.groups.forEach(call.members, call.turning, resume, () => {
           if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
-          if (isLate) release(first.attempt)
         })
       })
     })
@@ -346,13 +346,13 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
 
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
-  const keys = call.items.map(({ key }) => key)
+  const keys = call.members.map(({ key }) => key)
   const callAll = Effect.suspend(() => {
     Job.called(call.starter.context, keys, firstOf(call).flight.refresh)
     return inOrder(keys, loadAll, (answers) => void (call.unasked = answers))
   })
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
-    for (const [i, { flight }] of call.items.entries()) {
+    for (const [i, { flight }] of call.members.entries()) {
       if (flight === undefined) continue
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
       // Skips a result that is not an `Exit`. After the call has ended, `checked` refuses it.
@@ -361,7 +361,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   }
   const tries = retry === undefined
     ? callAll
-    : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease, items: call.items })
+    : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease, items: call.members })
   // If all flights have left before the call begins, the user's lookup does not run.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   // The turn that has listed many keys may be used up already.
@@ -373,18 +373,17 @@ const settle = (
   self: State,
   call: Call,
   exits: Exit.Exit<BatchAnswers, unknown>,
-  end: (isLate: boolean) => void
+  end: () => void
 ): void => {
   const { flight: first } = firstOf(call)
   if (Exit.isFailure(exits)) self.batch.failed = exits.cause
   self.leading.delete(first)
-  const isLate = first.exit !== undefined
-  if (isLate) endAttempt(first.attempt)
+  if (first.exit !== undefined) endAttempt(first.attempt)
   const endedAt = call.turning.clock.currentTimeMillisUnsafe()
   const { dependencies, fromStale, recorder } = first.attempt
   const isShared = fromStale || recorder !== undefined || dependencies !== undefined
-  Turns.forEachUnsafe(call.items, call.turning, (one) => {
-    const flight = one.flight ?? (isShared && (one as Ticket).isOpen ? (one as Ticket).board() : undefined)
+  Turns.forEachUnsafe(call.members, call.turning, (one) => {
+    const flight = one.flight ?? (isShared && (one as Stub).isOpen ? (one as Stub).toFlight() : undefined)
     if (flight === undefined) return
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
@@ -393,24 +392,24 @@ const settle = (
       if (first.attempt.fromStale) flight.attempt.fromStale = true
     }
     if (self.loading.size > 0) self.loading.delete(flight)
-  }, () => end(isLate))
+  }, end)
 }
 
-/** Stores the results of keys without fibers, in waves, and answers their callers. A wave makes flights of tickets. */
-const storeAll = (self: State, call: Call, ended: ReadonlyArray<Item | Ticket>, outcomes: BatchAnswers): void => {
-  const { engine, starter } = self.host!
+/** Stores the results of keys without fibers, in waves, and answers their callers. A wave makes flights of stubs. */
+const storeAll = (self: State, call: Call, ended: ReadonlyArray<CallMember | Stub>, outcomes: BatchAnswers): void => {
+  const { engine, starter } = self.waveContext!
   const storing = forEachWave(ended, (wave, from, inTurn) =>
     Effect.suspend(() => {
-      const flights = wave.map((one) => one instanceof Item || !one.isOpen ? one.flight! : one.board())
-      const writing = self.seats!.store(flights, outcomes.slice(from, from + wave.length))
+      const flights = wave.map((one) => one instanceof CallMember || !one.isOpen ? one.flight! : one.toFlight())
+      const writing = self.waveSteps!.store(flights, outcomes.slice(from, from + wave.length))
       return Effect.map(Effect.tap(Effect.exit(writing), inTurn), (answers) =>
         wave.forEach((one, i) => {
           const flight = flights[i]!
           if (flight.exit === undefined) {
             complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
           }
-          if (one instanceof Item) return
-          self.boarded.delete(one)
+          if (one instanceof CallMember) return
+          self.replaced.delete(one)
           one.flight = undefined
         }))
     }))

@@ -3,7 +3,7 @@ import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
-import type { Flight, Groups, Ticket } from "../state.ts"
+import type { Flight, Groups, Stub } from "../state.ts"
 
 interface Waiting {
   readonly at: number
@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 export const make = (): Groups => {
-  const inside = new Set<Flight | Ticket>()
+  const inside = new Set<Flight | Stub>()
   const waiting = new Set<Waiting>()
 
   const lookAt = (one: Waiting): void => {

@@ -1,5 +1,4 @@
 /** Handles the keys of a bulk read that are not in memory: asks the store for them, and loads the rest in one call. */
-import { derives } from "#platform/engine/derived/dependencies"
 import { telling } from "#platform/engine/telemetry/tellSpan"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,7 +14,7 @@ import * as Memory from "../memory/memory.ts"
 import { joinOrStart } from "../read/read.ts"
 import { serve } from "../read/serve.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { readContextOf, wallNow } from "../request/context.ts"
 import { planFound } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
 import { StrictFault } from "../request/strict.ts"
@@ -28,7 +27,7 @@ import { type Budget, rejectedBy, type StoreTier } from "../storeTier/storeTier.
 import * as Batch from "./batch.ts"
 import type { Missing } from "./missingKey.ts"
 import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
-import * as Tickets from "./tickets.ts"
+import * as Stubs from "./stubs.ts"
 
 export const loadMissing = (
   self: Flights,
@@ -69,7 +68,7 @@ const takeWave = (
   const { mutations } = self
   const asking = fetchMany(tier, budget, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
   return Effect.flatMap(asking, (found) => {
-    const now = nowOf(self, fiber)
+    const now = wallNow(self, fiber)
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
@@ -78,8 +77,6 @@ const takeWave = (
       const fault = strictFault(answer)
       if (fault !== undefined && policy.strict) return refuse(reading, one, Exit.die(new StrictFault(fault)))
       if (isFault(answer)) return
-      // The entry's dependencies were unknown at first, so a change since may concern them. The flight asks again.
-      if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         const rejectedWriteId = rejectedBy(answer)
         if (rejectedWriteId !== undefined) one.know({ rejectedWriteId })
@@ -135,10 +132,10 @@ const joinAll = (
       const { id, key } = one
       const waitedMillis = Math.round(monotonicMillis(clock) - since)
       telling(self, span, key, { id, source: "load", now: clock.currentTimeMillisUnsafe(), waitedMillis })
-      if (tickets !== undefined) Tickets.close(tickets)
+      if (stubs !== undefined) Stubs.close(stubs)
       resume(concluded(reading, batches))
     }
-    const tickets = Tickets.make(self, reading, {
+    const stubs = Stubs.make(self, reading, {
       batch,
       answer,
       join: (one, request, flight) => {
@@ -160,7 +157,7 @@ const joinAll = (
       asking.addObserver((exit) => answer(one, exit))
     }
     const joinOne = (one: Missing): void => {
-      if (tickets !== undefined && Tickets.take(tickets, one)) return
+      if (stubs !== undefined && Stubs.add(stubs, one)) return
       const { asked, id, key, rejectedWriteId, stale } = one
       const running = self.flights.get(id)?.request.batch
       if (running !== undefined) batches.add(running)
@@ -189,9 +186,9 @@ const joinAll = (
       isLeft = true
       const waiting: Array<Fiber.Fiber<void>> = []
       const leaving = Effect.andThen(
-        tickets === undefined ? Effect.void : batch.leaveTickets(missing),
+        stubs === undefined ? Effect.void : batch.leaveStubs(missing),
         Effect.suspend(() => {
-          if (tickets !== undefined) batch.whenStored(() => Tickets.close(tickets))
+          if (stubs !== undefined) batch.whenStored(() => Stubs.close(stubs))
           return leaveAll(cleanups, Effect.runForkWith(fiber.context as Context.Context<any>), waiting)
         })
       )

@@ -2,13 +2,13 @@
 import type * as Exit from "effect/Exit"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
-import type { Flight, Request, Ticket } from "../state.ts"
+import type { Flight, Request, Stub } from "../state.ts"
 
-export interface Office {
+export interface StubSteps {
   readonly isDetached: boolean
-  readonly requestOf: (ticket: Missing) => Request
-  readonly board: (ticket: Missing) => Flight
-  readonly end: (ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
+  readonly requestOf: (stub: Missing) => Request
+  readonly toFlight: (stub: Missing) => Flight
+  readonly end: (stub: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
 }
 
 /** The entries that a key has in memory or in the store, although it counts as missing. */
@@ -18,7 +18,7 @@ interface Known {
   rejectedWriteId: string | undefined
 }
 
-export class Missing implements Ticket {
+export class Missing implements Stub {
   readonly key: Key
   readonly id: string
   /** The places in the list, of which most keys have one. */
@@ -26,14 +26,13 @@ export class Missing implements Ticket {
   /** `undefined` for most keys, which are in neither memory nor the store. */
   known: Known | undefined
   asked: boolean
-  /** Turns the ticket into a flight, or ends it. `undefined` if the key has no ticket. */
-  office: Office | undefined
+  /** Turns the stub into a flight, or ends it. `undefined` if the key has no stub. */
+  steps: StubSteps | undefined
   bornAt: number
   isOpen: boolean
   flight: Flight | undefined
-  lease: Ticket["lease"]
+  lease: Stub["lease"]
   generation: string | undefined
-  /** The declared tags, over a store: a function of the user that throws later would end other reads, too. */
   tags: ReadonlyArray<string> | undefined
 
   constructor(key: Key, id: string, place: number, former: Entry | undefined) {
@@ -42,7 +41,7 @@ export class Missing implements Ticket {
     this.places = place
     this.known = former && { former, stale: undefined, rejectedWriteId: undefined }
     this.asked = false
-    this.office = undefined
+    this.steps = undefined
     this.bornAt = 0
     this.isOpen = false
     this.flight = undefined
@@ -83,15 +82,15 @@ export class Missing implements Ticket {
   }
 
   get storable(): boolean {
-    return !this.office!.isDetached
+    return !this.steps!.isDetached
   }
 
   requestOf(): Request {
-    return this.office!.requestOf(this)
+    return this.steps!.requestOf(this)
   }
 
-  board(): Flight {
-    return this.office!.board(this)
+  toFlight(): Flight {
+    return this.steps!.toFlight(this)
   }
 
   drop(): void {
@@ -99,6 +98,6 @@ export class Missing implements Ticket {
   }
 
   end(exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean {
-    return this.office!.end(this, exit, leader)
+    return this.steps!.end(this, exit, leader)
   }
 }

@@ -12,7 +12,7 @@ import { inTheWay, isStuck, sendAgain, unacknowledged } from "../invalidation/st
 import * as Memory from "../memory/memory.ts"
 import { adopt } from "../request/adopt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { readContextOf, wallNow } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
 import { isFreshAt, planOrDefect, rejectedOf, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -152,7 +152,7 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
   let place = -1
   let now = 0
   return (key) => {
-    if (++place % Turns.turns.steps === 0) now = nowOf(self, fiber)
+    if (++place % Turns.turns.steps === 0) now = wallNow(self, fiber)
     const id = idOf(key)
     const refused = policy.strict ? refusedStrictly(self, inTheWay[place]!) : undefined
     if (refused !== undefined) {

@@ -12,7 +12,7 @@ import type { Entry } from "../memory/entry.ts"
 import { answerWith, recordAnswer, tellAnswer } from "../read/serve.ts"
 import { refusal } from "../read/validate.ts"
 import type * as Policy from "../request/callPolicy.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { readContextOf, wallNow } from "../request/context.ts"
 import { type Plan, servedAs } from "../request/decide.ts"
 import type { Flights, Reader, Request } from "../state.ts"
 import type { Budget } from "../storeTier/storeTier.ts"
@@ -73,7 +73,7 @@ export const isServed = (
 ): boolean => {
   if (plan !== "ServeAndRefresh" && plan !== "ServeStale") return false
   if (plan === "ServeAndRefresh") reading.due.set(entry!.id, { key, entry: entry! })
-  const served = servedAs(entry!, plan, nowOf(self, reading.fiber), source)
+  const served = servedAs(entry!, plan, wallNow(self, reading.fiber), source)
   reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
   reading.served.push({ key, entry: entry!, source: served })
   return true
@@ -103,7 +103,7 @@ const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | unde
   const stale = span && served.find(({ source }) => !isFresh(source))
   if (stale !== undefined) {
     const { entry: { id }, key } = stale
-    telling(self, span, key, { id, source: "stale", now: nowOf(self, reading.fiber), waitedMillis: 0 })
+    telling(self, span, key, { id, source: "stale", now: wallNow(self, reading.fiber), waitedMillis: 0 })
   }
   if (within !== undefined) {
     for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)

@@ -2,7 +2,6 @@
  * Handles a bulk call's answers for unrequested keys. An answer enters memory unless something newer may exist: an
  * entry, a running load of the key, or a change since the call began. It is stored if the store can rule these out.
  */
-import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as SchemaParser from "effect/SchemaParser"
@@ -121,16 +120,12 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flig
   if (!isUntouched(self, id, call.watch, now)) return undefined
   if (Exit.isFailure(exit) || !fits(key, exit.value)) return undefined
   const own = flightOf(self, call, key, now)
-  try {
-    const entry = toEntry(self, own, exit, now)
-    // Checked again, because the strategy's functions have run since the first check.
-    if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
-    if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
-    own.entry = entry
-    return own
-  } finally {
-    release(own.attempt)
-  }
+  const entry = toEntry(self, own, exit, now)
+  // Checked again, because the strategy's functions have run since the first check.
+  if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
+  if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
+  own.entry = entry
+  return own
 }
 
 /** Whether nothing newer is known for an id: no entry, no load, and no change since the call began. */

@@ -1,11 +1,11 @@
 /** Asks for the markers of ids before a load with `inherit: "changes"` reads these ids, to notice later changes. */
-import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
+import { beginCapture, captured } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import { idOf } from "../../key/ofKey.ts"
-import { steadyOf } from "../request/context.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import { answerOrDefect, askTimeouts, rulesOf, shortened, withRules } from "../request/rules.ts"
 import type { Attempt, Flights, Policy, Request, StoreReads } from "../state.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
@@ -27,12 +27,11 @@ export const captureFirst = (
   const budget = budgetOf(tier, policy)
   const { leftMillis } = budget
   const question = ask(tier, budget, "markers", tier.store.markers(capture.tags))
-  const asked = Effect.map(inTime(question), (answer): Policy => {
+  return Effect.map(inTime(question), (answer): Policy => {
     const isTold = answer !== undefined && !isFault(answer)
     captured(capture, isTold ? answer.markers.map(({ version }) => version) : undefined)
     return budget.leftMillis === leftMillis ? policy : { ...policy, storeTimeoutMillis: Math.max(0, budget.leftMillis) }
   })
-  return Effect.ensuring(asked, Effect.sync(() => endCapture(capture)))
 }
 
 /** Captures markers before a read of many keys. Waits no longer than the longest timeout of the keys' requests. */
@@ -60,9 +59,9 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
         : Effect.map(Effect.timeoutOption(question, longest), Option.getOrUndefined)
     }))
   return captured && Effect.withFiber((fiber) => {
-    const since = steadyOf(fiber)
+    const since = monotonicNow(fiber)
     return Effect.map(captured, (policy) => {
-      const millis = steadyOf(fiber) - since
+      const millis = monotonicNow(fiber) - since
       return {
         policy,
         shortened: (request) => {

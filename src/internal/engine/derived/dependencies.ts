@@ -8,9 +8,8 @@ import type { TagVersion } from "../../../CacheEntry.ts"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { dependencies as limits } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
-import { groupOf, groupTag, idOfTag, idTag, isInherited, unverified } from "../../store/markers/idTags.ts"
+import { groupOf, groupTag, idOfTag, idTag, unverified } from "../../store/markers/idTags.ts"
 import type { Dependency } from "../collections.ts"
-import * as Dependents from "../memory/dependents.ts"
 import { type Entry, versionsOf } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -29,17 +28,19 @@ export const requireDependencies = ({ storeTier }: Flights): void => {
   })
 }
 
-const make = (flight: Flight): Dependencies => ({
-  engine: flight.engine,
-  flight,
-  tags: new Map(),
-  groups: undefined,
-  isTainted: false,
-  own: undefined,
-  isRegistered: true,
-  lastId: undefined,
-  last: undefined
-})
+const make = (flight: Flight): Dependencies => {
+  TagEpochs.follow(flight.engine.tagEpochs)
+  return {
+    engine: flight.engine,
+    flight,
+    tags: new Map(),
+    groups: undefined,
+    isTainted: false,
+    own: undefined,
+    lastId: undefined,
+    last: undefined
+  }
+}
 
 export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   const { flight } = within
@@ -114,7 +115,7 @@ const noteTag = (dependencies: Dependencies, tag: string, dependency: Dependency
 const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Dependency): void => {
   const { groups } = dependencies
   if (groups !== undefined) countId(groups, tag)
-  addNew(dependencies, tag, dependency)
+  dependencies.tags.set(tag, dependency)
 }
 
 /** Notes that a dependency could not be verified. The result is invalidated as soon as the store answers again. */
@@ -141,7 +142,6 @@ export const beginCapture = (self: Flights, within: Attempt, ids: ReadonlyArray<
     if (groups !== undefined) countId(groups, tag)
   }
   if (tags.size === 0) return undefined
-  for (const tag of tags) Dependents.add(self.memory.dependents, tag)
   return { dependencies, tags: Array.from(tags), epoch: TagEpochs.epochNow(self.tagEpochs) }
 }
 
@@ -154,8 +154,6 @@ export const captured = (
   const since = versions === undefined ? 0 : ++storeTier!.captures
   tags.forEach((tag, i) => noteTag(dependencies, tag, { epoch, version: versions?.[i], since }))
 }
-
-export const endCapture = ({ dependencies, tags }: Capture): void => leave(dependencies.engine, tags)
 
 /** Whether a load must not use an id's entry in memory, because the entry may be older than the captured marker. */
 export const isCompared = (self: Flights, within: Attempt | undefined, id: string): boolean => {
@@ -240,11 +238,7 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
     if (dependency.version === undefined) known.version = undefined
     return
   }
-  addNew(dependencies, tag, dependency)
-}
-
-const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, dependency: Dependency): void => {
-  tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
+  dependencies.tags.set(tag, dependency)
 }
 
 /** Whether a value is from the load's cache. If not, taints the result, as changes in another cache go unnoticed. */
@@ -378,33 +372,4 @@ export const withDependencies = (
     all.set(tag, version!)
   }
   return Array.from(all, ([tag, version]) => ({ tag, version }))
-}
-
-export const release = ({ dependencies }: Attempt): void => {
-  if (dependencies?.isRegistered !== true) return
-  dependencies.isRegistered = false
-  leave(dependencies.engine, dependencies.tags.keys())
-}
-
-const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): void => {
-  for (const tag of tags) if (isInherited(tag)) Dependents.remove(dependents, tag)
-}
-
-export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
-
-/** Tracks changes to a found entry's dependencies during the flight. Memory tracks only those of its own entries. */
-export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
-  const more = tags.filter(isInherited)
-  if (more.length === 0) return
-  for (const tag of more) Dependents.add(flight.engine.memory.dependents, tag)
-  flight.held = flight.held === undefined ? more : [...flight.held, ...more]
-}
-
-export const releaseAll = (flight: Flight): void => {
-  const { attempt, engine, held, request: { batch } } = flight
-  // If this flight leads a batch call, the call may continue for other keys. It needs the dependencies until it ends.
-  if (batch?.isLedBy(flight) !== true) release(attempt)
-  if (held === undefined) return
-  flight.held = undefined
-  leave(engine, held)
 }

@@ -17,16 +17,11 @@ export const capture: typeof Dependencies.capture = nothing
 export const captured: typeof Dependencies.captured = nothing
 export const capturedFirst: typeof Dependencies.capturedFirst = nothing
 export const dependenciesOf: typeof Dependencies.dependenciesOf = nothing
-export const derives: typeof Dependencies.derives = no
-export const endCapture: typeof Dependencies.endCapture = nothing
 export const fitsStore: typeof Dependencies.fitsStore = no
 export const hasMovedForJoining: typeof Dependencies.hasMovedForJoining = no
-export const hold: typeof Dependencies.hold = nothing
 export const isCompared: typeof Dependencies.isCompared = no
 export const isOlderThanJoining: typeof Dependencies.isOlderThanJoining = no
 export const land: typeof Dependencies.land = nothing
-export const release: typeof Dependencies.release = nothing
 export const noteCaller: typeof Dependencies.noteCaller = nothing
 export const readAgain: typeof Dependencies.readAgain = (request) => request
-export const releaseAll: typeof Dependencies.releaseAll = nothing
 export const withDependencies: typeof Dependencies.withDependencies = nothing

@@ -12,7 +12,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import { recordLoaded } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { noContext, nowOf, readContextOf } from "../request/context.ts"
+import { noContext, readContextOf, wallNow } from "../request/context.ts"
 import { optionOf, rulesOf } from "../request/rules.ts"
 import { strictly } from "../request/strict.ts"
 import type { Attempt, Caller, Flight, Flights, ReadContext, Request, Resume } from "../state.ts"
@@ -163,7 +163,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
   caller.pastSoftTimeout = true
-  serveIfStale(self, caller, nowOf(self, fiber))
+  serveIfStale(self, caller, wallNow(self, fiber))
 }
 
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
@@ -197,9 +197,9 @@ const serveStale = (
 const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, timeoutMillis: number): void => {
   const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
   removeCaller(caller)
-  if (caller.flight.callers.size > 0) restartIfOutlasted(self, caller.flight, caller.request, nowOf(self, fiber))
+  if (caller.flight.callers.size > 0) restartIfOutlasted(self, caller.flight, caller.request, wallNow(self, fiber))
   endIfUnneeded(self, caller.flight)
-  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(self, fiber)))
+  caller.resume(orStale(self, caller, Exit.fail(error), wallNow(self, fiber)))
 }
 
 const leaveBehind = (self: Flights, flight: Flight): void => {

@@ -14,7 +14,7 @@ import * as Log from "../telemetry/log.ts"
 import * as Spans from "../telemetry/spans.ts"
 import { outcomeOfLoad, tellLoad, tellRefused } from "../telemetry/tell.ts"
 import { releaseLease, startNext, unregister } from "./ending.ts"
-import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
+import { endFlight, hasBegun, isBeforeClear, isOutdated, letGo } from "./flight.ts"
 import { noteDuration } from "./patience.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, toEntry } from "./result.ts"
@@ -35,7 +35,6 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
     // With `copy`, callers get the copy in the entry, because user code may change the loaded value before they get it.
     flight.exit = flight.entry?.exit ?? exit
   }
-  const { mutations } = self
   flight.storable = isStorable(self, flight)
   // No change may be applied between `unregister` and `publish`: it would find neither the flight nor its entry.
   unregister(self, flight)
@@ -49,24 +48,24 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (hasBegun(flight)) loadHasEnded(self, flight, ended, now)
   if (flight.trace !== undefined) endSpan(flight, ended)
   leaveUnit(self, flight)
-  refreshIfDue(self, flight, mutations)
+  refreshIfDue(self, flight)
   startNext(self, flight)
   letGo(flight)
   if (self.running.size === 0) self.onIdle?.()
   answerAll(self, flight)
 }
 
-const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void => {
+const refreshIfDue = (self: Flights, flight: Flight): void => {
   const { endedAt, found, id, policy, request, starter, storable } = flight
   if (found?.refreshDue !== true || !storable || !policy.writes) return
-  refresh(self, { starter, request, id, entry: found.entry, mutations, now: endedAt })
+  refresh(self, { starter, request, id, entry: found.entry, mutations: found.mutations, now: endedAt })
 }
 
 export const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
   // The stored entry has changed, or may have, since the store was asked, so this copy may be outdated.
-  if (flight.changedWhileAsked || flight.isOutdated) return
+  if (isOutdated(flight)) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
     // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return

@@ -48,7 +48,7 @@ export const detach = (self: Flights, id: string): void => {
 }
 
 /** Like `detach`, for an invalidation: a flight that has asked nothing yet, and has callers, will see the change. */
-export const detachBegun = (self: Flights, id: string, mode: "hard" | "soft" = "hard"): void => {
+export const detachBegun = (self: Flights, id: string, mode: "hard" | "soft"): void => {
   noteChange(self, id)
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     if (flight.phase === "Queued" && flight.callers.size > 0) {

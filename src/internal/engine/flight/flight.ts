@@ -1,5 +1,4 @@
 /** Makes flights, and moves them from phase to phase. A flight is one load of one id, shared by its callers. */
-import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Exit from "effect/Exit"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -53,8 +52,8 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     restarts: 0,
     patient: undefined,
     ranTooLong: false,
-    changedWhileAsked: false,
-    isOutdated: false,
+    askedAt: 0,
+    changedAt: 0,
     rejectedWriteId,
     protectedUntil: options.protectedUntil ?? -Infinity,
     stale,
@@ -67,7 +66,6 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     endedAt: 0,
     asOf: 0,
     versions: undefined,
-    held: undefined,
     older: undefined,
     newer: undefined,
     starter,
@@ -104,38 +102,38 @@ export const isDerivedFromStale = ({ attempt, found }: Flight): boolean =>
 export const hasLateTags = ({ attempt, request: { options } }: Flight): boolean =>
   typeof options.tags === "function" || attempt.annotations?.tags !== undefined
 
+/** Whether the store's answer may be from before a change or, once the load has begun, its result. */
+export const isOutdated = ({ askedAt, changedAt }: Flight): boolean => changedAt > askedAt
+
+export const noteChanged = (flight: Flight): void => {
+  flight.changedAt = flight.engine.mutations
+}
+
 /** Whether memory was cleared because of `maxStaleness` after the load began, so that the result may be too old. */
-export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
-  storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
+export const isBeforeClear = ({ storeTier }: Flights, flight: Flight): boolean =>
+  storeTier?.untracked === true && hasBegun(flight) && storeTier.clearedAt > flight.askedAt
 
 /** Moves a flight from `Queued` to `AskingStore`, or to `AwaitingLease` if the flight does not read the store. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
-  const { engine, id, stale } = flight
-  if (stale === undefined || !derives(stale)) return
-  // If a derived entry has left memory, its dependencies are no longer tracked, so it cannot be a fallback.
-  if (engine.memory.entries.get(id) === stale) hold(flight, stale.tags)
-  else flight.stale = undefined
 }
 
 /** Notes that the store is being asked. A change that is reported from now on may make the answer outdated. */
 export const beginAsking = (flight: Flight): void => {
-  flight.changedWhileAsked = false
-  flight.asOf = flight.engine.storeTier!.captures
+  const { mutations, storeTier } = flight.engine
+  flight.askedAt = mutations
+  flight.asOf = storeTier!.captures
 }
 
 /** Moves a flight to `Loading`. Changes made before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
-  const { engine: { isPrivate, storeTier, watches }, policy } = flight
+  const { engine: { isPrivate, mutations, storeTier, watches }, policy } = flight
   // The private refresh whose load began last replaces those that overlap with it.
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
   countFrom(flight, now)
-  if (storeTier !== undefined) {
-    flight.attempt.clears = storeTier.clears
-    flight.asOf = storeTier.captures
-  }
-  flight.changedWhileAsked = false
+  flight.askedAt = mutations
+  if (storeTier !== undefined) flight.asOf = storeTier.captures
 }
 
 /** The duration of the load counts from now. */
@@ -146,11 +144,10 @@ export const countFrom = ({ attempt, starter }: Flight, now: number): void => {
 
 export const nextAttempt = (flight: Flight, now: number): Attempt => {
   endAttempt(flight.attempt)
-  release(flight.attempt)
   const attempt = makeAttempt(flight.id)
   attempt.flight = flight
-  attempt.clears = flight.engine.storeTier?.clears ?? 0
   flight.attempt = attempt
+  flight.askedAt = flight.engine.mutations
   countFrom(flight, now)
   return attempt
 }

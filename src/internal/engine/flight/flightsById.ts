@@ -1,16 +1,16 @@
 /** The index of joinable flights by id. */
-import type { Flight, FlightsById, Tickets } from "../state.ts"
+import type { Flight, FlightsById, StubIndex } from "../state.ts"
 
 /** Keeps the newest flight outside the map, because V8 keeps rebuilding a `Map` whose only element comes and goes. */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()
-  declare tickets: Tickets | undefined
+  declare stubs: StubIndex | undefined
 
   get(id: string, asking?: object): Flight | undefined {
     const { newest } = this
     if (newest !== undefined && newest.id === id) return newest
-    return (this.others.size === 0 ? undefined : this.others.get(id)) ?? this.tickets?.board(id, asking)
+    return (this.others.size === 0 ? undefined : this.others.get(id)) ?? this.stubs?.toFlight(id, asking)
   }
 
   has(id: string, asking?: object): boolean {

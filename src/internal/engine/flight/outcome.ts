@@ -14,7 +14,7 @@ import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import type { Caller, Flight, Flights, Request } from "../state.ts"
 import { report } from "../telemetry/detect.ts"
 import { tellFallback } from "../telemetry/tell.ts"
-import { hasLateTags } from "./flight.ts"
+import { hasBegun, hasLateTags, isOutdated } from "./flight.ts"
 
 export const noteLoaded = (
   caller: Caller,
@@ -51,9 +51,8 @@ export const retryRead = ({ context, flight, request, since }: Caller): Request 
 /** Whether a late joiner must read again: a dependency, or a tag known only after the load, may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
-  if (flight.isOutdated || dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) {
-    return true
-  }
+  if (hasBegun(flight) && isOutdated(flight)) return true
+  if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
   return dependencies === undefined || flight.entry === undefined ? hasLateTagsMoved(self, flight) : false
 }
 

@@ -128,11 +128,11 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
   flight.unit = undefined
   Job.note(flight.starter.context, "refreshes", -1)
   unit.flights.delete(flight)
-  if (unit.flights.size === 0) giveBack(self, unit)
+  if (unit.flights.size === 0) freeSlot(self, unit)
 }
 
 /** Frees a unit's slot, or removes the unit from the queue. Only this function frees slots. */
-const giveBack = (self: Flights, unit: Unit): void => {
+const freeSlot = (self: Flights, unit: Unit): void => {
   const { queue, running } = self.refreshing
   queue.delete(unit)
   if (running.delete(unit)) takeSlots(self)

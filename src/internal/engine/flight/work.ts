@@ -3,7 +3,6 @@
  * nested loads would otherwise nest run loops without limit. After a limited number of jobs, the scheduler continues
  * the loop, because a chain of loads that end at once would otherwise block all other fibers and timers.
  */
-import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
@@ -107,8 +106,6 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
-    // Dependencies are released after the last answer, because until then only the flight tracks changes to them.
-    releaseAll(flight)
   }
   return false
 }

@@ -30,8 +30,8 @@ export function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Ch
 /** Yields a change for each id that this process knows and that may have changed, and `undefined` for the others. */
 export function* known(self: Flights, tier: StoreTier, mayBe: (id: string) => boolean): Iterable<Change | undefined> {
   for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
-  for (const { tickets } of self.flights.tickets?.calls ?? []) {
-    for (const { id, isOpen } of tickets.values()) yield isOpen && mayBe(id) ? { _tag: "Changed", id } : undefined
+  for (const { id, isOpen } of self.flights.stubs?.all() ?? []) {
+    yield isOpen && mayBe(id) ? { _tag: "Changed", id } : undefined
   }
   for (const { id } of self.memory.entries.values()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
   for (const id of tier.pending.ids.keys()) yield mayBe(id) ? { _tag: "Changed", id } : undefined

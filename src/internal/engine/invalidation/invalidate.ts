@@ -1,5 +1,4 @@
 /** Invalidates ids, tags or everything: in memory immediately, then in the store. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -8,7 +7,7 @@ import { chunk, many } from "../../defaults/bounds.ts"
 import { siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
-import { detachBegun } from "../flight/ending.ts"
+import { detach, detachBegun } from "../flight/ending.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -38,11 +37,17 @@ export const forgetOthers = (self: Flights, id: string): void => {
 }
 
 const forgetOne = (self: Flights, id: string): boolean => {
-  self.mutations++
-  detachBegun(self, id)
-  self.retryAt.delete(id)
-  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+  change(self, id, "hard")
   return Memory.remove(self.memory, id, "invalidated")
+}
+
+/** The common part of all changes of an id by this process: no load from before it is stored or joined. */
+export const change = (self: Flights, id: string, how: "set" | TagEpochs.Mode): void => {
+  self.mutations++
+  if (how === "set") detach(self, id)
+  else detachBegun(self, id, how)
+  self.retryAt.delete(id)
+  TagEpochs.idChanged(self.tagEpochs, id)
 }
 
 /** Invalidates ids. Returns how many of them existed, according to memory or the store. */
@@ -59,7 +64,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
           self.mutations++
           for (const id of ids) {
             noteChange(self, id)
-            Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+            TagEpochs.idChanged(self.tagEpochs, id)
           }
         })
         return Effect.map(
@@ -99,10 +104,7 @@ export const softenIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Eff
   )
 
 const softenHere = (self: Flights, id: string, marked?: string): void => {
-  self.mutations++
-  detachBegun(self, id, "soft")
-  self.retryAt.delete(id)
-  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+  change(self, id, "soft")
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
   if (entry === undefined) return
   // A newer entry than the marked one may be known meanwhile.
@@ -209,17 +211,22 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   noteAll(self)
   const left = Memory.together(self.memory, () => {
     const holders = holdersOf(self)
-    self.flights.tickets?.detachAll()
-    for (const { id } of self.flights.all()) detachBegun(self, id)
+    self.flights.stubs?.detachAll()
+    for (const { id } of self.flights.all()) detachBegun(self, id, "hard")
     self.retryAt.clear()
     return takeAll(self, "invalidated", holders)
   })
   return tellAll(self, left, "invalidated")
 }
 
-export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
-  const left = Memory.together(self.memory, () => takeAll(self, cause, holdersOf(self)))
-  tellAll(self, left, cause)
+/**
+ * Empties memory, because any entry may have changed. Current callers of flights keep their stale values as fallbacks,
+ * but later callers must not get them.
+ */
+export const unverifyMemory = (self: Flights): void => {
+  for (const flight of self.flights.all()) flight.stale = undefined
+  const left = Memory.together(self.memory, () => takeAll(self, "unverified", holdersOf(self)))
+  tellAll(self, left, "unverified")
 }
 
 /** Flights that may hold entries for long. Their entries are removed one by one, so that they do not retain others. */

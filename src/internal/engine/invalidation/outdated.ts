@@ -25,7 +25,7 @@ export const releaseOutdated = (self: Flights, now?: Versions): void => {
     if (!TagEpochs.changedSince(self.tagEpochs, tags, flight.bornAt)) continue
     if (now === undefined || isGone(tags, markersOf(flight), now)) detachOne(self, flight)
   }
-  self.flights.tickets?.releaseOutdated((tags, before) => now === undefined || isGone(tags, before(), now))
+  self.flights.stubs?.releaseOutdated((tags, before) => now === undefined || isGone(tags, before(), now))
 }
 
 /**
@@ -39,8 +39,8 @@ export const releaseReported = (self: Flights, tier: StoreTier, epoch: number): 
     for (const tag of tags) if (TagEpochs.changedSince(self.tagEpochs, [tag], bornAt)) names.add(tag)
   }
   for (const flight of begun(self)) note(declaredTags(self, flight.request), flight.bornAt)
-  for (const { tickets } of self.flights.tickets?.calls ?? []) {
-    for (const { bornAt, generation, tags } of tickets.values()) if (generation !== undefined) note(tags ?? [], bornAt)
+  for (const { bornAt, generation, tags = [] } of self.flights.stubs?.all() ?? []) {
+    if (generation !== undefined) note(tags, bornAt)
   }
   if (names.size === 0) return
   const tags = Array.from(names)

@@ -1,5 +1,4 @@
 /** One attempt to send unsent invalidations. What the store refuses keeps nothing else from being sent. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import type { Store } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
@@ -172,7 +171,7 @@ const acknowledge = ({ front, onCleared, pending }: StoreTier, parts: Wave): voi
     if (target._tag === "All" || isOpen(pending, part)) front.mutations++
     // A newer clear may have been acknowledged meanwhile, and this one ends the reports of earlier changes again.
     if (target._tag === "All") onCleared?.()
-    else if (isOpen(pending, part)) Dependents.idChanged(front.memory.dependents, front.tagEpochs, (target as OfId).id)
+    else if (isOpen(pending, part)) TagEpochs.idChanged(front.tagEpochs, (target as OfId).id)
     Pending.acknowledge(pending, item)
   }
   const target = parts[0]?.item.target

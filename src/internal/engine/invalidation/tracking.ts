@@ -1,8 +1,6 @@
 /** Follows the changes that other processes make in the store. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -12,10 +10,10 @@ import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults/processes.ts"
 import * as Patterns from "../../store/patterns.ts"
 import { messageOf, whyOf } from "../../text/failures.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
+import { clockOf, monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
-import { hasBegun } from "../flight/flight.ts"
+import { hasBegun, isOutdated, noteChanged } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
 import * as Memory from "../memory/memory.ts"
@@ -31,7 +29,7 @@ import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
 import { apart, known } from "./apart.ts"
-import { emptyMemory, forgetAll } from "./invalidate.ts"
+import { forgetAll, unverifyMemory } from "./invalidate.ts"
 import { releaseReported } from "./outdated.ts"
 import { replayNow } from "./replay.ts"
 
@@ -77,7 +75,7 @@ export const track = (self: Flights): void => {
 
 /** Polls every `pollMillis`. If the timers are late, the first read in a turn polls instead. */
 const polled = (self: Flights, tier: StoreTier): Timer => {
-  const clock = Context.get(self.context, Clock.Clock)
+  const clock = clockOf(self)
   let lookedAt = -Infinity
   const state = { isPartial: false, isWarned: false }
   const look = () => {
@@ -179,24 +177,21 @@ const unverifyAll = (self: Flights, { store: { capabilities, transact } }: Store
 const outdateLoads = (self: Flights): void => {
   self.mutations++
   outdateAll(self)
-  emptyMemory(self, "unverified")
+  unverifyMemory(self)
 }
 
 /** Callers that join a running load later read again at its end. The results do not enter memory, but are stored. */
 const outdateAll = (self: Flights): void => {
   noteAll(self)
-  self.flights.tickets?.outdateAll()
-  for (const flight of self.flights.all()) {
-    flight.changedWhileAsked = true
-    if (hasBegun(flight)) flight.isOutdated = true
-  }
+  self.flights.stubs?.outdateAll()
+  self.flights.all().forEach(noteChanged)
   self.tagEpochs.epoch++
 }
 
 /** A caller that joins an outdated load reads again at its end. A consumer of a stream needs a run of its own. */
 const noteJoining = (self: Flights, id: string): void => {
   const flight = self.flights.get(id)
-  if (flight?.request.followed !== undefined && flight.isOutdated) detach(self, id)
+  if (flight?.request.followed !== undefined && hasBegun(flight) && isOutdated(flight)) detach(self, id)
 }
 
 const warnUntracked = (
@@ -232,7 +227,7 @@ const setUntracked = (self: Flights, tier: StoreTier, untracked: boolean): void 
 
 const markUntracked = (self: Flights, tier: StoreTier): void => {
   setUntracked(self, tier, true)
-  tier.polledAt = nowOf(self)
+  tier.polledAt = wallNow(self)
   rest(self, tier)
 }
 
@@ -284,25 +279,23 @@ const readsOf = (self: Flights): number => {
   return hits + storeHits + misses + stale
 }
 
-const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
-
-const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
+const wallNow = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
 /** The milliseconds until memory must be cleared. Setting the clock back does not extend this time. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
-  Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
+  Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - wallNow(self)))
 
 /** While changes are untracked, clears memory once per `maxStaleness`, so that the store is asked for entries again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
-  const ageMillis = nowOf(self) - tier.polledAt
+  const ageMillis = wallNow(self) - tier.polledAt
   // Also clears memory if the clock was set back (a negative age). Timers may fire early, hence the tolerance of 1 ms.
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
-  tier.polledAt = nowOf(self)
+  tier.polledAt = wallNow(self)
   self.mutations++
   noteAll(self)
-  tier.clears++
-  emptyMemory(self, "unverified")
+  tier.clearedAt = self.mutations
+  unverifyMemory(self)
 }
 
 /** Runs a poll. Its exceptions must not reach the polling read: if the poll fails, everything counts as changed. */
@@ -344,7 +337,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   recovered(tier, Incident.changes)
   if (!state.isPartial) {
     setUntracked(self, tier, false)
-    tier.polledAt = nowOf(self)
+    tier.polledAt = wallNow(self)
   }
   const { epoch } = self.tagEpochs
   // Removals are reported at the end of `together`.
@@ -389,7 +382,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     case "Changed": {
       self.stats.told++
       if (!isHeld(self, tier, change.id)) self.stats.toldInVain++
-      if (change.endsMarkers === true) Dependents.reported(self.memory.dependents, self.tagEpochs, change.id)
+      if (change.endsMarkers === true) TagEpochs.idChanged(self.tagEpochs, change.id)
       noteChange(self, change.id)
       if (!Pending.isUnasked(tier.pending, change.id)) {
         Pending.giveUp(tier.pending, change.id)
@@ -399,7 +392,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       // A flight that waits for a lease is not detached, because it waits for exactly this change.
       if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
-        flight.changedWhileAsked = true
+        noteChanged(flight)
         // Current callers keep their own stale value. Later callers must not fall back to the flight's stale value.
         flight.stale = undefined
       }
@@ -412,14 +405,14 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     case "TagChanged": {
       self.stats.told++
       self.history?.invalidated([], [change.tag], "hard")
-      TagEpochs.noteReported(self.tagEpochs, [change.tag])
+      TagEpochs.noteReported(self.tagEpochs, change.tag)
       const matches = Patterns.reported(change.tag)
       if (matches !== undefined) applyPattern(self, tier, matches)
       break
     }
     case "ManyChanged":
       noteAll(self)
-      Dependents.allReported(self.memory.dependents, self.tagEpochs)
+      TagEpochs.allIdsChanged(self.tagEpochs)
       break
     case "AllChanged":
     case "Gap":

@@ -1,5 +1,4 @@
 /** Acquires a flight's lease before the load, waits while another process holds it, and renews it during the load. */
-import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -8,7 +7,7 @@ import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
 import { failStrict, missed } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
-import { beginAsking, isAskingStore } from "../flight/flight.ts"
+import { beginAsking, isAskingStore, isOutdated } from "../flight/flight.ts"
 import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -95,9 +94,9 @@ export const acquireLease = Effect.fnUntraced(function*(
     }
     const found = yield* useHit(flight, asking, acquired, declared)
     if (isFault(found)) return failWith(found)
-    if (!flight.changedWhileAsked && isNewFor(flight, found) && serves(found)) return found
+    if (!isOutdated(flight) && isNewFor(flight, found) && serves(found)) return found
     missed(self, flight)
-    if (flight.changedWhileAsked) continue
+    if (isOutdated(flight)) continue
     const refused = strictFault(found)
     if (refused !== undefined) failWith(refused)
     flight.rejectedWriteId = found?.writeId ?? acquired.entry.meta.writeId
@@ -172,7 +171,7 @@ const useHit = Effect.fnUntraced(function*(
   let found: Fetched | Fault = isWhole(flight, hit, declared)
     ? yield* reviveAcquired(asking.tier, flight, hit)
     : yield* fetchAcquired(flight, asking, hit, declared)
-  for (let i = 0; i < Defaults.leaseAttempts && mayBeValid(found) && !flight.changedWhileAsked; i++) {
+  for (let i = 0; i < Defaults.leaseAttempts && mayBeValid(found) && !isOutdated(flight); i++) {
     found = yield* fetchAcquired(flight, asking, hit, declared)
   }
   return found
@@ -180,10 +179,10 @@ const useHit = Effect.fnUntraced(function*(
 
 /** Whether a hit needs no further request: no change was reported meanwhile, and the entry's tag versions are known. */
 const isWhole = (
-  { changedWhileAsked }: Flight,
+  flight: Flight,
   { entry: { meta }, tagsRead }: LeaseHit,
   declared: ReadonlyArray<string>
-): boolean => !changedWhileAsked && (tagsRead !== undefined || (meta.tags.length === 0 && declared.length === 0))
+): boolean => !isOutdated(flight) && (tagsRead !== undefined || (meta.tags.length === 0 && declared.length === 0))
 
 const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, { entry: stored, tagsRead }: LeaseHit) =>
   Effect.clockWith((clock) =>
@@ -204,10 +203,10 @@ const fetchAcquired = (
 ) => {
   beginAsking(flight)
   const { id, request: { key } } = flight
-  // The entry's own tags are known, so one request suffices. From here on, changes of these tags are noticed.
+  // The entry's own tags are known, so one request suffices.
   const tags = areAmong(meta.tags, declared) ? declared : tagNames(meta.tags)
-  if (tags !== declared) hold(flight, tags)
-  return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
+  TagEpochs.followTags(tier.front.tagEpochs, tags)
+  return fetch(tier, budget, { key, id, tags })
 }
 
 /** Whether none of the tags is known to be invalidated. A tag without a marker in `markers` counts as valid. */

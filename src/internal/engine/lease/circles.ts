@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CacheCycle } from "../../../CacheError.ts"
 import { circles } from "../../defaults/processes.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
+import { clockOf, monotonicMillis } from "../../time/monotonic.ts"
 import { answerNow } from "../flight/callers.ts"
 import { endIfUnneeded } from "../flight/ending.ts"
 import { reached } from "../flight/waitGraph.ts"
@@ -49,7 +49,7 @@ export const look = (self: Flights, tier: StoreTier, now: number): void => {
     endCircles(self, holders, edgesOf(search.statements, statements))
     search.statements = statements
   })
-  const clock = Context.get(self.context, Clock.Clock)
+  const clock = clockOf(self)
   spawn(
     tier.background,
     self.context,
@@ -72,7 +72,7 @@ const holdersOf = (
   { flights, leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
 ): Holders => {
-  flights.tickets?.boardWaiting(circles.loads)
+  flights.stubs?.waitingToFlights(circles.loads)
   const holders = new Map<Flight, ReadonlyArray<LeaseWait>>()
   let steps = 0
   for (const flight of running.all()) {

@@ -1,9 +1,6 @@
 /** Grants and leases as flights hold them, whether they were acquired alone or in a wave. */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired } from "../../../ports/store.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
 import { provided } from "../request/context.ts"
 import { maxLoadOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
@@ -26,8 +23,6 @@ export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   tagEpochs.look?.()
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
 }
-
-export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
 /** For how long a load renews its lease, counted from the start of its last attempt. */
 export const renewMillisOf = ({ engine, request }: Pick<Flight, "engine" | "request">): number =>

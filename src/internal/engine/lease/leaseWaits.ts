@@ -1,11 +1,9 @@
 /** Makes loads wait for other processes' leases. They ask again in waves, and immediately after their id changes. */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import { together } from "../../defaults/bounds.ts"
 import { believedLeaders, leasePoll } from "../../defaults/processes.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import { beginAsking } from "../flight/flight.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -39,7 +37,7 @@ export const waitForLease = (
 ): Effect.Effect<LeaseAnswer> =>
   Effect.withFiber((fiber) =>
     Effect.callback<LeaseAnswer>((resume) => {
-      const now = nowOf(self)
+      const now = monotonicNow(self)
       const end = step(flight.trace, "waitForLease", fiber)
       const waiting: LeaseWait = {
         flight,
@@ -50,7 +48,7 @@ export const waitForLease = (
         heldUntil: now + leftMillis,
         isGone: false,
         resume(answer) {
-          tellWaited(self, flight, nowOf(self) - now)
+          tellWaited(self, flight, monotonicNow(self) - now)
           end?.(isFault(answer) ? answer.reason : answer._tag)
           resume(Effect.succeed(answer))
         }
@@ -114,7 +112,7 @@ const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   if (leaseWaits.timer !== undefined && leaseWaits.timer.at <= at) return
   stopTimer(self)
   const sleep = Effect.suspend(() => {
-    const millis = at - nowOf(self)
+    const millis = at - monotonicNow(self)
     // A clock may end a sleep of 0 ms synchronously, before the timer is assigned.
     return millis > 0 ? Effect.sleep(millis) : Effect.yieldNow
   })
@@ -140,7 +138,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
     leaseWaits.isAsking = true
     const { storeTimeoutMillis: leftMillis } = tier
     const asking = askInWaves(
-      dueOf(leaseWaits, nowOf(self)),
+      dueOf(leaseWaits, monotonicNow(self)),
       { leftMillis },
       (wave, budget, _, inTurn) =>
         Effect.flatMap(
@@ -174,7 +172,7 @@ const askWave = Effect.fnUntraced(function*(
   const { store } = tier
   const wave = all.filter(({ isGone }) => !isGone)
   if (wave.length === 0) return []
-  const askedAt = nowOf(self)
+  const askedAt = monotonicNow(self)
   // `Infinity` means that the store is being asked. A wake-up meanwhile sets another time, which `deliver` keeps.
   for (const waiting of wave) {
     waiting.dueAt = Infinity
@@ -238,7 +236,7 @@ const deliver = (
   tier: StoreTier,
   deliveries: ReadonlyArray<Delivery>
 ): Effect.Effect<void> => {
-  const now = nowOf(self)
+  const now = monotonicNow(self)
   const ready: Array<{ readonly waiting: LeaseWait; answer: LeaseAnswer }> = []
   for (const { answer, askedAt, waiting } of deliveries) {
     if (!isFault(answer) && answer._tag === "Wait") {
@@ -270,14 +268,12 @@ const deliver = (
   return Turns.forEachEffect(ready, ({ answer, waiting }) => {
     if (!waiting.isGone) waiting.resume(answer)
     // The lease was granted, or may still be granted, to a flight that no longer uses it.
-    if (isLate(tier, answer) || waiting.isGone && isGranted(answer)) giveBack(tier, waiting)
+    if (isLate(tier, answer) || waiting.isGone && isGranted(answer)) releaseUnused(tier, waiting)
     return undefined
   })
 }
 
 const isGranted = (answer: LeaseAnswer): answer is LeaseGrant => !isFault(answer) && answer._tag === "Granted"
 
-const giveBack = (tier: StoreTier, { flight: { id }, owner }: LeaseWait): void =>
+const releaseUnused = (tier: StoreTier, { flight: { id }, owner }: LeaseWait): void =>
   spawn(tier.background, tier.front.context, release(tier, { id, owner }))
-
-const nowOf = (self: Flights): number => monotonicMillis(Context.get(self.context, Clock.Clock))

@@ -1,5 +1,5 @@
 /** The steps of a flight that uses a store: fetch the entry, acquire the lease, load, commit the result. */
-import { fitsStore, hold, withDependencies } from "#platform/engine/derived/dependencies"
+import { fitsStore, withDependencies } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,7 +10,7 @@ import { leftToOthersMillis } from "../../defaults/processes.ts"
 import { only } from "../../store/many.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import { failStrict, missed, serveStaleToLate } from "../flight/callers.ts"
-import { beginAsking, loadEnded } from "../flight/flight.ts"
+import { beginAsking, isOutdated, loadEnded } from "../flight/flight.ts"
 import { exitOf, toEntry } from "../flight/result.ts"
 import { isStorable } from "../flight/watches.ts"
 import { answerBehind } from "../flight/work.ts"
@@ -30,7 +30,7 @@ import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { asksTogether, type Budget, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
-import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
+import { type LateMarkers, versionsToWrite } from "../storeTier/tagVersions.ts"
 import * as Job from "../telemetry/job.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
@@ -91,19 +91,18 @@ const lookUp = Effect.fnUntraced(function*(
     key: flight.request.key,
     id: flight.id,
     tags: declaredTags(self, flight.request),
-    hold: (tags) => hold(flight, tags),
     get: reading.get
   })
   if (isFault(found)) {
     missed(self, flight)
     failStrict(self, flight, found)
-  } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
+  } else if (isOutdated(flight)) flight.rejectedWriteId = undefined
   else if (found instanceof Rejected) {
     if (found.fault !== undefined) failStrict(self, flight, found.fault)
     flight.rejectedWriteId = rejectedBy(found) ?? rejected
   } else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found)) {
     // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
-    if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
+    if (Pending.isPending(tier.pending, flight.id)) flight.changedAt = Infinity
     return found
   }
   missed(self, flight)
@@ -142,7 +141,7 @@ export const endLoad = (
   const now = self.time.now(clock)
   flight.entry = toEntry(self, flight, outcome, now)
   // Callers share a failure, whatever has changed, unless it is stored and so can be outdated like a value.
-  if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isOutdated = false
+  if (flight.entry === undefined && Exit.isFailure(outcome)) flight.changedAt = 0
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
   if (flight.entry !== undefined && !isWritten) unsaved(flight)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
@@ -163,7 +162,7 @@ const unsaved = ({ starter, storable }: Flight): void => {
 /** Serves the stale value and starts no load for a moment, so that the process with the lease can store a new one. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
-  flight.found = { entry, served: "storeDue", refreshDue: false }
+  flight.found = { entry, served: "storeDue", refreshDue: false, mutations: self.mutations }
   if (flight.storable) holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
 }
@@ -182,17 +181,17 @@ const serves = (self: Flights, flight: Flight, found: Entry): boolean => {
   }
   if (plan === "LoadOrStale") {
     flight.stale = found
-    hold(flight, found.tags)
     missed(self, flight)
     serveStaleToLate(self, flight, now)
     return false
   }
-  if (Memory.hasNewer(self.memory, self.tagEpochs, found, now)) flight.changedWhileAsked = true
+  if (Memory.hasNewer(self.memory, self.tagEpochs, found, now)) flight.changedAt = Infinity
   flight.entry = found
   flight.found = {
     entry: found,
     served: servedAs(found, plan, now, "store"),
-    refreshDue: plan === "ServeAndRefresh"
+    refreshDue: plan === "ServeAndRefresh",
+    mutations: self.mutations
   }
   return true
 }
@@ -237,7 +236,7 @@ export const prepare = Effect.fnUntraced(function*(
   const { dependencies } = flight.attempt
   // The entry may still enter memory, which checks the tags by their epochs.
   if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
-  const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
+  const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) {
     unsaved(flight)
     return void failStrict(self, flight, own)

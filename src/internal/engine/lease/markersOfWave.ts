@@ -82,7 +82,7 @@ export const lacksMarkers = ({ isNeeded, markers, names }: Tags, answer: Acquire
   isNeeded && markers === undefined && !isFault(answer) && answer._tag === "Granted" &&
   (names.length > 0 || answer.seq === undefined)
 
-/** Tickets keep this function. It is made here, where no other closure keeps the answers of the wave alive with it. */
+/** Stubs keep this function. It is made here, where no other closure keeps the answers of the wave alive with it. */
 export const markersIn = (engine: Flights, tags: Tags): (request: Request) => Markers | undefined => {
   let pick: ReturnType<typeof pickerOf> | undefined
   return (request) => tags.markers && (pick ??= pickerOf(tags.markers, tags.names))(declaredTags(engine, request))

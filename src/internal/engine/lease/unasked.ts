@@ -121,8 +121,8 @@ const storePart: (
     }
   }
   const releasing = { leftMillis: storeTimeoutMillis }
-  const giveBack = ({ id }: Flight) => release(tier, { id, owner }, releasing)
-  yield* Effect.forEach(grants.keys(), giveBack, { concurrency: many.concurrency, discard: true })
+  const releaseOne = ({ id }: Flight) => release(tier, { id, owner }, releasing)
+  yield* Effect.forEach(grants.keys(), releaseOne, { concurrency: many.concurrency, discard: true })
   if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, watch)
 })
 

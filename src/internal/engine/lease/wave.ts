@@ -4,6 +4,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, CommitRequest, Markers } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { only } from "../../store/many.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { failStrict } from "../flight/callers.ts"
@@ -11,14 +12,14 @@ import { releaseLease } from "../flight/ending.ts"
 import { beginAsking, isAskingStore } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
-import type { Flight, FlightLease, Flights, Host, Request, Ticket } from "../state.ts"
+import type { Flight, FlightLease, Flights, Request, Stub, WaveContext } from "../state.ts"
 import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { damaged, isFault, isRefusal } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf } from "./held.ts"
+import { isLate, leaseOf, renewalMillis, renewalPauseMillis, renewMillisOf } from "./held.ts"
 import { beside, lacksMarkers, markersIn, readMarkers, type Tags, tagsOf } from "./markersOfWave.ts"
 import { release } from "./releases.ts"
 
@@ -28,7 +29,7 @@ export interface Wave {
   readonly owner: string
   readonly budgetMillis: number
   /** An array, because a `Set` of a million flights blocks the event loop whenever it grows. */
-  renewed: Array<Renewed | Ticket>
+  renewed: Array<Renewed | Stub>
   renewedLeft: number
   renewal: Worker | undefined
   renewedSince: number
@@ -40,11 +41,11 @@ export interface Wave {
   readonly isOfSeveral: boolean
   /** The last markers that were read. They are good for later requests, too: the loads begin even later. */
   known: Tags | undefined
-  readonly context: Host["starter"]["context"]
+  readonly context: WaveContext["starter"]["context"]
   readonly renewMillis: number
 }
 
-export const makeWave = (first: Host, whole: Budget | undefined, isOfSeveral = true): Wave => {
+export const makeWave = (first: WaveContext, whole: Budget | undefined, isOfSeveral = true): Wave => {
   const { engine, policy, request, starter } = first
   const tier = engine.storeTier!
   return {
@@ -93,22 +94,24 @@ const requestAll = <A, B>(
   })
 
 /** A flight, or a key of a bulk call that has no flight yet. */
-export type Seat = { readonly flight: Flight } | Ticket & { readonly flight: undefined }
+export type WaveMember = { readonly flight: Flight } | Stub & { readonly flight: undefined }
 
-const idOf = (seat: Seat): string => seat.flight === undefined ? seat.id : seat.flight.id
+const idOf = (member: WaveMember): string => member.flight === undefined ? member.id : member.flight.id
 
-const requestOf = (seat: Seat): Request => seat.flight === undefined ? seat.requestOf() : seat.flight.request
+const requestOf = (member: WaveMember): Request =>
+  member.flight === undefined ? member.requestOf() : member.flight.request
 
-const isWanted = (seat: Seat): boolean => seat.flight === undefined ? seat.isOpen : seat.flight.exit === undefined
+const isWanted = (member: WaveMember): boolean =>
+  member.flight === undefined ? member.isOpen : member.flight.exit === undefined
 
-/** Acquires leases, and notes the `waveAnswer` of each flight, and the `generation` of each ticket. */
+/** Acquires leases, and notes the `waveAnswer` of each flight, and the `generation` of each stub. */
 export const acquire = Effect.fnUntraced(function*(
   self: Wave,
-  wave: ReadonlyArray<Seat>
+  wave: ReadonlyArray<WaveMember>
 ): Effect.fn.Return<void, never, any> {
   const { engine, tier: { pending } } = self
   engine.tagEpochs.ensureTracking?.()
-  const asked = wave.filter((seat) => !Pending.isPending(pending, idOf(seat)))
+  const asked = wave.filter((member) => !Pending.isPending(pending, idOf(member)))
   if (asked.length === 0) return
   const tags = tagsOf(self, idOf(asked[0]!), asked.map(requestOf))
   const isAhead = tags.isNeeded && !tags.isBeside && tags.markers === undefined
@@ -117,43 +120,43 @@ export const acquire = Effect.fnUntraced(function*(
 })
 
 /** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
-const failTagged = (engine: Flights, seats: ReadonlyArray<Seat>, fault: Fault): ReadonlyArray<Seat> =>
-  seats.filter((seat) => {
-    const hasNone = declaredTags(engine, requestOf(seat)).length === 0
-    if (!hasNone && isWanted(seat)) failStrict(engine, seat.flight ?? seat.board(), fault)
+const failTagged = (engine: Flights, members: ReadonlyArray<WaveMember>, fault: Fault): ReadonlyArray<WaveMember> =>
+  members.filter((member) => {
+    const hasNone = declaredTags(engine, requestOf(member)).length === 0
+    if (!hasNone && isWanted(member)) failStrict(engine, member.flight ?? member.toFlight(), fault)
     return hasNone
   })
 
 const acquireLeases = Effect.fnUntraced(function*(
   self: Wave,
-  seats: ReadonlyArray<Seat>,
+  members: ReadonlyArray<WaveMember>,
   tags: Tags
 ): Effect.fn.Return<void, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
-  const asked = seats.filter(isWanted)
+  const asked = members.filter(isWanted)
   if (asked.length === 0) return
   const { bornAt, isBeside } = tags
   const markersOf = markersIn(engine, tags)
   const isExclusive = !engine.isPrivate &&
     (optionOf(engine, requestOf(asked[0]!), "shareLoad") ?? store.capabilities.shared)
   const hasLease = isExclusive || store.capabilities.shared
-  const common: NonNullable<Ticket["lease"]> = { owner, isExclusive, hasLease, markersOf, seq: undefined }
-  for (const seat of asked) {
-    const { flight } = seat
-    if (flight === undefined) seat.lease = common
+  const common: NonNullable<Stub["lease"]> = { owner, isExclusive, hasLease, markersOf, seq: undefined }
+  for (const member of asked) {
+    const { flight } = member
+    if (flight === undefined) member.lease = common
     else {
       beginAsking(flight)
       flight.lease = hasLease ? leaseIn(self, flight, common) : undefined
     }
   }
   const isSent = budgetOf(self).leftMillis > 0
-  const askedAt = nowOf(tier)
-  const requests = asked.map((seat) => ({
-    id: idOf(seat),
+  const askedAt = monotonicNow(tier.front)
+  const requests = asked.map((member) => ({
+    id: idOf(member),
     owner,
     leaseMillis,
-    rejectedWriteId: (seat.flight ?? seat).rejectedWriteId,
+    rejectedWriteId: (member.flight ?? member).rejectedWriteId,
     join: !isExclusive
   }))
   const answers = yield* requestAll(self, requests, {
@@ -166,26 +169,27 @@ const acquireLeases = Effect.fnUntraced(function*(
     for (const { flight } of asked) if (flight !== undefined) flight.lease ??= leaseIn(self, flight, common)
   }
   const reread = isLacking ? yield* askWave(self, "markers", readMarkers(self, tags)) : undefined
-  const isUnknown = (seat: Seat): boolean => isFault(reread) && declaredTags(engine, requestOf(seat)).length > 0
+  const isUnknown = (member: WaveMember): boolean =>
+    isFault(reread) && declaredTags(engine, requestOf(member)).length > 0
   const { epoch } = engine.tagEpochs
   engine.tagEpochs.look?.()
   const late: Array<string> = []
-  asked.forEach((seat, i) => {
+  asked.forEach((member, i) => {
     const answer = answers[i]!
     const granted = !isFault(answer) && answer._tag === "Granted" ? answer : undefined
-    if (seat.flight === undefined && (!seat.isOpen || granted !== undefined && !isUnknown(seat))) {
+    if (member.flight === undefined && (!member.isOpen || granted !== undefined && !isUnknown(member))) {
       // Its reader has left, or everything was invalidated meanwhile.
-      if (granted === undefined ? isSent && isLate(tier, answer) : !seat.isOpen || !seat.storable) {
-        return void late.push(seat.id)
+      if (granted === undefined ? isSent && isLate(tier, answer) : !member.isOpen || !member.storable) {
+        return void late.push(member.id)
       }
       if (granted === undefined) return
-      seat.generation = granted.generation
+      member.generation = granted.generation
       if (granted.seq !== undefined) common.seq = Math.min(granted.seq, common.seq ?? Infinity)
-      if (seat.bornAt === epoch) seat.bornAt = engine.tagEpochs.epoch
-      if (isExclusive) renew(self, seat)
+      if (member.bornAt === epoch) member.bornAt = engine.tagEpochs.epoch
+      if (isExclusive) renew(self, member)
       return
     }
-    const flight = seat.flight ?? seat.board()
+    const flight = member.flight ?? member.toFlight()
     if (isFault(answer)) {
       if (isSent && isLate(tier, answer)) releaseLease(flight)
       flight.lease = undefined
@@ -209,7 +213,7 @@ const acquireLeases = Effect.fnUntraced(function*(
       flight.lease = undefined
       return void late.push(flight.id)
     }
-    if (isFault(reread) && isUnknown(seat)) {
+    if (isFault(reread) && isUnknown(member)) {
       releaseLease(flight)
       return failStrict(engine, flight, reread)
     }
@@ -224,21 +228,21 @@ const acquireLeases = Effect.fnUntraced(function*(
   if (hasLease) releaseAll(self, late)
 })
 
-const leaseIn = (self: Wave, flight: Flight, { isExclusive }: NonNullable<Ticket["lease"]>): FlightLease =>
+const leaseIn = (self: Wave, flight: Flight, { isExclusive }: NonNullable<Stub["lease"]>): FlightLease =>
   leaseOf(self.tier, self.owner, isExclusive ? new Renewed(self, flight) : undefined)
 
-/** Hands the lease of a ticket over to its flight. If the store has not answered, its answer is for the flight. */
-export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
-  const { generation, lease } = ticket
+/** Hands the lease of a stub over to its flight. If the store has not answered, its answer is for the flight. */
+export const handOver = (self: Wave, stub: Stub, flight: Flight): void => {
+  const { generation, lease } = stub
   if (lease === undefined) return
   // Everything was invalidated, and the turn in which this lease is given up has not come yet.
-  if (!flight.storable && generation !== undefined) return giveBack(self, [ticket])
-  ticket.lease = undefined
-  ticket.generation = undefined
+  if (!flight.storable && generation !== undefined) return releaseLeases(self, [stub])
+  stub.lease = undefined
+  stub.generation = undefined
   if (lease.hasLease) flight.lease = leaseIn(self, flight, lease)
   if (generation === undefined) return
   if (lease.isExclusive) {
-    // The worker that renews the ticket's lease is not started again: it may have ended after `maxLoad`.
+    // The worker that renews the stub's lease is not started again: it may have ended after `maxLoad`.
     const renewal = flight.lease!.renewal as Renewed
     renewal.isOpen = true
     self.renewed.push(renewal)
@@ -246,15 +250,15 @@ export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
   flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))
 }
 
-/** Gives up the leases of tickets, those of many over several turns. */
-export const giveBack = (self: Wave, tickets: Iterable<Ticket>): void => {
+/** Gives up the leases of stubs, those of many over several turns. */
+export const releaseLeases = (self: Wave, stubs: Iterable<Stub>): void => {
   const ids: Array<string> = []
-  const giving = Turns.forEach(tickets, (ticket) => {
-    const { generation, lease } = ticket
-    ticket.lease = undefined
-    ticket.generation = undefined
+  const giving = Turns.forEach(stubs, (stub) => {
+    const { generation, lease } = stub
+    stub.lease = undefined
+    stub.generation = undefined
     if (generation === undefined || lease?.hasLease !== true) return
-    ids.push(ticket.id)
+    ids.push(stub.id)
     if (lease.isExclusive) endRenewal(self)
   })
   // One job, because the end of the layer waits for it and starts no other.
@@ -340,7 +344,7 @@ const stopIfDone = (wave: Wave): void => {
   wave.renewal = undefined
 }
 
-const isRenewed = (one: Renewed | Ticket): boolean =>
+const isRenewed = (one: Renewed | Stub): boolean =>
   one.isOpen && (one instanceof Renewed || one.generation !== undefined)
 
 export const renewTogether = (first: Flight, owner: string) => {
@@ -352,9 +356,9 @@ export const renewTogether = (first: Flight, owner: string) => {
   }
 }
 
-const renewedId = (one: Renewed | Ticket): string => one instanceof Renewed ? one.flight.id : one.id
+const renewedId = (one: Renewed | Stub): string => one instanceof Renewed ? one.flight.id : one.id
 
-const renew = (wave: Wave, one: Renewed | Ticket): void => {
+const renew = (wave: Wave, one: Renewed | Stub): void => {
   if (one instanceof Renewed) one.isOpen = true
   wave.renewed.push(one)
   wave.renewedLeft++
@@ -365,11 +369,11 @@ const renew = (wave: Wave, one: Renewed | Ticket): void => {
 const renewing = (self: Wave): Worker => {
   const { budgetMillis, context, owner, renewMillis, tier } = self
   const { leaseMillis, store } = tier
-  self.renewedSince = nowOf(tier)
-  const isTicketHeld = (one: Ticket, now: number): boolean => now < self.renewedSince + renewMillis && isRenewed(one)
-  const renewAll = (wave: ReadonlyArray<Renewed | Ticket>): Effect.Effect<void> => {
-    const now = nowOf(tier)
-    const held = wave.filter((one) => one instanceof Renewed ? one.isHeldAt(now) : isTicketHeld(one, now))
+  self.renewedSince = monotonicNow(tier.front)
+  const isStubHeld = (one: Stub, now: number): boolean => now < self.renewedSince + renewMillis && isRenewed(one)
+  const renewAll = (wave: ReadonlyArray<Renewed | Stub>): Effect.Effect<void> => {
+    const now = monotonicNow(tier.front)
+    const held = wave.filter((one) => one instanceof Renewed ? one.isHeldAt(now) : isStubHeld(one, now))
     if (held.length === 0) return Effect.void
     const until = now + leaseMillis
     const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
@@ -380,7 +384,7 @@ const renewing = (self: Wave): Worker => {
       held.forEach((one, i) => {
         const answer = answers[i]!
         if (isFault(answer)) return
-        // A ticket's lease that is lost is asked for until its load has ended, in vain.
+        // A stub's lease that is lost is asked for until its load has ended, in vain.
         if (!(one instanceof Renewed)) return
         const { lease } = one.flight
         if (lease !== undefined) lease.heldUntil = answer ? until : -Infinity
@@ -396,8 +400,8 @@ const renewing = (self: Wave): Worker => {
         return Effect.void
       }
       const renewed = self.renewed = self.renewed.filter(isRenewed)
-      const beganAt = nowOf(tier)
-      return Effect.flatMap(forEachWave(renewed, renewAll), () => after(nowOf(tier) - beganAt))
+      const beganAt = monotonicNow(tier.front)
+      return Effect.flatMap(forEachWave(renewed, renewAll), () => after(monotonicNow(tier.front) - beganAt))
     })
   }
   return supervise(tier.background, { name: "renews the leases of a wave", context, run: after(0) })

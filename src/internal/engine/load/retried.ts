@@ -8,7 +8,7 @@ import { countFrom, nextAttempt } from "../flight/flight.ts"
 import { isStorable } from "../flight/watches.ts"
 import { failedTyped } from "../request/answers.ts"
 import { Aside, Within } from "../request/attempt.ts"
-import { nowOf } from "../request/context.ts"
+import { wallNow } from "../request/context.ts"
 import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
@@ -50,7 +50,7 @@ const again = <A>(
 ): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
-    const now = nowOf(first.engine, fiber)
+    const now = wallNow(first.engine, fiber)
     const attempt = nextAttempt(first, now)
     const within = Effect.provideService(load, Within, attempt)
     // A batch call does not belong to the load of a single key, so the new attempt keeps the mark `Aside`.

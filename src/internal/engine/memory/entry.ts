@@ -241,6 +241,26 @@ const termsOf = (options: EntryOptions, madeAt: number): Terms => {
   return shared(terms, madeAt)
 }
 
+/** Copies an entry without its links: one that was in memory is linked to others, and would keep them alive. */
+export const copyOf = (entry: Entry, changes?: Partial<EntryOptions>): Entry =>
+  new Entry({
+    id: entry.id,
+    exit: entry.exit,
+    createdAt: entry.createdAt,
+    softExpiresAt: entry.softExpiresAt,
+    expiresAt: entry.expiresAt,
+    loadMillis: entry.loadMillis,
+    tags: entry.tags,
+    bornAt: entry.checkedAt,
+    writeId: entry.writeId,
+    etag: entry.etag,
+    constant: entry.constant,
+    endsWithParts: entry.endsWithParts,
+    counters: entry.counters,
+    time: entry.time,
+    ...changes
+  })
+
 /** A fiber with Effect's internal method for resuming with a plain value. Without that method, an `Exit` is used. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>

@@ -1,5 +1,4 @@
 /** The memory tier: its entries, and the steps that look up, add, evict and remove them. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Entries from "#platform/engine/memory/entries"
 import type { Clock } from "effect/Clock"
 import type { RemovalCause } from "../../../CacheEvent.ts"
@@ -12,7 +11,6 @@ import type { Tokens } from "../../token.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { MakeCurve, MeasuredPolicy } from "./curve.ts"
 import * as Deadlines from "./deadlines.ts"
-import type { Dependents as DependentTags } from "./dependents.ts"
 import type { Entries as EntriesById } from "./entries.ts"
 import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
@@ -49,8 +47,6 @@ interface Memory {
   readonly deadlines: Deadlines.Deadlines
   /** Entries that have expired for readers with a shorter constant lifetime only. They go first if room is needed. */
   readonly kept: Set<Entry>
-  /** Tags of the ids on which an entry in memory or a running load depends. */
-  readonly dependents: DependentTags
   /** The maximum total weight of the entries, or 0 without a memory tier. */
   capacity: number
   /** The number of capacity changes so far. A new change stops an older one that is still evicting. */
@@ -113,7 +109,6 @@ export const make = (
     curve,
     deadlines: Deadlines.make(time),
     kept: new Set(),
-    dependents: Dependents.make(),
     capacity,
     resizes: 0,
     weight: 0,
@@ -248,7 +243,6 @@ const place = (self: Memory, entry: Entry, now: number): boolean => {
   const { entries, policy } = self
   const old = entries.get(entry.id)
   entries.set(entry.id, entry)
-  if (entry.tags.length > 0) Dependents.enter(self.dependents, entry)
   self.weight += weightOf(entry) - (old === undefined ? 0 : weightOf(old))
   if (old !== undefined) unfile(self, old)
   Deadlines.add(self.deadlines, entry)
@@ -256,7 +250,6 @@ const place = (self: Memory, entry: Entry, now: number): boolean => {
     policy.added(entry)
     return false
   }
-  Dependents.leave(self.dependents, old)
   policy.replaced!(old, entry)
   left(self, old, old.expiresAt <= now ? "expired" : "replaced")
   return true
@@ -274,7 +267,6 @@ const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.weight -= weightOf(entry)
   unfile(self, entry)
   self.policy.removed(entry)
-  Dependents.leave(self.dependents, entry)
   left(self, entry, cause)
 }
 
@@ -302,13 +294,12 @@ const unfile = (self: Memory, entry: Entry): void => {
 
 /** Removes all entries without notifying listeners. The entries stay linked, so a reference to one retains all. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
-  const { dependents, deadlines, entries, policy } = self
+  const { deadlines, entries, policy } = self
   self.removals[cause] += entries.size
   self.weight = 0
   const left = Entries.empty(entries)
   Deadlines.removeAll(deadlines)
   self.kept.clear()
-  Dependents.leaveAll(dependents)
   if (policy.cleared !== undefined) policy.cleared()
   // A user's policy without `cleared` is notified of each removed entry.
   else for (const entry of left.values()) if (entry !== undefined) policy.removed(entry)

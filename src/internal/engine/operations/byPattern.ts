@@ -73,12 +73,7 @@ const allHere = (self: Engine): Stream.Stream<string> =>
       others.delete(id)
       return id
     })
-    const ofCalls = Stream.suspend(() => InTurns.each(ticketIds(self)))
+    const stubs = Stream.suspend(() => InTurns.each(self.flights.stubs?.all() ?? []))
+    const ofCalls = Stream.map(Stream.filter(stubs, ({ isOpen }) => isOpen), ({ id }) => id)
     return inMemory.pipe(Stream.concat(ofCalls), Stream.concat(Stream.suspend(() => InTurns.each(others))))
   })
-
-const ticketIds = function*({ flights }: Engine): Generator<string> {
-  for (const { tickets } of flights.tickets?.calls ?? []) {
-    for (const { id, isOpen } of tickets.values()) if (isOpen) yield id
-  }
-}

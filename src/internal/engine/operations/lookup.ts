@@ -1,5 +1,5 @@
 /** Lookups: reads without a load. */
-import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
+import { capture, capturedFirst, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { chunk, waves } from "../../defaults/bounds.ts"
@@ -15,7 +15,7 @@ import { Entry } from "../memory/entry.ts"
 import { isOfStream } from "../memory/manifest.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { readContextOf, wallNow } from "../request/context.ts"
 import { trustsMemory } from "../request/decide.ts"
 import { strictly } from "../request/strict.ts"
 import { askInWaves, budgetOf } from "../storeTier/ask.ts"
@@ -64,14 +64,8 @@ const recordedMany = <E = never>(
     if (captured !== undefined) return captured
     // Absent entries are dependencies as well, because the load's result depends on their absence.
     for (const key of keys) capture(self, within, idOf(key))
-    const { mutations } = self
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
-      for (const entry of entries) {
-        if (entry === undefined) continue
-        // The entry's dependencies were unknown while the store was asked, so any change since then may concern them.
-        const isKnown = self.mutations === mutations || !derives(entry)
-        recordServed(self, within, entry, isKnown ? Infinity : -1)
-      }
+      for (const entry of entries) if (entry !== undefined) recordServed(self, within, entry, Infinity)
       return entries
     })
   })
@@ -271,7 +265,7 @@ const inMemory = (
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
   if (entry === undefined || isOfStream(entry)) return undefined
-  const now = nowOf(self, fiber)
+  const now = wallNow(self, fiber)
   const { memoryExpiresAt = Infinity } = entry
   // `-Infinity` means that a lookup or a write put the entry in memory, and that no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined

@@ -1,5 +1,4 @@
 /** Explicit writes: `set`, with and without a condition. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,7 +15,7 @@ import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { replaceInStore } from "../invalidation/inStore.ts"
-import { forget, forgetOthers, invalidateIds } from "../invalidation/invalidate.ts"
+import { change, forget, forgetOthers, invalidateIds } from "../invalidation/invalidate.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { sendTogether } from "../invalidation/together.ts"
 import { Entry } from "../memory/entry.ts"
@@ -197,7 +196,7 @@ const afterWrite = (self: Engine, entries: ReadonlyArray<Entry>): Effect.Effect<
   Effect.sync(() => {
     self.mutations++
     for (const entry of entries) {
-      Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
+      TagEpochs.idChanged(self.tagEpochs, entry.id)
       if (!Pending.isPending(self.storeTier!.pending, entry.id)) dropOthers(self, entry)
     }
   })
@@ -321,10 +320,7 @@ const isOutrun = ({ front: { tagEpochs } }: StoreTier, { checkedAt, tags }: Entr
   TagEpochs.ownSince(tagEpochs, tags, checkedAt)
 
 export const put = (self: Engine, entry: Entry, now: number): void => {
-  self.mutations++
   forgetOthers(self, entry.id)
-  detach(self, entry.id)
-  self.retryAt.delete(entry.id)
-  Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
+  change(self, entry.id, "set")
   Memory.put(self.memory, entry, now)
 }

@@ -2,11 +2,12 @@
 import * as Effect from "effect/Effect"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
+import { noteChanged } from "../flight/flight.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf } from "../request/context.ts"
+import { wallNow } from "../request/context.ts"
 import { strictly } from "../request/strict.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
@@ -54,7 +55,7 @@ const moveDeadlines = (
 ): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    const now = nowOf(self, fiber)
+    const now = wallNow(self, fiber)
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
@@ -84,5 +85,5 @@ const moveDeadlines = (
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)
-  if (flight !== undefined && flight.phase !== "Loading") flight.changedWhileAsked = true
+  if (flight !== undefined && flight.phase !== "Loading") noteChanged(flight)
 }

@@ -1,20 +1,18 @@
 /** Asks a store that answers through a callback, with one request for all concurrent readers of an id. */
-import { derives } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { Answer } from "../../../ports/store.ts"
 import { jobsOfTurn } from "../../defaults/bounds.ts"
+import { clockOf } from "../../time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../time/programTime.ts"
 import { forEach } from "../../time/turns.ts"
 import * as Watches from "../flight/watches.ts"
-import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf } from "../request/context.ts"
+import { wallNow } from "../request/context.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { answerOrDefect, isLimited } from "../request/rules.ts"
 import type { Asker, Flights, Joining, Question, Reader, Resume } from "../state.ts"
@@ -168,7 +166,7 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
   const { key } = reader.request
   const { entry: stored, versions } = answer
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(self, reader.fiber), tags, versions })
+  return reviveUnsafe(tier, { key, id, stored, bornAt, now: wallNow(self, reader.fiber), tags, versions })
 }
 
 const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {
@@ -176,9 +174,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { questions } = self
   const tier = self.storeTier!
   question.isAnswered = true
-  // Computed before readers resume: the flights they start count as changes, and any change may affect a derived entry.
-  const isUnknown = Watches.hasChanged(self, question, id) ||
-    (question.mutations !== self.mutations && found instanceof Entry && derives(found))
+  const isUnknown = Watches.hasChanged(self, question, id)
   // A reader that resumes may change entries before the next one does.
   question.mutations = self.mutations
   Watches.end(self)
@@ -205,8 +201,6 @@ export const endQuestions = (self: Flights): Effect.Effect<void> =>
   forEach(Array.from(self.questions.open), (question) => {
     if (!question.isAnswered) conclude(self, question, NeedsEffect)
   })
-
-const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
 
 const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
   askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)

@@ -1,6 +1,7 @@
 /** Answers the callers of flights that have found an entry in the store. */
 import * as Effect from "effect/Effect"
 import { recordServed } from "../derived/recorder.ts"
+import { isOutdated } from "../flight/flight.ts"
 import { retryRead } from "../flight/outcome.ts"
 import type { Entry } from "../memory/entry.ts"
 import { adopt } from "../request/adopt.ts"
@@ -38,8 +39,9 @@ export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
     const now = flight.endedAt
     if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {
       const request = retryRead(caller)
-      const isKnown = policy.readsEntries && !policy.strict && found.served !== "stale"
-      return isKnown ? loadInstead(caller, request, found.entry) : request
+      const isCurrent = flight.storable && !isOutdated(flight)
+      const isKnown = policy.readsEntries && !policy.strict && found.served !== "stale" && isCurrent
+      return isKnown ? loadInstead(caller, request, found) : request
     }
     noteFound(self, caller, found, now)
     return flight.exit!
@@ -52,6 +54,8 @@ const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): bo
   return decision === "Load" || decision === "LoadOrStale"
 }
 
-/** Loads without another store request: the flight has just asked the store. */
-const loadInstead = ({ flight: { engine, id }, policy }: Caller, request: Request, found: Entry) =>
-  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, undefined, found))
+/** Loads without another store request: the flight has just asked the store, and nothing has changed since. */
+const loadInstead = ({ flight: { engine, id }, policy }: Caller, request: Request, { entry, mutations }: FoundEntry) =>
+  Effect.withFiber((fiber) =>
+    mutations === engine.mutations ? useFound({ engine, fiber, id, policy, request }, undefined, entry) : request
+  )

@@ -30,7 +30,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { adopt } from "../request/adopt.ts"
 import { aside } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, provided, readContextOf } from "../request/context.ts"
+import { provided, readContextOf, wallNow } from "../request/context.ts"
 import { copied } from "../request/copy.ts"
 import { isBeforeDeadlines, type Plan, planInMemory, rejectedOf, servedAs, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -136,7 +136,7 @@ const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Re
     source: "memory",
     entry,
     exit: entry.exit,
-    now: nowOf(entry, fiber)
+    now: wallNow(entry, fiber)
   })
 
 export const readCopy = <A, E>(
@@ -163,7 +163,7 @@ export const use = <A, E>(
   if (plan === "LoadOrStale") {
     return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
-  const now = nowOf(engine, fiber)
+  const now = wallNow(engine, fiber)
   if (plan === "ServeAndRefresh" && policy.writes && refusal(engine, request) === undefined) {
     refresh(engine, { starter: readContextOf(engine, fiber), request, id, entry, mutations, now }, fiber)
   }
@@ -250,7 +250,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
     if (running.loaded !== undefined) answerIfBehind(engine, caller)
-    if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, nowOf(engine, fiber))
+    if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, wallNow(engine, fiber))
     return interruptible(engine, fiber, caller)
   }
   const before = flightBefore(reader)
@@ -293,7 +293,7 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
   // The refresh begins in a later turn than the calls that share it, so it sees everything written before those calls.
   if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
-  else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
+  else if (flight.phase === "Queued" && !request.batch?.runWithoutFiber(flight)) launch(engine, flight, request.load)
 }
 
 /** The flight that must end before a new one for the id starts: a refresh that is loading, or an abandoned load. */

@@ -3,7 +3,7 @@ import type * as Exit from "effect/Exit"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
-import { nowOf, readContextOf } from "../request/context.ts"
+import { readContextOf, wallNow } from "../request/context.ts"
 import { slide } from "../request/sliding.ts"
 import type { Reader } from "../state.ts"
 import { report } from "../telemetry/detect.ts"
@@ -25,7 +25,7 @@ export const answerWith = <A, E>(
   // An entry from the store is not in memory, or has just entered it, and entering counts as a read for the policy.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   countServed(engine, entry, source)
-  if (request.slides && policy.writes) slide(engine, request, entry, nowOf(engine, fiber))
+  if (request.slides && policy.writes) slide(engine, request, entry, wallNow(engine, fiber))
   return entry.exit as Exit.Exit<A, E>
 }
 
@@ -44,6 +44,6 @@ export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: En
     source: isFresh(source) ? source : "stale",
     entry,
     exit: entry.exit,
-    now: nowOf(engine, fiber)
+    now: wallNow(engine, fiber)
   })
 }

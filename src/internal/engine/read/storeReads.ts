@@ -4,16 +4,17 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import { idOf, ownKey } from "../../key/ofKey.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
 import { isBehind } from "../flight/callers.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
-import { makeSeats } from "../lease/seats.ts"
 import { asksAlone } from "../lease/together.ts"
 import { storeUnasked } from "../lease/unasked.ts"
+import { makeWaveSteps } from "../lease/waveSteps.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, provided, steadyOf } from "../request/context.ts"
+import { provided, wallNow } from "../request/context.ts"
 import { planFound } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, rulesOf, shortened } from "../request/rules.ts"
@@ -32,6 +33,10 @@ import { join, read, use } from "./read.ts"
 import { useFound } from "./useFound.ts"
 import { invalidity } from "./validate.ts"
 
+/** Runs a read with what is left of its timeouts since a time. */
+const rest = <A, E>(self: Flights, request: Request<A, E>, since: number): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, monotonicNow(fiber) - since) as Request<A, E>))
+
 const wantedBy = (self: Flights, request: Request): Wanted => ({
   id: idOf(request.key),
   tags: () => declaredTags(self, request)
@@ -48,13 +53,10 @@ const readAfter = <A, E>(
     const request = askTimeouts(self, given)
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
-    const since = steadyOf(fiber)
+    const since = monotonicNow(fiber)
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
-        const rest = Effect.withFiber<A, E>((fiber) =>
-          read(self, fiber, shortened(self, request, steadyOf(fiber) - since) as Request<A, E>)
-        )
-        return Effect.provideService(rest, Policy.Current, left)
+        return Effect.provideService(rest(self, request as Request<A, E>, since), Policy.Current, left)
       }
       tellMiss(self, request.key, idOf(request.key))
       return strictly(unacknowledged(tier))
@@ -78,15 +80,11 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
     }))
   return captured && Effect.withFiber((fiber) => {
     ownKey(given.key)
-    const since = steadyOf(fiber)
-    return Effect.flatMap(captured, (left) =>
-      Effect.provideService(
-        Effect.withFiber((fiber) =>
-          read(self, fiber, shortened(self, request, steadyOf(fiber) - since) as typeof given)
-        ),
-        Policy.Current,
-        left
-      ))
+    const since = monotonicNow(fiber)
+    return Effect.flatMap(
+      captured,
+      (left) => Effect.provideService(rest(self, request, since), Policy.Current, left)
+    )
   })
 }
 
@@ -105,21 +103,15 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   if (isFlight) return useFound(reader, rejected, NeedsEffect)
   if (isAsked) return askStore(reader, rejected)
-  const found = readNow(tier, request.key, id, nowOf(engine, fiber))
+  const found = readNow(tier, request.key, id, wallNow(engine, fiber))
   const fault = policy.strict && found !== NeedsEffect ? strictFault(found) : undefined
   return fault === undefined ? useFound(reader, rejected, found) : strictly(fault)
 }
 
 /** Repeats the read in a later turn of the event loop, because this turn has reached its limit of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
-  const since = steadyOf(fiber)
-  return Effect.flatMap(
-    TurnLimit.nextTurn(engine.storeTier!.reads),
-    () =>
-      Effect.withFiber((fiber) =>
-        read(engine, fiber, shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>)
-      )
-  )
+  const since = monotonicNow(fiber)
+  return Effect.andThen(TurnLimit.nextTurn(engine.storeTier!.reads), rest(engine, request, since))
 }
 
 const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): Effect.Effect<A | undefined> => {
@@ -146,7 +138,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         tags: declaredTags(engine, request)
       })
     )
-    const since = steadyOf(fiber)
+    const since = monotonicNow(fiber)
     // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       const fault = policy.strict ? strictFault(found) : undefined
@@ -156,7 +148,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       const rest: Reader<A, E> = {
         ...reader,
         fiber,
-        request: shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>
+        request: shortened(engine, request, monotonicNow(fiber) - since) as Request<A, E>
       }
       const isRefused = entry === undefined || entry.writeId === rejected
       const plan = isRefused ? "Load" : planFound(engine, fiber, request, entry)
@@ -185,6 +177,6 @@ export const storeReads: StoreReads = {
   captureFirst,
   captureMany,
   storeUnasked,
-  makeSeats,
+  makeWaveSteps,
   isBehind
 }

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import { putInMemory } from "../flight/complete.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
-import { nowOf } from "../request/context.ts"
+import { wallNow } from "../request/context.ts"
 import { planFound } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -27,9 +27,9 @@ export const useFound = <A, E>(
       const { mutations } = question ?? engine
       // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
       const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
-      const now = nowOf(engine, fiber)
+      const now = wallNow(engine, fiber)
       if (
-        policy.writes && question?.isInMemory !== true && !isUnsure &&
+        policy.writes && question?.isInMemory !== true && !isUnsure && mutations === engine.mutations &&
         !Memory.hasNewer(engine.memory, engine.tagEpochs, found, now)
       ) {
         if (question !== undefined) question.isInMemory = true

@@ -9,7 +9,6 @@ export const makeAttempt = (id: string): Attempt => ({
   startedAt: undefined,
   beganAt: Infinity,
   aliveAt: Infinity,
-  clears: 0,
   fromStale: false,
   recorder: undefined,
   dependencies: undefined,

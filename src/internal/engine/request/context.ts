@@ -5,18 +5,15 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Attempt, Flights, ReadContext, Request } from "../state.ts"
 import { debug } from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 
-export const nowOf = ({ time }: Pick<Telemetry, "time">, fiber: Fiber.Fiber<any, any>): number =>
+/** The time of a reader by the wall clock. */
+export const wallNow = ({ time }: Pick<Telemetry, "time">, fiber: Fiber.Fiber<any, any>): number =>
   time.now(fiber.getRef(Clock.Clock))
-
-/** Monotonic time, for durations: the wall clock may be set meanwhile. */
-export const steadyOf = (fiber: Fiber.Fiber<any, any>): number => monotonicMillis(fiber.getRef(Clock.Clock))
 
 /** Replaces the context of an ended flight, so that the flight does not keep the context's services alive. */
 export const noContext: ReadContext = {

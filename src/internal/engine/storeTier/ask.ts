@@ -10,7 +10,6 @@ import type { TouchOptions } from "../../../ports/store.ts"
 import { slowMillis, waves } from "../../defaults/bounds.ts"
 import { jobs } from "../../defaults/stores.ts"
 import { only } from "../../store/many.ts"
-import { LineOf } from "../../text/lineOf.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
@@ -122,9 +121,6 @@ const askNow = <A>(
     return Effect.succeed(isUntold ? noteFault(tier, operation, fault) : fault)
   }
   const end = step(budget.flight?.trace, operation, fiber)
-  const own = tier.front.disguise === undefined
-    ? effect
-    : Effect.provideService(effect, LineOf, Context.get(tier.front.context, LineOf))
   let permit: Circuit.Permit | undefined
   const asked = Effect.suspend(() => {
     // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
@@ -136,7 +132,7 @@ const askNow = <A>(
       }
     }
     return Effect.map(
-      exitBefore(own, late(budget.leftMillis)),
+      exitBefore(effect, late(budget.leftMillis)),
       (exit): A | StoreError => {
         const millis = timeNow() - startedAt
         budget.leftMillis -= millis
@@ -251,6 +247,23 @@ export const exitBefore = <A, E>(
       })
     })
   )
+
+/** The exit of an effect behind a circuit. `"late"`: there was none in time. `"skipped"`: the circuit is open. */
+export const exitThrough = <A, E>(
+  circuit: Circuit.Circuit,
+  { clock, millis }: { readonly clock: Clock.Clock; readonly millis: number },
+  effect: Effect.Effect<A, E>
+): Effect.Effect<Exit.Exit<A, E> | "late" | "skipped"> =>
+  Effect.suspend((): Effect.Effect<Exit.Exit<A, E> | "late" | "skipped"> => {
+    const permit = Circuit.admit(circuit, clock.currentTimeMillisUnsafe())
+    if (permit === undefined) return Effect.succeed("skipped")
+    const ended = Effect.map(exitBefore(effect, afterProgramMillis(clock, millis)), (exit) => {
+      if (exit === undefined) Circuit.timedOut(circuit, permit, clock.currentTimeMillisUnsafe())
+      else Circuit.answered(circuit)
+      return exit ?? "late"
+    })
+    return Effect.onInterrupt(ended, () => Effect.sync(() => Circuit.gaveUp(circuit, permit)))
+  })
 
 /** Moves a stored entry's deadline in the background. A failure is not retried, because the next touch corrects it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>

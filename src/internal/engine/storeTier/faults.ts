@@ -1,15 +1,11 @@
 /** Faults of the store and the serializer: counted, emitted as events, and logged once per incident. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
 import { isDistrusted } from "../../codec/distrusted.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
-import { unverified } from "../../store/markers/idTags.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
@@ -37,7 +33,8 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError)
     Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`, { fault })
     return fault
   }
-  if (Incident.failed(tier.incident, operation, fault.reason, nowOf(tier))) {
+  // Always on the layer's clock: the reader of the fault and the one of the answer may have different clocks.
+  if (Incident.failed(tier.incident, operation, fault.reason, monotonicNow(tier.front))) {
     Log.warning(
       tier.front,
       `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice(tier) : ""}`,
@@ -80,18 +77,14 @@ const advice = (tier: StoreTier): string => {
 /** The round trips to allow for: three by a load whose tags become known after it, and one for the server's work. */
 const questions = 4
 
-/** Always on the layer's clock: the reader of the fault and the one of the answer may have different clocks. */
-const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
-
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { front, incident, store } = tier
   if (incident.failing.size === 0) return
   // Results derived from memory during the failure may lack a change that the store could not report.
-  const { memory: { dependents }, tagEpochs } = front
-  if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
+  TagEpochs.unverifiedEnded(front.tagEpochs)
   // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
-  const length = Incident.answered(incident, operation, nowOf(tier))
+  const length = Incident.answered(incident, operation, monotonicNow(tier.front))
   if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }
 

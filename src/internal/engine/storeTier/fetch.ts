@@ -1,5 +1,4 @@
 /** Reads an entry from the store, and checks whether it may still be served. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -36,46 +35,38 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   const { meter } = tier.front
   const startedAt = meter === undefined ? 0 : timeOf(tier)
+  let tags = none
+  let versions: ReadonlyArray<string | undefined> | undefined
   let stored: Stored | undefined
-  let validity: Validity = "valid"
   try {
-    let tags = tagsOf(key)
-    const knownVersions = KnownTagVersions.versionsOf(tier, tags, now)
-    let answer = get(id, knownVersions === undefined ? tags : none)
+    tags = tagsOf(key)
+    versions = KnownTagVersions.find(tier, tags, now)
+    let answer = get(id, versions === undefined ? tags : none)
     meter?.asked("get", "success", timeOf(tier) - startedAt)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
     if (isOver(tier, stored.meta, now)) return new Rejected(stored.meta.writeId)
     const isCovered = areAmong(stored.meta.tags, tags)
-    if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
-    validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
+    const isProven = isCovered && (versions === undefined || validityOf(tier, stored.meta, tags, versions) === "valid")
+    if (isProven && versions === undefined) {
+      versions = answer.versions
+      KnownTagVersions.remember(tier, tags, versions, now)
+    }
     // The entry has other tags, or the known versions do not prove it valid: ask again with the entry's own tags.
-    if (!isCovered || (knownVersions !== undefined && validity !== "valid")) {
+    if (!isProven) {
       tags = tagNames(stored.meta.tags)
+      TagEpochs.followTags(tier.front.tagEpochs, tags)
       answer = get(id, tags)
       if (answer.entry?.meta.writeId !== stored.meta.writeId) return undefined
-      validity = validityOf(tier, stored.meta, tags, answer.versions)
+      versions = answer.versions
     }
-    if (validity === "gone") return new Rejected(stored.meta.writeId)
   } catch {
     // `fetch` asks again, and handles the fault.
     return NeedsEffect
   }
   if (tier.incident.failing.size > 0) recovered(tier, "get")
-  const codec = codecFor(codecsOf(tier, key), stored)
-  if (codec === undefined) return new Rejected(stored.meta.writeId)
-  const exit = decodeNow(codec, stored.payload, id, stored.meta)
-  if (!Exit.isExit(exit)) return NeedsEffect
-  return Exit.isSuccess(exit)
-    ? revive(tier, {
-      key,
-      id,
-      stored,
-      exit,
-      bornAt: tier.front.tagEpochs.epoch,
-      softened: validity === "soft"
-    })
-    : undecodable(tier, key, stored, exit.cause)
+  const bornAt = tier.front.tagEpochs.epoch
+  return reviveUnsafe(tier, { key, id, stored, bornAt, now, tags, versions: versions! })
 }
 
 /** Whether a stored entry has ended, by its times or because this process knows that the wall clock was set back. */
@@ -115,7 +106,7 @@ export const fetch = Effect.fnUntraced(function*(
   budget: Budget,
   asked: Asked
 ): Effect.fn.Return<Fetched | Fault, never, any> {
-  const { hold, id, isGone = Pending.isPending, tags } = asked
+  const { id, isGone = Pending.isPending, tags } = asked
   if (isGone(tier.pending, id)) {
     // Another process may have changed the id since this process wrote it, and the store is not asked for the entry.
     tier.front.tagEpochs.ensureTracking?.()
@@ -123,10 +114,8 @@ export const fetch = Effect.fnUntraced(function*(
   }
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
-  // From here on, changes to the entry's dependencies are noticed.
-  hold?.(found.tags)
-  const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
-  return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
+  TagEpochs.followTags(tier.front.tagEpochs, found.tags)
+  return (yield* fetchWith(tier, budget, asked, found.tags)) as Fetched | Fault
 })
 
 class OtherTags {
@@ -190,6 +179,7 @@ export const check = (tier: StoreTier, { bornAt, key, now, stored, tags, version
   const { writeId } = stored.meta
   if (isOver(tier, stored.meta, now)) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
+  TagEpochs.followTags(tier.front.tagEpochs, names)
   const validity = validityOf(tier, stored.meta, tags, versions)
   if (validity === "gone") return new Rejected(writeId, true)
   // An invalidation acknowledged since the store was asked is no longer pending, but has advanced its tags' epochs.

@@ -1,5 +1,4 @@
 /** Reads many entries from the store at once. */
-import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -39,16 +38,15 @@ export const fetchMany = Effect.fnUntraced(function*(
   { ids, isGone = Pending.isPending, keys }: AskedMany
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   // The epoch is read first, because an invalidation during the request must end these entries.
-  const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+  const { tagEpochs } = tier.front
+  let bornAt = TagEpochs.epochNow(tagEpochs)
   const asked = ids.filter((id) => !isGone(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
   if (isFault(answer)) return yield* orOwn(tier, ids, isGone, answer)
   const tags = allTags(answer)
-  return yield* Dependents.during(
-    tier.front.memory.dependents,
-    tags,
-    reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt, isGone })
-  )
+  // The store is asked for the tags after this, so no earlier change is missed.
+  if (TagEpochs.followTags(tagEpochs, tags)) bornAt = tagEpochs.epoch
+  return yield* reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt, isGone })
 })
 
 const orOwn = (

@@ -12,7 +12,7 @@ const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArr
   tracker !== undefined && !untracked && now >= polledAt && now - polledAt < ProcessesDefaults.polling.lateMillis &&
   Object.isFrozen(tags)
 
-export const versionsOf = (
+export const find = (
   tier: StoreTier,
   tags: ReadonlyArray<string>,
   now: number

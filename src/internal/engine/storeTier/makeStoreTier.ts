@@ -54,7 +54,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     readerClock: undefined,
     isElsewhere: false,
     captures: 0,
-    clears: 0,
+    clearedAt: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
     privateWrites: new Map(),

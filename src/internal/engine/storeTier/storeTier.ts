@@ -45,8 +45,6 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before the entry is fetched again, so that invalidations of these are noticed. */
-  readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
   /** How to read the entry first. Default: alone. */
@@ -174,8 +172,8 @@ export interface StoreTier extends StoreTierOptions {
   readonly knownTagVersions: KnownTagVersions
   /** How often loads have captured markers of ids. A value read before a capture may be older than those markers. */
   captures: number
-  /** How many times `maxStaleness` has cleared memory. Loads compare this and not times: their clocks may differ. */
-  clears: number
+  /** The engine's `mutations` when `maxStaleness` last cleared memory. */
+  clearedAt: number
   /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
   /** The last private load of each id that was stored, and when it began. */

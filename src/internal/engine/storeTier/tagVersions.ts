@@ -14,7 +14,7 @@ export type LateMarkers = (tags: ReadonlyArray<string>) => Markers | StoreError
  * `declared` is late: its current version is used if its `seq` shows no invalidation since the load began. A late tag
  * that had no marker before the load passes only if no tag at all has been invalidated since then.
  */
-export const versionsOf = Effect.fnUntraced(function*(
+export const versionsToWrite = Effect.fnUntraced(function*(
   { budget, lateMarkers, tier }: Asking & { readonly lateMarkers?: LateMarkers | undefined },
   tags: ReadonlyArray<string>,
   declared: ReadonlyArray<string>,

@@ -2,21 +2,20 @@
  * Writes by hand that the store has not acknowledged: it may have carried them out, or may never do so. Until that is
  * known, the process that wrote reads its own value, even if memory has been cleared meanwhile.
  */
-import * as Dependents from "#platform/engine/memory/dependents"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import type { Key } from "../../key/ofKey.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
-import { Entry } from "../memory/entry.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
+import { copyOf, type Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emitOf } from "../telemetry/events.ts"
 import type { Item, OwnWrite } from "./pendingInvalidations.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-export const make = (tier: StoreTier, key: Key, entry: Entry): OwnWrite => ({ key, entry, at: monotonicNow(tier) })
-
-const monotonicNow = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
+export const make = (tier: StoreTier, key: Key, entry: Entry): OwnWrite => ({
+  key,
+  entry,
+  at: monotonicNow(tier.front)
+})
 
 /** The value that this process has written, while the store has not acknowledged it. */
 export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | undefined => {
@@ -27,32 +26,11 @@ export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | unde
   if (write === undefined || pending.all !== undefined || !pending.unsent.has(item!)) return undefined
   const { checkedAt, expiresAt, tags } = write.entry
   // Other processes may have changed the id since, and this process may not learn of the change (promise P2).
-  if (store.capabilities.shared && monotonicNow(tier) - write.at >= maxStalenessMillis) return undefined
+  if (store.capabilities.shared && monotonicNow(tier.front) - write.at >= maxStalenessMillis) return undefined
   if (now >= expiresAt || TagEpochs.changedSince(tagEpochs, tags, checkedAt)) return undefined
   const copy = copyOf(write.entry)
   if (TagEpochs.softenedSince(tagEpochs, tags, checkedAt)) copy.softExpiresAt = -Infinity
   return copy
-}
-
-/** Copies an entry without its links. An entry that was in memory is linked to others, and would keep them alive. */
-const copyOf = (entry: Entry): Entry => {
-  const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, time, writeId } =
-    entry
-  return new Entry({
-    id,
-    exit,
-    createdAt,
-    softExpiresAt,
-    expiresAt,
-    loadMillis: 0,
-    tags,
-    bornAt,
-    writeId,
-    etag,
-    counters,
-    time,
-    constant: undefined
-  })
 }
 
 /** Replaces the written entry by a copy: the original may leave memory, and would keep entries linked to it alive. */
@@ -65,7 +43,7 @@ export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key 
   const { memory, tagEpochs } = front
   if (store.capabilities.shared) {
     front.mutations++
-    Dependents.idChanged(memory.dependents, tagEpochs, id)
+    TagEpochs.idChanged(tagEpochs, id)
     if (memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
   } else if (Memory.peek(memory, tagEpochs, id)?.writeId === writeId) return
   emitOf(front, key, id, { _tag: "LostSet" })

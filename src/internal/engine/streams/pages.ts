@@ -1,6 +1,5 @@
 /** The pages of streams in the store: their writes, reads and removals. */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -12,7 +11,7 @@ import { streams } from "../../defaults/options.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { only } from "../../store/many.ts"
 import { isFingerprints, pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
+import { monotonicNow } from "../../time/monotonic.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
 import { ask } from "../storeTier/ask.ts"
@@ -157,7 +156,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
   replaced.set(tier, known)
   // If too many runs are waiting, the pages are left to expire or to be swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
-  known.runs.set(run, { id, pages, run, at: nowOf(tier) })
+  known.runs.set(run, { id, pages, run, at: monotonicNow(tier.front) })
   known.pages += pages
   if (known.worker !== undefined) return
   const removing: Effect.Effect<void> = Effect.suspend(() => {
@@ -166,7 +165,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
       known.worker = undefined
       return Effect.void
     }
-    const left = oldest.at + streams.replacedMillis - nowOf(tier)
+    const left = oldest.at + streams.replacedMillis - monotonicNow(tier.front)
     if (left > 0 && known.pages <= streams.replacedPages) {
       // A sleep of 0 could become a busy loop, and during a longer sleep too many pages could accumulate.
       return Effect.flatMap(Effect.sleep(Math.min(Math.max(1, left), streams.replacedLookMillis)), () => removing)
@@ -181,8 +180,6 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
     run: removing
   })
 }
-
-const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
 export const isNamed = (
   tier: StoreTier,

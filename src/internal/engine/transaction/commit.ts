@@ -14,7 +14,7 @@ import type { Engine } from "../engine.ts"
 import { forget, forgetAll } from "../invalidation/invalidate.ts"
 import { markUnsent } from "../invalidation/replay.ts"
 import { sendTogether } from "../invalidation/together.ts"
-import type { Entry } from "../memory/entry.ts"
+import { copyOf, type Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { holdsInMemory, put } from "../operations/set.ts"
@@ -31,7 +31,7 @@ import { emitValue } from "../telemetry/events.ts"
 import { tellInvalidated } from "../telemetry/tell.ts"
 import { whileSame } from "./listed.ts"
 import { isPublishable, type ReadCheck } from "./loads.ts"
-import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
+import { type Checks, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
 /** A change to commit. Among the items of a commit, results of loads come last. */
@@ -204,7 +204,7 @@ const inStore = Effect.fnUntraced(function*(
   yield* replayed(tier, { counts, items }, budget)
   // Changes are noticed from here on, because the versions of tags may be outdated by then.
   const { mutations } = base
-  const versions = yield* versionsOf(tier, items, budget)
+  const versions = yield* versionsFor(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
     if (item._tag === "Sweep") steps.push(sweepStep(base, item.sweep, versions))
     else if (item._tag === "Load") return Effect.map(loadStep(tier, item), (some) => void steps.push(...some))
@@ -239,12 +239,12 @@ const inStore = Effect.fnUntraced(function*(
       ask(tier, budget, "transact", store.transact!(request)),
       (answer): Effect.Effect<void, Failure> => {
         if (isFault(answer)) {
-          if (isHarmless(answer)) giveBack(tier, sent)
+          if (isHarmless(answer)) undo(tier, sent)
           else doubt(base, tier, items, sent)
           return Effect.fail(answer as StoreError)
         }
         if (answer._tag === "Conflict") {
-          giveBack(tier, sent)
+          undo(tier, sent)
           // Removes the conflicting copies from memory, so that the next try does not read them again.
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
@@ -272,7 +272,7 @@ const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefine
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
 /** Reads the versions of tags that the commit needs. `sweepStep` advances those that the transaction invalidates. */
-const versionsOf = Effect.fnUntraced(function*(
+const versionsFor = Effect.fnUntraced(function*(
   tier: StoreTier,
   items: ReadonlyArray<Item>,
   budget: Budget
@@ -309,7 +309,7 @@ const loadStep = Effect.fnUntraced(function*(
   const declared = request.rules?.tags ?? []
   const tags = entry.tags.map((tag) => ({ tag, version: markers?.markers[declared.indexOf(tag)]?.version }))
   if (generation === undefined || tags.some(({ version }) => version === undefined)) return []
-  const written = copyOf(entry, { bornAt: entry.checkedAt, writeId: tier.front.tokens.next(16) })
+  const written = copyOf(entry, { writeId: tier.front.tokens.next(16) })
   const stored = yield* provided(request, encode(tier, request.key, written, tags as ReadonlyArray<TagVersion>))
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })
@@ -368,7 +368,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
 }
 
 /** Undoes `begin` if the store has changed nothing. A displaced write may have failed too, so its id is removed. */
-const giveBack = (tier: StoreTier, sent: Sent): void => {
+const undo = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)
     else Pending.acknowledge(tier.pending, item)

@@ -9,6 +9,7 @@ import * as Watches from "../flight/watches.ts"
 import { counted } from "../load/load.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
+import { inheritOf } from "../request/inherit.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight } from "../state.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
@@ -37,6 +38,7 @@ export const loadsOf =
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
     if (refusal !== undefined) return Effect.die(refusal)
     if (!flight.policy.writes) return counted(flight, load)
+    if (inheritOf(flight) === "changes") TagEpochs.follow(base.tagEpochs)
     const former = base.memory.entries.get(flight.id)
     const asked = { flight, bornAt: base.tagEpochs.epoch, former }
     const begin = (grant: Grant) => {

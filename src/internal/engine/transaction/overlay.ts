@@ -12,12 +12,12 @@ import * as Defaults from "../../defaults/options.ts"
 import { policies } from "../../eviction/policies.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Acquire } from "../../lock/fromBackend.ts"
-import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import { type Cache, over } from "../boundCache.ts"
 import * as Engine from "../engine.ts"
 import type * as Watches from "../flight/watches.ts"
-import { Entry } from "../memory/entry.ts"
+import { copyOf, type Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import type { Subject } from "../telemetry/telemetry.ts"
 import { loadsOf, type ReadChecks } from "./loads.ts"
@@ -154,6 +154,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
   })
+  own.tagEpochs.ids = TagEpochs.makeTable()
   // The lifetime of a write begins at the commit, so no entry may be removed as expired before then.
   own.memory.sweeper?.stop()
   return { own, inside: over(own), readChecks }
@@ -176,35 +177,14 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
 
 export const nextOrder = (self: Overlay): number => ++self.order
 
-/** Copies an entry into this level's memory. With epoch 0, it counts as older than all invalidations at this level. */
-export const see = (self: Overlay, entry: Entry, now: number): void =>
-  Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
-
-interface Changes {
-  readonly bornAt: number
-  readonly createdAt?: number
-  readonly expiresAt?: number
-  readonly softExpiresAt?: number
-  readonly writeId?: string | undefined
+/**
+ * Copies an entry into this level's memory. With epoch 0, it counts as older than all changes at this level. Returns
+ * whether the level sees it: it may have invalidated a tag, or changed what the entry derives from.
+ */
+export const see = ({ own: { memory, tagEpochs } }: Overlay, entry: Entry, now: number): boolean => {
+  Memory.put(memory, copyOf(entry, { bornAt: 0 }), now)
+  return Memory.peek(memory, tagEpochs, entry.id) !== undefined
 }
-
-export const copyOf = (entry: Entry, changes: Changes): Entry =>
-  new Entry({
-    id: entry.id,
-    exit: entry.exit,
-    createdAt: entry.createdAt,
-    softExpiresAt: entry.softExpiresAt,
-    expiresAt: entry.expiresAt,
-    loadMillis: entry.loadMillis,
-    tags: entry.tags,
-    writeId: entry.writeId,
-    etag: entry.etag,
-    constant: entry.constant,
-    endsWithParts: entry.endsWithParts,
-    counters: entry.counters,
-    time: entry.time,
-    ...changes
-  })
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 
@@ -215,16 +195,6 @@ export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
 
 export const isSwept = ({ sweeps }: Overlay, tags: ReadonlyArray<string>): boolean =>
   sweeps.some((sweep) => sweep._tag === "Tags" && sweep.mode === "hard" && tags.some((tag) => sweep.tags.includes(tag)))
-
-/** Whether this level has invalidated an entry of a lower level, through a tag or a dependency. */
-export const isEnded = (self: Overlay, { tags }: Entry): boolean =>
-  isSwept(self, tags) || self.writes.size > 0 && tags.some((tag) => isInherited(tag) && hasWritten(self, tag))
-
-const hasWritten = ({ writes }: Overlay, tag: string): boolean => {
-  const one = idOfTag(tag)
-  const ids = one === undefined ? Array.from(writes.keys()).filter((id) => groupTag(groupOf(id)) === tag) : [one]
-  return ids.some((id) => (writes.get(id) ?? touch)._tag !== "Touch")
-}
 
 export const touch = { _tag: "Touch" }
 

@@ -13,12 +13,12 @@ import * as Lookup from "../operations/lookup.ts"
 import * as Read from "../read/read.ts"
 import { Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf, provided } from "../request/context.ts"
+import { provided, wallNow } from "../request/context.ts"
 import type { Request } from "../state.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import { cycleOf } from "./loads.ts"
 import { fail, lock } from "./locks.ts"
-import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
+import { guarded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
 /** The reason for a lookup. It decides whether the commit checks the answer. */
@@ -32,7 +32,7 @@ const isKnown = (self: Overlay, id: string): boolean =>
 export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const rebaseAll = () => {
-      for (const key of keys) rebase(self, idOf(key), nowOf(self.root.base, fiber))
+      for (const key of keys) rebase(self, idOf(key), wallNow(self.root.base, fiber))
     }
     const missing = keys.filter((key) => !isKnown(self, idOf(key)))
     if (missing.length === 0) return Effect.sync(rebaseAll)
@@ -41,8 +41,8 @@ export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose):
       for (const [i, entry] of found.entries()) {
         // Another fiber of the transaction has written the id in the meantime.
         if (entry === undefined || isKnown(self, idOf(missing[i]!))) continue
-        if (!isEnded(self, entry)) see(self, entry, nowOf(self.root.base, fiber))
-        else if (entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
+        const isSeen = see(self, entry, wallNow(self.root.base, fiber))
+        if (!isSeen && entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
       }
       // The store may have taken longer than the ttl of a write.
       rebaseAll()

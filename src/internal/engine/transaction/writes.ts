@@ -5,13 +5,13 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Invalidate from "../invalidation/invalidate.ts"
-import type { Entry } from "../memory/entry.ts"
+import { copyOf, type Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as Entries from "../operations/set.ts"
-import { nowOf } from "../request/context.ts"
+import { wallNow } from "../request/context.ts"
 import { addCount } from "./counts.ts"
 import { lock } from "./locks.ts"
-import { copyOf, endOf, type Life, loadedHere, nextOrder, type Overlay, rebase } from "./overlay.ts"
+import { endOf, type Life, loadedHere, nextOrder, type Overlay, rebase } from "./overlay.ts"
 import { liveIn, look } from "./reads.ts"
 import { remove } from "./removals.ts"
 
@@ -26,7 +26,9 @@ export const set = (
   const looked = condition === undefined && !keepTtl
     ? locked
     : Effect.andThen(locked, look(self, [key], condition === undefined ? "explicit" : "condition"))
-  const written = Effect.withFiber((fiber) => setNow(self, { key, value, options, now: nowOf(self.root.base, fiber) }))
+  const written = Effect.withFiber((fiber) =>
+    setNow(self, { key, value, options, now: wallNow(self.root.base, fiber) })
+  )
   return looked === Effect.void ? written : Effect.andThen(looked, written)
 }
 

@@ -108,16 +108,9 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     transact: Sync.isShared(self) && storage.atomic === undefined ?
       undefined :
       (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),
-    increment: (counter, by, options) =>
-      atomically(
-        "increment",
-        (now) => Counters.increment(counters, { store: name, name: counter, by, now, expiresAt: options?.expiresAt })
-      ),
+    ...Counters.operations(name, (operation, _, step) => atomically(operation, (now) => step(counters, now))),
     counter: (counter) =>
       Sync.withFiber(self, "counter", (fiber) => Counters.live(counters, counter, Sync.nowOf(fiber))),
-    touchCounter: (counter, expiresAt) =>
-      atomically("touchCounter", (now) => Counters.touch(counters, counter, { expiresAt, now })),
-    removeCounter: (counter) => atomically("removeCounter", (now) => Counters.remove(counters, counter, now)),
     scanCounters: Listing.paged(storage, "scanCounters", counters.scan),
     changes: listen && Changes.following(listen),
     changesUnsafe: listen?.()

@@ -77,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(state).toMatchObject({ loads: 2, most: 1 })
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("begins when the running one is detached, and what that gives is not stored over it", () =>
+  it.effect("F1 · begins when the running one is detached, and what that gives is not stored over it", () =>
     Effect.gen(function*() {
       const { load, state } = origin()
       const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -90,6 +90,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* settle
       yield* TestClock.adjust("500 millis")
       expect(yield* Fiber.join(before)).toBe("old")
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
       yield* TestClock.adjust("500 millis")
       expect(yield* Fiber.join(after)).toBe("new")
       expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))

@@ -54,21 +54,26 @@ describe("P7 · the table of tags is bounded", () => {
     const has = mode === "hard" ? TagEpochs.changedSince : TagEpochs.softenedSince
     const bornAt = epochs.epoch
     TagEpochs.invalidate(epochs, ["again"], mode)
+    const since = () => has(epochs, ["never"], bornAt)
     for (let i = 1; i < limit; i++) TagEpochs.invalidate(epochs, [`tag ${i}`], mode)
     // Invalidated again it is the last to be forgotten.
     TagEpochs.invalidate(epochs, ["again"], mode)
-    TagEpochs.invalidate(epochs, ["one more"], mode)
-    expect(epochs[mode].invalidatedAt.size).toBe(limit)
+    for (let i = 1; i < limit; i++) {
+      expect(since()).toBe(false)
+      TagEpochs.invalidate(epochs, [`more ${i}`], mode)
+    }
+    const { older, recent } = epochs[mode]
+    expect(older.size + recent.size).toBe(limit)
+    expect(since()).toBe(true)
     expect(has(epochs, ["tag 1"], bornAt)).toBe(true)
-    expect(has(epochs, ["never"], bornAt)).toBe(true)
-    expect(has(epochs, ["again"], epochs.epoch - 3)).toBe(true)
+    expect(has(epochs, ["again"], limit - 1)).toBe(true)
     expect(has(epochs, ["never", "tag 1", "again"], epochs.epoch)).toBe(false)
-    expect(has(epochs, ["never"], epochs.epoch - 3)).toBe(false)
+    expect(has(epochs, ["never"], limit)).toBe(false)
   })
 
   it("the one of the other mode forgets nothing by it", () => {
     const epochs = TagEpochs.make()
-    for (let i = 0; i < limit + 10; i++) TagEpochs.invalidate(epochs, [`tag ${i}`], "soft")
+    for (let i = 0; i < 2 * limit + 10; i++) TagEpochs.invalidate(epochs, [`tag ${i}`], "soft")
     expect(TagEpochs.changedSince(epochs, ["never"], 0)).toBe(false)
   })
 })

@@ -3,7 +3,7 @@
  * day.
  */
 import { expect, it } from "@effect/vitest"
-import { type Duration, Effect, Layer, Logger, Option, References } from "effect"
+import { type Duration, Effect, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { counting, fakeStore, over, settle, start } from "../../../support/caches.ts"
@@ -63,22 +63,4 @@ it.effect("life: what has ended while it was loaded is not written to the store"
     expect(fake.calls).toContain("set inner")
     expect(fake.calls).not.toContain("set outer")
   }).pipe(Effect.provide(over(fake, { inherit: "life" })))
-})
-
-it.effect("life: a debug line names a life that was shortened, with the key, and none that was not", () => {
-  const lines: Array<unknown> = []
-  const logger = Logger.make(({ fiber, logLevel, message }) => {
-    if (logLevel === "Debug") lines.push([String(message), fiber.getRef(References.CurrentLogAnnotations)["cache.key"]])
-  })
-  return Effect.gen(function*() {
-    yield* TestClock.adjust("1 day")
-    yield* inner("1 hour").pipe(Cached.ttl("as long", hour))
-    yield* TestClock.adjust("10 minutes")
-    yield* inner("1 hour").pipe(Cached.ttl("shorter", hour))
-    yield* settle
-    expect(lines).toEqual([[`"shorter" ends with "inner", which its load has read`, "shorter"]])
-  }).pipe(
-    Effect.provide(Layer.provide(CacheLayer.memory({ inherit: "life" }), Logger.layer([logger]))),
-    Effect.provideService(References.MinimumLogLevel, "Debug")
-  )
 })

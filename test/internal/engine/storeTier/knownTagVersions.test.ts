@@ -23,9 +23,9 @@ describe("versions that the store has reported", () => {
   it("is known by the list that it was asked with, until changes have to be polled again", () => {
     const tier = tierWith()
     Known.remember(tier, tags, ["v1"], 1000)
-    expect(Known.versionsOf(tier, tags, 1000)).toEqual(["v1"])
-    expect(Known.versionsOf(tier, tags, 1000 + polling.lateMillis - 1)).toEqual(["v1"])
-    expect(Known.versionsOf(tier, Object.freeze(["class:a"]), 1000)).toBeUndefined()
+    expect(Known.find(tier, tags, 1000)).toEqual(["v1"])
+    expect(Known.find(tier, tags, 1000 + polling.lateMillis - 1)).toEqual(["v1"])
+    expect(Known.find(tier, Object.freeze(["class:a"]), 1000)).toBeUndefined()
   })
 
   const notKnown: ReadonlyArray<readonly [when: string, change: (tier: StoreTier) => number]> = [
@@ -42,7 +42,7 @@ describe("versions that the store has reported", () => {
     const tier = tierWith()
     Known.remember(tier, tags, ["v1"], 1000)
     const now = change(tier)
-    expect(Known.versionsOf(tier, tags, now)).toBeUndefined()
+    expect(Known.find(tier, tags, now)).toBeUndefined()
   })
 
   it.each(notKnown.slice(2, -1))("is not kept when %s", (_, change) => {
@@ -65,8 +65,8 @@ describe("versions that the store has reported", () => {
     Known.remember(tier, tags, ["v1"], 1000)
     TagEpochs.invalidate(tier.front.tagEpochs, tags, "hard")
     Known.remember(tier, others, ["v2"], 1000)
-    expect(Known.versionsOf(tier, others, 1000)).toEqual(["v2"])
-    expect(Known.versionsOf(tier, tags, 1000)).toBeUndefined()
+    expect(Known.find(tier, others, 1000)).toEqual(["v2"])
+    expect(Known.find(tier, tags, 1000)).toBeUndefined()
   })
 
   it("P7 · is bounded", () => {

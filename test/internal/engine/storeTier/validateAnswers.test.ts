@@ -16,15 +16,6 @@ const lead = (failures: unknown) =>
   lying({ acquire: () => Effect.succeed([{ _tag: "Granted", generation: "g", failures }]) })
 
 describe("an answer that is not of its type is Corrupt", () => {
-  it.effect("of touch", () =>
-    Effect.gen(function*() {
-      for (const answer of [undefined, 1, "yes", {}]) {
-        const store = lying({ touch: () => Effect.succeed(answer) })
-        const error = yield* Effect.flip(store.touch("id", { softExpiresAt: 1, expiresAt: 2 }))
-        expect(error).toMatchObject({ _tag: "StoreError", reason: "Corrupt", operation: "touch" })
-      }
-    }))
-
   it.effect("of take, in its failures", () =>
     Effect.gen(function*() {
       const note = Uint8Array.of(1)
@@ -35,14 +26,6 @@ describe("an answer that is not of its type is Corrupt", () => {
         failures: { count: 3, note }
       })
       expect(yield* singly(lead(undefined)).acquire("id", asking)).toMatchObject({ _tag: "Granted" })
-    }))
-
-  it.effect("of acquire, in how long to wait", () =>
-    Effect.gen(function*() {
-      for (const answer of [{ _tag: "Wait", leftMillis: Number.NaN }, { _tag: "Wait" }, { _tag: "Other" }, {}]) {
-        const store = lying({ acquire: () => Effect.succeed([answer]) })
-        expect(yield* Effect.flip(singly(store).acquire("id", asking))).toMatchObject({ reason: "Corrupt" })
-      }
     }))
 
   it.effect("of counters, and what they throw is a failure", () =>

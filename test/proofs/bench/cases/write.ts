@@ -3,13 +3,13 @@
  * folder that has not changed for some seconds, as they are in programs that run for longer than that.
  */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { singly } from "../../../../src/testing/internal/singly.ts"
+import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
@@ -34,19 +34,7 @@ const openRaw = () => {
 
 const payload = Buffer.from(JSON.stringify(user("user:1")))
 
-const entry: CacheEntry.Stored = {
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 1,
-    outcome: "success",
-    tags: [],
-    writeId: "0".repeat(32),
-    serializer: 1
-  },
-  payload
-}
+const entry = stored(payload)
 
 // The entry of the last round is the one that is to be replaced.
 const asked = { owner: "bench", leaseMillis: 5000, rejectedWriteId: entry.meta.writeId, join: false }

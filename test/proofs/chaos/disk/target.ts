@@ -1,6 +1,5 @@
 /** Attacks on `CacheLayer.disk`: damage to its folder. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,6 +12,7 @@ import { fillDisk } from "../../../support/fullDisk.ts"
 import { isMissing } from "../../../support/needs.ts"
 import { copyOf, databaseIn } from "../../../support/olderCopy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
+import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import type { Dice } from "../../consistency/random.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
@@ -217,34 +217,11 @@ const attacks: ReadonlyArray<Attack> = [
   })
 ]
 
-const probe: CacheEntry.Stored = {
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 1,
-    outcome: "success",
-    tags: [],
-    writeId: "0".repeat(32),
-    serializer: 1
-  },
-  payload: new Uint8Array(1000)
-}
+const probe = stored(new Uint8Array(1000))
 
 export const target: Target = {
   name: "disk",
-  columns: [
-    "attack",
-    "reads",
-    "loads",
-    "beside another",
-    "stale by",
-    "longest turn",
-    "of its own work",
-    "callers that failed",
-    "strict invalidations refused",
-    "on disk"
-  ],
+  unmeasured: ["slowest read", "followed nothing"],
   store: "./disk/store.ts",
   attacks,
   works: (where) =>

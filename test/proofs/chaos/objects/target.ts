@@ -271,18 +271,7 @@ export const target: Target = {
     "keys that expire in the middle, with newer ones",
     "the same, with processes that are killed while they clean up"
   ],
-  columns: [
-    "attack",
-    "reads",
-    "loads",
-    "beside another",
-    "stale by",
-    "slowest read",
-    "longest turn",
-    "of its own work",
-    "callers that failed",
-    "strict invalidations refused"
-  ],
+  unmeasured: ["followed nothing", "on disk"],
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([open(where as unknown as Where), open(where as unknown as Where)])

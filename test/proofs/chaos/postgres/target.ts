@@ -1,6 +1,5 @@
 /** Attacks on `CacheLayer.postgres`: failures of servers, networks and processes. */
 import { Effect } from "effect"
-import type { CacheEntry } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
 import { chmodSync } from "node:fs"
 import { join } from "node:path"
@@ -12,6 +11,7 @@ import { isMissing } from "../../../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../../../support/postgres.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
+import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
@@ -331,13 +331,7 @@ const attacks: ReadonlyArray<Attack> = [
   })
 ]
 
-const entry: CacheEntry.Stored = {
-  meta: {
-    ...{ createdAt: 0, softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
-    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
-  },
-  payload: new Uint8Array(1)
-}
+const entry = stored(new Uint8Array(1), { writeId: "0f".repeat(16) })
 
 export const target: Target = {
   name: "postgres",
@@ -351,19 +345,7 @@ export const target: Target = {
     "no connection left for the user",
     "markers, leases and entries removed by hand"
   ],
-  columns: [
-    "attack",
-    "reads",
-    "loads",
-    "beside another",
-    "stale by",
-    "slowest read",
-    "followed nothing",
-    "longest turn",
-    "of its own work",
-    "callers that failed",
-    "strict invalidations refused"
-  ],
+  unmeasured: ["on disk"],
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const open = storeFrom(PgStore.layer(where as unknown as PgStore.Options))

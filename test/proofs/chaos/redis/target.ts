@@ -17,6 +17,7 @@ import {
   startCluster,
   startServer
 } from "../../../support/redis.ts"
+import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { ids } from "../../consistency/plan.ts"
 import type { Dice } from "../../consistency/random.ts"
@@ -151,19 +152,7 @@ const renew = async (server: Server, { pick }: Dice): Promise<void> => {
   if (keys.length > 0) await server.ask("SETRANGE", pick(keys), "2", "\u0077")
 }
 
-const entryOf = (text: string): CacheEntry.Stored => ({
-  meta: {
-    createdAt: 0,
-    softExpiresAt: Infinity,
-    expiresAt: Infinity,
-    loadMillis: 1,
-    outcome: "success",
-    tags: [],
-    writeId: "0".repeat(32),
-    serializer: 1
-  },
-  payload: new TextEncoder().encode(text)
-})
+const entryOf = (text: string) => stored(text)
 
 /** Another program uses the server for a moment. */
 const outside = <A>(
@@ -480,19 +469,7 @@ export const target: Target = {
   name: "redis",
   store: "./redis/store.ts",
   attacks,
-  columns: [
-    "attack",
-    "reads",
-    "loads",
-    "beside another",
-    "stale by",
-    "slowest read",
-    "followed nothing",
-    "longest turn",
-    "of its own work",
-    "callers that failed",
-    "strict invalidations refused"
-  ],
+  unmeasured: ["on disk"],
   works: (where) =>
     Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const [a, b] = [yield* connected(open(where)), yield* connected(open(where))]

@@ -1,7 +1,6 @@
 /** Compiles all Lua scripts, by name. The server runs each script atomically. */
 import { apply } from "./apply.ts"
 import { counters } from "./counters.ts"
-import { entries } from "./entries.ts"
 import { era } from "./era.ts"
 import { guards } from "./guards.ts"
 import { leases } from "./leases.ts"
@@ -12,7 +11,6 @@ import { tags } from "./tags.ts"
 const sources = (isCluster: boolean) => ({
   ...era(isCluster),
   ...apply(isCluster),
-  ...entries,
   ...leases(isCluster),
   ...tags(isCluster),
   ...counters,

@@ -1,13 +1,14 @@
 /**
  * Lua scripts of guards. They do the same as `src/internal/guard/`, and a test compares both on random inputs.
  * In tests, the first argument is the current time. Otherwise it is empty, and the script uses the server's clock and
- * lets the state expire. Scripts return numbers as text, to keep all digits.
+ * lets the state expire. The second one is the input as JSON. Scripts return numbers as text, to keep all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
 /** Lua helpers. `expire` makes the server delete a guard's state once it can no longer have any effect. */
-const prelude = `local now = tonumber(at)
+const prelude = `local input = cjson.decode(given)
+local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
   now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,7 +23,7 @@ local function expire(millis)
 end
 `
 
-const fixedWindow = `limit, window, ban = tonumber(limit), tonumber(window), tonumber(ban)
+const fixedWindow = `local limit, window, ban = input.limit, input.windowMillis, input.banMillis
 local held = redis.call("HMGET", g, "c", "u", "b")
 local count, untilTime, isBan = tonumber(held[1] or "0"), tonumber(held[2] or "0"), held[3] == "1"
 local function keep()
@@ -40,7 +41,7 @@ if not held[1] or untilTime <= now then
 end
 untilTime = math.min(untilTime, now + (isBan and ban or window))
 if isBan then
-  if renews == "1" then untilTime = now + ban end
+  if input.renewsBan then untilTime = now + ban end
   return refuse()
 end
 if count < limit then
@@ -52,7 +53,7 @@ if ban > 0 then untilTime, isBan = now + ban, true end
 return refuse()
 `
 
-const slidingLog = `limit, window = tonumber(limit), tonumber(window)
+const slidingLog = `local limit, window = input.limit, input.windowMillis
 local first = redis.call("LINDEX", g, 0)
 while first and tonumber(first) <= now - window do
   redis.call("LPOP", g)
@@ -72,7 +73,7 @@ expire(window)
 return texts({ 1, limit - length - 1, 0 })
 `
 
-const slidingCounter = `limit, window = tonumber(limit), tonumber(window)
+const slidingCounter = `local limit, window = input.limit, input.windowMillis
 local held = redis.call("HMGET", g, "t", "b", "c")
 local started, before, count = tonumber(held[1] or "0"), tonumber(held[2] or "0"), tonumber(held[3] or "0")
 if not held[1] or now >= started + 2 * window then started, before, count = now, 0, 0
@@ -95,7 +96,7 @@ expire(started + 2 * window - now)
 return texts(answer)
 `
 
-const bucket = `tokens, limit, refill = tonumber(tokens), tonumber(limit), tonumber(refill)
+const bucket = `local tokens, limit, refill = input.tokens, input.limit, input.refillMillis
 local held = redis.call("HMGET", g, "n", "t")
 local available = tonumber(held[1] or limit)
 local refilledAt = math.min(tonumber(held[2] or now), now)
@@ -106,14 +107,16 @@ if refilled > 0 then
 end
 if available >= limit then refilledAt = now end
 local remaining = available - tokens
-local kept = (remaining >= 0 or debt == "1") and remaining or available
+local kept = (remaining >= 0 or input.allowsDebt) and remaining or available
 local elapsed = math.max(0, now - refilledAt)
 redis.call("HSET", g, "n", text(kept), "t", text(refilledAt))
 expire(math.ceil(math.ceil(limit - kept) * refill - elapsed))
 return texts({ remaining, elapsed })
 `
 
-const circuit = `probe, open, longest, idle = tonumber(probe), tonumber(open), tonumber(longest), tonumber(idle)
+const circuit = `local op, idle, probe, outcome = input._tag, input.idleMillis, input.probeMillis, input.outcome
+local open, longest = 0, 0
+if input.openTime then open, longest = input.openTime.millis, input.openTime.longestMillis end
 local names = { "g", "s", "t", "u", "o", "om", "pm", "r", "x" }
 local held = redis.call("HMGET", g, "p", "l", "w", unpack(names))
 local exists = held[1] and tonumber(held[#held]) > now
@@ -160,8 +163,9 @@ if op == "Admit" then
   phase, v.g, v.u, v.pm = "HalfOpen", nextGeneration(v.g), now + probe, probe
   return keep(true)
 end
-generation, failures, rate, minimum = tonumber(generation), tonumber(failures), tonumber(rate), tonumber(minimum)
-window, calls = tonumber(window), tonumber(calls)
+local generation, trip = input.generation, input.trip
+local failures, rate, minimum = trip.failures, trip.rate, trip.minimumCalls
+local window, calls = trip.windowMillis, trip.windowCalls
 if v.g ~= generation or phase == "Open" then return keep(false) end
 if phase == "HalfOpen" then
   if outcome == "Failure" then opened(now)
@@ -224,35 +228,19 @@ redis.call("UNLINK", g)
 return attempt()
 `
 
-const ofKind = (args: ReadonlyArray<string>, body: string) => ({
+const ofKind = (body: string) => ({
   keys: ["g"],
-  args: ["at", ...args],
+  args: ["at", "given"],
   withoutEra: true,
   body: prelude + healing(body)
 })
 
 export const guards = {
-  fixedWindow: ofKind(["limit", "window", "ban", "renews"], fixedWindow),
-  slidingLog: ofKind(["limit", "window"], slidingLog),
-  slidingCounter: ofKind(["limit", "window"], slidingCounter),
-  bucket: ofKind(["tokens", "limit", "refill", "debt"], bucket),
-  circuit: ofKind(
-    [
-      "op",
-      "probe",
-      "open",
-      "longest",
-      "idle",
-      "generation",
-      "outcome",
-      "failures",
-      "rate",
-      "minimum",
-      "window",
-      "calls"
-    ],
-    circuit
-  ),
+  fixedWindow: ofKind(fixedWindow),
+  slidingLog: ofKind(slidingLog),
+  slidingCounter: ofKind(slidingCounter),
+  bucket: ofKind(bucket),
+  circuit: ofKind(circuit),
   readBits: { keys: ["g"], args: [], withoutEra: true, body: `return ownOf("HMGET", g, unpack(ARGV))\n` },
   mergeBits: { keys: ["g", "a", "b"], args: [], withoutEra: true, body: mergeBits },
   removeBits: { keys: ["g"], args: [], withoutEra: true, whenFull: true, body: `return redis.call("UNLINK", g)\n` }

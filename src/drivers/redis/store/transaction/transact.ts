@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type { StoreError } from "../../../../CacheError.ts"
 import * as Limits from "../../../../internal/defaults/redis.ts"
 import * as Conditions from "../../../../internal/store/conditions.ts"
+import { aboveMaxValue } from "../../../../internal/store/tooLarge.ts"
 import * as Transact from "../../../../internal/store/transact.ts"
 import type { SetCondition, Transacted, TransactRequest } from "../../../../ports/store.ts"
 import { noAnswer, storeError, storeName } from "../../fault.ts"
@@ -13,7 +14,7 @@ import { present } from "../reads.ts"
 import { asking, contended, list, now, type Operation, refusalOf, type StoreState } from "../state.ts"
 import { tagsOf } from "../writing/conditions.ts"
 import { type Program, run } from "../writing/program.ts"
-import { commit, refusal } from "../writing/writes.ts"
+import { commit } from "../writing/writes.ts"
 import { type Commit, inOneSlot, otherSlot, type Placed, reaches, unsupported } from "./slots.ts"
 import { type Facts, programOf } from "./steps.ts"
 
@@ -25,9 +26,14 @@ export const transact = (self: StoreState, request: TransactRequest): Operation<
     for (const step of steps) {
       // The script knows only the key names of the current era, but `Clear` would start a new era.
       if (step._tag === "Clear") return Effect.fail(unsupported("a transaction on Redis cannot clear the store"))
-      const refused = "entry" in step ? refusal(self, "set", step) : undefined
-      if (refused !== undefined) return Effect.fail(refused)
     }
+    const refused = aboveMaxValue(
+      storeName,
+      "set",
+      steps.filter((step) => step._tag === "Set" || step._tag === "Commit"),
+      self.maxValue
+    )
+    if (refused !== undefined) return Effect.fail(refused)
     return self.session.wire.isCluster ? onCluster(self, request) : attempt(self, { request, slot: undefined })
   })
 

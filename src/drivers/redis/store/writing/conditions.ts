@@ -4,13 +4,14 @@ import type { Stored } from "../../../../CacheEntry.ts"
 import type { StoreError } from "../../../../CacheError.ts"
 import * as Limits from "../../../../internal/defaults/redis.ts"
 import * as Conditions from "../../../../internal/store/conditions.ts"
+import { aboveMaxValue } from "../../../../internal/store/tooLarge.ts"
 import type { SetCondition, SetRequest, TouchOptions } from "../../../../ports/store.ts"
-import { storeError } from "../../fault.ts"
+import { storeError, storeName } from "../../fault.ts"
 import { askInTurn } from "../many.ts"
 import { type Present, present } from "../reads.ts"
 import { asking, contended, isDone, list, now, type Operation, refusalOf, type StoreState } from "../state.ts"
 import * as Program from "./program.ts"
-import { refusalIn, setAll, writes } from "./writes.ts"
+import { setAll, writes } from "./writes.ts"
 
 interface ConditionalWrite {
   readonly id: string
@@ -26,7 +27,7 @@ const setIf = (self: StoreState, { entry, id }: SetRequest, condition: SetCondit
 
 export const set = (self: StoreState, requests: ReadonlyArray<SetRequest>): Operation<ReadonlyArray<boolean>> =>
   Effect.suspend(() => {
-    const error = refusalIn(self, "set", requests)
+    const error = aboveMaxValue(storeName, "set", requests, self.maxValue)
     if (error !== undefined) return Effect.fail(error)
     if (requests.every(({ condition }) => condition === undefined)) return setAll(self, requests)
     return Effect.forEach(requests, (request) =>

@@ -1,43 +1,15 @@
 /** Writes and removes entries. */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../../CacheEntry.ts"
-import type { StoreError } from "../../../../CacheError.ts"
 import * as Frame from "../../../../internal/codec/frame.ts"
 import { noneIsGone } from "../../../../internal/store/markers/markers.ts"
-import { tooLarge } from "../../../../internal/store/tooLarge.ts"
+import { aboveMaxValue } from "../../../../internal/store/tooLarge.ts"
 import type { CommitRequest, SetRequest } from "../../../../ports/store.ts"
 import { type Fault, isFault, storeName } from "../../fault.ts"
-import * as Unreadable from "../../session/unreadable.ts"
 import { askingMany } from "../many.ts"
 import { versionsFor } from "../reads.ts"
 import { allDone, isDone, type Kind, list, type Operation, type StoreState, withoutFault } from "../state.ts"
 import * as Program from "./program.ts"
-
-export const refusal = (
-  self: StoreState,
-  operation: "set" | "commit",
-  { entry: { payload: { length: size } }, id }: SetRequest
-): StoreError | undefined => {
-  const { maxValue, unreadable } = self
-  const isSendable = Unreadable.isSendable(unreadable, size)
-  if (size <= maxValue && isSendable) return undefined
-  // Reads the limit again, because the operator may have raised it.
-  if (!isSendable) Unreadable.askLimit(unreadable, id, () => {})
-  const limit = size > maxValue ? ["maxValue", maxValue] as const : [Unreadable.option, unreadable.limit] as const
-  return tooLarge({ store: storeName, operation, id, size, limit })
-}
-
-export const refusalIn = (
-  self: StoreState,
-  operation: "set" | "commit",
-  requests: ReadonlyArray<SetRequest>
-): StoreError | undefined => {
-  for (const request of requests) {
-    const error = refusal(self, operation, request)
-    if (error !== undefined) return error
-  }
-  return undefined
-}
 
 /** One group of the script. `size` is that of its values. */
 interface Writing {
@@ -84,7 +56,7 @@ export const commit = (
   requests: ReadonlyArray<CommitRequest>
 ): Operation<ReadonlyArray<boolean>> =>
   Effect.suspend(() => {
-    const error = refusalIn(self, "commit", requests)
+    const error = aboveMaxValue(storeName, "commit", requests, self.maxValue)
     if (error !== undefined && requests.length > 1) return Effect.fail(error)
     const answers = askingMany<Writing, boolean>(self, {
       operation: "commit",
