@@ -48,7 +48,7 @@ it("operations run as many statements as the table says", async () => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-costs-"))
   try {
     const open = () => ManagedRuntime.make(CacheLayer.disk({ directory: join(folder, "cache"), memory: false }))
-    const tableOf = (all: typeof operations) => costsOf(open(), open(), all, () => [...counts])
+    const tableOf = (all: typeof operations) => costsOf(open(), open(), all, () => [...counts], costs)
     expect({ ...await tableOf(operations), ...await tableOf(whereMostReadsLoad) }).toEqual(costs)
   } finally {
     vi.restoreAllMocks()

@@ -1,11 +1,7 @@
-/**
- * `npm run prove -- soak --only ttl`: runs the proof "soak", and records that it has run to its end. Without a name it
- * lists them. What runs in CI, or with `--quick`, is not recorded.
- */
+/** `npm run prove -- soak --only ttl`: runs the proof "soak". Without a name it lists them. */
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
-import { record } from "../support/measured.ts"
-import { proofs, root, runs } from "./proofs.ts"
+import { proofs, root } from "./proofs.ts"
 
 const [name, ...options] = process.argv.slice(2)
 const proof = name === undefined ? undefined : proofs[name]
@@ -24,6 +20,4 @@ if (name === undefined || proof === undefined) {
     : [join(root, "node_modules/vitest/vitest.mjs"), "run", path]
   const { status } = spawnSync(process.execPath, [...command, ...options], { stdio: "inherit" })
   process.exitCode = status ?? 1
-  const isWhole = status === 0 && process.env["CI"] === undefined && !options.includes("--quick")
-  if (isWhole) record(runs, { [name]: { options } })
 }

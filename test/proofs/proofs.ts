@@ -1,10 +1,9 @@
 /**
- * Programs that show what tests cannot, because they measure, attack or run for long: their commands, and when each
- * last ran to its end. `npm run generate` writes the table of README.md from this list.
+ * Programs that show what tests cannot, because they measure, attack or run for long: their commands.
+ * `npm run generate` writes the table of README.md from this list.
  */
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { measured } from "../support/measured.ts"
 
 export const root = resolve(import.meta.dirname, "../..")
 
@@ -64,23 +63,15 @@ export const proofs: { readonly [name: string]: Proof } = {
   soak: { file: "proofs/soak/main.ts", shows: "that the heap and every collection stay bounded" }
 }
 
-interface Run {
-  readonly options: ReadonlyArray<string>
-}
-
-export const runs = "runs"
-
 const rowOf = ([name, { page, shows }]: readonly [string, Proof]): string => {
-  const last = measured<Run>(runs)[name]
   const link = page !== undefined && existsSync(join(root, page)) ? `[${page}](../../${page})` : ""
-  const when = last === undefined ? "" : `${last.date}${last.result.options.map((option) => ` \`${option}\``).join("")}`
-  return `| \`${name}\` | ${shows} | ${link} | ${when} |`
+  return `| \`${name}\` | ${shows} | ${link} |`
 }
 
 const table = (): string =>
   [
-    "| `npm run prove --` | shows | page | ran last |",
-    "|---|---|---|---|",
+    "| `npm run prove --` | shows | page |",
+    "|---|---|---|",
     ...Object.entries(proofs).map(rowOf)
   ].join("\n")
 

@@ -45,7 +45,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
         memory: false
       }))
     const tableOf = (all: typeof operations) =>
-      costsOf(open(counted.port), open(server.port), all, () => counted.passed().slice(0, 1))
+      costsOf(open(counted.port), open(server.port), all, () => counted.passed().slice(0, 1), costs)
     expect({ ...await tableOf(operations), ...await tableOf(whereMostReadsLoad) }).toEqual(costs)
   }, 120_000)
 })

@@ -51,7 +51,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
         lease: "9 seconds",
         memory: false
       }))
-    const tableOf = (all: typeof operations) => costsOf(open(counted.port), open(server.port), all, counted.passed)
+    const tableOf = (all: typeof operations) =>
+      costsOf(open(counted.port), open(server.port), all, counted.passed, costs)
     const [[commands]] = Object.values(await tableOf(missesAtOnce)) as [[number]]
     // A command for each would be 150.
     expect(commands).toBeLessThan(30)
