@@ -98,7 +98,7 @@ const checkRateLimit = (options: RateLimitOptions): AnyLimit => {
         ? 0
         : Math.max(1, Math.ceil(Math.ceil(-remaining) * refillMillis - elapsedMillis))
     })
-    const input: Bucket.Input = { tokens: 1, limit, refillMillis, allowsDebt: false }
+    const input: Bucket.Input = { tokens: 1, limit, refillMillis }
     return { ...of, kind: Bucket.bucket, input, isAnswer: Bucket.isTaken, admissionOf }
   }
   const ofWindow = { ...of, isAnswer: isAdmission, admissionOf: same }

@@ -35,36 +35,42 @@ const below = (bound: number) => Random.nextIntBetween(0, bound, { halfOpen: tru
 
 const oneOf = <A>(...all: ReadonlyArray<A>) => Effect.map(below(all.length), (i) => all[i]!)
 
-/** Inputs of each kind: those of one run have the same limits, as calls of one guard have. */
+/** A limit that falls now and then. If it rose, what a state that has expired left behind would not be full. */
+const falling = (bound: number) =>
+  Effect.map(below(bound), (above) => {
+    let limit = 1 + above
+    return Effect.suspend(() => Effect.map(below(15 * limit), (at) => at < limit ? limit = 1 + at : limit))
+  })
+
+/** Inputs of each kind: those of one run have the same options but for the limit, as calls of one guard have. */
 const kinds = [
   {
     kind: fixedWindow,
     inputs: Effect.gen(function*() {
+      const limit = yield* falling(4)
       const input = {
-        limit: 1 + (yield* below(4)),
         windowMillis: yield* oneOf(500, 1000, 1.5),
         banMillis: yield* oneOf(0, 2000),
         renewsBan: yield* oneOf(true, false)
       }
-      return () => Effect.succeed(input)
+      return () => Effect.map(limit, (limit) => ({ ...input, limit }))
     })
   },
   ...[slidingLog, slidingCounter].map((kind) => ({
     kind,
     inputs: Effect.gen(function*() {
-      const input = { limit: 1 + (yield* below(6)), windowMillis: yield* oneOf(500, 777, 1000) }
-      return () => Effect.succeed(input)
+      const limit = yield* falling(6)
+      const windowMillis = yield* oneOf(500, 777, 1000)
+      return () => Effect.map(limit, (limit) => ({ limit, windowMillis }))
     })
   })),
   {
     kind: bucket,
     inputs: Effect.gen(function*() {
-      const limit = 1 + (yield* below(6))
+      const limit = yield* falling(30)
       const refillMillis = yield* oneOf(100, 1000 / 3, 7.5)
       return () =>
-        Effect.gen(function*() {
-          return { tokens: 1 + (yield* below(3)), limit, refillMillis, allowsDebt: (yield* below(4)) === 0 }
-        })
+        Effect.map(Effect.all([limit, below(3)]), ([limit, more]) => ({ tokens: 1 + more, limit, refillMillis }))
     })
   },
   {

@@ -5,8 +5,6 @@ export interface Input {
   readonly tokens: number
   readonly limit: number
   readonly refillMillis: number
-  /** Whether a call may take tokens before they are refilled. */
-  readonly allowsDebt: boolean
 }
 
 interface Bucket {
@@ -15,25 +13,22 @@ interface Bucket {
 }
 
 export interface Taken {
-  /** The tokens left after this call. If negative, tokens were missing: the call took none, or took them as a debt. */
+  /** The tokens left after this call. If negative, tokens were missing, and the call took none. */
   readonly remaining: number
   readonly elapsedMillis: number
 }
 
 export const bucket: Kind<Bucket, Input, Taken> = {
   name: "bucket",
-  step(stored, now, { allowsDebt, limit, refillMillis, tokens }) {
-    let available = stored === undefined ? limit : stored.tokens
+  step(stored, now, { limit, refillMillis, tokens }) {
     // Limited to the current time, because the clock may have been set back.
-    let refilledAt = stored === undefined ? now : Math.min(stored.refilledAt, now)
-    const refilled = Math.floor((now - refilledAt) / refillMillis)
-    if (refilled > 0) {
-      available = Math.min(limit, available + refilled)
-      refilledAt += refilled * refillMillis
-    }
-    if (available >= limit) refilledAt = now
+    const since = stored === undefined ? now : Math.min(stored.refilledAt, now)
+    const refilled = Math.floor((now - since) / refillMillis)
+    // Cut even if nothing was refilled, because the limit may have been lowered.
+    const available = Math.min(limit, (stored === undefined ? limit : stored.tokens) + refilled)
+    const refilledAt = available >= limit ? now : since + refilled * refillMillis
     const remaining = available - tokens
-    const kept = remaining >= 0 || allowsDebt ? remaining : available
+    const kept = remaining >= 0 ? remaining : available
     const elapsedMillis = Math.max(0, now - refilledAt)
     return {
       state: { tokens: kept, refilledAt },

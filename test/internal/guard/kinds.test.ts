@@ -27,20 +27,28 @@ describe("a token bucket", () => {
         yield* TestClock.adjust(yield* below(Math.ceil(refillMillis * 2)))
         const key = `key ${yield* below(2)}`
         const tokens = 1 + (yield* below(3))
-        const allowsDebt = (yield* below(4)) === 0
         const expected = yield* effects.tokenBucket({
           key,
           tokens,
           limit,
           refillRate: Duration.millis(refillMillis),
-          allowOverflow: allowsDebt
+          allowOverflow: false
         })
-        const input = { tokens, limit, refillMillis, allowsDebt }
+        const input = { tokens, limit, refillMillis }
         const { elapsedMillis, remaining } = ours.runUnsafe(Bucket.bucket, key, input, yield* clockNow)
         expect(remaining).toBe(expected[0])
         expect(elapsedMillis).toBeCloseTo(expected[1], 6)
       }
     }).pipe(Effect.provide(RateLimiter.layerStoreMemory), Random.withSeed(`bucket ${seed}`)))
+
+  it("has no more tokens than a limit that was lowered, at once", () => {
+    const ours = memory.make()
+    const take = (limit: number, now: number) =>
+      ours.runUnsafe(Bucket.bucket, "key", { tokens: 1, limit, refillMillis: 60_000 / limit }, now).remaining
+    expect([take(10, 0), take(2, 1), take(2, 2), take(2, 3)]).toEqual([9, 1, 0, -1])
+    // A limit that was raised is reached as tokens return.
+    expect([take(10, 4), take(10, 6003)]).toEqual([-1, 0])
+  })
 })
 
 describe("a circuit", () => {

@@ -98,16 +98,12 @@ return texts(answer)
 
 const bucket = `local tokens, limit, refill = input.tokens, input.limit, input.refillMillis
 local held = redis.call("HMGET", g, "n", "t")
-local available = tonumber(held[1] or limit)
-local refilledAt = math.min(tonumber(held[2] or now), now)
-local refilled = math.floor((now - refilledAt) / refill)
-if refilled > 0 then
-  available = math.min(limit, available + refilled)
-  refilledAt = refilledAt + refilled * refill
-end
-if available >= limit then refilledAt = now end
+local since = math.min(tonumber(held[2] or now), now)
+local refilled = math.floor((now - since) / refill)
+local available = math.min(limit, tonumber(held[1] or limit) + refilled)
+local refilledAt = available >= limit and now or since + refilled * refill
 local remaining = available - tokens
-local kept = (remaining >= 0 or input.allowsDebt) and remaining or available
+local kept = remaining >= 0 and remaining or available
 local elapsed = math.max(0, now - refilledAt)
 redis.call("HSET", g, "n", text(kept), "t", text(refilledAt))
 expire(math.ceil(math.ceil(limit - kept) * refill - elapsed))
