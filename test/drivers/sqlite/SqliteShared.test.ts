@@ -264,6 +264,28 @@ describe("changes", () => {
       expect(changesOf(a)[0]).toMatchObject({ _tag: "Gap" })
     }))
 
+  it.effect("are a gap if somebody has emptied their table, however many come before the next look", () =>
+    Effect.gen(function*() {
+      const { a, b, directory } = yield* twoStores()
+      const database = yield* connection(directory)
+      const ids = Array.from({ length: 10 }, (_, i) => `id ${i}`)
+      yield* a.remove(ids)
+      expect(changesOf(b)).toHaveLength(10)
+      yield* a.remove(["unseen"])
+      database.exec("DELETE FROM change")
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
+      expect(changesOf(b)).toEqual([])
+      yield* a.remove(ids)
+      changesOf(b)
+      for (const some of [1, 10, 20]) {
+        database.exec("DELETE FROM change")
+        yield* a.remove(Array.from({ length: some }, (_, i) => `other ${i}`))
+        expect(changesOf(b)).toContainEqual({ _tag: "Gap" })
+        yield* a.remove(["next"])
+        expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "next" }])
+      }
+    }))
+
   it.effect("of a very long id are a gap", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()

@@ -11,7 +11,8 @@ export const format = 2
 export const busyMillis = 5
 
 // `entry.seq` numbers the writes. `id`, `tag`, `name` and `subject` have no type, because `toColumn` returns text
-// or bytes. The newest row of `change` is never deleted, so that `change.seq` grows without gaps.
+// or bytes. The newest row of `change` is never deleted, so that `change.seq` grows without gaps. Its first row is no
+// change: in a table that somebody has emptied, a change has this number.
 const schema = `
   CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
   CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
@@ -19,6 +20,7 @@ const schema = `
     until REAL NOT NULL, dies REAL NOT NULL, failures INTEGER NOT NULL DEFAULT 0, failed_at REAL NOT NULL DEFAULT 0,
     note BLOB, joined_at REAL) WITHOUT ROWID;
   CREATE TABLE change (seq INTEGER PRIMARY KEY, origin INTEGER NOT NULL, kind INTEGER NOT NULL, subject);
+  INSERT INTO change VALUES (1, -1, -1, NULL);
   CREATE TABLE marker (tag PRIMARY KEY, version TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE counter (name PRIMARY KEY, value INTEGER NOT NULL, expires_at REAL NOT NULL) WITHOUT ROWID;
   CREATE TABLE sequence (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

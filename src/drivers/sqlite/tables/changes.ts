@@ -22,6 +22,8 @@ const longest = 512
 
 const pruneEvery = 256
 
+const micros = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
+
 /** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
@@ -29,7 +31,10 @@ export const make = (database: DatabaseSync, maxPages: number, note: (changed: C
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
-  select: database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq > ? ORDER BY seq"),
+  restart: database.prepare(
+    `INSERT INTO change (seq, origin, kind) VALUES (${micros} + abs(random() % 1000), ${noOrigin}, ${kinds.gap})`
+  ),
+  select: database.prepare("SELECT seq, origin, kind, subject FROM change WHERE seq >= ? ORDER BY seq"),
   last: database.prepare("SELECT max(seq) AS seq FROM change"),
   ends: database.prepare("SELECT min(seq) AS first, max(seq) AS last FROM change"),
   foreign: database.prepare("SELECT max(seq) AS seq FROM change WHERE seq <= ? AND origin <> ?"),
@@ -72,11 +77,14 @@ export const listen = (self: Changes): () => ReadonlyArray<Change> => {
   let seen = Number(position(self))
   return () => {
     const rows = self.select.all(seen)
-    if (rows.length === 0) return nothing
-    const isMissing = isLost(self, seen, Number(rows[0]!["seq"]))
-    seen = Number(rows[rows.length - 1]!["seq"])
-    const changes = rows.filter((row) => row["origin"] !== self.origin).map(toChange)
-    return isMissing ? [tooMany(self), ...changes] : changes
+    const former = seen
+    seen = Number(rows.at(-1)?.["seq"] ?? 0)
+    if (seen === former) return nothing
+    // Somebody has emptied the table, perhaps before its last rows were read.
+    if (rows.length === 0) return [gap]
+    const isKnown = rows[0]!["seq"] === former
+    const changes = rows.slice(isKnown ? 1 : 0).filter((row) => row["origin"] !== self.origin).map(toChange)
+    return isKnown || !isLost(self, former, Number(rows[0]!["seq"])) ? changes : [tooMany(self), ...changes]
   }
 }
 
@@ -103,8 +111,14 @@ const tooMany = ({ kept }: Changes): Change => ({
 })
 
 const record = (self: Changes, kind: number, subject: string | undefined, by = self.origin): void => {
-  if (subject !== undefined && subject.length > longest) self.insert.run(by, kinds.gap, null)
-  else self.insert.run(by, kind, subject === undefined ? null : toColumn(subject))
+  const isTooLong = subject !== undefined && subject.length > longest
+  const { lastInsertRowid } = self.insert.run(
+    by,
+    isTooLong ? kinds.gap : kind,
+    isTooLong || subject === undefined ? null : toColumn(subject)
+  )
+  // Somebody has emptied the table. Later numbers are above all that it had, and readers learn of the gap.
+  if (lastInsertRowid === 1) self.restart.run()
   if (++self.written % pruneEvery === 0) prune(self)
 }
 
