@@ -158,18 +158,6 @@ const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, decl
     replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - place]!"
   },
   {
-    name: "further answers of a bulk lookup are stored over what others changed during it",
-    in: "isUnchanged",
-    find: "!hasChanged(self, watch, id) &&",
-    replace: "",
-    also: [{
-      in: "storePart",
-      find: "after.markers[i]!.version === before.markers[i]!.version",
-      replace: "after.markers[i]!.version !== undefined"
-    }],
-    draws: ["classes", "unasked"]
-  },
-  {
     name: "a pattern does not concern what is being loaded",
     draws: ["patterns"],
     in: "ids",
@@ -180,7 +168,7 @@ const own = yield* versionsToWrite(asking, dependencies?.own ?? entry.tags, decl
     name: "a pattern is not reported",
     draws: ["patterns"],
     in: "report",
-    find: "store.invalidateTags([ofPatterns, ofPatterns + pattern])",
+    find: "store.invalidateTags([ofPattern + pattern])",
     replace: "Effect.void"
   },
   {

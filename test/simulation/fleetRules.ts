@@ -230,14 +230,6 @@ const toldBy = ({ config, deaf, processes }: Fleet, { doneAt }: FleetWrite, proc
     doneAt
   )
 
-/**
- * A store does not report what another cache of the same process has removed. So an unasked answer, which no generation
- * guards, may be stored after that.
- */
-export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOrigin): boolean =>
-  kind === "id" && origin.isUnasked && process === origin.process &&
-  layer !== origin.layer
-
 /** A cache reads its own value for a while, whatever it has missed, unless the store's answer acknowledges it. */
 const isTrustedShortly = (
   { config: { features, maxStaleness }, writes }: Fleet,
@@ -284,7 +276,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if ((!isOwn || write.layer !== read.layer) && isTrustedShortly(self, read, origin)) continue
     if (!isOwn) self.counts.afterOthers++
     const name = isOwn ? "what was removed is gone" : "what another process removed is gone in time"
-    const isNewer = origin.latest >= write.asked || isUnknown(write, origin)
+    const isNewer = origin.latest >= write.asked
     decide(
       self,
       name,

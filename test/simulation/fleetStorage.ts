@@ -9,15 +9,7 @@ import { isFingerprints } from "../../src/internal/store/pageIds.ts"
 import { decide } from "./decide.ts"
 import { distanceOf, type Extras } from "./features.ts"
 import { joinsAfter, keyOf, longestWait, nameOf } from "./fleetModel.ts"
-import {
-  type Fleet,
-  type Holder,
-  holdersOf,
-  isUnknown,
-  latestNoticeMillis,
-  latestPushMillis,
-  originOf
-} from "./fleetRules.ts"
+import { type Fleet, type Holder, holdersOf, latestNoticeMillis, latestPushMillis, originOf } from "./fleetRules.ts"
 import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
 import { answering } from "./stores.ts"
@@ -94,14 +86,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (origin === undefined) return
     if (origin._tag === "Set") apply(from, "id", id)
     else {
-      // No generation guards a value of an unasked answer: it is old only if the storage has carried out a write that
-      // was asked for after its load.
-      const isOver = (self.endedAt.get(id) ?? 0) > origin.latest &&
-        (!origin.isUnasked ||
-          self.writes.some((write) =>
-            write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin) &&
-            (self.applied.get(`${write.process} id ${id}`) ?? 0) > write.asked
-          ))
+      const isOver = (self.endedAt.get(id) ?? 0) > origin.latest
       decide(self, "what was changed meanwhile is not stored", !isOver, () => `#${origin.n} of ${id}`)
     }
     self.say(() => `[${from}] storage takes ${id} #${origin.n}`)

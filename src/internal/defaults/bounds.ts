@@ -32,9 +32,6 @@ export const answeredIds = 10_000
 /** How many results one bulk lookup keeps for unrequested keys. They take at most a tenth of memory. */
 export const unaskedAnswers = 1000
 
-/** How many results for unrequested keys may wait to be stored. Above this, new ones stay in memory only. */
-export const unaskedWaiting = 10_000
-
 /** How many changed ids are remembered during bulk calls. A full list is cleared, and all ids count as changed then. */
 export const watchedIds = 20_000
 

@@ -20,7 +20,7 @@ import type * as Collections from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
-import type { Elsewhere, Evidence, Fault, StoreTier, TagsRead, WriteGrant } from "./storeTier/storeTier.ts"
+import type { Elsewhere, Fault, StoreTier, TagsRead, WriteGrant } from "./storeTier/storeTier.ts"
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
@@ -233,8 +233,6 @@ export interface Watches {
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's markers as they were before a bulk call. Without them, answers for unrequested keys are not stored. */
-  readonly evidence?: Evidence | undefined
 }
 
 export interface Work extends WorkActions {
@@ -409,8 +407,6 @@ export interface StoreReads {
   /** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
   readonly foundOrRetry: (self: Flights, caller: Caller, found: FoundEntry) => Effect.Effect<unknown, unknown, any>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
-  readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeWaveSteps: (first: WaveContext, isOneWave: boolean) => WaveSteps
   /** Whether a caller is answered before its flight has written the result. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
@@ -549,8 +545,6 @@ export interface Batch {
   failed: Cause.Cause<unknown> | undefined
   /** Whether a failed load of the batch was logged. Failures are logged once per call, not once per key. */
   isLogged: boolean
-  asksEvidence: boolean
-  evidence: Evidence | undefined
 }
 
 export interface BatchOptions {

@@ -11,15 +11,15 @@ import { chunk } from "../defaults/bounds.ts"
 import * as Glob from "../text/glob.ts"
 import { isPage } from "./pageIds.ts"
 
-/** The tag of all invalidations by pattern, and the beginning of the tag that reports one of them. */
-export const ofPatterns = "~?"
+/** The beginning of a tag that reports an invalidation by pattern. */
+const ofPattern = "~?"
 
 /**
  * Tells a pattern to other processes, whose memory may have values that the store lacks, and which may be loading
  * values under ids that the store does not know yet. The first step of an invalidation.
  */
 export const report = (store: Store, { pattern }: Glob.Glob): Effect.Effect<void, StoreError> =>
-  store.capabilities.changes === false ? Effect.void : store.invalidateTags([ofPatterns, ofPatterns + pattern])
+  store.capabilities.changes === false ? Effect.void : store.invalidateTags([ofPattern + pattern])
 
 /** Invalidates in the store alone. */
 export const invalidate = (store: Store, glob: Glob.Glob): Effect.Effect<void, StoreError> =>
@@ -33,9 +33,9 @@ export const invalidate = (store: Store, glob: Glob.Glob): Effect.Effect<void, S
 
 /** Whether the reported pattern matches an id. `undefined` if the tag reports no pattern. */
 export const reported = (tag: string): Glob.Glob["matches"] | undefined => {
-  if (!tag.startsWith(ofPatterns) || tag === ofPatterns) return undefined
+  if (!tag.startsWith(ofPattern)) return undefined
   try {
-    return Glob.make(tag.slice(ofPatterns.length)).matches
+    return Glob.make(tag.slice(ofPattern.length)).matches
   } catch {
     return () => true
   }

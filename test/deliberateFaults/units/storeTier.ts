@@ -87,20 +87,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/setMany.test.ts"
   },
   {
-    name: "an answer that was not asked for holds its lease for long",
-    in: "storePart",
-    find: "leaseMillis: 1",
-    replace: "leaseMillis: tier.leaseMillis",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
-    name: "a further answer of a bulk lookup that is not stored keeps its lease",
-    in: "storePart",
-    find: "yield* Effect.forEach(grants.keys(), releaseOne, { concurrency: many.concurrency, discard: true })",
-    replace: "",
-    by: "test/cached/bulkOverStore.test.ts"
-  },
-  {
     name: "a value set by hand does not wait for an unsent invalidation of its tags",
     in: "set",
     find: "const unsent = unsentOf(self, key, options)",

@@ -136,7 +136,6 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
       `src/internal/engine/lease/wave.ts stopIfDone: [] => ["Stryker was here"]`,
       "src/internal/engine/lease/wave.ts makeWave: false => true",
       "src/internal/engine/lease/wave.ts grantOf: true => false",
-      "src/internal/engine/lease/unasked.ts storeUnasked: true => false",
       `src/internal/engine/lease/commitAfter.ts commitAfter: [] => ["Stryker was here"]`,
       `src/internal/engine/lease/acquireLease.ts reviveAcquired: [] => ["Stryker was here"]`,
       "src/internal/engine/lease/statements.ts toStored: now + leaseMillis => now - leaseMillis",

@@ -119,23 +119,6 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
       await close()
     })
 
-    it("have what a bulk call of another answered unasked, but for what one of them removed meanwhile", async () => {
-      const all = await tabs(2)
-      const [one, two] = all as [typeof all[0], typeof all[0]]
-      await one.run("readUsers", 0)
-      await expect.poll(() => two.run("storedUsers"), { timeout: 10_000 }).toEqual(["user 1", "user 2", "user 3"])
-      await one.run("clear")
-      await expect.poll(() => two.run("storedUsers"), { timeout: 10_000 }).toEqual([null, null, null])
-      const read = one.run("readUsers", 1000)
-      await expect.poll(() => one.run("loads"), { timeout: 10_000 }).toBe(2)
-      await two.run("removeUser", 3)
-      await read
-      // Long enough for the answers to be written, if they were.
-      await new Promise((resolve) => setTimeout(resolve, 500))
-      expect(await two.run("storedUsers")).toEqual(["user 1", null, null])
-      await closeAll(all)
-    })
-
     it("find what another has stored that is closed", async () => {
       const all = await tabs(2)
       const [one, two] = all as [typeof all[0], typeof all[0]]

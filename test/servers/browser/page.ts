@@ -1,6 +1,6 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
-import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Schema, Scope } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
 import type { Ttl } from "effect-cached/adapters"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { PersistenceStore } from "effect-cached/persistence"
@@ -114,23 +114,6 @@ const read = (key: string, value: string, delayMillis: number) =>
     }).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["tag"] }))
   )
 
-class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
-
-/** Reads user 1 by a lookup that answers users 2 and 3 too. */
-const readUsers = (delayMillis: number) => {
-  const users = Cached.many(User, () => {
-    loads.started++
-    const answers = new Map([1, 2, 3].map((id) => [new User({ id }), Exit.succeed(`user ${id}`)]))
-    return Effect.delay(Effect.succeed(answers), delayMillis)
-  }, { ttl: "1 hour" })
-  return runtime!.runPromise(Effect.asVoid(users([{ id: 1 }])))
-}
-
-const storedUsers = () =>
-  runtime!.runPromise(
-    Effect.map(Cached.getMany([1, 2, 3].map((id) => new User({ id }))), (all) => all.map(Option.getOrNull))
-  )
-
 /** A bulk call has one owner for all its leases. One of them ends before the other. */
 const readTwo = (name: string) =>
   Effect.runPromise(Effect.scoped(Effect.gen(function*() {
@@ -217,9 +200,6 @@ const commands = {
   readTwo,
   openCache,
   read,
-  readUsers,
-  storedUsers,
-  removeUser: (id: number) => runtime!.runPromise(Cached.remove(new User({ id }))),
   fill,
   refusal,
   deleted,

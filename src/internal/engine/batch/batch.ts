@@ -70,9 +70,7 @@ export const make = (options: BatchOptions): Batch => {
     close: () => close(state),
     options,
     failed: undefined,
-    isLogged: false,
-    asksEvidence: false,
-    evidence: undefined
+    isLogged: false
   }
   const state: State = {
     batch,
@@ -292,7 +290,7 @@ const fire = (self: State, members: ReadonlyArray<CallMember>, stubs: ReadonlyAr
 
 const beginCall = (self: State, call: Call, context: Context.Context<never>): void => {
   const { flight: first } = firstOf(call)
-  const watch = self.batch.options.requestOf && Watches.begin(first.engine, self.batch.evidence)
+  const watch = self.batch.options.requestOf && Watches.begin(first.engine)
   const within = Context.add(context, Aside, first.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
   )
@@ -333,11 +331,10 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
     }
     settle(self, call, exits, () => {
       if (Exit.isFailure(exits)) call.unasked = []
-      keepOthers(self, call, watch, () => {
-        call.isStoring = self.call === call && self.waveContext !== undefined
-        self.groups.forEach(call.members, call.turning, resume, () => {
-          if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
-        })
+      keepOthers(self, call, watch)
+      call.isStoring = self.call === call && self.waveContext !== undefined
+      self.groups.forEach(call.members, call.turning, resume, () => {
+        if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
       })
     })
   })
@@ -416,12 +413,12 @@ const storeAll = (self: State, call: Call, ended: ReadonlyArray<CallMember | Stu
   Effect.runForkWith(starter.context as Context.Context<any>)(Effect.ensuring(storing, Effect.sync(() => stored(call))))
 }
 
-const keepOthers = ({ batch }: State, call: Call, watch: Watch | undefined, end: () => void): void => {
-  if (watch === undefined) return end()
+const keepOthers = ({ batch }: State, call: Call, watch: Watch | undefined): void => {
+  if (watch === undefined) return
   const { starter, unasked } = call
   const { flight } = firstOf(call)
   const requestOf = (key: Key) => batch.options.requestOf!(key, closed)
-  keepUnasked(flight.engine, unasked, { flight, starter, watch, end, requestOf })
+  keepUnasked(flight.engine, unasked, { flight, starter, watch, requestOf })
 }
 
 /** The log annotations of the first flight, without the key, because the call is about all keys. */

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { problemOf } from "../../options/exits.ts"
-import { listing } from "../lease/unasked.ts"
 import type { BatchAnswers, LoadAll } from "../state.ts"
 import { sortAnswers, type Sorted } from "./unasked.ts"
 
@@ -14,10 +13,7 @@ export const inOrder = (
   onUnasked: (answers: Sorted["unasked"]) => void = () => {}
 ): Effect.Effect<BatchAnswers, unknown, any> =>
   Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) => {
-    const isMap = answers instanceof Map
-    if (isMap) listing.delete(loadAll)
-    else listing.add(loadAll)
-    return isMap
+    return answers instanceof Map
       ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
         onUnasked(unasked)
         return exits

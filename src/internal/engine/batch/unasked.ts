@@ -1,6 +1,7 @@
 /**
  * Handles a bulk call's answers for unrequested keys. An answer enters memory unless something newer may exist: an
- * entry, a running load of the key, or a change since the call began. It is stored if the store can rule these out.
+ * entry, a running load of the key, or a change since the call began. It does not enter the store: no generation shows
+ * whether another process has changed the key meanwhile.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -72,47 +73,33 @@ interface Call {
   /** The starter's context, kept here because the flight may have cleared its `starter`. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
-  /** Continues the call. The writes of a store on this machine are waited for. */
-  readonly end: () => void
   readonly requestOf: (key: Key) => Request
 }
 
 export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
-  const { end, watch } = call
-  const kept = answers.length > 0 && call.flight.policy.writes ? keepAll(self, answers, call) : []
-  const waits = watch.evidence !== undefined && self.storeTier!.store.getUnsafe !== undefined
-  const done = () => {
-    endWatch(self)
-    if (waits) end()
-  }
-  if (watch.evidence === undefined) done()
-  else self.storeReads!.storeUnasked(kept, watch, done)
-  if (!waits) end()
+  if (answers.length > 0 && call.flight.policy.writes) keepAll(self, answers, call)
+  endWatch(self)
 }
 
-/** Puts the answers in memory. Returns the answers that may enter the store, each as the entry of a flight. */
-const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
+const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): void => {
   const { flight, starter } = call
   const now = self.time.now(starter.clock)
   // Changes by other processes are applied first.
   self.tagEpochs.ensureTracking?.()
   // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.
   let left = Math.ceil(self.memory.capacity / 10)
-  const kept: Array<Flight> = []
   for (const answer of answers) {
-    if (left <= 0 && call.watch.evidence === undefined || self.closed) break
+    if (left <= 0 || self.closed) break
     try {
       const own = keep(self, answer, call, now)
       if (own === undefined) continue
-      if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
-      // An entry that derives from other entries is not stored: their markers would have been needed before the call.
-      if (own.attempt.dependencies === undefined) kept.push(own)
+      left--
+      putInMemory(self, own.request, own.entry!, now)
     } catch (thrown) {
       const [key] = answer
       notStored(self, { id: idOf(key), key, counters: flight.counters }, thrown)
     }
   }
-  return kept
 }
 
 const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flight | undefined => {

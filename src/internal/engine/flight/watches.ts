@@ -8,11 +8,11 @@ export type { Watch } from "../state.ts"
 /** Makes the shared list. With `lasting`, changes are always noted, because private flights check them. */
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
-export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
+export const begin = ({ tagEpochs, watches }: Flights): Watch => {
   // `epochNow` first applies the changes by other processes that have arrived so far.
   const bornAt = TagEpochs.epochNow(tagEpochs)
   watches.count++
-  return { bornAt, since: watches.step, evidence }
+  return { bornAt, since: watches.step }
 }
 
 export const end = ({ watches }: Flights): void => {

@@ -7,7 +7,6 @@ import { declaredTags } from "../request/requestTags.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { evidenceOf, noteEvidence, type Witness } from "./unasked.ts"
 
 /** A wave that knows what it has read before. */
 interface Knowing {
@@ -23,26 +22,22 @@ export interface Tags {
   /** Whether the markers are read together with the leases. */
   readonly isBeside: boolean
   readonly bornAt: number
-  readonly evidence: Witness | undefined
   markers: Markers | undefined
 }
 
-export const tagsOf = (self: Knowing, id: string, requests: ReadonlyArray<Request>): Tags => {
+export const tagsOf = (self: Knowing, requests: ReadonlyArray<Request>): Tags => {
   const { engine, known, tier } = self
   const { capabilities, distanceMillis } = tier.store
   const names = Array.from(new Set(requests.flatMap((request) => declaredTags(engine, request))))
-  const evidence = evidenceOf(engine, tier, { id, request: requests[0]! })
-  const isKnown = known !== undefined && evidence === undefined && names.every((name) => known.names.includes(name)) &&
+  const isKnown = known !== undefined && names.every((name) => known.names.includes(name)) &&
     !TagEpochs.movedSince(engine.tagEpochs, names, known.bornAt)
   if (isKnown) return { ...known, isBeside: false }
   return {
     names,
-    isNeeded: names.length > 0 || evidence !== undefined ||
-      requests.some(({ options }) => typeof options.tags === "function"),
+    isNeeded: names.length > 0 || requests.some(({ options }) => typeof options.tags === "function"),
     // Over a network. On a cluster, several leases are asked for one by one, and the markers would be, too.
     isBeside: distanceMillis !== undefined && (requests.length === 1 || capabilities.sharded !== true),
     bornAt: TagEpochs.epochNow(engine.tagEpochs),
-    evidence,
     markers: undefined
   }
 }
@@ -53,15 +48,12 @@ export const knownOf = ({ bornAt }: Flight, names: ReadonlyArray<string>, marker
   isNeeded: true,
   isBeside: false,
   bornAt,
-  evidence: undefined,
   markers
 })
 
 export const readMarkers = (self: Knowing, tags: Tags): Effect.Effect<void, StoreError> => {
-  const { evidence, names } = tags
-  const asked = evidence === undefined ? names : [...names, ...evidence.tags]
-  return Effect.map(self.tier.store.markers(asked), (all) => {
-    tags.markers = evidence === undefined ? all : noteEvidence(evidence, names.length, all)
+  return Effect.map(self.tier.store.markers(tags.names), (markers) => {
+    tags.markers = markers
     self.known = tags
   })
 }
@@ -72,7 +64,7 @@ export const beside = <A>(
   tags: Tags,
   asking: Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> =>
-  !tags.isBeside || tags.names.length === 0 && tags.evidence === undefined ? asking : Effect.map(
+  !tags.isBeside || tags.names.length === 0 ? asking : Effect.map(
     Effect.all([asking, Effect.exit(readMarkers(self, tags))], { concurrency: 2 }),
     ([answer]) => answer
   )

@@ -113,7 +113,7 @@ export const acquire = Effect.fnUntraced(function*(
   engine.tagEpochs.ensureTracking?.()
   const asked = wave.filter((member) => !Pending.isPending(pending, idOf(member)))
   if (asked.length === 0) return
-  const tags = tagsOf(self, idOf(asked[0]!), asked.map(requestOf))
+  const tags = tagsOf(self, asked.map(requestOf))
   const isAhead = tags.isNeeded && !tags.isBeside && tags.markers === undefined
   const answer = isAhead ? yield* askWave(self, "markers", readMarkers(self, tags)) : undefined
   return yield* acquireLeases(self, isFault(answer) ? failTagged(engine, asked, answer) : asked, tags)

@@ -10,7 +10,6 @@ import { captureFirst, captureMany } from "../derived/capture.ts"
 import { isBehind } from "../flight/callers.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { asksAlone } from "../lease/together.ts"
-import { storeUnasked } from "../lease/unasked.ts"
 import { makeWaveSteps } from "../lease/waveSteps.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -176,7 +175,6 @@ export const storeReads: StoreReads = {
   askThenJoin,
   captureFirst,
   captureMany,
-  storeUnasked,
   makeWaveSteps,
   isBehind
 }

@@ -56,7 +56,6 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     captures: 0,
     clearedAt: 0,
     knownTagVersions: KnownTagVersions.make(),
-    unaskedWaiting: 0,
     privateWrites: new Map(),
     replay: undefined,
     onCleared: undefined

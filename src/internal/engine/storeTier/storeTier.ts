@@ -174,21 +174,12 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** The engine's `mutations` when `maxStaleness` last cleared memory. */
   clearedAt: number
-  /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
-  unaskedWaiting: number
   /** The last private load of each id that was stored, and when it began. */
   readonly privateWrites: Map<string, { readonly writeId: string; readonly since: number }>
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
   /** Called when the store has carried out a `clear` that was sent again, if other processes may change the store. */
   onCleared: (() => void) | undefined
-}
-
-/** A store's markers as they were before a bulk call, to check the call's results for unrequested keys. */
-export interface Evidence {
-  /** The id of one of the call's flights. Only results for ids in the same group may be stored. */
-  readonly id: string
-  readonly markers: Markers
 }
 
 /** A failure of the store or serializer. Only a strict policy reports it if the operation can do without the store. */
