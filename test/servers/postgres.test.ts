@@ -122,15 +122,16 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* asked(`INSERT INTO ${quoted(schema)}.migrations VALUES (99, now(), 'later')`)
         const newer = yield* Effect.flip(Effect.scoped(storeIn(schema)))
         expect([newer.reason, newer.message]).toEqual(["Unsupported", expect.stringContaining("has format 99")])
-        yield* asked("CREATE SCHEMA taken")
-        yield* asked("CREATE TABLE taken.entry (id integer)")
-        const taken = yield* Effect.flip(Effect.scoped(storeIn("taken")))
-        expect([taken.reason, taken.message]).toEqual([
-          "Unsupported",
-          expect.stringContaining("tables of another program")
-        ])
-        const tables = yield* asked("SELECT tablename FROM pg_tables WHERE schemaname = 'taken'")
-        expect(tables.map(([name]) => name).filter((name) => name !== "migrations")).toEqual(["entry"])
+        for (const table of ["entry", "lock", "theirs"]) {
+          yield* asked(`CREATE SCHEMA taken_${table}`)
+          yield* asked(`CREATE TABLE taken_${table}.${table} (id integer)`)
+          const taken = yield* Effect.flip(Effect.scoped(storeIn(`taken_${table}`)))
+          expect([taken.reason, taken.message]).toEqual([
+            "Unsupported",
+            expect.stringContaining("tables of another program")
+          ])
+          expect(yield* asked(`SELECT tablename FROM pg_tables WHERE schemaname = 'taken_${table}'`)).toEqual([[table]])
+        }
       }))
 
     it.live("by a user without rights says what an administrator can run, and no password", () =>

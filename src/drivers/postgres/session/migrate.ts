@@ -52,7 +52,13 @@ const create = Effect.fnUntraced(function*(ask: Inside, schema: string, channel:
   yield* ask("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 2))", [channel])
   // Another process may have made it meanwhile.
   if (yield* isWhole(ask, schema)) return
-  const [exists] = yield* ask("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", [schema])
+  const [exists] = yield* ask(
+    `SELECT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = n.oid AND relkind IN ('r', 'p'))
+        AND NOT EXISTS (SELECT 1 FROM pg_proc WHERE pronamespace = n.oid AND proname = 'repair')
+      FROM pg_namespace n WHERE nspname = $1::text`,
+    [schema]
+  )
+  if (exists?.[0] === true) return yield* ofAnotherProgram(schema)
   const statements = [
     ...exists === undefined ? [`CREATE SCHEMA ${s}`] : [],
     `CREATE TABLE IF NOT EXISTS ${s}.migrations (migration_id integer PRIMARY KEY,
@@ -75,6 +81,9 @@ export const migrate = (session: Session, schema: string): Effect.Effect<void, S
     (error) => openError(schema, error)
   )
 
+const ofAnotherProgram = (schema: string) =>
+  refusal("open", "Unsupported", `the schema "${schema}" has tables of another program. Name another \`schema\``)
+
 const codesOfOthers = new Set(["42P07", "42723", "42703", "42809", "42P13"])
 
 /** The error of a schema that could not be opened, saying what to do. */
@@ -90,7 +99,5 @@ const openError = (schema: string, error: StoreError): StoreError => {
         `ALTER SCHEMA ${quoted(schema)} OWNER TO the_user`
     )
   }
-  return codesOfOthers.has(code)
-    ? refusal("open", "Unsupported", `the schema "${schema}" has tables of another program. Name another \`schema\``)
-    : error
+  return codesOfOthers.has(code) ? ofAnotherProgram(schema) : error
 }
