@@ -15,11 +15,11 @@ const options = { lease: "3 seconds", wait: "1 minute" } as const
 describe("options", () => {
   const lock = processLock()
   const wrong: ReadonlyArray<readonly [message: string, options: object]> = [
-    ["lease must be longer than 0 and finite, not 0 ms", { lease: 0, wait: 0 }],
-    ["lease must be longer than 0 and finite, not Infinity ms", { lease: Infinity, wait: 0 }],
-    ["lease is not a duration", { lease: "soon", wait: 0 }],
-    ["wait must be 0 or longer, not -1 ms", { lease: 1, wait: -1 }],
-    ["wait is not a duration: NaN", { lease: 1, wait: Number.NaN }],
+    ["lease of Lock.acquire must be longer than 0 and finite, not 0 ms", { lease: 0, wait: 0 }],
+    ["lease of Lock.acquire must be longer than 0 and finite, not Infinity ms", { lease: Infinity, wait: 0 }],
+    ["lease of Lock.acquire is not a duration", { lease: "soon", wait: 0 }],
+    ["wait of Lock.acquire must be 0 or longer, not -1 ms", { lease: 1, wait: -1 }],
+    ["wait of Lock.acquire is not a duration: NaN", { lease: 1, wait: Number.NaN }],
     ["Lock.acquire has no option \"ttl\"", { lease: 1, wait: 1, ttl: 1 }]
   ]
   for (const [message, options] of wrong) {

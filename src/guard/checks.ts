@@ -10,7 +10,11 @@ import { toMillis } from "../Ttl.ts"
 /** Returns a check of one option. `expected` says in the error message which values are valid. @internal */
 export const checkThat =
   <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
-    if (!holds(given)) throw mistake(`${name} of ${of} must be ${expected}, not ${String(given)}`)
+    if (!holds(given)) {
+      throw mistake(
+        `${name} of ${of} must be ${expected}, not ${typeof given === "string" ? JSON.stringify(given) : String(given)}`
+      )
+    }
   }
 
 /** @internal */

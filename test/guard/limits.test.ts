@@ -281,7 +281,7 @@ describe("bad input is a CacheConfigError where the guard is made", () => {
       /limit of Guard.rateLimit must be a positive integer, not 0/
     ],
     ["a limit of 1.5", () => Guard.rateLimit({ ...config, limit: 1.5, algorithm: "sliding-log" }), /positive integer/],
-    ["a limit as text", () => Guard.rateLimit({ ...config, limit: "5" as never }), /positive integer/],
+    ["a limit as text", () => Guard.rateLimit({ ...config, limit: "5" as never }), /positive integer, not "5"/],
     ["no window", () => Guard.rateLimit({ key: "api", limit: 1 } as never), /window of Guard.rateLimit is missing/],
     ["a window of zero", () => Guard.rateLimit({ ...config, window: 0 }), /longer than 0/],
     ["a window without end", () => Guard.rateLimit({ ...config, window: "Infinity" }), /at most a century/],

@@ -717,6 +717,7 @@ describe("a store that cannot write several entries in one step", () => {
         Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }))
       )
       expect([error._tag, (error as CacheError.StoreError).reason, ran]).toEqual(["StoreError", "Unsupported", false])
+      expect((error as CacheError.StoreError).message).toContain("CacheLayer.memory, disk, redis, postgres, sql, or")
     }))
 })
 

@@ -198,12 +198,12 @@ const requireName = (what: string, name: string): void => {
 const check = (name: string, options: AcquireOptions): Asked => {
   requireName("Lock.acquire", name)
   refuseUnknown("Lock.acquire", options, ["lease", "wait"])
-  const leaseMillis = toMillis(options.lease, "lease")
-  const waitMillis = toMillis(options.wait, "wait")
+  const leaseMillis = toMillis(options.lease, "lease of Lock.acquire")
+  const waitMillis = toMillis(options.wait, "wait of Lock.acquire")
   if (!(leaseMillis > 0 && leaseMillis < Infinity)) {
-    throw mistake(`lease must be longer than 0 and finite, not ${leaseMillis} ms`)
+    throw mistake(`lease of Lock.acquire must be longer than 0 and finite, not ${leaseMillis} ms`)
   }
-  if (waitMillis < 0) throw mistake(`wait must be 0 or longer, not ${waitMillis} ms`)
+  if (waitMillis < 0) throw mistake(`wait of Lock.acquire must be 0 or longer, not ${waitMillis} ms`)
   return { name, leaseMillis, waitMillis }
 }
 

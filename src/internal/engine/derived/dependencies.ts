@@ -24,7 +24,7 @@ export const requireDependencies = ({ storeTier }: Flights): void => {
   throw new CacheConfigError({
     message:
       `inherit: "changes" cannot be used with the store "${storeTier.store.name}", which keeps no markers of ids ` +
-      `(capabilities.dependencies): use inherit: "life", or a cache in memory, over SQLite or Redis`
+      `(capabilities.dependencies): use inherit: "life", or CacheLayer.memory, disk, files, redis or postgres`
   })
 }
 

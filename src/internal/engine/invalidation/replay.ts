@@ -80,7 +80,7 @@ const countLost = ({ front, pending, store }: StoreTier): void => {
   const lost = front.stats.lostInvalidations = Pending.size(pending)
   Log.warning(
     front,
-    `The cache closed with ${lost} invalidations that the store "${store.name}" has not acknowledged: the invalidated entries may ` +
-      "be served from it until their ttl. Invalidate them again when the store answers"
+    `The cache closed with invalidations that the store "${store.name}" has not acknowledged (${lost}): the invalidated ` +
+      "entries may be served from it until their ttl. Invalidate them again when the store answers"
   )
 }

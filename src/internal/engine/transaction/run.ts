@@ -76,7 +76,7 @@ const unsupported = (store: string): StoreError =>
     operation: "transact",
     reason: "Unsupported",
     cause: new Error(
-      "it cannot write several entries in one step: transactions need CacheLayer.memory, disk, redis, or a store with transact"
+      "it cannot write several entries in one step: transactions need CacheLayer.memory, disk, redis, postgres, sql, or a store with transact"
     )
   })
 

@@ -196,7 +196,7 @@ describe("a cache closes within one store timeout", () => {
           })
         )
         expect(millis).toBeLessThanOrEqual(510)
-        expect(messages).toContainEqual(expect.stringContaining("The cache closed with 1 invalidations"))
+        expect(messages).toContainEqual(expect.stringContaining("has not acknowledged (1)"))
       })
     )
   })
