@@ -56,6 +56,20 @@ describe("SqlStore over SQLite", () => {
       yield* singly(yield* open("it's \"odd\"")).set("id", entry(1))
     }))
 
+  it.effect("makes tables again that are dropped while the program runs", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const store = yield* provideSql(sql)(storeFrom(SqlStore.layer()))
+      yield* singly(store).set("id", entry(1))
+      yield* sql`DROP TABLE effect_cached_1_entry`
+      yield* sql`DROP TABLE effect_cached_1_counter`
+      expect(yield* store.get("id", [])).toMatchObject({ entry: undefined })
+      expect([yield* store.increment("n", 2), yield* store.size]).toEqual([2, 0])
+      yield* sql`DROP TABLE effect_cached_1_entry`
+      yield* singly(store).set("id", entry(1))
+      expect(yield* store.size).toBe(1)
+    }))
+
   it.effect("has no locks and guards of its own: those of the process are used", () =>
     Effect.gen(function*() {
       const sql = yield* client

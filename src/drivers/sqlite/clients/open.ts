@@ -12,20 +12,24 @@ export interface Edge {
   readonly statements: Statements.Statements
   readonly maxValue: number
   readonly room: Room.Room
+  readonly repair: Effect.Effect<void, StoreError>
 }
 
 export const open = Effect.fnUntraced(function*(
   sql: SqlClient,
   { maxSize, maxValue, schema }: Config
 ): Effect.fn.Return<Edge, StoreError> {
-  const self: Edge = { sql, statements: Statements.make(schema), maxValue, room: Room.make(maxSize) }
+  const statements = Statements.make(schema)
   const asked = (statement: string, params: Params = []) =>
-    Effect.mapError(ask(self, "open", statement, params), (error) =>
+    Effect.mapError(ask({ sql }, "open", statement, params), (error) =>
       // The messages of SQLite do not quote values, and say which file or table is the matter.
       new StoreError({ store: error.store, operation: "open", reason: error.reason, cause: error.cause }))
   const tables = Statements.tables(schema)
-  const [row] = yield* asked(self.statements.present, [JSON.stringify(Array.from(tables.keys()))])
-  // Each statement can be repeated, by another process too: databases at the edge have no transactions.
-  if (Number(row![0]) < tables.size) { for (const statement of tables.values()) yield* asked(statement) }
-  return self
+  const repair = Effect.gen(function*() {
+    const [row] = yield* asked(statements.present, [JSON.stringify(Array.from(tables.keys()))])
+    // Each statement can be repeated, by another process too: databases at the edge have no transactions.
+    if (Number(row![0]) < tables.size) { for (const statement of tables.values()) yield* asked(statement) }
+  })
+  yield* repair
+  return { sql, statements, maxValue, room: Room.make(maxSize), repair }
 })
