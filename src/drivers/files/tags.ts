@@ -11,6 +11,10 @@ interface Tags {
   readonly folder: Folder.Folder
   /** The last known invalidation count. If the folder is removed, counting continues from it, so no count repeats. */
   counted: number
+  /** When the file that counts was created, as far as is known. */
+  since: number | undefined
+  /** The count after the file was last removed. Another process may have given lower ones to later markers. */
+  floor: number
 }
 
 export const subfolder = "tags"
@@ -19,7 +23,7 @@ export const subfolder = "tags"
 const counter = `${subfolder}/invalidations`
 
 export const storage = (room: Room.Room): SyncTags => {
-  const self: Tags = { folder: room.folder, counted: 0 }
+  const self: Tags = { folder: room.folder, counted: 0, since: undefined, floor: 0 }
   return {
     version: (tag) => read(self, tag)?.version,
     markers: (tags, newVersion) => Room.withRoom(room, 0, () => markers(self, tags, newVersion)),
@@ -37,11 +41,24 @@ const read = ({ folder }: Pick<Tags, "folder">, tag: string): Marker | undefined
     : undefined
 }
 
+/** Returns the invalidation count, which continues if somebody has removed its file. */
+const count = (self: Tags): number => {
+  const { folder, since } = self
+  const file = Folder.stat(folder, counter)
+  const size = file?.size ?? 0
+  self.since = file?.birthtimeMs
+  if (size >= self.counted && (since ?? self.since) === self.since) return self.counted = size
+  return self.floor = self.counted = Folder.append(folder, counter, self.counted + 1)
+}
+
 /** Reads the invalidation count before the markers, so that markers of later invalidations have higher numbers. */
 const markers = (self: Tags, tags: ReadonlyArray<string>, newVersion: () => string): Markers => {
-  const seq = Folder.stat(self.folder, counter)?.size ?? 0
-  self.counted = Math.max(self.counted, seq)
-  return { seq, markers: tags.map((tag) => read(self, tag) ?? create(self, tag, { version: newVersion(), seq })) }
+  const seq = count(self)
+  const marker = (tag: string) => read(self, tag) ?? create(self, tag, { version: newVersion(), seq })
+  return {
+    seq,
+    markers: tags.map(marker).map((one) => one.seq < self.floor ? { ...one, seq: self.floor } : one)
+  }
 }
 
 const create = (self: Tags, tag: string, marker: Marker): Marker => {
@@ -61,6 +78,7 @@ const invalidate = (
 ): void => {
   const { folder } = self
   try {
+    count(self)
     const seq = self.counted = Folder.append(folder, counter, self.counted + 1)
     for (const tag of tags) {
       const before = mode === "soft" ? read(self, tag)?.version : undefined

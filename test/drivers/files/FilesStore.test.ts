@@ -468,6 +468,22 @@ describe("a folder that is read-only", () => {
 })
 
 describe("a folder that is removed under a running program", () => {
+  it.effect("makes no invalidation by another process look older than a load that began before it", () =>
+    Effect.gen(function*() {
+      for (const later of [1, 5]) {
+        const directory = join(yield* tempDirectory, "cache")
+        const [store, other] = [yield* open(directory), yield* open(directory)]
+        for (let i = 0; i < 3; i++) yield* store.invalidateTags(["before"])
+        const { seq } = yield* store.markers([])
+        fs.rmSync(directory, { recursive: true })
+        for (let i = 0; i < later; i++) yield* other.invalidateTags([`tag ${i}`])
+        expect((yield* store.markers(["tag 0"])).markers[0]!.seq).toBeGreaterThan(seq)
+        // A load that begins now may have the tag.
+        const now = yield* store.markers(["tag 0"])
+        expect(now.markers[0]!.seq).toBeLessThanOrEqual(now.seq)
+      }
+    }))
+
   it.effect("is empty then, and made again by the next write", () =>
     Effect.gen(function*() {
       const directory = join(yield* tempDirectory, "cache")
