@@ -16,6 +16,7 @@ import { fakeStore } from "../support/caches.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 class Items extends CacheKey.Class<Items>()("Items", {
@@ -100,122 +101,58 @@ describe("soft times that are not shorter than hard ones", () => {
 })
 
 describe("a combinator names itself and its key, and the stack is the user's", () => {
-  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["no ttl", () => Cached.ttl("a", any({})), `Cached.ttl (key "a"): ttl is missing. ${advice}`],
-    [
-      "no ttl, data-first",
-      () => Cached.ttl(one, ada, any({})),
-      `Cached.ttl (key "${idOfAda}"): ttl is missing. ${advice}`
-    ],
-    [
-      "a ttl that is none",
-      () => Cached.ttl("a", any({ ttl: "10 minuts" })),
-      `Cached.ttl (key "a"): ttl is not a duration: "10 minuts". ${advice}`
-    ],
-    [
-      "a softTtl beyond ttl",
-      () => Cached.softTtl("a", { ttl: 5, softTtl: 10, fallbackOn: "all" }),
-      `Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`
-    ],
-    [
-      "a softTtl of the ttl",
-      () => Cached.softTtl("a", { ttl: 5, softTtl: 5, fallbackOn: "all" }),
-      `Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`
-    ],
-    [
-      "a refreshAfter of the ttl",
+  const wrong: Record<string, () => unknown> = {
+    [`Cached.ttl (key "a"): ttl is missing. ${advice}`]: () => Cached.ttl("a", any({})),
+    [`Cached.ttl (key "${idOfAda}"): ttl is missing. ${advice}`]: () => Cached.ttl(one, ada, any({})),
+    [`Cached.ttl (key "a"): ttl is not a duration: "10 minuts". ${advice}`]: () =>
+      Cached.ttl("a", any({ ttl: "10 minuts" })),
+    [`Cached.softTtl (key "a"): softTtl (10 ms) is longer than ttl (5 ms): shorten softTtl, or lengthen ttl`]: () =>
+      Cached.softTtl("a", { ttl: 5, softTtl: 10, fallbackOn: "all" }),
+    [`Cached.softTtl (key "a"): softTtl (5 ms) is as long as ttl (5 ms): shorten softTtl, or lengthen ttl`]: () =>
+      Cached.softTtl("a", { ttl: 5, softTtl: 5, fallbackOn: "all" }),
+    [`Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`]:
       () => Cached.refreshAhead("a", { ttl: 5, refreshAfter: 5 }),
-      `Cached.refreshAhead (key "a"): refreshAfter (5 ms) is as long as ttl (5 ms): shorten refreshAfter, or lengthen ttl`
-    ],
+    [`Cached.failover (key "a"): ${lateSoftTimeout}`]: () =>
+      Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds", fallbackOn: "all" }),
+    [`Cached.softTtl (key "a"): softTtl is missing. ${advice}`]: () => Cached.softTtl("a", any({ ttl: 5 })),
+    [`Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? Use one of ${namesOfTtl}`]: () =>
+      Cached.ttl("a", any({ tll: 5 })),
     [
-      "a softTimeout of the timeout",
-      () => Cached.failover("a", { ttl: 5, softTimeout: 2000, timeout: "2 seconds", fallbackOn: "all" }),
-      `Cached.failover (key "a"): ${lateSoftTimeout}`
-    ],
-    [
-      "no softTtl",
-      () => Cached.softTtl("a", any({ ttl: 5 })),
-      `Cached.softTtl (key "a"): softTtl is missing. ${advice}`
-    ],
-    [
-      "a misspelt option",
-      () => Cached.ttl("a", any({ tll: 5 })),
-      `Cached.ttl (key "a"): there is no option "tll": did you mean "ttl"? Use one of ${namesOfTtl}`
-    ],
-    [
-      "an option of another combinator",
-      () => Cached.ttl("a", any({ ttl: 5, fallbackOn: [] })),
       `Cached.ttl (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. Use one of ` +
       namesOfTtl
-    ],
+    ]: () => Cached.ttl("a", any({ ttl: 5, fallbackOn: [] })),
     [
-      "fallbackOn beside refreshAhead",
-      () => Cached.refreshAhead("a", any({ ttl: 5, refreshAfter: 1, fallbackOn: [] })),
       `Cached.refreshAhead (key "a"): there is no option "fallbackOn": it belongs to Cached.softTtl, Cached.failover. ` +
       `With softTimeout: 0, softTtl loads in the background too. Use one of ttl, jitter, refreshAfter, ${namesOfRead}`
-    ],
-    [
-      "an option of nothing",
-      () => Cached.ttl("a", any({ ttl: 5, colour: "red" })),
-      `Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`
-    ],
-    [
-      "no key",
-      () => any(Cached.ttl)(undefined, { ttl: 5 }),
-      "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string"
-    ],
-    [
-      "a class as key",
-      () => any(Cached.ttl)(User, { ttl: 5 }),
-      "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string"
-    ],
-    [
-      "a when that is no function",
-      () => Cached.ttl("a", any({ ttl: 5, when: "yes" })),
-      `Cached.ttl (key "a"): when must be a function from outcome and key to true or false`
-    ],
-    [
-      "a storeIf that is no function",
-      () => Cached.ttl("a", any({ ttl: 5, storeIf: true })),
-      `Cached.ttl (key "a"): storeIf must be a function from value and key to true or false`
-    ],
-    [
-      "storeFailures that are no list",
-      () => Cached.ttl("a", any({ ttl: 5, storeFailures: "NotFound" })),
-      `Cached.ttl (key "a"): storeFailures must be a list of the tags of failures`
-    ],
-    [
-      "a beta of zero",
-      () => Cached.probabilistic("a", { ttl: 5, beta: 0 }),
-      `Cached.probabilistic (key "a"): beta must be a number above 0, not 0`
-    ],
-    [
-      "a refreshAfter beyond hits",
-      () => Cached.maxHits("a", { ttl: 5, hits: 2, refreshAfter: 3 }),
-      `Cached.maxHits (key "a"): refreshAfter must be a number of reads from 1 to hits (2), not 3`
-    ],
-    [
-      "no hits",
-      () => Cached.maxHits("a", any({ ttl: 5, hits: 0 })),
-      `Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`
-    ],
-    [
-      "tags that are no list",
-      () => Cached.ttl("a", any({ ttl: 5, tags: "users" })),
-      `Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`
-    ],
-    [
-      "a timeout that is none",
-      () => Cached.ttl("a", any({ ttl: 5, timeout: "soon" })),
-      `Cached.ttl (key "a"): timeout is not a duration: "soon". ${advice}`
-    ]
-  ]
+    ]: () => Cached.refreshAhead("a", any({ ttl: 5, refreshAfter: 1, fallbackOn: [] })),
+    [`Cached.ttl (key "a"): there is no option "colour": use one of ${namesOfTtl}`]: () =>
+      Cached.ttl("a", any({ ttl: 5, colour: "red" })),
+    "Cached.ttl: key cannot be undefined: pass an instance of a CacheKey class, or a string": () =>
+      any(Cached.ttl)(undefined, { ttl: 5 }),
+    "Cached.ttl: key cannot be the key class \"User\": pass an instance of a CacheKey class, or a string": () =>
+      any(Cached.ttl)(User, { ttl: 5 }),
+    [`Cached.ttl (key "a"): when must be a function from outcome and key to true or false`]: () =>
+      Cached.ttl("a", any({ ttl: 5, when: "yes" })),
+    [`Cached.ttl (key "a"): storeIf must be a function from value and key to true or false`]: () =>
+      Cached.ttl("a", any({ ttl: 5, storeIf: true })),
+    [`Cached.ttl (key "a"): storeFailures must be a list of the tags of failures`]: () =>
+      Cached.ttl("a", any({ ttl: 5, storeFailures: "NotFound" })),
+    [`Cached.probabilistic (key "a"): beta must be a number above 0, not 0`]: () =>
+      Cached.probabilistic("a", { ttl: 5, beta: 0 }),
+    [`Cached.maxHits (key "a"): refreshAfter must be a number of reads from 1 to hits (2), not 3`]: () =>
+      Cached.maxHits("a", { ttl: 5, hits: 2, refreshAfter: 3 }),
+    [`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`]: () =>
+      Cached.maxHits("a", any({ ttl: 5, hits: 0 })),
+    [`Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`]: () =>
+      Cached.ttl("a", any({ ttl: 5, tags: "users" })),
+    [`Cached.ttl (key "a"): timeout is not a duration: "soon". ${advice}`]: () =>
+      Cached.ttl("a", any({ ttl: 5, timeout: "soon" }))
+  }
 
-  it.effect.each(wrong)("%s", ([, call, message]) =>
-    Effect.gen(function*() {
-      const made: any = call()
-      expect(yield* defect(Effect.isEffect(made) ? made : made(one))).toBe(message)
-    }))
+  test.each(Object.entries(wrong))("%s", function*([message, call]) {
+    const made: any = call()
+    expect(yield* defect(Effect.isEffect(made) ? made : made(one))).toBe(message)
+  })
 
   it("no options", () => {
     // A combinator of its own: one that was called a thousand times no longer looks.
@@ -227,200 +164,137 @@ describe("a combinator names itself and its key, and the stack is the user's", (
     expect(thrown(() => ttl({ key: "a", ttl: 5 }))).toBe(message)
   })
 
-  it.effect("the stack leads to the call", () =>
-    Effect.gen(function*() {
-      const ttl: typeof Cached.ttl = combinator(Kinds.ttl)
-      const myMistake = () => one.pipe(ttl("a", { ttl: "soon" as never }))
-      const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
-        Effect.map(Effect.exit(Effect.provide(get, CacheLayer.memory())), (exit) =>
-          Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).stack : undefined)
-      expect(yield* stackOf(myMistake())).toContain("myMistake")
-      expect(yield* stackOf(ttl(one, "a", { ttl: "soon" as never }))).toContain("messages.test")
-    }))
-
-  it.effect("after the first thousand calls the first load says it", () =>
-    Effect.gen(function*() {
-      const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
-      for (let i = 0; i < 1000; i++) maxHits("a", { ttl: 5, hits: 1 })
-      const get = one.pipe(maxHits("a", { ttl: 5, hits: 0 }))
-      expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
-    }))
-
-  it.effect("a ttl of zero is the mistake where an entry is stored, too", () =>
-    Effect.gen(function*() {
-      const stored = one.pipe(Cached.ttl("a", { ttl: 5 }))
-      const get = one.pipe(Cached.softTtl("a", { ttl: 0, softTtl: 0 }))
-      expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
-    }))
-
-  it.effect("withStrategy needs a strategy", () =>
-    Effect.gen(function*() {
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
-        `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
-          `{ ttl: "1 hour" }, here or to CacheLayer.memory (or disk, files, layer)`
+  test("the stack leads to the call", function*() {
+    const ttl: typeof Cached.ttl = combinator(Kinds.ttl)
+    const myMistake = () => one.pipe(ttl("a", { ttl: "soon" as never }))
+    const stackOf = (get: Effect.Effect<unknown, unknown, any>) =>
+      Effect.map(
+        Effect.exit(Effect.provide(get, CacheLayer.memory())),
+        (exit) => Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).stack : undefined
       )
-      expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
-        `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy.`
-      )
-    }))
+    expect(yield* stackOf(myMistake())).toContain("myMistake")
+    expect(yield* stackOf(ttl(one, "a", { ttl: "soon" as never }))).toContain("messages.test")
+  })
 
-  it.effect("an effect is expected", () =>
-    Effect.gen(function*() {
-      const cache = (self: unknown) => defect(any(Cached.ttl("a", { ttl: 5 }))(self))
-      expect(yield* cache(Promise.resolve(1)))
-        .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
-      expect(yield* cache(() => 1))
-        .toBe(
-          `Cached.ttl (key "a") needs an effect, not a function: call it, or pass Effect.sync(() => …) or ` +
-            "Effect.tryPromise(() => …)"
-        )
-      expect(yield* cache(1))
-        .toBe(
-          `Cached.ttl (key "a") needs an effect, not a value of type number: pass an effect, like Effect.succeed(…)`
-        )
-    }))
+  test("after the first thousand calls the first load says it", function*() {
+    const maxHits: typeof Cached.maxHits = combinator(Kinds.maxHits)
+    for (let i = 0; i < 1000; i++) maxHits("a", { ttl: 5, hits: 1 })
+    const get = one.pipe(maxHits("a", { ttl: 5, hits: 0 }))
+    expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
+  })
+
+  test("a ttl of zero is the mistake where an entry is stored, too", function*() {
+    const stored = one.pipe(Cached.ttl("a", { ttl: 5 }))
+    const get = one.pipe(Cached.softTtl("a", { ttl: 0, softTtl: 0 }))
+    expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
+  })
+
+  test("withStrategy needs a strategy", function*() {
+    expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({})))))).toBe(
+      `Cached.withStrategy (key "a"): there is no strategy, and the layer has none: pass one, like strategy: ` +
+        `{ ttl: "1 hour" }, here or to CacheLayer.memory (or disk, files, layer)`
+    )
+    expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy("a", any({ ttl: 5 })))))).toContain(
+      `Cached.withStrategy (key "a"): there is no option "ttl": it belongs to the strategy.`
+    )
+  })
+
+  test("an effect is expected", function*() {
+    const cache = (self: unknown) => defect(any(Cached.ttl("a", { ttl: 5 }))(self))
+    expect(yield* cache(Promise.resolve(1)))
+      .toBe(`Cached.ttl (key "a") needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`)
+    expect(yield* cache(() => 1)).toBe(
+      `Cached.ttl (key "a") needs an effect, not a function: call it, or pass Effect.sync(() => …) or ` +
+        "Effect.tryPromise(() => …)"
+    )
+    expect(yield* cache(1)).toBe(
+      `Cached.ttl (key "a") needs an effect, not a value of type number: pass an effect, like Effect.succeed(…)`
+    )
+  })
 })
 
 describe("a cached function", () => {
-  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+  const wrong: Record<string, () => unknown> = {
+    [`Cached.fn(User) needs options: pass Cached.fn(User, lookup, { ttl: "1 hour" })`]: () =>
+      any(Cached.fn)(User, () => one),
+    [`Cached.fn(User): ttl is missing. ${advice}`]: () => Cached.fn(User, () => one, any({})),
     [
-      "without options",
-      () => any(Cached.fn)(User, () => one),
-      `Cached.fn(User) needs options: pass Cached.fn(User, lookup, { ttl: "1 hour" })`
-    ],
-    [
-      "without a ttl",
-      () => Cached.fn(User, () => one, any({})),
-      `Cached.fn(User): ttl is missing. ${advice}`
-    ],
-    [
-      "with a word that is no strategy",
-      () => Cached.fn(User, () => one, any({ strategy: "softTTL", ttl: 5 })),
       `Cached.fn(User): there is no strategy "softTTL": did you mean "softTtl"? Use one of ${
         Object.keys(Kinds.words).join(", ")
       }, or a Strategy of your own`
-    ],
+    ]: () => Cached.fn(User, () => one, any({ strategy: "softTTL", ttl: 5 })),
+    [`Cached.fn(User): strategy must be the name of a strategy, not a value of type function: ${beside}`]: () =>
+      Cached.fn(User, () => one, any({ strategy: () => hour })),
+    [`Cached.fn(User): strategy must be the name of a strategy, not a value of type object: ${beside}`]: () =>
+      Cached.fn(User, () => one, any({ strategy: { strategy: "softTtl", ttl: 5, softTtl: 1 } })),
     [
-      "with a strategy that was not called",
-      () => Cached.fn(User, () => one, any({ strategy: () => hour })),
-      `Cached.fn(User): strategy must be the name of a strategy, not a value of type function: ${beside}`
-    ],
-    [
-      "with a strategy that holds its options",
-      () => Cached.fn(User, () => one, any({ strategy: { strategy: "softTtl", ttl: 5, softTtl: 1 } })),
-      `Cached.fn(User): strategy must be the name of a strategy, not a value of type object: ${beside}`
-    ],
-    [
-      "with fallbackOn beside refreshAhead",
-      () => Cached.fn(User, () => one, any({ strategy: "refreshAhead", ttl: 5, refreshAfter: 1, fallbackOn: [] })),
       `Cached.fn(User): there is no option "fallbackOn": it belongs to strategy: "softTtl", "failover". ` +
       `With softTimeout: 0, softTtl loads in the background too. Use one of ttl, jitter, refreshAfter, ${namesOfRead}, strategy`
-    ],
+    ]: () => Cached.fn(User, () => one, any({ strategy: "refreshAhead", ttl: 5, refreshAfter: 1, fallbackOn: [] })),
+    [`Cached.fn(User): there is no option "softTtl": it belongs to the strategy. Use one of ${namesOfFn}`]: () =>
+      Cached.fn(User, () => one, any({ strategy: made(hour), softTtl: 5 })),
     [
-      "with options of the strategy",
-      () => Cached.fn(User, () => one, any({ strategy: made(hour), softTtl: 5 })),
-      `Cached.fn(User): there is no option "softTtl": it belongs to the strategy. Use one of ${namesOfFn}`
-    ],
-    [
-      "with a key",
-      () => Cached.fn(User, () => one, any({ strategy: made(hour), key: ada })),
       `Cached.fn(User): there is no option "key": it stands before the options: Cached.fn(User, lookup, { ttl: "1 hour" }). Use one of ` +
       namesOfFn
-    ],
+    ]: () => Cached.fn(User, () => one, any({ strategy: made(hour), key: ada })),
     [
-      "without a lookup",
-      () => Cached.fn(User, any(undefined), hour),
       "Cached.fn(User) needs a lookup, a function to an effect, before its options: pass Cached.fn(User, lookup, " +
       `{ ttl: "1 hour" })`
-    ],
+    ]: () => Cached.fn(User, any(undefined), hour),
     [
-      "without a class",
-      () => any(Cached.fn)(undefined, () => one, hour),
       "Cached.fn needs a key class: pass a class made with CacheKey.Class as its first argument, or a function that " +
       "returns a key"
-    ],
+    ]: () => any(Cached.fn)(undefined, () => one, hour),
     [
-      "over string keys, with the options in place of the lookup",
-      () => any(Cached.fn)((id: number) => `user:${id}`, { ttl: 5 }),
       "Cached.fn(() => key) needs a lookup, a function to an effect, before its options: pass Cached.fn(() => key, " +
       `lookup, { ttl: "1 hour" })`
-    ],
-    [
-      "over string keys, without options",
-      () => any(Cached.fn)((id: number) => `user:${id}`, () => one),
-      `Cached.fn(() => key) needs options: pass Cached.fn(() => key, lookup, { ttl: "1 hour" })`
-    ],
-    [
-      "that calls itself, without options",
-      () => any(Cached.recursive)(User, () => one),
-      `Cached.recursive(User) needs options: pass Cached.recursive(User, lookup, { ttl: "1 hour" })`
-    ],
-    [
-      "of many, without a ttl",
-      () => Cached.many(User, () => any(one), any({})),
-      `Cached.many(User): ttl is missing. ${advice}`
-    ]
-  ]
+    ]: () => any(Cached.fn)((id: number) => `user:${id}`, { ttl: 5 }),
+    [`Cached.fn(() => key) needs options: pass Cached.fn(() => key, lookup, { ttl: "1 hour" })`]: () =>
+      any(Cached.fn)((id: number) => `user:${id}`, () => one),
+    [`Cached.recursive(User) needs options: pass Cached.recursive(User, lookup, { ttl: "1 hour" })`]: () =>
+      any(Cached.recursive)(User, () => one),
+    [`Cached.many(User): ttl is missing. ${advice}`]: () => Cached.many(User, () => any(one), any({}))
+  }
 
-  it.each(wrong)("%s", (_, call, message) => {
+  it.each(Object.entries(wrong))("%s", (message, call) => {
     expect(thrown(call)).toBe(message)
   })
 
-  it.effect("whose lookup answers no effect", () =>
-    Effect.gen(function*() {
-      const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), hour)({ id: 1 }))
-      expect(yield* user(() => Promise.resolve("Ada")))
-        .toBe(
-          `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
-        )
-      expect(yield* user(() => undefined))
-        .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
-      const users = Cached.many(User, any(() => Promise.resolve([])), hour)
-      expect(yield* defect(users([{ id: 1 }])))
-        .toBe(
-          `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
-        )
-    }))
+  test("whose lookup answers no effect", function*() {
+    const user = (lookup: () => unknown) => defect(Cached.fn(User, any(lookup), hour)({ id: 1 }))
+    expect(yield* user(() => Promise.resolve("Ada"))).toBe(
+      `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+    )
+    expect(yield* user(() => undefined))
+      .toBe(`The lookup of "User" must return an effect, not undefined: pass an effect, like Effect.succeed(…)`)
+    const users = Cached.many(User, any(() => Promise.resolve([])), hour)
+    expect(yield* defect(users([{ id: 1 }]))).toBe(
+      `The lookup of "User" must return an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))`
+    )
+  })
 })
 
 describe("a strategy", () => {
-  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
-    ["without a ttl", () => made(any({})), `ttl is missing. ${advice}`],
-    [
-      "of another kind",
+  const wrong: Record<string, () => unknown> = {
+    [`ttl is missing. ${advice}`]: () => made(any({})),
+    [`strategy cannot be a value of type number: pass one like { ttl: "1 hour" }, or an object with decide and lifetime`]:
       () => made(any(5)),
-      `strategy cannot be a value of type number: pass one like { ttl: "1 hour" }, or an object with decide and lifetime`
-    ],
     [
-      "that does not exist",
-      () => made(any({ strategy: "sotfTtl" })),
       `there is no strategy "sotfTtl": did you mean "softTtl"? Use one of ${
         Object.keys(Kinds.words).join(", ")
       }, or a Strategy of your own`
-    ],
-    [
-      "with options of a read",
+    ]: () => made(any({ strategy: "sotfTtl" })),
+    [`there is no option "tags": options of a read stand beside the strategy, or in \`defaults\` of a layer. Use one of ${namesOfStrategy}, strategy`]:
       () => made(any({ ttl: 5, tags: ["a"] })),
-      `there is no option "tags": options of a read stand beside the strategy, or in \`defaults\` of a layer. Use one of ${namesOfStrategy}, strategy`
-    ],
-    [
-      "inside of another one",
-      () => made(any({ strategy: { ttl: 5 } })),
-      `strategy must be the name of a strategy, not a value of type object: ${beside}`
-    ],
-    [
-      "with options of another one",
-      () => made(any({ ttl: 5, softTtl: 4 })),
-      `there is no option "softTtl": it belongs to strategy: "softTtl". Use one of ${namesOfStrategy}, strategy`
-    ],
-    [
-      "with a misspelt option",
-      () => made(any({ tll: 5 })),
-      `there is no option "tll": did you mean "ttl"? Use one of ${namesOfStrategy}, strategy`
-    ]
-  ]
+    [`strategy must be the name of a strategy, not a value of type object: ${beside}`]: () =>
+      made(any({ strategy: { ttl: 5 } })),
+    [`there is no option "softTtl": it belongs to strategy: "softTtl". Use one of ${namesOfStrategy}, strategy`]: () =>
+      made(any({ ttl: 5, softTtl: 4 })),
+    [`there is no option "tll": did you mean "ttl"? Use one of ${namesOfStrategy}, strategy`]: () =>
+      made(any({ tll: 5 }))
+  }
 
-  it.each(wrong)("%s", (_, call, message) => {
+  it.each(Object.entries(wrong))("%s", (message, call) => {
     expect(thrown(call)).toBe(message)
   })
 
@@ -428,48 +302,44 @@ describe("a strategy", () => {
     `The softTimeout of "${id}" does nothing: the strategy "ttl" never falls back on a stale value. Use softTtl or ` +
     "failover, or timeout (logged once a key class or cause)"
 
-  it.effect("that never falls back, with a softTimeout: a warning, once", () =>
-    Effect.gen(function*() {
-      const get = one.pipe(Cached.ttl("a", { ttl: "1 hour", softTimeout: "1 second" }))
-      expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
-      const user = Cached.fn(User, () => one, { ...hour, softTimeout: "1 second" })
-      expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
-    }))
+  test("that never falls back, with a softTimeout: a warning, once", function*() {
+    const get = one.pipe(Cached.ttl("a", { ttl: "1 hour", softTimeout: "1 second" }))
+    expect(yield* logged(Effect.andThen(get, CachePolicy.refresh(get)))).toEqual([noFallback("a")])
+    const user = Cached.fn(User, () => one, { ...hour, softTimeout: "1 second" })
+    expect(yield* logged(Effect.andThen(user({ id: 1 }), user({ id: 2 })))).toEqual([noFallback(idOfAda)])
+  })
 
-  it.effect("that falls back, or is one's own, with a softTimeout: none", () =>
-    Effect.gen(function*() {
-      const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
-      const own = { ...made({ strategy: "softTtl", ...softTtl }), name: "own" }
-      const reads = Effect.all([
-        one.pipe(Cached.softTtl("a", { ...softTtl, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy("b", { strategy: own, softTimeout: "1 second" })),
-        one.pipe(Cached.withStrategy("c", { strategy: { strategy: "softTtl", ...softTtl }, softTimeout: "1 second" }))
-      ])
-      expect(yield* logged(reads)).toEqual([])
-    }))
+  test("that falls back, or is one's own, with a softTimeout: none", function*() {
+    const softTtl = { ttl: "1 hour", softTtl: "1 minute" } as const
+    const own = { ...made({ strategy: "softTtl", ...softTtl }), name: "own" }
+    const reads = Effect.all([
+      one.pipe(Cached.softTtl("a", { ...softTtl, softTimeout: "1 second" })),
+      one.pipe(Cached.withStrategy("b", { strategy: own, softTimeout: "1 second" })),
+      one.pipe(Cached.withStrategy("c", { strategy: { strategy: "softTtl", ...softTtl }, softTimeout: "1 second" }))
+    ])
+    expect(yield* logged(reads)).toEqual([])
+  })
 })
 
 describe("a layer", () => {
-  it.effect("that is missing: which there are", () =>
-    Effect.gen(function*() {
-      const none = Layer.empty as Layer.Layer<any>
-      const message = "There is no cache: provide a layer to the whole program, like " +
-        "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
-        "(Cached.withCache) and disabled"
-      const user = Cached.many(User, () => Effect.succeed([]), hour)
-      for (const effect of [one.pipe(Cached.ttl("a", { ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
-        expect(yield* defect(effect, none)).toBe(message)
-      }
-    }))
+  test("that is missing: which there are", function*() {
+    const none = Layer.empty as Layer.Layer<any>
+    const message = "There is no cache: provide a layer to the whole program, like " +
+      "Effect.provide(CacheLayer.memory()). Others are disk, files, redis, postgres, sql, objects, layer (a store of your own), named " +
+      "(Cached.withCache) and disabled"
+    const user = Cached.many(User, () => Effect.succeed([]), hour)
+    for (const effect of [one.pipe(Cached.ttl("a", { ttl: 5 })), Cached.size, user([{ id: 1 }])]) {
+      expect(yield* defect(effect, none)).toBe(message)
+    }
+  })
 
-  it.effect("of a named cache that is missing", () =>
-    Effect.gen(function*() {
-      class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
-      expect(yield* defect(one.pipe(Cached.ttl("a", { ttl: 5 }), Cached.withCache(Pages)))).toBe(
-        `There is no cache "Pages": provide one to the whole program, like ` +
-          "Effect.provide(CacheLayer.named(Pages, CacheLayer.memory()))"
-      )
-    }))
+  test("of a named cache that is missing", function*() {
+    class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
+    expect(yield* defect(one.pipe(Cached.ttl("a", { ttl: 5 }), Cached.withCache(Pages)))).toBe(
+      `There is no cache "Pages": provide one to the whole program, like ` +
+        "Effect.provide(CacheLayer.named(Pages, CacheLayer.memory()))"
+    )
+  })
 
   it("with a capacity that is none", () => {
     const rule =
@@ -510,176 +380,165 @@ describe("values that a store cannot take", () => {
   const put = (value: unknown, key: any = "k"): Effect.Effect<void, unknown, any> =>
     Effect.asVoid(Effect.succeed(value).pipe(Cached.ttl(key, { ttl: 5 })))
 
-  it.effect.each(kinds)("%s", ([, value, reason]) =>
-    Effect.gen(function*() {
-      expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", reason)])
-      expect(yield* logged(put(value), over(Structured))).toEqual([notStored("k", "structured", reason)])
-    }))
+  test.each(kinds)("%s", function*([, value, reason]) {
+    expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", reason)])
+    expect(yield* logged(put(value), over(Structured))).toEqual([notStored("k", "structured", reason)])
+  })
 
-  it.effect("an Option within, and one where a schema accepts anything", () =>
-    Effect.gen(function*() {
-      class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.Any }) {}
-      const value = { user: Option.some(1) }
-      const advice = "is an Option: give the key a schema, like Schema.Option(…)"
-      expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", `the value at [user] ${advice}`)])
-      expect(yield* logged(put(value), over(Structured)))
-        .toEqual([notStored("k", "structured", `the value at [user] ${advice}`)])
-      const page = new Page()
-      expect(yield* logged(put(value, page), over(Json))).toEqual([notStored(
-        CacheKey.id(page),
-        "json",
-        "the value is not JSON at [user], where its schema accepts anything (it is an Option): give that part a schema of " +
-          "its own"
-      )])
-    }))
+  test("an Option within, and one where a schema accepts anything", function*() {
+    class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.Any }) {}
+    const value = { user: Option.some(1) }
+    const advice = "is an Option: give the key a schema, like Schema.Option(…)"
+    expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", `the value at [user] ${advice}`)])
+    expect(yield* logged(put(value), over(Structured)))
+      .toEqual([notStored("k", "structured", `the value at [user] ${advice}`)])
+    const page = new Page()
+    expect(yield* logged(put(value, page), over(Json))).toEqual([notStored(
+      CacheKey.id(page),
+      "json",
+      "the value is not JSON at [user], where its schema accepts anything (it is an Option): give that part a schema of " +
+        "its own"
+    )])
+  })
 
-  it.effect("string keys: once for each type of value, with its place", () =>
-    Effect.gen(function*() {
-      const nameless = new (class {
-        readonly at = 1
-      })()
-      const values = [
-        new Date(0),
-        { at: new Date(1) },
-        new Date(2),
-        new Map(),
-        [NaN],
-        () => 1,
-        { at: [new Map()] },
-        nameless
-      ]
-      const lines = yield* logged(
-        Effect.forEach(values, (value, i) => put(value, `k${i}`), { discard: true }),
-        over(Json)
-      )
-      const advice = "which is not JSON: give the key a schema that encodes it as JSON"
-      expect(lines).toEqual([
-        notStored("k0", "json", `the value is an object of class Date, ${advice}`),
-        notStored("k1", "json", `the value at [at] is an object of class Date, ${advice}`),
-        notStored("k3", "json", `the value is an object of class Map, ${advice}`),
-        notStored("k4", "json", `the value at [0] is the number NaN, ${advice}`),
-        notStored("k5", "json", `the value is a function, ${advice}`),
-        notStored("k6", "json", `the value at [at][0] is an object of class Map, ${advice}`),
-        notStored("k7", "json", `the value is an object of class none, ${advice}`)
-      ])
-    }))
+  test("string keys: once for each type of value, with its place", function*() {
+    const nameless = new (class {
+      readonly at = 1
+    })()
+    const values = [
+      new Date(0),
+      { at: new Date(1) },
+      new Date(2),
+      new Map(),
+      [NaN],
+      () => 1,
+      { at: [new Map()] },
+      nameless
+    ]
+    const lines = yield* logged(
+      Effect.forEach(values, (value, i) => put(value, `k${i}`), { discard: true }),
+      over(Json)
+    )
+    const advice = "which is not JSON: give the key a schema that encodes it as JSON"
+    expect(lines).toEqual([
+      notStored("k0", "json", `the value is an object of class Date, ${advice}`),
+      notStored("k1", "json", `the value at [at] is an object of class Date, ${advice}`),
+      notStored("k3", "json", `the value is an object of class Map, ${advice}`),
+      notStored("k4", "json", `the value at [0] is the number NaN, ${advice}`),
+      notStored("k5", "json", `the value is a function, ${advice}`),
+      notStored("k6", "json", `the value at [at][0] is an object of class Map, ${advice}`),
+      notStored("k7", "json", `the value is an object of class none, ${advice}`)
+    ])
+  })
 
-  it.effect("a conditional set or a transaction fails, and nothing stays in memory, so nothing is logged", () =>
-    Effect.gen(function*() {
-      const reasonOf = (error: unknown) =>
-        error instanceof CacheError.StoreError || error instanceof CacheError.SerializerError ? error.message : error
-      const refused = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(effect), reasonOf)
-      const messages: Array<unknown> = []
-      const lines = yield* logged(
-        Effect.gen(function*() {
-          yield* Cached.set("there", 1)
-          for (const condition of ["ifAbsent", "ifPresent"] as const) {
-            const key = condition === "ifAbsent" ? "k" : "there"
-            messages.push(yield* refused(Cached.set(key, new Date(0), { [condition]: true })))
-          }
-          messages.push(yield* refused(Transaction.run(Cached.set("k", new Date(0)))))
-        }),
-        over(Json)
-      )
-      expect(lines).toEqual([])
-      for (const message of messages) expect(message).toContain("an object of class Date, which is not JSON")
-    }))
+  test("a conditional set or a transaction fails, and nothing stays in memory, so nothing is logged", function*() {
+    const reasonOf = (error: unknown) =>
+      error instanceof CacheError.StoreError || error instanceof CacheError.SerializerError ? error.message : error
+    const refused = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(effect), reasonOf)
+    const messages: Array<unknown> = []
+    const lines = yield* logged(
+      Effect.gen(function*() {
+        yield* Cached.set("there", 1)
+        for (const condition of ["ifAbsent", "ifPresent"] as const) {
+          const key = condition === "ifAbsent" ? "k" : "there"
+          messages.push(yield* refused(Cached.set(key, new Date(0), { [condition]: true })))
+        }
+        messages.push(yield* refused(Transaction.run(Cached.set("k", new Date(0)))))
+      }),
+      over(Json)
+    )
+    expect(lines).toEqual([])
+    for (const message of messages) expect(message).toContain("an object of class Date, which is not JSON")
+  })
 
-  it.effect("a conditional set that is refused in memory alone", () =>
-    Effect.gen(function*() {
-      const wrong = Cached.set(ada, any(1), { ifPresent: true })
-      expect(yield* logged(wrong, CacheLayer.memory())).toEqual([])
-      const lines = yield* logged(Effect.andThen(Cached.set(ada, "Ada"), wrong), CacheLayer.memory())
-      expect(lines).toEqual([expect.stringContaining(`The value of "${idOfAda}" is cached in memory, but no store`)])
-    }))
+  test("a conditional set that is refused in memory alone", function*() {
+    const wrong = Cached.set(ada, any(1), { ifPresent: true })
+    expect(yield* logged(wrong, CacheLayer.memory())).toEqual([])
+    const lines = yield* logged(Effect.andThen(Cached.set(ada, "Ada"), wrong), CacheLayer.memory())
+    expect(lines).toEqual([expect.stringContaining(`The value of "${idOfAda}" is cached in memory, but no store`)])
+  })
 
-  it.effect("a circular one: the circle is named once", () =>
-    Effect.gen(function*() {
-      expect(yield* logged(put(circular), over(Json)))
-        .toEqual([notStored("k", "json", "the value at [friends][0] is circular: it contains itself")])
-      expect(yield* logged(put(circular), over(Structured)))
-        .toEqual([notStored("k", "structured", "the value at [friends][] is circular: it contains itself")])
-    }))
+  test("a circular one: the circle is named once", function*() {
+    expect(yield* logged(put(circular), over(Json)))
+      .toEqual([notStored("k", "json", "the value at [friends][0] is circular: it contains itself")])
+    expect(yield* logged(put(circular), over(Structured)))
+      .toEqual([notStored("k", "structured", "the value at [friends][] is circular: it contains itself")])
+  })
 
-  it.effect("a plain row where an instance is expected", () =>
-    Effect.gen(function*() {
-      class Person extends Schema.Class<Person>("Person")({ name: Schema.String }) {}
-      class People extends CacheKey.Class<People>()("People", { payload: {}, success: Schema.Array(Person) }) {}
-      const key = new People()
-      expect(yield* logged(put([{ name: "Ada" }], key), over(Json))).toEqual([notStored(
+  test("a plain row where an instance is expected", function*() {
+    class Person extends Schema.Class<Person>("Person")({ name: Schema.String }) {}
+    class People extends CacheKey.Class<People>()("People", { payload: {}, success: Schema.Array(Person) }) {}
+    const key = new People()
+    expect(yield* logged(put([{ name: "Ada" }], key), over(Json))).toEqual([notStored(
+      CacheKey.id(key),
+      "json",
+      "the value does not fit its schema at [0] (an instance of Person is expected: make one of a plain object, like " +
+        "new Person(row))"
+    )])
+  })
+
+  test("the expected type, and the kind of the value that was found", function*() {
+    class Order extends CacheKey.Class<Order>()("Order", {
+      payload: {},
+      success: Schema.Struct({
+        at: Schema.Date,
+        items: Schema.Array(Schema.Int.check(Schema.isGreaterThan(3))),
+        note: Schema.Union([Schema.String, Schema.Boolean])
+      })
+    }) {}
+    const [at, items, note] = [new Date(0), [5], "a secret"]
+    const key = new Order()
+    const wrong: ReadonlyArray<readonly [unknown, string]> = [
+      [{ at: "secret", items, note }, "[at] (expected: a valid Date, found: a string)"],
+      [{ at, items: [5, ["secret"]], note }, "[items][1] (expected: number, found: an array)"],
+      [{ at, items: [5, 2], note }, "[items][1] (expected: a value greater than 3)"],
+      [{ at, items, note: 7 }, "[note] (expected: string | boolean, found: a number)"],
+      [{ at, items }, "[note] (it is missing)"]
+    ]
+    for (const [value, what] of wrong) {
+      const lines = yield* logged(put(value, key), over(Json))
+      expect(lines).toEqual([notStored(CacheKey.id(key), "json", `the value does not fit its schema at ${what}`)])
+    }
+  })
+
+  test("a failure that the class does not declare: its tag", function*() {
+    class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
+    class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+    class Row extends CacheKey.Class<Row>()("Row", { payload: {}, success: Schema.String, error: NotFound }) {}
+    const key = new Row()
+    const get = Effect.fail(new Down()).pipe(Cached.ttl(key, { ttl: 5, when: () => true }), Effect.flip)
+    expect(yield* logged(get, over(Json))).toEqual([
+      `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
+      `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
+      "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
+      "the key class, or leave it out in `when` (logged once a key class or cause)"
+    ])
+  })
+
+  test("text of JSON whose schema accepts anything: nothing is changed in silence", function*() {
+    class Page extends CacheKey.Class<Page>()("Page", {
+      payload: {},
+      success: Schema.fromJsonString(Schema.Struct({ at: Schema.Any }))
+    }) {}
+    const key = new Page()
+    for (const serializer of [Json, Structured]) {
+      expect(yield* logged(put({ at: new Date(0) }, key), over(serializer))).toEqual([notStored(
         CacheKey.id(key),
-        "json",
-        "the value does not fit its schema at [0] (an instance of Person is expected: make one of a plain object, like " +
-          "new Person(row))"
+        serializer.name,
+        "the value is not JSON at [at], where its schema accepts anything: give that part a schema of its own"
       )])
-    }))
+      const stored = Effect.andThen(put({ at: [1] }, key), Effect.flatMap(Cached.getOption(key), Effect.fromOption))
+      expect(yield* Effect.provide(stored, over(serializer))).toEqual({ at: [1] })
+    }
+  })
 
-  it.effect("the expected type, and the kind of the value that was found", () =>
-    Effect.gen(function*() {
-      class Order extends CacheKey.Class<Order>()("Order", {
-        payload: {},
-        success: Schema.Struct({
-          at: Schema.Date,
-          items: Schema.Array(Schema.Int.check(Schema.isGreaterThan(3))),
-          note: Schema.Union([Schema.String, Schema.Boolean])
-        })
-      }) {}
-      const [at, items, note] = [new Date(0), [5], "a secret"]
-      const key = new Order()
-      const wrong: ReadonlyArray<readonly [unknown, string]> = [
-        [{ at: "secret", items, note }, "[at] (expected: a valid Date, found: a string)"],
-        [{ at, items: [5, ["secret"]], note }, "[items][1] (expected: number, found: an array)"],
-        [{ at, items: [5, 2], note }, "[items][1] (expected: a value greater than 3)"],
-        [{ at, items, note: 7 }, "[note] (expected: string | boolean, found: a number)"],
-        [{ at, items }, "[note] (it is missing)"]
-      ]
-      for (const [value, what] of wrong) {
-        const lines = yield* logged(put(value, key), over(Json))
-        expect(lines).toEqual([notStored(CacheKey.id(key), "json", `the value does not fit its schema at ${what}`)])
-      }
-    }))
-
-  it.effect("a failure that the class does not declare: its tag", () =>
-    Effect.gen(function*() {
-      class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
-      class Down extends Schema.TaggedError<Down>()("Down", {}) {}
-      class Row extends CacheKey.Class<Row>()("Row", { payload: {}, success: Schema.String, error: NotFound }) {}
-      const key = new Row()
-      const get = Effect.fail(new Down()).pipe(Cached.ttl(key, { ttl: 5, when: () => true }), Effect.flip)
-      expect(yield* logged(get, over(Json))).toEqual([
-        `The failure "Down" of "${CacheKey.id(key)}" stays in memory and is not stored. ` +
-        `The serializer "json" could not encode a value: the value does not fit its schema (an instance of ` +
-        "NotFound is expected: make one of a plain object, like new NotFound(row)). Add the failure to the `error` of " +
-        "the key class, or leave it out in `when` (logged once a key class or cause)"
-      ])
-    }))
-
-  it.effect("text of JSON whose schema accepts anything: nothing is changed in silence", () =>
-    Effect.gen(function*() {
-      class Page extends CacheKey.Class<Page>()("Page", {
-        payload: {},
-        success: Schema.fromJsonString(Schema.Struct({ at: Schema.Any }))
-      }) {}
-      const key = new Page()
-      for (const serializer of [Json, Structured]) {
-        expect(yield* logged(put({ at: new Date(0) }, key), over(serializer))).toEqual([notStored(
-          CacheKey.id(key),
-          serializer.name,
-          "the value is not JSON at [at], where its schema accepts anything: give that part a schema of its own"
-        )])
-        const stored = Effect.andThen(put({ at: [1] }, key), Effect.flatMap(Cached.getOption(key), Effect.fromOption))
-        expect(yield* Effect.provide(stored, over(serializer))).toEqual({ at: [1] })
-      }
-    }))
-
-  it.effect("one that is too large: key, size and limit", () =>
-    Effect.gen(function*() {
-      const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
-      expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
-        `The store "sqlite" could not write an entry: the value of "k" has 1999 bytes, and maxValue is 10. Values of that ` +
-        "size stay in memory: raise the limit, or store less (logged once)"
-      ])
-    }))
+  test("one that is too large: key, size and limit", function*() {
+    const layer = Layer.orDie(SqliteStore.layer({ directory: yield* tempDirectory, maxValue: 10 }))
+    expect(yield* logged(put("x".repeat(1997)), over(Json, layer))).toEqual([
+      `The store "sqlite" could not write an entry: the value of "k" has 1999 bytes, and maxValue is 10. Values of that ` +
+      "size stay in memory: raise the limit, or store less (logged once)"
+    ])
+  })
 })
 
 describe("a failure of the store", () => {
@@ -691,244 +550,132 @@ describe("a failure of the store", () => {
     return Layer.provide(CacheLayer.layer(), fake.layer)
   }
 
-  it.effect("a ping answers for itself, not for the read that it asks for", () =>
-    Effect.gen(function*() {
-      const error = yield* Effect.flip(Effect.provide(Store.ping, failing("Denied", new Error("NOPERM"))))
-      expect(error.operation).toBe("ping")
-      expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
-    }))
+  test("a ping answers for itself, not for the read that it asks for", function*() {
+    const error = yield* Effect.flip(Effect.provide(Store.ping, failing("Denied", new Error("NOPERM"))))
+    expect(error.operation).toBe("ping")
+    expect(error.message).toBe(`The store "fake" could not answer: it refuses access (NOPERM)`)
+  })
 
-  it.effect("an incident is logged in one line that names its cause once", () =>
-    Effect.gen(function*() {
-      const read = one.pipe(Cached.ttl("k", { ttl: 5 }))
-      expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
-        `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
-      ])
-      expect(yield* logged(read, failing("Unsupported", new Error("no reads here")))).toEqual([
-        `The store "fake" could not read an entry: no reads here. Until it answers, the cache works without it`
-      ])
-    }))
+  test("an incident is logged in one line that names its cause once", function*() {
+    const read = one.pipe(Cached.ttl("k", { ttl: 5 }))
+    expect(yield* logged(read, failing("Unavailable", new Error("down")))).toEqual([
+      `The store "fake" could not read an entry: it is unavailable (down). Until it answers, the cache works without it`
+    ])
+    expect(yield* logged(read, failing("Unsupported", new Error("no reads here")))).toEqual([
+      `The store "fake" could not read an entry: no reads here. Until it answers, the cache works without it`
+    ])
+  })
 
-  it.effect("a value that it does not take is logged with its cause once", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const cause = new Error("entries are read-only")
-      fake.behave = (operation) =>
-        operation === "set"
-          ? {
-            before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unsupported", cause }))
-          }
-          : {}
-      expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer(), fake.layer))).toEqual([
-        `The store "fake" could not write an entry: entries are read-only. Such values stay in memory (logged once)`
-      ])
-    }))
+  test("a value that it does not take is logged with its cause once", function*() {
+    const fake = fakeStore()
+    const cause = new Error("entries are read-only")
+    fake.behave = (operation) =>
+      operation === "set"
+        ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unsupported", cause })) }
+        : {}
+    expect(yield* logged(Cached.set("k", 1), Layer.provide(CacheLayer.layer(), fake.layer))).toEqual([
+      `The store "fake" could not write an entry: entries are read-only. Such values stay in memory (logged once)`
+    ])
+  })
 })
 
 describe("an operation names itself", () => {
-  const wrong: ReadonlyArray<readonly [string, () => Effect.Effect<unknown, unknown, any>, string]> = [
-    ["touch without a ttl", () => any(Cached.touch)("a"), `ttl of Cached.touch is missing. ${advice}`],
-    [
-      "set with a ttl that is none",
-      () => Cached.set("a", 1, any({ ttl: "soon" })),
-      `ttl of Cached.set is not a duration: "soon". ${advice}`
-    ],
-    [
-      "setMany with a ttl that is none",
-      () => Cached.setMany([["a", 1]], any({ ttl: "soon" })),
-      `ttl of Cached.setMany is not a duration: "soon". ${advice}`
-    ],
-    [
-      "set with a copy that is none",
-      () => Cached.set("a", 1, any({ copy: "deep" })),
-      `Cached.set: copy must be "structured", "freeze" or a function that copies a value`
-    ],
-    [
-      "a timeout by function that is none",
-      () => one.pipe(Cached.ttl("a", { ttl: 5, timeout: () => any("soon") })),
-      `timeout of "a" is not a duration: "soon". ${advice}`
-    ],
-    [
-      "increment with a number in place of options",
-      () => any(Cached.counter("a").increment)(5),
-      `increment of Cached.counter needs options: pass an object, like { by: 5, ttl: "1 day" }`
-    ],
-    [
-      "isLocked without a name",
-      () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
-      "Lock.isLocked needs a name: pass a string"
-    ],
-    [
-      "increment with a ttl that is none",
-      () => Cached.counter("a").increment(any({ ttl: "soon" })),
-      `ttl of increment of Cached.counter is not a duration: "soon". ${advice}`
-    ]
-  ]
+  const wrong: Record<string, () => Effect.Effect<unknown, unknown, any>> = {
+    [`ttl of Cached.touch is missing. ${advice}`]: () => any(Cached.touch)("a"),
+    [`ttl of Cached.set is not a duration: "soon". ${advice}`]: () => Cached.set("a", 1, any({ ttl: "soon" })),
+    [`ttl of Cached.setMany is not a duration: "soon". ${advice}`]: () =>
+      Cached.setMany([["a", 1]], any({ ttl: "soon" })),
+    [`Cached.set: copy must be "structured", "freeze" or a function that copies a value`]: () =>
+      Cached.set("a", 1, any({ copy: "deep" })),
+    [`timeout of "a" is not a duration: "soon". ${advice}`]: () =>
+      one.pipe(Cached.ttl("a", { ttl: 5, timeout: () => any("soon") })),
+    [`increment of Cached.counter needs options: pass an object, like { by: 5, ttl: "1 day" }`]: () =>
+      any(Cached.counter("a").increment)(5),
+    "Lock.isLocked needs a name: pass a string": () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
+    [`ttl of increment of Cached.counter is not a duration: "soon". ${advice}`]: () =>
+      Cached.counter("a").increment(any({ ttl: "soon" }))
+  }
 
-  it.effect.each(wrong)("%s", ([, call, message]) =>
-    Effect.gen(function*() {
-      expect(yield* defect(Effect.suspend(call))).toBe(message)
-    }))
+  test.each(Object.entries(wrong))("%s", function*([message, call]) {
+    expect(yield* defect(Effect.suspend(call))).toBe(message)
+  })
 })
 
 describe("other mistakes, which were errors of JavaScript or nothing at all", () => {
   const aList = "for one key pass [key]"
   const aPattern = "like \"user:*\""
-  const wrong: ReadonlyArray<readonly [string, () => unknown, string]> = [
+  const wrong: Record<string, () => unknown> = {
+    [`CacheKey.Class must be called twice, like extends CacheKey.Class<User>()("User", { … })`]: () =>
+      any(CacheKey.Class)("A", { success: Schema.String }),
     [
-      "a class whose first call is left out",
-      () => any(CacheKey.Class)("A", { success: Schema.String }),
-      `CacheKey.Class must be called twice, like extends CacheKey.Class<User>()("User", { … })`
-    ],
-    [
-      "a warming of an effect",
-      () => any(Cached.warm)(one),
       "Cached.warm needs a cached function, not an effect: make one with Cached.fn, and pass " +
       "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
-    ],
+    ]: () => any(Cached.warm)(one),
     [
-      "a warming of a function that caches nothing",
-      () => any(Cached.warm)(() => one, [1]),
       "Cached.warm needs a cached function, not a value of type function: make one with Cached.fn, and pass " +
       "Cached.warm(cached, [{ id: 1 }, { id: 2 }])"
-    ],
+    ]: () => any(Cached.warm)(() => one, [1]),
+    "Cached.warm needs a list: for one payload pass [payload]": () =>
+      any(Cached.warm)(Cached.fn(User, () => one, hour)),
+    [`CacheKey.Class("A") needs options: pass { payload: { id: Schema.Int }, success: Schema.String }`]: () =>
+      any(CacheKey.Class)()("A"),
+    "CacheKey.Class needs a name first, and then the options": () => any(CacheKey.Class)()({ success: Schema.String }),
+    [`The key class "A": \`payload\` takes fields, like { id: Schema.Int } or the \`.fields\` of a struct`]: () =>
+      any(CacheKey.Class)()("A", { payload: "id", success: Schema.String }),
+    [`The key class "A": \`ignore\` is not a list of fields`]: () =>
+      any(CacheKey.Class)()("A", { payload: { id: Schema.Int }, success: Schema.String, ignore: "id" }),
+    [`The key class "A": \`tags\` is neither a list of strings nor a function that returns one`]: () =>
+      any(CacheKey.Class)()("A", { success: Schema.String, tags: "users" }),
     [
-      "a warming without payloads",
-      () => any(Cached.warm)(Cached.fn(User, () => one, hour)),
-      "Cached.warm needs a list: for one payload pass [payload]"
-    ],
-    [
-      "a key class without options",
-      () => any(CacheKey.Class)()("A"),
-      `CacheKey.Class("A") needs options: pass { payload: { id: Schema.Int }, success: Schema.String }`
-    ],
-    [
-      "a key class without a name",
-      () => any(CacheKey.Class)()({ success: Schema.String }),
-      "CacheKey.Class needs a name first, and then the options"
-    ],
-    [
-      "a payload that is text",
-      () => any(CacheKey.Class)()("A", { payload: "id", success: Schema.String }),
-      `The key class "A": \`payload\` takes fields, like { id: Schema.Int } or the \`.fields\` of a struct`
-    ],
-    [
-      "an ignore that is text",
-      () => any(CacheKey.Class)()("A", { payload: { id: Schema.Int }, success: Schema.String, ignore: "id" }),
-      `The key class "A": \`ignore\` is not a list of fields`
-    ],
-    [
-      "tags that are text",
-      () => any(CacheKey.Class)()("A", { success: Schema.String, tags: "users" }),
-      `The key class "A": \`tags\` is neither a list of strings nor a function that returns one`
-    ],
-    [
-      "a misspelt option of a key class",
-      () => any(CacheKey.Class)()("A", { succes: Schema.String }),
       `The key class "A": there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
       "indexes, version, tags, id, serializer, maxLoad, unambiguous"
-    ],
-    [
-      "a chaos store without options",
-      () => any(ChaosStore.make)(fakeStore().store),
-      "ChaosStore.make needs options: pass { seed: 1, failRate: 0.1 }"
-    ],
-    [
-      "a store timeout of nothing",
-      () => CachePolicy.storeTimeout(0),
-      "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms"
-    ],
-    ["one string to getMany", () => any(Cached.getMany)("ada"), `Cached.getMany needs a list: ${aList}`],
-    ["one key to getMany", () => any(Cached.getMany)(ada), `Cached.getMany needs a list: ${aList}`],
-    [
-      "an object to setMany",
-      () => any(Cached.setMany)({ ada: 1 }),
-      "Cached.setMany needs a list: for one [key, value] pass [[key, value]]"
-    ],
-    [
-      "a wrong value in where, in front of an effect",
-      () => Cached.invalidateAfter(one, any({ where: [Items, { page: "1" }] })),
-      `The key class "Items": in the field "page" a number is expected, not a string`
-    ],
-    [
-      "a number as a version",
-      () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
-      `The key class "A": \`version\` is not a string`
-    ],
-    [
-      "a function in place of the effect of a transaction",
+    ]: () => any(CacheKey.Class)()("A", { succes: Schema.String }),
+    "ChaosStore.make needs options: pass { seed: 1, failRate: 0.1 }": () => any(ChaosStore.make)(fakeStore().store),
+    "storeTimeout of CachePolicy.storeTimeout must be longer than 0, not 0 ms": () => CachePolicy.storeTimeout(0),
+    [`Cached.getMany needs a list: ${aList}`]: () => any(Cached.getMany)("ada"),
+    "Cached.setMany needs a list: for one [key, value] pass [[key, value]]": () => any(Cached.setMany)({ ada: 1 }),
+    [`The key class "Items": in the field "page" a number is expected, not a string`]: () =>
+      Cached.invalidateAfter(one, any({ where: [Items, { page: "1" }] })),
+    [`The key class "A": \`version\` is not a string`]: () =>
+      any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
+    "Transaction.run needs an effect, not a function: call it, or pass Effect.sync(() => …) or Effect.tryPromise(() => …)":
       () => Transaction.run(any(async () => 1)),
-      "Transaction.run needs an effect, not a function: call it, or pass Effect.sync(() => …) or Effect.tryPromise(() => …)"
-    ],
+    "Transaction.run needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))": () =>
+      any(Transaction.run({}))(Promise.resolve(1)),
+    "Transaction.withSql needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))": () =>
+      Transaction.withSql(any(Promise.resolve(1))),
+    "CachePolicy needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))": () =>
+      any(CachePolicy.refresh)(Promise.resolve(1)),
+    "Cached.invalidateAfter needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))": () =>
+      any(Cached.invalidateAfter("a"))(Promise.resolve(1)),
+    "A guard needs an effect or a stream, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))": () =>
+      any(Guard.rateLimit({ key: "a", limit: 1, window: 1 }))(Promise.resolve(1)),
     [
-      "a promise in place of one, as the last argument",
-      () => any(Transaction.run({}))(Promise.resolve(1)),
-      "Transaction.run needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-    ],
-    [
-      "a promise in an SQL transaction",
-      () => Transaction.withSql(any(Promise.resolve(1))),
-      "Transaction.withSql needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-    ],
-    [
-      "a promise under a policy",
-      () => any(CachePolicy.refresh)(Promise.resolve(1)),
-      "CachePolicy needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-    ],
-    [
-      "a promise before an invalidation",
-      () => any(Cached.invalidateAfter("a"))(Promise.resolve(1)),
-      "Cached.invalidateAfter needs an effect, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-    ],
-    [
-      "a promise behind a guard",
-      () => any(Guard.rateLimit({ key: "a", limit: 1, window: 1 }))(Promise.resolve(1)),
-      "A guard needs an effect or a stream, not a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
-    ],
-    [
-      "a class as a target after an effect",
-      () => Cached.invalidateAfter(one, any(User)),
       "A target of an invalidation cannot be the key class \"User\": pass a key, { tag }, { all: Class }, " +
       "{ where: [Class, fields] } or { matching: pattern }"
-    ],
+    ]: () => Cached.invalidateAfter(one, any(User)),
     [
-      "no name of an eviction",
-      () => CacheLayer.memory(any({ eviction: "lfu" })),
       "eviction of CacheLayer.memory must be one of adaptive, s3Fifo, wTinyLfu, lru, fifo, leastRecentlyUpdated, or " +
       "an Eviction of your own"
-    ],
+    ]: () => CacheLayer.memory(any({ eviction: "lfu" })),
+    "CacheLayer.disk needs options: pass { directory: … }": () => CacheLayer.disk(any(".cache")),
     [
-      "a path in place of options",
-      () => CacheLayer.disk(any(".cache")),
-      "CacheLayer.disk needs options: pass { directory: … }"
-    ],
-    [
-      "the word of another kind as a quota",
-      () => CacheLayer.withQuotas(CacheLayer.memory(), any({ User: "many" })),
       "The quota of \"User\" in CacheLayer.withQuotas must be a whole number of at least 1, or a size like \"100 MB\", not " +
       "\"many\""
-    ],
-    ["a number as a pattern of counters", () => any(Cached.counters)(5), `Cached.counters needs a pattern ${aPattern}`],
-    ["a pattern of entries that is empty", () => Cached.entries(""), `Cached.entries needs a pattern ${aPattern}`],
-    [
-      "values that are neither asked for nor not",
-      () => Cached.detect(one, any({ values: "all" })),
-      "values of Cached.detect must be true or false"
-    ],
-    [
-      "values of events that are none",
-      () => Cached.events({ values: any(1) }),
-      "values of Cached.events must be true or false"
-    ],
-    [
-      "no text as a lifetime",
-      () => any(Ttl.parse)(5),
-      `Ttl.parse cannot parse a value of type number: pass text like "1d2h3m50s"`
-    ]
-  ]
+    ]: () => CacheLayer.withQuotas(CacheLayer.memory(), any({ User: "many" })),
+    [`Cached.counters needs a pattern ${aPattern}`]: () => any(Cached.counters)(5),
+    [`Cached.entries needs a pattern ${aPattern}`]: () => Cached.entries(""),
+    "values of Cached.detect must be true or false": () => Cached.detect(one, any({ values: "all" })),
+    "values of Cached.events must be true or false": () => Cached.events({ values: any(1) }),
+    [`Ttl.parse cannot parse a value of type number: pass text like "1d2h3m50s"`]: () => any(Ttl.parse)(5)
+  }
 
-  it.each(wrong)("%s", (_, call, message) => {
+  it.each(Object.entries(wrong))("%s", (message, call) => {
     expect(thrown(call)).toBe(message)
+  })
+
+  it("one key to getMany, which is no list either", () => {
+    expect(thrown(() => any(Cached.getMany)(ada))).toBe(`Cached.getMany needs a list: ${aList}`)
   })
 
   it("the host of a server, which is part of its URL", () => {
@@ -937,7 +684,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     expect(thrown(() => storeFrom(RedisStore.layer(any({ host: "127.0.0.1" }))))).toContain(`RedisStore.layer${hint}`)
   })
 
-  it.effect.each([
+  test.each([
     [
       "a list of tags",
       Cached.invalidate({ tag: any(["a", "b"]) }),
@@ -971,10 +718,9 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       Cached.counter("c").increment(any({ by: "1" })),
       "increment of Cached.counter cannot add a value of type string: pass a safe integer as by"
     ]
-  ])("%s", ([, effect, message]) =>
-    Effect.gen(function*() {
-      expect(yield* defect(any(effect))).toBe(message)
-    }))
+  ])("%s", function*([, effect, message]) {
+    expect(yield* defect(any(effect))).toBe(message)
+  })
 
   const noTags = " must return a list of strings"
   it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
@@ -987,17 +733,14 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
         yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
         expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
         class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
-        expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(
-          `A tags function of Team${noTags}`
-        )
+        expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(`A tags function of Team${noTags}`)
       })
   )
 
-  it.effect("a warming at intervals of an effect", () =>
-    Effect.gen(function*() {
-      expect(yield* defect(Effect.scoped(any(Cached.keepFresh)(one)))).toBe(
-        "Cached.keepFresh needs a cached function, not an effect: make one with Cached.fn, and pass " +
-          "Cached.keepFresh(cached, payload, schedule)"
-      )
-    }))
+  test("a warming at intervals of an effect", function*() {
+    expect(yield* defect(Effect.scoped(any(Cached.keepFresh)(one)))).toBe(
+      "Cached.keepFresh needs a cached function, not an effect: make one with Cached.fn, and pass " +
+        "Cached.keepFresh(cached, payload, schedule)"
+    )
+  })
 })

@@ -3,8 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, settle, start, started } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -20,7 +21,7 @@ const hours = (n: number) => Option.some(Duration.hours(n))
 const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
 describe.each(caches)("over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   it.effect("AI-03 · set and setMany without a ttl have that of the layer's strategy, in a transaction too", () =>
     Effect.gen(function*() {
@@ -44,183 +45,173 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(true)
     }).pipe(Effect.provide(cache.layer({ strategy: { ttl: () => "1 hour" } }))))
 
-  it.effect("getOption: a stale value is a value, a running load is none, a stored failure neither", () =>
-    Effect.gen(function*() {
-      yield* Effect.succeed("v").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
-      yield* TestClock.adjust("30 minutes")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
-      const reader = yield* start(get(Effect.never, "running"))
-      expect(yield* Cached.getOption("running")).toEqual(Option.none())
-      expect(reader.pollUnsafe()).toBe(undefined)
-      yield* Fiber.interrupt(reader)
-      yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl(berlin, { ttl: "1 hour", when: () => true })))
-      expect(yield* Cached.getOption(berlin)).toEqual(Option.none())
-      expect(yield* Cached.has(berlin)).toBe(true)
-    }).pipe(provided))
+  test("getOption: a stale value is a value, a running load is none, a stored failure neither", function*() {
+    yield* Effect.succeed("v").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
+    yield* TestClock.adjust("30 minutes")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some("v"))
+    const reader = yield* start(get(Effect.never, "running"))
+    expect(yield* Cached.getOption("running")).toEqual(Option.none())
+    expect(reader.pollUnsafe()).toBe(undefined)
+    yield* Fiber.interrupt(reader)
+    yield* Effect.exit(Effect.fail("down").pipe(Cached.ttl(berlin, { ttl: "1 hour", when: () => true })))
+    expect(yield* Cached.getOption(berlin)).toEqual(Option.none())
+    expect(yield* Cached.has(berlin)).toBe(true)
+  })
 
-  it.effect("set: a second one begins a new life, and without ttl has no end", () =>
-    Effect.gen(function*() {
+  test("set: a second one begins a new life, and without ttl has no end", function*() {
+    yield* Cached.set("k", 1, { ttl: "4 hours" })
+    yield* TestClock.adjust("3 hours")
+    yield* Cached.set("k", 2, { ttl: "4 hours" })
+    yield* TestClock.adjust("3 hours")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    yield* Cached.set("k", 3)
+    yield* TestClock.adjust("1000 hours")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+  })
+
+  test("set keepTtl: keeps the end of what is there, and has its own where there is nothing", function*() {
+    yield* Cached.set("k", 1, { ttl: "4 hours" })
+    yield* TestClock.adjust("3 hours")
+    yield* Cached.set("k", 2, { keepTtl: true })
+    expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
+    yield* Cached.set("k", 3, { keepTtl: true, ttl: "9 hours" })
+    expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
+    yield* TestClock.adjust("1 hour")
+    yield* Cached.set("k", 4, { keepTtl: true, ttl: "9 hours" })
+    expect(yield* Looking.expiresIn("k")).toEqual(hours(9))
+    yield* Cached.set("l", 1, { keepTtl: true })
+    expect(yield* Looking.expiresIn("l")).toEqual(Option.some(Duration.infinity))
+  })
+
+  test("CA-12, AI-04 · set without a ttl: the old one is gone; keepTtl keeps it, and is fresh until then", function*() {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    yield* Cached.set("k", 2)
+    yield* TestClock.adjust("2 hours")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
+    yield* soft(Effect.succeed(1))
+    yield* TestClock.adjust("30 minutes")
+    yield* Cached.set("l", 2, { keepTtl: true })
+    expect(yield* soft(Effect.succeed(3))).toBe(2)
+    yield* TestClock.adjust("30 minutes")
+    expect(yield* soft(Effect.succeed(3))).toBe(3)
+  })
+
+  test("set keepTtl: keeps it also where nothing is read", function*() {
+    for (const under of [CachePolicy.refresh, CachePolicy.disable("get")]) {
       yield* Cached.set("k", 1, { ttl: "4 hours" })
-      yield* TestClock.adjust("3 hours")
-      yield* Cached.set("k", 2, { ttl: "4 hours" })
-      yield* TestClock.adjust("3 hours")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      yield* Cached.set("k", 3)
-      yield* TestClock.adjust("1000 hours")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
-    }).pipe(provided))
+      yield* under(Cached.set("k", 2, { keepTtl: true }))
+      expect(yield* Looking.expiresIn("k")).toEqual(hours(4))
+    }
+  })
 
-  it.effect("set keepTtl: keeps the end of what is there, and has its own where there is nothing", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "4 hours" })
-      yield* TestClock.adjust("3 hours")
-      yield* Cached.set("k", 2, { keepTtl: true })
-      expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
-      yield* Cached.set("k", 3, { keepTtl: true, ttl: "9 hours" })
-      expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
-      yield* TestClock.adjust("1 hour")
-      yield* Cached.set("k", 4, { keepTtl: true, ttl: "9 hours" })
-      expect(yield* Looking.expiresIn("k")).toEqual(hours(9))
-      yield* Cached.set("l", 1, { keepTtl: true })
-      expect(yield* Looking.expiresIn("l")).toEqual(Option.some(Duration.infinity))
-    }).pipe(provided))
+  test.each([0, -1] as const)("set with a ttl of %s removes what is there", function*(ttl) {
+    yield* Cached.set("k", 1)
+    yield* Cached.set("k", 2, { ttl })
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("CA-12, AI-04 · set without a ttl: the old one is gone; keepTtl keeps it, and is fresh until then", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      yield* Cached.set("k", 2)
-      yield* TestClock.adjust("2 hours")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      const soft = Cached.softTtl("l", { ttl: "1 hour", softTtl: "10 minutes", fallbackOn: "all" })
-      yield* soft(Effect.succeed(1))
-      yield* TestClock.adjust("30 minutes")
-      yield* Cached.set("l", 2, { keepTtl: true })
-      expect(yield* soft(Effect.succeed(3))).toBe(2)
-      yield* TestClock.adjust("30 minutes")
-      expect(yield* soft(Effect.succeed(3))).toBe(3)
-    }).pipe(provided))
+  test("set: tags of the key, or its own", function*() {
+    yield* Cached.set(berlin, { celsius: 1 })
+    yield* Cached.invalidate({ tag: "city:Berlin" })
+    expect(yield* Cached.has(berlin)).toBe(false)
+    yield* Cached.set(berlin, { celsius: 2 }, { tags: ["t"] })
+    yield* Cached.invalidate({ tag: "city:Berlin" })
+    expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 2 }))
+    yield* Cached.invalidate({ tag: "t" })
+    expect(yield* Cached.has(berlin)).toBe(false)
+  })
 
-  it.effect("set keepTtl: keeps it also where nothing is read", () =>
-    Effect.gen(function*() {
-      for (const under of [CachePolicy.refresh, CachePolicy.disable("get")]) {
-        yield* Cached.set("k", 1, { ttl: "4 hours" })
-        yield* under(Cached.set("k", 2, { keepTtl: true }))
-        expect(yield* Looking.expiresIn("k")).toEqual(hours(4))
-      }
-    }).pipe(provided))
+  test("set ends the pause after a failure: what it stored is the next to fall back on", function*() {
+    const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour", fallbackOn: "all" })
+    yield* Effect.succeed(1).pipe(failover)
+    expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
+    expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
+    yield* Cached.set("k", 3)
+    expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
+  })
 
-  it.effect.each([0, -1] as const)("set with a ttl of %s removes what is there", (ttl) =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      yield* Cached.set("k", 2, { ttl })
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("has and the remaining lifetime follow an entry to its end", function*() {
+    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
+    yield* Cached.set("k", undefined, { ttl: "1 hour" })
+    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([true, hours(1)])
+    yield* TestClock.adjust("59 minutes")
+    expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
+    yield* TestClock.adjust("1 minute")
+    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
+  })
 
-  it.effect("set: tags of the key, or its own", () =>
-    Effect.gen(function*() {
-      yield* Cached.set(berlin, { celsius: 1 })
-      yield* Cached.invalidate({ tag: "city:Berlin" })
-      expect(yield* Cached.has(berlin)).toBe(false)
-      yield* Cached.set(berlin, { celsius: 2 }, { tags: ["t"] })
-      yield* Cached.invalidate({ tag: "city:Berlin" })
-      expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 2 }))
-      yield* Cached.invalidate({ tag: "t" })
-      expect(yield* Cached.has(berlin)).toBe(false)
-    }).pipe(provided))
+  test("invalidateMany takes any iterable of keys, once or twice the same", function*() {
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+    yield* Effect.forEach([...keys, "other"], (key) => Cached.set(key, 1))
+    yield* Cached.set(berlin, { celsius: 1 })
+    yield* Cached.invalidate(new Set([...keys, berlin]))
+    yield* Cached.invalidate(["k1", "k1", "nothing"])
+    yield* Cached.invalidate([])
+    expect(yield* Effect.filter([...keys, "other"], Cached.has)).toEqual(["other"])
+    expect(yield* Cached.has(berlin)).toBe(false)
+  })
 
-  it.effect("set ends the pause after a failure: what it stored is the next to fall back on", () =>
-    Effect.gen(function*() {
-      const failover = Cached.failover("k", { ttl: "1 hour", retryAfter: "1 hour", fallbackOn: "all" })
-      yield* Effect.succeed(1).pipe(failover)
-      expect(yield* Effect.fail("down").pipe(failover)).toBe(1)
-      expect(yield* Effect.succeed(2).pipe(failover)).toBe(1)
-      yield* Cached.set("k", 3)
-      expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
-    }).pipe(provided))
-
-  it.effect("has and the remaining lifetime follow an entry to its end", () =>
-    Effect.gen(function*() {
-      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
-      yield* Cached.set("k", undefined, { ttl: "1 hour" })
-      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([true, hours(1)])
-      yield* TestClock.adjust("59 minutes")
-      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
-      yield* TestClock.adjust("1 minute")
-      expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
-    }).pipe(provided))
-
-  it.effect("invalidateMany takes any iterable of keys, once or twice the same", () =>
-    Effect.gen(function*() {
-      const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
-      yield* Effect.forEach([...keys, "other"], (key) => Cached.set(key, 1))
-      yield* Cached.set(berlin, { celsius: 1 })
-      yield* Cached.invalidate(new Set([...keys, berlin]))
-      yield* Cached.invalidate(["k1", "k1", "nothing"])
-      yield* Cached.invalidate([])
-      expect(yield* Effect.filter([...keys, "other"], Cached.has)).toEqual(["other"])
-      expect(yield* Cached.has(berlin)).toBe(false)
-    }).pipe(provided))
-
-  it.effect("stats count what happened", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0, fallbackOn: "all" })
-      const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
-      yield* TestClock.adjust("1 second")
-      for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
-      yield* load.pipe(soft)
-      yield* TestClock.adjust("2 minutes")
-      expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
-      yield* Effect.exit(get(Effect.fail("down"), "l"))
-      yield* Effect.succeed(1).pipe(Cached.ttl("m", { ttl: () => NaN }))
-      const late = yield* start(get(load, "n"))
-      yield* Cached.invalidate("n")
-      yield* TestClock.adjust("1 second")
-      expect(late.pollUnsafe()).toEqual(Exit.succeed(2))
-      yield* Cached.invalidate({ tag: "t" })
-      expect(yield* Cached.stats).toEqual({
-        hits: cache.memory ? 1 : 0,
-        storeHits: cache.memory ? 0 : 1,
-        misses: (yield* Cached.stats).misses,
-        joined: 1,
-        stale: 1,
-        loads: 5,
-        restarts: 0,
-        loadFailures: 2,
-        loadMillis: 2000,
-        refreshes: 0,
-        invalidations: 2,
-        storeFailures: 0,
-        refused: cache.store ? (yield* Cached.stats).refused : 1,
-        notStored: 1,
-        callbackFailures: 0,
-        lostInvalidations: 0,
-        told: 0,
-        toldInVain: 0,
-        hitRatio: 1 / (1 + (yield* Cached.stats).misses),
-        meanLoadMillis: 400,
-        evictions: 0,
-        evictedWeight: 0,
-        removals: { evicted: 0, expired: 0, replaced: 0, invalidated: 0, unverified: 0 },
-        size: cache.memory ? 1 : 0,
-        weight: cache.memory ? 1 : 0,
-        classes: {}
-      })
-    }).pipe(provided))
+  test("stats count what happened", function*() {
+    const { load } = counting(1000)
+    const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0, fallbackOn: "all" })
+    const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
+    yield* TestClock.adjust("1 second")
+    for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
+    yield* load.pipe(soft)
+    yield* TestClock.adjust("2 minutes")
+    expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
+    yield* Effect.exit(get(Effect.fail("down"), "l"))
+    yield* Effect.succeed(1).pipe(Cached.ttl("m", { ttl: () => NaN }))
+    const late = yield* start(get(load, "n"))
+    yield* Cached.invalidate("n")
+    yield* TestClock.adjust("1 second")
+    expect(late.pollUnsafe()).toEqual(Exit.succeed(2))
+    yield* Cached.invalidate({ tag: "t" })
+    expect(yield* Cached.stats).toEqual({
+      hits: cache.memory ? 1 : 0,
+      storeHits: cache.memory ? 0 : 1,
+      misses: (yield* Cached.stats).misses,
+      joined: 1,
+      stale: 1,
+      loads: 5,
+      restarts: 0,
+      loadFailures: 2,
+      loadMillis: 2000,
+      refreshes: 0,
+      invalidations: 2,
+      storeFailures: 0,
+      refused: cache.store ? (yield* Cached.stats).refused : 1,
+      notStored: 1,
+      callbackFailures: 0,
+      lostInvalidations: 0,
+      told: 0,
+      toldInVain: 0,
+      hitRatio: 1 / (1 + (yield* Cached.stats).misses),
+      meanLoadMillis: 400,
+      evictions: 0,
+      evictedWeight: 0,
+      removals: { evicted: 0, expired: 0, replaced: 0, invalidated: 0, unverified: 0 },
+      size: cache.memory ? 1 : 0,
+      weight: cache.memory ? 1 : 0,
+      classes: {}
+    })
+  })
 })
 
-it.effect("ids of a class's keys and of texts never meet", () =>
-  Effect.gen(function*() {
-    yield* Cached.set(berlin, { celsius: 1 })
-    const id = CacheKey.id(berlin)
-    expect(yield* Cached.has(id)).toBe(false)
-    yield* Cached.set(id, "text")
-    expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 1 }))
-    expect(yield* Cached.getOption(id)).toEqual(Option.some("text"))
-  }).pipe(Effect.provide(CacheLayer.memory())))
+const test = testIn(CacheLayer.memory())
+
+test("ids of a class's keys and of texts never meet", function*() {
+  yield* Cached.set(berlin, { celsius: 1 })
+  const id = CacheKey.id(berlin)
+  expect(yield* Cached.has(id)).toBe(false)
+  yield* Cached.set(id, "text")
+  expect(yield* Cached.getOption(berlin)).toEqual(Option.some({ celsius: 1 }))
+  expect(yield* Cached.getOption(id)).toEqual(Option.some("text"))
+})
 
 describe("invalid arguments die with a CacheConfigError", () => {
-  it.effect.each(
+  testIn(over(fakeStore())).each(
     [
       ["a key that is none", () => Cached.getOption(5 as never)],
       ["a key that is none, to set", () => Cached.set(null as never, 1 as never)],
@@ -235,25 +226,23 @@ describe("invalid arguments die with a CacheConfigError", () => {
       ["a tag that is no text", () => Cached.invalidate({ tag: 5 as never })],
       ["a target that is none", () => Effect.void.pipe(Cached.invalidateAfter([5 as never]))]
     ] as const
-  )("%s", ([, make]) =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Effect.suspend(make as () => Effect.Effect<unknown>))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-    }).pipe(Effect.provide(over(fakeStore()))))
+  )("%s", function*([, make]) {
+    const exit = yield* Effect.exit(Effect.suspend(make as () => Effect.Effect<unknown>))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  })
 })
 
-it.effect("strategies and operations meet: what is set is what a strategy decides about", () =>
-  Effect.gen(function*() {
-    yield* Cached.set("k", "set", { ttl: "1 hour" })
-    const failing = Effect.fail("down")
-    expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))).toBe(
-      "set"
-    )
-    yield* TestClock.adjust("59 minutes")
-    expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: { ttl: 1 } }))).toBe("set")
-    yield* TestClock.adjust("1 minute")
-    expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
-  }).pipe(Effect.provide(CacheLayer.memory())))
+test("strategies and operations meet: what is set is what a strategy decides about", function*() {
+  yield* Cached.set("k", "set", { ttl: "1 hour" })
+  const failing = Effect.fail("down")
+  expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))).toBe(
+    "set"
+  )
+  yield* TestClock.adjust("59 minutes")
+  expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: { ttl: 1 } }))).toBe("set")
+  yield* TestClock.adjust("1 minute")
+  expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
+})
 
 describe("a set beside a refresh of the same id", () => {
   const loading = (millis: number) => Effect.as(Effect.sleep(millis), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
@@ -266,8 +255,7 @@ describe("a set beside a refresh of the same id", () => {
         fake.behave = (operation) => operation === "set" ? { before: Effect.sleep(50) } : {}
         const [here, there] = yield* Effect.all([Layer.build(over(fake)), Layer.build(over(fake))])
         const read = Effect.provide(loading(millis), here)
-        const setting = yield* start(Effect.provide(Cached.set("k", "set", { ttl: "1 hour" }), here))
-        yield* settle
+        const setting = yield* started(Effect.provide(Cached.set("k", "set", { ttl: "1 hour" }), here))
         const refreshing = yield* start(CachePolicy.refresh(read))
         for (let step = 0; step < 50; step++) {
           yield* settle

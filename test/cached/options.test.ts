@@ -3,9 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import { caches, counting, elapse, ended, settle, start, started, taking } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { made } from "../support/strategies.ts"
+import { testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -39,50 +40,44 @@ const timeoutOf = (exit: Exit.Exit<unknown, unknown>) =>
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   describe("ttl", () => {
-    it.effect("counts from the end of the load, to the millisecond", () =>
-      Effect.gen(function*() {
-        const { load } = counting(60_000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "10 seconds" }))
-        const first = yield* start(get)
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(first)).toBe(1)
-        yield* TestClock.adjust(9999)
-        expect(yield* get).toBe(1)
-        yield* TestClock.adjust(1)
-        expect(yield* Cached.has("k")).toBe(false)
-        const second = yield* start(get)
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(second)).toBe(2)
-      }).pipe(provided))
+    test("counts from the end of the load, to the millisecond", function*() {
+      const { load } = counting(60_000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "10 seconds" }))
+      expect(yield* taking("1 minute", get)).toBe(1)
+      yield* TestClock.adjust(9999)
+      expect(yield* get).toBe(1)
+      yield* TestClock.adjust(1)
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* taking("1 minute", get)).toBe(2)
+    })
 
-    it.effect("as a function sees outcome and key, and makes lifetimes of its own", () =>
-      Effect.gen(function*() {
-        const seen: Array<unknown> = []
-        const get = (city: string, value: number) =>
-          Effect.succeed(value).pipe(Cached.ttl(new Report({ city }), {
-            ttl: (exit, key) => {
-              seen.push(exit, key.city)
-              return Exit.isSuccess(exit) ? Duration.minutes(exit.value) : 0
-            }
-          }))
-        yield* get("Berlin", 1)
-        yield* get("Rome", 5)
-        expect(seen).toEqual([Exit.succeed(1), "Berlin", Exit.succeed(5), "Rome"])
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* get("Berlin", 7)).toBe(7)
-        expect(yield* get("Rome", 7)).toBe(5)
-      }).pipe(provided))
+    test("as a function sees outcome and key, and makes lifetimes of its own", function*() {
+      const seen: Array<unknown> = []
+      const get = (city: string, value: number) =>
+        Effect.succeed(value).pipe(Cached.ttl(new Report({ city }), {
+          ttl: (exit, key) => {
+            seen.push(exit, key.city)
+            return Exit.isSuccess(exit) ? Duration.minutes(exit.value) : 0
+          }
+        }))
+      yield* get("Berlin", 1)
+      yield* get("Rome", 5)
+      expect(seen).toEqual([Exit.succeed(1), "Berlin", Exit.succeed(5), "Rome"])
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* get("Berlin", 7)).toBe(7)
+      expect(yield* get("Rome", 7)).toBe(5)
+    })
 
-    it.effect.each(lifetimes)("as a function that %s: not stored", ([, ttl, notStored]) =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl }))
-        expect([yield* get, yield* get]).toEqual([1, 2])
-        expect(yield* Cached.has("k")).toBe(false)
-        expect(yield* Cached.stats).toMatchObject({ notStored })
-      }).pipe(provided))
+    test.each(lifetimes)("as a function that %s: not stored", function*([, ttl, notStored]) {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl("k", { ttl }))
+      expect([yield* get, yield* get]).toEqual([1, 2])
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* Cached.stats).toMatchObject({ notStored })
+    })
 
     it.effect.each([0, -1, "0 millis"] as const)(
       "%s: a mistake, and not stored where a function answers it",
@@ -96,17 +91,16 @@ describe.each(caches)("over $name", (cache) => {
         }).pipe(provided)
     )
 
-    it.effect("Infinity: for ever", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        for (const ttl of [Infinity, "Infinity", Duration.infinity] as const) {
-          const get = load.pipe(Cached.ttl("k", { ttl }))
-          yield* get
-          yield* TestClock.adjust("10000 days")
-          expect(yield* get).toBe(1)
-        }
-        expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.infinity))
-      }).pipe(provided))
+    test("Infinity: for ever", function*() {
+      const { load } = counting()
+      for (const ttl of [Infinity, "Infinity", Duration.infinity] as const) {
+        const get = load.pipe(Cached.ttl("k", { ttl }))
+        yield* get
+        yield* TestClock.adjust("10000 days")
+        expect(yield* get).toBe(1)
+      }
+      expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.infinity))
+    })
   })
 
   describe("jitter", () => {
@@ -134,119 +128,108 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("tags", () => {
-    it.effect("a list, in place of the key's", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour", tags: ["a", "b"] }))
-        yield* get
-        yield* Cached.invalidate({ tag: "city:Berlin" })
-        expect(yield* get).toBe(1)
-        yield* Cached.invalidate({ tag: "b" })
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("a list, in place of the key's", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour", tags: ["a", "b"] }))
+      yield* get
+      yield* Cached.invalidate({ tag: "city:Berlin" })
+      expect(yield* get).toBe(1)
+      yield* Cached.invalidate({ tag: "b" })
+      expect(yield* get).toBe(2)
+    })
 
-    it.effect("the key's, by default", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour" }))
-        yield* get
-        yield* Cached.invalidate({ tag: "city:Rome" })
-        expect(yield* get).toBe(1)
-        yield* Cached.invalidate({ tag: "city:Berlin" })
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("the key's, by default", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), { ttl: "1 hour" }))
+      yield* get
+      yield* Cached.invalidate({ tag: "city:Rome" })
+      expect(yield* get).toBe(1)
+      yield* Cached.invalidate({ tag: "city:Berlin" })
+      expect(yield* get).toBe(2)
+    })
 
-    it.effect("a function of outcome and key", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), {
-          ttl: "1 hour",
-          tags: (exit, key) => Exit.isSuccess(exit) ? [`${key.city} ${exit.value}`] : []
-        }))
-        yield* get
-        yield* Cached.invalidate({ tag: "Berlin 2" })
-        expect(yield* get).toBe(1)
-        yield* Cached.invalidate({ tag: "Berlin 1" })
-        expect(yield* get).toBe(2)
-        yield* Cached.invalidate({ tag: "Berlin 1" })
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("a function of outcome and key", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl(new Report({ city: "Berlin" }), {
+        ttl: "1 hour",
+        tags: (exit, key) => Exit.isSuccess(exit) ? [`${key.city} ${exit.value}`] : []
+      }))
+      yield* get
+      yield* Cached.invalidate({ tag: "Berlin 2" })
+      expect(yield* get).toBe(1)
+      yield* Cached.invalidate({ tag: "Berlin 1" })
+      expect(yield* get).toBe(2)
+      yield* Cached.invalidate({ tag: "Berlin 1" })
+      expect(yield* get).toBe(2)
+    })
 
-    it.effect.each(
+    test.each(
       [
         ["throws", mistake],
         ["gives no list", () => 5 as never],
         ["gives no text", () => [5] as never]
       ] as const
-    )("a function that %s: not stored", ([, tags]) =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
-        expect([yield* get, yield* get]).toEqual([1, 2])
-        expect((yield* Cached.stats).notStored).toBe(2)
-      }).pipe(provided))
+    )("a function that %s: not stored", function*([, tags]) {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags }))
+      expect([yield* get, yield* get]).toEqual([1, 2])
+      expect((yield* Cached.stats).notStored).toBe(2)
+    })
 
-    it.effect("that look like the library's own are the user's", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["~Report"] }))
-        yield* get
-        yield* Cached.invalidate({ tag: "~~Report" })
-        expect(yield* get).toBe(1)
-        yield* Cached.invalidate({ tag: "~Report" })
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("that look like the library's own are the user's", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["~Report"] }))
+      yield* get
+      yield* Cached.invalidate({ tag: "~~Report" })
+      expect(yield* get).toBe(1)
+      yield* Cached.invalidate({ tag: "~Report" })
+      expect(yield* get).toBe(2)
+    })
   })
 
   describe("when", () => {
-    it.effect("that throws: not stored", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.untilInvalidated("k", {
-          when: () => {
-            throw new Error("a mistake")
-          }
-        }))
-        expect([yield* get, yield* get]).toEqual([1, 2])
-        expect((yield* Cached.stats).notStored).toBe(2)
-      }).pipe(provided))
+    test("that throws: not stored", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.untilInvalidated("k", {
+        when: () => {
+          throw new Error("a mistake")
+        }
+      }))
+      expect([yield* get, yield* get]).toEqual([1, 2])
+      expect((yield* Cached.stats).notStored).toBe(2)
+    })
   })
 
   describe("storeIf", () => {
-    it.effect("sees value and key, and keeps values out; it is never asked about failures", () =>
-      Effect.gen(function*() {
-        const asked: Array<unknown> = []
-        let n = 0
-        const get = Effect.suspend(() => ++n === 1 ? Effect.fail("down") : Effect.succeed(n)).pipe(
-          Cached.ttl(new Report({ city: "Rome" }), {
-            ttl: "1 hour",
-            storeIf: (value, key) => {
-              asked.push([value, key.city])
-              return value >= 3
-            }
-          })
-        )
-        yield* Effect.flip(get)
-        expect([yield* get, yield* get, yield* get]).toEqual([2, 3, 3])
-        expect(asked).toEqual([[2, "Rome"], [3, "Rome"]])
-      }).pipe(provided))
+    test("sees value and key, and keeps values out; it is never asked about failures", function*() {
+      const asked: Array<unknown> = []
+      let n = 0
+      const get = Effect.suspend(() => ++n === 1 ? Effect.fail("down") : Effect.succeed(n)).pipe(
+        Cached.ttl(new Report({ city: "Rome" }), {
+          ttl: "1 hour",
+          storeIf: (value, key) => {
+            asked.push([value, key.city])
+            return value >= 3
+          }
+        })
+      )
+      yield* Effect.flip(get)
+      expect([yield* get, yield* get, yield* get]).toEqual([2, 3, 3])
+      expect(asked).toEqual([[2, "Rome"], [3, "Rome"]])
+    })
 
-    it.effect("that throws: not stored, counted, and the answer is given", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.untilInvalidated("k", { storeIf: mistake }))
-        expect([yield* get, yield* get]).toEqual([1, 2])
-        expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
-      }).pipe(provided))
+    test("that throws: not stored, counted, and the answer is given", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.untilInvalidated("k", { storeIf: mistake }))
+      expect([yield* get, yield* get]).toEqual([1, 2])
+      expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
+    })
 
-    it.effect("beside when: both must accept", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(
-          Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeIf: (value) => value >= 2 })
-        )
-        expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
-      }).pipe(provided))
+    test("beside when: both must accept", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeIf: (value) => value >= 2 }))
+      expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
+    })
   })
 
   describe("storeFailures", () => {
@@ -260,10 +243,7 @@ describe.each(caches)("over $name", (cache) => {
     }
     const strategies = {
       "of a combinator": Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }),
-      "of a strategy": Cached.withStrategy("k", {
-        strategy: { ttl: "1 hour" },
-        storeFailures: ["NotFound"]
-      })
+      "of a strategy": Cached.withStrategy("k", { strategy: { ttl: "1 hour" }, storeFailures: ["NotFound"] })
     }
 
     for (const [name, cached] of Object.entries(strategies)) {
@@ -287,182 +267,154 @@ describe.each(caches)("over $name", (cache) => {
         }).pipe(cache.memory ? provided : Effect.provide(caches[0]!.layer())))
     }
 
-    it.effect("of a key class: those that its error describes outlive memory", () =>
-      Effect.gen(function*() {
-        const gone = failing("NotFound")
-        const get = gone.load.pipe(
-          Cached.ttl(new Person({ id: 7 }), { ttl: "1 hour", storeFailures: ["NotFound"] })
-        )
-        expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toMatchObject([
-          { _tag: "NotFound" },
-          { _tag: "NotFound" }
-        ])
-        expect(gone.counts.loads).toBe(1)
-      }).pipe(provided))
+    test("of a key class: those that its error describes outlive memory", function*() {
+      const gone = failing("NotFound")
+      const get = gone.load.pipe(Cached.ttl(new Person({ id: 7 }), { ttl: "1 hour", storeFailures: ["NotFound"] }))
+      expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toMatchObject([
+        { _tag: "NotFound" },
+        { _tag: "NotFound" }
+      ])
+      expect(gone.counts.loads).toBe(1)
+    })
 
-    it.effect("a stored failure is an answer, also beside fallbackOn", () =>
-      Effect.gen(function*() {
-        const gone = failing("NotFound")
-        yield* Cached.set("k", "old")
-        const get = gone.load.pipe(
-          Cached.failover("k", { ttl: "1 hour", fallbackOn: ["NotFound", "Down"], storeFailures: ["NotFound"] })
-        )
-        expect(yield* Effect.flip(get)).toMatchObject({ _tag: "NotFound" })
-      }).pipe(provided))
+    test("a stored failure is an answer, also beside fallbackOn", function*() {
+      const gone = failing("NotFound")
+      yield* Cached.set("k", "old")
+      const get = gone.load.pipe(
+        Cached.failover("k", { ttl: "1 hour", fallbackOn: ["NotFound", "Down"], storeFailures: ["NotFound"] })
+      )
+      expect(yield* Effect.flip(get)).toMatchObject({ _tag: "NotFound" })
+    })
 
-    it.effect("beside when: both must accept, and when is not asked to repeat itself", () =>
-      Effect.gen(function*() {
-        const gone = failing("NotFound")
-        const never = gone.load.pipe(
-          Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeFailures: ["NotFound"] })
-        )
-        yield* Effect.flip(never)
-        yield* Effect.flip(never)
-        expect(gone.counts.loads).toBe(2)
-      }).pipe(provided))
+    test("beside when: both must accept, and when is not asked to repeat itself", function*() {
+      const gone = failing("NotFound")
+      const never = gone.load.pipe(
+        Cached.ttl("k", { ttl: "1 hour", when: Exit.isSuccess, storeFailures: ["NotFound"] })
+      )
+      yield* Effect.flip(never)
+      yield* Effect.flip(never)
+      expect(gone.counts.loads).toBe(2)
+    })
 
-    it.effect("defects are never stored", () =>
-      Effect.gen(function*() {
-        let loads = 0
-        const get = Effect.suspend(() => {
-          loads++
-          return Effect.die(new NotFound()) as Effect.Effect<string, NotFound>
-        }).pipe(Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }))
-        yield* Effect.exit(get)
-        yield* Effect.exit(get)
-        expect(loads).toBe(2)
-      }).pipe(provided))
+    test("defects are never stored", function*() {
+      let loads = 0
+      const get = Effect.suspend(() => {
+        loads++
+        return Effect.die(new NotFound()) as Effect.Effect<string, NotFound>
+      }).pipe(Cached.ttl("k", { ttl: "1 hour", storeFailures: ["NotFound"] }))
+      yield* Effect.exit(get)
+      yield* Effect.exit(get)
+      expect(loads).toBe(2)
+    })
   })
 
   describe("timeout", () => {
-    it.effect("is the caller's own: LoadTimeout names the key, the load of others continues", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = (timeout: Duration.Input) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
-        const readers = yield* Effect.forEach([100, 200, 5000], (timeout) => start(get(timeout)))
-        yield* TestClock.adjust(100)
-        expect(readers.map((reader) => ended(reader) === "still waiting")).toEqual([false, true, true])
-        expect(timeoutOf(yield* Fiber.await(readers[0]!))).toMatchObject({
-          _tag: "LoadTimeout",
-          key: "k",
-          timeoutMillis: 100
-        })
-        yield* TestClock.adjust(100)
-        expect(timeoutOf(yield* Fiber.await(readers[1]!))).toMatchObject({ timeoutMillis: 200 })
-        yield* TestClock.adjust(800)
-        expect(yield* Fiber.join(readers[2]!)).toBe(1)
-        expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
-      }).pipe(provided))
+    test("is the caller's own: LoadTimeout names the key, the load of others continues", function*() {
+      const { counts, load } = counting(1000)
+      const get = (timeout: Duration.Input) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
+      const readers = yield* Effect.forEach([100, 200, 5000], (timeout) => start(get(timeout)))
+      yield* TestClock.adjust(100)
+      expect(readers.map((reader) => ended(reader) === "still waiting")).toEqual([false, true, true])
+      expect(timeoutOf(yield* Fiber.await(readers[0]!))).toMatchObject({
+        _tag: "LoadTimeout",
+        key: "k",
+        timeoutMillis: 100
+      })
+      yield* TestClock.adjust(100)
+      expect(timeoutOf(yield* Fiber.await(readers[1]!))).toMatchObject({ timeoutMillis: 200 })
+      yield* TestClock.adjust(800)
+      expect(yield* Fiber.join(readers[2]!)).toBe(1)
+      expect(counts).toEqual({ started: 1, ended: 1, interrupted: 0 })
+    })
 
-    it.effect("counts from when the caller joined", () =>
-      Effect.gen(function*() {
-        const { load } = counting(1000)
-        const get = (timeout: number) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
-        const first = yield* start(get(600))
-        yield* TestClock.adjust(500)
-        // The load ends later than 0.7 seconds after its start, and within them after this reader came.
-        const second = yield* start(get(700))
-        yield* TestClock.adjust(500)
-        expect(timeoutOf(yield* Fiber.await(first))).toMatchObject({ _tag: "LoadTimeout" })
-        expect(yield* Fiber.join(second)).toBe(1)
-      }).pipe(provided))
+    test("counts from when the caller joined", function*() {
+      const { load } = counting(1000)
+      const get = (timeout: number) => load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
+      const first = yield* start(get(600))
+      yield* TestClock.adjust(500)
+      // The load ends later than 0.7 seconds after its start, and within them after this reader came.
+      const second = yield* start(get(700))
+      yield* TestClock.adjust(500)
+      expect(timeoutOf(yield* Fiber.await(first))).toMatchObject({ _tag: "LoadTimeout" })
+      expect(yield* Fiber.join(second)).toBe(1)
+    })
 
-    it.effect("does not touch a hit, nor a load that is in time", () =>
-      Effect.gen(function*() {
-        const { load } = counting(99)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: 100 }))
-        const reader = yield* start(get)
-        yield* TestClock.adjust(99)
-        expect(yield* Fiber.join(reader)).toBe(1)
-        yield* TestClock.adjust(100)
-        expect(yield* get).toBe(1)
-      }).pipe(provided))
+    test("does not touch a hit, nor a load that is in time", function*() {
+      const { load } = counting(99)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: 100 }))
+      expect(yield* taking(99, get)).toBe(1)
+      yield* TestClock.adjust(100)
+      expect(yield* get).toBe(1)
+    })
 
-    it.effect.each([0, -5] as const)("%s waits for nothing that is not there", (timeout) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
-        const reader = yield* start(get)
-        yield* TestClock.adjust(0)
-        yield* settle
-        const exit = ended(reader)
-        expect(exit !== "still waiting" && timeoutOf(exit)).toMatchObject({ _tag: "LoadTimeout" })
-        yield* settle
-        expect(counts.interrupted).toBe(counts.started)
-        yield* Cached.set("k", 7)
-        if (cache.memory) expect(yield* get).toBe(7)
-      }).pipe(provided))
+    test.each([0, -5] as const)("%s waits for nothing that is not there", function*(timeout) {
+      const { counts, load } = counting(1000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout }))
+      const reader = yield* start(get)
+      yield* elapse(0)
+      const exit = ended(reader)
+      expect(exit !== "still waiting" && timeoutOf(exit)).toMatchObject({ _tag: "LoadTimeout" })
+      yield* settle
+      expect(counts.interrupted).toBe(counts.started)
+      yield* Cached.set("k", 7)
+      if (cache.memory) expect(yield* get).toBe(7)
+    })
 
-    it.effect("Infinity is none", () =>
-      Effect.gen(function*() {
-        const { load } = counting(1_000_000_000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "Infinity", timeout: "Infinity" }))
-        const reader = yield* start(get)
-        yield* settle
-        yield* TestClock.adjust(1_000_000_000)
-        expect(yield* Fiber.join(reader)).toBe(1)
-      }).pipe(provided))
+    test("Infinity is none", function*() {
+      const { load } = counting(1_000_000_000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "Infinity", timeout: "Infinity" }))
+      const reader = yield* started(get)
+      yield* TestClock.adjust(1_000_000_000)
+      expect(yield* Fiber.join(reader)).toBe(1)
+    })
 
-    it.effect("falls back where the strategy does", () =>
-      Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: 0, timeout: 100 } as const
-        yield* Effect.succeed(0).pipe(Cached.softTtl("k", options))
-        const { counts, load } = counting(1000)
-        const reader = yield* start(load.pipe(Cached.softTtl("k", options)))
-        yield* TestClock.adjust(100)
-        expect(yield* Fiber.join(reader)).toBe(0)
-        expect(counts.interrupted).toBe(1)
-        const picky = yield* start(
-          load.pipe(Cached.softTtl("k", { ...options, retryAfter: 0, fallbackOn: () => false }))
+    test("falls back where the strategy does", function*() {
+      const options = { ttl: "1 hour", softTtl: 0, timeout: 100 } as const
+      yield* Effect.succeed(0).pipe(Cached.softTtl("k", options))
+      const { counts, load } = counting(1000)
+      expect(yield* taking(100, load.pipe(Cached.softTtl("k", options)))).toBe(0)
+      expect(counts.interrupted).toBe(1)
+      expect(
+        timeoutOf(
+          yield* Effect.exit(taking(
+            100,
+            load.pipe(Cached.softTtl("k", { ...options, retryAfter: 0, fallbackOn: () => false }))
+          ))
         )
-        yield* TestClock.adjust(100)
-        expect(timeoutOf(yield* Fiber.await(picky))).toMatchObject({ _tag: "LoadTimeout" })
-      }).pipe(provided))
+      ).toMatchObject({ _tag: "LoadTimeout" })
+    })
   })
 
   describe("softTimeout", () => {
-    it.effect("with nothing stored waits for the load", () =>
-      Effect.gen(function*() {
-        const { load } = counting(1000)
-        const get = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", softTimeout: 100 }))
-        const reader = yield* start(get)
-        yield* TestClock.adjust(1000)
-        expect(yield* Fiber.join(reader)).toBe(1)
-      }).pipe(provided))
+    test("with nothing stored waits for the load", function*() {
+      const { load } = counting(1000)
+      const get = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", softTimeout: 100 }))
+      expect(yield* taking(1000, get)).toBe(1)
+    })
 
-    it.effect("and timeout: the sooner stale, the later an end", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = load.pipe(
-          Cached.failover("k", { ttl: "1 hour", softTimeout: 100, timeout: 500 })
-        )
-        const nothing = yield* start(get)
-        yield* TestClock.adjust(500)
-        expect(timeoutOf(yield* Fiber.await(nothing))).toMatchObject({ _tag: "LoadTimeout" })
-        expect(counts.interrupted).toBe(1)
-        yield* Cached.set("k", 0)
-        const stale = yield* start(get)
-        yield* TestClock.adjust(100)
-        expect(yield* Fiber.join(stale)).toBe(0)
-        // The load continues past the timeout of the caller that is gone.
-        yield* TestClock.adjust(900)
-        expect(counts.ended).toBe(1)
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-      }).pipe(provided))
+    test("and timeout: the sooner stale, the later an end", function*() {
+      const { counts, load } = counting(1000)
+      const get = load.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100, timeout: 500 }))
+      expect(timeoutOf(yield* Effect.exit(taking(500, get)))).toMatchObject({ _tag: "LoadTimeout" })
+      expect(counts.interrupted).toBe(1)
+      yield* Cached.set("k", 0)
+      expect(yield* taking(100, get)).toBe(0)
+      // The load continues past the timeout of the caller that is gone.
+      yield* TestClock.adjust(900)
+      expect(counts.ended).toBe(1)
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
+    })
 
-    it.effect("an abandoned load ends with the refresh timeout", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 0)
-        let interrupted = 0
-        const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-        const reader = yield* start(hanging.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100 })))
-        yield* TestClock.adjust(100)
-        expect(yield* Fiber.join(reader)).toBe(0)
-        yield* TestClock.adjust("59 seconds")
-        expect(interrupted).toBe(0)
-        yield* TestClock.adjust("1 second")
-        expect(interrupted).toBe(1)
-      }).pipe(provided))
+    test("an abandoned load ends with the refresh timeout", function*() {
+      yield* Cached.set("k", 0)
+      let interrupted = 0
+      const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+      expect(yield* taking(100, hanging.pipe(Cached.failover("k", { ttl: "1 hour", softTimeout: 100 })))).toBe(0)
+      yield* TestClock.adjust("59 seconds")
+      expect(interrupted).toBe(0)
+      yield* TestClock.adjust("1 second")
+      expect(interrupted).toBe(1)
+    })
   })
 
   describe("fallbackOn", () => {
@@ -475,88 +427,81 @@ describe.each(caches)("over $name", (cache) => {
         return yield* Effect.exit(outcome.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn })))
       })
 
-    it.effect("\"all\": typed failures, not defects", () =>
-      Effect.gen(function*() {
-        expect(yield* after(Effect.fail("down"), "all")).toEqual(Exit.succeed("stale"))
-        expect(yield* after(Effect.die("bug"), "all")).toEqual(Exit.die("bug"))
-        const both = Cause.combine(Cause.fail("down"), Cause.die("bug"))
-        expect(yield* after(Effect.failCause(both), "all")).toEqual(Exit.failCause(both))
-      }).pipe(provided))
+    test("\"all\": typed failures, not defects", function*() {
+      expect(yield* after(Effect.fail("down"), "all")).toEqual(Exit.succeed("stale"))
+      expect(yield* after(Effect.die("bug"), "all")).toEqual(Exit.die("bug"))
+      const both = Cause.combine(Cause.fail("down"), Cause.die("bug"))
+      expect(yield* after(Effect.failCause(both), "all")).toEqual(Exit.failCause(both))
+    })
 
-    it.effect("chooses by cause, defects too", () =>
-      Effect.gen(function*() {
-        expect(yield* after(Effect.die("bug"), Cause.hasDies)).toEqual(Exit.succeed("stale"))
-        expect(yield* after(Effect.fail("down"), Cause.hasDies)).toEqual(Exit.fail("down"))
-      }).pipe(provided))
+    test("chooses by cause, defects too", function*() {
+      expect(yield* after(Effect.die("bug"), Cause.hasDies)).toEqual(Exit.succeed("stale"))
+      expect(yield* after(Effect.fail("down"), Cause.hasDies)).toEqual(Exit.fail("down"))
+    })
 
-    it.effect("is never asked about interruption", () =>
-      Effect.gen(function*() {
-        let asked = 0
-        const exit = yield* after(Effect.interrupt, () => ++asked > 0)
-        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
-        expect(asked).toBe(0)
-      }).pipe(provided))
+    test("is never asked about interruption", function*() {
+      let asked = 0
+      const exit = yield* after(Effect.interrupt, () => ++asked > 0)
+      expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+      expect(asked).toBe(0)
+    })
   })
 
   describe("retryAfter", () => {
-    it.effect("is five seconds: a failing load is not tried on every read", () =>
-      Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
-        yield* TestClock.adjust("2 minutes")
-        let calls = 0
-        const failing = Effect.suspend(() => {
-          calls++
-          return Effect.fail("down")
-        }).pipe(Cached.softTtl("k", options))
-        yield* failing
-        yield* TestClock.adjust(4999)
-        expect(yield* failing).toBe("stale")
-        expect(calls).toBe(1)
-        yield* TestClock.adjust(1)
-        expect(yield* failing).toBe("stale")
-        expect(calls).toBe(2)
-      }).pipe(provided))
+    test("is five seconds: a failing load is not tried on every read", function*() {
+      const options = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
+      yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
+      yield* TestClock.adjust("2 minutes")
+      let calls = 0
+      const failing = Effect.suspend(() => {
+        calls++
+        return Effect.fail("down")
+      }).pipe(Cached.softTtl("k", options))
+      yield* failing
+      yield* TestClock.adjust(4999)
+      expect(yield* failing).toBe("stale")
+      expect(calls).toBe(1)
+      yield* TestClock.adjust(1)
+      expect(yield* failing).toBe("stale")
+      expect(calls).toBe(2)
+    })
 
-    it.effect("0 tries every time, as failover does", () =>
-      Effect.gen(function*() {
-        let calls = 0
-        const failing = Effect.suspend(() => {
-          calls++
-          return Effect.fail("down")
-        })
-        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0 }))
-        for (
-          const run of [
-            failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0, retryAfter: 0, fallbackOn: "all" })),
-            failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
-          ]
-        ) {
-          calls = 0
-          expect([yield* run, yield* run, yield* run]).toEqual(["stale", "stale", "stale"])
-          expect(calls).toBe(3)
-        }
-      }).pipe(provided))
+    test("0 tries every time, as failover does", function*() {
+      let calls = 0
+      const failing = Effect.suspend(() => {
+        calls++
+        return Effect.fail("down")
+      })
+      yield* Effect.succeed("stale").pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0 }))
+      for (
+        const run of [
+          failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 0, retryAfter: 0, fallbackOn: "all" })),
+          failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" }))
+        ]
+      ) {
+        calls = 0
+        expect([yield* run, yield* run, yield* run]).toEqual(["stale", "stale", "stale"])
+        expect(calls).toBe(3)
+      }
+    })
 
-    it.effect("does not keep a reader with nothing stored from loading", () =>
-      Effect.gen(function*() {
-        const options = { ttl: 3000, softTtl: 1000, retryAfter: "1 hour", fallbackOn: "all" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
-        yield* TestClock.adjust(2000)
-        yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
-        yield* TestClock.adjust(1000)
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
-      }).pipe(provided))
+    test("does not keep a reader with nothing stored from loading", function*() {
+      const options = { ttl: 3000, softTtl: 1000, retryAfter: "1 hour", fallbackOn: "all" } as const
+      yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
+      yield* TestClock.adjust(2000)
+      yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
+      yield* TestClock.adjust(1000)
+      expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
+    })
 
-    it.effect("is over once a value is set or invalidated", () =>
-      Effect.gen(function*() {
-        const options = { ttl: "1 hour", softTtl: 0, retryAfter: "1 hour", fallbackOn: "all" } as const
-        yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
-        yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("stale")
-        yield* Cached.invalidate("k")
-        expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
-      }).pipe(provided))
+    test("is over once a value is set or invalidated", function*() {
+      const options = { ttl: "1 hour", softTtl: 0, retryAfter: "1 hour", fallbackOn: "all" } as const
+      yield* Effect.succeed("stale").pipe(Cached.softTtl("k", options))
+      yield* Effect.fail("down").pipe(Cached.softTtl("k", options))
+      expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("stale")
+      yield* Cached.invalidate("k")
+      expect(yield* Effect.succeed("new").pipe(Cached.softTtl("k", options))).toBe("new")
+    })
   })
 
   describe("probabilistic", () => {
@@ -566,9 +511,7 @@ describe.each(caches)("over $name", (cache) => {
           Effect.gen(function*() {
             const { counts, load } = counting(loadMillis)
             const get = load.pipe(Cached.probabilistic(key, { ttl: "1 hour" }))
-            const first = yield* start(get)
-            yield* TestClock.adjust(loadMillis)
-            yield* Fiber.join(first)
+            yield* taking(loadMillis, get)
             yield* TestClock.adjust("30 minutes")
             for (let i = 0; i < 20; i++) expect(yield* get).toBe(1)
             yield* settle
@@ -580,78 +523,72 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("Scope", () => {
-    it.effect("is the load's own, and closes with the load", () =>
-      Effect.gen(function*() {
-        const log: Array<string> = []
-        const get = Effect.acquireRelease(
-          Effect.sync(() => log.push("open")),
-          () => Effect.sync(() => log.push("close"))
-        ).pipe(Effect.andThen(Effect.sync(() => log.push("use"))), Cached.ttl("k", { ttl: "1 hour" }))
-        yield* get
-        yield* get
-        expect(log).toEqual(["open", "use", "close"])
-        yield* CachePolicy.refresh(get)
-        expect(log.length).toBe(6)
-      }).pipe(provided))
-  })
-
-  it.effect("Scope: each try of a refresh has one, closed before the next", () =>
-    Effect.gen(function*() {
-      const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
-      yield* Effect.succeed("good").pipe(Cached.refreshAhead("k", ahead))
-      yield* TestClock.adjust("2 minutes")
+    test("is the load's own, and closes with the load", function*() {
       const log: Array<string> = []
-      const failing = Effect.acquireRelease(
+      const get = Effect.acquireRelease(
         Effect.sync(() => log.push("open")),
         () => Effect.sync(() => log.push("close"))
-      ).pipe(Effect.andThen(Effect.fail("down")), Cached.refreshAhead("k", ahead))
-      expect(yield* failing).toBe("good")
-      yield* TestClock.adjust("2 seconds")
-      expect(log).toEqual(["open", "close", "open", "close", "open", "close"])
-    }).pipe(provided))
+      ).pipe(Effect.andThen(Effect.sync(() => log.push("use"))), Cached.ttl("k", { ttl: "1 hour" }))
+      yield* get
+      yield* get
+      expect(log).toEqual(["open", "use", "close"])
+      yield* CachePolicy.refresh(get)
+      expect(log.length).toBe(6)
+    })
+  })
+
+  test("Scope: each try of a refresh has one, closed before the next", function*() {
+    const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
+    yield* Effect.succeed("good").pipe(Cached.refreshAhead("k", ahead))
+    yield* TestClock.adjust("2 minutes")
+    const log: Array<string> = []
+    const failing = Effect.acquireRelease(
+      Effect.sync(() => log.push("open")),
+      () => Effect.sync(() => log.push("close"))
+    ).pipe(Effect.andThen(Effect.fail("down")), Cached.refreshAhead("k", ahead))
+    expect(yield* failing).toBe("good")
+    yield* TestClock.adjust("2 seconds")
+    expect(log).toEqual(["open", "close", "open", "close", "open", "close"])
+  })
 
   describe("withStrategy", () => {
-    it.effect("takes a strategy of your own", () =>
-      Effect.gen(function*() {
-        const hour = 3_600_000
-        const untilTheHour: Strategy.Strategy = {
-          name: "untilTheHour",
-          decide: (entry, now) =>
-            entry !== undefined && Math.floor(entry.createdAt / hour) === Math.floor(now / hour)
-              ? "Serve"
-              : "Load",
-          lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
-        }
-        const { load } = counting()
-        const get = load.pipe(Cached.withStrategy("k", { strategy: untilTheHour }))
-        yield* TestClock.adjust("59 minutes")
-        expect([yield* get, yield* get]).toEqual([1, 1])
-        yield* TestClock.adjust("1 minute")
-        expect([yield* get, yield* get]).toEqual([2, 2])
-      }).pipe(provided))
+    test("takes a strategy of your own", function*() {
+      const hour = 3_600_000
+      const untilTheHour: Strategy.Strategy = {
+        name: "untilTheHour",
+        decide: (entry, now) =>
+          entry !== undefined && Math.floor(entry.createdAt / hour) === Math.floor(now / hour) ? "Serve" : "Load",
+        lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+      }
+      const { load } = counting()
+      const get = load.pipe(Cached.withStrategy("k", { strategy: untilTheHour }))
+      yield* TestClock.adjust("59 minutes")
+      expect([yield* get, yield* get]).toEqual([1, 1])
+      yield* TestClock.adjust("1 minute")
+      expect([yield* get, yield* get]).toEqual([2, 2])
+    })
 
-    it.effect("its retryAfter and jitter count", () =>
-      Effect.gen(function*() {
-        const strategy: Strategy.Strategy = {
-          ...made({ strategy: "softTtl", ttl: 1000, softTtl: 0, jitter: 0.5 }),
-          retryAfter: 100
-        }
-        yield* Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy }))
-        const left = Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("k")))
-        expect(left).toBeLessThan(1000)
-        expect(left).toBeGreaterThanOrEqual(500)
-        let calls = 0
-        const failing = Effect.suspend(() => {
-          calls++
-          return Effect.fail("down")
-        }).pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
-        yield* failing
-        yield* failing
-        expect(calls).toBe(1)
-        yield* TestClock.adjust(100)
-        yield* failing
-        expect(calls).toBe(2)
-      }).pipe(provided))
+    test("its retryAfter and jitter count", function*() {
+      const strategy: Strategy.Strategy = {
+        ...made({ strategy: "softTtl", ttl: 1000, softTtl: 0, jitter: 0.5 }),
+        retryAfter: 100
+      }
+      yield* Effect.succeed(1).pipe(Cached.withStrategy("k", { strategy }))
+      const left = Duration.toMillis(Option.getOrThrow(yield* Looking.expiresIn("k")))
+      expect(left).toBeLessThan(1000)
+      expect(left).toBeGreaterThanOrEqual(500)
+      let calls = 0
+      const failing = Effect.suspend(() => {
+        calls++
+        return Effect.fail("down")
+      }).pipe(Cached.withStrategy("k", { strategy, fallbackOn: "all" }))
+      yield* failing
+      yield* failing
+      expect(calls).toBe(1)
+      yield* TestClock.adjust(100)
+      yield* failing
+      expect(calls).toBe(2)
+    })
   })
 })
 
@@ -693,15 +630,14 @@ describe("wrong options die with a CacheConfigError before the first load", () =
   ]
 
   describe.each(caches)("over $name", (cache) => {
-    it.effect.each(wrong)("%s", ([, wrap]) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const read = wrap(load) as Effect.Effect<number>
-        for (const run of [read, CachePolicy.disable("set")(read), CachePolicy.refresh(read)]) {
-          const exit = yield* Effect.exit(run)
-          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-        }
-        expect(counts.started).toBe(0)
-      }).pipe(Effect.provide(cache.layer())))
+    testIn(cache.layer()).each(wrong)("%s", function*([, wrap]) {
+      const { counts, load } = counting()
+      const read = wrap(load) as Effect.Effect<number>
+      for (const run of [read, CachePolicy.disable("set")(read), CachePolicy.refresh(read)]) {
+        const exit = yield* Effect.exit(run)
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      }
+      expect(counts.started).toBe(0)
+    })
   })
 })

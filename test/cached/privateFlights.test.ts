@@ -7,7 +7,8 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
 import { sizesOf } from "../proofs/soak/sizes.ts"
-import { caches, counting, ended, fakeStore, settle, start } from "../support/caches.ts"
+import { caches, counting, elapse, ended, fakeStore, settle, start, started } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 /** Keeps what it is handed, and runs it as a platform does. */
 const platform = () => {
@@ -38,17 +39,17 @@ const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
 
 describe.each(caches)("private flights over $name", ({ layer }) => {
   const provided = Effect.provide(layer({ flights: "private" }))
+  const test = testIn(layer({ flights: "private" }))
 
-  it.effect("four readers at once load for themselves; later ones are served what was stored first", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const get = Cached.ttl(load, "k", ttl)
-      const readers = yield* Effect.forEach([1, 2, 3, 4], () => start(get))
-      yield* TestClock.adjust("2 seconds")
-      expect(readers.map(ended)).toEqual([1, 2, 3, 4].map((n) => Exit.succeed(n)))
-      expect(yield* get).toBe(1)
-      expect(counts.started).toBe(4)
-    }).pipe(provided))
+  test("four readers at once load for themselves; later ones are served what was stored first", function*() {
+    const { counts, load } = counting(1000)
+    const get = Cached.ttl(load, "k", ttl)
+    const readers = yield* Effect.forEach([1, 2, 3, 4], () => start(get))
+    yield* TestClock.adjust("2 seconds")
+    expect(readers.map(ended)).toEqual([1, 2, 3, 4].map((n) => Exit.succeed(n)))
+    expect(yield* get).toBe(1)
+    expect(counts.started).toBe(4)
+  })
 
   /** Runs refreshes that overlap, each with a read after it. Returns the value at the end. */
   const overlapping = (
@@ -62,8 +63,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       const readers: Array<Fiber.Fiber<[number, number]>> = []
       for (let i = 0; i < 20; i++) {
         readers.push(yield* start(reader))
-        yield* TestClock.adjust(30)
-        yield* settle
+        yield* elapse(30)
       }
       yield* TestClock.adjust("1 second")
       for (const fiber of readers) {
@@ -73,55 +73,48 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       return yield* get
     })
 
-  it.effect("refreshes that overlap are stored, and a read after one's own never gets what was before it", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl("k", ttl))
-      // Each read after a refresh was a hit.
-      expect(yield* overlapping(get, CachePolicy.refresh(get))).toBe(21)
-      expect(runs).toBe(21)
-    }).pipe(provided))
+  test("refreshes that overlap are stored, and a read after one's own never gets what was before it", function*() {
+    let runs = 0
+    const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl("k", ttl))
+    // Each read after a refresh was a hit.
+    expect(yield* overlapping(get, CachePolicy.refresh(get))).toBe(21)
+    expect(runs).toBe(21)
+  })
 
-  it.effect("so are refreshes of many keys", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const counts = Cached.many(Count, (keys) =>
-        Effect.suspend(() => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed(++runs))), 100)), {
-        ttl: "1 hour"
-      })
-      const first = Effect.flatMap(([one]: ReadonlyArray<Exit.Exit<number>>) =>
-        one!
-      )
-      const ids = [{ id: 1 }, { id: 2 }]
-      expect(yield* overlapping(first(counts(ids)), first(counts.refresh(ids)))).toBe(41)
-      expect(runs).toBe(42)
-    }).pipe(provided))
+  test("so are refreshes of many keys", function*() {
+    let runs = 0
+    const counts = Cached.many(
+      Count,
+      (keys) => Effect.suspend(() => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed(++runs))), 100)),
+      { ttl: "1 hour" }
+    )
+    const first = Effect.flatMap(([one]: ReadonlyArray<Exit.Exit<number>>) => one!)
+    const ids = [{ id: 1 }, { id: 2 }]
+    expect(yield* overlapping(first(counts(ids)), first(counts.refresh(ids)))).toBe(41)
+    expect(runs).toBe(42)
+  })
 
-  it.effect("a reader is not held up by a load that never ends, nor by one that ignores its interruption", () =>
-    Effect.gen(function*() {
-      const stuck = yield* start(Cached.ttl(Effect.never, "k", ttl))
-      const stubborn = yield* start(Cached.ttl(Effect.uninterruptible(Effect.sleep("1 day")), "k", ttl))
-      yield* settle
-      const leaving = yield* start(Fiber.interrupt(stubborn))
-      const reader = yield* start(Cached.ttl(Effect.succeed("mine"), "k", ttl))
-      yield* settle
-      expect(ended(reader)).toEqual(Exit.succeed("mine"))
-      yield* Fiber.interrupt(stuck)
-      yield* TestClock.adjust("1 day")
-      yield* Fiber.join(leaving)
-    }).pipe(provided))
+  test("a reader is not held up by a load that never ends, nor by one that ignores its interruption", function*() {
+    const stuck = yield* start(Cached.ttl(Effect.never, "k", ttl))
+    const stubborn = yield* started(Cached.ttl(Effect.uninterruptible(Effect.sleep("1 day")), "k", ttl))
+    const leaving = yield* start(Fiber.interrupt(stubborn))
+    const reader = yield* started(Cached.ttl(Effect.succeed("mine"), "k", ttl))
+    expect(ended(reader)).toEqual(Exit.succeed("mine"))
+    yield* Fiber.interrupt(stuck)
+    yield* TestClock.adjust("1 day")
+    yield* Fiber.join(leaving)
+  })
 
-  it.effect("the interruption of a reader ends its load, and no other", () =>
-    Effect.gen(function*() {
-      const { counts, load } = counting(1000)
-      const get = Cached.ttl(load, "k", ttl)
-      const [first, second] = [yield* start(get), yield* start(get)]
-      yield* settle
-      yield* Fiber.interrupt(first)
-      expect(counts.interrupted).toBe(1)
-      yield* TestClock.adjust("1 second")
-      expect(ended(second)).toEqual(Exit.succeed(2))
-    }).pipe(provided))
+  test("the interruption of a reader ends its load, and no other", function*() {
+    const { counts, load } = counting(1000)
+    const get = Cached.ttl(load, "k", ttl)
+    const [first, second] = [yield* start(get), yield* start(get)]
+    yield* settle
+    yield* Fiber.interrupt(first)
+    expect(counts.interrupted).toBe(1)
+    yield* TestClock.adjust("1 second")
+    expect(ended(second)).toEqual(Exit.succeed(2))
+  })
 
   const changes: ReadonlyArray<readonly [what: string, change: Effect.Effect<unknown, unknown, Caching.Caching>]> = [
     ["invalidated by key", Cached.invalidate("k")],
@@ -131,123 +124,109 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
     ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), "k", ttl))]
   ]
-  it.effect.each(changes)("a value that is %s while it loads is not stored", ([, change]) =>
-    Effect.gen(function*() {
-      yield* settle
-      const reader = yield* start(
-        Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), "k", { ...ttl, tags: ["t"] })
-      )
-      yield* settle
-      yield* change
-      yield* TestClock.adjust("1 second")
-      expect(ended(reader)).toEqual(Exit.succeed("old"))
-      expect(yield* Cached.ttl(Effect.succeed("new"), "k", ttl)).not.toBe("old")
-    }).pipe(provided))
+  test.each(changes)("a value that is %s while it loads is not stored", function*([, change]) {
+    yield* settle
+    const reader = yield* started(
+      Cached.ttl(Effect.delay(Effect.succeed("old"), "1 second"), "k", { ...ttl, tags: ["t"] })
+    )
+    yield* change
+    yield* TestClock.adjust("1 second")
+    expect(ended(reader)).toEqual(Exit.succeed("old"))
+    expect(yield* Cached.ttl(Effect.succeed("new"), "k", ttl)).not.toBe("old")
+  })
 
-  it.effect("a value that was invalidated while it loads is no previous value", () =>
-    Effect.gen(function*() {
-      const key = new Item({ id: 1 })
-      const get = Effect.gen(function*() {
-        yield* Effect.sleep("1 second")
-        return Option.isSome(yield* Cached.previous(Item)) ? "compared" : "loaded"
-      }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      yield* Cached.set(key, "old", { ttl: "1 hour" })
-      const readers = [yield* start(CachePolicy.refresh(get))]
-      yield* settle
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(readers.map(ended)).toEqual([Exit.succeed("compared")])
-      readers.push(yield* start(CachePolicy.refresh(get)))
-      yield* settle
-      yield* Cached.invalidate(key)
-      yield* settle
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(ended(readers[1]!)).toEqual(Exit.succeed("loaded"))
-    }).pipe(provided))
+  test("a value that was invalidated while it loads is no previous value", function*() {
+    const key = new Item({ id: 1 })
+    const get = Effect.gen(function*() {
+      yield* Effect.sleep("1 second")
+      return Option.isSome(yield* Cached.previous(Item)) ? "compared" : "loaded"
+    }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    yield* Cached.set(key, "old", { ttl: "1 hour" })
+    const readers = [yield* start(CachePolicy.refresh(get))]
+    yield* settle
+    yield* elapse("1 second")
+    expect(readers.map(ended)).toEqual([Exit.succeed("compared")])
+    readers.push(yield* start(CachePolicy.refresh(get)))
+    yield* settle
+    yield* Cached.invalidate(key)
+    yield* settle
+    yield* elapse("1 second")
+    expect(ended(readers[1]!)).toEqual(Exit.succeed("loaded"))
+  })
 
-  it.effect("an explicit refresh loads for itself", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const get = CachePolicy.refresh(Cached.ttl(load, "k", ttl))
-      const [first, second] = [yield* start(get), yield* start(get)]
-      yield* TestClock.adjust("2 seconds")
-      expect([ended(first), ended(second)]).toEqual([Exit.succeed(1), Exit.succeed(2)])
-      expect(yield* Cached.ttl(load, "k", ttl)).toBe(2)
-    }).pipe(provided))
+  test("an explicit refresh loads for itself", function*() {
+    const { load } = counting(1000)
+    const get = CachePolicy.refresh(Cached.ttl(load, "k", ttl))
+    const [first, second] = [yield* start(get), yield* start(get)]
+    yield* TestClock.adjust("2 seconds")
+    expect([ended(first), ended(second)]).toEqual([Exit.succeed(1), Exit.succeed(2)])
+    expect(yield* Cached.ttl(load, "k", ttl)).toBe(2)
+  })
 
   describe("a refresh in the background", () => {
-    it.effect("without a platform there is none", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = Cached.refreshAhead(load, "k", ahead)
-        yield* get
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* get).toBe(1)
-        yield* settle
-        expect(counts.started).toBe(1)
-        yield* TestClock.adjust("1 hour")
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("without a platform there is none", function*() {
+      const { counts, load } = counting()
+      const get = Cached.refreshAhead(load, "k", ahead)
+      yield* get
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* get).toBe(1)
+      yield* settle
+      expect(counts.started).toBe(1)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* get).toBe(2)
+    })
 
-    it.effect("is handed to the platform, once for all readers, and renews the entry", () =>
-      Effect.gen(function*() {
-        const { handed, provide } = platform()
-        const { counts, load } = counting(1000)
-        const get = provide(Cached.refreshAhead(load, "k", ahead))
-        yield* start(get)
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* Effect.all([get, get, get])).toEqual([1, 1, 1])
-        yield* settle
-        expect(yield* get).toBe(1)
-        expect([handed.length, counts.started]).toEqual([1, 2])
-        expect(ended(handed[0]!)).toBe("still waiting")
-        yield* TestClock.adjust("1 second")
-        expect(ended(handed[0]!)).toEqual(Exit.void)
-        expect(yield* get).toBe(2)
-        expect(handed.length).toBe(1)
-      }).pipe(provided))
+    test("is handed to the platform, once for all readers, and renews the entry", function*() {
+      const { handed, provide } = platform()
+      const { counts, load } = counting(1000)
+      const get = provide(Cached.refreshAhead(load, "k", ahead))
+      yield* started(get)
+      yield* elapse("1 second")
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* Effect.all([get, get, get])).toEqual([1, 1, 1])
+      yield* settle
+      expect(yield* get).toBe(1)
+      expect([handed.length, counts.started]).toEqual([1, 2])
+      expect(ended(handed[0]!)).toBe("still waiting")
+      yield* TestClock.adjust("1 second")
+      expect(ended(handed[0]!)).toEqual(Exit.void)
+      expect(yield* get).toBe(2)
+      expect(handed.length).toBe(1)
+    })
 
-    it.effect("is never handed on before the reader has its value, and does not begin inside its read", () =>
-      Effect.gen(function*() {
-        const order: Array<string> = []
-        const load = Effect.sync(() => order.push("load"))
-        const get = platform().provide(Cached.refreshAhead(load, "k", ahead))
-        yield* get
-        yield* TestClock.adjust("2 minutes")
-        yield* Effect.map(get, () => order.push("served"))
-        yield* settle
-        expect(order).toEqual(["load", "served", "load"])
-      }).pipe(provided))
+    test("is never handed on before the reader has its value, and does not begin inside its read", function*() {
+      const order: Array<string> = []
+      const load = Effect.sync(() => order.push("load"))
+      const get = platform().provide(Cached.refreshAhead(load, "k", ahead))
+      yield* get
+      yield* TestClock.adjust("2 minutes")
+      yield* Effect.map(get, () => order.push("served"))
+      yield* settle
+      expect(order).toEqual(["load", "served", "load"])
+    })
 
-    it.effect("which the platform stops, or forgets, leaves the entry due", () =>
-      Effect.gen(function*() {
-        const { handed, provide } = platform()
-        const { counts, load } = counting(1000)
-        const get = Cached.refreshAhead(load, "k", ahead)
-        yield* start(get)
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        yield* TestClock.adjust("2 minutes")
-        yield* provide(get)
-        yield* settle
-        yield* Fiber.interrupt(handed[0]!)
-        expect(counts.interrupted).toBe(1)
-        // Again at once.
-        yield* Effect.provideService(get, CachePolicy.WaitUntil, () => {})
-        expect(counts.started).toBe(2)
-        // Not while it may run: `refresh.timeout`.
-        yield* provide(get)
-        expect(handed.length).toBe(1)
-        yield* TestClock.adjust("1 minute")
-        yield* provide(get)
-        yield* TestClock.adjust("1 second")
-        expect(yield* get).toBe(3)
-      }).pipe(provided))
+    test("which the platform stops, or forgets, leaves the entry due", function*() {
+      const { handed, provide } = platform()
+      const { counts, load } = counting(1000)
+      const get = Cached.refreshAhead(load, "k", ahead)
+      yield* started(get)
+      yield* elapse("1 second")
+      yield* TestClock.adjust("2 minutes")
+      yield* provide(get)
+      yield* settle
+      yield* Fiber.interrupt(handed[0]!)
+      expect(counts.interrupted).toBe(1)
+      // Again at once.
+      yield* Effect.provideService(get, CachePolicy.WaitUntil, () => {})
+      expect(counts.started).toBe(2)
+      // Not while it may run: `refresh.timeout`.
+      yield* provide(get)
+      expect(handed.length).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      yield* provide(get)
+      yield* TestClock.adjust("1 second")
+      expect(yield* get).toBe(3)
+    })
 
     it.effect("where the platform throws, is none, and one warning says so", () =>
       Effect.gen(function*() {
@@ -272,19 +251,18 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         }).pipe(provided, Effect.provide(logger), Effect.provideService(References.MinimumLogLevel, "Debug"))
       }))
 
-    it.effect("of many keys is one call", () =>
-      Effect.gen(function*() {
-        const { handed, provide } = platform()
-        const { calls, items } = numbered({ strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
-        const read = provide(items([{ id: 1 }, { id: 2 }]))
-        expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
-        yield* TestClock.adjust("1 second")
-        expect(yield* read).toEqual([Exit.succeed("1#2"), Exit.succeed("2#2")])
-        expect(calls).toEqual([[1, 2], [1, 2]])
-        expect(handed).toHaveLength(1)
-      }).pipe(provided))
+    test("of many keys is one call", function*() {
+      const { handed, provide } = platform()
+      const { calls, items } = numbered({ strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
+      const read = provide(items([{ id: 1 }, { id: 2 }]))
+      expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* read).toEqual([Exit.succeed("1#1"), Exit.succeed("2#1")])
+      yield* TestClock.adjust("1 second")
+      expect(yield* read).toEqual([Exit.succeed("1#2"), Exit.succeed("2#2")])
+      expect(calls).toEqual([[1, 2], [1, 2]])
+      expect(handed).toHaveLength(1)
+    })
   })
 
   describe("past its softTimeout a load", () => {
@@ -301,31 +279,28 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
         return slow.counts
       })
 
-    it.effect("ends with its reader", () =>
-      Effect.gen(function*() {
-        expect(yield* readLate((effect) => effect)).toEqual({ started: 1, ended: 0, interrupted: 1 })
-      }).pipe(provided))
+    test("ends with its reader", function*() {
+      expect(yield* readLate((effect) => effect)).toEqual({ started: 1, ended: 0, interrupted: 1 })
+    })
 
-    it.effect("continues where the platform keeps it alive", () =>
-      Effect.gen(function*() {
-        const { handed, provide } = platform()
-        expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })
-        expect(handed.map(ended)).toEqual([Exit.void])
-        expect(yield* Cached.softTtl(Effect.succeed(2), "k", soft)).toBe(1)
-      }).pipe(provided))
+    test("continues where the platform keeps it alive", function*() {
+      const { handed, provide } = platform()
+      expect(yield* readLate(provide)).toEqual({ started: 1, ended: 1, interrupted: 0 })
+      expect(handed.map(ended)).toEqual([Exit.void])
+      expect(yield* Cached.softTtl(Effect.succeed(2), "k", soft)).toBe(1)
+    })
   })
 
-  it.effect("many keys are loaded by each reader in one call", () =>
-    Effect.gen(function*() {
-      const { calls, items } = numbered({ ttl: "1 hour" }, "1 second")
-      const read = items([{ id: 1 }, { id: 2 }])
-      const readers = [yield* start(read), yield* start(read)]
-      yield* TestClock.adjust("2 seconds")
-      const first = [Exit.succeed("1#1"), Exit.succeed("2#1")]
-      expect(readers.map(ended)).toEqual([first, [Exit.succeed("1#2"), Exit.succeed("2#2")]].map(Exit.succeed))
-      expect(yield* read).toEqual(first)
-      expect(calls).toEqual([[1, 2], [1, 2]])
-    }).pipe(provided))
+  test("many keys are loaded by each reader in one call", function*() {
+    const { calls, items } = numbered({ ttl: "1 hour" }, "1 second")
+    const read = items([{ id: 1 }, { id: 2 }])
+    const readers = [yield* start(read), yield* start(read)]
+    yield* TestClock.adjust("2 seconds")
+    const first = [Exit.succeed("1#1"), Exit.succeed("2#1")]
+    expect(readers.map(ended)).toEqual([first, [Exit.succeed("1#2"), Exit.succeed("2#2")]].map(Exit.succeed))
+    expect(yield* read).toEqual(first)
+    expect(calls).toEqual([[1, 2], [1, 2]])
+  })
 
   it.effect("a load that needs itself is a CacheCycle; one that needs thousands of others is not", () =>
     Effect.gen(function*() {
@@ -359,9 +334,7 @@ describe("private flights", () => {
         const store = MemoryStore.make()
         const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
         const over = (options: CacheLayer.LayerOptions) =>
-          Layer.build(
-            Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared)))
-          )
+          Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared))))
         const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
         let runs = 0
         const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl("k", ttl))
@@ -378,88 +351,78 @@ describe("private flights", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.effect("hold no lease that another reader would wait for", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const asked: Array<unknown> = []
-      const acquire: Store.Store["acquire"] = (requests) => (
-        asked.push(...requests.map(({ join }) => join)), fake.store.acquire(requests)
-      )
-      const shared = {
-        ...fake.store,
-        acquire,
-        capabilities: { ...fake.store.capabilities, shared: true }
-      }
-      const layer = Layer.provide(CacheLayer.layer({ flights: "private" }), Layer.succeed(Store.Store, shared))
-      const { load } = counting(1000)
-      const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })
-      yield* Effect.gen(function*() {
-        const readers = [yield* start(get), yield* start(get)]
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
-      }).pipe(Effect.provide(layer))
-      expect(asked).toEqual([true, true])
-    }))
-
-  it.effect("of readers that are stopped without a word leave nothing behind", () =>
-    Effect.gen(function*() {
-      const engine = yield* startEngine({ ...Caching.defaults, flights: "private" })
-      const cache = over(engine)
-      const get = Cached.refreshAhead(Effect.never, "k", ahead).pipe(
-        Effect.provideService(Caching.Caching, cache),
-        Effect.provideService(CachePolicy.WaitUntil, () => {})
-      )
-      const leave = Effect.sync(() => {
-        Effect.runFork(get)
-        Effect.runFork(CachePolicy.refresh(get))
-        Effect.runFork(
-          Cached.softTtl(Effect.never, "soft", { ...ttl, softTtl: "1 milli", softTimeout: "1 day" }).pipe(
-            Effect.provideService(Caching.Caching, cache)
-          )
-        )
-      })
-      yield* leave
-      const before = sizesOf(engine)
-      for (let i = 0; i < 1000; i++) yield* leave
-      expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
-      // A later caller is served.
-      const other = Effect.provideService(Cached.ttl(Effect.succeed(1), "k", ttl), Caching.Caching, cache)
-      expect(yield* other).toBe(1)
-    }))
-
-  it.effect("wait for no turn but their readers', as the one that built the layer may be over", () =>
-    Effect.gen(function*() {
-      const stopped: Scheduler.Scheduler = {
-        ...{ executionMode: "async", shouldYield: () => false },
-        makeDispatcher: () => ({ scheduleTask: () => {}, flush: () => {} })
-      }
-      const starting = startEngine({ ...Caching.defaults, flights: "private" })
-      const cache = over(yield* Effect.provideService(starting, Scheduler.Scheduler, stopped))
-      const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
-        Effect.suspend(() => n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1)).pipe(
-          Cached.ttl(`sum ${n}`, { ttl: "1 hour" }),
-          CachePolicy.refresh
-        )
-      const reader = yield* start(Effect.provideService(sum(1000), Caching.Caching, cache))
+  test("hold no lease that another reader would wait for", function*() {
+    const fake = fakeStore()
+    const asked: Array<unknown> = []
+    const acquire: Store.Store["acquire"] = (requests) => (
+      asked.push(...requests.map(({ join }) => join)), fake.store.acquire(requests)
+    )
+    const shared = { ...fake.store, acquire, capabilities: { ...fake.store.capabilities, shared: true } }
+    const layer = Layer.provide(CacheLayer.layer({ flights: "private" }), Layer.succeed(Store.Store, shared))
+    const { load } = counting(1000)
+    const get = Cached.ttl(load, "k", { ...ttl, shareLoad: true })
+    yield* Effect.gen(function*() {
+      const readers = [yield* start(get), yield* start(get)]
       yield* settle
-      expect(ended(reader)).toEqual(Exit.succeed(1000))
-    }))
+      yield* elapse("1 second")
+      expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+    }).pipe(Effect.provide(layer))
+    expect(asked).toEqual([true, true])
+  })
 
-  it.effect("end with CacheClosed where they begin after the close", () =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const { "0": context } = [yield* Layer.buildWithScope(CacheLayer.memory({ flights: "private" }), scope)]
-      const { load } = counting(1000)
-      const reader = yield* start(Effect.provide(Cached.ttl(load, "k", ttl), context))
-      yield* Scope.close(scope, Exit.void)
-      yield* TestClock.adjust("1 second")
-      // Its own load, which the close does not concern.
-      expect(ended(reader)).toEqual(Exit.succeed(1))
-      const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, "k", ttl), context))
-      expect(String(late)).toContain("CacheClosed")
-    }))
+  test("of readers that are stopped without a word leave nothing behind", function*() {
+    const engine = yield* startEngine({ ...Caching.defaults, flights: "private" })
+    const cache = over(engine)
+    const get = Cached.refreshAhead(Effect.never, "k", ahead).pipe(
+      Effect.provideService(Caching.Caching, cache),
+      Effect.provideService(CachePolicy.WaitUntil, () => {})
+    )
+    const leave = Effect.sync(() => {
+      Effect.runFork(get)
+      Effect.runFork(CachePolicy.refresh(get))
+      Effect.runFork(
+        Cached.softTtl(Effect.never, "soft", { ...ttl, softTtl: "1 milli", softTimeout: "1 day" }).pipe(
+          Effect.provideService(Caching.Caching, cache)
+        )
+      )
+    })
+    yield* leave
+    const before = sizesOf(engine)
+    for (let i = 0; i < 1000; i++) yield* leave
+    expect(Object.fromEntries(sizesOf(engine))).toEqual(Object.fromEntries(before))
+    // A later caller is served.
+    const other = Effect.provideService(Cached.ttl(Effect.succeed(1), "k", ttl), Caching.Caching, cache)
+    expect(yield* other).toBe(1)
+  })
+
+  test("wait for no turn but their readers', as the one that built the layer may be over", function*() {
+    const stopped: Scheduler.Scheduler = {
+      ...{ executionMode: "async", shouldYield: () => false },
+      makeDispatcher: () => ({ scheduleTask: () => {}, flush: () => {} })
+    }
+    const starting = startEngine({ ...Caching.defaults, flights: "private" })
+    const cache = over(yield* Effect.provideService(starting, Scheduler.Scheduler, stopped))
+    const sum = (n: number): Effect.Effect<number, never, Caching.Caching> =>
+      Effect.suspend(() => n === 0 ? Effect.succeed(0) : Effect.map(sum(n - 1), (rest) => rest + 1)).pipe(
+        Cached.ttl(`sum ${n}`, { ttl: "1 hour" }),
+        CachePolicy.refresh
+      )
+    const reader = yield* started(Effect.provideService(sum(1000), Caching.Caching, cache))
+    expect(ended(reader)).toEqual(Exit.succeed(1000))
+  })
+
+  test("end with CacheClosed where they begin after the close", function*() {
+    const scope = yield* Scope.make()
+    const { "0": context } = [yield* Layer.buildWithScope(CacheLayer.memory({ flights: "private" }), scope)]
+    const { load } = counting(1000)
+    const reader = yield* start(Effect.provide(Cached.ttl(load, "k", ttl), context))
+    yield* Scope.close(scope, Exit.void)
+    yield* TestClock.adjust("1 second")
+    // Its own load, which the close does not concern.
+    expect(ended(reader)).toEqual(Exit.succeed(1))
+    const late = yield* Effect.exit(Effect.provide(Cached.ttl(load, "k", ttl), context))
+    expect(String(late)).toContain("CacheClosed")
+  })
 
   it("are an option that is checked", () => {
     expect(() => CacheLayer.memory({ flights: "own" as "private" })).toThrow(CacheError.CacheConfigError)

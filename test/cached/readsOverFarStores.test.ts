@@ -57,9 +57,7 @@ const far = (
     commit: (requests) => around(requests.length === 1 ? "commit" : `commit ${requests.length}`, base.commit(requests)),
     release: (id, owner, note) => around("release", base.release(id, owner, note))
   }
-  const cache = Layer.fresh(CacheLayer.layer({ storeTimeout })).pipe(
-    Layer.provide(Layer.succeed(Store.Store, store))
-  )
+  const cache = Layer.fresh(CacheLayer.layer({ storeTimeout })).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
   return { asked, base, cache }
 }
 
@@ -247,9 +245,7 @@ it.effect("thousands of reads at once begin in turns, and are all stored", () =>
   const { asked, base, cache } = far()
   const reads = Array.from({ length: 1000 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
   return Effect.gen(function*() {
-    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
-      startImmediately: true
-    })
+    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), { startImmediately: true })
     expect(asked).toEqual(Array.from({ length: 8 }, () => "acquire"))
     yield* TestClock.adjust(1)
     expect(asked[8]).toBe("getMany 120")
@@ -300,9 +296,7 @@ it.effect("a store that combines reads is asked so for all but the first reads o
   const { asked, cache } = far({ combines: true })
   return Effect.gen(function*() {
     const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
-    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
-      startImmediately: true
-    })
+    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), { startImmediately: true })
     const begun = [...asked]
     for (let i = 0; i < 10; i++) yield* TestClock.adjust(100)
     yield* Fiber.join(reading)

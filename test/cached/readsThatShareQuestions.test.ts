@@ -9,6 +9,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
+import { test } from "../support/tests.ts"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
@@ -164,9 +165,7 @@ describe("askStore", () => {
     return Effect.gen(function*() {
       context = yield* Effect.context<never>()
       const load = Effect.sync(() => ++loads)
-      const reader = yield* Effect.forkChild(Cached.ttl(load, "one", { ttl: "1 hour" }), {
-        startImmediately: true
-      })
+      const reader = yield* Effect.forkChild(Cached.ttl(load, "one", { ttl: "1 hour" }), { startImmediately: true })
       yield* TestClock.adjust(499)
       expect(loads).toBe(0)
       yield* TestClock.adjust(2)
@@ -235,27 +234,25 @@ describe("a cache that closes", () => {
     }
   })
 
-  it.effect("gives the value of a running load to whoever still joins it, however late", () =>
-    Effect.gen(function*() {
-      const { close, read } = yield* slowly
-      const before = yield* read
-      yield* TestClock.adjust(500)
-      yield* close
-      yield* TestClock.adjust(549)
-      const late = yield* read
-      yield* TestClock.adjust("10 seconds")
-      expect(before.pollUnsafe()).toEqual(Exit.succeed("loaded"))
-      expect(late.pollUnsafe()).toEqual(Exit.succeed("loaded"))
-    }))
+  test("gives the value of a running load to whoever still joins it, however late", function*() {
+    const { close, read } = yield* slowly
+    const before = yield* read
+    yield* TestClock.adjust(500)
+    yield* close
+    yield* TestClock.adjust(549)
+    const late = yield* read
+    yield* TestClock.adjust("10 seconds")
+    expect(before.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+    expect(late.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+  })
 
-  it.effect("loads for whoever waited for the store when it began to close", () =>
-    Effect.gen(function*() {
-      const { close, read } = yield* slowly
-      const waiting = yield* read
-      yield* close
-      yield* TestClock.adjust("10 seconds")
-      expect(waiting.pollUnsafe()).toEqual(Exit.succeed("loaded"))
-    }))
+  test("loads for whoever waited for the store when it began to close", function*() {
+    const { close, read } = yield* slowly
+    const waiting = yield* read
+    yield* close
+    yield* TestClock.adjust("10 seconds")
+    expect(waiting.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+  })
 })
 
 it.effect("a caller that cannot use what its flight has found loads without asking for it again", () => {

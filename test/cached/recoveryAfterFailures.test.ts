@@ -7,9 +7,10 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, fakeStore, over, start, within } from "../support/caches.ts"
+import { counting, fakeStore, over, start, taking, within } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -22,203 +23,187 @@ const logged = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     return Effect.as(Effect.provide(self, Logger.layer([logger])), messages)
   })
 
-it.effect("the first warning of an incident has the cause", () =>
-  Effect.gen(function*() {
-    const store = Store.make({
-      name: "map",
-      get: () => Effect.die(Object.assign(new Error("get boom"), { command: ["SET", "a secret"] })),
-      set: () => Effect.void,
-      remove: () => Effect.succeed(false)
-    })
-    const { load } = counting()
-    const logged: Array<string> = []
-    const logger = Logger.make(({ cause, message }) => void logged.push(`${message} ${inspect(cause, { depth: 9 })}`))
-    yield* load.pipe(
-      Cached.ttl("k", { ttl: "1 hour" }),
-      Effect.provide(cacheOver(store)),
-      Effect.provide(Logger.layer([logger]))
-    )
-    expect(logged[0]).toContain("\"map\" could not read an entry: it is unavailable (get boom). Until it answers")
-    expect(logged[0]).toContain("get boom")
-    expect(inspect(logged)).not.toContain("a secret")
-  }))
-
-it.effect("more tags than an entry can be stored with keep a value in memory, with one warning", () =>
-  Effect.gen(function*() {
-    const store = MemoryStore.make()
-    const read = (count: number) =>
-      Effect.succeed(count).pipe(
-        Cached.ttl(`k${count}`, { ttl: "1 hour", tags: Array.from({ length: count }, (_, i) => `t${i}`) })
-      )
-    const messages = yield* logged(
-      Effect.gen(function*() {
-        for (const count of [65_535, 65_536, 65_537]) expect(yield* read(count)).toBe(count)
-      }).pipe(Effect.provide(cacheOver(store)))
-    )
-    expect(yield* Stream.runCollect(store.scan())).toHaveLength(1)
-    expect(messages).toHaveLength(1)
-    expect(messages[0]).toContain("it has 65536 tags, and at most 65535 can be stored")
-  }))
-
-it.effect("a value that the store does not take removes no newer one", () =>
-  Effect.gen(function*() {
-    const memory = MemoryStore.make()
-    const full = new CacheError.StoreError({ store: "memory", operation: "set", reason: "Full" })
-    let isFull = true
-    const store: Store.Store = {
-      ...memory,
-      set: pluralOf.set((id, entry, condition) => {
-        // Received when the newer one is stored.
-        const answer = isFull
-          ? Effect.delay(Effect.fail(full), "100 millis")
-          : Effect.delay(singly(memory).set(id, entry, condition), "10 millis")
-        isFull = false
-        return answer
-      })
-    }
-    yield* Effect.gen(function*() {
-      const refused = yield* start(Cached.set("k", "first", { ttl: "1 hour" }))
-      yield* TestClock.adjust("50 millis")
-      const taken = yield* start(Cached.set("k", "second", { ttl: "1 hour" }))
-      yield* TestClock.adjust("10 seconds")
-      yield* Fiber.joinAll([refused, taken])
-      expect(memory.getUnsafe!("k", []).entry).toBeDefined()
-      expect(yield* Cached.getOption("k")).toMatchObject({ value: "second" })
-      // Without a newer one the older goes at once.
-      isFull = true
-      const last = yield* start(Cached.set("k", "third", { ttl: "1 hour" }))
-      yield* TestClock.adjust("100 millis")
-      yield* Fiber.join(last)
-      expect(memory.getUnsafe!("k", []).entry).toBeUndefined()
-      expect(yield* Cached.getOption("k")).toMatchObject({ value: "third" })
-    }).pipe(Effect.provide(cacheOver(store)))
-  }))
-
-describe("the circuit", () => {
-  it.effect("opens where leases are not granted in time, and given back in time", () =>
-    Effect.gen(function*() {
-      let asked = 0
-      const store: Store.Store = {
-        ...MemoryStore.make(),
-        getUnsafe: undefined,
-        capabilities: { shared: true, changes: false },
-        acquire: pluralOf.acquire(() => Effect.andThen(Effect.sync(() => asked++), Effect.never))
-      }
-      yield* Effect.gen(function*() {
-        for (let i = 0; i < 10; i++) {
-          const reading = yield* start(
-            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
-          )
-          yield* TestClock.adjust("500 millis")
-          expect(yield* Fiber.join(reading)).toBe(i)
-        }
-      }).pipe(Effect.provide(cacheOver(store)))
-      // At first, and the probes.
-      expect(asked).toBeGreaterThan(2)
-      expect(asked).toBeLessThan(7)
-    }))
-
-  it.effect("says in its failures that it is open, and when the store is asked again", () =>
-    Effect.gen(function*() {
-      const store: Store.Store = { ...MemoryStore.make(), getUnsafe: undefined, get: () => Effect.never }
-      yield* Effect.gen(function*() {
-        const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
-        for (let i = 0; i < 3; i++) {
-          const reading = yield* start(Effect.exit(read))
-          yield* TestClock.adjust("500 millis")
-          yield* Fiber.join(reading)
-        }
-        yield* TestClock.adjust("400 millis")
-        const { message } = yield* Effect.flip(read)
-        expect(message).toContain("3 times in a row, so the circuit is open; it is asked again in 600ms")
-      }).pipe(Effect.provide(cacheOver(store)))
-    }))
-
-  it.effect("stays closed after listings that take too long: the caller gets the failure, and the store stays in use", () =>
-    Effect.gen(function*() {
-      const memory = MemoryStore.make()
-      const store: Store.Store = {
-        ...memory,
-        size: Effect.never,
-        scan: () => Stream.never,
-        scanCounters: () => Stream.never
-      }
-      const messages = yield* logged(
-        Effect.gen(function*() {
-          for (const listing of [Cached.size, Stream.runDrain(Looking.ids()), Stream.runDrain(Cached.counters())]) {
-            const asking = yield* start(Effect.flip(listing))
-            // `Cached.size` may take 5 seconds.
-            yield* TestClock.adjust("5 seconds")
-            expect((yield* Fiber.join(asking)).reason).toBe("Timeout")
-          }
-          yield* Cached.set("k", "stored", { ttl: "1 hour" })
-          expect(memory.getUnsafe!("k", []).entry).toBeDefined()
-        }).pipe(Effect.provide(cacheOver(store)))
-      )
-      expect(messages).toEqual([])
-    }))
-
-  it.effect("closes again over a synchronous store, whose reads are never its probe", () =>
-    Effect.gen(function*() {
-      const memory = MemoryStore.make()
-      let locked = false
-      const store: Store.Store = {
-        ...memory,
-        acquire: pluralOf.acquire((id, options) => locked ? Effect.never : singly(memory).acquire(id, options))
-      }
-      const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      yield* Effect.gen(function*() {
-        locked = true
-        for (const key of ["a", "b", "c"]) {
-          const reader = yield* start(get(key))
-          yield* TestClock.adjust("1 second")
-          yield* Fiber.join(reader)
-        }
-        locked = false
-        yield* TestClock.adjust("2 seconds")
-        yield* get("d")
-        yield* get("e")
-        expect(yield* store.size).toBe(2)
-      }).pipe(Effect.provide(cacheOver(store)))
-    }))
-
-  it.effect("is open for a second, however many timed out at once", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      fake.behave = () => ({ before: Effect.never })
-      yield* Effect.gen(function*() {
-        const get = (n: number) => counting().load.pipe(Cached.ttl(`k${n}`, { ttl: "1 hour" }))
-        const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
-        yield* TestClock.adjust("600 millis")
-        yield* Fiber.awaitAll(readers)
-        fake.behave = () => ({})
-        const asked = fake.calls.length
-        yield* TestClock.adjust("1 second")
-        yield* get(100)
-        expect(fake.calls.length).toBeGreaterThan(asked)
-      }).pipe(Effect.provide(over(fake)))
-    }))
+test("the first warning of an incident has the cause", function*() {
+  const store = Store.make({
+    name: "map",
+    get: () => Effect.die(Object.assign(new Error("get boom"), { command: ["SET", "a secret"] })),
+    set: () => Effect.void,
+    remove: () => Effect.succeed(false)
+  })
+  const { load } = counting()
+  const logged: Array<string> = []
+  const logger = Logger.make(({ cause, message }) => void logged.push(`${message} ${inspect(cause, { depth: 9 })}`))
+  yield* load.pipe(
+    Cached.ttl("k", { ttl: "1 hour" }),
+    Effect.provide(cacheOver(store)),
+    Effect.provide(Logger.layer([logger]))
+  )
+  expect(logged[0]).toContain("\"map\" could not read an entry: it is unavailable (get boom). Until it answers")
+  expect(logged[0]).toContain("get boom")
+  expect(inspect(logged)).not.toContain("a secret")
 })
 
-it.effect("a probe that is interrupted leaves the circuit to the next", () =>
-  Effect.gen(function*() {
+test("more tags than an entry can be stored with keep a value in memory, with one warning", function*() {
+  const store = MemoryStore.make()
+  const read = (count: number) =>
+    Effect.succeed(count).pipe(
+      Cached.ttl(`k${count}`, { ttl: "1 hour", tags: Array.from({ length: count }, (_, i) => `t${i}`) })
+    )
+  const messages = yield* logged(
+    Effect.gen(function*() {
+      for (const count of [65_535, 65_536, 65_537]) expect(yield* read(count)).toBe(count)
+    }).pipe(Effect.provide(cacheOver(store)))
+  )
+  expect(yield* Stream.runCollect(store.scan())).toHaveLength(1)
+  expect(messages).toHaveLength(1)
+  expect(messages[0]).toContain("it has 65536 tags, and at most 65535 can be stored")
+})
+
+test("a value that the store does not take removes no newer one", function*() {
+  const memory = MemoryStore.make()
+  const full = new CacheError.StoreError({ store: "memory", operation: "set", reason: "Full" })
+  let isFull = true
+  const store: Store.Store = {
+    ...memory,
+    set: pluralOf.set((id, entry, condition) => {
+      // Received when the newer one is stored.
+      const answer = isFull
+        ? Effect.delay(Effect.fail(full), "100 millis")
+        : Effect.delay(singly(memory).set(id, entry, condition), "10 millis")
+      isFull = false
+      return answer
+    })
+  }
+  yield* Effect.gen(function*() {
+    const refused = yield* start(Cached.set("k", "first", { ttl: "1 hour" }))
+    yield* TestClock.adjust("50 millis")
+    const taken = yield* start(Cached.set("k", "second", { ttl: "1 hour" }))
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.joinAll([refused, taken])
+    expect(memory.getUnsafe!("k", []).entry).toBeDefined()
+    expect(yield* Cached.getOption("k")).toMatchObject({ value: "second" })
+    // Without a newer one the older goes at once.
+    isFull = true
+    yield* taking("100 millis", Cached.set("k", "third", { ttl: "1 hour" }))
+    expect(memory.getUnsafe!("k", []).entry).toBeUndefined()
+    expect(yield* Cached.getOption("k")).toMatchObject({ value: "third" })
+  }).pipe(Effect.provide(cacheOver(store)))
+})
+
+describe("the circuit", () => {
+  test("opens where leases are not granted in time, and given back in time", function*() {
+    let asked = 0
+    const store: Store.Store = {
+      ...MemoryStore.make(),
+      getUnsafe: undefined,
+      capabilities: { shared: true, changes: false },
+      acquire: pluralOf.acquire(() => Effect.andThen(Effect.sync(() => asked++), Effect.never))
+    }
+    yield* Effect.gen(function*() {
+      for (let i = 0; i < 10; i++) {
+        expect(
+          yield* taking(
+            "500 millis",
+            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
+          )
+        ).toBe(i)
+      }
+    }).pipe(Effect.provide(cacheOver(store)))
+    // At first, and the probes.
+    expect(asked).toBeGreaterThan(2)
+    expect(asked).toBeLessThan(7)
+  })
+
+  test("says in its failures that it is open, and when the store is asked again", function*() {
+    const store: Store.Store = { ...MemoryStore.make(), getUnsafe: undefined, get: () => Effect.never }
+    yield* Effect.gen(function*() {
+      const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
+      for (let i = 0; i < 3; i++) {
+        yield* taking("500 millis", Effect.exit(read))
+      }
+      yield* TestClock.adjust("400 millis")
+      const { message } = yield* Effect.flip(read)
+      expect(message).toContain("3 times in a row, so the circuit is open; it is asked again in 600ms")
+    }).pipe(Effect.provide(cacheOver(store)))
+  })
+
+  test("stays closed after listings that take too long: the caller gets the failure, and the store stays in use", function*() {
+    const memory = MemoryStore.make()
+    const store: Store.Store = {
+      ...memory,
+      size: Effect.never,
+      scan: () => Stream.never,
+      scanCounters: () => Stream.never
+    }
+    const messages = yield* logged(
+      Effect.gen(function*() {
+        for (const listing of [Cached.size, Stream.runDrain(Looking.ids()), Stream.runDrain(Cached.counters())]) {
+          const asking = yield* start(Effect.flip(listing))
+          // `Cached.size` may take 5 seconds.
+          yield* TestClock.adjust("5 seconds")
+          expect((yield* Fiber.join(asking)).reason).toBe("Timeout")
+        }
+        yield* Cached.set("k", "stored", { ttl: "1 hour" })
+        expect(memory.getUnsafe!("k", []).entry).toBeDefined()
+      }).pipe(Effect.provide(cacheOver(store)))
+    )
+    expect(messages).toEqual([])
+  })
+
+  test("closes again over a synchronous store, whose reads are never its probe", function*() {
+    const memory = MemoryStore.make()
+    let locked = false
+    const store: Store.Store = {
+      ...memory,
+      acquire: pluralOf.acquire((id, options) => locked ? Effect.never : singly(memory).acquire(id, options))
+    }
+    const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    yield* Effect.gen(function*() {
+      locked = true
+      for (const key of ["a", "b", "c"]) {
+        yield* taking("1 second", get(key))
+      }
+      locked = false
+      yield* TestClock.adjust("2 seconds")
+      yield* get("d")
+      yield* get("e")
+      expect(yield* store.size).toBe(2)
+    }).pipe(Effect.provide(cacheOver(store)))
+  })
+
+  test("is open for a second, however many timed out at once", function*() {
     const fake = fakeStore()
     fake.behave = () => ({ before: Effect.never })
     yield* Effect.gen(function*() {
-      const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      for (const key of ["a", "b", "c"]) {
-        const reader = yield* start(get(key))
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.join(reader)
-      }
-      yield* TestClock.adjust("2 seconds")
-      const probing = yield* start(get("probe"))
-      yield* Fiber.interrupt(probing)
+      const get = (n: number) => counting().load.pipe(Cached.ttl(`k${n}`, { ttl: "1 hour" }))
+      const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
+      yield* TestClock.adjust("600 millis")
+      yield* Fiber.awaitAll(readers)
       fake.behave = () => ({})
-      yield* get("d")
-      expect(fake.entries.size).toBe(1)
+      const asked = fake.calls.length
+      yield* TestClock.adjust("1 second")
+      yield* get(100)
+      expect(fake.calls.length).toBeGreaterThan(asked)
     }).pipe(Effect.provide(over(fake)))
-  }))
+  })
+})
+
+test("a probe that is interrupted leaves the circuit to the next", function*() {
+  const fake = fakeStore()
+  fake.behave = () => ({ before: Effect.never })
+  yield* Effect.gen(function*() {
+    const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    for (const key of ["a", "b", "c"]) {
+      yield* taking("1 second", get(key))
+    }
+    yield* TestClock.adjust("2 seconds")
+    const probing = yield* start(get("probe"))
+    yield* Fiber.interrupt(probing)
+    fake.behave = () => ({})
+    yield* get("d")
+    expect(fake.entries.size).toBe(1)
+  }).pipe(Effect.provide(over(fake)))
+})
 
 describe("an exclusive load whose result no caller will get", () => {
   const shared = Effect.sync(() => {
@@ -242,39 +227,37 @@ describe("an exclusive load whose result no caller will get", () => {
       ["under refresh", CachePolicy.refresh(quick)]
     ] as const
   ) {
-    it.effect(`does not delay the next one, ${name}`, () =>
-      Effect.gen(function*() {
-        const layer = cacheOver(yield* shared)
-        yield* Effect.gen(function*() {
-          const first = yield* start(slow)
-          yield* TestClock.adjust("100 millis")
-          const second = yield* start(next)
-          yield* TestClock.adjust("1 millis")
-          expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
-          yield* TestClock.adjust("5 seconds")
-          expect(yield* Fiber.join(first)).toBe("old")
-          expect(yield* quick).toBe("new")
-        }).pipe(Effect.provide(layer))
-      }))
+    test(`does not delay the next one, ${name}`, function*() {
+      const layer = cacheOver(yield* shared)
+      yield* Effect.gen(function*() {
+        const first = yield* start(slow)
+        yield* TestClock.adjust("100 millis")
+        const second = yield* start(next)
+        yield* TestClock.adjust("1 millis")
+        expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
+        yield* TestClock.adjust("5 seconds")
+        expect(yield* Fiber.join(first)).toBe("old")
+        expect(yield* quick).toBe("new")
+      }).pipe(Effect.provide(layer))
+    })
   }
 
-  it.effect("delays the next one when it cannot be interrupted and everybody has left, but for twice the lease", () =>
-    Effect.gen(function*() {
-      const layer = cacheOver(yield* shared)
-      const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      yield* within(
-        layer,
-        Effect.gen(function*() {
-          const first = yield* start(stuck)
-          yield* start(Fiber.interrupt(first))
-          const second = yield* start(quick)
-          yield* TestClock.adjust("9999 millis")
-          expect(second.pollUnsafe()).toBeUndefined()
-          yield* TestClock.adjust("1 millis")
-          expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
-        })
-      )
-    }))
+  test("delays the next one when it cannot be interrupted and everybody has left, but for twice the lease", function*() {
+    const layer = cacheOver(yield* shared)
+    const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    yield* within(
+      layer,
+      Effect.gen(function*() {
+        const first = yield* start(stuck)
+        yield* start(Fiber.interrupt(first))
+        const second = yield* start(quick)
+        yield* TestClock.adjust("9999 millis")
+        expect(second.pollUnsafe()).toBeUndefined()
+        yield* TestClock.adjust("1 millis")
+        expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
+      })
+    )
+  })
 })
 
 it.effect("a refresh that hangs and cannot be interrupted makes room for the next in the queue", () =>
@@ -299,73 +282,69 @@ it.effect("a refresh that hangs and cannot be interrupted makes room for the nex
     })
   ))
 
-it.effect("a store that reads but does not write is one line in the log, not one a load", () =>
-  Effect.gen(function*() {
-    const fake = fakeStore()
-    const full = new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })
-    fake.behave = (operation) => operation === "set" ? { before: Effect.fail(full) } : {}
-    const messages = yield* logged(
-      Effect.forEach(["a", "b", "c", "d"], (key) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))).pipe(
-        Effect.provide(over(fake))
-      )
+test("a store that reads but does not write is one line in the log, not one a load", function*() {
+  const fake = fakeStore()
+  const full = new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })
+  fake.behave = (operation) => operation === "set" ? { before: Effect.fail(full) } : {}
+  const messages = yield* logged(
+    Effect.forEach(["a", "b", "c", "d"], (key) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))).pipe(
+      Effect.provide(over(fake))
     )
-    expect(messages.filter((message) => message.includes("it is full"))).toHaveLength(1)
-    expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
-  }))
+  )
+  expect(messages.filter((message) => message.includes("it is full"))).toHaveLength(1)
+  expect(messages.filter((message) => message.includes("answers again"))).toHaveLength(0)
+})
 
-it.effect("a store that is away and then refuses is one incident of two warnings: the second names the fix", () =>
-  Effect.gen(function*() {
-    let reason: CacheError.StoreErrorReason = "Unavailable"
-    const store = Store.make({
-      name: "map",
-      get: () =>
-        Effect.suspend(() => Effect.fail(new CacheError.StoreError({ store: "map", operation: "get", reason }))),
-      set: () => Effect.void,
-      remove: () => Effect.succeed(false)
+test("a store that is away and then refuses is one incident of two warnings: the second names the fix", function*() {
+  let reason: CacheError.StoreErrorReason = "Unavailable"
+  const store = Store.make({
+    name: "map",
+    get: () => Effect.suspend(() => Effect.fail(new CacheError.StoreError({ store: "map", operation: "get", reason }))),
+    set: () => Effect.void,
+    remove: () => Effect.succeed(false)
+  })
+  const messages = yield* logged(
+    Effect.gen(function*() {
+      for (const next of ["Unavailable", "Unavailable", "Denied", "Denied", "Unavailable", "Denied"] as const) {
+        reason = next
+        yield* Effect.exit(Store.ping)
+      }
+    }).pipe(Effect.provide(cacheOver(store, { memory: false })))
+  )
+  expect(messages.map((message) => message.includes("it refuses access"))).toEqual([false, true])
+})
+
+test("a store of several servers of which one is down is one incident, until all answer", function*() {
+  let isDown = true
+  const down = new CacheError.StoreError({ store: "parts", operation: "get", reason: "Unavailable" })
+  const inner = MemoryStore.make()
+  const store = (isWhole?: () => boolean) =>
+    Store.complete({
+      ...inner,
+      name: "parts",
+      isWhole,
+      getUnsafe: undefined,
+      get: (id, tags) => isDown && id === "b" ? Effect.fail(down) : inner.get(id, tags)
     })
-    const messages = yield* logged(
-      Effect.gen(function*() {
-        for (const next of ["Unavailable", "Unavailable", "Denied", "Denied", "Unavailable", "Denied"] as const) {
-          reason = next
-          yield* Effect.exit(Store.ping)
-        }
-      }).pipe(Effect.provide(cacheOver(store, { memory: false })))
+  const read = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }), Effect.orDie)
+  const reads = Effect.forEach(["a", "b", "a", "b", "a", "b"], read)
+  const incidents = (isWhole?: () => boolean) => {
+    isDown = true
+    const whole = reads.pipe(Effect.andThen(Effect.sync(() => isDown = false)), Effect.andThen(reads))
+    return Effect.map(
+      logged(Effect.provide(whole, cacheOver(store(isWhole), { memory: false }))),
+      (messages) => messages.map((message) => message.includes("answers again"))
     )
-    expect(messages.map((message) => message.includes("it refuses access"))).toEqual([false, true])
-  }))
-
-it.effect("a store of several servers of which one is down is one incident, until all answer", () =>
-  Effect.gen(function*() {
-    let isDown = true
-    const down = new CacheError.StoreError({ store: "parts", operation: "get", reason: "Unavailable" })
-    const inner = MemoryStore.make()
-    const store = (isWhole?: () => boolean) =>
-      Store.complete({
-        ...inner,
-        name: "parts",
-        isWhole,
-        getUnsafe: undefined,
-        get: (id, tags) => isDown && id === "b" ? Effect.fail(down) : inner.get(id, tags)
-      })
-    const read = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }), Effect.orDie)
-    const reads = Effect.forEach(["a", "b", "a", "b", "a", "b"], read)
-    const incidents = (isWhole?: () => boolean) => {
-      isDown = true
-      const whole = reads.pipe(Effect.andThen(Effect.sync(() => isDown = false)), Effect.andThen(reads))
-      return Effect.map(
-        logged(Effect.provide(whole, cacheOver(store(isWhole), { memory: false }))),
-        (messages) => messages.map((message) => message.includes("answers again"))
-      )
-    }
-    expect(yield* incidents(() => !isDown)).toEqual([false, true])
-    // A store that does not say so begins and ends one each time, of which the first one is logged.
-    expect(yield* incidents()).toEqual([false, true])
-    expect(
-      yield* incidents(() => {
-        throw new Error("a bug of the store")
-      })
-    ).toHaveLength(2)
-  }))
+  }
+  expect(yield* incidents(() => !isDown)).toEqual([false, true])
+  // A store that does not say so begins and ends one each time, of which the first one is logged.
+  expect(yield* incidents()).toEqual([false, true])
+  expect(
+    yield* incidents(() => {
+      throw new Error("a bug of the store")
+    })
+  ).toHaveLength(2)
+})
 
 it.effect("a store that fails now and then is two lines in ten seconds, and what lasts by then is another one", () => {
   const fake = fakeStore()
@@ -490,35 +469,26 @@ describe("an incident in which operations fail that are rarely asked", () => {
   })
 })
 
-it.effect("closing sends the store the lost invalidations within one store timeout, however many they are", () =>
-  Effect.gen(function*() {
-    const fake = fakeStore()
-    fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep("400 millis") } : {}
-    const keys = Array.from({ length: 100 }, (_, n) => `k${n}`)
-    const using = yield* start(
-      Effect.gen(function*() {
-        const invalidating = yield* start(Cached.invalidate(keys))
-        yield* Effect.yieldNow
-        yield* start(Fiber.interrupt(invalidating))
-      }).pipe(Effect.provide(over(fake)))
-    )
-    yield* TestClock.adjust("1200 millis")
-    expect(using.pollUnsafe()).toBeDefined()
-  }))
+test("closing sends the store the lost invalidations within one store timeout, however many they are", function*() {
+  const fake = fakeStore()
+  fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep("400 millis") } : {}
+  const keys = Array.from({ length: 100 }, (_, n) => `k${n}`)
+  const using = yield* start(
+    Effect.gen(function*() {
+      const invalidating = yield* start(Cached.invalidate(keys))
+      yield* Effect.yieldNow
+      yield* start(Fiber.interrupt(invalidating))
+    }).pipe(Effect.provide(over(fake)))
+  )
+  yield* TestClock.adjust("1200 millis")
+  expect(using.pollUnsafe()).toBeDefined()
+})
 
-it.effect("a damaged entry is a miss, and one warning", () =>
-  Effect.gen(function*() {
-    const store = Store.makeSync({
-      name: "rotten",
-      get: () => "damaged",
-      set: () => undefined,
-      remove: () => true
-    })
-    const { counts, load } = counting()
-    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    const messages = yield* logged(
-      Effect.andThen(get, get).pipe(Effect.provide(cacheOver(store, { memory: false })))
-    )
-    expect(counts.started).toBe(2)
-    expect(messages.filter((message) => message.includes("damaged"))).toHaveLength(1)
-  }))
+test("a damaged entry is a miss, and one warning", function*() {
+  const store = Store.makeSync({ name: "rotten", get: () => "damaged", set: () => undefined, remove: () => true })
+  const { counts, load } = counting()
+  const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+  const messages = yield* logged(Effect.andThen(get, get).pipe(Effect.provide(cacheOver(store, { memory: false }))))
+  expect(counts.started).toBe(2)
+  expect(messages.filter((message) => message.includes("damaged"))).toHaveLength(1)
+})

@@ -7,7 +7,7 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { over, settle, start, within } from "../support/caches.ts"
+import { elapse, over, start, started, taking, within } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 
 type Refuses = (operation: string, subjects: ReadonlyArray<string>) => boolean
@@ -168,11 +168,10 @@ it.effect("a written value is not acknowledged before an older clear that is sen
   const { fault, layer, other, state } = refusing({ memory: false })
   const lost: Array<string> = []
   return Effect.gen(function*() {
-    yield* start(Stream.runForEach(Cached.events(), (event) =>
+    yield* started(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))
-    yield* settle
     state.refuses = isDown
     yield* Cached.clear
     // The store carries the write out, and its answer is lost.
@@ -184,8 +183,7 @@ it.effect("a written value is not acknowledged before an older clear that is sen
     yield* TestClock.adjust("5 seconds")
     expect(yield* other(read("k"))).toEqual(Option.some(1))
     state.refuses = () => false
-    yield* TestClock.adjust("1 minute")
-    yield* settle
+    yield* elapse("1 minute")
     expect(yield* other(read("k"))).toEqual(Option.none())
     expect(lost).toEqual(["k"])
   }).pipe(Effect.provide(layer))
@@ -209,17 +207,14 @@ describe("P7 · a cache that closes", () => {
     )
     state.refuses = () => false
     Object.assign(state, last)
-    const closed = yield* start(Scope.close(scope, Exit.void))
-    yield* settle
+    const closed = yield* started(Scope.close(scope, Exit.void))
     yield* TestClock.adjust("1 second")
     yield* Fiber.join(closed)
   })
 
   it.effect.each<[string, { readonly refuses: Refuses } | Pick<ReturnType<typeof refusing>["state"], "before">]>([
     ["refuses", { refuses: isBad }],
-    ["leaves unanswered", {
-      before: (_, subjects) => subjects.includes("bad") ? Effect.never : Effect.sleep(100)
-    }]
+    ["leaves unanswered", { before: (_, subjects) => subjects.includes("bad") ? Effect.never : Effect.sleep(100) }]
   ])("sends the store what is behind an invalidation that it %s", ([, last]) => {
     const store = refusing()
     return Effect.gen(function*() {
@@ -267,9 +262,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
     behind((self) =>
       Effect.gen(function*() {
         slowly(self)
-        const writing = yield* start(Effect.forEach(keys, set, { concurrency: "unbounded" }))
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.join(writing)
+        yield* taking("1 second", Effect.forEach(keys, set, { concurrency: "unbounded" }))
         expect(sentOf(self.asked)).toBe(1)
       })
     ))
@@ -301,8 +294,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
           for (let i = 0; i < steps / 4; i++) yield* Effect.yieldNow
           yield* Fiber.interrupt(first)
           state.refuses = () => false
-          const second = yield* start(set("second"))
-          yield* settle
+          const second = yield* started(set("second"))
           expect(second.pollUnsafe()).toEqual(Exit.succeed(true))
         }
       })
@@ -314,9 +306,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
       Effect.gen(function*() {
         slowly(self)
         yield* start(CachePolicy.storeTimeout(20)(set("first")))
-        const writing = yield* start(Effect.forEach(keys, set, { concurrency: "unbounded" }))
-        yield* TestClock.adjust("900 millis")
-        yield* Fiber.join(writing)
+        yield* taking("900 millis", Effect.forEach(keys, set, { concurrency: "unbounded" }))
         expect(sentOf(self.asked)).toBe(2)
       })
     ))
@@ -397,8 +387,7 @@ it.effect("P2 · a clear that the store carries out late empties memory, althoug
     expect(yield* value).toBe(1)
     // Another process invalidates the key, and the late clear removes the report of that.
     version = 2
-    yield* TestClock.adjust("4 seconds")
-    yield* settle
+    yield* elapse("4 seconds")
     expect(yield* value).toBe(2)
   }).pipe(Effect.provide(layer))
 })
@@ -407,11 +396,10 @@ it.effect("a strict read acknowledges no written value before an older clear, so
   const { fault, layer, other, state } = refusing({ memory: false })
   const lost: Array<string> = []
   return Effect.gen(function*() {
-    yield* start(Stream.runForEach(Cached.events(), (event) =>
+    yield* started(Stream.runForEach(Cached.events(), (event) =>
       Effect.sync(() => {
         if (event._tag === "LostSet") lost.push(event.id)
       })))
-    yield* settle
     state.refuses = (operation) => operation !== "set"
     yield* Cached.clear
     state.answer = Effect.fail(fault)
@@ -420,8 +408,7 @@ it.effect("a strict read acknowledges no written value before an older clear, so
     state.refuses = isBad
     expect(Exit.isFailure(yield* Effect.exit(CachePolicy.strict(read("k"))))).toBe(true)
     state.refuses = () => false
-    yield* TestClock.adjust("1 minute")
-    yield* settle
+    yield* elapse("1 minute")
     expect(yield* other(read("k"))).toEqual(Option.none())
     expect(lost).toEqual(["k"])
   }).pipe(Effect.provide(layer))

@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, settle, start, within } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -28,64 +29,59 @@ const watch = Effect.gen(function*() {
 const ttl = (key: string, value: unknown) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 minute", tags: ["t"] })
 
 describe.each(caches.filter(({ memory }) => memory))("a removal from memory is reported, over $name:", (cache) => {
-  const provided = Effect.provide(cache.layer({ capacity: 3 }))
+  const test = testIn(cache.layer({ capacity: 3 }))
 
-  it.effect("evicted, in the order of leaving, with its value", () =>
-    Effect.gen(function*() {
-      const gone = yield* watch
-      for (const key of ["a", "b", "c", "d", "e"]) yield* ttl(key, { of: key })
-      expect(yield* gone).toEqual([["a", "evicted", { of: "a" }], ["b", "evicted", { of: "b" }]])
-      expect((yield* Cached.stats).evictions).toBe(2)
-    }).pipe(provided))
+  test("evicted, in the order of leaving, with its value", function*() {
+    const gone = yield* watch
+    for (const key of ["a", "b", "c", "d", "e"]) yield* ttl(key, { of: key })
+    expect(yield* gone).toEqual([["a", "evicted", { of: "a" }], ["b", "evicted", { of: "b" }]])
+    expect((yield* Cached.stats).evictions).toBe(2)
+  })
 
-  it.effect("expired, when another takes its place", () =>
-    Effect.gen(function*() {
-      const gone = yield* watch
-      yield* ttl("a", 1)
-      yield* TestClock.adjust("1 minute")
-      expect(yield* gone).toEqual([])
-      yield* ttl("a", 2)
-      expect(yield* gone).toEqual([["a", "expired", 1]])
-    }).pipe(provided))
+  test("expired, when another takes its place", function*() {
+    const gone = yield* watch
+    yield* ttl("a", 1)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* gone).toEqual([])
+    yield* ttl("a", 2)
+    expect(yield* gone).toEqual([["a", "expired", 1]])
+  })
 
-  it.effect("replaced: by a set, and by a load that was asked for", () =>
-    Effect.gen(function*() {
-      const gone = yield* watch
-      yield* ttl("a", 1)
-      yield* Cached.set("a", 2)
-      yield* CachePolicy.refresh(ttl("a", 3))
-      expect(yield* gone).toEqual([["a", "replaced", 1], ["a", "replaced", 2]])
-    }).pipe(provided))
+  test("replaced: by a set, and by a load that was asked for", function*() {
+    const gone = yield* watch
+    yield* ttl("a", 1)
+    yield* Cached.set("a", 2)
+    yield* CachePolicy.refresh(ttl("a", 3))
+    expect(yield* gone).toEqual([["a", "replaced", 1], ["a", "replaced", 2]])
+  })
 
-  it.effect("invalidated: by key, by tag when that is noticed, with all", () =>
-    Effect.gen(function*() {
-      const gone = yield* watch
-      for (const key of ["a", "b", "c"]) yield* ttl(key, key)
-      yield* Cached.remove("a")
-      expect(yield* gone).toEqual([["a", "invalidated", "a"]])
-      yield* Cached.invalidate({ tag: "t" })
-      yield* Cached.has("b")
-      expect(yield* gone).toEqual([["b", "invalidated", "b"]])
-      yield* Cached.clear
-      expect(yield* gone).toEqual([["c", "invalidated", "c"]])
-    }).pipe(provided))
+  test("invalidated: by key, by tag when that is noticed, with all", function*() {
+    const gone = yield* watch
+    for (const key of ["a", "b", "c"]) yield* ttl(key, key)
+    yield* Cached.remove("a")
+    expect(yield* gone).toEqual([["a", "invalidated", "a"]])
+    yield* Cached.invalidate({ tag: "t" })
+    yield* Cached.has("b")
+    expect(yield* gone).toEqual([["b", "invalidated", "b"]])
+    yield* Cached.clear
+    expect(yield* gone).toEqual([["c", "invalidated", "c"]])
+  })
 
-  it.effect("with the name of the class, failures too", () =>
-    Effect.gen(function*() {
-      const gone: Array<CacheEvent.Removal> = []
-      yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
-      const key = new User({ id: 1 })
-      yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 minute", when: () => true }))
-      yield* Cached.invalidate(key)
-      yield* Cached.set("a", 1)
-      yield* Cached.invalidate("a")
-      yield* settle
-      const cause = "invalidated"
-      expect(gone).toEqual([
-        { id: CacheKey.id(key), keyClass: "User", cause, exit: Exit.fail("down") },
-        { id: "a", keyClass: undefined, cause, exit: Exit.succeed(1) }
-      ])
-    }).pipe(provided))
+  test("with the name of the class, failures too", function*() {
+    const gone: Array<CacheEvent.Removal> = []
+    yield* Cached.onRemoval((removal) => Effect.sync(() => gone.push(removal)))
+    const key = new User({ id: 1 })
+    yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 minute", when: () => true }))
+    yield* Cached.invalidate(key)
+    yield* Cached.set("a", 1)
+    yield* Cached.invalidate("a")
+    yield* settle
+    const cause = "invalidated"
+    expect(gone).toEqual([
+      { id: CacheKey.id(key), keyClass: "User", cause, exit: Exit.fail("down") },
+      { id: "a", keyClass: undefined, cause, exit: Exit.succeed(1) }
+    ])
+  })
 })
 
 describe("changes by other processes", () => {
@@ -116,10 +112,7 @@ describe("changes by other processes", () => {
         }
         expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
       })
-      const cache = Layer.provide(
-        CacheLayer.layer({ maxStaleness: "10 seconds" }),
-        Layer.succeed(Store.Store, shared)
-      )
+      const cache = Layer.provide(CacheLayer.layer({ maxStaleness: "10 seconds" }), Layer.succeed(Store.Store, shared))
       yield* within(cache, Effect.scoped(test))
     }))
 })
@@ -152,25 +145,24 @@ describe("listeners", () => {
       expect(lines).toEqual([["Warn", warning("a"), new Error("thrown")], ["Warn", warning("b"), "mine"]])
     }))
 
-  it.effect("keeps no read waiting, and loses the oldest above 1024", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const told: Array<string> = []
-      yield* Cached.onRemoval(({ id }) => {
-        told.push(id)
-        return Deferred.await(gate)
-      })
-      yield* Cached.set("first", 1)
-      yield* Cached.remove("first")
-      yield* settle
-      for (let i = 0; i < 2000; i++) yield* Cached.set(`${i}`, i)
-      yield* Cached.clear
-      expect(told).toEqual(["first"])
-      yield* Deferred.succeed(gate, undefined)
-      for (let i = 0; i < 50; i++) yield* settle
-      expect(told.length).toBe(1025)
-      expect(told.at(-1)).toBe("1999")
-    }).pipe(provided))
+  testIn(CacheLayer.memory())("keeps no read waiting, and loses the oldest above 1024", function*() {
+    const gate = yield* Deferred.make<void>()
+    const told: Array<string> = []
+    yield* Cached.onRemoval(({ id }) => {
+      told.push(id)
+      return Deferred.await(gate)
+    })
+    yield* Cached.set("first", 1)
+    yield* Cached.remove("first")
+    yield* settle
+    for (let i = 0; i < 2000; i++) yield* Cached.set(`${i}`, i)
+    yield* Cached.clear
+    expect(told).toEqual(["first"])
+    yield* Deferred.succeed(gate, undefined)
+    for (let i = 0; i < 50; i++) yield* settle
+    expect(told.length).toBe(1025)
+    expect(told.at(-1)).toBe("1999")
+  })
 
   it.effect("is no longer called when its scope has closed, which waits for earlier removals", () =>
     Effect.gen(function*() {
@@ -202,33 +194,33 @@ describe("listeners", () => {
     }))
 })
 
-it.effect("a callback that is an async function is awaited, and its rejection counts as a throw", () =>
-  Effect.gen(function*() {
-    const handled: Array<string> = []
-    const callback = async ({ id }: CacheEvent.Removal) => {
-      handled.push(id)
-      await Promise.resolve()
-      if (id === "rejects") throw new Error("rejected")
-    }
-    yield* Cached.onRemoval(callback as unknown as (removal: CacheEvent.Removal) => Effect.Effect<void>)
-    yield* Cached.setMany([["rejects", 1], ["good", 1]])
-    for (const key of ["rejects", "good"]) yield* Cached.invalidate(key)
-    yield* Effect.repeat(Effect.andThen(Effect.promise(() => Promise.resolve()), Effect.yieldNow), { times: 20 })
-    expect(handled).toEqual(["rejects", "good"])
-    expect((yield* Cached.stats).callbackFailures).toBe(1)
-  }).pipe(Effect.scoped, Effect.provide([CacheLayer.memory(), Logger.layer([])])))
+const test = testIn(Layer.merge(CacheLayer.memory(), Logger.layer([])))
 
-it.effect("an effect that fails or dies is counted, and the next removal is handled all the same", () =>
-  Effect.gen(function*() {
-    const handled: Array<string> = []
-    yield* Cached.onRemoval(({ id }) => {
-      handled.push(id)
-      if (id === "throws") throw new Error("thrown")
-      return id === "fails" ? Effect.fail("failed") : Effect.void
-    })
-    yield* Cached.setMany([["throws", 1], ["fails", 1], ["good", 1]])
-    for (const key of ["throws", "fails", "good"]) yield* Cached.invalidate(key)
-    yield* Effect.repeat(Effect.yieldNow, { times: 20 })
-    expect(handled).toEqual(["throws", "fails", "good"])
-    expect((yield* Cached.stats).callbackFailures).toBe(2)
-  }).pipe(Effect.scoped, Effect.provide([CacheLayer.memory(), Logger.layer([])])))
+test("a callback that is an async function is awaited, and its rejection counts as a throw", function*() {
+  const handled: Array<string> = []
+  const callback = async ({ id }: CacheEvent.Removal) => {
+    handled.push(id)
+    await Promise.resolve()
+    if (id === "rejects") throw new Error("rejected")
+  }
+  yield* Cached.onRemoval(callback as unknown as (removal: CacheEvent.Removal) => Effect.Effect<void>)
+  yield* Cached.setMany([["rejects", 1], ["good", 1]])
+  for (const key of ["rejects", "good"]) yield* Cached.invalidate(key)
+  yield* Effect.repeat(Effect.andThen(Effect.promise(() => Promise.resolve()), Effect.yieldNow), { times: 20 })
+  expect(handled).toEqual(["rejects", "good"])
+  expect((yield* Cached.stats).callbackFailures).toBe(1)
+})
+
+test("an effect that fails or dies is counted, and the next removal is handled all the same", function*() {
+  const handled: Array<string> = []
+  yield* Cached.onRemoval(({ id }) => {
+    handled.push(id)
+    if (id === "throws") throw new Error("thrown")
+    return id === "fails" ? Effect.fail("failed") : Effect.void
+  })
+  yield* Cached.setMany([["throws", 1], ["fails", 1], ["good", 1]])
+  for (const key of ["throws", "fails", "good"]) yield* Cached.invalidate(key)
+  yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+  expect(handled).toEqual(["throws", "fails", "good"])
+  expect((yield* Cached.stats).callbackFailures).toBe(2)
+})

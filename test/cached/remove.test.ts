@@ -10,6 +10,7 @@ import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, over } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { testIn } from "../support/tests.ts"
 
 const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
   "a store in memory": MemoryStore.layer,
@@ -37,21 +38,19 @@ const removals = Effect.gen(function*() {
 describe("a removal", () => {
   for (const [store, layer] of Object.entries(stores)) {
     for (const [memory, options] of Object.entries(memories)) {
-      const cache = () => over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, options)
+      const test = testIn(over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, options))
       const expected = [false, false, true, false, 1]
 
-      it.effect(`reports what there was over ${store}, with ${memory}`, () =>
-        Effect.gen(function*() {
-          yield* prepared
-          expect(yield* removals).toEqual(expected)
-        }).pipe(Effect.provide(cache())))
+      test(`reports what there was over ${store}, with ${memory}`, function*() {
+        yield* prepared
+        expect(yield* removals).toEqual(expected)
+      })
 
       if (store !== "files") {
-        it.effect(`reports it in a transaction over ${store}, with ${memory}`, () =>
-          Effect.gen(function*() {
-            yield* prepared
-            expect(yield* Transaction.run(removals)).toEqual(expected)
-          }).pipe(Effect.provide(cache())))
+        test(`reports it in a transaction over ${store}, with ${memory}`, function*() {
+          yield* prepared
+          expect(yield* Transaction.run(removals)).toEqual(expected)
+        })
       }
     }
   }

@@ -5,21 +5,21 @@ import { Cached, CacheLayer, Caching } from "effect-cached"
 import { chunk } from "../../src/internal/defaults/bounds.ts"
 import { impatient } from "../support/impatient.ts"
 import { listenersOf } from "../support/listeners.ts"
+import { testIn } from "../support/tests.ts"
 
 describe("a key that a lookup names twice has one answer", () => {
-  it.effect("if a removal listener removes it meanwhile", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("twice", 1)
-      yield* Cached.set("ended", 2, { tags: ["T"] })
-      yield* Cached.invalidate({ tag: "T" })
-      const context = yield* Effect.context<Caching.Caching>()
-      listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
-        if (id === "ended") Effect.runSync(Effect.provide(Cached.invalidate("twice"), context))
-      })
-      const [first, ended, second] = yield* Cached.getMany(["twice", "ended", "twice"])
-      expect(ended!._tag).toBe("None")
-      expect(second).toEqual(first)
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+  testIn(CacheLayer.memory())("if a removal listener removes it meanwhile", function*() {
+    yield* Cached.set("twice", 1)
+    yield* Cached.set("ended", 2, { tags: ["T"] })
+    yield* Cached.invalidate({ tag: "T" })
+    const context = yield* Effect.context<Caching.Caching>()
+    listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
+      if (id === "ended") Effect.runSync(Effect.provide(Cached.invalidate("twice"), context))
+    })
+    const [first, ended, second] = yield* Cached.getMany(["twice", "ended", "twice"])
+    expect(ended!._tag).toBe("None")
+    expect(second).toEqual(first)
+  })
 
   it.effect("if it is set while a long list takes its turns", () =>
     impatient(

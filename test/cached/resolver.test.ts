@@ -4,7 +4,8 @@ import { Cause, Context, Effect, Exit, Fiber, Layer, RequestResolver, Schema, Sc
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, elapse, ended, fakeStore, overFake, settle, start, started } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
 
 class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
   payload: { id: Schema.Int },
@@ -42,124 +43,114 @@ describe("Cached.resolver", () => {
   describe.each(caches)("over $name", (cache) => {
     const layer = cache.layer()
 
-    it.effect("only what is missing reaches the resolver, each key once, across batches too", () =>
-      Effect.gen(function*() {
-        const { batches, resolver } = origin()
-        const users = Cached.resolver(resolver, hour)
-        const get = (...ids: ReadonlyArray<number>) =>
-          Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
-        expect(yield* get(3, 1, 2, 1)).toEqual(["3#1", "1#1", "2#1", "1#1"])
-        expect(yield* get(2, 4, 3)).toEqual(["2#1", "4#2", "3#1"])
-        expect(batches).toEqual([[3, 1, 2], [4]])
-      }).pipe(Effect.provide(layer)))
+    const test = testIn(layer)
 
-    it.effect("one request's failure is its own, and is not stored", () =>
-      Effect.gen(function*() {
-        const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, hour)
-        const get = (id: number) => Effect.exit(Effect.request(key(id), users))
-        behaviour.fails = [2]
-        expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
-          .toEqual([Exit.succeed("1#1"), Exit.fail("bad 2")])
-        behaviour.fails = []
-        expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
-          .toEqual([Exit.succeed("1#1"), Exit.succeed("2#2")])
-        expect(batches).toEqual([[1, 2], [2]])
-      }).pipe(Effect.provide(layer)))
+    test("only what is missing reaches the resolver, each key once, across batches too", function*() {
+      const { batches, resolver } = origin()
+      const users = Cached.resolver(resolver, hour)
+      const get = (...ids: ReadonlyArray<number>) =>
+        Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      expect(yield* get(3, 1, 2, 1)).toEqual(["3#1", "1#1", "2#1", "1#1"])
+      expect(yield* get(2, 4, 3)).toEqual(["2#1", "4#2", "3#1"])
+      expect(batches).toEqual([[3, 1, 2], [4]])
+    })
 
-    it.effect("a failed refresh keeps the old value, key by key", () =>
-      Effect.gen(function*() {
-        const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, {
-          strategy: "softTtl",
-          ttl: "1 hour",
-          softTtl: "1 minute",
-          fallbackOn: "all"
-        })
-        const get = (...ids: ReadonlyArray<number>) =>
-          Effect.forEach(ids, (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
-        yield* get(1, 2)
-        yield* TestClock.adjust("1 minute")
-        behaviour.fails = [2]
-        expect(yield* get(1, 2)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1")])
-        yield* TestClock.adjust("1 minute")
-        behaviour.down = true
-        expect(yield* get(1, 2, 3)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1"), Exit.fail("down")])
-        expect(batches).toEqual([[1, 2], [1, 2], [1, 2, 3]])
-        yield* TestClock.adjust("1 hour")
-        expect(yield* get(1)).toEqual([Exit.fail("down")])
-      }).pipe(Effect.provide(layer)))
+    test("one request's failure is its own, and is not stored", function*() {
+      const { batches, behaviour, resolver } = origin()
+      const users = Cached.resolver(resolver, hour)
+      const get = (id: number) => Effect.exit(Effect.request(key(id), users))
+      behaviour.fails = [2]
+      expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
+        .toEqual([Exit.succeed("1#1"), Exit.fail("bad 2")])
+      behaviour.fails = []
+      expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
+        .toEqual([Exit.succeed("1#1"), Exit.succeed("2#2")])
+      expect(batches).toEqual([[1, 2], [2]])
+    })
 
-    it.effect("refreshAhead answers at once, and refreshes in one batch", () =>
-      Effect.gen(function*() {
-        const { batches, behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
-        const get = (...ids: ReadonlyArray<number>) =>
-          Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
-        yield* get(1, 2)
-        yield* TestClock.adjust("1 minute")
-        behaviour.down = true
-        expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
-        yield* settle
-        expect(batches).toEqual([[1, 2], [1, 2]])
-        yield* TestClock.adjust("1 minute")
-        behaviour.down = false
-        expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
-        yield* settle
-        const after = yield* get(1, 2)
-        expect(after.map((value) => value.startsWith("1#") || value.startsWith("2#"))).toEqual([true, true])
-        expect(after).not.toEqual(["1#1", "2#1"])
-      }).pipe(Effect.provide(layer)))
+    test("a failed refresh keeps the old value, key by key", function*() {
+      const { batches, behaviour, resolver } = origin()
+      const users = Cached.resolver(resolver, {
+        strategy: "softTtl",
+        ttl: "1 hour",
+        softTtl: "1 minute",
+        fallbackOn: "all"
+      })
+      const get = (...ids: ReadonlyArray<number>) =>
+        Effect.forEach(ids, (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
+      yield* get(1, 2)
+      yield* TestClock.adjust("1 minute")
+      behaviour.fails = [2]
+      expect(yield* get(1, 2)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1")])
+      yield* TestClock.adjust("1 minute")
+      behaviour.down = true
+      expect(yield* get(1, 2, 3)).toEqual([Exit.succeed("1#2"), Exit.succeed("2#1"), Exit.fail("down")])
+      expect(batches).toEqual([[1, 2], [1, 2], [1, 2, 3]])
+      yield* TestClock.adjust("1 hour")
+      expect(yield* get(1)).toEqual([Exit.fail("down")])
+    })
 
-    it.effect("a request that the resolver leaves without an answer dies alone, and is not stored", () =>
-      Effect.gen(function*() {
-        const { behaviour, resolver } = origin()
-        const users = Cached.resolver(resolver, hour)
-        behaviour.forgets = [2]
-        const [one, two] = yield* Effect.forEach(
-          [1, 2],
-          (id) => Effect.exit(Effect.request(key(id), users)),
-          { concurrency: "unbounded" }
-        )
-        expect(one).toEqual(Exit.succeed("1#1"))
-        expect(two !== undefined && Exit.isFailure(two) && String(Cause.squash(two.cause)))
-          .toContain("did not complete request")
-        behaviour.forgets = []
-        expect(yield* Effect.request(key(2), users)).toBe("2#2")
-      }).pipe(Effect.provide(layer)))
+    test("refreshAhead answers at once, and refreshes in one batch", function*() {
+      const { batches, behaviour, resolver } = origin()
+      const users = Cached.resolver(resolver, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
+      const get = (...ids: ReadonlyArray<number>) =>
+        Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      yield* get(1, 2)
+      yield* TestClock.adjust("1 minute")
+      behaviour.down = true
+      expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
+      yield* settle
+      expect(batches).toEqual([[1, 2], [1, 2]])
+      yield* TestClock.adjust("1 minute")
+      behaviour.down = false
+      expect(yield* get(1, 2)).toEqual(["1#1", "2#1"])
+      yield* settle
+      const after = yield* get(1, 2)
+      expect(after.map((value) => value.startsWith("1#") || value.startsWith("2#"))).toEqual([true, true])
+      expect(after).not.toEqual(["1#1", "2#1"])
+    })
 
-    it.effect("shares loads and entries with single reads of the same keys", () =>
-      Effect.gen(function*() {
-        const { batches, behaviour, resolver } = origin()
-        behaviour.delay = 1000
-        const users = Cached.resolver(resolver, hour)
-        const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), hour)
-        const requested = yield* start(Effect.request(key(1), users))
-        yield* settle
-        const joined = yield* start(user({ id: 1 }))
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        expect([yield* Fiber.join(requested), yield* Fiber.join(joined)]).toEqual(["1#1", "1#1"])
-        expect(yield* user({ id: 2 })).toBe("single 2")
-        expect(yield* Effect.request(key(2), users)).toBe("single 2")
-        expect(batches).toEqual([[1]])
-      }).pipe(Effect.provide(layer)))
+    test("a request that the resolver leaves without an answer dies alone, and is not stored", function*() {
+      const { behaviour, resolver } = origin()
+      const users = Cached.resolver(resolver, hour)
+      behaviour.forgets = [2]
+      const [one, two] = yield* Effect.forEach(
+        [1, 2],
+        (id) => Effect.exit(Effect.request(key(id), users)),
+        { concurrency: "unbounded" }
+      )
+      expect(one).toEqual(Exit.succeed("1#1"))
+      expect(two !== undefined && Exit.isFailure(two) && String(Cause.squash(two.cause)))
+        .toContain("did not complete request")
+      behaviour.forgets = []
+      expect(yield* Effect.request(key(2), users)).toBe("2#2")
+    })
 
-    it.effect("one caller's interruption leaves the others their answers", () =>
-      Effect.gen(function*() {
-        const { batches, behaviour, resolver } = origin()
-        behaviour.delay = 1000
-        const users = Cached.resolver(resolver, hour)
-        const one = yield* start(Effect.request(key(1), users))
-        const two = yield* start(Effect.request(key(2), users))
-        yield* settle
-        yield* Fiber.interrupt(one)
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        expect(yield* Fiber.join(two)).toBe("2#1")
-        expect(batches).toEqual([[1, 2]])
-      }).pipe(Effect.provide(layer)))
+    test("shares loads and entries with single reads of the same keys", function*() {
+      const { batches, behaviour, resolver } = origin()
+      behaviour.delay = 1000
+      const users = Cached.resolver(resolver, hour)
+      const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), hour)
+      const requested = yield* started(Effect.request(key(1), users))
+      const joined = yield* started(user({ id: 1 }))
+      yield* elapse("1 second")
+      expect([yield* Fiber.join(requested), yield* Fiber.join(joined)]).toEqual(["1#1", "1#1"])
+      expect(yield* user({ id: 2 })).toBe("single 2")
+      expect(yield* Effect.request(key(2), users)).toBe("single 2")
+      expect(batches).toEqual([[1]])
+    })
+
+    test("one caller's interruption leaves the others their answers", function*() {
+      const { batches, behaviour, resolver } = origin()
+      behaviour.delay = 1000
+      const users = Cached.resolver(resolver, hour)
+      const one = yield* start(Effect.request(key(1), users))
+      const two = yield* started(Effect.request(key(2), users))
+      yield* Fiber.interrupt(one)
+      yield* elapse("1 second")
+      expect(yield* Fiber.join(two)).toBe("2#1")
+      expect(batches).toEqual([[1, 2]])
+    })
   })
 
   it.effect("can be run first, and used where there is no cache in the context", () =>
@@ -190,27 +181,27 @@ describe("Cached.resolver", () => {
       expect(batches).toEqual([[1], [1]])
     }).pipe(Effect.scoped))
 
-  it.effect("each request has the policy of its own caller", () =>
-    Effect.gen(function*() {
-      const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
-      const get = (id: number) => Effect.request(key(id), users)
-      yield* get(1)
-      const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
-        concurrency: "unbounded"
-      })
-      const [kept, fresh, unkept] = yield* both
-      expect([kept, fresh.startsWith("1#"), unkept.startsWith("2#")]).toEqual(["1#1", true, true])
-      expect(fresh).not.toBe("1#1")
-      expect(yield* get(1)).toBe(fresh)
-      expect(yield* Cached.has(key(2))).toBe(false)
-      expect(batches.flat().sort()).toEqual([1, 1, 2])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  const test = testIn(CacheLayer.memory())
 
-  it.effect("under CachePolicy.strict only the requests fail for which the store has failed", () => {
-    const fake = fakeStore()
-    const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
-    return Effect.gen(function*() {
+  test("each request has the policy of its own caller", function*() {
+    const { batches, resolver } = origin()
+    const users = Cached.resolver(resolver, hour)
+    const get = (id: number) => Effect.request(key(id), users)
+    yield* get(1)
+    const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
+      concurrency: "unbounded"
+    })
+    const [kept, fresh, unkept] = yield* both
+    expect([kept, fresh.startsWith("1#"), unkept.startsWith("2#")]).toEqual(["1#1", true, true])
+    expect(fresh).not.toBe("1#1")
+    expect(yield* get(1)).toBe(fresh)
+    expect(yield* Cached.has(key(2))).toBe(false)
+    expect(batches.flat().sort()).toEqual([1, 1, 2])
+  })
+
+  it.effect("under CachePolicy.strict only the requests fail for which the store has failed", () =>
+    overFake(function*(fake) {
+      const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
       const { resolver } = origin()
       const users = Cached.resolver(resolver, hour)
       const get = (id: number) => Effect.request(key(id), users)
@@ -224,43 +215,39 @@ describe("Cached.resolver", () => {
       expect(two !== undefined && Exit.isFailure(two)).toBe(true)
       expect(yield* Effect.flip(CachePolicy.strict(get(2)))).toMatchObject({ _tag: "StoreError" })
       expect((yield* get(3)).startsWith("3#")).toBe(true)
-    }).pipe(Effect.provide(over(fake)))
+    }))
+
+  test("a cycle through a resolver dies, and fails no other caller", function*() {
+    const users: Effect.Effect<RequestResolver.RequestResolver<GetUser>, never, never> = Cached.resolver(
+      RequestResolver.fromEffect<GetUser>(({ request }) =>
+        request.id < 0 ? Effect.request(key(request.id), users) : Effect.succeed("fine")
+      ),
+      hour
+    ) as never
+    const reader = yield* started(
+      Effect.forEach([1, -1], (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
+    )
+    const exit = ended(reader)
+    if (exit === "still waiting") throw new Error("it hangs")
+    expect(String(Exit.isSuccess(exit) && exit.value[0])).toContain("fine")
+    expect(String(Exit.isSuccess(exit) && exit.value[1])).toContain("CacheCycle")
   })
 
-  it.effect("a cycle through a resolver dies, and fails no other caller", () =>
-    Effect.gen(function*() {
-      const users: Effect.Effect<RequestResolver.RequestResolver<GetUser>, never, never> = Cached.resolver(
-        RequestResolver.fromEffect<GetUser>(({ request }) =>
-          request.id < 0 ? Effect.request(key(request.id), users) : Effect.succeed("fine")
-        ),
-        hour
-      ) as never
-      const reader = yield* start(
-        Effect.forEach([1, -1], (id) => Effect.exit(Effect.request(key(id), users)), { concurrency: "unbounded" })
+  test("requests made in loads are a part of them: what is stale for one is not stored by it", function*() {
+    const { behaviour, resolver } = origin()
+    const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
+    const pages = { loads: 0 }
+    const page = (id: number) =>
+      Effect.request(key(id), users).pipe(
+        Effect.tap(() => Effect.sync(() => pages.loads++)),
+        Cached.ttl(`page:${id}`, { ttl: "1 hour" })
       )
-      yield* settle
-      const exit = ended(reader)
-      if (exit === "still waiting") throw new Error("it hangs")
-      expect(String(Exit.isSuccess(exit) && exit.value[0])).toContain("fine")
-      expect(String(Exit.isSuccess(exit) && exit.value[1])).toContain("CacheCycle")
-    }).pipe(Effect.provide(CacheLayer.memory())))
-
-  it.effect("requests made in loads are a part of them: what is stale for one is not stored by it", () =>
-    Effect.gen(function*() {
-      const { behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, { strategy: "softTtl", ttl: "1 hour", softTtl: 0, fallbackOn: "all" })
-      const pages = { loads: 0 }
-      const page = (id: number) =>
-        Effect.request(key(id), users).pipe(
-          Effect.tap(() => Effect.sync(() => pages.loads++)),
-          Cached.ttl(`page:${id}`, { ttl: "1 hour" })
-        )
-      yield* Effect.forEach([1, 2], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
-      behaviour.down = true
-      yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
-      yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
-      expect(pages.loads).toBe(4)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    yield* Effect.forEach([1, 2], (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+    behaviour.down = true
+    yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
+    yield* Effect.forEach([1, 2], page, { concurrency: "unbounded" })
+    expect(pages.loads).toBe(4)
+  })
 
   it.effect("the resolver's own batch size holds for what reaches it, and the store is asked once", () => {
     const asked: Array<string> = []
@@ -279,14 +266,13 @@ describe("Cached.resolver", () => {
     }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ memory: false }), Layer.succeed(Store.Store, watched))))
   })
 
-  it.effect("a disabled cache passes every request on", () =>
-    Effect.gen(function*() {
-      const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
-      yield* Effect.request(key(1), users)
-      yield* Effect.request(key(1), users)
-      expect(batches).toEqual([[1], [1]])
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+  testIn(CacheLayer.disabled)("a disabled cache passes every request on", function*() {
+    const { batches, resolver } = origin()
+    const users = Cached.resolver(resolver, hour)
+    yield* Effect.request(key(1), users)
+    yield* Effect.request(key(1), users)
+    expect(batches).toEqual([[1], [1]])
+  })
 
   it("refuses what it does not know", () => {
     const { resolver } = origin()

@@ -7,8 +7,9 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { mapOperations } from "../../src/internal/store/tapped.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { caches, counting, over, settle, start } from "../support/caches.ts"
+import { caches, counting, elapse, over, settle, start, started, taking } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const payload = { id: Schema.Union([Schema.Int, Schema.String]) }
 
@@ -67,6 +68,8 @@ const changes: ReadonlyArray<readonly [string, (key: Key) => Effect.Effect<unkno
 ]
 
 describe.each(caches.map((cache) => [cache.name, cache] as const))("in one process, over %s", (_, cache) => {
+  const test = testIn(cache.layer())
+
   it.effect.each(changes.map(([name, change]) => ({ name, change })))(
     "$name reaches what the other release has",
     ({ change }) =>
@@ -83,54 +86,47 @@ describe.each(caches.map((cache) => [cache.name, cache] as const))("in one proce
       }).pipe(Effect.provide(cache.layer()))
   )
 
-  it.effect("a load of the other release is not stored", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const old = new OldUser({ id: 1 })
-      const reader = yield* start(Cached.ttl(load, old, { ttl: "1 hour" }))
-      yield* settle
-      yield* Cached.invalidate(new NewUser({ id: 1 }))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(reader)).toBe(1)
-      expect(yield* found(old)).toBe(undefined)
-    }).pipe(Effect.provide(cache.layer())))
+  test("a load of the other release is not stored", function*() {
+    const { load } = counting(1000)
+    const old = new OldUser({ id: 1 })
+    const reader = yield* started(Cached.ttl(load, old, { ttl: "1 hour" }))
+    yield* Cached.invalidate(new NewUser({ id: 1 }))
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(reader)).toBe(1)
+    expect(yield* found(old)).toBe(undefined)
+  })
 
-  it.effect("the number of removed entries counts the given keys alone", () =>
-    Effect.gen(function*() {
-      yield* read(new OldUser({ id: 1 }), 1)
-      expect(yield* Cached.remove(new NewUser({ id: 1 }))).toBe(false)
-      yield* read(new OldUser({ id: 1 }), 1)
-      yield* read(new NewUser({ id: 1 }), 2)
-      expect(yield* Cached.remove([new NewUser({ id: 1 })])).toBe(1)
-    }).pipe(Effect.provide(cache.layer())))
+  test("the number of removed entries counts the given keys alone", function*() {
+    yield* read(new OldUser({ id: 1 }), 1)
+    expect(yield* Cached.remove(new NewUser({ id: 1 }))).toBe(false)
+    yield* read(new OldUser({ id: 1 }), 1)
+    yield* read(new NewUser({ id: 1 }), 2)
+    expect(yield* Cached.remove([new NewUser({ id: 1 })])).toBe(1)
+  })
 
-  it.effect("a stream", () =>
-    Effect.gen(function*() {
-      const of = (key: Key, value: number) =>
-        Stream.runCollect(Cached.stream(Stream.make(value), key, { ttl: "1 hour" }))
-      yield* of(new OldUser({ id: 1 }), 1)
-      yield* of(new OldUser({ id: 2 }), 1)
-      yield* Cached.invalidate(new NewUser({ id: 1 }))
-      expect(yield* of(new OldUser({ id: 1 }), 2)).toEqual([2])
-      expect(yield* of(new OldUser({ id: 2 }), 2)).toEqual([1])
-    }).pipe(Effect.provide(cache.layer())))
+  test("a stream", function*() {
+    const of = (key: Key, value: number) => Stream.runCollect(Cached.stream(Stream.make(value), key, { ttl: "1 hour" }))
+    yield* of(new OldUser({ id: 1 }), 1)
+    yield* of(new OldUser({ id: 2 }), 1)
+    yield* Cached.invalidate(new NewUser({ id: 1 }))
+    expect(yield* of(new OldUser({ id: 1 }), 2)).toEqual([2])
+    expect(yield* of(new OldUser({ id: 2 }), 2)).toEqual([1])
+  })
 
-  it.effect("a key whose payload is hashed", () =>
-    Effect.gen(function*() {
-      const id = "x".repeat(1000)
-      yield* read(new OldUser({ id }), 1)
-      yield* Cached.invalidate(new NewUser({ id }))
-      expect(yield* found(new OldUser({ id }))).toBe(undefined)
-    }).pipe(Effect.provide(cache.layer())))
+  test("a key whose payload is hashed", function*() {
+    const id = "x".repeat(1000)
+    yield* read(new OldUser({ id }), 1)
+    yield* Cached.invalidate(new NewUser({ id }))
+    expect(yield* found(new OldUser({ id }))).toBe(undefined)
+  })
 
-  it.effect("nothing of the records is listed", () =>
-    Effect.gen(function*() {
-      yield* read(new OldUser({ id: 1 }), 1)
-      expect(yield* Cached.size).toBe(1)
-      expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id))
-        .toEqual([CacheKey.id(new OldUser({ id: 1 }))])
-      expect(yield* Cached.remove({ matching: "*" })).toBe(1)
-    }).pipe(Effect.provide(cache.layer())))
+  test("nothing of the records is listed", function*() {
+    yield* read(new OldUser({ id: 1 }), 1)
+    expect(yield* Cached.size).toBe(1)
+    expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id))
+      .toEqual([CacheKey.id(new OldUser({ id: 1 }))])
+    expect(yield* Cached.remove({ matching: "*" })).toBe(1)
+  })
 })
 
 const ttl = { ttl: "1 hour" } as const
@@ -164,86 +160,78 @@ describe("two processes on one store", () => {
       })
   )
 
-  it.effect("a load that runs in the old release, even its first, is not stored", () =>
-    Effect.gen(function*() {
-      const [older, newer] = yield* folder
-      const { load } = counting(1000)
-      const old = new OldUser({ id: 1 })
-      const loading = yield* start(older(Cached.ttl(load, old, { ttl: "1 hour" })))
-      const many = yield* start(older(slowly([{ id: 2 }, { id: 3 }])))
-      yield* settle
-      yield* newer(Cached.invalidate([1, 2].map((id) => new NewUser({ id }))))
-      yield* TestClock.adjust("2 seconds")
-      yield* Fiber.join(loading)
-      yield* Fiber.join(many)
-      expect(yield* older(found(old))).toBe(undefined)
-      expect(yield* older(found(new OldUser({ id: 2 })))).toBe(undefined)
-      expect(yield* older(found(new OldUser({ id: 3 })))).toBe(1)
-    }))
+  test("a load that runs in the old release, even its first, is not stored", function*() {
+    const [older, newer] = yield* folder
+    const { load } = counting(1000)
+    const old = new OldUser({ id: 1 })
+    const loading = yield* start(older(Cached.ttl(load, old, { ttl: "1 hour" })))
+    const many = yield* started(older(slowly([{ id: 2 }, { id: 3 }])))
+    yield* newer(Cached.invalidate([1, 2].map((id) => new NewUser({ id }))))
+    yield* TestClock.adjust("2 seconds")
+    yield* Fiber.join(loading)
+    yield* Fiber.join(many)
+    expect(yield* older(found(old))).toBe(undefined)
+    expect(yield* older(found(new OldUser({ id: 2 })))).toBe(undefined)
+    expect(yield* older(found(new OldUser({ id: 3 })))).toBe(1)
+  })
 
-  it.effect("a release that begins later than the last invalidation is known to the next", () =>
-    Effect.gen(function*() {
-      const { layer } = counted()
-      const older = yield* build(over({ layer }, { memory: false }))
-      const newer = yield* build(over({ layer }, { memory: false }))
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
-      yield* newer(read(new NewUser({ id: 1 }), 2))
-      const next = yield* build(over({ layer }, { memory: false }))
-      yield* next(read(new NextUser({ id: 1 }), 3))
-      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
-      expect(yield* newer(found(new NewUser({ id: 1 })))).toBe(undefined)
-      expect(yield* next(found(new NextUser({ id: 1 })))).toBe(undefined)
-    }))
+  test("a release that begins later than the last invalidation is known to the next", function*() {
+    const { layer } = counted()
+    const older = yield* build(over({ layer }, { memory: false }))
+    const newer = yield* build(over({ layer }, { memory: false }))
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+    yield* newer(read(new NewUser({ id: 1 }), 2))
+    const next = yield* build(over({ layer }, { memory: false }))
+    yield* next(read(new NextUser({ id: 1 }), 3))
+    yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+    expect(yield* newer(found(new NewUser({ id: 1 })))).toBe(undefined)
+    expect(yield* next(found(new NextUser({ id: 1 })))).toBe(undefined)
+  })
 
-  it.effect("a load that begins before its fingerprint is recorded is not stored beside other fingerprints", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-      const slow = mapOperations(
-        shared,
-        (operation, [id], run) => operation === "set" && id === recordId ? Effect.delay(run(), "1 second") : run()
-      )
-      const older = yield* build(over({ layer: Layer.succeed(Store.Store, shared) }, { memory: false }))
-      const newer = yield* build(
-        over({ layer: Layer.succeed(Store.Store, slow) }, { memory: false, storeTimeout: 10_000 })
-      )
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      const loading = yield* start(newer(read(new NewUser({ id: 1 }), 1)))
-      yield* settle
-      // The older release cannot know of the newer one yet.
-      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
-      yield* TestClock.adjust("5 seconds")
-      expect(yield* Fiber.join(loading)).toBe(1)
-      expect(yield* newer(read(new NewUser({ id: 1 }), 2))).toBe(2)
-      expect(yield* newer(read(new NewUser({ id: 1 }), 3))).toBe(2)
-    }))
+  test("a load that begins before its fingerprint is recorded is not stored beside other fingerprints", function*() {
+    const store = MemoryStore.make()
+    const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+    const slow = mapOperations(
+      shared,
+      (operation, [id], run) => operation === "set" && id === recordId ? Effect.delay(run(), "1 second") : run()
+    )
+    const older = yield* build(over({ layer: Layer.succeed(Store.Store, shared) }, { memory: false }))
+    const newer = yield* build(
+      over({ layer: Layer.succeed(Store.Store, slow) }, { memory: false, storeTimeout: 10_000 })
+    )
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    const loading = yield* started(newer(read(new NewUser({ id: 1 }), 1)))
+    // The older release cannot know of the newer one yet.
+    yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+    yield* TestClock.adjust("5 seconds")
+    expect(yield* Fiber.join(loading)).toBe(1)
+    expect(yield* newer(read(new NewUser({ id: 1 }), 2))).toBe(2)
+    expect(yield* newer(read(new NewUser({ id: 1 }), 3))).toBe(2)
+  })
 
-  it.effect("two releases that store first at once: neither is lost", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      // Both have read the record before either writes it.
-      const late = mapOperations(
-        { ...store, capabilities: { ...store.capabilities, shared: true } },
-        (operation, _, run) => operation === "getMany" ? Effect.tap(run(), () => Effect.sleep(10)) : run()
+  test("two releases that store first at once: neither is lost", function*() {
+    const store = MemoryStore.make()
+    // Both have read the record before either writes it.
+    const late = mapOperations(
+      { ...store, capabilities: { ...store.capabilities, shared: true } },
+      (operation, _, run) => operation === "getMany" ? Effect.tap(run(), () => Effect.sleep(10)) : run()
+    )
+    const layer = Layer.succeed(Store.Store, late)
+    const classes = [OldUser, NewUser, NextUser]
+    const processes = yield* Effect.forEach(classes, () => build(over({ layer }, { memory: false })))
+    yield* taking(
+      "1 second",
+      Effect.all(classes.map((User, i) => processes[i]!(read(new User({ id: 1 }), i))), { concurrency: "unbounded" })
+    )
+    yield* taking("1 second", processes[0]!(Cached.invalidate(new OldUser({ id: 1 }))))
+    expect(
+      yield* Effect.forEach(
+        classes,
+        (User) => Effect.map(store.get(CacheKey.id(new User({ id: 1 })), []), ({ entry }) => entry)
       )
-      const layer = Layer.succeed(Store.Store, late)
-      const classes = [OldUser, NewUser, NextUser]
-      const processes = yield* Effect.forEach(classes, () => build(over({ layer }, { memory: false })))
-      const reading = yield* start(Effect.all(
-        classes.map((User, i) => processes[i]!(read(new User({ id: 1 }), i))),
-        { concurrency: "unbounded" }
-      ))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(reading)
-      const removing = yield* start(processes[0]!(Cached.invalidate(new OldUser({ id: 1 }))))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(removing)
-      expect(
-        yield* Effect.forEach(classes, (User) =>
-          Effect.map(store.get(CacheKey.id(new User({ id: 1 })), []), ({ entry }) => entry))
-      ).toEqual([undefined, undefined, undefined])
-    }))
+    ).toEqual([undefined, undefined, undefined])
+  })
 })
 
 /** A conditional set fails, and has changed nothing, if the store does not answer. */
@@ -261,90 +249,83 @@ describe("a store that is down", () => {
         seen.isDown = true
         yield* Effect.exit(newer(change(new NewUser({ id: 1 }))))
         seen.isDown = false
-        yield* TestClock.adjust("1 minute")
-        yield* settle
+        yield* elapse("1 minute")
         expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
       })
   )
 
-  it.effect("in the process itself no read gets the old entry before", () =>
-    Effect.gen(function*() {
-      const seen = counted()
-      const cache = yield* build(over(seen))
-      yield* cache(read(new OldUser({ id: 1 }), 1))
-      seen.isDown = true
-      yield* cache(Cached.invalidate(new NewUser({ id: 1 })))
-      seen.isDown = false
-      expect(yield* cache(found(new OldUser({ id: 1 })))).toBe(undefined)
-    }))
+  test("in the process itself no read gets the old entry before", function*() {
+    const seen = counted()
+    const cache = yield* build(over(seen))
+    yield* cache(read(new OldUser({ id: 1 }), 1))
+    seen.isDown = true
+    yield* cache(Cached.invalidate(new NewUser({ id: 1 })))
+    seen.isDown = false
+    expect(yield* cache(found(new OldUser({ id: 1 })))).toBe(undefined)
+  })
 
-  it.effect("when it hangs at a record, that is tried again with a later load", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      let hangs = true
-      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-      const hanging = mapOperations(shared, (_, [id], run) => hangs && String(id) === recordId ? Effect.never : run())
-      const layer = Layer.succeed(Store.Store, hanging)
-      const cache = yield* build(over({ layer }, { memory: false, storeTimeout: "100 millis" }))
-      const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(reading)).toBe(1)
-      hangs = false
-      yield* TestClock.adjust("1 minute")
-      expect(yield* cache(read(new OldUser({ id: 2 }), 1))).toBe(1)
-      expect(yield* cache(read(new OldUser({ id: 2 }), 2))).toBe(1)
-    }))
+  test("when it hangs at a record, that is tried again with a later load", function*() {
+    const store = MemoryStore.make()
+    let hangs = true
+    const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+    const hanging = mapOperations(shared, (_, [id], run) => hangs && String(id) === recordId ? Effect.never : run())
+    const layer = Layer.succeed(Store.Store, hanging)
+    const cache = yield* build(over({ layer }, { memory: false, storeTimeout: "100 millis" }))
+    expect(yield* taking("1 second", cache(read(new OldUser({ id: 1 }), 1)))).toBe(1)
+    hangs = false
+    yield* TestClock.adjust("1 minute")
+    expect(yield* cache(read(new OldUser({ id: 2 }), 1))).toBe(1)
+    expect(yield* cache(read(new OldUser({ id: 2 }), 2))).toBe(1)
+  })
 
-  it.effect("when a fingerprint is to be recorded keeps nothing, and gives the lease back", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      let isDown = true
-      const layer = Layer.succeed(
-        Store.Store,
-        mapOperations(
-          { ...store, capabilities: { ...store.capabilities, shared: true } },
-          (operation, [id], run) =>
-            isDown && JSON.stringify(id ?? "").includes("\"~:p:")
-              ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
-              : run()
-        )
+  test("when a fingerprint is to be recorded keeps nothing, and gives the lease back", function*() {
+    const store = MemoryStore.make()
+    let isDown = true
+    const layer = Layer.succeed(
+      Store.Store,
+      mapOperations(
+        { ...store, capabilities: { ...store.capabilities, shared: true } },
+        (operation, [id], run) =>
+          isDown && JSON.stringify(id ?? "").includes("\"~:p:")
+            ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
+            : run()
       )
-      const cache = yield* build(over({ layer }, { memory: false }))
-      const old = new OldUser({ id: 1 })
-      expect(yield* cache(read(old, 1))).toBe(1)
-      expect((yield* store.get(CacheKey.id(old), [])).entry).toBe(undefined)
-      isDown = false
-      expect(yield* cache(read(old, 2))).toBe(2)
-      expect(yield* cache(read(old, 3))).toBe(2)
-    }))
+    )
+    const cache = yield* build(over({ layer }, { memory: false }))
+    const old = new OldUser({ id: 1 })
+    expect(yield* cache(read(old, 1))).toBe(1)
+    expect((yield* store.get(CacheKey.id(old), [])).entry).toBe(undefined)
+    isDown = false
+    expect(yield* cache(read(old, 2))).toBe(2)
+    expect(yield* cache(read(old, 3))).toBe(2)
+  })
 
-  it.effect("when a fingerprint is to be recorded leaves no fiber, although the lease cannot be given back", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      let hanging = 0
-      const never = Effect.acquireUseRelease(
-        Effect.sync(() => hanging++),
-        () => Effect.never,
-        () => Effect.sync(() => hanging--)
+  test("when a fingerprint is to be recorded leaves no fiber, although the lease cannot be given back", function*() {
+    const store = MemoryStore.make()
+    let hanging = 0
+    const never = Effect.acquireUseRelease(
+      Effect.sync(() => hanging++),
+      () => Effect.never,
+      () => Effect.sync(() => hanging--)
+    )
+    const layer = Layer.succeed(
+      Store.Store,
+      mapOperations(
+        { ...store, capabilities: { ...store.capabilities, shared: true } },
+        (operation, [id], run) =>
+          operation === "release"
+            ? never
+            : JSON.stringify(id ?? "").includes("\"~:p:")
+            ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
+            : run()
       )
-      const layer = Layer.succeed(
-        Store.Store,
-        mapOperations(
-          { ...store, capabilities: { ...store.capabilities, shared: true } },
-          (operation, [id], run) =>
-            operation === "release"
-              ? never
-              : JSON.stringify(id ?? "").includes("\"~:p:")
-              ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
-              : run()
-        )
-      )
-      const cache = yield* build(over({ layer }, { memory: false }))
-      const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
-      yield* TestClock.adjust("1 minute")
-      expect(reading.pollUnsafe()).toEqual(Exit.succeed(1))
-      expect(hanging).toBe(0)
-    }))
+    )
+    const cache = yield* build(over({ layer }, { memory: false }))
+    const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
+    yield* TestClock.adjust("1 minute")
+    expect(reading.pollUnsafe()).toEqual(Exit.succeed(1))
+    expect(hanging).toBe(0)
+  })
 })
 
 describe("the record", () => {
@@ -354,55 +335,53 @@ describe("the record", () => {
       ({ entry }) => new TextDecoder().decode(entry?.payload).match(/[\w-]{8} \d+;/g) ?? []
     )
 
-  it.effect("costs reads and bulk calls nothing, an invalidation one request beside its own", () =>
-    Effect.gen(function*() {
-      const seen = counted()
-      const cache = yield* build(over(seen, { memory: false }))
-      const asked = (self: Effect.Effect<unknown, unknown, Caching.Caching>) =>
-        Effect.suspend(() => {
-          seen.calls.length = 0
-          return Effect.map(cache(self), () => seen.calls.filter((call) => call !== "distanceMillis"))
-        })
-      const first = yield* asked(read(new OldUser({ id: 1 }), 1))
-      const second = yield* asked(read(new OldUser({ id: 2 }), 1))
-      expect(first).toEqual([...second.slice(0, -1), "set", "commit"])
-      expect(second).not.toContain("set")
-      const bulk = yield* asked(atOnce(Array.from({ length: 300 }, (_, i) => ({ id: 10 + i }))))
-      expect(bulk.filter((call) => call === "set")).toEqual([])
-      expect(yield* asked(read(new OldUser({ id: 1 }), 1))).toEqual(["get"])
-      expect((yield* asked(Cached.invalidate(new OldUser({ id: 1 })))).sort()).toEqual(["getMany", "remove"])
-      expect((yield* asked(Cached.invalidate(new OldUser({ id: 1 })))).sort()).toEqual(["getMany", "remove"])
-      expect(yield* asked(Cached.invalidate("a string"))).toEqual(["remove"])
-      expect((yield* asked(Cached.set(new OldUser({ id: 1 }), 1))).sort()).toEqual(["getMany", "markers", "set"])
-      expect(yield* asked(Cached.set("a string", 1))).toEqual(["set"])
-      // A process that only reads hits records nothing.
-      const reader = yield* build(over(seen, { memory: false }))
-      seen.calls.length = 0
-      yield* reader(read(new OldUser({ id: 1 }), 2))
-      expect(seen.calls).toEqual(["get"])
-      const invalidating = yield* build(over(seen, { memory: false }))
-      seen.calls.length = 0
-      yield* invalidating(Cached.invalidate(new OldUser({ id: 1 })))
-      expect(seen.calls.sort()).toEqual(["getMany", "getMany", "remove", "set"])
-    }))
+  test("costs reads and bulk calls nothing, an invalidation one request beside its own", function*() {
+    const seen = counted()
+    const cache = yield* build(over(seen, { memory: false }))
+    const asked = (self: Effect.Effect<unknown, unknown, Caching.Caching>) =>
+      Effect.suspend(() => {
+        seen.calls.length = 0
+        return Effect.map(cache(self), () => seen.calls.filter((call) => call !== "distanceMillis"))
+      })
+    const first = yield* asked(read(new OldUser({ id: 1 }), 1))
+    const second = yield* asked(read(new OldUser({ id: 2 }), 1))
+    expect(first).toEqual([...second.slice(0, -1), "set", "commit"])
+    expect(second).not.toContain("set")
+    const bulk = yield* asked(atOnce(Array.from({ length: 300 }, (_, i) => ({ id: 10 + i }))))
+    expect(bulk.filter((call) => call === "set")).toEqual([])
+    expect(yield* asked(read(new OldUser({ id: 1 }), 1))).toEqual(["get"])
+    expect((yield* asked(Cached.invalidate(new OldUser({ id: 1 })))).sort()).toEqual(["getMany", "remove"])
+    expect((yield* asked(Cached.invalidate(new OldUser({ id: 1 })))).sort()).toEqual(["getMany", "remove"])
+    expect(yield* asked(Cached.invalidate("a string"))).toEqual(["remove"])
+    expect((yield* asked(Cached.set(new OldUser({ id: 1 }), 1))).sort()).toEqual(["getMany", "markers", "set"])
+    expect(yield* asked(Cached.set("a string", 1))).toEqual(["set"])
+    // A process that only reads hits records nothing.
+    const reader = yield* build(over(seen, { memory: false }))
+    seen.calls.length = 0
+    yield* reader(read(new OldUser({ id: 1 }), 2))
+    expect(seen.calls).toEqual(["get"])
+    const invalidating = yield* build(over(seen, { memory: false }))
+    seen.calls.length = 0
+    yield* invalidating(Cached.invalidate(new OldUser({ id: 1 })))
+    expect(seen.calls.sort()).toEqual(["getMany", "getMany", "remove", "set"])
+  })
 
-  it.effect("is renewed while a fingerprint stores, and forgets it a day after its last use", () =>
-    Effect.gen(function*() {
-      const { layer, store } = counted()
-      const older = yield* build(over({ layer }, { memory: false }))
-      const newer = yield* build(over({ layer }, { memory: false }))
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      for (let hour = 0; hour < 23; hour++) {
-        yield* newer(read(new NewUser({ id: hour }), 1))
-        yield* TestClock.adjust("1 hour")
-      }
-      expect((yield* usesIn(store)).length).toBe(2)
-      yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
-      expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
-      yield* TestClock.adjust("2 hours")
-      yield* newer(read(new NewUser({ id: 100 }), 1))
-      expect((yield* usesIn(store)).length).toBe(1)
-    }))
+  test("is renewed while a fingerprint stores, and forgets it a day after its last use", function*() {
+    const { layer, store } = counted()
+    const older = yield* build(over({ layer }, { memory: false }))
+    const newer = yield* build(over({ layer }, { memory: false }))
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    for (let hour = 0; hour < 23; hour++) {
+      yield* newer(read(new NewUser({ id: hour }), 1))
+      yield* TestClock.adjust("1 hour")
+    }
+    expect((yield* usesIn(store)).length).toBe(2)
+    yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
+    expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
+    yield* TestClock.adjust("2 hours")
+    yield* newer(read(new NewUser({ id: 100 }), 1))
+    expect((yield* usesIn(store)).length).toBe(1)
+  })
 
   const damage = (text: string) => ({ get }: Store.Store) =>
     Effect.map(get(recordId, []), ({ entry }) => ({ ...entry!, payload: new TextEncoder().encode(text) }))
@@ -434,71 +413,66 @@ describe("the record", () => {
       })
   )
 
-  it.effect("is bounded, and so is what a removal sends", () =>
-    Effect.gen(function*() {
-      const { layer, store } = counted()
-      const cache = yield* build(over({ layer }, { memory: false }))
-      for (let version = 0; version < 40; version++) {
-        class User extends CacheKey.Class<User>()("User", { payload, success: Schema.Int, version: `${version}` }) {}
-        yield* cache(read(new User({ id: 1 }), 1))
-      }
-      expect((yield* usesIn(store)).length).toBeLessThanOrEqual(17)
-      yield* cache(Cached.invalidate(new OldUser({ id: 1 })))
-    }))
+  test("is bounded, and so is what a removal sends", function*() {
+    const { layer, store } = counted()
+    const cache = yield* build(over({ layer }, { memory: false }))
+    for (let version = 0; version < 40; version++) {
+      class User extends CacheKey.Class<User>()("User", { payload, success: Schema.Int, version: `${version}` }) {}
+      yield* cache(read(new User({ id: 1 }), 1))
+    }
+    expect((yield* usesIn(store)).length).toBeLessThanOrEqual(17)
+    yield* cache(Cached.invalidate(new OldUser({ id: 1 })))
+  })
 
-  it.effect("that is cleared with everything else is written again before the next load", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const older = yield* build(CacheLayer.disk({ directory }))
-      const newer = yield* build(CacheLayer.disk({ directory }))
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      yield* newer(Cached.clear)
-      yield* TestClock.adjust("100 millis")
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
-      yield* TestClock.adjust("100 millis")
-      expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
-    }))
+  test("that is cleared with everything else is written again before the next load", function*() {
+    const directory = yield* tempDirectory
+    const older = yield* build(CacheLayer.disk({ directory }))
+    const newer = yield* build(CacheLayer.disk({ directory }))
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    yield* newer(Cached.clear)
+    yield* TestClock.adjust("100 millis")
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
+    yield* TestClock.adjust("100 millis")
+    expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
+  })
 
-  it.effect("is not taken for a page of a stream that has ended", () =>
-    Effect.gen(function*() {
-      const { layer, store } = counted()
-      const cache = yield* build(over({ layer }))
-      yield* cache(read(new OldUser({ id: 1 }), 1))
-      yield* TestClock.adjust("2 hours")
-      const numbers = Cached.stream(Stream.make(1), "numbers", { ttl: "1 minute" })
-      yield* cache(Stream.runDrain(numbers))
-      yield* TestClock.adjust("2 hours")
-      yield* cache(Stream.runDrain(numbers))
-      yield* settle
-      expect((yield* usesIn(store)).length).toBe(1)
-    }))
+  test("is not taken for a page of a stream that has ended", function*() {
+    const { layer, store } = counted()
+    const cache = yield* build(over({ layer }))
+    yield* cache(read(new OldUser({ id: 1 }), 1))
+    yield* TestClock.adjust("2 hours")
+    const numbers = Cached.stream(Stream.make(1), "numbers", { ttl: "1 minute" })
+    yield* cache(Stream.runDrain(numbers))
+    yield* TestClock.adjust("2 hours")
+    yield* cache(Stream.runDrain(numbers))
+    yield* settle
+    expect((yield* usesIn(store)).length).toBe(1)
+  })
 
-  it.effect("is read past the copies of a nearer tier", () =>
-    Effect.gen(function*() {
-      const { layer } = counted()
-      const near = MemoryStore.make()
-      const tiered = () =>
-        CacheLayer.tiered([
-          CacheLayer.memory(),
-          Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, near)),
-          over({ layer })
-        ])
-      const older = yield* build(tiered())
-      yield* older(read(new OldUser({ id: 1 }), 1))
-      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
-      yield* settle
-      const newer = yield* build(over({ layer }, { memory: false }))
-      yield* newer(read(new NewUser({ id: 1 }), 1))
-      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
-      expect(yield* newer(found(new NewUser({ id: 1 })))).toBe(undefined)
-    }))
+  test("is read past the copies of a nearer tier", function*() {
+    const { layer } = counted()
+    const near = MemoryStore.make()
+    const tiered = () =>
+      CacheLayer.tiered([
+        CacheLayer.memory(),
+        Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, near)),
+        over({ layer })
+      ])
+    const older = yield* build(tiered())
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+    yield* settle
+    const newer = yield* build(over({ layer }, { memory: false }))
+    yield* newer(read(new NewUser({ id: 1 }), 1))
+    yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+    expect(yield* newer(found(new NewUser({ id: 1 })))).toBe(undefined)
+  })
 })
 
-it.effect("a string key that looks like the id of a class reaches nothing else", () =>
-  Effect.gen(function*() {
-    const old = new OldUser({ id: 1 })
-    yield* read(old, 1)
-    yield* Cached.invalidate(CacheKey.id(new NewUser({ id: 1 })))
-    expect(yield* found(old)).toBe(1)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+testIn(CacheLayer.memory())("a string key that looks like the id of a class reaches nothing else", function*() {
+  const old = new OldUser({ id: 1 })
+  yield* read(old, 1)
+  yield* Cached.invalidate(CacheKey.id(new NewUser({ id: 1 })))
+  expect(yield* found(old)).toBe(1)
+})

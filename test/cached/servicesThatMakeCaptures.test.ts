@@ -6,6 +6,7 @@ import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { test } from "../support/tests.ts"
 
 const root = join(import.meta.dirname, "../..")
 const strategy = { ttl: "1 hour" } as const
@@ -44,56 +45,53 @@ const capturedOf = (values: ReadonlyMap<string, unknown>) =>
     Effect.provide(CacheLayer.memory())
   )
 
-it.effect("all services that Effect exports, and no reference", () =>
-  Effect.gen(function*() {
-    const all = yield* Effect.promise(keysOfEffect)
-    const services = new Set(all.filter((key) => !Context.isReference(key)).map(({ key }) => key))
-    expect(services.size).toBeGreaterThan(90)
-    expect(new Set(all.filter(Context.isReference).map(({ key }) => key)).size).toBeGreaterThan(60)
-    const ofCaller = [
-      "effect/Effect/Transaction",
-      "effect/Layer/CurrentMemoMap",
-      "effect/Scope",
-      "effect/Tracer/ParentSpan"
-    ]
-    for (const key of ofCaller) expect(services.delete(key)).toBe(true)
-    // Parts of a definition, such as of a tool, which are in no fiber's context.
-    const annotation = /^effect\/(ai\/Tool|cluster\/ClusterSchema|http-api\/OpenApi)\//
-    const values = all.map((key) => [key.key, Context.isReference(key) ? key.defaultValue() : undefined] as const)
-    expect(yield* capturedOf(new Map(values))).toEqual([...services].filter((key) => !annotation.test(key)).sort())
-  }))
+test("all services that Effect exports, and no reference", function*() {
+  const all = yield* Effect.promise(keysOfEffect)
+  const services = new Set(all.filter((key) => !Context.isReference(key)).map(({ key }) => key))
+  expect(services.size).toBeGreaterThan(90)
+  expect(new Set(all.filter(Context.isReference).map(({ key }) => key)).size).toBeGreaterThan(60)
+  const ofCaller = [
+    "effect/Effect/Transaction",
+    "effect/Layer/CurrentMemoMap",
+    "effect/Scope",
+    "effect/Tracer/ParentSpan"
+  ]
+  for (const key of ofCaller) expect(services.delete(key)).toBe(true)
+  // Parts of a definition, such as of a tool, which are in no fiber's context.
+  const annotation = /^effect\/(ai\/Tool|cluster\/ClusterSchema|http-api\/OpenApi)\//
+  const values = all.map((key) => [key.key, Context.isReference(key) ? key.defaultValue() : undefined] as const)
+  expect(yield* capturedOf(new Map(values))).toEqual([...services].filter((key) => !annotation.test(key)).sort())
+})
 
-it.effect("of the keys of the cache itself, those of its services", () =>
-  Effect.gen(function*() {
-    const text = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8")).join("\n")
-    const declared = /Context\.(?:Reference|Service)\b[^"]*?\(\s*"(effect-cached\/[^"]+)"/g
-    const keys = new Set(Array.from(text.matchAll(declared), ([, key]) => key!))
-    for (const key of ["Within", "CachePolicy", "Job", "Guard/Held"]) {
-      expect(keys.has(`effect-cached/${key}`)).toBe(true)
-    }
-    keys.delete("effect-cached/Caching")
-    expect(yield* capturedOf(new Map(Array.from(keys, (key) => [key, undefined])))).toEqual([
-      "effect-cached/GuardStore",
-      "effect-cached/HttpCache/TagName",
-      "effect-cached/Lock",
-      "effect-cached/Serializer",
-      "effect-cached/Store",
-      "effect-cached/testing/RecordingCache"
+test("of the keys of the cache itself, those of its services", function*() {
+  const text = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8")).join("\n")
+  const declared = /Context\.(?:Reference|Service)\b[^"]*?\(\s*"(effect-cached\/[^"]+)"/g
+  const keys = new Set(Array.from(text.matchAll(declared), ([, key]) => key!))
+  for (const key of ["Within", "CachePolicy", "Job", "Guard/Held"]) {
+    expect(keys.has(`effect-cached/${key}`)).toBe(true)
+  }
+  keys.delete("effect-cached/Caching")
+  expect(yield* capturedOf(new Map(Array.from(keys, (key) => [key, undefined])))).toEqual([
+    "effect-cached/GuardStore",
+    "effect-cached/HttpCache/TagName",
+    "effect-cached/Lock",
+    "effect-cached/Serializer",
+    "effect-cached/Store",
+    "effect-cached/testing/RecordingCache"
+  ])
+})
+
+test("not the connection of an SQL transaction that is open at the construction", function*() {
+  const connection = Context.Service("a connection")
+  const keys = yield* capturedOf(
+    new Map<string, unknown>([
+      ["effect/sql/CurrentTransactionService", connection],
+      [connection.key, {}],
+      ["Db", {}]
     ])
-  }))
-
-it.effect("not the connection of an SQL transaction that is open at the construction", () =>
-  Effect.gen(function*() {
-    const connection = Context.Service("a connection")
-    const keys = yield* capturedOf(
-      new Map<string, unknown>([
-        ["effect/sql/CurrentTransactionService", connection],
-        [connection.key, {}],
-        ["Db", {}]
-      ])
-    )
-    expect(keys).toEqual(["Db"])
-  }))
+  )
+  expect(keys).toEqual(["Db"])
+})
 
 class Caller extends Context.Service<Caller, object>()("Caller") {}
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.Int }) {}

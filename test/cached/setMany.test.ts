@@ -5,9 +5,10 @@ import { Cached, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
-import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { fakeStore, over, settle, start, taking } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 const rows = (count: number, tags: ReadonlyArray<string> = []) => ({
   ids: Array.from({ length: count }, (_, i) => `row:${i}`),
@@ -96,9 +97,7 @@ describe("AI-03 · Cached.setMany over a store", () => {
     return Effect.gen(function*() {
       // More than the store is asked for at once.
       const { ids, set } = rows(40)
-      const setting = yield* start(Effect.exit(CachePolicy.strict(set(value))))
-      yield* TestClock.adjust(100)
-      expect(yield* Fiber.join(setting)).toMatchObject({ _tag: "Failure" })
+      expect(yield* taking(100, Effect.exit(CachePolicy.strict(set(value))))).toMatchObject({ _tag: "Failure" })
       expect(Array.from(fake.entries.keys()).toSorted()).toEqual(ids.filter((id) => id !== "row:3").toSorted())
     }).pipe(Effect.provide(layer))
   })
@@ -200,11 +199,10 @@ describe("over a full store, Cached.setMany ends like a Cached.set for each key"
     return { values, removals, warnings }
   })
 
-  it.effect.each(["all values", "some values", "tags"])("that refuses %s", (fails) =>
-    Effect.gen(function*() {
-      const one = yield* endOf(fails, false)
-      expect(one.removals).toBeGreaterThan(0)
-      expect(one.warnings).toHaveLength(1)
-      expect(yield* endOf(fails, true)).toEqual(one)
-    }))
+  test.each(["all values", "some values", "tags"])("that refuses %s", function*(fails) {
+    const one = yield* endOf(fails, false)
+    expect(one.removals).toBeGreaterThan(0)
+    expect(one.warnings).toHaveLength(1)
+    expect(yield* endOf(fails, true)).toEqual(one)
+  })
 })

@@ -7,8 +7,9 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { settle, start } from "../support/caches.ts"
+import { settle, start, started } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 /**
  * A server of several processes, which pushes changes as Redis does. While it is `away`, each operation fails at once;
@@ -93,36 +94,32 @@ const server = (options?: CacheLayer.LayerOptions) =>
     }
   })
 
-it.effect("P2 · an older change that is reported before the store is asked to take a value does not remove the value", () =>
-  Effect.gen(function*() {
-    const { inner, push, state, within } = yield* server()
-    const read = Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)
-    for (const value of ["new", () => {}]) {
-      state.markersMillis = 100
-      const setting = yield* start(within(Cached.set("k", value, { ttl: "1 hour", tags: ["t"] })))
-      yield* settle
-      yield* push({ _tag: "Changed", id: "k" })
-      expect(yield* read).toBe(value)
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(setting)
-      // Not from the store.
-      yield* singly(inner).remove("k")
-      expect(yield* read).toBe(value)
-      yield* push({ _tag: "Changed", id: "k" })
-      expect(yield* read).toBe(undefined)
-    }
-  }))
-
-it.effect("P2 · a change removes a value whose write was interrupted before the store was asked", () =>
-  Effect.gen(function*() {
-    const { push, state, within } = yield* server()
+test("P2 · an older change that is reported before the store is asked to take a value does not remove the value", function*() {
+  const { inner, push, state, within } = yield* server()
+  const read = Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)
+  for (const value of ["new", () => {}]) {
     state.markersMillis = 100
-    const setting = yield* start(within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] })))
-    yield* settle
-    yield* Fiber.interrupt(setting)
+    const setting = yield* started(within(Cached.set("k", value, { ttl: "1 hour", tags: ["t"] })))
     yield* push({ _tag: "Changed", id: "k" })
-    expect(yield* Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)).toBe(undefined)
-  }))
+    expect(yield* read).toBe(value)
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(setting)
+    // Not from the store.
+    yield* singly(inner).remove("k")
+    expect(yield* read).toBe(value)
+    yield* push({ _tag: "Changed", id: "k" })
+    expect(yield* read).toBe(undefined)
+  }
+})
+
+test("P2 · a change removes a value whose write was interrupted before the store was asked", function*() {
+  const { push, state, within } = yield* server()
+  state.markersMillis = 100
+  const setting = yield* started(within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] })))
+  yield* Fiber.interrupt(setting)
+  yield* push({ _tag: "Changed", id: "k" })
+  expect(yield* Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)).toBe(undefined)
+})
 
 it.effect("a value that only this process can have read stays in memory, and is not reported as lost", () => {
   const inner = MemoryStore.make()
@@ -171,8 +168,7 @@ it.effect("a value set behind an unsent invalidation of its tag is lost with an 
       })))
     yield* Cached.invalidate({ tag: "t" })
     state.markersMillis = 3000
-    const setting = yield* start(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
-    yield* settle
+    const setting = yield* started(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
     state.away = false
     yield* TestClock.adjust("10 seconds")
     yield* Fiber.join(setting)
@@ -185,86 +181,81 @@ const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
 const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
 
 describe.each([true, false])("a value that is set while the store is away, with memory: %s", (memory) => {
-  it.effect("stays if only the answer was lost", () =>
-    Effect.gen(function*() {
-      const { back, cut, lost, value, within } = yield* server({ memory })
-      yield* within(set("old"))
-      yield* cut("answer")
-      expect(yield* within(set("new"))).toBe(true)
+  test("stays if only the answer was lost", function*() {
+    const { back, cut, lost, value, within } = yield* server({ memory })
+    yield* within(set("old"))
+    yield* cut("answer")
+    expect(yield* within(set("new"))).toBe(true)
+    expect(yield* within(get)).toBe("new")
+    yield* back
+    // Until it is known what the store has, and from then on.
+    for (let i = 0; i < 40; i++) {
       expect(yield* within(get)).toBe("new")
-      yield* back
-      // Until it is known what the store has, and from then on.
-      for (let i = 0; i < 40; i++) {
-        expect(yield* within(get)).toBe("new")
-        yield* TestClock.adjust(100)
-      }
-      expect(yield* value).toBe(true)
-      expect(yield* within(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" }))).toBe("new")
-      expect(lost).toEqual([])
-    }))
-
-  it.effect("is lost with an event if the store never got it", () =>
-    Effect.gen(function*() {
-      const { back, cut, lost, value, within } = yield* server({ memory })
-      yield* cut("request")
-      expect(yield* within(set("new"))).toBe(true)
-      yield* back
-      yield* settle
-      expect(yield* within(get)).toBe("new")
-      expect(lost).toEqual([])
-      yield* TestClock.adjust("5 seconds")
-      expect(lost).toEqual(["k"])
-      expect(yield* within(get)).toBe(undefined)
-      expect(yield* value).toBe(false)
-    }))
-
-  it.effect("is lost with an event if the store reports its removal before it answers", () =>
-    Effect.gen(function*() {
-      const { back, cut, lost, state, within } = yield* server({ memory })
-      yield* cut("request")
-      yield* within(set("new"))
-      Object.assign(state, { reports: true })
-      yield* back
-      yield* TestClock.adjust("5 seconds")
-      expect(lost).toEqual(["k"])
-    }))
-
-  it.effect("is read for maxStaleness, however soon memory is cleared, and no longer", () =>
-    Effect.gen(function*() {
-      const { cut, within } = yield* server({ memory })
-      yield* cut("request")
-      yield* TestClock.adjust("9900 millis")
-      yield* within(set("new"))
-      const read = Cached.ttl(Effect.fail("loaded"), "k", { ttl: "1 hour" })
-      for (let i = 0; i < 99; i++) {
-        expect(yield* within(get)).toBe("new")
-        expect(yield* within(Cached.getMany(["k"]))).toEqual([Option.some("new")])
-        yield* TestClock.adjust(100)
-      }
-      expect(yield* within(read)).toBe("new")
       yield* TestClock.adjust(100)
-      expect(yield* within(get)).toBe(undefined)
-      expect(yield* within(Effect.flip(read))).toBe("loaded")
-    }))
+    }
+    expect(yield* value).toBe(true)
+    expect(yield* within(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" }))).toBe("new")
+    expect(lost).toEqual([])
+  })
 
-  it.effect.each<Store.Change>([{ _tag: "Changed", id: "k" }, { _tag: "AllChanged" }, {
+  test("is lost with an event if the store never got it", function*() {
+    const { back, cut, lost, value, within } = yield* server({ memory })
+    yield* cut("request")
+    expect(yield* within(set("new"))).toBe(true)
+    yield* back
+    yield* settle
+    expect(yield* within(get)).toBe("new")
+    expect(lost).toEqual([])
+    yield* TestClock.adjust("5 seconds")
+    expect(lost).toEqual(["k"])
+    expect(yield* within(get)).toBe(undefined)
+    expect(yield* value).toBe(false)
+  })
+
+  test("is lost with an event if the store reports its removal before it answers", function*() {
+    const { back, cut, lost, state, within } = yield* server({ memory })
+    yield* cut("request")
+    yield* within(set("new"))
+    Object.assign(state, { reports: true })
+    yield* back
+    yield* TestClock.adjust("5 seconds")
+    expect(lost).toEqual(["k"])
+  })
+
+  test("is read for maxStaleness, however soon memory is cleared, and no longer", function*() {
+    const { cut, within } = yield* server({ memory })
+    yield* cut("request")
+    yield* TestClock.adjust("9900 millis")
+    yield* within(set("new"))
+    const read = Cached.ttl(Effect.fail("loaded"), "k", { ttl: "1 hour" })
+    for (let i = 0; i < 99; i++) {
+      expect(yield* within(get)).toBe("new")
+      expect(yield* within(Cached.getMany(["k"]))).toEqual([Option.some("new")])
+      yield* TestClock.adjust(100)
+    }
+    expect(yield* within(read)).toBe("new")
+    yield* TestClock.adjust(100)
+    expect(yield* within(get)).toBe(undefined)
+    expect(yield* within(Effect.flip(read))).toBe("loaded")
+  })
+
+  test.each<Store.Change>([{ _tag: "Changed", id: "k" }, { _tag: "AllChanged" }, {
     _tag: "ManyChanged",
     mayBe: () => true
   }])(
     "hides no change by another process, which a cache without memory does not follow: $_tag",
-    (change) =>
-      Effect.gen(function*() {
-        const { inner, push, state, within } = yield* server({ memory })
-        state.away = "request"
-        yield* within(set("new"))
-        yield* singly(inner).remove("k")
-        yield* push(change)
-        if (!memory) yield* TestClock.adjust("10 seconds")
-        expect(yield* within(get)).toBe(undefined)
-      })
+    function*(change) {
+      const { inner, push, state, within } = yield* server({ memory })
+      state.away = "request"
+      yield* within(set("new"))
+      yield* singly(inner).remove("k")
+      yield* push(change)
+      if (!memory) yield* TestClock.adjust("10 seconds")
+      expect(yield* within(get)).toBe(undefined)
+    }
   )
 
-  it.effect.each([
+  test.each([
     ["a removal", Cached.remove("k"), undefined],
     ["an invalidation of its tag", Cached.invalidate({ tag: "t" }), undefined],
     ["clear", Cached.clear, undefined],
@@ -272,54 +263,50 @@ describe.each([true, false])("a value that is set while the store is away, with 
     ["a later set", set("later"), "later"],
     ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })), undefined],
     ["touch", Cached.touch("k", 0), undefined]
-  ])("%s of this process is not hidden", ([, run, expected]) =>
-    Effect.gen(function*() {
-      const { cut, within } = yield* server({ memory })
-      yield* cut("request")
-      yield* TestClock.adjust("9900 millis")
-      yield* within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] }))
-      yield* within(run as Effect.Effect<unknown, unknown, Caching.Caching>)
-      // Memory has been cleared by then.
-      yield* TestClock.adjust(200)
-      expect(yield* within(get)).toBe(expected)
-    }))
+  ])("%s of this process is not hidden", function*([, run, expected]) {
+    const { cut, within } = yield* server({ memory })
+    yield* cut("request")
+    yield* TestClock.adjust("9900 millis")
+    yield* within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] }))
+    yield* within(run as Effect.Effect<unknown, unknown, Caching.Caching>)
+    // Memory has been cleared by then.
+    yield* TestClock.adjust(200)
+    expect(yield* within(get)).toBe(expected)
+  })
 
-  it.effect("is set by many too, and each that is lost is an event", () =>
-    Effect.gen(function*() {
-      const { back, cut, lost, within } = yield* server({ memory })
-      yield* cut("request")
-      yield* within(Cached.setMany([["k", 1], ["other", 2]]))
-      yield* within(Cached.set("mine", 3))
-      expect(yield* within(Cached.getMany(["k", "unknown"]))).toEqual([Option.some(1), Option.none()])
-      yield* back
-      yield* within(Cached.invalidate("mine"))
-      expect(yield* within(Cached.getMany(["k", "other", "mine"]))).toEqual([
-        Option.some(1),
-        Option.some(2),
-        Option.none()
-      ])
-      yield* TestClock.adjust("5 seconds")
-      expect(lost).toEqual(["k", "other"])
-    }))
+  test("is set by many too, and each that is lost is an event", function*() {
+    const { back, cut, lost, within } = yield* server({ memory })
+    yield* cut("request")
+    yield* within(Cached.setMany([["k", 1], ["other", 2]]))
+    yield* within(Cached.set("mine", 3))
+    expect(yield* within(Cached.getMany(["k", "unknown"]))).toEqual([Option.some(1), Option.none()])
+    yield* back
+    yield* within(Cached.invalidate("mine"))
+    expect(yield* within(Cached.getMany(["k", "other", "mine"]))).toEqual([
+      Option.some(1),
+      Option.some(2),
+      Option.none()
+    ])
+    yield* TestClock.adjust("5 seconds")
+    expect(lost).toEqual(["k", "other"])
+  })
 
-  it.effect("is removed if it is touched while the store is asked for it", () =>
-    Effect.gen(function*() {
-      const { back, cut, state, value, within } = yield* server({ memory })
-      yield* cut("answer")
-      yield* within(set("new"))
-      yield* back
-      Object.assign(state, { lookMillis: 100, looks: 0 })
-      for (let i = 0; i < 400 && state.looks === 0; i++) yield* TestClock.adjust(10)
-      expect(state.looks).toBe(1)
-      yield* within(Cached.touch("k", "1 minute"))
-      yield* TestClock.adjust(200)
-      expect(yield* value).toBe(false)
-    }))
+  test("is removed if it is touched while the store is asked for it", function*() {
+    const { back, cut, state, value, within } = yield* server({ memory })
+    yield* cut("answer")
+    yield* within(set("new"))
+    yield* back
+    Object.assign(state, { lookMillis: 100, looks: 0 })
+    for (let i = 0; i < 400 && state.looks === 0; i++) yield* TestClock.adjust(10)
+    expect(state.looks).toBe(1)
+    yield* within(Cached.touch("k", "1 minute"))
+    yield* TestClock.adjust(200)
+    expect(yield* value).toBe(false)
+  })
 
-  it.effect("fails under strict", () =>
-    Effect.gen(function*() {
-      const { cut, within } = yield* server({ memory })
-      yield* cut("answer")
-      expect(yield* within(Effect.flip(CachePolicy.strict(set("new"))))).toMatchObject({ reason: "Unavailable" })
-    }))
+  test("fails under strict", function*() {
+    const { cut, within } = yield* server({ memory })
+    yield* cut("answer")
+    expect(yield* within(Effect.flip(CachePolicy.strict(set("new"))))).toMatchObject({ reason: "Unavailable" })
+  })
 })

@@ -4,8 +4,9 @@ import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Ref, Schema, t
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, start, taking } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -24,161 +25,147 @@ const softTtl = Cached.softTtl("k", { ...options, softTtl: "30 minutes", retryAf
 const down = Effect.fail("down")
 
 describe.each(caches)("soft tags over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  it.effect("getOption, has, getEntry and scan see it within its ttl", () =>
-    Effect.gen(function*() {
-      yield* softTtl(Effect.succeed(1))
-      yield* soften
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      expect(yield* Cached.has("k")).toBe(true)
-      const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
-      expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("getOption, has, getEntry and scan see it within its ttl", function*() {
+    yield* softTtl(Effect.succeed(1))
+    yield* soften
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    expect(yield* Cached.has("k")).toBe(true)
+    const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
+    expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
+    yield* TestClock.adjust("1 hour")
+    expect(yield* Cached.getOption("k")).toEqual(Option.none())
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("hard after soft: gone; soft after hard: gone still", () =>
-    Effect.gen(function*() {
-      yield* softTtl(Effect.succeed(1))
-      yield* soften
-      yield* harden
-      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-      expect(yield* Cached.has("k")).toBe(false)
-      yield* softTtl(Effect.succeed(2))
-      yield* harden
-      yield* soften
-      expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("hard after soft: gone; soft after hard: gone still", function*() {
+    yield* softTtl(Effect.succeed(1))
+    yield* soften
+    yield* harden
+    expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+    expect(yield* Cached.has("k")).toBe(false)
+    yield* softTtl(Effect.succeed(2))
+    yield* harden
+    yield* soften
+    expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("an entry set or loaded afterwards is fresh", () =>
-    Effect.gen(function*() {
-      yield* soften
-      yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
-      expect(yield* softTtl(Effect.succeed(2))).toBe(1)
-      yield* soften
-      yield* Cached.set("k", 3, { keepTtl: true, tags: ["t"] })
-      expect(yield* softTtl(Effect.succeed(4))).toBe(3)
-      yield* soften
-      expect(yield* softTtl(Effect.succeed(4))).toBe(4)
-      expect(yield* softTtl(Effect.succeed(5))).toBe(4)
-    }).pipe(provided))
+  test("an entry set or loaded afterwards is fresh", function*() {
+    yield* soften
+    yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
+    expect(yield* softTtl(Effect.succeed(2))).toBe(1)
+    yield* soften
+    yield* Cached.set("k", 3, { keepTtl: true, tags: ["t"] })
+    expect(yield* softTtl(Effect.succeed(4))).toBe(3)
+    yield* soften
+    expect(yield* softTtl(Effect.succeed(4))).toBe(4)
+    expect(yield* softTtl(Effect.succeed(5))).toBe(4)
+  })
 
-  it.effect("touch does not make it fresh", () =>
-    Effect.gen(function*() {
-      yield* softTtl(Effect.succeed(1))
-      yield* soften
-      expect(yield* Cached.touch("k", "2 hours")).toBe(true)
-      yield* TestClock.adjust("1 hour")
-      expect(yield* softTtl(down)).toBe(1)
-      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
-    }).pipe(provided))
+  test("touch does not make it fresh", function*() {
+    yield* softTtl(Effect.succeed(1))
+    yield* soften
+    expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+    yield* TestClock.adjust("1 hour")
+    expect(yield* softTtl(down)).toBe(1)
+    expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+  })
 
-  it.effect("only what has the tag, one of several suffices", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("a", 1, { tags: ["t", "u"] })
-      yield* Cached.set("b", 1, { tags: ["u"] })
-      yield* soften
-      const get = (key: string) => Cached.ttl(Effect.succeed(2), key, { ttl: 1000 })
-      expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
-    }).pipe(provided))
+  test("only what has the tag, one of several suffices", function*() {
+    yield* Cached.set("a", 1, { tags: ["t", "u"] })
+    yield* Cached.set("b", 1, { tags: ["u"] })
+    yield* soften
+    const get = (key: string) => Cached.ttl(Effect.succeed(2), key, { ttl: 1000 })
+    expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
+  })
 
-  it.effect("a load that runs meanwhile: waiting callers get its result, which is stale from its birth", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const before = yield* start(softTtl(load))
-      const joined = yield* start(softTtl(load))
-      yield* TestClock.adjust("500 millis")
-      yield* soften
-      yield* TestClock.adjust("500 millis")
-      expect([yield* Fiber.join(before), yield* Fiber.join(joined)]).toEqual([1, 1])
-      expect(yield* softTtl(down)).toBe(1)
-      const anew = yield* start(softTtl(load))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(anew)).toBe(2)
-      expect(yield* softTtl(down)).toBe(2)
-    }).pipe(provided))
+  test("a load that runs meanwhile: waiting callers get its result, which is stale from its birth", function*() {
+    const { load } = counting(1000)
+    const before = yield* start(softTtl(load))
+    const joined = yield* start(softTtl(load))
+    yield* TestClock.adjust("500 millis")
+    yield* soften
+    yield* TestClock.adjust("500 millis")
+    expect([yield* Fiber.join(before), yield* Fiber.join(joined)]).toEqual([1, 1])
+    expect(yield* softTtl(down)).toBe(1)
+    expect(yield* taking("1 second", softTtl(load))).toBe(2)
+    expect(yield* softTtl(down)).toBe(2)
+  })
 
-  it.effect("a whole class, and an index of it", () =>
-    Effect.gen(function*() {
-      const get = <E>(load: Effect.Effect<number, E>) =>
-        load.pipe(
-          Cached.softTtl(berlin, { ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
+  test("a whole class, and an index of it", function*() {
+    const get = <E>(load: Effect.Effect<number, E>) =>
+      load.pipe(Cached.softTtl(berlin, { ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" }))
+    for (
+      const invalidate of [
+        Cached.invalidate({ all: Report }, { mode: "soft" }),
+        Cached.invalidate({ where: [Report, { city: "Berlin" }] }, { mode: "soft" })
+      ]
+    ) {
+      yield* Cached.set(berlin, 1, { ttl: "1 hour" })
+      yield* invalidate
+      expect(yield* get(Effect.fail("down"))).toBe(1)
+      expect(yield* get(Effect.succeed(2))).toBe(2)
+    }
+  })
+
+  test("many: what is stale is loaded with what is missing, and served where that fails", function*() {
+    const asked: Array<ReadonlyArray<string>> = []
+    const fails = yield* Ref.make(false)
+    const many = Cached.many(Report, (keys) =>
+      Effect.suspend(() => {
+        asked.push(keys.map(({ city }) => city))
+        return Effect.map(
+          Ref.get(fails),
+          (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
         )
-      for (
-        const invalidate of [
-          Cached.invalidate({ all: Report }, { mode: "soft" }),
-          Cached.invalidate({ where: [Report, { city: "Berlin" }] }, { mode: "soft" })
-        ]
-      ) {
-        yield* Cached.set(berlin, 1, { ttl: "1 hour" })
-        yield* invalidate
-        expect(yield* get(Effect.fail("down"))).toBe(1)
-        expect(yield* get(Effect.succeed(2))).toBe(2)
-      }
-    }).pipe(provided))
+      }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
+    const cities = [{ city: "Berlin" }, { city: "Paris" }]
+    expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+    yield* Cached.invalidate({ where: [Report, { city: "Paris" }] }, { mode: "soft" })
+    yield* Ref.set(fails, true)
+    expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+    yield* Ref.set(fails, false)
+    expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(3)])
+    expect(asked).toEqual([["Berlin", "Paris"], ["Paris"], ["Paris"]])
+  })
 
-  it.effect("many: what is stale is loaded with what is missing, and served where that fails", () =>
-    Effect.gen(function*() {
-      const asked: Array<ReadonlyArray<string>> = []
-      const fails = yield* Ref.make(false)
-      const many = Cached.many(Report, (keys) =>
-        Effect.suspend(() => {
-          asked.push(keys.map(({ city }) => city))
-          return Effect.map(
-            Ref.get(fails),
-            (failing) => keys.map(() => failing ? Exit.fail("down") : Exit.succeed(asked.length))
-          )
-        }), { strategy: "softTtl", ttl: "1 hour", softTtl: (_) => "1 hour", retryAfter: 0, fallbackOn: "all" })
-      const cities = [{ city: "Berlin" }, { city: "Paris" }]
-      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
-      yield* Cached.invalidate({ where: [Report, { city: "Paris" }] }, { mode: "soft" })
-      yield* Ref.set(fails, true)
-      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(1)])
-      yield* Ref.set(fails, false)
-      expect(yield* many(cities)).toEqual([Exit.succeed(1), Exit.succeed(3)])
-      expect(asked).toEqual([["Berlin", "Paris"], ["Paris"], ["Paris"]])
-    }).pipe(provided))
-
-  it.effect("of more tags than are remembered those forgotten err to stale and gone, never to fresh", () =>
-    Effect.gen(function*() {
-      yield* softTtl(Effect.succeed(1))
-      yield* soften
-      for (let i = 0; i < 10_001; i++) yield* Cached.invalidate({ tag: `other${i}` }, { mode: "soft" })
-      expect(yield* softTtl(down)).toBe(1)
-      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
-    }).pipe(provided))
+  test("of more tags than are remembered those forgotten err to stale and gone, never to fresh", function*() {
+    yield* softTtl(Effect.succeed(1))
+    yield* soften
+    for (let i = 0; i < 10_001; i++) yield* Cached.invalidate({ tag: `other${i}` }, { mode: "soft" })
+    expect(yield* softTtl(down)).toBe(1)
+    expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+  })
 })
 
-it.effect("a strategy of one's own that refreshes whatever the age serves nothing that was marked as stale", () =>
-  Effect.gen(function*() {
-    const always: Strategy.Strategy = {
-      name: "always",
-      decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? "Load" : "ServeAndRefresh",
-      lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
-    }
-    const get = (n: number) => Cached.withStrategy(Effect.succeed(n), "k", { tags: ["t"], strategy: always })
-    expect(yield* get(1)).toBe(1)
-    yield* soften
-    expect(yield* get(2)).toBe(2)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+const test = testIn(CacheLayer.memory())
 
-it.effect("a mode that is none is a CacheConfigError", () =>
-  Effect.gen(function*() {
-    for (const options of [{ mode: "softly" }, { modes: "soft" }]) {
-      const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidate({ tag: "t" }, options as never)))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-    }
-  }).pipe(Effect.provide(CacheLayer.memory())))
+test("a strategy of one's own that refreshes whatever the age serves nothing that was marked as stale", function*() {
+  const always: Strategy.Strategy = {
+    name: "always",
+    decide: (entry, now) => entry === undefined || now >= entry.expiresAt ? "Load" : "ServeAndRefresh",
+    lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+  }
+  const get = (n: number) => Cached.withStrategy(Effect.succeed(n), "k", { tags: ["t"], strategy: always })
+  expect(yield* get(1)).toBe(1)
+  yield* soften
+  expect(yield* get(2)).toBe(2)
+})
 
-it.effect("invalidate over a list: an index is no option", () =>
-  Effect.gen(function*() {
-    yield* Cached.set("k", 1, { tags: ["b"] })
-    yield* Effect.forEach([{ tag: "a" }, { tag: "b" }], Cached.invalidate)
-    expect(yield* Cached.has("k")).toBe(false)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+test("a mode that is none is a CacheConfigError", function*() {
+  for (const options of [{ mode: "softly" }, { modes: "soft" }]) {
+    const exit = yield* Effect.exit(Effect.suspend(() => Cached.invalidate({ tag: "t" }, options as never)))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  }
+})
+
+test("invalidate over a list: an index is no option", function*() {
+  yield* Cached.set("k", 1, { tags: ["b"] })
+  yield* Effect.forEach([{ tag: "a" }, { tag: "b" }], Cached.invalidate)
+  expect(yield* Cached.has("k")).toBe(false)
+})
 
 describe("soft tags while the store fails", () => {
   const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })

@@ -3,8 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, fakeStore, over, settle, start, taking } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 class Order extends CacheKey.Class<Order>()("Order", { payload: { id: Schema.Int }, success: Schema.Int }) {}
@@ -23,7 +24,7 @@ const counters = (stats: object, names: ReadonlyArray<string>) =>
   names.map((name) => Number((stats as Readonly<Record<string, unknown>>)[name]))
 
 describe.each(caches)("stats over $name", (cache) => {
-  const provided = Effect.provide(cache.layer({ capacity: 100 }))
+  const test = testIn(cache.layer({ capacity: 100 }))
 
   /** A little of everything: with two classes, and strings. */
   const use = Effect.gen(function*() {
@@ -59,100 +60,90 @@ describe.each(caches)("stats over $name", (cache) => {
     return yield* Cached.stats
   })
 
-  it.effect("are those of the classes, and of what has none, together", () =>
-    Effect.gen(function*() {
-      const { classes, evictedWeight, evictions, hitRatio, meanLoadMillis, removals, size, weight, ...total } =
-        yield* use
-      const names = Object.keys(total)
-      expect(Object.keys(classes).toSorted()).toEqual(["Order", "User"])
-      const ofClasses = Object.values(classes).map((part) => counters(part, names))
-      // Two reads of the string, and what concerns no key.
-      const rest = names.map((name) =>
-        ({ misses: 1, loads: 1, [cache.memory ? "hits" : "storeHits"]: 1, invalidations: 1 })[name] ?? 0
-      )
-      expect(counters(total, names)).toEqual(names.map((_, i) => ofClasses[0]![i]! + ofClasses[1]![i]! + rest[i]!))
-    }).pipe(provided))
+  test("are those of the classes, and of what has none, together", function*() {
+    const { classes, evictedWeight, evictions, hitRatio, meanLoadMillis, removals, size, weight, ...total } = yield* use
+    const names = Object.keys(total)
+    expect(Object.keys(classes).toSorted()).toEqual(["Order", "User"])
+    const ofClasses = Object.values(classes).map((part) => counters(part, names))
+    // Two reads of the string, and what concerns no key.
+    const rest = names.map((name) =>
+      ({ misses: 1, loads: 1, [cache.memory ? "hits" : "storeHits"]: 1, invalidations: 1 })[name] ?? 0
+    )
+    expect(counters(total, names)).toEqual(names.map((_, i) => ofClasses[0]![i]! + ofClasses[1]![i]! + rest[i]!))
+  })
 
-  it.effect("count each read once, by the class of its key", () =>
-    Effect.gen(function*() {
-      const { classes } = yield* use
-      const hits = cache.memory ? "hits" : "storeHits"
-      const none = cache.memory ? "storeHits" : "hits"
-      expect(classes["User"]).toEqual({
-        [hits]: 3,
-        [none]: 0,
-        misses: 6,
-        joined: 2,
-        stale: 0,
-        loads: 5,
-        restarts: 0,
-        loadFailures: 0,
-        loadMillis: 100,
-        refreshes: 1,
-        invalidations: 0,
-        storeFailures: 0,
-        refused: 1,
-        notStored: 0,
-        callbackFailures: 0,
-        lostInvalidations: 0,
-        told: 0,
-        toldInVain: 0,
-        hitRatio: 3 / 9,
-        meanLoadMillis: 20
-      })
-      expect(classes["Order"]).toMatchObject({
-        [hits]: 2,
-        [none]: 0,
-        misses: 7,
-        joined: 0,
-        stale: 1,
-        loads: 7,
-        loadFailures: 2,
-        refreshes: 0,
-        notStored: 1
-      })
-    }).pipe(provided))
+  test("count each read once, by the class of its key", function*() {
+    const { classes } = yield* use
+    const hits = cache.memory ? "hits" : "storeHits"
+    const none = cache.memory ? "storeHits" : "hits"
+    expect(classes["User"]).toEqual({
+      [hits]: 3,
+      [none]: 0,
+      misses: 6,
+      joined: 2,
+      stale: 0,
+      loads: 5,
+      restarts: 0,
+      loadFailures: 0,
+      loadMillis: 100,
+      refreshes: 1,
+      invalidations: 0,
+      storeFailures: 0,
+      refused: 1,
+      notStored: 0,
+      callbackFailures: 0,
+      lostInvalidations: 0,
+      told: 0,
+      toldInVain: 0,
+      hitRatio: 3 / 9,
+      meanLoadMillis: 20
+    })
+    expect(classes["Order"]).toMatchObject({
+      [hits]: 2,
+      [none]: 0,
+      misses: 7,
+      joined: 0,
+      stale: 1,
+      loads: 7,
+      loadFailures: 2,
+      refreshes: 0,
+      notStored: 1
+    })
+  })
 
-  it.effect("are a copy: what happens later does not change them", () =>
-    Effect.gen(function*() {
-      yield* ttl(new User({ id: 1 }), Effect.succeed(1))
-      const before: Caching.Stats = yield* Cached.stats
-      const copy = structuredClone(before)
-      yield* ttl(new User({ id: 2 }), Effect.succeed(1))
-      expect(before).toEqual(copy)
-      expect((yield* Cached.stats).classes["User"]!.loads).toBe(2)
-    }).pipe(provided))
+  test("are a copy: what happens later does not change them", function*() {
+    yield* ttl(new User({ id: 1 }), Effect.succeed(1))
+    const before: Caching.Stats = yield* Cached.stats
+    const copy = structuredClone(before)
+    yield* ttl(new User({ id: 2 }), Effect.succeed(1))
+    expect(before).toEqual(copy)
+    expect((yield* Cached.stats).classes["User"]!.loads).toBe(2)
+  })
 
-  it.effect("of two classes of one name are one", () =>
-    Effect.gen(function*() {
-      const [One, Other] = [make(User, "1"), make(User, "2")]
-      expect(CacheKey.id(new One({ id: 1 }))).not.toBe(CacheKey.id(new Other({ id: 1 })))
-      yield* ttl(new One({ id: 1 }), Effect.succeed(1))
-      yield* ttl(new Other({ id: 1 }), Effect.succeed(1))
-      const { classes, loads } = yield* Cached.stats
-      expect(classes).toMatchObject({ User: { loads: 2 } })
-      expect(loads).toBe(2)
-    }).pipe(provided))
+  test("of two classes of one name are one", function*() {
+    const [One, Other] = [make(User, "1"), make(User, "2")]
+    expect(CacheKey.id(new One({ id: 1 }))).not.toBe(CacheKey.id(new Other({ id: 1 })))
+    yield* ttl(new One({ id: 1 }), Effect.succeed(1))
+    yield* ttl(new Other({ id: 1 }), Effect.succeed(1))
+    const { classes, loads } = yield* Cached.stats
+    expect(classes).toMatchObject({ User: { loads: 2 } })
+    expect(loads).toBe(2)
+  })
 })
 
 describe("ratios and removals", () => {
-  it.effect("the hit ratio is a share of the reads, and 1 before the first", () =>
-    Effect.gen(function*() {
-      expect(yield* Cached.stats).toMatchObject({ hitRatio: 1, meanLoadMillis: 0 })
-      const slow = Effect.delay(Effect.succeed(1), "40 millis")
-      for (const key of ["a", "b", "a", "a"]) {
-        const reader = yield* start(Cached.ttl(key === "b" ? Effect.succeed(2) : slow, key, { ttl: "1 hour" }))
-        yield* TestClock.adjust("40 millis")
-        yield* Fiber.join(reader)
-      }
-      expect(yield* Cached.stats).toMatchObject({ hitRatio: 0.5, loads: 2, loadMillis: 40, meanLoadMillis: 20 })
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  testIn(CacheLayer.memory())("the hit ratio is a share of the reads, and 1 before the first", function*() {
+    expect(yield* Cached.stats).toMatchObject({ hitRatio: 1, meanLoadMillis: 0 })
+    const slow = Effect.delay(Effect.succeed(1), "40 millis")
+    for (const key of ["a", "b", "a", "a"]) {
+      yield* taking("40 millis", Cached.ttl(key === "b" ? Effect.succeed(2) : slow, key, { ttl: "1 hour" }))
+    }
+    expect(yield* Cached.stats).toMatchObject({ hitRatio: 0.5, loads: 2, loadMillis: 40, meanLoadMillis: 20 })
+  })
 
   it.effect("the time of a load that fails counts, and what a store has had is a hit", () =>
     Effect.gen(function*() {
-      const reader = yield* start(Effect.exit(ttl("k", Effect.delay(Effect.fail("down"), "30 millis"))))
-      yield* TestClock.adjust("30 millis")
-      yield* Fiber.join(reader)
+      yield* taking("30 millis", Effect.exit(ttl("k", Effect.delay(Effect.fail("down"), "30 millis"))))
       expect(yield* Cached.stats).toMatchObject({ loads: 1, loadFailures: 1, loadMillis: 30, hitRatio: 0 })
       yield* ttl("k", Effect.succeed(1))
       yield* ttl("k", Effect.succeed(1))
@@ -176,32 +167,30 @@ describe("ratios and removals", () => {
       expect(removals).toEqual({ evicted: 1, expired: 1, replaced: 1, invalidated: 3, unverified: 0 })
     }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 11, weigher: Number }))))
 
-  it.effect("a cache that caches nothing has none", () =>
-    Effect.gen(function*() {
-      const { hitRatio, removals } = yield* Cached.stats
-      expect({ hitRatio, removals }).toMatchObject({ hitRatio: 1, removals: { evicted: 0 } })
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+  testIn(CacheLayer.disabled)("a cache that caches nothing has none", function*() {
+    const { hitRatio, removals } = yield* Cached.stats
+    expect({ hitRatio, removals }).toMatchObject({ hitRatio: 1, removals: { evicted: 0 } })
+  })
 })
 
 describe("a read that ends before the store has answered", () => {
   for (const limit of ["an interruption", "its timeout"]) {
-    it.effect(`by ${limit} is a miss`, () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        fake.behave = () => ({ before: Effect.sleep("100 millis") })
-        const test = Effect.gen(function*() {
-          const read = Cached.ttl(Effect.succeed(1), new User({ id: 1 }), {
-            ttl: "1 hour",
-            ...limit === "its timeout" ? { timeout: "50 millis" } : {}
-          })
-          const reader = yield* start(Effect.exit(read))
-          yield* TestClock.adjust("50 millis")
-          yield* Fiber.interrupt(reader)
-          const { hits, loads, misses, storeHits } = yield* Cached.stats
-          expect({ hits, loads, misses, storeHits }).toEqual({ hits: 0, loads: 0, misses: 1, storeHits: 0 })
+    test(`by ${limit} is a miss`, function*() {
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.sleep("100 millis") })
+      const test = Effect.gen(function*() {
+        const read = Cached.ttl(Effect.succeed(1), new User({ id: 1 }), {
+          ttl: "1 hour",
+          ...limit === "its timeout" ? { timeout: "50 millis" } : {}
         })
-        yield* Effect.provide(test, over(fake))
-      }))
+        const reader = yield* start(Effect.exit(read))
+        yield* TestClock.adjust("50 millis")
+        yield* Fiber.interrupt(reader)
+        const { hits, loads, misses, storeHits } = yield* Cached.stats
+        expect({ hits, loads, misses, storeHits }).toEqual({ hits: 0, loads: 0, misses: 1, storeHits: 0 })
+      })
+      yield* Effect.provide(test, over(fake))
+    })
   }
 })
 
@@ -249,11 +238,10 @@ describe.each(caches)("whatever is asked over $name", (cache) => {
   )
 })
 
-it.effect("a class may be named like anything that objects have", () =>
-  Effect.gen(function*() {
-    class Odd extends CacheKey.Class<Odd>()("__proto__", { payload: {}, success: Schema.Int }) {}
-    yield* ttl(new Odd(), Effect.succeed(1))
-    const { classes } = yield* Cached.stats
-    expect(Object.keys(classes)).toEqual(["__proto__"])
-    expect(Object.getOwnPropertyDescriptor(classes, "__proto__")!.value.loads).toBe(1)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+testIn(CacheLayer.memory())("a class may be named like anything that objects have", function*() {
+  class Odd extends CacheKey.Class<Odd>()("__proto__", { payload: {}, success: Schema.Int }) {}
+  yield* ttl(new Odd(), Effect.succeed(1))
+  const { classes } = yield* Cached.stats
+  expect(Object.keys(classes)).toEqual(["__proto__"])
+  expect(Object.getOwnPropertyDescriptor(classes, "__proto__")!.value.loads).toBe(1)
+})

@@ -5,10 +5,10 @@ import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching } from "ef
 import { Store } from "effect-cached/adapters"
 import { StoreError, type StoreErrorReason } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
-import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { elapse, fakeStore, over, settle, started } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { testIn } from "../support/tests.ts"
 
 const fault = (operation: string, reason: StoreErrorReason = "Unavailable") =>
   Effect.fail(new StoreError({ store: "s", operation, reason }))
@@ -34,8 +34,7 @@ describe("AI-03 · a strict Cached.setMany stores every value that the store tak
       yield* set(() => 1)
       state.isWrong = true
       expect(yield* strictly(set((n) => n === 3 ? bad : 2))).toMatchObject(failed)
-      yield* TestClock.adjust("1 minute")
-      yield* settle
+      yield* elapse("1 minute")
       expect(new Set((yield* Cached.getMany(good)).map(Option.getOrUndefined))).toEqual(new Set([2]))
     }).pipe(Effect.provide(overStore({
       ...store,
@@ -47,9 +46,7 @@ describe("AI-03 · a strict Cached.setMany stores every value that the store tak
   it.effect("although it refuses one of them", () => {
     const refused = (ids: ReadonlyArray<string>) =>
       ids.includes(CacheKey.id(rows[3]!)) ? fault("set", "Unsupported") : undefined
-    return fails((store) => ({
-      set: (requests) => refused(requests.map(({ id }) => id)) ?? store.set(requests)
-    }))
+    return fails((store) => ({ set: (requests) => refused(requests.map(({ id }) => id)) ?? store.set(requests) }))
   })
 
   it.effect("although the older one of a value that cannot be encoded is not removed", () =>
@@ -97,11 +94,9 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
     })
     yield* Effect.provide(write, overStore(inner))
     return yield* Effect.gen(function*() {
-      const invalidating = yield* start(strictly(invalidation))
-      yield* settle
+      const invalidating = yield* started(strictly(invalidation))
       state.isLate = true
-      const reading = yield* start(read)
-      yield* settle
+      const reading = yield* started(read)
       yield* Deferred.succeed(first, undefined)
       yield* settle
       yield* tell
@@ -110,114 +105,107 @@ describe.each(ways)("P2 · an invalidation that %s after the store has answered 
         yield* Deferred.fail(second, new StoreError({ store: "s", operation, reason: "Unavailable" }))
       } else yield* Fiber.interrupt(invalidating)
       yield* Fiber.await(invalidating)
-      yield* TestClock.adjust("1 minute")
-      yield* settle
+      yield* elapse("1 minute")
       expect(asked).toBeGreaterThan(2)
       return yield* read
     }).pipe(Effect.provide(here))
   })
 
-  it.effect("leaves no entry with a tag of that part in memory", () =>
-    Effect.gen(function*() {
-      const tags = Array.from({ length: 300 }, (_, i) => ({ tag: `t${i}` }))
-      const write = Cached.set("k", "old", { tags: ["t0"] })
-      const read = Cached.getOption("k")
-      expect(yield* reads("invalidateTags", Cached.invalidate(tags), { read, write })).toEqual(Option.none())
-    }).pipe(Effect.provide(MemoryStore.layer)))
+  const test = testIn(MemoryStore.layer)
 
-  it.effect("P8 · leaves no entry that derives from an id of that part in memory", () =>
-    Effect.gen(function*() {
-      let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
-      const read = Cached.ttl(source, "k", { ttl: "1 day", inherit: "changes" })
-      const ids = ["source", ...Array.from({ length: 599 }, (_, i) => `${i}`)]
-      const invalidation = Effect.suspend(() => {
-        version = 2
-        return Cached.invalidate(ids)
-      })
-      expect(yield* reads("remove", invalidation, { read, write: read })).toBe(2)
-    }).pipe(Effect.provide(MemoryStore.layer)))
+  test("leaves no entry with a tag of that part in memory", function*() {
+    const tags = Array.from({ length: 300 }, (_, i) => ({ tag: `t${i}` }))
+    const write = Cached.set("k", "old", { tags: ["t0"] })
+    const read = Cached.getOption("k")
+    expect(yield* reads("invalidateTags", Cached.invalidate(tags), { read, write })).toEqual(Option.none())
+  })
+
+  test("P8 · leaves no entry that derives from an id of that part in memory", function*() {
+    let version = 1
+    const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
+    const read = Cached.ttl(source, "k", { ttl: "1 day", inherit: "changes" })
+    const ids = ["source", ...Array.from({ length: 599 }, (_, i) => `${i}`)]
+    const invalidation = Effect.suspend(() => {
+      version = 2
+      return Cached.invalidate(ids)
+    })
+    expect(yield* reads("remove", invalidation, { read, write: read })).toBe(2)
+  })
 })
 
 describe("P8 · an entry read while its source waits to be sent again", () => {
-  it.effect.each<readonly [string, "remove" | "set", Invalidation]>([
+  testIn(MemoryStore.layer).each<readonly [string, "remove" | "set", Invalidation]>([
     ["is not served after a removal", "remove", Cached.invalidate("source")],
     ["is not served after a write that the store has", "set", Cached.set("source", 2)]
-  ])("%s", ([, operation, change]) =>
-    Effect.gen(function*() {
-      const inner = yield* Store.Store
-      const { state, store, tell } = lateAnswer(inner, "page")
-      const mayWrite = Deferred.makeUnsafe<void>()
-      let isDown = false
-      const here = overStore({
-        ...store,
-        remove: pluralOf.remove((id) => isDown && operation === "remove" ? fault("remove") : singly(store).remove(id)),
-        // The answer of the write is lost, and the store carries it out later.
-        set: pluralOf.set((id, entry, condition) => {
-          if (!isDown) return singly(store).set(id, entry, condition)
-          Effect.runFork(Effect.andThen(Deferred.await(mayWrite), singly(store).set(id, entry, condition)))
-          return fault("set")
-        })
+  ])("%s", function*([, operation, change]) {
+    const inner = yield* Store.Store
+    const { state, store, tell } = lateAnswer(inner, "page")
+    const mayWrite = Deferred.makeUnsafe<void>()
+    let isDown = false
+    const here = overStore({
+      ...store,
+      remove: pluralOf.remove((id) => isDown && operation === "remove" ? fault("remove") : singly(store).remove(id)),
+      // The answer of the write is lost, and the store carries it out later.
+      set: pluralOf.set((id, entry, condition) => {
+        if (!isDown) return singly(store).set(id, entry, condition)
+        Effect.runFork(Effect.andThen(Deferred.await(mayWrite), singly(store).set(id, entry, condition)))
+        return fault("set")
       })
-      let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
-      const page = Effect.map(source, (version) => `page of ${version}`).pipe(
-        Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
-      )
-      yield* Effect.provide(page, overStore(inner))
-      yield* Effect.gen(function*() {
-        isDown = true
-        version = 2
-        yield* change
-        isDown = false
-        state.isLate = true
-        const reading = yield* start(page)
-        yield* settle
-        yield* Deferred.succeed(mayWrite, undefined)
-        yield* TestClock.adjust("10 seconds")
-        yield* settle
-        yield* tell
-        expect(yield* Fiber.join(reading)).toBe("page of 2")
-        expect(yield* page).toBe("page of 2")
-      }).pipe(Effect.provide(here))
-    }).pipe(Effect.provide(MemoryStore.layer)))
+    })
+    let version = 1
+    const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
+    const page = Effect.map(source, (version) => `page of ${version}`).pipe(
+      Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
+    )
+    yield* Effect.provide(page, overStore(inner))
+    yield* Effect.gen(function*() {
+      isDown = true
+      version = 2
+      yield* change
+      isDown = false
+      state.isLate = true
+      const reading = yield* started(page)
+      yield* Deferred.succeed(mayWrite, undefined)
+      yield* elapse("10 seconds")
+      yield* tell
+      expect(yield* Fiber.join(reading)).toBe("page of 2")
+      expect(yield* page).toBe("page of 2")
+    }).pipe(Effect.provide(here))
+  })
 })
 
 describe("P8 · an entry read while the store refuses the new value of its source", () => {
-  it.effect.each<readonly [string, Invalidation]>([
+  testIn(MemoryStore.layer).each<readonly [string, Invalidation]>([
     ["a strict Cached.set", Cached.set("source", 2)],
     ["a strict Cached.setMany", Cached.setMany([["source", 2]])]
-  ])("is not served after %s", ([, write]) =>
-    Effect.gen(function*() {
-      const inner = yield* Store.Store
-      const { state, store, tell } = lateAnswer(inner, "page")
-      const mayRemove = Deferred.makeUnsafe<void>()
-      const here = overStore({
-        ...store,
-        set: pluralOf.set(() => fault("set", "Unsupported")),
-        remove: pluralOf.remove((id) => Effect.andThen(Deferred.await(mayRemove), singly(store).remove(id)))
-      })
-      let version = 1
-      const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
-      const page = Effect.map(source, (version) => `page of ${version}`).pipe(
-        Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
-      )
-      yield* Effect.provide(page, overStore(inner))
-      version = 2
-      yield* Effect.gen(function*() {
-        const writing = yield* start(strictly(write))
-        yield* settle
-        state.isLate = true
-        const reading = yield* start(page)
-        yield* settle
-        yield* Deferred.succeed(mayRemove, undefined)
-        yield* settle
-        expect(yield* Fiber.join(writing)).toMatchObject(failed)
-        yield* tell
-        yield* Fiber.join(reading)
-        expect(yield* page).toBe("page of 2")
-      }).pipe(Effect.provide(here))
-    }).pipe(Effect.provide(MemoryStore.layer)))
+  ])("is not served after %s", function*([, write]) {
+    const inner = yield* Store.Store
+    const { state, store, tell } = lateAnswer(inner, "page")
+    const mayRemove = Deferred.makeUnsafe<void>()
+    const here = overStore({
+      ...store,
+      set: pluralOf.set(() => fault("set", "Unsupported")),
+      remove: pluralOf.remove((id) => Effect.andThen(Deferred.await(mayRemove), singly(store).remove(id)))
+    })
+    let version = 1
+    const source = Effect.sync(() => version).pipe(Cached.ttl("source", { ttl: "1 day" }))
+    const page = Effect.map(source, (version) => `page of ${version}`).pipe(
+      Cached.ttl("page", { ttl: "1 day", inherit: "changes" })
+    )
+    yield* Effect.provide(page, overStore(inner))
+    version = 2
+    yield* Effect.gen(function*() {
+      const writing = yield* started(strictly(write))
+      state.isLate = true
+      const reading = yield* started(page)
+      yield* Deferred.succeed(mayRemove, undefined)
+      yield* settle
+      expect(yield* Fiber.join(writing)).toMatchObject(failed)
+      yield* tell
+      yield* Fiber.join(reading)
+      expect(yield* page).toBe("page of 2")
+    }).pipe(Effect.provide(here))
+  })
 })
 
 it.effect("P4 · an invalidation that the store always refuses keeps no other from being sent again", () => {
@@ -235,8 +223,7 @@ it.effect("P4 · an invalidation that the store always refuses keeps no other fr
     yield* Cached.invalidate({ tag: "bad" })
     yield* Cached.invalidate("k")
     isDown = false
-    yield* TestClock.adjust("1 minute")
-    yield* settle
+    yield* elapse("1 minute")
     expect(fake.entries.has("k")).toBe(false)
   }).pipe(Effect.provide(overStore(store)))
 })
@@ -255,8 +242,7 @@ it.effect("AI-07 · a strict Cached.touch that removes an entry removes it, alth
     expect(yield* strictly(Cached.touch("k", 0))).toMatchObject(failed)
     isDown = false
     expect(yield* Cached.getOption("k")).toEqual(Option.none())
-    yield* TestClock.adjust("1 minute")
-    yield* settle
+    yield* elapse("1 minute")
     expect(fake.entries.has("k")).toBe(false)
   }).pipe(Effect.provide(overStore(store)))
 })

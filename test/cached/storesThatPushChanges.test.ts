@@ -6,6 +6,7 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { test } from "../support/tests.ts"
 
 type Pushed = Store.Change | "fail" | "end"
 
@@ -67,11 +68,7 @@ const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
 const elsewhere = (
   { entries, push }: ReturnType<typeof pushing>,
   change: Store.Change
-) =>
-  Effect.andThen(
-    Effect.sync(() => entries.clear()),
-    push(change)
-  )
+) => Effect.andThen(Effect.sync(() => entries.clear()), push(change))
 
 describe("a store that pushes changes is followed", () => {
   const changes: ReadonlyArray<Store.Change> = [
@@ -81,118 +78,110 @@ describe("a store that pushes changes is followed", () => {
     { _tag: "Gap" }
   ]
 
-  it.effect("LoadEnded: the copy in memory stays", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting()
-      yield* storage.push(coherent)
+  test("LoadEnded: the copy in memory stays", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    const { origin, read } = counting()
+    yield* storage.push(coherent)
+    expect(yield* within(read)).toBe(1)
+    origin.value = 2
+    yield* elsewhere(storage, { _tag: "LoadEnded", id: "k" })
+    expect(yield* within(read)).toBe(1)
+  })
+
+  test.each(changes)("$_tag: the copy in memory is no longer served", function*(change) {
+    const storage = pushing()
+    const within = yield* storage.build()
+    const { origin, read } = counting({ tags: ["t"] })
+    yield* storage.push(coherent)
+    expect(yield* within(read)).toBe(1)
+    origin.value = 2
+    expect(yield* within(read)).toBe(1)
+    yield* elsewhere(storage, change)
+    expect(yield* within(read)).toBe(2)
+  })
+
+  test("a change of another id, or of another tag, leaves it", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    const { origin, read } = counting({ tags: ["t"] })
+    yield* storage.push(coherent)
+    yield* within(read)
+    origin.value = 2
+    yield* storage.push({ _tag: "Changed", id: "other" }, { _tag: "TagChanged", tag: "other" })
+    expect(yield* within(read)).toBe(1)
+  })
+
+  test("of more changes than are kept apart only possible matches leave, with one warning", function*() {
+    const storage = pushing()
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    const within = yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
+    yield* storage.push(coherent)
+    const read = (key: string, value: number) => within(Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" }))
+    for (const key of ["a", "b", "c"]) yield* read(key, 1)
+    const many: Store.Change = { _tag: "ManyChanged", mayBe: (id) => id !== "b" }
+    yield* elsewhere(storage, many)
+    yield* storage.push(many)
+    expect([yield* read("a", 2), yield* read("b", 2), yield* read("c", 2)]).toEqual([2, 1, 2])
+    expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
+  })
+
+  test("a gap with a reason is logged once, with that reason, and one without is not", function*() {
+    const storage = pushing()
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
+    yield* storage.push(coherent, { _tag: "Gap" })
+    expect(warnings).toEqual([])
+    const gap: Store.Change = { _tag: "Gap", why: "more than 5 changes" }
+    yield* storage.push(gap)
+    yield* storage.push(gap)
+    expect(warnings).toEqual([
+      "Not all changes of the store \"pushing\" are known: memory is cleared (more than 5 changes)"
+    ])
+  })
+
+  test("a load that may be one of many that changed is not shared by later readers", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    yield* storage.push(coherent)
+    const read = (value: number) =>
+      within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl("a", { ttl: "1 hour" })))
+    const first = yield* Effect.forkChild(read(1), { startImmediately: true })
+    yield* TestClock.adjust(10)
+    yield* storage.push({ _tag: "ManyChanged", mayBe: (id) => id === "a" })
+    const second = yield* Effect.forkChild(read(2), { startImmediately: true })
+    yield* TestClock.adjust(200)
+    expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 2])
+  })
+
+  test("memory is trusted for as long as its entries live", function*() {
+    const storage = pushing()
+    const within = yield* storage.build({ maxStaleness: "10 seconds" })
+    const { read } = counting()
+    yield* storage.push(coherent)
+    yield* within(read)
+    const { gets } = storage.counts
+    for (let i = 0; i < 10; i++) {
+      yield* TestClock.adjust("5 seconds")
       expect(yield* within(read)).toBe(1)
-      origin.value = 2
-      yield* elsewhere(storage, { _tag: "LoadEnded", id: "k" })
-      expect(yield* within(read)).toBe(1)
-    }))
+    }
+    expect(storage.counts.gets).toBe(gets)
+  })
 
-  it.effect.each(changes)("$_tag: the copy in memory is no longer served", (change) =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting({ tags: ["t"] })
-      yield* storage.push(coherent)
-      expect(yield* within(read)).toBe(1)
-      origin.value = 2
-      expect(yield* within(read)).toBe(1)
-      yield* elsewhere(storage, change)
-      expect(yield* within(read)).toBe(2)
-    }))
-
-  it.effect("a change of another id, or of another tag, leaves it", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting({ tags: ["t"] })
-      yield* storage.push(coherent)
-      yield* within(read)
-      origin.value = 2
-      yield* storage.push({ _tag: "Changed", id: "other" }, { _tag: "TagChanged", tag: "other" })
-      expect(yield* within(read)).toBe(1)
-    }))
-
-  it.effect("of more changes than are kept apart only possible matches leave, with one warning", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const warnings: Array<string> = []
-      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
-      const within = yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
-      yield* storage.push(coherent)
-      const read = (key: string, value: number) => within(Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" }))
-      for (const key of ["a", "b", "c"]) yield* read(key, 1)
-      const many: Store.Change = { _tag: "ManyChanged", mayBe: (id) => id !== "b" }
-      yield* elsewhere(storage, many)
-      yield* storage.push(many)
-      expect([yield* read("a", 2), yield* read("b", 2), yield* read("c", 2)]).toEqual([2, 1, 2])
-      expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
-    }))
-
-  it.effect("a gap with a reason is logged once, with that reason, and one without is not", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const warnings: Array<string> = []
-      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
-      yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
-      yield* storage.push(coherent, { _tag: "Gap" })
-      expect(warnings).toEqual([])
-      const gap: Store.Change = { _tag: "Gap", why: "more than 5 changes" }
-      yield* storage.push(gap)
-      yield* storage.push(gap)
-      expect(warnings).toEqual([
-        "Not all changes of the store \"pushing\" are known: memory is cleared (more than 5 changes)"
-      ])
-    }))
-
-  it.effect("a load that may be one of many that changed is not shared by later readers", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      yield* storage.push(coherent)
-      const read = (value: number) =>
-        within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl("a", { ttl: "1 hour" })))
-      const first = yield* Effect.forkChild(read(1), { startImmediately: true })
-      yield* TestClock.adjust(10)
-      yield* storage.push({ _tag: "ManyChanged", mayBe: (id) => id === "a" })
-      const second = yield* Effect.forkChild(read(2), { startImmediately: true })
-      yield* TestClock.adjust(200)
-      expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 2])
-    }))
-
-  it.effect("memory is trusted for as long as its entries live", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build({ maxStaleness: "10 seconds" })
-      const { read } = counting()
-      yield* storage.push(coherent)
-      yield* within(read)
-      const { gets } = storage.counts
-      for (let i = 0; i < 10; i++) {
-        yield* TestClock.adjust("5 seconds")
-        expect(yield* within(read)).toBe(1)
-      }
-      expect(storage.counts.gets).toBe(gets)
-    }))
-
-  it.effect("a load that runs when its id changes elsewhere answers its callers, and is kept nowhere", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      yield* storage.push(coherent)
-      let n = 0
-      const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl("k", { ttl: "1 hour" }))
-      const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
-      yield* storage.push({ _tag: "Changed", id: "k" })
-      yield* TestClock.adjust("1 second")
-      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: 1 })
-      expect(yield* within(Cached.getOption("k"))).toMatchObject({ _tag: "None" })
-    }))
+  test("a load that runs when its id changes elsewhere answers its callers, and is kept nowhere", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    yield* storage.push(coherent)
+    let n = 0
+    const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl("k", { ttl: "1 hour" }))
+    const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    yield* storage.push({ _tag: "Changed", id: "k" })
+    yield* TestClock.adjust("1 second")
+    expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: 1 })
+    expect(yield* within(Cached.getOption("k"))).toMatchObject({ _tag: "None" })
+  })
 })
 
 describe("a write whose tag is invalidated before the store has answered", () => {
@@ -233,58 +222,51 @@ describe("a write whose tag is invalidated before the store has answered", () =>
     ["setMany", Cached.setMany([["k", 1], ["l", 1]], { tags: ["t"] })]
   ]
 
-  it.effect.each(writes)(
-    "a report does not remove it, because it may come late (%s)",
-    ([, write]) =>
-      Effect.gen(function*() {
-        const found = yield* beside(write, (push) => push({ _tag: "TagChanged", tag: "t" }))
-        expect(found).toMatchObject({ _tag: "Some", value: 1 })
-      })
-  )
+  test.each(writes)("a report does not remove it, because it may come late (%s)", function*([, write]) {
+    const found = yield* beside(write, (push) => push({ _tag: "TagChanged", tag: "t" }))
+    expect(found).toMatchObject({ _tag: "Some", value: 1 })
+  })
 
-  it.effect.each(writes)("an invalidation by the same process removes it (%s)", ([, write]) =>
-    Effect.gen(function*() {
-      expect(yield* beside(write, () => Cached.invalidate({ tag: "t" }))).toMatchObject({ _tag: "None" })
-    }))
+  test.each(writes)("an invalidation by the same process removes it (%s)", function*([, write]) {
+    expect(yield* beside(write, () => Cached.invalidate({ tag: "t" }))).toMatchObject({ _tag: "None" })
+  })
 })
 
 describe("while it cannot be followed", () => {
-  it.effect("before Coherent memory is trusted for maxStaleness", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build({ maxStaleness: "10 seconds" })
-      const { origin, read } = counting()
-      yield* within(read)
-      origin.value = 2
-      storage.entries.clear()
-      yield* TestClock.adjust("9 seconds")
-      expect(yield* within(read)).toBe(1)
-      yield* TestClock.adjust("1 second")
-      expect(yield* within(read)).toBe(2)
-    }))
+  test("before Coherent memory is trusted for maxStaleness", function*() {
+    const storage = pushing()
+    const within = yield* storage.build({ maxStaleness: "10 seconds" })
+    const { origin, read } = counting()
+    yield* within(read)
+    origin.value = 2
+    storage.entries.clear()
+    yield* TestClock.adjust("9 seconds")
+    expect(yield* within(read)).toBe(1)
+    yield* TestClock.adjust("1 second")
+    expect(yield* within(read)).toBe(2)
+  })
 
-  it.effect("while some changes are missed memory is trusted for maxStaleness, and those that arrive count", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build({ maxStaleness: "10 seconds" })
-      const { origin, read } = counting()
-      yield* storage.push(coherent)
-      yield* within(read)
-      yield* storage.push({
-        _tag: "Partial",
-        why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
-      })
-      origin.value = 2
-      expect(yield* within(read)).toBe(1)
-      yield* elsewhere(storage, { _tag: "Changed", id: "k" })
-      expect(yield* within(read)).toBe(2)
-      origin.value = 3
-      storage.entries.clear()
-      yield* TestClock.adjust("9 seconds")
-      expect(yield* within(read)).toBe(2)
-      yield* TestClock.adjust("1 second")
-      expect(yield* within(read)).toBe(3)
-    }))
+  test("while some changes are missed memory is trusted for maxStaleness, and those that arrive count", function*() {
+    const storage = pushing()
+    const within = yield* storage.build({ maxStaleness: "10 seconds" })
+    const { origin, read } = counting()
+    yield* storage.push(coherent)
+    yield* within(read)
+    yield* storage.push({
+      _tag: "Partial",
+      why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+    })
+    origin.value = 2
+    expect(yield* within(read)).toBe(1)
+    yield* elsewhere(storage, { _tag: "Changed", id: "k" })
+    expect(yield* within(read)).toBe(2)
+    origin.value = 3
+    storage.entries.clear()
+    yield* TestClock.adjust("9 seconds")
+    expect(yield* within(read)).toBe(2)
+    yield* TestClock.adjust("1 second")
+    expect(yield* within(read)).toBe(3)
+  })
 
   /** A load of a second that begins before anything is followed. */
   const loadingBefore = Effect.gen(function*() {
@@ -297,66 +279,62 @@ describe("while it cannot be followed", () => {
     return { count, first, slow, storage, within }
   })
 
-  it.effect("a value loaded before Coherent stays out of memory, and is shared through the store", () =>
-    Effect.gen(function*() {
-      const { count, first, slow, storage, within } = yield* loadingBefore
-      yield* storage.push(coherent)
-      const { gets } = storage.counts
-      const others = yield* Effect.forkChild(within(Effect.all([slow, slow], { concurrency: 2 })), {
-        startImmediately: true
-      })
-      yield* TestClock.adjust("1 second")
-      expect([first.pollUnsafe(), others.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: [1, 1] }])
-      expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
-      expect(yield* within(slow)).toBe(1)
-      expect(storage.counts.gets).toBe(gets + 1)
-    }))
+  test("a value loaded before Coherent stays out of memory, and is shared through the store", function*() {
+    const { count, first, slow, storage, within } = yield* loadingBefore
+    yield* storage.push(coherent)
+    const { gets } = storage.counts
+    const others = yield* Effect.forkChild(within(Effect.all([slow, slow], { concurrency: 2 })), {
+      startImmediately: true
+    })
+    yield* TestClock.adjust("1 second")
+    expect([first.pollUnsafe(), others.pollUnsafe()]).toMatchObject([{ value: 1 }, { value: [1, 1] }])
+    expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
+    expect(yield* within(slow)).toBe(1)
+    expect(storage.counts.gets).toBe(gets + 1)
+  })
 
-  it.effect("a reader that comes after Coherent does not get a value that another invalidated before, unseen", () =>
-    Effect.gen(function*() {
-      const { first, slow, storage, within } = yield* loadingBefore
-      // Invalidated: its result is not stored.
-      const { set } = storage.entries
-      storage.entries.set = () => storage.entries
-      yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
-      yield* TestClock.adjust("1 second")
-      storage.entries.set = set
-      expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, undefined])
-      yield* TestClock.adjust("1 second")
-      expect(second.pollUnsafe()).toMatchObject({ value: 2 })
-      expect(yield* within(slow)).toBe(2)
-    }))
+  test("a reader that comes after Coherent does not get a value that another invalidated before, unseen", function*() {
+    const { first, slow, storage, within } = yield* loadingBefore
+    // Invalidated: its result is not stored.
+    const { set } = storage.entries
+    storage.entries.set = () => storage.entries
+    yield* storage.push(coherent)
+    const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    yield* TestClock.adjust("1 second")
+    storage.entries.set = set
+    expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, undefined])
+    yield* TestClock.adjust("1 second")
+    expect(second.pollUnsafe()).toMatchObject({ value: 2 })
+    expect(yield* within(slow)).toBe(2)
+  })
 
-  it.effect("a load that began before Coherent continues for a reader that joins it later and reads again at its end", () =>
-    Effect.gen(function*() {
-      const { count, first, slow, storage, within } = yield* loadingBefore
-      yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
-      yield* Fiber.interrupt(first)
-      const { gets } = storage.counts
-      yield* TestClock.adjust("1 second")
-      expect(second.pollUnsafe()).toMatchObject({ value: 1 })
-      expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
-    }))
+  test("a load that began before Coherent continues for a reader that joins it later and reads again at its end", function*() {
+    const { count, first, slow, storage, within } = yield* loadingBefore
+    yield* storage.push(coherent)
+    const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    yield* Fiber.interrupt(first)
+    const { gets } = storage.counts
+    yield* TestClock.adjust("1 second")
+    expect(second.pollUnsafe()).toMatchObject({ value: 1 })
+    expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
+  })
 
-  it.effect("a load that began before Coherent is joined by readers that write nothing, and its failure is shared", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      let loads = 0
-      const failing = Effect.suspend(() => Effect.fail(++loads)).pipe(
-        Effect.delay("1 second"),
-        Cached.ttl("k", { ttl: "1 hour" }),
-        Effect.exit
-      )
-      yield* Effect.forkChild(within(failing), { startImmediately: true })
-      yield* storage.push(coherent)
-      const reading = Effect.all([failing, CachePolicy.disable("set")(failing)], { concurrency: 2 })
-      const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
-      yield* TestClock.adjust("1 second")
-      expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })
-    }))
+  test("a load that began before Coherent is joined by readers that write nothing, and its failure is shared", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    let loads = 0
+    const failing = Effect.suspend(() => Effect.fail(++loads)).pipe(
+      Effect.delay("1 second"),
+      Cached.ttl("k", { ttl: "1 hour" }),
+      Effect.exit
+    )
+    yield* Effect.forkChild(within(failing), { startImmediately: true })
+    yield* storage.push(coherent)
+    const reading = Effect.all([failing, CachePolicy.disable("set")(failing)], { concurrency: 2 })
+    const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
+    yield* TestClock.adjust("1 second")
+    expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })
+  })
 
   it.effect.each(["fail", "end"] as const)(
     "a stream that has come to its %s: trusted for maxStaleness, then read again",
@@ -410,59 +388,55 @@ describe("while it cannot be followed", () => {
       expect(storage.counts.listened).toBeGreaterThan(15)
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
-  it.effect("strict readers ask the store", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting()
-      yield* within(read)
-      origin.value = 2
-      storage.entries.clear()
-      expect(yield* within(CachePolicy.strict(read))).toBe(2)
-      yield* storage.push(coherent)
-      yield* within(read)
-      origin.value = 3
-      storage.entries.clear()
-      expect(yield* within(CachePolicy.strict(read))).toBe(2)
-    }))
+  test("strict readers ask the store", function*() {
+    const storage = pushing()
+    const within = yield* storage.build()
+    const { origin, read } = counting()
+    yield* within(read)
+    origin.value = 2
+    storage.entries.clear()
+    expect(yield* within(CachePolicy.strict(read))).toBe(2)
+    yield* storage.push(coherent)
+    yield* within(read)
+    origin.value = 3
+    storage.entries.clear()
+    expect(yield* within(CachePolicy.strict(read))).toBe(2)
+  })
 })
 
 describe("closing", () => {
-  it.effect("ends the listening", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
-      yield* storage.push("fail")
-      yield* TestClock.adjust("1 hour")
-      expect(storage.counts.listened).toBe(1)
-    }))
+  test("ends the listening", function*() {
+    const storage = pushing()
+    yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
+    yield* storage.push("fail")
+    yield* TestClock.adjust("1 hour")
+    expect(storage.counts.listened).toBe(1)
+  })
 })
 
 describe("a store that says Coherent and ends at once", () => {
-  it.effect("is listened to less and less often", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      yield* storage.build()
-      for (let i = 0; i < 100; i++) {
-        yield* storage.push(coherent, "fail")
-        yield* TestClock.adjust("100 millis")
-      }
-      expect(storage.counts.listened).toBeLessThan(12)
-    }))
+  test("is listened to less and less often", function*() {
+    const storage = pushing()
+    yield* storage.build()
+    for (let i = 0; i < 100; i++) {
+      yield* storage.push(coherent, "fail")
+      yield* TestClock.adjust("100 millis")
+    }
+    expect(storage.counts.listened).toBeLessThan(12)
+  })
 
-  it.effect("a stream that misses some changes, and fails after minutes, is listened to again soon, each time", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      yield* storage.build()
-      const why = new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
-      for (let i = 1; i <= 12; i++) {
-        expect(storage.counts.listened).toBe(i)
-        yield* storage.push({ _tag: "Partial", why })
-        yield* TestClock.adjust("2 minutes")
-        yield* storage.push("fail")
-        yield* TestClock.adjust("200 millis")
-      }
-    }))
+  test("a stream that misses some changes, and fails after minutes, is listened to again soon, each time", function*() {
+    const storage = pushing()
+    yield* storage.build()
+    const why = new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+    for (let i = 1; i <= 12; i++) {
+      expect(storage.counts.listened).toBe(i)
+      yield* storage.push({ _tag: "Partial", why })
+      yield* TestClock.adjust("2 minutes")
+      yield* storage.push("fail")
+      yield* TestClock.adjust("200 millis")
+    }
+  })
 })
 
 /** How often a program is warned while each `pause` another of these is pushed. */
@@ -484,81 +458,73 @@ const logsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) 
   })
 
 describe("an incident is warned of once", () => {
-  it.effect("a store that could never be followed", () =>
-    Effect.gen(function*() {
-      expect(yield* warningsWhile(["fail"], "1 minute", 10)).toHaveLength(1)
-    }))
+  test("a store that could never be followed", function*() {
+    expect(yield* warningsWhile(["fail"], "1 minute", 10)).toHaveLength(1)
+  })
 
-  it.effect("a stream that begins and ends all the time", () =>
-    Effect.gen(function*() {
-      const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 second", 200)
-      expect(warnings).toHaveLength(1)
-      expect(ends).toHaveLength(1)
-      expect(warnings[0]).toContain("\"pushing\" cannot be followed")
-      expect(ends[0]).toContain("are followed again")
-    }))
+  test("a stream that begins and ends all the time", function*() {
+    const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 second", 200)
+    expect(warnings).toHaveLength(1)
+    expect(ends).toHaveLength(1)
+    expect(warnings[0]).toContain("\"pushing\" cannot be followed")
+    expect(ends[0]).toContain("are followed again")
+  })
 
-  it.effect("a stream that ends after it was followed for minutes: once each time", () =>
-    Effect.gen(function*() {
-      const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
-      // After the last one nothing begins any longer.
-      expect([warnings.length, ends.length]).toEqual([5, 4])
-    }))
+  test("a stream that ends after it was followed for minutes: once each time", function*() {
+    const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
+    // After the last one nothing begins any longer.
+    expect([warnings.length, ends.length]).toEqual([5, 4])
+  })
 
-  it.effect("a stream that is coherent again and again is followed since the first time", () =>
-    Effect.gen(function*() {
-      expect(yield* warningsWhile([coherent, coherent, coherent, "end"], "20 seconds", 8)).toHaveLength(2)
-    }))
+  test("a stream that is coherent again and again is followed since the first time", function*() {
+    expect(yield* warningsWhile([coherent, coherent, coherent, "end"], "20 seconds", 8)).toHaveLength(2)
+  })
 
-  it.effect("a stream that misses some changes, and says so again and again", () =>
-    Effect.gen(function*() {
-      const partial = {
-        _tag: "Partial",
-        why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
-      } as const
-      const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
-      expect(warning).toContain("cannot all be followed")
-      expect(more).toEqual([])
-    }))
+  test("a stream that misses some changes, and says so again and again", function*() {
+    const partial = {
+      _tag: "Partial",
+      why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+    } as const
+    const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
+    expect(warning).toContain("cannot all be followed")
+    expect(more).toEqual([])
+  })
 
-  it.effect("a stream that never begins", () =>
-    Effect.gen(function*() {
-      const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
-      expect(warning).toContain("do not arrive")
-      expect(more).toEqual([])
-    }))
+  test("a stream that never begins", function*() {
+    const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
+    expect(warning).toContain("do not arrive")
+    expect(more).toEqual([])
+  })
 })
 
-it.effect("resources opened by listening are closed before the layer is", () =>
-  Effect.gen(function*() {
-    let isClosed = false
-    const store = Store.complete({
-      ...MemoryStore.make(),
-      capabilities: { shared: true, changes: true },
-      changesUnsafe: undefined,
-      changes: Stream.unwrap(Effect.as(
-        Effect.acquireRelease(Effect.void, () => Effect.delay(Effect.sync(() => isClosed = true), "100 millis")),
-        Stream.never
-      ))
-    })
-    const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
-    const used = Effect.andThen(Layer.build(layer), Effect.sleep("1 second"))
-    const closing = yield* Effect.forkChild(Effect.map(Effect.scoped(used), () => isClosed), { startImmediately: true })
-    yield* TestClock.adjust("1 second")
-    yield* TestClock.adjust("100 millis")
-    expect(yield* Fiber.join(closing)).toBe(true)
-  }))
+test("resources opened by listening are closed before the layer is", function*() {
+  let isClosed = false
+  const store = Store.complete({
+    ...MemoryStore.make(),
+    capabilities: { shared: true, changes: true },
+    changesUnsafe: undefined,
+    changes: Stream.unwrap(Effect.as(
+      Effect.acquireRelease(Effect.void, () => Effect.delay(Effect.sync(() => isClosed = true), "100 millis")),
+      Stream.never
+    ))
+  })
+  const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
+  const used = Effect.andThen(Layer.build(layer), Effect.sleep("1 second"))
+  const closing = yield* Effect.forkChild(Effect.map(Effect.scoped(used), () => isClosed), { startImmediately: true })
+  yield* TestClock.adjust("1 second")
+  yield* TestClock.adjust("100 millis")
+  expect(yield* Fiber.join(closing)).toBe(true)
+})
 
-it.effect("a result that is loaded in a transaction is stored if tracking has started before its load", () =>
-  Effect.gen(function*() {
-    const storage = pushing()
-    const cache = yield* storage.build()
-    storage.counts.before = Effect.sleep(10)
-    const loading = yield* Effect.forkChild(cache(Transaction.run(counting().read)))
-    yield* storage.push()
-    // The load has asked for its lease, and waits for the answer.
-    yield* storage.push(coherent)
-    yield* TestClock.adjust(100)
-    expect(yield* Fiber.join(loading)).toBe(1)
-    expect(Array.from(storage.entries.keys())).toEqual(["k"])
-  }).pipe(Effect.scoped))
+test("a result that is loaded in a transaction is stored if tracking has started before its load", function*() {
+  const storage = pushing()
+  const cache = yield* storage.build()
+  storage.counts.before = Effect.sleep(10)
+  const loading = yield* Effect.forkChild(cache(Transaction.run(counting().read)))
+  yield* storage.push()
+  // The load has asked for its lease, and waits for the answer.
+  yield* storage.push(coherent)
+  yield* TestClock.adjust(100)
+  expect(yield* Fiber.join(loading)).toBe(1)
+  expect(Array.from(storage.entries.keys())).toEqual(["k"])
+})

@@ -5,9 +5,10 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-ca
 import { type Eviction, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, ended, fakeStore, over, overFake, settle, start } from "../support/caches.ts"
+import { caches, elapse, ended, fakeStore, over, overFake, settle, start, started, taking } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { made } from "../support/strategies.ts"
+import { test, testIn } from "../support/tests.ts"
 
 interface Counts {
   runs: number
@@ -93,468 +94,433 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
 
 describe.each(caches)("Cached.stream, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  it.effect("CA-41 · a stream that has ended is served again, falsy elements too, whatever the chunks were", () =>
-    Effect.gen(function*() {
-      const elements = [0, "", false, null, "a", 0]
-      const source = counted(() => elements)
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      for (let i = 0; i < 3; i++) expect(yield* Stream.runCollect(rows)).toEqual(elements)
-      expect(source.runs).toBe(1)
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Stream.runCollect(rows)).toEqual(elements)
-      expect(source.runs).toBe(2)
-    }).pipe(provided))
+  test("CA-41 · a stream that has ended is served again, falsy elements too, whatever the chunks were", function*() {
+    const elements = [0, "", false, null, "a", 0]
+    const source = counted(() => elements)
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    for (let i = 0; i < 3; i++) expect(yield* Stream.runCollect(rows)).toEqual(elements)
+    expect(source.runs).toBe(1)
+    yield* TestClock.adjust("1 hour")
+    expect(yield* Stream.runCollect(rows)).toEqual(elements)
+    expect(source.runs).toBe(2)
+  })
 
-  it.effect("CA-41 · an empty stream is one", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [])
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[], []])
-      expect(source.runs).toBe(1)
-    }).pipe(provided))
+  test("CA-41 · an empty stream is one", function*() {
+    const source = counted(() => [])
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[], []])
+    expect(source.runs).toBe(1)
+  })
 
-  it.effect("CA-41 · elements of a class are decoded as its schema says", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [row(1), row(2), row(3)])
-      const rows = source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { strategy: "untilInvalidated" }))
-      expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
-      expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
-      expect(source.runs).toBe(1)
-      yield* Cached.invalidate(new Rows({ id: 1 }))
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(2)
-      yield* Cached.invalidate({ all: Rows })
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(3)
-      expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
-    }).pipe(provided))
+  test("CA-41 · elements of a class are decoded as its schema says", function*() {
+    const source = counted(() => [row(1), row(2), row(3)])
+    const rows = source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { strategy: "untilInvalidated" }))
+    expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
+    expect(yield* Stream.runCollect(rows)).toEqual([row(1), row(2), row(3)])
+    expect(source.runs).toBe(1)
+    yield* Cached.invalidate(new Rows({ id: 1 }))
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(2)
+    yield* Cached.invalidate({ all: Rows })
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(3)
+    expect((yield* Cached.stats).classes["Rows"]).toMatchObject({ loads: 3 })
+  })
 
-  it.effect("CA-41 · nothing is stored of a stream that is not consumed to its end, and nothing beyond the demand is pulled", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [1, 2, 3, 4, 5, 6, 7, 8])
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      expect(yield* Stream.runCollect(Stream.take(rows, 3))).toEqual([1, 2, 3])
-      expect([source.pulled, source.released]).toEqual([4, 1])
-      expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
-      expect(source.runs).toBe(2)
-    }).pipe(provided))
+  test("CA-41 · nothing is stored of a stream that is not consumed to its end, and nothing beyond the demand is pulled", function*() {
+    const source = counted(() => [1, 2, 3, 4, 5, 6, 7, 8])
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    expect(yield* Stream.runCollect(Stream.take(rows, 3))).toEqual([1, 2, 3])
+    expect([source.pulled, source.released]).toEqual([4, 1])
+    expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(source.runs).toBe(2)
+  })
 
-  it.effect("CA-41, CA-83 · a failure at the end is not served again", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [1, 2, 3], () => Effect.fail("broken"))
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      for (const run of [1, 2]) {
-        const { exit, got } = yield* consumer(rows)
-        expect(errorOf(yield* exit)).toBe("broken")
-        expect(got).toEqual([1, 2, 3])
-        expect(source.runs).toBe(run)
-      }
-    }).pipe(provided))
-
-  it.effect("CA-41 · unless it is to be stored: then it is the end of what is served", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [row(1), row(2)], () => Effect.fail("broken"))
-      const ends: Array<unknown> = []
-      const rows = source.stream.pipe(
-        Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: (exit) => ends.push(errorOf(exit)) > 0 })
-      )
-      for (let i = 0; i < 3; i++) {
-        const { exit, got } = yield* consumer(rows)
-        expect(errorOf(yield* exit)).toBe("broken")
-        expect(got).toEqual([row(1), row(2)])
-      }
-      expect(source.runs).toBe(1)
-      expect(new Set(ends)).toEqual(new Set(["broken"]))
-    }).pipe(provided))
-
-  it.effect("P5 · a defect passes, and is not stored", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [1], () => Effect.die("bug"))
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", when: () => true }))
-      for (let i = 0; i < 2; i++) expect(errorOf(yield* Effect.exit(Stream.runDrain(rows)))).toBe("bug")
-      expect(source.runs).toBe(2)
-    }).pipe(provided))
-
-  it.effect("P1 · all consumers at the same time share one run; a late one starts with the first element", () =>
-    Effect.gen(function*() {
-      const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const first = yield* consumer(rows)
-      yield* source.give(1, 2)
-      const late = yield* consumer(rows)
-      yield* settle
-      expect([first.got, late.got]).toEqual([[1, 2], [1, 2]])
-      yield* source.give(3)
-      yield* source.end
-      yield* Fiber.join(first.fiber)
-      yield* Fiber.join(late.fiber)
-      expect([first.got, late.got, source.runs, source.released]).toEqual([[1, 2, 3], [1, 2, 3], 1, 1])
-      expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3])
-      expect(source.runs).toBe(1)
-    }).pipe(provided))
-
-  it.effect("P3 · one that leaves does not disturb the others; the last one ends the run", () =>
-    Effect.gen(function*() {
-      const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const [first, second] = [yield* consumer(rows), yield* consumer(rows)]
-      yield* source.give(1)
-      yield* Fiber.interrupt(first.fiber)
-      yield* source.give(2)
-      expect([second.got, source.released]).toEqual([[1, 2], 0])
-      yield* Fiber.interrupt(second.fiber)
-      yield* settle
-      expect(source.released).toBe(1)
-    }).pipe(provided))
-
-  it.effect("P3 · a failure of the run reaches all", () =>
-    Effect.gen(function*() {
-      const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const both = [yield* consumer(rows), yield* consumer(rows)]
-      yield* source.give(1)
-      yield* source.fail("broken")
-      for (const { exit, got } of both) {
-        expect(errorOf(yield* exit)).toBe("broken")
-        expect(got).toEqual([1])
-      }
-    }).pipe(provided))
-
-  it.effect("P2 · an invalidation while it runs: its consumers continue, nothing is stored, and the next one begins again", () =>
-    Effect.gen(function*() {
-      const source = counted((run) => [run, run, run, run])
-      const gate = yield* Queue.unbounded<void>()
-      const slow = Stream.tap(source.stream, () => Queue.take(gate))
-      const rows = slow.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
-      for (const invalidate of [Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear]) {
-        yield* Cached.invalidate("rows")
-        const before = source.runs
-        const inside = yield* consumer(rows)
-        yield* Queue.offerAll(gate, [undefined, undefined])
-        yield* settle
-        yield* invalidate
-        const after = yield* consumer(rows)
-        yield* Queue.offerAll(gate, Array(10).fill(undefined))
-        yield* Fiber.join(inside.fiber)
-        yield* Fiber.join(after.fiber)
-        yield* Queue.takeAll(gate)
-        expect([inside.got, after.got]).toEqual([Array(4).fill(before + 1), Array(4).fill(before + 2)])
-        expect(yield* Stream.runCollect(rows)).toEqual(after.got)
-        expect(source.runs).toBe(before + 2)
-      }
-    }).pipe(provided))
-
-  it.effect("P2 · with tags of the result no consumer joins a run from before an invalidation", () =>
-    Effect.gen(function*() {
-      const source = yield* fed
-      const rows = source.stream.pipe(
-        Cached.stream("rows", {
-          ttl: "1 hour",
-          tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
-        })
-      )
-      const first = yield* consumer(rows)
-      yield* source.give(1)
-      yield* Cached.invalidate({ tag: "size:1" })
-      const second = yield* consumer(rows)
-      yield* settle
-      expect(source.runs).toBe(2)
-      yield* Fiber.interrupt(first.fiber)
-      yield* Fiber.interrupt(second.fiber)
-    }).pipe(provided))
-
-  it.effect("a consumer that has joined a run before its tag was invalidated reads it to its end", () =>
-    Effect.gen(function*() {
-      const source = yield* fed
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
-      const first = yield* consumer(rows)
-      yield* Cached.invalidate({ tag: "another" })
-      const second = yield* consumer(rows)
-      yield* source.give(1, 2)
-      yield* Cached.invalidate({ tag: "tag" })
-      yield* source.give(3)
-      yield* source.end
-      expect(Exit.isSuccess(yield* first.exit) && Exit.isSuccess(yield* second.exit)).toBe(true)
-      expect([first.got, second.got]).toEqual([[1, 2, 3], [1, 2, 3]])
-      expect(source.runs).toBe(1)
-    }).pipe(provided))
-
-  it.effect("CA-52 · tags of the result, which is how much there was", () =>
-    Effect.gen(function*() {
-      const source = counted(() => [1, 2, 3])
-      const rows = source.stream.pipe(
-        Cached.stream("rows", {
-          ttl: "1 hour",
-          tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
-        })
-      )
-      yield* Stream.runDrain(rows)
-      yield* Cached.invalidate({ tag: "size:2" })
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(1)
-      yield* Cached.invalidate({ tag: "size:3" })
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(2)
-    }).pipe(provided))
-
-  it.effect("softTtl falls back on the whole stale stream while a consumer has got nothing", () =>
-    Effect.gen(function*() {
-      const source = counted(
-        (run) => run === 2 ? [] : [run, run],
-        (run) => run === 1 ? Effect.void : Effect.fail("down")
-      )
-      const times = { ttl: "1 hour", softTtl: "1 minute" } as const
-      const options = { strategy: "softTtl", ...times, retryAfter: 0, fallbackOn: "all" } as const
-      const rows = source.stream.pipe(Cached.stream("rows", options))
-      expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
-      expect(source.runs).toBe(2)
+  test("CA-41, CA-83 · a failure at the end is not served again", function*() {
+    const source = counted(() => [1, 2, 3], () => Effect.fail("broken"))
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    for (const run of [1, 2]) {
       const { exit, got } = yield* consumer(rows)
-      expect(errorOf(yield* exit)).toBe("down")
-      expect(got).toEqual([3, 3])
-      const whole = source.stream.pipe(Cached.stream("rows", { ...options, emit: "whenComplete" }))
-      expect(yield* Stream.runCollect(whole)).toEqual([1, 1])
-      expect(source.runs).toBe(4)
-      yield* TestClock.adjust("1 hour")
-      expect(errorOf(yield* Effect.exit(Stream.runDrain(whole)))).toBe("down")
-    }).pipe(provided))
+      expect(errorOf(yield* exit)).toBe("broken")
+      expect(got).toEqual([1, 2, 3])
+      expect(source.runs).toBe(run)
+    }
+  })
 
-  it.effect("fallbackOn sees the failure of the stream", () =>
-    Effect.gen(function*() {
-      class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
-      class Down extends Schema.TaggedError<Down>()("Down", {}) {}
-      let failure: Gone | Down | undefined
-      const stream = Stream.suspend(() => failure === undefined ? Stream.make(1) : Stream.fail(failure))
-      const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
-      const seen: Array<unknown> = []
-      const named = stream.pipe(Cached.stream("rows", { ...strategy, retryAfter: 0, fallbackOn: ["Down"] }))
-      const asked = Cached.stream(stream, "rows", {
-        ...strategy,
-        retryAfter: 0,
-        fallbackOn: (cause) => seen.push(Cause.squash(cause)) > 0
+  test("CA-41 · unless it is to be stored: then it is the end of what is served", function*() {
+    const source = counted(() => [row(1), row(2)], () => Effect.fail("broken"))
+    const ends: Array<unknown> = []
+    const rows = source.stream.pipe(
+      Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: (exit) => ends.push(errorOf(exit)) > 0 })
+    )
+    for (let i = 0; i < 3; i++) {
+      const { exit, got } = yield* consumer(rows)
+      expect(errorOf(yield* exit)).toBe("broken")
+      expect(got).toEqual([row(1), row(2)])
+    }
+    expect(source.runs).toBe(1)
+    expect(new Set(ends)).toEqual(new Set(["broken"]))
+  })
+
+  test("P5 · a defect passes, and is not stored", function*() {
+    const source = counted(() => [1], () => Effect.die("bug"))
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", when: () => true }))
+    for (let i = 0; i < 2; i++) expect(errorOf(yield* Effect.exit(Stream.runDrain(rows)))).toBe("bug")
+    expect(source.runs).toBe(2)
+  })
+
+  test("P1 · all consumers at the same time share one run; a late one starts with the first element", function*() {
+    const source = yield* fed
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const first = yield* consumer(rows)
+    yield* source.give(1, 2)
+    const late = yield* consumer(rows)
+    yield* settle
+    expect([first.got, late.got]).toEqual([[1, 2], [1, 2]])
+    yield* source.give(3)
+    yield* source.end
+    yield* Fiber.join(first.fiber)
+    yield* Fiber.join(late.fiber)
+    expect([first.got, late.got, source.runs, source.released]).toEqual([[1, 2, 3], [1, 2, 3], 1, 1])
+    expect(yield* Stream.runCollect(rows)).toEqual([1, 2, 3])
+    expect(source.runs).toBe(1)
+  })
+
+  test("P3 · one that leaves does not disturb the others; the last one ends the run", function*() {
+    const source = yield* fed
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const [first, second] = [yield* consumer(rows), yield* consumer(rows)]
+    yield* source.give(1)
+    yield* Fiber.interrupt(first.fiber)
+    yield* source.give(2)
+    expect([second.got, source.released]).toEqual([[1, 2], 0])
+    yield* Fiber.interrupt(second.fiber)
+    yield* settle
+    expect(source.released).toBe(1)
+  })
+
+  test("P3 · a failure of the run reaches all", function*() {
+    const source = yield* fed
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const both = [yield* consumer(rows), yield* consumer(rows)]
+    yield* source.give(1)
+    yield* source.fail("broken")
+    for (const { exit, got } of both) {
+      expect(errorOf(yield* exit)).toBe("broken")
+      expect(got).toEqual([1])
+    }
+  })
+
+  test("P2 · an invalidation while it runs: its consumers continue, nothing is stored, and the next one begins again", function*() {
+    const source = counted((run) => [run, run, run, run])
+    const gate = yield* Queue.unbounded<void>()
+    const slow = Stream.tap(source.stream, () => Queue.take(gate))
+    const rows = slow.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
+    for (const invalidate of [Cached.invalidate("rows"), Cached.invalidate({ tag: "tag" }), Cached.clear]) {
+      yield* Cached.invalidate("rows")
+      const before = source.runs
+      const inside = yield* consumer(rows)
+      yield* Queue.offerAll(gate, [undefined, undefined])
+      yield* settle
+      yield* invalidate
+      const after = yield* consumer(rows)
+      yield* Queue.offerAll(gate, Array(10).fill(undefined))
+      yield* Fiber.join(inside.fiber)
+      yield* Fiber.join(after.fiber)
+      yield* Queue.takeAll(gate)
+      expect([inside.got, after.got]).toEqual([Array(4).fill(before + 1), Array(4).fill(before + 2)])
+      expect(yield* Stream.runCollect(rows)).toEqual(after.got)
+      expect(source.runs).toBe(before + 2)
+    }
+  })
+
+  test("P2 · with tags of the result no consumer joins a run from before an invalidation", function*() {
+    const source = yield* fed
+    const rows = source.stream.pipe(
+      Cached.stream("rows", {
+        ttl: "1 hour",
+        tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
       })
-      yield* Stream.runDrain(named)
-      yield* TestClock.adjust("1 minute")
-      failure = new Down()
-      expect(yield* Stream.runCollect(named)).toEqual([1])
-      expect(yield* Stream.runCollect(asked)).toEqual([1])
-      expect(seen[0]).toBeInstanceOf(Down)
-      failure = new Gone()
-      expect(errorOf(yield* Effect.exit(Stream.runDrain(named)))).toBeInstanceOf(Gone)
-    }).pipe(provided))
+    )
+    const first = yield* consumer(rows)
+    yield* source.give(1)
+    yield* Cached.invalidate({ tag: "size:1" })
+    const second = yield* consumer(rows)
+    yield* settle
+    expect(source.runs).toBe(2)
+    yield* Fiber.interrupt(first.fiber)
+    yield* Fiber.interrupt(second.fiber)
+  })
 
-  it.effect("past maxBytes it continues, is not stored, and is no longer joined", () =>
-    Effect.gen(function*() {
-      const text = "x".repeat(40_000)
-      const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 100_000 }))
-      const first = yield* consumer(Stream.tap(rows, () => Effect.sleep(10)))
-      for (let i = 0; i < 6; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-      const second = yield* consumer(rows)
-      yield* Fiber.join(second.fiber)
-      yield* TestClock.adjust(1000)
-      yield* Fiber.join(first.fiber)
-      expect([source.runs, first.got.length, second.got.length]).toEqual([2, 8, 8])
-      expect(second.got[0]!.slice(0, 3)).toBe("2 0")
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(3)
-    }).pipe(provided))
+  test("a consumer that has joined a run before its tag was invalidated reads it to its end", function*() {
+    const source = yield* fed
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", tags: ["tag"] }))
+    const first = yield* consumer(rows)
+    yield* Cached.invalidate({ tag: "another" })
+    const second = yield* consumer(rows)
+    yield* source.give(1, 2)
+    yield* Cached.invalidate({ tag: "tag" })
+    yield* source.give(3)
+    yield* source.end
+    expect(Exit.isSuccess(yield* first.exit) && Exit.isSuccess(yield* second.exit)).toBe(true)
+    expect([first.got, second.got]).toEqual([[1, 2, 3], [1, 2, 3]])
+    expect(source.runs).toBe(1)
+  })
+
+  test("CA-52 · tags of the result, which is how much there was", function*() {
+    const source = counted(() => [1, 2, 3])
+    const rows = source.stream.pipe(
+      Cached.stream("rows", {
+        ttl: "1 hour",
+        tags: (exit) => Exit.isSuccess(exit) ? [`size:${exit.value.elements}`] : []
+      })
+    )
+    yield* Stream.runDrain(rows)
+    yield* Cached.invalidate({ tag: "size:2" })
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(1)
+    yield* Cached.invalidate({ tag: "size:3" })
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(2)
+  })
+
+  test("softTtl falls back on the whole stale stream while a consumer has got nothing", function*() {
+    const source = counted((run) => run === 2 ? [] : [run, run], (run) => run === 1 ? Effect.void : Effect.fail("down"))
+    const times = { ttl: "1 hour", softTtl: "1 minute" } as const
+    const options = { strategy: "softTtl", ...times, retryAfter: 0, fallbackOn: "all" } as const
+    const rows = source.stream.pipe(Cached.stream("rows", options))
+    expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Stream.runCollect(rows)).toEqual([1, 1])
+    expect(source.runs).toBe(2)
+    const { exit, got } = yield* consumer(rows)
+    expect(errorOf(yield* exit)).toBe("down")
+    expect(got).toEqual([3, 3])
+    const whole = source.stream.pipe(Cached.stream("rows", { ...options, emit: "whenComplete" }))
+    expect(yield* Stream.runCollect(whole)).toEqual([1, 1])
+    expect(source.runs).toBe(4)
+    yield* TestClock.adjust("1 hour")
+    expect(errorOf(yield* Effect.exit(Stream.runDrain(whole)))).toBe("down")
+  })
+
+  test("fallbackOn sees the failure of the stream", function*() {
+    class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+    class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+    let failure: Gone | Down | undefined
+    const stream = Stream.suspend(() => failure === undefined ? Stream.make(1) : Stream.fail(failure))
+    const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
+    const seen: Array<unknown> = []
+    const named = stream.pipe(Cached.stream("rows", { ...strategy, retryAfter: 0, fallbackOn: ["Down"] }))
+    const asked = Cached.stream(stream, "rows", {
+      ...strategy,
+      retryAfter: 0,
+      fallbackOn: (cause) => seen.push(Cause.squash(cause)) > 0
+    })
+    yield* Stream.runDrain(named)
+    yield* TestClock.adjust("1 minute")
+    failure = new Down()
+    expect(yield* Stream.runCollect(named)).toEqual([1])
+    expect(yield* Stream.runCollect(asked)).toEqual([1])
+    expect(seen[0]).toBeInstanceOf(Down)
+    failure = new Gone()
+    expect(errorOf(yield* Effect.exit(Stream.runDrain(named)))).toBeInstanceOf(Gone)
+  })
+
+  test("past maxBytes it continues, is not stored, and is no longer joined", function*() {
+    const text = "x".repeat(40_000)
+    const source = counted((run) => Array.from({ length: 8 }, (_, i) => `${run} ${i} ${text}`))
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 100_000 }))
+    const first = yield* consumer(Stream.tap(rows, () => Effect.sleep(10)))
+    for (let i = 0; i < 6; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+    const second = yield* consumer(rows)
+    yield* Fiber.join(second.fiber)
+    yield* TestClock.adjust(1000)
+    yield* Fiber.join(first.fiber)
+    expect([source.runs, first.got.length, second.got.length]).toEqual([2, 8, 8])
+    expect(second.got[0]!.slice(0, 3)).toBe("2 0")
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(3)
+  })
 
   describe("a slow consumer", () => {
     const text = "x".repeat(50_000)
     const source = () => counted(() => Array.from({ length: 100 }, (_, i) => `${i} ${text}`))
 
-    it.effect("holds no other consumer up while the stream can be stored", () =>
-      Effect.gen(function*() {
-        const { stream } = source()
-        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
-        expect((yield* Stream.runCollect(rows)).length).toBe(100)
-        for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
-        yield* Fiber.join(slow.fiber)
-        expect(slow.got.map((one) => one.slice(0, one.indexOf(" ")))).toEqual(
-          Array.from({ length: 100 }, (_, i) => String(i))
-        )
-      }).pipe(provided))
+    test("holds no other consumer up while the stream can be stored", function*() {
+      const { stream } = source()
+      const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+      expect((yield* Stream.runCollect(rows)).length).toBe(100)
+      for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
+      yield* Fiber.join(slow.fiber)
+      expect(slow.got.map((one) => one.slice(0, one.indexOf(" ")))).toEqual(
+        Array.from({ length: 100 }, (_, i) => String(i))
+      )
+    })
 
-    it.effect("gets StreamLagged where it cannot, after 5 seconds", () =>
-      Effect.gen(function*() {
-        const { stream } = source()
-        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
-        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
-        const quick = yield* consumer(rows)
-        yield* settle
-        yield* TestClock.adjust(4000)
-        expect([quick.got.length > 10, quick.got.length < 40]).toEqual([true, true])
-        yield* TestClock.adjust(2000)
-        yield* settle
-        expect(quick.got.length).toBe(100)
-        yield* TestClock.adjust("20 hours")
-        yield* settle
-        expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
-      }).pipe(provided))
+    test("gets StreamLagged where it cannot, after 5 seconds", function*() {
+      const { stream } = source()
+      const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
+      const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+      const quick = yield* consumer(rows)
+      yield* settle
+      yield* TestClock.adjust(4000)
+      expect([quick.got.length > 10, quick.got.length < 40]).toEqual([true, true])
+      yield* elapse(2000)
+      expect(quick.got.length).toBe(100)
+      yield* elapse("20 hours")
+      expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
+    })
 
-    it.effect("does not get it where one that is waited for is as far behind", () =>
-      Effect.gen(function*() {
-        const { stream } = source()
-        const options = { ttl: "1 hour", maxBytes: 300_000 } as const
-        const slowly = Stream.tap(() => Effect.sleep("10 seconds"))
-        const waited = yield* consumer(slowly(stream.pipe(Cached.stream("rows", { ...options, whenSlow: "wait" }))))
-        const rows = stream.pipe(Cached.stream("rows", options))
-        const slow = yield* consumer(slowly(rows))
-        const quick = yield* consumer(rows)
-        for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
-        yield* Fiber.join(slow.fiber)
-        expect([waited.got.length, slow.got.length, quick.got.length]).toEqual([100, 100, 100])
-      }).pipe(provided))
+    test("does not get it where one that is waited for is as far behind", function*() {
+      const { stream } = source()
+      const options = { ttl: "1 hour", maxBytes: 300_000 } as const
+      const slowly = Stream.tap(() => Effect.sleep("10 seconds"))
+      const waited = yield* consumer(slowly(stream.pipe(Cached.stream("rows", { ...options, whenSlow: "wait" }))))
+      const rows = stream.pipe(Cached.stream("rows", options))
+      const slow = yield* consumer(slowly(rows))
+      const quick = yield* consumer(rows)
+      for (let i = 0; i < 101; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
+      yield* Fiber.join(slow.fiber)
+      expect([waited.got.length, slow.got.length, quick.got.length]).toEqual([100, 100, 100])
+    })
 
-    it.effect("that continues, but holds others up for 5 seconds in all, gets it too", () =>
-      Effect.gen(function*() {
-        const { stream } = source()
-        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
-        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 second")))
-        const quick = yield* consumer(rows)
-        for (let i = 0; i < 4; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
-        expect(quick.got.length).toBeLessThan(40)
-        for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
-        expect(quick.got.length).toBe(100)
-        for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
-        expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
-      }).pipe(provided))
+    test("that continues, but holds others up for 5 seconds in all, gets it too", function*() {
+      const { stream } = source()
+      const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 }))
+      const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 second")))
+      const quick = yield* consumer(rows)
+      for (let i = 0; i < 4; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+      expect(quick.got.length).toBeLessThan(40)
+      for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+      expect(quick.got.length).toBe(100)
+      for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+      expect(errorOf(yield* slow.exit)).toEqual(new CacheError.StreamLagged({ key: "rows" }))
+    })
 
-    it.effect("may take its time where no other consumer waits, and where it catches up in between", () =>
-      Effect.gen(function*() {
-        const chunk = Array.from({ length: 100 }, (_, i) => `${i} ${text}`)
-        const rows = Stream.fromArrays(chunk, ["half"], chunk, ["end"]).pipe(
-          Stream.rechunk(100),
-          Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 })
-        )
-        const alone = yield* consumer(Stream.tap(rows, () => Effect.sleep("10 seconds")))
-        for (let i = 0; i < 203; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
-        yield* Fiber.join(alone.fiber)
-        expect(alone.got.length).toBe(202)
-        const together = rows.pipe(
-          Stream.tap((row) => row.startsWith("0 ") ? Effect.sleep("4 seconds") : Effect.void)
-        )
-        const slow = yield* consumer(together)
-        const quick = yield* consumer(rows)
-        for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
-        yield* Fiber.join(slow.fiber)
-        yield* Fiber.join(quick.fiber)
-        expect([slow.got.length, quick.got.length]).toEqual([202, 202])
-      }).pipe(provided))
+    test("may take its time where no other consumer waits, and where it catches up in between", function*() {
+      const chunk = Array.from({ length: 100 }, (_, i) => `${i} ${text}`)
+      const rows = Stream.fromArrays(chunk, ["half"], chunk, ["end"]).pipe(
+        Stream.rechunk(100),
+        Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000 })
+      )
+      const alone = yield* consumer(Stream.tap(rows, () => Effect.sleep("10 seconds")))
+      for (let i = 0; i < 203; i++) yield* Effect.andThen(TestClock.adjust("10 seconds"), settle)
+      yield* Fiber.join(alone.fiber)
+      expect(alone.got.length).toBe(202)
+      const together = rows.pipe(Stream.tap((row) => row.startsWith("0 ") ? Effect.sleep("4 seconds") : Effect.void))
+      const slow = yield* consumer(together)
+      const quick = yield* consumer(rows)
+      for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust("1 second"), settle)
+      yield* Fiber.join(slow.fiber)
+      yield* Fiber.join(quick.fiber)
+      expect([slow.got.length, quick.got.length]).toEqual([202, 202])
+    })
 
-    it.effect("or holds the run up", () =>
-      Effect.gen(function*() {
-        const { stream } = source()
-        const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000, whenSlow: "wait" }))
-        const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
-        const quick = yield* consumer(rows)
-        yield* settle
-        yield* TestClock.adjust("10 hours")
-        expect([quick.got.length > 20, quick.got.length < 50]).toEqual([true, true])
-        for (let i = 0; i < 100; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
-        yield* Fiber.join(slow.fiber)
-        yield* Fiber.join(quick.fiber)
-        expect([slow.got.length, quick.got.length]).toEqual([100, 100])
-      }).pipe(provided))
+    test("or holds the run up", function*() {
+      const { stream } = source()
+      const rows = stream.pipe(Cached.stream("rows", { ttl: "1 hour", maxBytes: 300_000, whenSlow: "wait" }))
+      const slow = yield* consumer(Stream.tap(rows, () => Effect.sleep("1 hour")))
+      const quick = yield* consumer(rows)
+      yield* settle
+      yield* TestClock.adjust("10 hours")
+      expect([quick.got.length > 20, quick.got.length < 50]).toEqual([true, true])
+      for (let i = 0; i < 100; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
+      yield* Fiber.join(slow.fiber)
+      yield* Fiber.join(quick.fiber)
+      expect([slow.got.length, quick.got.length]).toEqual([100, 100])
+    })
   })
 
-  it.effect("a run without elements that takes longer than maxRun is not stored either", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const empty = Stream.fromEffectDrain(Effect.andThen(Effect.sync(() => void runs++), Effect.sleep("2 minutes")))
-        .pipe(
-          Cached.stream("none", { ttl: "1 hour", maxRun: "90 seconds" })
-        )
-      for (const before of [1, 2]) {
-        const fiber = yield* Effect.forkChild(Stream.runCollect(empty))
-        yield* TestClock.adjust("10 minutes")
-        yield* Fiber.join(fiber)
-        expect(runs).toBe(before)
-      }
-    }).pipe(provided))
-
-  it.effect("a run that takes longer than maxRun is not stored", () =>
-    Effect.gen(function*() {
-      const text = "x".repeat(70_000)
-      const source = counted(() => [`1 ${text}`, `2 ${text}`, `3 ${text}`])
-      const rows = source.stream.pipe(
-        Stream.tap(() => Effect.sleep("1 minute")),
-        Cached.stream("rows", { ttl: "1 hour", maxRun: "90 seconds" })
+  test("a run without elements that takes longer than maxRun is not stored either", function*() {
+    let runs = 0
+    const empty = Stream.fromEffectDrain(Effect.andThen(Effect.sync(() => void runs++), Effect.sleep("2 minutes")))
+      .pipe(
+        Cached.stream("none", { ttl: "1 hour", maxRun: "90 seconds" })
       )
-      for (const runs of [1, 2]) {
-        const { fiber } = yield* consumer(rows)
-        yield* TestClock.adjust("10 minutes")
-        yield* Fiber.join(fiber)
-        expect(source.runs).toBe(runs)
-      }
-    }).pipe(provided))
+    for (const before of [1, 2]) {
+      const fiber = yield* Effect.forkChild(Stream.runCollect(empty))
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+      expect(runs).toBe(before)
+    }
+  })
 
-  it.effect("an effect and a stream under one key are misses for each other", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const value = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      const source = counted((run) => [`run ${run}`])
-      const rows = source.stream.pipe(Cached.stream("k", { ttl: "1 hour" }))
-      expect([yield* value, yield* Stream.runCollect(rows), yield* value]).toEqual([1, ["run 1"], 2])
-      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([["run 2"], ["run 2"]])
-      expect(yield* Cached.getOption("k")).toMatchObject({ _tag: "None" })
-    }).pipe(provided))
+  test("a run that takes longer than maxRun is not stored", function*() {
+    const text = "x".repeat(70_000)
+    const source = counted(() => [`1 ${text}`, `2 ${text}`, `3 ${text}`])
+    const rows = source.stream.pipe(
+      Stream.tap(() => Effect.sleep("1 minute")),
+      Cached.stream("rows", { ttl: "1 hour", maxRun: "90 seconds" })
+    )
+    for (const runs of [1, 2]) {
+      const { fiber } = yield* consumer(rows)
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+      expect(source.runs).toBe(runs)
+    }
+  })
 
-  it.effect("the elements of a stream are no previous value, of a stream or of an effect", () =>
-    Effect.gen(function*() {
-      const seen: Array<unknown> = []
-      const previous = Effect.map(Cached.previous(Rows), (previous) => void seen.push(Option.isSome(previous)))
-      const key = new Rows({ id: 1 })
-      const rows = Stream.unwrap(Effect.as(previous, Stream.make(row(1)))).pipe(
-        Cached.stream(key, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
-      )
-      yield* Stream.runDrain(rows)
-      yield* TestClock.adjust("2 minutes")
-      yield* Stream.runDrain(rows)
-      yield* TestClock.adjust("2 minutes")
-      yield* Effect.as(previous, row(2)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      expect(seen).toEqual([false, false, false])
-    }).pipe(provided))
+  test("an effect and a stream under one key are misses for each other", function*() {
+    let loads = 0
+    const value = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const source = counted((run) => [`run ${run}`])
+    const rows = source.stream.pipe(Cached.stream("k", { ttl: "1 hour" }))
+    expect([yield* value, yield* Stream.runCollect(rows), yield* value]).toEqual([1, ["run 1"], 2])
+    expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([["run 2"], ["run 2"]])
+    expect(yield* Cached.getOption("k")).toMatchObject({ _tag: "None" })
+  })
 
-  it.effect("its pages are in no listing, and leave with it", () =>
-    Effect.gen(function*() {
-      const text = "x".repeat(300_000)
-      const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const gone: Array<string> = []
-      yield* Effect.forkChild(
-        Stream.runForEach(Cached.events(), (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
-      )
-      yield* settle
-      yield* Stream.runDrain(rows)
-      expect((yield* Stream.runCollect(rows)).length).toBe(8)
-      expect(source.runs).toBe(1)
-      expect(yield* Cached.size).toBe(1)
-      expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id)).toEqual(["rows"])
-      expect((yield* Stream.runCollect(Looking.ids())).map(String)).toEqual(["rows"])
-      yield* Cached.invalidate({ matching: "*" })
-      yield* Stream.runDrain(rows)
-      expect(source.runs).toBe(2)
-      yield* Cached.clear
-      expect(yield* Cached.size).toBe(0)
-      yield* settle
-      expect(gone.filter((id) => id.startsWith("~:"))).toEqual([])
-    }).pipe(provided))
+  test("the elements of a stream are no previous value, of a stream or of an effect", function*() {
+    const seen: Array<unknown> = []
+    const previous = Effect.map(Cached.previous(Rows), (previous) => void seen.push(Option.isSome(previous)))
+    const key = new Rows({ id: 1 })
+    const rows = Stream.unwrap(Effect.as(previous, Stream.make(row(1)))).pipe(
+      Cached.stream(key, { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
+    )
+    yield* Stream.runDrain(rows)
+    yield* TestClock.adjust("2 minutes")
+    yield* Stream.runDrain(rows)
+    yield* TestClock.adjust("2 minutes")
+    yield* Effect.as(previous, row(2)).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    expect(seen).toEqual([false, false, false])
+  })
 
-  it.effect("CachePolicy: bypass runs the origin, readOnly stores nothing, refresh runs again", () =>
-    Effect.gen(function*() {
-      const source = counted((run) => [run])
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const collect = Stream.runCollect(rows)
-      expect(yield* CachePolicy.bypass(collect)).toEqual([1])
-      expect(yield* CachePolicy.disable("set")(collect)).toEqual([2])
-      expect([yield* collect, yield* collect]).toEqual([[3], [3]])
-      expect([yield* CachePolicy.refresh(collect), yield* collect]).toEqual([[4], [4]])
-    }).pipe(provided))
+  test("its pages are in no listing, and leave with it", function*() {
+    const text = "x".repeat(300_000)
+    const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const gone: Array<string> = []
+    yield* Effect.forkChild(
+      Stream.runForEach(Cached.events(), (event) => Effect.sync(() => void ("id" in event && gone.push(event.id))))
+    )
+    yield* settle
+    yield* Stream.runDrain(rows)
+    expect((yield* Stream.runCollect(rows)).length).toBe(8)
+    expect(source.runs).toBe(1)
+    expect(yield* Cached.size).toBe(1)
+    expect((yield* Stream.runCollect(Cached.entries())).map(({ id }) => id)).toEqual(["rows"])
+    expect((yield* Stream.runCollect(Looking.ids())).map(String)).toEqual(["rows"])
+    yield* Cached.invalidate({ matching: "*" })
+    yield* Stream.runDrain(rows)
+    expect(source.runs).toBe(2)
+    yield* Cached.clear
+    expect(yield* Cached.size).toBe(0)
+    yield* settle
+    expect(gone.filter((id) => id.startsWith("~:"))).toEqual([])
+  })
+
+  test("CachePolicy: bypass runs the origin, readOnly stores nothing, refresh runs again", function*() {
+    const source = counted((run) => [run])
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const collect = Stream.runCollect(rows)
+    expect(yield* CachePolicy.bypass(collect)).toEqual([1])
+    expect(yield* CachePolicy.disable("set")(collect)).toEqual([2])
+    expect([yield* collect, yield* collect]).toEqual([[3], [3]])
+    expect([yield* CachePolicy.refresh(collect), yield* collect]).toEqual([[4], [4]])
+  })
 
   it.effect("functions of the options that throw cost the storing, and nothing else", () =>
     Effect.gen(function*() {
@@ -573,47 +539,44 @@ describe.each(caches)("Cached.stream, over $name", (cache) => {
 describe("Cached.stream over a store", () => {
   const pagesOf = (entries: Map<string, unknown>) => Array.from(entries.keys()).filter((id) => id.startsWith("~:p:"))
 
-  it.effect("CA-41 · an interrupted consumer leaves no manifest and no pages", () =>
-    overFake(function*(fake) {
-      const text = "x".repeat(70_000)
-      const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      const { fiber, got } = yield* consumer(rows)
-      yield* settle
-      expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
-      yield* Fiber.interrupt(fiber)
-      yield* settle
-      expect(Array.from(fake.entries.keys())).toEqual([])
-    }))
+  test.overFake("CA-41 · an interrupted consumer leaves no manifest and no pages", function*(fake) {
+    const text = "x".repeat(70_000)
+    const source = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`), () => Effect.never)
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    const { fiber, got } = yield* consumer(rows)
+    yield* settle
+    expect([got.length, pagesOf(fake.entries).length > 15]).toEqual([20, true])
+    yield* Fiber.interrupt(fiber)
+    yield* settle
+    expect(Array.from(fake.entries.keys())).toEqual([])
+  })
 
-  it.effect("the manifest is written after the last page", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const text = "x".repeat(70_000)
-      yield* Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
-        Cached.stream("rows", { ttl: "1 hour" }),
-        Stream.runDrain,
-        Effect.provide(over(fake))
-      )
-      const written = fake.calls.filter((call) => call.startsWith("set ")).map((call) =>
-        call.includes("~:p:") ? "page" : "manifest"
-      )
-      expect(written).toEqual(["page", "page", "page", "manifest"])
-    }))
+  test("the manifest is written after the last page", function*() {
+    const fake = fakeStore()
+    const text = "x".repeat(70_000)
+    yield* Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
+      Cached.stream("rows", { ttl: "1 hour" }),
+      Stream.runDrain,
+      Effect.provide(over(fake))
+    )
+    const written = fake.calls.filter((call) => call.startsWith("set ")).map((call) =>
+      call.includes("~:p:") ? "page" : "manifest"
+    )
+    expect(written).toEqual(["page", "page", "page", "manifest"])
+  })
 
-  it.effect("a run that is replaced leaves a minute later", () =>
-    overFake(function*(fake) {
-      const source = counted((run) => [run])
-      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      yield* Stream.runDrain(rows)
-      const [old] = pagesOf(fake.entries)
-      yield* CachePolicy.refresh(Stream.runDrain(rows))
-      expect(pagesOf(fake.entries).length).toBe(2)
-      yield* TestClock.adjust("1 minute")
-      expect(pagesOf(fake.entries).length).toBe(1)
-      expect(pagesOf(fake.entries)).not.toContain(old)
-      expect(yield* Stream.runCollect(rows)).toEqual([2])
-    }))
+  test.overFake("a run that is replaced leaves a minute later", function*(fake) {
+    const source = counted((run) => [run])
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    yield* Stream.runDrain(rows)
+    const [old] = pagesOf(fake.entries)
+    yield* CachePolicy.refresh(Stream.runDrain(rows))
+    expect(pagesOf(fake.entries).length).toBe(2)
+    yield* TestClock.adjust("1 minute")
+    expect(pagesOf(fake.entries).length).toBe(1)
+    expect(pagesOf(fake.entries)).not.toContain(old)
+    expect(yield* Stream.runCollect(rows)).toEqual([2])
+  })
 
   it.effect("so does one that was invalidated, and one that has ended when memory lets it go", () =>
     overFake(function*(fake) {
@@ -633,9 +596,7 @@ describe("Cached.stream over a store", () => {
     overFake(function*(fake) {
       const text = "x".repeat(70_000)
       const rows = (n: number) =>
-        Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(
-          Cached.stream(`rows ${n}`, { ttl: "1 hour" })
-        )
+        Stream.fromIterable(Array.from({ length: 20 }, () => text)).pipe(Cached.stream(`rows ${n}`, { ttl: "1 hour" }))
       for (let n = 0; n < 60; n++) yield* Stream.runDrain(rows(n))
       for (let n = 0; n < 50; n++) yield* Cached.invalidate(`rows ${n}`)
       yield* TestClock.adjust("2 seconds")
@@ -645,42 +606,40 @@ describe("Cached.stream over a store", () => {
       expect(pagesOf(fake.entries).length).toBe(200)
     }, { capacity: 1000 }))
 
-  it.effect("a planted manifest that claims a huge number of pages does not make their removal endless", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const rows = Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      yield* Stream.runDrain(rows).pipe(Effect.provide(over(fake)))
-      const { meta, payload } = fake.entries.get("rows")!
-      const [run, , ...rest] = JSON.parse(new TextDecoder().decode(payload))
-      const planted = new TextEncoder().encode(JSON.stringify([run, Number.MAX_SAFE_INTEGER, ...rest]))
-      fake.entries.set("rows", { meta, payload: planted })
-      yield* Effect.gen(function*() {
-        yield* Stream.runDrain(rows)
-        let asked = 0
-        fake.behave = (operation) => {
-          // Ends the test if there is no limit.
-          if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
-          return {}
-        }
-        yield* Cached.invalidate("rows")
-        for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
-        expect(pagesOf(fake.entries)).toEqual([])
-        expect(asked).toBeLessThan(5000)
-      }).pipe(Effect.provide(over(fake)))
-    }))
+  test("a planted manifest that claims a huge number of pages does not make their removal endless", function*() {
+    const fake = fakeStore()
+    const rows = Stream.make(1).pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    yield* Stream.runDrain(rows).pipe(Effect.provide(over(fake)))
+    const { meta, payload } = fake.entries.get("rows")!
+    const [run, , ...rest] = JSON.parse(new TextDecoder().decode(payload))
+    const planted = new TextEncoder().encode(JSON.stringify([run, Number.MAX_SAFE_INTEGER, ...rest]))
+    fake.entries.set("rows", { meta, payload: planted })
+    yield* Effect.gen(function*() {
+      yield* Stream.runDrain(rows)
+      let asked = 0
+      fake.behave = (operation) => {
+        // Ends the test if there is no limit.
+        if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
+        return {}
+      }
+      yield* Cached.invalidate("rows")
+      for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
+      expect(pagesOf(fake.entries)).toEqual([])
+      expect(asked).toBeLessThan(5000)
+    }).pipe(Effect.provide(over(fake)))
+  })
 
-  it.effect("pages that no manifest names are swept when they are older than any run", () =>
-    overFake(function*(fake) {
-      const rows = (key: string) => Stream.make(1).pipe(Cached.stream(key, { strategy: "untilInvalidated" }))
-      yield* Stream.runDrain(rows("a"))
-      yield* Stream.runDrain(rows("b"))
-      yield* Cached.invalidate("a")
-      expect(pagesOf(fake.entries).length).toBe(2)
-      yield* TestClock.adjust("61 minutes")
-      yield* Stream.runDrain(rows("c"))
-      yield* settle
-      expect(pagesOf(fake.entries).map((id) => id.slice(-1)).sort()).toEqual(["b", "c"])
-    }))
+  test.overFake("pages that no manifest names are swept when they are older than any run", function*(fake) {
+    const rows = (key: string) => Stream.make(1).pipe(Cached.stream(key, { strategy: "untilInvalidated" }))
+    yield* Stream.runDrain(rows("a"))
+    yield* Stream.runDrain(rows("b"))
+    yield* Cached.invalidate("a")
+    expect(pagesOf(fake.entries).length).toBe(2)
+    yield* TestClock.adjust("61 minutes")
+    yield* Stream.runDrain(rows("c"))
+    yield* settle
+    expect(pagesOf(fake.entries).map((id) => id.slice(-1)).sort()).toEqual(["b", "c"])
+  })
 
   it.effect("a replay reads at most two pages ahead: an answer of the store is waited for while others come", () =>
     overFake(function*(fake) {
@@ -711,88 +670,84 @@ describe("Cached.stream over a store", () => {
       expect(reading).toBe(0)
     }, { memory: false, storeTimeout: "1 second" }))
 
-  it.effect("a consumer that leaves a replay leaves no question behind", () =>
-    overFake(function*(fake) {
-      const text = "x".repeat(70_000)
-      const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
-        Cached.stream("rows", { ttl: "1 hour" })
-      )
-      yield* Stream.runDrain(rows)
-      let asked = 0
-      let left = 0
-      fake.behave = (operation, id) =>
-        operation !== "get" || !id.startsWith("~:p:") ? {} : {
-          before: Effect.andThen(
-            Effect.sync(() => asked++),
-            Effect.onInterrupt(Effect.never, () => Effect.sync(() => left++))
-          )
-        }
-      const { fiber } = yield* consumer(rows)
-      yield* settle
-      yield* Fiber.interrupt(fiber)
-      expect([asked, left]).toEqual([3, 3])
-    }, { memory: false }))
+  test.withoutMemory("a consumer that leaves a replay leaves no question behind", function*(fake) {
+    const text = "x".repeat(70_000)
+    const rows = Stream.fromIterable([1, 2, 3].map((n) => `${n} ${text}`)).pipe(
+      Cached.stream("rows", { ttl: "1 hour" })
+    )
+    yield* Stream.runDrain(rows)
+    let asked = 0
+    let left = 0
+    fake.behave = (operation, id) =>
+      operation !== "get" || !id.startsWith("~:p:") ? {} : {
+        before: Effect.andThen(
+          Effect.sync(() => asked++),
+          Effect.onInterrupt(Effect.never, () => Effect.sync(() => left++))
+        )
+      }
+    const { fiber } = yield* consumer(rows)
+    yield* settle
+    yield* Fiber.interrupt(fiber)
+    expect([asked, left]).toEqual([3, 3])
+  })
 
   describe("a page that is lost", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("the origin runs again, and what the consumer has got is skipped", () =>
-      overFake(function*(fake) {
-        const source = counted(elements)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-        expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
-        expect(source.runs).toBe(2)
-        expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
-        expect(source.runs).toBe(2)
-      }, { memory: false }))
+    test.withoutMemory("the origin runs again, and what the consumer has got is skipped", function*(fake) {
+      const source = counted(elements)
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+      expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+      expect(source.runs).toBe(2)
+      expect(yield* Stream.runCollect(rows)).toEqual(elements(2))
+      expect(source.runs).toBe(2)
+    })
 
-    it.effect("one that begins otherwise ends it with StreamCut", () =>
-      overFake(function*(fake) {
-        const source = counted(elements)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
-        const { exit, got } = yield* consumer(rows)
-        expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-        expect(got).toEqual(elements(1).slice(0, 15))
-      }, { memory: false }))
+    test.withoutMemory("one that begins otherwise ends it with StreamCut", function*(fake) {
+      const source = counted(elements)
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+      const { exit, got } = yield* consumer(rows)
+      expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+      expect(got).toEqual(elements(1).slice(0, 15))
+    })
 
-    it.effect("P4 · also while the store is down", () =>
-      overFake(function*(fake) {
-        const source = counted(() => elements(1))
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        let reads = 0
-        fake.behave = (operation, id) =>
-          operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
-            before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
-          }
-        expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
-        expect(source.runs).toBe(2)
-      }, { memory: false }))
+    test.withoutMemory("P4 · also while the store is down", function*(fake) {
+      const source = counted(() => elements(1))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      let reads = 0
+      fake.behave = (operation, id) =>
+        operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
+          before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
+        }
+      expect(yield* Stream.runCollect(rows)).toEqual(elements(1))
+      expect(source.runs).toBe(2)
+    })
   })
 
   describe("a page that is lost, and more", () => {
     const text = "x".repeat(70_000)
     const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
 
-    it.effect("CachePolicy.disable(\"set\"): the origin runs again too, and nothing is stored", () =>
-      overFake(function*(fake) {
-        const source = counted(elements)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-        const stored = Array.from(fake.entries.keys())
-        expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
-        yield* settle
-        expect(Array.from(fake.entries.keys())).toEqual(stored)
-      }, { memory: false }))
+    test.withoutMemory("where nothing may be set the origin runs again too, and nothing is stored", function*(fake) {
+      const source = counted(elements)
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+      const stored = Array.from(fake.entries.keys())
+      expect(yield* CachePolicy.disable("set")(Stream.runCollect(rows))).toEqual(elements(2))
+      yield* settle
+      expect(Array.from(fake.entries.keys())).toEqual(stored)
+    })
 
-    it.effect("one of a run that continues for others: the origin runs once more, only for the late consumer", () =>
-      overFake(function*(fake) {
+    test.withoutMemory(
+      "one of a run that continues: the origin runs once more, for the late consumer",
+      function*(fake) {
         const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
         const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
         const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
@@ -809,165 +764,156 @@ describe("Cached.stream over a store", () => {
         expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
         expect(source.released).toBe(2)
         expect(fake.entries.has("rows")).toBe(true)
-      }, { memory: false }))
+      }
+    )
 
-    it.effect("a consumer that was cut consumes it again: the stored stream is gone", () =>
-      overFake(function*(fake) {
-        const source = counted((run) => elements(run))
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
-        const { exit } = yield* consumer(rows)
-        expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-        expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
-        expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
-      }, { memory: false }))
+    test.withoutMemory("a consumer that was cut consumes it again: the stored stream is gone", function*(fake) {
+      const source = counted((run) => elements(run))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
+      const { exit } = yield* consumer(rows)
+      expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+      expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+      expect([yield* Stream.runCollect(rows), source.runs]).toEqual([elements(3), 3])
+    })
 
-    it.effect("the first one, of a stream that has ended with a failure, runs the origin", () =>
-      Effect.gen(function*() {
-        class Failing extends CacheKey.Class<Failing>()("Failing", {
-          payload: {},
-          success: Schema.String,
-          error: Schema.String
-        }) {}
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          const source = counted(() => elements(1))
-          const rows = Stream.concat(source.stream, Stream.fail("the end")).pipe(
-            Cached.stream(new Failing({}), { ttl: "1 hour", when: () => true })
-          )
-          const first = yield* consumer(rows)
-          yield* first.exit
-          const page = pagesOf(fake.entries).find((id) => id.includes(":0:"))!
-          expect(fake.entries.delete(page)).toBe(true)
-          const second = yield* consumer(rows)
-          expect(errorOf(yield* second.exit)).toBe("the end")
-          expect([second.got, source.runs]).toEqual([elements(1), 2])
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
-
-    it.effect("two that lose one share a run, and one of them does not wait for the other", () =>
-      overFake(function*(fake) {
+    test("the first one, of a stream that has ended with a failure, runs the origin", function*() {
+      class Failing extends CacheKey.Class<Failing>()("Failing", {
+        payload: {},
+        success: Schema.String,
+        error: Schema.String
+      }) {}
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
         const source = counted(() => elements(1))
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        yield* Stream.runDrain(rows)
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-        const gate = yield* Deferred.make<void>()
-        let seen = 0
-        const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
-        yield* settle
-        expect(paused.got.length).toBe(8)
-        const other = yield* consumer(rows)
-        yield* settle
-        expect([other.got, source.runs]).toEqual([elements(1), 2])
-        yield* Deferred.succeed(gate, undefined)
-        yield* Effect.all([paused.exit, other.exit])
-        expect(paused.got).toEqual(elements(1))
-      }, { memory: false }))
+        const rows = Stream.concat(source.stream, Stream.fail("the end")).pipe(
+          Cached.stream(new Failing({}), { ttl: "1 hour", when: () => true })
+        )
+        const first = yield* consumer(rows)
+        yield* first.exit
+        const page = pagesOf(fake.entries).find((id) => id.includes(":0:"))!
+        expect(fake.entries.delete(page)).toBe(true)
+        const second = yield* consumer(rows)
+        expect(errorOf(yield* second.exit)).toBe("the end")
+        expect([second.got, source.runs]).toEqual([elements(1), 2])
+      }).pipe(Effect.provide(over(fake, { memory: false })))
+    })
 
-    it.effect("one of such a run that the origin begins otherwise now ends it with StreamCut", () =>
-      overFake(function*(fake) {
-        const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-        const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        const ahead = yield* consumer(rows)
-        const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
-        yield* settle
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
-        yield* Deferred.succeed(gate, undefined)
-        expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-        expect(behind.got).toEqual(elements(1).slice(0, 12))
-        yield* Fiber.interrupt(ahead.fiber)
-        expect(source.released).toBe(2)
-      }, { memory: false }))
+    test.withoutMemory("two that lose one share a run, and one of them does not wait for the other", function*(fake) {
+      const source = counted(() => elements(1))
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      yield* Stream.runDrain(rows)
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+      const gate = yield* Deferred.make<void>()
+      let seen = 0
+      const paused = yield* consumer(Stream.tap(rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
+      yield* settle
+      expect(paused.got.length).toBe(8)
+      const other = yield* consumer(rows)
+      yield* settle
+      expect([other.got, source.runs]).toEqual([elements(1), 2])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Effect.all([paused.exit, other.exit])
+      expect(paused.got).toEqual(elements(1))
+    })
 
-    it.effect("P4 · a page without elements is lost, and one with fewer of them is no end", () =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        const answer = (end: string, change: (payload: Uint8Array) => Uint8Array) => {
-          for (const [id, entry] of fake.entries) {
-            if (id.endsWith(end) && entry.payload.length > 0) {
-              fake.entries.set(id, { ...entry, payload: change(entry.payload) })
-            }
+    test.withoutMemory("one of such a run that the origin begins otherwise ends it with StreamCut", function*(fake) {
+      const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      const ahead = yield* consumer(rows)
+      const behind = yield* consumer(Stream.tap(rows, () => Deferred.await(gate)))
+      yield* settle
+      for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
+      yield* Deferred.succeed(gate, undefined)
+      expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+      expect(behind.got).toEqual(elements(1).slice(0, 12))
+      yield* Fiber.interrupt(ahead.fiber)
+      expect(source.released).toBe(2)
+    })
+
+    test("P4 · a page without elements is lost, and one with fewer of them is no end", function*() {
+      const fake = fakeStore()
+      const answer = (end: string, change: (payload: Uint8Array) => Uint8Array) => {
+        for (const [id, entry] of fake.entries) {
+          if (id.endsWith(end) && entry.payload.length > 0) {
+            fake.entries.set(id, { ...entry, payload: change(entry.payload) })
           }
         }
-        yield* Effect.gen(function*() {
-          const numbers = Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)
-          const source = counted(() => numbers)
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          yield* Stream.runDrain(rows)
-          answer(":3:rows", () => new Uint8Array())
-          expect(yield* Stream.runCollect(rows)).toEqual(numbers)
-          expect(source.runs).toBe(2)
-          // Its first element alone.
-          answer(
-            ":3:rows",
-            (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
-          )
-          const { exit, got } = yield* consumer(rows)
-          expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-          expect(got.length).toBeLessThan(500)
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      }))
+      }
+      yield* Effect.gen(function*() {
+        const numbers = Array.from({ length: 500 }, (_, i) => `${i} ${"x".repeat(1000)}`)
+        const source = counted(() => numbers)
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        yield* Stream.runDrain(rows)
+        answer(":3:rows", () => new Uint8Array())
+        expect(yield* Stream.runCollect(rows)).toEqual(numbers)
+        expect(source.runs).toBe(2)
+        // Its first element alone.
+        answer(
+          ":3:rows",
+          (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
+        )
+        const { exit, got } = yield* consumer(rows)
+        expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+        expect(got.length).toBeLessThan(500)
+      }).pipe(Effect.provide(over(fake, { memory: false })))
+    })
   })
 
-  it.effect("a stream that was invalidated or overwritten leaves a minute later, for its readers", () =>
-    overFake(function*(fake) {
-      const source = counted((run) => [run])
-      const rows = source.stream.pipe(
-        Cached.stream("rows", { strategy: "untilInvalidated", tags: ["table"] })
-      )
-      const collect = Stream.runCollect(rows)
-      for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
-        yield* collect
-        expect(pagesOf(fake.entries).length).toBe(1)
-        yield* removed
-        yield* TestClock.adjust("1 minute")
-        expect(pagesOf(fake.entries)).toEqual([])
-      }
+  test.overFake("a stream that was invalidated or overwritten leaves a minute later, for its readers", function*(fake) {
+    const source = counted((run) => [run])
+    const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated", tags: ["table"] }))
+    const collect = Stream.runCollect(rows)
+    for (const removed of [Cached.invalidate("rows"), Cached.set("rows", "a value"), Cached.clear]) {
       yield* collect
-      yield* Cached.invalidate({ tag: "table" })
-      yield* collect
-      expect(pagesOf(fake.entries).length).toBe(2)
-      yield* TestClock.adjust("1 minute")
       expect(pagesOf(fake.entries).length).toBe(1)
-      expect([yield* collect, source.runs]).toEqual([[5], 5])
-    }))
-
-  it.effect("a stream that is only gone here keeps its pages: the store still names them", () =>
-    overFake(function*(fake) {
-      const source = counted((run) => [run])
-      const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated" }))
-      yield* Stream.runDrain(rows)
-      fake.behave = (operation, id) =>
-        operation === "remove" && id === "rows"
-          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
-          : {}
-      yield* Cached.invalidate("rows")
+      yield* removed
       yield* TestClock.adjust("1 minute")
-      expect(fake.entries.has("rows")).toBe(true)
-      expect(pagesOf(fake.entries).length).toBe(1)
-    }))
+      expect(pagesOf(fake.entries)).toEqual([])
+    }
+    yield* collect
+    yield* Cached.invalidate({ tag: "table" })
+    yield* collect
+    expect(pagesOf(fake.entries).length).toBe(2)
+    yield* TestClock.adjust("1 minute")
+    expect(pagesOf(fake.entries).length).toBe(1)
+    expect([yield* collect, source.runs]).toEqual([[5], 5])
+  })
 
-  it.effect("P4 · a store that is down, or hangs, costs the storing alone", () =>
-    Effect.gen(function*() {
-      const text = "x".repeat(70_000)
-      const down = Effect.fail(new CacheError.StoreError({ store: "fake", operation: "set", reason: "Unavailable" }))
-      for (const before of [down, Effect.never]) {
-        const fake = fakeStore()
-        fake.behave = (operation, id) => operation === "set" && id.includes(":3:") ? { before } : {}
-        yield* Effect.gen(function*() {
-          const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
-          const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-          const { fiber, got } = yield* consumer(rows)
-          yield* TestClock.adjust("1 second")
-          yield* Fiber.join(fiber)
-          expect(got.length).toBe(8)
-          yield* settle
-          expect(Array.from(fake.entries.keys())).toEqual([])
-        }).pipe(Effect.provide(over(fake)))
-      }
-    }))
+  test.overFake("a stream that is only gone here keeps its pages: the store still names them", function*(fake) {
+    const source = counted((run) => [run])
+    const rows = source.stream.pipe(Cached.stream("rows", { strategy: "untilInvalidated" }))
+    yield* Stream.runDrain(rows)
+    fake.behave = (operation, id) =>
+      operation === "remove" && id === "rows"
+        ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+        : {}
+    yield* Cached.invalidate("rows")
+    yield* TestClock.adjust("1 minute")
+    expect(fake.entries.has("rows")).toBe(true)
+    expect(pagesOf(fake.entries).length).toBe(1)
+  })
+
+  test("P4 · a store that is down, or hangs, costs the storing alone", function*() {
+    const text = "x".repeat(70_000)
+    const down = Effect.fail(new CacheError.StoreError({ store: "fake", operation: "set", reason: "Unavailable" }))
+    for (const before of [down, Effect.never]) {
+      const fake = fakeStore()
+      fake.behave = (operation, id) => operation === "set" && id.includes(":3:") ? { before } : {}
+      yield* Effect.gen(function*() {
+        const source = counted(() => Array.from({ length: 8 }, (_, i) => `${i} ${text}`))
+        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+        const { fiber, got } = yield* consumer(rows)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+        expect(got.length).toBe(8)
+        yield* settle
+        expect(Array.from(fake.entries.keys())).toEqual([])
+      }).pipe(Effect.provide(over(fake)))
+    }
+  })
 
   it.effect("P4 · elements that cannot be encoded pass, and are not stored", () =>
     Effect.gen(function*() {
@@ -978,45 +924,41 @@ describe("Cached.stream over a store", () => {
       expect(source.runs).toBe(2)
     }).pipe(Effect.provide(CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer)))))
 
-  it.effect("another cache over the same store serves it, and its failure", () =>
-    Effect.gen(function*() {
-      const store = Layer.succeed(Store.Store, MemoryStore.make())
-      const other = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-        Effect.provide(effect, CacheLayer.layer().pipe(Layer.provide(store)), { local: true })
-      const source = counted((run) => [row(run), row(run)], () => Effect.fail("broken"))
-      const read = consumer(
-        source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: () => true }))
-      )
-      for (let i = 0; i < 2; i++) {
-        yield* other(Effect.gen(function*() {
-          const { exit, got } = yield* read
-          expect(errorOf(yield* exit)).toBe("broken")
-          expect(got).toEqual([row(1), row(1)])
-        }))
-      }
-      expect(source.runs).toBe(1)
-    }))
+  test("another cache over the same store serves it, and its failure", function*() {
+    const store = Layer.succeed(Store.Store, MemoryStore.make())
+    const other = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.provide(effect, CacheLayer.layer().pipe(Layer.provide(store)), { local: true })
+    const source = counted((run) => [row(run), row(run)], () => Effect.fail("broken"))
+    const read = consumer(source.stream.pipe(Cached.stream(new Rows({ id: 1 }), { ttl: "1 hour", when: () => true })))
+    for (let i = 0; i < 2; i++) {
+      yield* other(Effect.gen(function*() {
+        const { exit, got } = yield* read
+        expect(errorOf(yield* exit)).toBe("broken")
+        expect(got).toEqual([row(1), row(1)])
+      }))
+    }
+    expect(source.runs).toBe(1)
+  })
 
-  it.effect("P1 · with lease one process runs, and others wait for it; without it none waits", () =>
-    Effect.gen(function*() {
-      for (const [lease, runs] of [[true, 1], [false, 2]] as const) {
-        const shared = fakeStore()
-        const store = { ...shared.store, capabilities: { shared: true, changes: false } }
-        const layer = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
-        const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", shareLoad: lease }))
-        const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
-        yield* source.give(1)
-        const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
-        yield* TestClock.adjust("1 minute")
-        expect(source.runs).toBe(runs)
-        yield* source.end
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(first)).toEqual([1])
-        assert.isArray(yield* Fiber.join(second))
-        expect(source.runs).toBe(runs)
-      }
-    }))
+  test("P1 · with lease one process runs, and others wait for it; without it none waits", function*() {
+    for (const [lease, runs] of [[true, 1], [false, 2]] as const) {
+      const shared = fakeStore()
+      const store = { ...shared.store, capabilities: { shared: true, changes: false } }
+      const layer = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+      const source = yield* fed
+      const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour", shareLoad: lease }))
+      const first = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
+      yield* source.give(1)
+      const second = yield* start(Stream.runCollect(rows).pipe(Effect.provide(layer, { local: true })))
+      yield* TestClock.adjust("1 minute")
+      expect(source.runs).toBe(runs)
+      yield* source.end
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(first)).toEqual([1])
+      assert.isArray(yield* Fiber.join(second))
+      expect(source.runs).toBe(runs)
+    }
+  })
 
   describe("a layer that closes ends its consumers, though their run cannot be interrupted", () => {
     const elements = Array.from({ length: 10 }, (_, i) => `${i} ${"x".repeat(70_000)}`)
@@ -1041,9 +983,7 @@ describe("Cached.stream over a store", () => {
           const { fiber, got } = yield* consumer(inside)
           yield* settle
           expect([got.length, runs]).toEqual([lost.length > 0 ? 7 : 3, 2])
-          const closing = yield* start(Scope.close(scope, Exit.void))
-          yield* TestClock.adjust("5 seconds")
-          yield* Fiber.join(closing)
+          yield* taking("5 seconds", Scope.close(scope, Exit.void))
           yield* settle
           const exit = ended(fiber)
           expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
@@ -1131,8 +1071,7 @@ describe("Cached.stream in memory", () => {
       expect((yield* Cached.stats).size).toBe(1)
       // There is no room for it at all.
       const larger = counted(() => Array.from({ length: 20 }, (_, i) => `${i} ${text}`))
-      expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream("larger", { ttl: "1 hour" })))).length)
-        .toBe(20)
+      expect((yield* Stream.runCollect(larger.stream.pipe(Cached.stream("larger", { ttl: "1 hour" })))).length).toBe(20)
       expect((yield* Cached.stats).size).toBeLessThanOrEqual(1)
     }).pipe(Effect.provide(CacheLayer.memory({
       capacity: 9,
@@ -1167,56 +1106,50 @@ describe("Cached.stream in memory", () => {
       expect(source.runs).toBe(1)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("CacheLayer.disabled runs the origin each time", () =>
-    Effect.gen(function*() {
-      const source = counted((run) => [run])
+  testIn(CacheLayer.disabled)("CacheLayer.disabled runs the origin each time", function*() {
+    const source = counted((run) => [run])
+    const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[1], [2]])
+  })
+
+  test("a layer that closes lets a run end for 5 seconds, and ends its consumers with CacheClosed then", function*() {
+    for (const ends of [true, false]) {
+      const source = yield* fed
       const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      expect([yield* Stream.runCollect(rows), yield* Stream.runCollect(rows)]).toEqual([[1], [2]])
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+      const { exit, got } = yield* consumer(Stream.provideContext(rows, context))
+      yield* source.give(1)
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("4 seconds")
+      yield* source.give(2)
+      expect([got, source.released]).toEqual([[1, 2], 0])
+      if (ends) yield* source.end
+      else yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      expect(source.released).toBe(1)
+      const outcome = yield* exit
+      if (ends) expect(outcome).toEqual(Exit.void)
+      else expect(errorOf(outcome)).toBeInstanceOf(CacheError.CacheClosed)
+      const late = yield* Effect.exit(Stream.runDrain(Stream.provideContext(rows, context)))
+      expect(errorOf(late)).toBeInstanceOf(CacheError.CacheClosed)
+    }
+  })
 
-  it.effect("a layer that closes lets a run end for 5 seconds, and ends its consumers with CacheClosed then", () =>
-    Effect.gen(function*() {
-      for (const ends of [true, false]) {
-        const source = yield* fed
-        const rows = source.stream.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
-        const { exit, got } = yield* consumer(Stream.provideContext(rows, context))
-        yield* source.give(1)
-        const closing = yield* start(Scope.close(scope, Exit.void))
-        yield* TestClock.adjust("4 seconds")
-        yield* source.give(2)
-        expect([got, source.released]).toEqual([[1, 2], 0])
-        if (ends) yield* source.end
-        else yield* TestClock.adjust("1 second")
-        yield* Fiber.join(closing)
-        expect(source.released).toBe(1)
-        const outcome = yield* exit
-        if (ends) expect(outcome).toEqual(Exit.void)
-        else expect(errorOf(outcome)).toBeInstanceOf(CacheError.CacheClosed)
-        const late = yield* Effect.exit(Stream.runDrain(Stream.provideContext(rows, context)))
-        expect(errorOf(late)).toBeInstanceOf(CacheError.CacheClosed)
-      }
-    }))
-
-  it.effect("a layer that closes ends its consumers, whatever the step at which their fibers are then", () =>
-    Effect.gen(function*() {
-      const rows = Stream.never.pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      for (let steps = 1; steps <= 100; steps++) {
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(CacheLayer.memory({ shutdownTimeout: 1 }), scope)
-        const scheduler = new Stopping(steps)
-        const consuming = Stream.runDrain(Stream.provideContext(rows, context))
-        const fiber = yield* start(Effect.provideService(consuming, Scheduler.Scheduler, scheduler))
-        yield* settle
-        const closing = yield* start(Scope.close(scope, Exit.void))
-        yield* TestClock.adjust(1)
-        yield* Fiber.join(closing)
-        scheduler.goOn()
-        yield* settle
-        expect([steps, ended(fiber)]).not.toEqual([steps, "still waiting"])
-      }
-    }))
+  test("a layer that closes ends its consumers, whatever the step at which their fibers are then", function*() {
+    const rows = Stream.never.pipe(Cached.stream("rows", { ttl: "1 hour" }))
+    for (let steps = 1; steps <= 100; steps++) {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(CacheLayer.memory({ shutdownTimeout: 1 }), scope)
+      const scheduler = new Stopping(steps)
+      const consuming = Stream.runDrain(Stream.provideContext(rows, context))
+      const fiber = yield* started(Effect.provideService(consuming, Scheduler.Scheduler, scheduler))
+      yield* taking(1, Scope.close(scope, Exit.void))
+      scheduler.goOn()
+      yield* settle
+      expect([steps, ended(fiber)]).not.toEqual([steps, "still waiting"])
+    }
+  })
 
   it.effect("a circle is found", () =>
     Effect.gen(function*() {
@@ -1257,11 +1190,7 @@ describe("Cached.stream in memory", () => {
     ],
     ["a maxRun of two hours", { ttl: 1, maxRun: "2 hours" }, "maxRun must be at most 1h"],
     ["a maxRun of zero", { ttl: 1, maxRun: 0 }, "maxRun must be longer than 0"],
-    [
-      "an unknown whenSlow",
-      { ttl: 1, whenSlow: "drop" },
-      "whenSlow must be \"fail\" or \"wait\""
-    ],
+    ["an unknown whenSlow", { ttl: 1, whenSlow: "drop" }, "whenSlow must be \"fail\" or \"wait\""],
     ["an unknown emit", { ttl: 1, emit: "late" }, "emit must be \"atOnce\" or \"whenComplete\""]
   ])("bad input: %s", (_, options, says) => {
     const call = () => Cached.stream("k", options as never)

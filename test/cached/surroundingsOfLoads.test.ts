@@ -4,8 +4,9 @@ import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, ended, settle, start, started, taking } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
+import { test, testIn } from "../support/tests.ts"
 import { withTracer } from "../support/tracer.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
@@ -16,6 +17,7 @@ const current = Effect.map(Effect.option(Effect.currentSpan), Option.getOrUndefi
 
 describe.each(caches)("over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   describe("spans", () => {
     it.effect("a load's is a root, linked to that of the caller that started it", () =>
@@ -85,165 +87,140 @@ describe.each(caches)("over $name", (cache) => {
       rollbackSavepoint: () => Effect.void
     })
 
-    it.effect("is read past the cache, in both directions: no caller is served a value that may be rolled back", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const inside = [get, CachePolicy.refresh(get), CachePolicy.disable("get")(get), CachePolicy.disable("set")(get)]
-        expect(yield* Effect.forEach(inside, (run) => inTransaction(run))).toEqual([1, 2, 3, 4])
-        expect(yield* Cached.has("k")).toBe(false)
-        expect(yield* get).toBe(5)
-        expect(yield* inTransaction(Effect.all([get, get]))).toEqual([6, 7])
-        expect(yield* get).toBe(5)
-        expect(counts.started).toBe(7)
-      }).pipe(provided))
+    test("is read past the cache, in both directions: no caller is served a value that may be rolled back", function*() {
+      const { counts, load } = counting()
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const inside = [get, CachePolicy.refresh(get), CachePolicy.disable("get")(get), CachePolicy.disable("set")(get)]
+      expect(yield* Effect.forEach(inside, (run) => inTransaction(run))).toEqual([1, 2, 3, 4])
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* get).toBe(5)
+      expect(yield* inTransaction(Effect.all([get, get]))).toEqual([6, 7])
+      expect(yield* get).toBe(5)
+      expect(counts.started).toBe(7)
+    })
 
-    it.effect("joins no load that runs, and starts no refresh", () =>
-      Effect.gen(function*() {
-        const seen: Array<object | undefined> = []
-        const load = Effect.flatMap(Effect.service(Transaction), (transaction) => {
-          seen.push(transaction)
-          return Effect.delay(Effect.succeed(seen.length), "1 second")
-        })
-        const get = load.pipe(Cached.refreshAhead("k", ahead))
-        const outside = yield* start(get)
-        yield* settle
-        const inside = yield* start(inTransaction(get))
-        yield* TestClock.adjust("1 second")
-        expect([yield* Fiber.join(outside), yield* Fiber.join(inside)]).toEqual([1, 2])
-        yield* TestClock.adjust("2 minutes")
-        const due = yield* start(inTransaction(get))
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(due)).toBe(3)
-        yield* settle
-        expect(seen.map((transaction) => transaction === undefined)).toEqual([true, false, false])
-      }).pipe(provided))
+    test("joins no load that runs, and starts no refresh", function*() {
+      const seen: Array<object | undefined> = []
+      const load = Effect.flatMap(Effect.service(Transaction), (transaction) => {
+        seen.push(transaction)
+        return Effect.delay(Effect.succeed(seen.length), "1 second")
+      })
+      const get = load.pipe(Cached.refreshAhead("k", ahead))
+      const outside = yield* started(get)
+      const inside = yield* start(inTransaction(get))
+      yield* TestClock.adjust("1 second")
+      expect([yield* Fiber.join(outside), yield* Fiber.join(inside)]).toEqual([1, 2])
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* taking("1 second", inTransaction(get))).toBe(3)
+      yield* settle
+      expect(seen.map((transaction) => transaction === undefined)).toEqual([true, false, false])
+    })
   })
 
   describe("a transaction of Effect around its caller", () => {
-    it.effect("is not the load's: what is rolled back is not cached", () =>
-      Effect.gen(function*() {
-        const ref = yield* TxRef.make("before")
-        const get = TxRef.get(ref).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        yield* Effect.exit(Effect.tx(
-          TxRef.set(ref, "rolled back").pipe(
-            Effect.andThen(get),
-            Effect.andThen(Effect.fail("roll back"))
-          )
-        ))
-        expect(yield* get).toBe("before")
-      }).pipe(provided))
+    test("is not the load's: what is rolled back is not cached", function*() {
+      const ref = yield* TxRef.make("before")
+      const get = TxRef.get(ref).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      yield* Effect.exit(Effect.tx(
+        TxRef.set(ref, "rolled back").pipe(Effect.andThen(get), Effect.andThen(Effect.fail("roll back")))
+      ))
+      expect(yield* get).toBe("before")
+    })
 
-    it.effect("does not roll back what the load has written", () =>
-      Effect.gen(function*() {
-        const ref = yield* TxRef.make(0)
-        const get = Effect.as(TxRef.update(ref, (n) => n + 1), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        yield* Effect.exit(Effect.tx(Effect.andThen(get, Effect.fail("roll back"))))
-        expect(yield* get).toBe("loaded")
-        expect(yield* TxRef.get(ref)).toBe(1)
-      }).pipe(provided))
+    test("does not roll back what the load has written", function*() {
+      const ref = yield* TxRef.make(0)
+      const get = Effect.as(TxRef.update(ref, (n) => n + 1), "loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      yield* Effect.exit(Effect.tx(Effect.andThen(get, Effect.fail("roll back"))))
+      expect(yield* get).toBe("loaded")
+      expect(yield* TxRef.get(ref)).toBe(1)
+    })
 
-    it.effect("that retries interrupts no reader outside: the load's own retries", () =>
-      Effect.gen(function*() {
-        const ref = yield* TxRef.make(0)
-        const positive = Effect.tx(Effect.flatMap(TxRef.get(ref), (n) => n === 0 ? Effect.txRetry : Effect.succeed(n)))
-        const get = Effect.delay(positive, "1 second").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const inside = yield* start(Effect.tx(get))
-        const outside = yield* start(get)
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* TxRef.set(ref, 7)
-        yield* settle
-        expect([inside, outside].map(ended)).toEqual([Exit.succeed(7), Exit.succeed(7)])
-      }).pipe(provided))
+    test("that retries interrupts no reader outside: the load's own retries", function*() {
+      const ref = yield* TxRef.make(0)
+      const positive = Effect.tx(Effect.flatMap(TxRef.get(ref), (n) => n === 0 ? Effect.txRetry : Effect.succeed(n)))
+      const get = Effect.delay(positive, "1 second").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const inside = yield* start(Effect.tx(get))
+      const outside = yield* started(get)
+      yield* TestClock.adjust("1 second")
+      yield* TxRef.set(ref, 7)
+      yield* settle
+      expect([inside, outside].map(ended)).toEqual([Exit.succeed(7), Exit.succeed(7)])
+    })
   })
 
   describe("context", () => {
     class Tenant extends Context.Service<Tenant, { readonly name: string }>()("Tenant") {}
 
-    it.effect("a load runs with its starter's, also for callers that join it", () =>
-      Effect.gen(function*() {
-        const load = Effect.delay(Effect.map(Tenant, (tenant) => tenant.name), 1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const a = yield* start(Effect.provideService(get, Tenant, { name: "a" }))
-        const b = yield* start(Effect.provideService(get, Tenant, { name: "b" }))
-        yield* TestClock.adjust("1 second")
-        expect([yield* Fiber.join(a), yield* Fiber.join(b)]).toEqual(["a", "a"])
-      }).pipe(provided))
+    test("a load runs with its starter's, also for callers that join it", function*() {
+      const load = Effect.delay(Effect.map(Tenant, (tenant) => tenant.name), 1000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const a = yield* start(Effect.provideService(get, Tenant, { name: "a" }))
+      const b = yield* start(Effect.provideService(get, Tenant, { name: "b" }))
+      yield* TestClock.adjust("1 second")
+      expect([yield* Fiber.join(a), yield* Fiber.join(b)]).toEqual(["a", "a"])
+    })
   })
 
   describe("beside a refresh that runs", () => {
-    it.effect("every reader is served at once, however often it reads", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(10_000)
-        const get = load.pipe(Cached.refreshAhead("k", ahead))
-        const first = yield* start(get)
-        yield* TestClock.adjust("10 seconds")
-        yield* Fiber.join(first)
-        yield* TestClock.adjust("2 minutes")
-        for (let i = 0; i < 3; i++) {
-          const reader = yield* start(get)
-          yield* settle
-          expect(ended(reader)).toEqual(Exit.succeed(1))
-        }
-        expect(counts.started).toBe(2)
-        yield* TestClock.adjust("10 seconds")
-        expect(yield* get).toBe(2)
-      }).pipe(provided))
+    test("every reader is served at once, however often it reads", function*() {
+      const { counts, load } = counting(10_000)
+      const get = load.pipe(Cached.refreshAhead("k", ahead))
+      yield* taking("10 seconds", get)
+      yield* TestClock.adjust("2 minutes")
+      for (let i = 0; i < 3; i++) {
+        const reader = yield* started(get)
+        expect(ended(reader)).toEqual(Exit.succeed(1))
+      }
+      expect(counts.started).toBe(2)
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* get).toBe(2)
+    })
 
-    it.effect("that was asked for, every reader is served what is stored", () =>
-      Effect.gen(function*() {
-        const { load } = counting(10_000)
-        const settings = Cached.fn(Settings, () => load, { ttl: "1 hour" })
-        yield* Cached.set(new Settings(), 0)
-        const refresh = yield* start(settings.refresh())
-        yield* settle
-        for (let i = 0; i < 3; i++) {
-          const reader = yield* start(settings())
-          yield* settle
-          expect(ended(reader)).toEqual(Exit.succeed(0))
-        }
-        yield* TestClock.adjust("10 seconds")
-        expect(yield* Fiber.join(refresh)).toBe(1)
-        expect(yield* settings()).toBe(1)
-      }).pipe(provided))
+    test("that was asked for, every reader is served what is stored", function*() {
+      const { load } = counting(10_000)
+      const settings = Cached.fn(Settings, () => load, { ttl: "1 hour" })
+      yield* Cached.set(new Settings(), 0)
+      const refresh = yield* started(settings.refresh())
+      for (let i = 0; i < 3; i++) {
+        const reader = yield* started(settings())
+        expect(ended(reader)).toEqual(Exit.succeed(0))
+      }
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(refresh)).toBe(1)
+      expect(yield* settings()).toBe(1)
+    })
 
-    it.effect("and fails, a reader with a stale value falls back on it", () =>
-      Effect.gen(function*() {
-        const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
-        yield* Effect.succeed("stale").pipe(soft)
-        yield* TestClock.adjust("2 minutes")
-        const failing = Effect.delay(Effect.fail("down"), 1000)
-        const refresh = yield* start(CachePolicy.refresh(failing.pipe(soft)))
-        yield* settle
-        const reader = yield* start(failing.pipe(soft))
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        expect(ended(refresh)).toEqual(Exit.fail("down"))
-        expect(ended(reader)).toEqual(Exit.succeed("stale"))
-      }).pipe(provided))
+    test("and fails, a reader with a stale value falls back on it", function*() {
+      const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
+      yield* Effect.succeed("stale").pipe(soft)
+      yield* TestClock.adjust("2 minutes")
+      const failing = Effect.delay(Effect.fail("down"), 1000)
+      const refresh = yield* started(CachePolicy.refresh(failing.pipe(soft)))
+      const reader = yield* started(failing.pipe(soft))
+      yield* TestClock.adjust("1 second")
+      expect(ended(refresh)).toEqual(Exit.fail("down"))
+      expect(ended(reader)).toEqual(Exit.succeed("stale"))
+    })
 
-    it.effect("where nothing is stored, readers wait for it", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const both = [yield* start(CachePolicy.refresh(get)), yield* start(get)]
-        yield* TestClock.adjust("1 second")
-        expect(both.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
-        expect(counts.started).toBe(1)
-      }).pipe(provided))
+    test("where nothing is stored, readers wait for it", function*() {
+      const { counts, load } = counting(1000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const both = [yield* start(CachePolicy.refresh(get)), yield* start(get)]
+      yield* TestClock.adjust("1 second")
+      expect(both.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])
+      expect(counts.started).toBe(1)
+    })
   })
 })
 
-it.effect("a bad option of a joining caller affects only that caller", () =>
-  Effect.gen(function*() {
-    const { load } = counting(1000)
-    const good = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-    const bad = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: NaN })))
-    expect(Exit.isFailure(bad) && Cause.squash(bad.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-    yield* TestClock.adjust("1 second")
-    expect(yield* Fiber.join(good)).toBe(1)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+testIn(CacheLayer.memory())("a bad option of a joining caller affects only that caller", function*() {
+  const { load } = counting(1000)
+  const good = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+  const bad = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: NaN })))
+  expect(Exit.isFailure(bad) && Cause.squash(bad.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  yield* TestClock.adjust("1 second")
+  expect(yield* Fiber.join(good)).toBe(1)
+})
 
 it.effect.each(["when the load fails", "when its timeout has passed"])(
   "a strategy that throws %s is its caller's defect, and no caller hangs",
@@ -268,14 +245,9 @@ it.effect.each(["when the load fails", "when its timeout has passed"])(
     }).pipe(Effect.provide(CacheLayer.memory()))
 )
 
-it.effect("the store's own time does not count as the load's", () => {
-  const fake = fakeStore()
+test.overFake("the store's own time does not count as the load's", function*(fake) {
   fake.behave = () => ({ before: Effect.sleep(100) })
-  return Effect.gen(function*() {
-    const { load } = counting(1000)
-    const reader = yield* start(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-    yield* TestClock.adjust("2 seconds")
-    expect(yield* Fiber.join(reader)).toBe(1)
-    expect(fake.entries.get("k")!.meta).toMatchObject({ loadMillis: 1000, createdAt: 1200, expiresAt: 3_601_200 })
-  }).pipe(Effect.provide(over(fake)))
+  const { load } = counting(1000)
+  expect(yield* taking("2 seconds", load.pipe(Cached.ttl("k", { ttl: "1 hour" })))).toBe(1)
+  expect(fake.entries.get("k")!.meta).toMatchObject({ loadMillis: 1000, createdAt: 1200, expiresAt: 3_601_200 })
 })

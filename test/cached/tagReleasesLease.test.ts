@@ -1,11 +1,12 @@
 /** A load whose tag is invalidated keeps no other process waiting, since its result will not be stored. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { found, hour, key, process, read, User } from "../support/bulkCalls.ts"
 import { ended, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 const one = (text: string, load: Effect.Effect<unknown> = Effect.void) =>
   Cached.fn(User, ({ id }) => Effect.as(load, `${text} ${id}`), hour)
@@ -36,55 +37,52 @@ const ways = [
 ]
 
 describe.each(["this process", "another process"])("invalidated by %s", (by) => {
-  it.effect.each(ways)("by $name: another process loads at once", ({ run }) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* two
-      const loading = yield* gate
-      const before = yield* start(a(one("old", Deferred.await(loading))({ id: 1 })))
-      // No other read keeps the first process looking for changes.
-      yield* pass(1000)
-      yield* by === "this process" ? a(run) : b(run)
-      yield* pass(300)
-      const after = yield* start(b(one("new")({ id: 1 })))
-      yield* pass(300)
-      expect(ended(after)).toEqual(Exit.succeed("new 1"))
-      yield* Deferred.succeed(loading, undefined)
-      yield* pass(300)
-      expect(yield* Fiber.join(before)).toBe("old 1")
-      expect([yield* a(found(1)), yield* b(found(1))]).toEqual(["new 1", "new 1"])
-    }).pipe(Effect.scoped))
-
-  it.effect.each(ways)("by $name, among the keys of a bulk call", ({ run }) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* two
-      const loading = yield* gate
-      const before = yield* start(a(read(300, Deferred.await(loading))))
-      yield* pass(1000)
-      yield* by === "this process" ? a(run) : b(run)
-      yield* pass(300)
-      const after = yield* start(b(one("new")({ id: 1 })))
-      yield* pass(300)
-      expect(ended(after)).toEqual(Exit.succeed("new 1"))
-      yield* Deferred.succeed(loading, undefined)
-      yield* pass(1000)
-      expect((yield* Fiber.join(before))[1]).toEqual(Exit.succeed("old 1"))
-      expect([yield* a(found(1)), yield* b(found(1))]).toEqual(["new 1", "new 1"])
-    }).pipe(Effect.scoped))
-})
-
-it.effect("a load of other tags keeps its lease, and its result is stored", () =>
-  Effect.gen(function*() {
+  test.each(ways)("by $name: another process loads at once", function*({ run }) {
     const [a, b] = yield* two
     const loading = yield* gate
-    const leading = yield* start(a(one("first", Deferred.await(loading))({ id: 1 })))
+    const before = yield* start(a(one("old", Deferred.await(loading))({ id: 1 })))
+    // No other read keeps the first process looking for changes.
+    yield* pass(1000)
+    yield* by === "this process" ? a(run) : b(run)
     yield* pass(300)
-    yield* a(Cached.invalidate({ tag: "user:2" }))
-    yield* b(Cached.invalidate({ tag: "user:3" }))
+    const after = yield* start(b(one("new")({ id: 1 })))
     yield* pass(300)
-    const waiting = yield* start(b(one("second")({ id: 1 })))
-    yield* pass(300)
-    expect(ended(waiting)).toBe("still waiting")
+    expect(ended(after)).toEqual(Exit.succeed("new 1"))
     yield* Deferred.succeed(loading, undefined)
     yield* pass(300)
-    expect([yield* Fiber.join(leading), yield* Fiber.join(waiting)]).toEqual(["first 1", "first 1"])
-  }).pipe(Effect.scoped))
+    expect(yield* Fiber.join(before)).toBe("old 1")
+    expect([yield* a(found(1)), yield* b(found(1))]).toEqual(["new 1", "new 1"])
+  })
+
+  test.each(ways)("by $name, among the keys of a bulk call", function*({ run }) {
+    const [a, b] = yield* two
+    const loading = yield* gate
+    const before = yield* start(a(read(300, Deferred.await(loading))))
+    yield* pass(1000)
+    yield* by === "this process" ? a(run) : b(run)
+    yield* pass(300)
+    const after = yield* start(b(one("new")({ id: 1 })))
+    yield* pass(300)
+    expect(ended(after)).toEqual(Exit.succeed("new 1"))
+    yield* Deferred.succeed(loading, undefined)
+    yield* pass(1000)
+    expect((yield* Fiber.join(before))[1]).toEqual(Exit.succeed("old 1"))
+    expect([yield* a(found(1)), yield* b(found(1))]).toEqual(["new 1", "new 1"])
+  })
+})
+
+test("a load of other tags keeps its lease, and its result is stored", function*() {
+  const [a, b] = yield* two
+  const loading = yield* gate
+  const leading = yield* start(a(one("first", Deferred.await(loading))({ id: 1 })))
+  yield* pass(300)
+  yield* a(Cached.invalidate({ tag: "user:2" }))
+  yield* b(Cached.invalidate({ tag: "user:3" }))
+  yield* pass(300)
+  const waiting = yield* start(b(one("second")({ id: 1 })))
+  yield* pass(300)
+  expect(ended(waiting)).toBe("still waiting")
+  yield* Deferred.succeed(loading, undefined)
+  yield* pass(300)
+  expect([yield* Fiber.join(leading), yield* Fiber.join(waiting)]).toEqual(["first 1", "first 1"])
+})

@@ -5,9 +5,10 @@ import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, ty
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { caches, elapse, fakeStore, over, settle, start, started, within } from "../support/caches.ts"
 import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 
@@ -137,8 +138,7 @@ for (const cache of caches) {
         yield* page
         yield* TestClock.adjust("1 minute")
         yield* page
-        yield* TestClock.adjust("1 second")
-        yield* settle
+        yield* elapse("1 second")
         const entry = yield* entryOf(key)
         expect(entry?.value).toBe("value 3")
         expect(entry?.etag).toBe(undefined)
@@ -196,11 +196,9 @@ for (const cache of caches) {
           )
         })
         const page = Cached.ttl(load, key, { ttl: "1 hour" })
-        const before = yield* start(page)
-        yield* settle
+        const before = yield* started(page)
         yield* Cached.invalidate({ tag })
-        const late = yield* start(page)
-        yield* settle
+        const late = yield* started(page)
         yield* Deferred.succeed(gate, undefined)
         yield* settle
         return { before: before.pollUnsafe(), late: late.pollUnsafe(), page, loads: () => loads }
@@ -245,11 +243,9 @@ for (const cache of caches) {
           return n
         })
         const page = Cached.ttl(load, "k", { ttl: "1 hour" })
-        const before = yield* start(page)
-        yield* settle
+        const before = yield* started(page)
         yield* Cached.invalidate({ tag: "late" })
-        const late = yield* start(page)
-        yield* settle
+        const late = yield* started(page)
         yield* Deferred.succeed(gate, undefined)
         yield* settle
         expect([before.pollUnsafe(), late.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(2)])
@@ -304,9 +300,7 @@ describe("tags known after the load, and a store that cannot answer markers", ()
       markers: (tags: ReadonlyArray<string>) =>
         Effect.suspend(() => {
           asked.push(tags)
-          return Effect.fail(
-            new CacheError.StoreError({ store: "fake", operation: "markers", reason: "Unsupported" })
-          )
+          return Effect.fail(new CacheError.StoreError({ store: "fake", operation: "markers", reason: "Unsupported" }))
         })
     })
     return { asked, layer }
@@ -346,24 +340,22 @@ describe("tags known after the load, and a store that cannot answer markers", ()
   })
 })
 
-it.effect("P2 · a reader that joins while the entry is decoded, after an invalidation of its late tag, does not get it", () =>
-  Effect.gen(function*() {
-    const gate = yield* Deferred.make<void>()
-    const serializer = ownSerializer({ decode: (bytes) => Effect.as(Deferred.await(gate), parsed(bytes)) })
-    const page = Cached.ttl(saying({ tags: ["late"] }).load, "page", { ttl: "1 hour" })
-    const program = Effect.gen(function*() {
-      yield* page
-      const before = yield* start(page)
-      yield* settle
-      yield* Cached.invalidate({ tag: "late" })
-      const after = yield* start(page)
-      yield* Deferred.succeed(gate, undefined)
-      expect([yield* Fiber.join(before), yield* Fiber.join(after)]).toEqual(["value 1", "value 2"])
-      expect((yield* Cached.stats).joined).toBe(1)
-    })
-    const options = { memory: false, storeTimeout: "1 minute" } as const
-    yield* program.pipe(Effect.provide(over(MemoryStore, options).pipe(Layer.provide(serializer))))
-  }))
+test("P2 · a reader that joins while the entry is decoded, after an invalidation of its late tag, does not get it", function*() {
+  const gate = yield* Deferred.make<void>()
+  const serializer = ownSerializer({ decode: (bytes) => Effect.as(Deferred.await(gate), parsed(bytes)) })
+  const page = Cached.ttl(saying({ tags: ["late"] }).load, "page", { ttl: "1 hour" })
+  const program = Effect.gen(function*() {
+    yield* page
+    const before = yield* started(page)
+    yield* Cached.invalidate({ tag: "late" })
+    const after = yield* start(page)
+    yield* Deferred.succeed(gate, undefined)
+    expect([yield* Fiber.join(before), yield* Fiber.join(after)]).toEqual(["value 1", "value 2"])
+    expect((yield* Cached.stats).joined).toBe(1)
+  })
+  const options = { memory: false, storeTimeout: "1 minute" } as const
+  yield* program.pipe(Effect.provide(over(MemoryStore, options).pipe(Layer.provide(serializer))))
+})
 
 /** Two caches on one folder, as two processes have them; changes take 50 ms at most between them. */
 const two = Effect.gen(function*() {
@@ -379,39 +371,36 @@ const two = Effect.gen(function*() {
 })
 
 describe("on one folder", () => {
-  it.effect("a late tag that one cache invalidates is invalidated for the other, in memory and in the store", () =>
-    Effect.gen(function*() {
-      const { polled, inA, inB } = yield* two
-      const said = saying({ tags: ["late"] })
-      const page = Cached.ttl(said.load, key, { ttl: "1 hour" })
-      expect(yield* inA(page)).toBe("value 1")
-      expect(yield* inB(page)).toBe("value 1")
-      yield* inB(Cached.invalidate({ tag: "late" }))
-      yield* polled
-      expect(yield* inB(page)).toBe("value 2")
-      expect(yield* inA(page)).toBe("value 2")
-      yield* inA(Cached.invalidate({ tag: "late" }))
-      yield* polled
-      expect(yield* inB(page)).toBe("value 3")
-    }).pipe(Effect.scoped))
+  test("a late tag that one cache invalidates is invalidated for the other, in memory and in the store", function*() {
+    const { polled, inA, inB } = yield* two
+    const said = saying({ tags: ["late"] })
+    const page = Cached.ttl(said.load, key, { ttl: "1 hour" })
+    expect(yield* inA(page)).toBe("value 1")
+    expect(yield* inB(page)).toBe("value 1")
+    yield* inB(Cached.invalidate({ tag: "late" }))
+    yield* polled
+    expect(yield* inB(page)).toBe("value 2")
+    expect(yield* inA(page)).toBe("value 2")
+    yield* inA(Cached.invalidate({ tag: "late" }))
+    yield* polled
+    expect(yield* inB(page)).toBe("value 3")
+  })
 
-  it.effect("a late tag that the other invalidates during the load: the result is not stored", () =>
-    Effect.gen(function*() {
-      const { polled, inA, inB } = yield* two
-      const gate = yield* Deferred.make<void>()
-      const said = saying({ tags: ["late"] })
-      const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), key, { ttl: "1 hour" })
-      const reader = yield* start(inA(page))
-      yield* settle
-      yield* inB(Cached.invalidate({ tag: "late" }))
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      expect(reader.pollUnsafe()).toEqual(Exit.succeed("value 1"))
-      expect(yield* inB(Cached.has(key))).toBe(false)
-      yield* polled
-      expect(yield* inA(page)).toBe("value 2")
-      expect(yield* inB(page)).toBe("value 2")
-    }).pipe(Effect.scoped))
+  test("a late tag that the other invalidates during the load: the result is not stored", function*() {
+    const { polled, inA, inB } = yield* two
+    const gate = yield* Deferred.make<void>()
+    const said = saying({ tags: ["late"] })
+    const page = Cached.ttl(Effect.andThen(Deferred.await(gate), said.load), key, { ttl: "1 hour" })
+    const reader = yield* started(inA(page))
+    yield* inB(Cached.invalidate({ tag: "late" }))
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(reader.pollUnsafe()).toEqual(Exit.succeed("value 1"))
+    expect(yield* inB(Cached.has(key))).toBe(false)
+    yield* polled
+    expect(yield* inA(page)).toBe("value 2")
+    expect(yield* inB(page)).toBe("value 2")
+  })
 
   const renewing = (gate: Effect.Effect<unknown> = Effect.void) => {
     const told: Array<unknown> = []
@@ -426,62 +415,58 @@ describe("on one folder", () => {
     return { page, told }
   }
 
-  it.effect("an entry that one cache has renewed is renewed for the other, with its ETag and late tags", () =>
-    Effect.gen(function*() {
-      const { polled, inA, inB } = yield* two
-      const { page, told } = renewing()
-      yield* inA(page)
-      yield* TestClock.adjust("10 minutes")
-      yield* polled
-      const at = 600_060
-      expect(yield* inB(page)).toBe("old")
-      expect(told).toEqual([undefined, { value: "old", etag: "e", createdAt: 0, softExpiresAt: 600_000 }])
-      yield* polled
-      expect(yield* inA(page)).toBe("old")
-      expect(told.length).toBe(2)
-      expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
-      // Only in the store, for a caller that does not read it.
-      expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
-      expect(told.length).toBe(3)
-      yield* inB(Cached.invalidate({ tag: "late" }))
-      yield* polled
-      expect(yield* inA(Cached.has(key))).toBe(false)
-      expect(yield* inA(page)).toBe("old")
-      expect(told[3]).toBe(undefined)
-    }).pipe(Effect.scoped))
+  test("an entry that one cache has renewed is renewed for the other, with its ETag and late tags", function*() {
+    const { polled, inA, inB } = yield* two
+    const { page, told } = renewing()
+    yield* inA(page)
+    yield* TestClock.adjust("10 minutes")
+    yield* polled
+    const at = 600_060
+    expect(yield* inB(page)).toBe("old")
+    expect(told).toEqual([undefined, { value: "old", etag: "e", createdAt: 0, softExpiresAt: 600_000 }])
+    yield* polled
+    expect(yield* inA(page)).toBe("old")
+    expect(told.length).toBe(2)
+    expect(yield* inA(entryOf(key))).toMatchObject({ etag: "e", createdAt: at, expiresAt: at + 3_600_000 })
+    // Only in the store, for a caller that does not read it.
+    expect(yield* inB(CachePolicy.refresh(page))).toBe("old")
+    expect(told.length).toBe(3)
+    yield* inB(Cached.invalidate({ tag: "late" }))
+    yield* polled
+    expect(yield* inA(Cached.has(key))).toBe(false)
+    expect(yield* inA(page)).toBe("old")
+    expect(told[3]).toBe(undefined)
+  })
 
-  it.effect("previous is what the other has set a moment ago, which this one has not polled yet", () =>
-    Effect.gen(function*() {
-      const { inA, inB } = yield* two
-      const { page, told } = renewing()
-      yield* inA(page)
-      yield* inB(Cached.set(key, "set", { ttl: "1 hour", etag: "s" }))
-      expect(yield* inA(CachePolicy.refresh(page))).toBe("set")
-      expect(told[1]).toEqual({ value: "set", etag: "s", createdAt: 0, softExpiresAt: 3_600_000 })
-    }).pipe(Effect.scoped))
+  test("previous is what the other has set a moment ago, which this one has not polled yet", function*() {
+    const { inA, inB } = yield* two
+    const { page, told } = renewing()
+    yield* inA(page)
+    yield* inB(Cached.set(key, "set", { ttl: "1 hour", etag: "s" }))
+    expect(yield* inA(CachePolicy.refresh(page))).toBe("set")
+    expect(told[1]).toEqual({ value: "set", etag: "s", createdAt: 0, softExpiresAt: 3_600_000 })
+  })
 
-  it.effect.each(
+  test.each(
     [
       ["set", Cached.set(key, "set", { ttl: "1 hour" }), "set"],
       ["invalidated", Cached.invalidate(key), undefined],
       ["invalidated by its late tag", Cached.invalidate({ tag: "late" }), undefined],
       ["invalidated with its class", Cached.invalidate({ all: Page }), undefined]
     ] as const
-  )("what the other has %s while it is renewed is not renewed", ([, change, left]) =>
-    Effect.gen(function*() {
-      const { polled, inA, inB } = yield* two
-      const gate = yield* Deferred.make<void>()
-      yield* inA(renewing().page)
-      yield* TestClock.adjust("10 minutes")
-      const reader = yield* start(inA(renewing(Deferred.await(gate)).page))
-      yield* settle
-      yield* inB(change)
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      expect(reader.pollUnsafe()).toEqual(Exit.succeed("old"))
-      yield* polled
-      for (const one of [inA, inB]) expect((yield* one(entryOf(key)))?.value).toBe(left)
-    }).pipe(Effect.scoped))
+  )("what the other has %s while it is renewed is not renewed", function*([, change, left]) {
+    const { polled, inA, inB } = yield* two
+    const gate = yield* Deferred.make<void>()
+    yield* inA(renewing().page)
+    yield* TestClock.adjust("10 minutes")
+    const reader = yield* started(inA(renewing(Deferred.await(gate)).page))
+    yield* inB(change)
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(reader.pollUnsafe()).toEqual(Exit.succeed("old"))
+    yield* polled
+    for (const one of [inA, inB]) expect((yield* one(entryOf(key)))?.value).toBe(left)
+  })
 })
 
 /** Once it is late, each fiber that it does not know waits for a turn before it does anything. */
@@ -503,12 +488,10 @@ it.effect("P7 · a bulk call that is interrupted as a load ends that it has join
     const options = { tags: () => ["late"], ttl: "1 hour" } as const
     const page = Cached.fn(Page, () => Effect.as(load, "value"), options)
     const pages = Cached.many(Page, (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), options)
-    const first = yield* start(page({ n: 1 }))
-    yield* settle
+    const first = yield* started(page({ n: 1 }))
     yield* Cached.invalidate({ tag: "late" })
     const scheduler = new Late()
-    const bulk = yield* start(Effect.provideService(pages([{ n: 1 }]), Scheduler.Scheduler, scheduler))
-    yield* settle
+    const bulk = yield* started(Effect.provideService(pages([{ n: 1 }]), Scheduler.Scheduler, scheduler))
     scheduler.known.add(bulk)
     scheduler.isLate = true
     bulk.interruptUnsafe()

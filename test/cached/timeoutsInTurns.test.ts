@@ -20,9 +20,7 @@ const hanging = Store.complete({
   acquire: () => Effect.never
 })
 
-const layer = CacheLayer.layer({ storeTimeout: 50 }).pipe(
-  Layer.provide(Layer.succeed(Store.Store, hanging))
-)
+const layer = CacheLayer.layer({ storeTimeout: 50 }).pipe(Layer.provide(Layer.succeed(Store.Store, hanging)))
 
 it.live("reads of a store that hangs proceed without it, some in each turn", () =>
   Effect.gen(function*() {

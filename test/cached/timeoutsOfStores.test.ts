@@ -27,9 +27,7 @@ const fileIsRead = Effect.promise(() => fs.promises.readFile(new URL(import.meta
 
 const over = (store: ReturnType<typeof Store.complete>, storeTimeout = timeoutMillis) =>
   Effect.provide(
-    CacheLayer.layer({ memory: false, storeTimeout }).pipe(
-      Layer.provide(Layer.succeed(Store.Store, store))
-    )
+    CacheLayer.layer({ memory: false, storeTimeout }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
   )
 
 const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))

@@ -1,10 +1,11 @@
 /** `Cached.touch` gives an entry another lifetime. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, overFake, settle, start } from "../support/caches.ts"
+import { caches, counting, started } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -20,112 +21,102 @@ const unavailable = new CacheError.StoreError({ store: "fake", operation: "any",
 const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
 
 describe.each(caches)("touch, over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  it.effect("gives what is there another lifetime, from now on", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      yield* TestClock.adjust("30 minutes")
-      expect(yield* Cached.touch("k", "1 hour")).toBe(true)
-      yield* TestClock.adjust("59 minutes")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("gives what is there another lifetime, from now on", function*() {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    yield* TestClock.adjust("30 minutes")
+    expect(yield* Cached.touch("k", "1 hour")).toBe(true)
+    yield* TestClock.adjust("59 minutes")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("a shorter one too", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      expect(yield* Cached.touch("k", "1 minute")).toBe(true)
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("a shorter one too", function*() {
+    yield* Cached.set("k", 1)
+    expect(yield* Cached.touch("k", "1 minute")).toBe(true)
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", () =>
-    Effect.gen(function*() {
-      expect(yield* Cached.touch("k", "1 hour")).toBe(false)
-      expect(yield* Cached.touch("k", 0)).toBe(false)
-      yield* Cached.set("k", 1, { ttl: "1 minute" })
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Cached.touch("k", "1 hour")).toBe(false)
-      expect(yield* Cached.has("k")).toBe(false)
-      yield* Cached.set(berlin, 1)
-      yield* Cached.invalidate({ tag: "city:Berlin" })
-      expect(yield* Cached.touch(berlin, "1 hour")).toBe(false)
-      expect(yield* Cached.has(berlin)).toBe(false)
-    }).pipe(provided))
+  test("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", function*() {
+    expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+    expect(yield* Cached.touch("k", 0)).toBe(false)
+    yield* Cached.set("k", 1, { ttl: "1 minute" })
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Cached.touch("k", "1 hour")).toBe(false)
+    expect(yield* Cached.has("k")).toBe(false)
+    yield* Cached.set(berlin, 1)
+    yield* Cached.invalidate({ tag: "city:Berlin" })
+    expect(yield* Cached.touch(berlin, "1 hour")).toBe(false)
+    expect(yield* Cached.has(berlin)).toBe(false)
+  })
 
-  it.effect("AI-07 · zero or less removes it, Infinity lets it live on", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      expect(yield* Cached.touch("k", "Infinity")).toBe(true)
-      yield* TestClock.adjust("10000 hours")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      expect(yield* Cached.touch("k", 0)).toBe(true)
-      expect(yield* Cached.has("k")).toBe(false)
-      yield* Cached.set("k", 1)
-      expect(yield* Cached.touch("k", -1)).toBe(true)
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("AI-07 · zero or less removes it, Infinity lets it live on", function*() {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    expect(yield* Cached.touch("k", "Infinity")).toBe(true)
+    yield* TestClock.adjust("10000 hours")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    expect(yield* Cached.touch("k", 0)).toBe(true)
+    expect(yield* Cached.has("k")).toBe(false)
+    yield* Cached.set("k", 1)
+    expect(yield* Cached.touch("k", -1)).toBe(true)
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("while a load runs: what it brings has its own lifetime", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const reader = yield* start(Cached.ttl(load, "k", { ttl: "1 hour" }))
-      yield* settle
-      expect(yield* Cached.touch("k", "9 hours")).toBe(false)
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(reader)).toBe(1)
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("while a load runs: what it brings has its own lifetime", function*() {
+    const { load } = counting(1000)
+    const reader = yield* started(Cached.ttl(load, "k", { ttl: "1 hour" }))
+    expect(yield* Cached.touch("k", "9 hours")).toBe(false)
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(reader)).toBe(1)
+    yield* TestClock.adjust("1 hour")
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  it.effect("does nothing where the policy writes nothing", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      const under = CachePolicy.disable("set")
-      expect(yield* under(Cached.touch("k", 0))).toBe(false)
-      expect(yield* under(Cached.touch("k", "9 hours"))).toBe(false)
-      yield* TestClock.adjust("1 hour")
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("does nothing where the policy writes nothing", function*() {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    const under = CachePolicy.disable("set")
+    expect(yield* under(Cached.touch("k", 0))).toBe(false)
+    expect(yield* under(Cached.touch("k", "9 hours"))).toBe(false)
+    yield* TestClock.adjust("1 hour")
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 })
 
 describe("touch, while the store fails", () => {
-  it.effect("memory continues, and reports the failure; strict callers get it", () =>
-    overFake(function*(fake) {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      fake.behave = () => ({ before: Effect.fail(unavailable) })
-      expect(yield* Cached.touch("k", "2 hours")).toBe(true)
-      expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
-      expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
-      yield* TestClock.adjust("90 minutes")
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-    }))
+  test.overFake("memory continues, and reports the failure; strict callers get it", function*(fake) {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    fake.behave = () => ({ before: Effect.fail(unavailable) })
+    expect(yield* Cached.touch("k", "2 hours")).toBe(true)
+    expect(yield* Cached.touch("nothing", "2 hours")).toBe(false)
+    expect(yield* Effect.flip(CachePolicy.strict(Cached.touch("k", "2 hours")))).toEqual(unavailable)
+    yield* TestClock.adjust("90 minutes")
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+  })
 
-  it.effect("P2 · does not bring back what was invalidated in vain", () =>
-    overFake(function*(fake) {
-      yield* Cached.set("k", 1, { ttl: "1 hour" })
-      fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-      yield* Cached.invalidate("k")
-      expect(yield* Cached.touch("k", "2 hours")).toBe(false)
-      expect(yield* Cached.has("k")).toBe(false)
-      expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
-    }))
+  test.overFake("P2 · does not bring back what was invalidated in vain", function*(fake) {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+    yield* Cached.invalidate("k")
+    expect(yield* Cached.touch("k", "2 hours")).toBe(false)
+    expect(yield* Cached.has("k")).toBe(false)
+    expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
+  })
 })
 
-it.effect("touch reaches the copy of another engine on the folder", () =>
-  Effect.gen(function*() {
-    const directory = yield* tempDirectory
-    const [one, other] = [yield* engine(directory), yield* engine(directory)]
-    yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-    expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
-    expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
-    yield* TestClock.adjust("1 minute")
-    expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
-    yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-    // Not in its memory.
-    expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
-    yield* TestClock.adjust("2 hours")
-    expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
-  }))
+test("touch reaches the copy of another engine on the folder", function*() {
+  const directory = yield* tempDirectory
+  const [one, other] = [yield* engine(directory), yield* engine(directory)]
+  yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+  expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
+  expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
+  yield* TestClock.adjust("1 minute")
+  expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
+  yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
+  // Not in its memory.
+  expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
+  yield* TestClock.adjust("2 hours")
+  expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
+})

@@ -3,7 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, type Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, elapse, fakeStore, over, settle, start, started, taking } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 import { tracing, withTracer } from "../support/tracer.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
@@ -30,8 +31,7 @@ describe.each(caches)("the span of a load over $name", (cache) => {
       const { load, spans } = traced()
       const read = ttl(load)
       const first = yield* start(Effect.withSpan(read, "first"))
-      const second = yield* start(Effect.withSpan(Effect.all([read, read], { concurrency: 2 }), "second"))
-      yield* settle
+      const second = yield* started(Effect.withSpan(Effect.all([read, read], { concurrency: 2 }), "second"))
       yield* TestClock.adjust(50)
       const third = yield* start(Effect.withSpan(read, "third"))
       yield* TestClock.adjust(50)
@@ -55,13 +55,11 @@ describe.each(caches)("the span of a load over $name", (cache) => {
     Effect.gen(function*() {
       const { load, spans } = traced()
       const read = Cached.ttl(load, new User({ id: 1 }), { ttl: "1 hour", tags: ["a", "b"] })
-      const first = yield* start(Effect.withSpan(read, "first"))
-      yield* settle
+      const first = yield* started(Effect.withSpan(read, "first"))
       yield* Cached.invalidate(new User({ id: 1 }))
       yield* TestClock.adjust(100)
       yield* Fiber.join(first)
-      const second = yield* start(Effect.withSpan(read, "second"))
-      yield* settle
+      const second = yield* started(Effect.withSpan(read, "second"))
       yield* TestClock.adjust(100)
       yield* Fiber.join(second)
       const failing = Effect.flatMap(current, (span) => {
@@ -84,10 +82,9 @@ describe.each(caches)("the span of a load over $name", (cache) => {
   it.effect("says that its result is not stored because a tag of it was invalidated, or because it took too long", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
-      const tagged = yield* start(
+      const tagged = yield* started(
         load.pipe(Cached.ttl("tagged", { ttl: "1 hour", tags: () => ["t"] }), Effect.withSpan("first"))
       )
-      yield* settle
       yield* Cached.invalidate({ tag: "t" })
       yield* TestClock.adjust(100)
       yield* Fiber.join(tagged)
@@ -103,8 +100,7 @@ describe.each(caches)("the span of a load over $name", (cache) => {
       yield* TestClock.adjust("2 minutes")
       yield* due
       yield* settle
-      yield* TestClock.adjust("5 minutes")
-      yield* settle
+      yield* elapse("5 minutes")
       expect(spans.length).toBe(2)
       expect(told(spans[1])).toMatchObject({ "cache.outcome": "timeout", "cache.refresh": true, "cache.stored": false })
     }).pipe(provided))
@@ -112,12 +108,10 @@ describe.each(caches)("the span of a load over $name", (cache) => {
   it.effect("is linked to the span of each read, though one fiber makes them", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
-      const reads = yield* start(
+      const reads = yield* started(
         Effect.forEach(["a", "b"], (name) => Effect.withSpan(ttl(load, name), name), { discard: true })
       )
-      yield* settle
-      yield* TestClock.adjust(100)
-      yield* settle
+      yield* elapse(100)
       yield* TestClock.adjust(100)
       yield* Fiber.join(reads)
       expect(spans.map((span) => linksOf(span))).toEqual([["a"], ["b"]])
@@ -208,37 +202,33 @@ describe("the span of a load", () => {
       expect(linksOf(ofSecond)).toEqual(["many", "joined"])
     }).pipe(Effect.provide(CacheLayer.memory()), withTracer))
 
-  it.effect("is not made where no tracer is", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(reader)
-      expect(spans.map((span) => span?.name)).toEqual(["reader"])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  const test = testIn(CacheLayer.memory())
+
+  test("is not made where no tracer is", function*() {
+    const { load, spans } = traced()
+    const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(reader)
+    expect(spans.map((span) => span?.name)).toEqual(["reader"])
+  })
 
   it.effect("is sampled if a caller's is, has what the program annotates its spans with, and the time", () =>
     Effect.gen(function*() {
       const { load, spans } = traced()
-      const one = yield* start(Effect.withSpan(ttl(load), "one", { sampled: false }))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(one)
-      const other = yield* start(Effect.withSpan(ttl(load, "other"), "other"))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(other)
+      yield* taking(100, Effect.withSpan(ttl(load), "one", { sampled: false }))
+      yield* taking(100, Effect.withSpan(ttl(load, "other"), "other"))
       expect(spans.map((span) => span?.sampled)).toEqual([false, true])
       expect(spans[1]!.attributes.get("service")).toBe("a")
       const { status } = spans[1]!
       expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(100_000_000n)
     }).pipe(Effect.provide(CacheLayer.memory()), withTracer, Effect.annotateSpans("service", "a")))
 
-  it.effect("is not made where tracing is switched off", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const read = Effect.withTracerEnabled(ttl(Effect.succeed("a")), false)
-      yield* Effect.withTracer(Effect.withSpan(read, "reader"), tracer)
-      expect(spans.map((span) => span.name)).toEqual(["reader"])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("is not made where tracing is switched off", function*() {
+    const { spans, tracer } = tracing()
+    const read = Effect.withTracerEnabled(ttl(Effect.succeed("a")), false)
+    yield* Effect.withTracer(Effect.withSpan(read, "reader"), tracer)
+    expect(spans.map((span) => span.name)).toEqual(["reader"])
+  })
 })
 
 /** The events that the cache adds to a span. */
@@ -249,152 +239,146 @@ const eventsOn = (span: Tracer.Span | undefined) =>
   })
 
 describe("the span around a read", () => {
-  it.effect("gets one event if the read waited, was served stale or a fallback, and none for a hit", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const of = (name: string) => eventsOn(spans.find((span) => span.name === name))
-      const key = new User({ id: 1 })
-      const id = CacheKey.id(key)
-      const options = { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 } as const
-      const soft = (load: Effect.Effect<string>) => Cached.softTtl(load, key, options)
-      const test = Effect.gen(function*() {
-        const load = soft(Effect.delay(Effect.succeed("a"), 100))
-        const first = yield* start(Effect.withSpan(load, "first"))
-        yield* TestClock.adjust(40)
-        const second = yield* start(Effect.withSpan(load, "second"))
-        yield* TestClock.adjust(60)
-        yield* Fiber.joinAll([first, second])
-        yield* Effect.withSpan(load, "hit")
-        yield* TestClock.adjust("2 minutes")
-        const failing = Cached.softTtl(Effect.die("down"), key, { ...options, fallbackOn: () => true })
-        yield* Effect.withSpan(failing, "fallback")
-        yield* Effect.withSpan(
-          Cached.refreshAhead(Effect.succeed("b"), key, { ttl: "1 hour", refreshAfter: "1 minute" }),
-          "stale"
-        )
-        yield* settle
-      })
-      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
-      const about = { "cache.key": id, "cache.class": "User" }
-      expect(of("first")).toEqual([{ ...about, "cache.source": "load", "cache.waited_millis": 100 }])
-      expect(of("second")).toEqual([{ ...about, "cache.source": "joined", "cache.waited_millis": 60 }])
-      expect(of("hit")).toEqual([])
-      expect(of("fallback")).toEqual([{ ...about, "cache.source": "fallback", "cache.waited_millis": 0 }])
-      expect(of("stale")).toEqual([{ ...about, "cache.source": "stale", "cache.waited_millis": 0 }])
-    }))
+  test("gets one event if the read waited, was served stale or a fallback, and none for a hit", function*() {
+    const { spans, tracer } = tracing()
+    const of = (name: string) => eventsOn(spans.find((span) => span.name === name))
+    const key = new User({ id: 1 })
+    const id = CacheKey.id(key)
+    const options = { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 } as const
+    const soft = (load: Effect.Effect<string>) => Cached.softTtl(load, key, options)
+    const test = Effect.gen(function*() {
+      const load = soft(Effect.delay(Effect.succeed("a"), 100))
+      const first = yield* start(Effect.withSpan(load, "first"))
+      yield* TestClock.adjust(40)
+      const second = yield* start(Effect.withSpan(load, "second"))
+      yield* TestClock.adjust(60)
+      yield* Fiber.joinAll([first, second])
+      yield* Effect.withSpan(load, "hit")
+      yield* TestClock.adjust("2 minutes")
+      const failing = Cached.softTtl(Effect.die("down"), key, { ...options, fallbackOn: () => true })
+      yield* Effect.withSpan(failing, "fallback")
+      yield* Effect.withSpan(
+        Cached.refreshAhead(Effect.succeed("b"), key, { ttl: "1 hour", refreshAfter: "1 minute" }),
+        "stale"
+      )
+      yield* settle
+    })
+    yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+    const about = { "cache.key": id, "cache.class": "User" }
+    expect(of("first")).toEqual([{ ...about, "cache.source": "load", "cache.waited_millis": 100 }])
+    expect(of("second")).toEqual([{ ...about, "cache.source": "joined", "cache.waited_millis": 60 }])
+    expect(of("hit")).toEqual([])
+    expect(of("fallback")).toEqual([{ ...about, "cache.source": "fallback", "cache.waited_millis": 0 }])
+    expect(of("stale")).toEqual([{ ...about, "cache.source": "stale", "cache.waited_millis": 0 }])
+  })
 
-  it.effect("gets one event of a bulk read, however many keys waited", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
-        strategy: "softTtl",
-        ttl: "1 hour",
-        softTtl: "1 minute"
-      })
-      const keys = Array.from({ length: 50 }, (_, id) => ({ id }))
-      yield* Effect.withTracer(Effect.provide(Effect.withSpan(users(keys), "many"), CacheLayer.memory()), tracer)
-      const many = spans.find((span) => span.name === "many")
-      expect(eventsOn(many).map((event) => event!["cache.source"])).toEqual(["load"])
-    }))
+  test("gets one event of a bulk read, however many keys waited", function*() {
+    const { spans, tracer } = tracing()
+    const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+      strategy: "softTtl",
+      ttl: "1 hour",
+      softTtl: "1 minute"
+    })
+    const keys = Array.from({ length: 50 }, (_, id) => ({ id }))
+    yield* Effect.withTracer(Effect.provide(Effect.withSpan(users(keys), "many"), CacheLayer.memory()), tracer)
+    const many = spans.find((span) => span.name === "many")
+    expect(eventsOn(many).map((event) => event!["cache.source"])).toEqual(["load"])
+  })
 })
 
 describe("steps of a load", () => {
-  it.effect("are children of its span, also those before the load, and none where the store has the entry", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const fake = fakeStore()
-      fake.behave = () => ({ before: Effect.sleep(10) })
-      const test = Effect.gen(function*() {
-        const { load } = traced()
-        const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
-        for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-        yield* Fiber.join(reader)
-      })
-      yield* Effect.withTracer(Effect.provide(test, over(fake)), tracer)
-      const own = spans.find((span) => span.name === "effect-cached.load")!
-      const steps = spans.filter((span) => Option.getOrUndefined(span.parent) === own)
-      expect(steps.map((span) => span.name)).toEqual([
-        "effect-cached.get",
-        "effect-cached.acquire",
-        "effect-cached.commit"
-      ])
-      for (const { attributes, status } of steps) {
-        expect(attributes.get("cache.result")).toBe("success")
-        expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(10_000_000n)
-      }
-      const again = tracing()
-      const found = Effect.gen(function*() {
-        const reader = yield* start(Effect.withSpan(ttl(Effect.succeed("new")), "reader"))
-        for (let i = 0; i < 10; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-        yield* Fiber.join(reader)
-      })
-      yield* Effect.withTracer(Effect.provide(found, over(fake)), again.tracer)
-      expect(again.spans.map((span) => span.name)).toEqual(["reader"])
-    }))
+  test("are children of its span, also those before the load, and none where the store has the entry", function*() {
+    const { spans, tracer } = tracing()
+    const fake = fakeStore()
+    fake.behave = () => ({ before: Effect.sleep(10) })
+    const test = Effect.gen(function*() {
+      const { load } = traced()
+      const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
+      for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+      yield* Fiber.join(reader)
+    })
+    yield* Effect.withTracer(Effect.provide(test, over(fake)), tracer)
+    const own = spans.find((span) => span.name === "effect-cached.load")!
+    const steps = spans.filter((span) => Option.getOrUndefined(span.parent) === own)
+    expect(steps.map((span) => span.name)).toEqual([
+      "effect-cached.get",
+      "effect-cached.acquire",
+      "effect-cached.commit"
+    ])
+    for (const { attributes, status } of steps) {
+      expect(attributes.get("cache.result")).toBe("success")
+      expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(10_000_000n)
+    }
+    const again = tracing()
+    const found = Effect.gen(function*() {
+      const reader = yield* start(Effect.withSpan(ttl(Effect.succeed("new")), "reader"))
+      for (let i = 0; i < 10; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+      yield* Fiber.join(reader)
+    })
+    yield* Effect.withTracer(Effect.provide(found, over(fake)), again.tracer)
+    expect(again.spans.map((span) => span.name)).toEqual(["reader"])
+  })
 })
 
 describe("Cached.traceReads", () => {
-  it.effect("makes a span for each read, hits included, also in loads and for each answer of a bulk read", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const inner = ttl(Effect.succeed("inner"), "inner")
-      const outer = ttl(inner, "outer")
-      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
-        ttl: "1 hour"
-      })
-      const test = Effect.gen(function*() {
-        yield* Effect.all([outer, outer, inner, users([{ id: 1 }, { id: 2 }])]).pipe(
-          Cached.traceReads,
-          Effect.withSpan("around")
-        )
-        yield* outer
-      })
-      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
-      const reads = spans.filter((span) => span.name === "effect-cached.read")
-      expect(reads.map(({ attributes }) => [attributes.get("cache.key"), attributes.get("cache.source")])).toEqual([
-        ["outer", "load"],
-        ["inner", "load"],
-        ["outer", "memory"],
-        ["inner", "memory"],
-        [undefined, "load"],
-        [undefined, "load"]
-      ])
-      const parents = reads.map((span) => (Option.getOrUndefined(span.parent) as Tracer.Span).name)
-      expect(parents).toEqual(["around", "effect-cached.load", "around", "around", "around", "around"])
-      expect(reads.every((span) => span.status._tag === "Ended")).toBe(true)
-    }))
-
-  it.effect("makes one span for each read of an effect that is traced twice, also in a load", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const inner = ttl(Effect.succeed("inner"), "inner").pipe(Cached.traceReads)
-      const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
-        ttl: "1 hour"
-      })
-      const test = Effect.all([ttl(inner, "outer"), inner, users([{ id: 1 }]).pipe(Cached.traceReads)])
-      yield* Effect.withTracer(Effect.provide(Cached.traceReads(test), CacheLayer.memory()), tracer)
-      const reads = spans.filter((span) => span.name === "effect-cached.read")
-      expect(reads.map(({ attributes }) => attributes.get("cache.key"))).toEqual(["outer", "inner", "inner", undefined])
-    }))
-
-  it.effect("spans last as long as the reads, and end with them", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const { load } = traced()
-      const test = Effect.gen(function*() {
-        const failing = ttl(Effect.delay(Effect.fail("down"), 50), "failing")
-        const reads = yield* start(Cached.traceReads(Effect.all([Effect.exit(failing), ttl(load)], { concurrency: 2 })))
-        yield* TestClock.adjust(50)
-        yield* TestClock.adjust(50)
-        yield* Fiber.join(reads)
-      })
-      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
-      const reads = spans.filter((span) => span.name === "effect-cached.read")
-      const ended = reads.map(({ status }) =>
-        status._tag === "Ended" ? [Exit.isSuccess(status.exit), status.endTime - status.startTime] : []
+  test("makes a span for each read, hits included, also in loads and for each answer of a bulk read", function*() {
+    const { spans, tracer } = tracing()
+    const inner = ttl(Effect.succeed("inner"), "inner")
+    const outer = ttl(inner, "outer")
+    const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+      ttl: "1 hour"
+    })
+    const test = Effect.gen(function*() {
+      yield* Effect.all([outer, outer, inner, users([{ id: 1 }, { id: 2 }])]).pipe(
+        Cached.traceReads,
+        Effect.withSpan("around")
       )
-      expect(ended).toEqual([[false, 50_000_000n], [true, 100_000_000n]])
-    }))
+      yield* outer
+    })
+    yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+    const reads = spans.filter((span) => span.name === "effect-cached.read")
+    expect(reads.map(({ attributes }) => [attributes.get("cache.key"), attributes.get("cache.source")])).toEqual([
+      ["outer", "load"],
+      ["inner", "load"],
+      ["outer", "memory"],
+      ["inner", "memory"],
+      [undefined, "load"],
+      [undefined, "load"]
+    ])
+    const parents = reads.map((span) => (Option.getOrUndefined(span.parent) as Tracer.Span).name)
+    expect(parents).toEqual(["around", "effect-cached.load", "around", "around", "around", "around"])
+    expect(reads.every((span) => span.status._tag === "Ended")).toBe(true)
+  })
+
+  test("makes one span for each read of an effect that is traced twice, also in a load", function*() {
+    const { spans, tracer } = tracing()
+    const inner = ttl(Effect.succeed("inner"), "inner").pipe(Cached.traceReads)
+    const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))), {
+      ttl: "1 hour"
+    })
+    const test = Effect.all([ttl(inner, "outer"), inner, users([{ id: 1 }]).pipe(Cached.traceReads)])
+    yield* Effect.withTracer(Effect.provide(Cached.traceReads(test), CacheLayer.memory()), tracer)
+    const reads = spans.filter((span) => span.name === "effect-cached.read")
+    expect(reads.map(({ attributes }) => attributes.get("cache.key"))).toEqual(["outer", "inner", "inner", undefined])
+  })
+
+  test("spans last as long as the reads, and end with them", function*() {
+    const { spans, tracer } = tracing()
+    const { load } = traced()
+    const test = Effect.gen(function*() {
+      const failing = ttl(Effect.delay(Effect.fail("down"), 50), "failing")
+      const reads = yield* start(Cached.traceReads(Effect.all([Effect.exit(failing), ttl(load)], { concurrency: 2 })))
+      yield* TestClock.adjust(50)
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(reads)
+    })
+    yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+    const reads = spans.filter((span) => span.name === "effect-cached.read")
+    const ended = reads.map(({ status }) =>
+      status._tag === "Ended" ? [Exit.isSuccess(status.exit), status.endTime - status.startTime] : []
+    )
+    expect(ended).toEqual([[false, 50_000_000n], [true, 100_000_000n]])
+  })
 })
 
 describe("log lines", () => {
@@ -409,64 +393,64 @@ describe("log lines", () => {
     return { lines, layer: Logger.layer([logger]) }
   }
 
-  it.effect("of a load have its key and its class, beside what they have", () =>
-    Effect.gen(function*() {
-      const { layer, lines } = logging()
+  test("of a load have its key and its class, beside what they have", function*() {
+    const { layer, lines } = logging()
+    const user = new User({ id: 1 })
+    const inner = ttl(Effect.as(Effect.log("inner"), "value"), "string")
+    const load = Effect.log("before").pipe(
+      Effect.andThen(inner),
+      Effect.tap(() => Effect.annotateLogs(Effect.log("after"), "own", 1))
+    )
+    const reads = Effect.gen(function*() {
+      yield* Cached.ttl(load, user, { ttl: "1 hour" })
+      yield* Effect.log("outside")
+    })
+    yield* Effect.annotateLogs(reads, "caller", "me").pipe(Effect.provide([layer, CacheLayer.memory()]))
+    const about = { "cache.key": CacheKey.id(user), "cache.class": "User" }
+    expect(lines).toEqual([
+      ["before", { caller: "me", ...about }],
+      ["inner", { caller: "me", "cache.key": "string" }],
+      ["after", { caller: "me", ...about, own: 1 }],
+      ["outside", { caller: "me" }]
+    ])
+  })
+
+  test("of a load for many have the class alone", function*() {
+    const { layer, lines } = logging()
+    const users = Cached.many(
+      User,
+      (keys) => Effect.as(Effect.log("many"), keys.map(({ id }) => Exit.succeed(`${id}`))),
+      { ttl: "1 hour" }
+    )
+    yield* users([{ id: 1 }, { id: 2 }]).pipe(Effect.provide([layer, CacheLayer.memory()]))
+    expect(lines).toEqual([["many", { "cache.class": "User" }]])
+  })
+
+  test("of the cache about a key have it, and what is about none has not", function*() {
+    const { layer, lines } = logging()
+    const fake = fakeStore()
+    const test = Effect.gen(function*() {
       const user = new User({ id: 1 })
-      const inner = ttl(Effect.as(Effect.log("inner"), "value"), "string")
-      const load = Effect.log("before").pipe(
-        Effect.andThen(inner),
-        Effect.tap(() => Effect.annotateLogs(Effect.log("after"), "own", 1))
-      )
-      const reads = Effect.gen(function*() {
-        yield* Cached.ttl(load, user, { ttl: "1 hour" })
-        yield* Effect.log("outside")
-      })
-      yield* Effect.annotateLogs(reads, "caller", "me").pipe(Effect.provide([layer, CacheLayer.memory()]))
+      const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
+      for (const key of [user, "k" as never]) {
+        yield* Cached.softTtl(Effect.succeed("1"), key, soft)
+        yield* TestClock.adjust("2 minutes")
+        yield* Cached.softTtl(Effect.suspend(() => Effect.die("down")), key, { ...soft, fallbackOn: () => true })
+      }
+      yield* Cached.ttl(Effect.succeed("1"), "nonsense", { ttl: () => NaN })
+      yield* Cached.set(new User({ id: 2 }), 2 as never)
+      fake.behave = () => ({ before: Effect.die("broken") })
+      yield* Cached.invalidate("other")
+      yield* settle
       const about = { "cache.key": CacheKey.id(user), "cache.class": "User" }
-      expect(lines).toEqual([
-        ["before", { caller: "me", ...about }],
-        ["inner", { caller: "me", "cache.key": "string" }],
-        ["after", { caller: "me", ...about, own: 1 }],
-        ["outside", { caller: "me" }]
+      expect(lines.map(([, annotations]) => annotations)).toEqual([
+        about,
+        { "cache.key": "k" },
+        { "cache.key": "nonsense" },
+        { "cache.key": CacheKey.id(new User({ id: 2 })), "cache.class": "User" },
+        {}
       ])
-    }))
-
-  it.effect("of a load for many have the class alone", () =>
-    Effect.gen(function*() {
-      const { layer, lines } = logging()
-      const users = Cached.many(User, (keys) =>
-        Effect.as(Effect.log("many"), keys.map(({ id }) => Exit.succeed(`${id}`))), { ttl: "1 hour" })
-      yield* users([{ id: 1 }, { id: 2 }]).pipe(Effect.provide([layer, CacheLayer.memory()]))
-      expect(lines).toEqual([["many", { "cache.class": "User" }]])
-    }))
-
-  it.effect("of the cache about a key have it, and what is about none has not", () =>
-    Effect.gen(function*() {
-      const { layer, lines } = logging()
-      const fake = fakeStore()
-      const test = Effect.gen(function*() {
-        const user = new User({ id: 1 })
-        const soft = { ttl: "1 hour", softTtl: "1 minute" } as const
-        for (const key of [user, "k" as never]) {
-          yield* Cached.softTtl(Effect.succeed("1"), key, soft)
-          yield* TestClock.adjust("2 minutes")
-          yield* Cached.softTtl(Effect.suspend(() => Effect.die("down")), key, { ...soft, fallbackOn: () => true })
-        }
-        yield* Cached.ttl(Effect.succeed("1"), "nonsense", { ttl: () => NaN })
-        yield* Cached.set(new User({ id: 2 }), 2 as never)
-        fake.behave = () => ({ before: Effect.die("broken") })
-        yield* Cached.invalidate("other")
-        yield* settle
-        const about = { "cache.key": CacheKey.id(user), "cache.class": "User" }
-        expect(lines.map(([, annotations]) => annotations)).toEqual([
-          about,
-          { "cache.key": "k" },
-          { "cache.key": "nonsense" },
-          { "cache.key": CacheKey.id(new User({ id: 2 })), "cache.class": "User" },
-          {}
-        ])
-      })
-      yield* Effect.provide(test, Layer.provide(over(fake), layer))
-    }))
+    })
+    yield* Effect.provide(test, Layer.provide(over(fake), layer))
+  })
 })

@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Latch, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { test } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -56,18 +57,16 @@ it.effect("payloads that fail in the middle fail the stream once, and what was l
   }).pipe(Effect.provide(CacheLayer.memory()))
 })
 
-it.effect("a call that fails as a whole fails the stream", () =>
-  Effect.gen(function*() {
-    const down = () => Effect.fail("down" as const)
-    expect(yield* Effect.flip(Stream.runDrain(Cached.transform(Stream.make(1), down)))).toBe("down")
-  }))
+test("a call that fails as a whole fails the stream", function*() {
+  const down = () => Effect.fail("down" as const)
+  expect(yield* Effect.flip(Stream.runDrain(Cached.transform(Stream.make(1), down)))).toBe("down")
+})
 
-it.effect("a function that answers another number of results is a defect that names both", () =>
-  Effect.gen(function*() {
-    const one = () => Effect.succeed([Exit.succeed(1)])
-    const exit = yield* Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), one)))
-    expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("got 2 payloads and returned 1 results")
-  }))
+test("a function that answers another number of results is a defect that names both", function*() {
+  const one = () => Effect.succeed([Exit.succeed(1)])
+  const exit = yield* Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), one)))
+  expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("got 2 payloads and returned 1 results")
+})
 
 it("wrong arguments are refused at the call", () => {
   const { users } = make()
@@ -84,19 +83,18 @@ it("wrong arguments are refused at the call", () => {
   expect(() => any(Stream.empty, users, { size: 1 })).toThrow(`"size"`)
 })
 
-it.effect("a function that does not return one Exit for each payload is a mistake", () =>
-  Effect.gen(function*() {
-    const mistakeOf = (self: (part: ReadonlyArray<number>) => unknown) =>
-      Effect.map(
-        Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), self as never)) as Effect.Effect<void>),
-        (exit) => Exit.isFailure(exit) && String(Cause.squash(exit.cause))
-      )
-    const one = Exit.succeed(1)
-    expect(yield* mistakeOf(() => Effect.succeed([one]))).toContain("got 2 payloads and returned 1 results")
-    expect(yield* mistakeOf(() => Effect.succeed([one, 2]))).toContain("returned an element that is not an Exit")
-    const sparse = new Array<typeof one>(2)
-    sparse[0] = one
-    expect(yield* mistakeOf(() => Effect.succeed(sparse))).toContain("returned an element that is not an Exit")
-    expect(yield* mistakeOf(() => Effect.succeed(undefined))).toContain("must return a list: return one Exit")
-    expect(yield* mistakeOf(async () => [])).toContain("must return an effect, not a Promise")
-  }))
+test("a function that does not return one Exit for each payload is a mistake", function*() {
+  const mistakeOf = (self: (part: ReadonlyArray<number>) => unknown) =>
+    Effect.map(
+      Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), self as never)) as Effect.Effect<void>),
+      (exit) => Exit.isFailure(exit) && String(Cause.squash(exit.cause))
+    )
+  const one = Exit.succeed(1)
+  expect(yield* mistakeOf(() => Effect.succeed([one]))).toContain("got 2 payloads and returned 1 results")
+  expect(yield* mistakeOf(() => Effect.succeed([one, 2]))).toContain("returned an element that is not an Exit")
+  const sparse = new Array<typeof one>(2)
+  sparse[0] = one
+  expect(yield* mistakeOf(() => Effect.succeed(sparse))).toContain("returned an element that is not an Exit")
+  expect(yield* mistakeOf(() => Effect.succeed(undefined))).toContain("must return a list: return one Exit")
+  expect(yield* mistakeOf(async () => [])).toContain("must return an effect, not a Promise")
+})

@@ -6,9 +6,10 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, elapse, fakeStore, over, settle, start, started } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Basket extends CacheKey.Class<Basket>()("Basket", {
   payload: { user: Schema.String },
@@ -27,67 +28,63 @@ const addLate = (n: number, delay: Duration.Input) => (found: Option.Option<unkn
 const left = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Duration.toMillis))
 
 describe.each(caches)("over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  it.effect("gives what there is, and stores what the function answers", () =>
-    Effect.gen(function*() {
-      const seen: Array<unknown> = []
-      const push = (n: number) =>
-        Cached.update("list", (found) => {
-          seen.push(found)
-          return Option.some([...Option.getOrElse(found, () => []) as Array<number>, n])
-        })
-      expect(yield* push(1)).toEqual(Option.some([1]))
-      expect(yield* push(2)).toEqual(Option.some([1, 2]))
-      expect(seen).toEqual([Option.none(), Option.some([1])])
-      expect(yield* Cached.getOption("list")).toEqual(Option.some([1, 2]))
-    }).pipe(provided))
-
-  it.effect("none removes, and the option that it was given leaves it: nothing is written", () =>
-    Effect.gen(function*() {
-      expect(yield* Cached.update("k", (found) => found)).toEqual(Option.none())
-      expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
-      yield* Cached.set("k", 1)
-      const before = yield* Cached.getEntry("k")
-      expect(yield* Cached.update("k", (found) => found)).toEqual(Option.some(1))
-      expect(Option.getOrThrow(yield* Cached.getEntry("k")).writeId).toBe(Option.getOrThrow(before).writeId)
-      expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
-      expect(yield* Cached.has("k")).toBe(false)
-      // Only what is there is changed.
-      expect(yield* Cached.update("k", Option.map((n) => n))).toEqual(Option.none())
-      expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
-    }).pipe(provided))
-
-  it.effect("CA-17 · of a key class, data-last too, and after a stored failure", () =>
-    Effect.gen(function*() {
-      const basket = new Basket({ user: "ada" })
-      const put = (n: number) =>
-        Cached.update(basket, (items) => Option.some(new Set([...Option.getOrElse(items, () => new Set<number>()), n])))
-      expect(yield* put(1)).toEqual(Option.some(new Set([1])))
-      yield* put(2)
-      expect(yield* Cached.getOption(basket)).toEqual(Option.some(new Set([1, 2])))
-      yield* Cached.invalidate({ where: [Basket, { user: "ada" }] })
-      expect(yield* Cached.has(basket)).toBe(false)
-      const failing = Cached.fn(Basket, () => Effect.fail("no basket"), { ttl: "1 minute", when: Exit.isFailure })
-      expect(yield* Effect.flip(failing({ user: "ada" }))).toBe("no basket")
-      const begin = Cached.update((items: Option.Option<ReadonlySet<number>>) =>
-        Option.some(new Set(Option.isNone(items) ? [7] : []))
-      )
-      expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
-      // Not the end of the failure.
-      expect(yield* Looking.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
-    }).pipe(provided))
-
-  it.effect("CA-15 · bits: cells that stop at their largest number", () =>
-    Effect.gen(function*() {
-      const increment = Cached.update("bits", (found: Option.Option<Uint8Array>) => {
-        const bits = Uint8Array.from(Option.getOrElse(found, () => [0, 0]))
-        bits[1] = Math.min(15, bits[1]! + 1)
-        return Option.some(bits)
+  test("gives what there is, and stores what the function answers", function*() {
+    const seen: Array<unknown> = []
+    const push = (n: number) =>
+      Cached.update("list", (found) => {
+        seen.push(found)
+        return Option.some([...Option.getOrElse(found, () => []) as Array<number>, n])
       })
-      yield* Effect.forEach(Array.from({ length: 20 }), () => increment, { concurrency: "unbounded" })
-      expect(yield* Cached.getOption("bits")).toEqual(Option.some(Uint8Array.of(0, 15)))
-    }).pipe(provided))
+    expect(yield* push(1)).toEqual(Option.some([1]))
+    expect(yield* push(2)).toEqual(Option.some([1, 2]))
+    expect(seen).toEqual([Option.none(), Option.some([1])])
+    expect(yield* Cached.getOption("list")).toEqual(Option.some([1, 2]))
+  })
+
+  test("none removes, and the option that it was given leaves it: nothing is written", function*() {
+    expect(yield* Cached.update("k", (found) => found)).toEqual(Option.none())
+    expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
+    yield* Cached.set("k", 1)
+    const before = yield* Cached.getEntry("k")
+    expect(yield* Cached.update("k", (found) => found)).toEqual(Option.some(1))
+    expect(Option.getOrThrow(yield* Cached.getEntry("k")).writeId).toBe(Option.getOrThrow(before).writeId)
+    expect(yield* Cached.update("k", () => Option.none())).toEqual(Option.none())
+    expect(yield* Cached.has("k")).toBe(false)
+    // Only what is there is changed.
+    expect(yield* Cached.update("k", Option.map((n) => n))).toEqual(Option.none())
+    expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
+  })
+
+  test("CA-17 · of a key class, data-last too, and after a stored failure", function*() {
+    const basket = new Basket({ user: "ada" })
+    const put = (n: number) =>
+      Cached.update(basket, (items) => Option.some(new Set([...Option.getOrElse(items, () => new Set<number>()), n])))
+    expect(yield* put(1)).toEqual(Option.some(new Set([1])))
+    yield* put(2)
+    expect(yield* Cached.getOption(basket)).toEqual(Option.some(new Set([1, 2])))
+    yield* Cached.invalidate({ where: [Basket, { user: "ada" }] })
+    expect(yield* Cached.has(basket)).toBe(false)
+    const failing = Cached.fn(Basket, () => Effect.fail("no basket"), { ttl: "1 minute", when: Exit.isFailure })
+    expect(yield* Effect.flip(failing({ user: "ada" }))).toBe("no basket")
+    const begin = Cached.update((items: Option.Option<ReadonlySet<number>>) =>
+      Option.some(new Set(Option.isNone(items) ? [7] : []))
+    )
+    expect(yield* begin(basket)).toEqual(Option.some(new Set([7])))
+    // Not the end of the failure.
+    expect(yield* Looking.expiresIn(basket)).toEqual(Option.some(Duration.infinity))
+  })
+
+  test("CA-15 · bits: cells that stop at their largest number", function*() {
+    const increment = Cached.update("bits", (found: Option.Option<Uint8Array>) => {
+      const bits = Uint8Array.from(Option.getOrElse(found, () => [0, 0]))
+      bits[1] = Math.min(15, bits[1]! + 1)
+      return Option.some(bits)
+    })
+    yield* Effect.forEach(Array.from({ length: 20 }), () => increment, { concurrency: "unbounded" })
+    expect(yield* Cached.getOption("bits")).toEqual(Option.some(Uint8Array.of(0, 15)))
+  })
 
   it.effect("keeps what is left to what it changes; a new one lives as one that is set", () =>
     Effect.gen(function*() {
@@ -107,182 +104,169 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* left("other")).toEqual(Option.some(300_000))
     }).pipe(Effect.provide(cache.layer({ strategy: { ttl: "1 minute" } }))))
 
-  it.effect("keeps the tags, those that were given to this value too, unless it gets others", () =>
-    Effect.gen(function*() {
-      const basket = new Basket({ user: "ada" })
-      const items = (...numbers: ReadonlyArray<number>) => () => Option.some(new Set(numbers))
-      yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
-      yield* Cached.update(basket, items(2))
-      yield* Cached.invalidate({ tag: "mine" })
-      expect(yield* Cached.has(basket)).toBe(false)
-      yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
-      yield* Cached.update(basket, items(2), { tags: ["theirs"] })
-      yield* Cached.invalidate({ tag: "mine" })
-      expect(yield* Cached.has(basket)).toBe(true)
-      yield* Cached.invalidate({ tag: "theirs" })
-      expect(yield* Cached.has(basket)).toBe(false)
-      yield* Cached.update(basket, items(3))
-      yield* Cached.invalidate({ tag: "baskets" })
-      expect(yield* Cached.has(basket)).toBe(false)
-    }).pipe(provided))
+  test("keeps the tags, those that were given to this value too, unless it gets others", function*() {
+    const basket = new Basket({ user: "ada" })
+    const items = (...numbers: ReadonlyArray<number>) => () => Option.some(new Set(numbers))
+    yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
+    yield* Cached.update(basket, items(2))
+    yield* Cached.invalidate({ tag: "mine" })
+    expect(yield* Cached.has(basket)).toBe(false)
+    yield* Cached.set(basket, new Set([1]), { tags: ["mine"] })
+    yield* Cached.update(basket, items(2), { tags: ["theirs"] })
+    yield* Cached.invalidate({ tag: "mine" })
+    expect(yield* Cached.has(basket)).toBe(true)
+    yield* Cached.invalidate({ tag: "theirs" })
+    expect(yield* Cached.has(basket)).toBe(false)
+    yield* Cached.update(basket, items(3))
+    yield* Cached.invalidate({ tag: "baskets" })
+    expect(yield* Cached.has(basket)).toBe(false)
+  })
 
-  it.effect("of a thousand at once none is lost, and none is tried in vain", () =>
-    Effect.gen(function*() {
-      let calls = 0
-      const increment = Cached.update("n", (found) => {
-        calls++
-        return add(1)(found)
-      })
-      const all = yield* Effect.forEach(Array.from({ length: 1000 }), () => increment, { concurrency: "unbounded" })
-      expect(yield* Cached.getOption("n")).toEqual(Option.some(1000))
-      expect(new Set(all.map(Option.getOrThrow)).size).toBe(1000)
-      expect(calls).toBe(1000)
-    }).pipe(provided))
+  test("of a thousand at once none is lost, and none is tried in vain", function*() {
+    let calls = 0
+    const increment = Cached.update("n", (found) => {
+      calls++
+      return add(1)(found)
+    })
+    const all = yield* Effect.forEach(Array.from({ length: 1000 }), () => increment, { concurrency: "unbounded" })
+    expect(yield* Cached.getOption("n")).toEqual(Option.some(1000))
+    expect(new Set(all.map(Option.getOrThrow)).size).toBe(1000)
+    expect(calls).toBe(1000)
+  })
 
-  it.effect("an effect that takes its time loses none either, and its failure or interruption changes nothing", () =>
-    Effect.gen(function*() {
-      const all = Effect.forEach(Array.from({ length: 20 }), () => Cached.update("n", addLate(1, "10 millis")), {
-        concurrency: "unbounded"
-      })
-      yield* withTimePassing(all)
-      expect(yield* Cached.getOption("n")).toEqual(Option.some(20))
-      expect(yield* Effect.flip(Cached.update("n", () => Effect.fail("no")))).toBe("no")
-      const interrupted = yield* start(Cached.update("n", () => Effect.never))
-      const waiting = yield* start(Cached.update("n", add(1)))
-      yield* settle
-      expect(waiting.pollUnsafe()).toBe(undefined)
-      yield* Fiber.interrupt(interrupted)
-      expect(yield* Fiber.join(waiting)).toEqual(Option.some(21))
-    }).pipe(provided))
+  test("an effect that takes its time loses none either, and its failure or interruption changes nothing", function*() {
+    const all = Effect.forEach(Array.from({ length: 20 }), () => Cached.update("n", addLate(1, "10 millis")), {
+      concurrency: "unbounded"
+    })
+    yield* withTimePassing(all)
+    expect(yield* Cached.getOption("n")).toEqual(Option.some(20))
+    expect(yield* Effect.flip(Cached.update("n", () => Effect.fail("no")))).toBe("no")
+    const interrupted = yield* start(Cached.update("n", () => Effect.never))
+    const waiting = yield* started(Cached.update("n", add(1)))
+    expect(waiting.pollUnsafe()).toBe(undefined)
+    yield* Fiber.interrupt(interrupted)
+    expect(yield* Fiber.join(waiting)).toEqual(Option.some(21))
+  })
 
-  it.effect("a write by another while the function runs is its next argument", () =>
-    Effect.gen(function*() {
-      const { load } = counting(0)
-      const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
-        [Cached.set("k", 10), 11],
-        [Cached.invalidate("k"), 1],
-        [Cached.invalidate({ tag: "t" }), 1],
-        [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl("k", { ttl: "1 hour" }))), 2],
-        [Cached.touch("k", "1 hour"), 2],
-        [Cached.getOption("k"), 2]
-      ]
-      for (const [happens, becomes] of meanwhile) {
-        yield* Cached.set("k", 1, { tags: ["t"] })
-        const gate = yield* Deferred.make<void>()
-        const updating = yield* start(Cached.update("k", (found) => Effect.as(Deferred.await(gate), add(1)(found))))
-        yield* settle
-        yield* happens
-        yield* Deferred.succeed(gate, undefined)
-        expect(yield* Fiber.join(updating)).toEqual(Option.some(becomes))
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(becomes))
-      }
-    }).pipe(provided))
-
-  it.effect("P2 · the later result of a load of the key is not stored", () =>
-    Effect.gen(function*() {
-      const { load } = counting(1000)
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      const reader = yield* start(get)
-      yield* settle
-      expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(reader)
-      expect(yield* get).toBe(5)
-    }).pipe(provided))
-
-  it.effect("gives up after some tries with pauses, in which it stores nothing", () =>
-    Effect.gen(function*() {
-      let calls = 0
-      const restless = Cached.update("k", () => Effect.as(Cached.set("k", ++calls), Option.some("mine")))
-      const failure = yield* Effect.flip(withTimePassing(restless))
-      expect(failure).toEqual(new CacheError.UpdateConflict({ key: "k", tries: 30 }))
-      expect(failure.message).toBe(
-        "The entry \"k\" was not updated: others wrote it during each of 30 tries. Update it under a lock"
-      )
-      expect(calls).toBe(30)
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
-    }).pipe(provided))
-
-  it.effect("a load that updates the key that waits for it continues, and is not lost", () =>
-    Effect.gen(function*() {
-      const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
-        Effect.orDie,
-        Cached.ttl("load", { ttl: "1 hour" })
-      )
+  test("a write by another while the function runs is its next argument", function*() {
+    const { load } = counting(0)
+    const meanwhile: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Caching.Caching>, number]> = [
+      [Cached.set("k", 10), 11],
+      [Cached.invalidate("k"), 1],
+      [Cached.invalidate({ tag: "t" }), 1],
+      [Effect.andThen(Cached.remove("k"), load.pipe(Cached.ttl("k", { ttl: "1 hour" }))), 2],
+      [Cached.touch("k", "1 hour"), 2],
+      [Cached.getOption("k"), 2]
+    ]
+    for (const [happens, becomes] of meanwhile) {
+      yield* Cached.set("k", 1, { tags: ["t"] })
       const gate = yield* Deferred.make<void>()
-      // Not a part of the update: nothing says that it would wait for itself.
-      const other = yield* start(Effect.andThen(Deferred.await(gate), load))
-      const updating = yield* start(
-        Cached.update("n", (found) =>
-          Deferred.succeed(gate, undefined).pipe(
-            Effect.andThen(settle),
-            Effect.andThen(load),
-            Effect.map(() => add(1)(found))
-          ))
-      )
-      yield* settle
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(other)
-      expect(yield* Fiber.join(updating)).toEqual(Option.some(11))
-    }).pipe(provided))
+      const updating = yield* started(Cached.update("k", (found) => Effect.as(Deferred.await(gate), add(1)(found))))
+      yield* happens
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(updating)).toEqual(Option.some(becomes))
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(becomes))
+    }
+  })
 
-  it.effect("inside its own function it is a mistake; behind it, it is not", () =>
-    Effect.gen(function*() {
-      const nested = Cached.update("k", () => Effect.orDie(Cached.update("k", add(1))))
-      const failed = yield* Effect.flip(Effect.sandbox(nested))
-      expect(String(Cause.squash(failed))).toContain("Cached.update of \"k\" cannot run inside its own function")
-      expect(yield* Cached.update("a", (a) => Effect.map(Cached.update("k", add(1)), () => add(1)(a))))
-        .toEqual(Option.some(1))
-      const later = yield* Deferred.make<void>()
-      yield* Cached.update("k", (found) =>
-        Effect.as(Effect.forkDetach(Effect.andThen(Deferred.await(later), Cached.update("k", add(1)))), add(1)(found)))
-      yield* Deferred.succeed(later, undefined)
-      yield* settle
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
-    }).pipe(provided))
+  test("P2 · the later result of a load of the key is not stored", function*() {
+    const { load } = counting(1000)
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const reader = yield* started(get)
+    expect(yield* Cached.update("k", add(5))).toEqual(Option.some(5))
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(reader)
+    expect(yield* get).toBe(5)
+  })
 
-  it.effect("under a policy that does not write nothing is stored; one that does not read changes what there is", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      for (const policy of [CachePolicy.disable("set"), CachePolicy.bypass, CachePolicy.disable("set")]) {
-        expect(yield* policy(Cached.update("k", add(1)))).toEqual(Option.some(2))
-        expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-      }
-      yield* CachePolicy.refresh(Cached.update("k", add(1)))
-      yield* CachePolicy.disable("get")(Cached.update("k", add(1)))
-      yield* CachePolicy.invalidating(Cached.update("k", add(1)))
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(4))
-    }).pipe(provided))
+  test("gives up after some tries with pauses, in which it stores nothing", function*() {
+    let calls = 0
+    const restless = Cached.update("k", () => Effect.as(Cached.set("k", ++calls), Option.some("mine")))
+    const failure = yield* Effect.flip(withTimePassing(restless))
+    expect(failure).toEqual(new CacheError.UpdateConflict({ key: "k", tries: 30 }))
+    expect(failure.message).toBe(
+      "The entry \"k\" was not updated: others wrote it during each of 30 tries. Update it under a lock"
+    )
+    expect(calls).toBe(30)
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(30))
+  })
 
-  it.effect("of a load it is no part: what that reads so does not end its result", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("n", 1, { ttl: "1 minute" })
-      yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      expect(yield* left("k")).toEqual(Option.some(3_600_000))
-    }).pipe(provided))
+  test("a load that updates the key that waits for it continues, and is not lost", function*() {
+    const load = Effect.as(Cached.update("n", add(10)), "loaded").pipe(
+      Effect.orDie,
+      Cached.ttl("load", { ttl: "1 hour" })
+    )
+    const gate = yield* Deferred.make<void>()
+    // Not a part of the update: nothing says that it would wait for itself.
+    const other = yield* start(Effect.andThen(Deferred.await(gate), load))
+    const updating = yield* started(
+      Cached.update("n", (found) =>
+        Deferred.succeed(gate, undefined).pipe(
+          Effect.andThen(settle),
+          Effect.andThen(load),
+          Effect.map(() => add(1)(found))
+        ))
+    )
+    yield* elapse("1 second")
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(other)
+    expect(yield* Fiber.join(updating)).toEqual(Option.some(11))
+  })
 
-  it.effect("a wrong option, key or function is named in the error", () =>
-    Effect.gen(function*() {
-      const messageOf = (self: Effect.Effect<unknown, unknown, any>) =>
-        Effect.map(Effect.exit(self), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "none")
-      const update = Cached.update as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
-      expect(yield* messageOf(update("k", add(1), { ttl: "soon" }))).toContain("ttl of Cached.update")
-      expect(yield* messageOf(update("k", add(1), { tll: 1 }))).toContain("Cached.update has no option \"tll\"")
-      expect(yield* messageOf(update("k", add(1), { ifAbsent: true }))).toContain("ifAbsent")
-      expect(yield* messageOf(update("k", 5))).toContain("Cached.update needs a function")
-      expect(yield* messageOf(update(5, add(1)))).toContain("A key cannot be a value of type number")
-      expect(yield* messageOf(update("k", () => 5))).toContain(
-        "must return an Option, such as Option.some(value), or an effect of one, not a value of type number"
-      )
-      expect(
-        yield* messageOf(update("k", () => {
-          throw new Error("mine")
-        }))
-      ).toContain("mine")
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("inside its own function it is a mistake; behind it, it is not", function*() {
+    const nested = Cached.update("k", () => Effect.orDie(Cached.update("k", add(1))))
+    const failed = yield* Effect.flip(Effect.sandbox(nested))
+    expect(String(Cause.squash(failed))).toContain("Cached.update of \"k\" cannot run inside its own function")
+    expect(yield* Cached.update("a", (a) => Effect.map(Cached.update("k", add(1)), () => add(1)(a))))
+      .toEqual(Option.some(1))
+    const later = yield* Deferred.make<void>()
+    yield* Cached.update(
+      "k",
+      (found) =>
+        Effect.as(Effect.forkDetach(Effect.andThen(Deferred.await(later), Cached.update("k", add(1)))), add(1)(found))
+    )
+    yield* Deferred.succeed(later, undefined)
+    yield* settle
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
+  })
+
+  test("under a policy that does not write nothing is stored; one that does not read changes what there is", function*() {
+    yield* Cached.set("k", 1)
+    for (const policy of [CachePolicy.disable("set"), CachePolicy.bypass, CachePolicy.disable("set")]) {
+      expect(yield* policy(Cached.update("k", add(1)))).toEqual(Option.some(2))
+      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    }
+    yield* CachePolicy.refresh(Cached.update("k", add(1)))
+    yield* CachePolicy.disable("get")(Cached.update("k", add(1)))
+    yield* CachePolicy.invalidating(Cached.update("k", add(1)))
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(4))
+  })
+
+  test("of a load it is no part: what that reads so does not end its result", function*() {
+    yield* Cached.set("n", 1, { ttl: "1 minute" })
+    yield* Effect.as(Effect.orDie(Cached.update("n", add(1))), "made").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    expect(yield* left("k")).toEqual(Option.some(3_600_000))
+  })
+
+  test("a wrong option, key or function is named in the error", function*() {
+    const messageOf = (self: Effect.Effect<unknown, unknown, any>) =>
+      Effect.map(Effect.exit(self), (exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "none")
+    const update = Cached.update as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any>
+    expect(yield* messageOf(update("k", add(1), { ttl: "soon" }))).toContain("ttl of Cached.update")
+    expect(yield* messageOf(update("k", add(1), { tll: 1 }))).toContain("Cached.update has no option \"tll\"")
+    expect(yield* messageOf(update("k", add(1), { ifAbsent: true }))).toContain("ifAbsent")
+    expect(yield* messageOf(update("k", 5))).toContain("Cached.update needs a function")
+    expect(yield* messageOf(update(5, add(1)))).toContain("A key cannot be a value of type number")
+    expect(yield* messageOf(update("k", () => 5))).toContain(
+      "must return an Option, such as Option.some(value), or an effect of one, not a value of type number"
+    )
+    expect(
+      yield* messageOf(update("k", () => {
+        throw new Error("mine")
+      }))
+    ).toContain("mine")
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
   it.effect("gives a copy and stores one, where the layer says so", () =>
     Effect.gen(function*() {
@@ -303,29 +287,25 @@ describe("of several processes", () => {
     { name: "an asynchronous store", make: Effect.sync(() => Layer.succeed(Store.Store, fakeStore().store)) }
   ]
 
-  it.effect.each(stores)("over $name a thousand at once lose none", ({ make }) =>
-    Effect.gen(function*() {
-      const store = yield* make
-      const processes = yield* Effect.forEach([1, 2, 3, 4, 5], () => Layer.build(Layer.fresh(over({ layer: store }))))
-      const all = Effect.forEach(
-        Array.from({ length: 1000 }),
-        (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 5]!),
-        { concurrency: "unbounded" }
-      )
-      yield* withTimePassing(all)
-      yield* TestClock.adjust("1 second")
-      for (const process of processes) {
-        expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
-      }
-    }).pipe(Effect.scoped))
+  test.each(stores)("over $name a thousand at once lose none", function*({ make }) {
+    const store = yield* make
+    const processes = yield* Effect.forEach([1, 2, 3, 4, 5], () => Layer.build(Layer.fresh(over({ layer: store }))))
+    const all = Effect.forEach(
+      Array.from({ length: 1000 }),
+      (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 5]!),
+      { concurrency: "unbounded" }
+    )
+    yield* withTimePassing(all)
+    yield* TestClock.adjust("1 second")
+    for (const process of processes) {
+      expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
+    }
+  })
 
   it.live("on a disk a thousand at once lose none", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      const processes = yield* Effect.forEach(
-        [1, 2, 3],
-        () => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
-      )
+      const processes = yield* Effect.forEach([1, 2, 3], () => Layer.build(Layer.fresh(CacheLayer.disk({ directory }))))
       yield* Effect.forEach(
         Array.from({ length: 1000 }),
         (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 3]!),
@@ -336,60 +316,57 @@ describe("of several processes", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("a value in memory from before a write of another process is not the one that is changed in the end", () =>
-    Effect.gen(function*() {
-      const layer = Layer.succeed(Store.Store, {
-        ...MemoryStore.make(),
-        capabilities: { shared: true, changes: false },
-        changesUnsafe: undefined
-      })
-      const [one, other] = yield* Effect.all([
-        Layer.build(Layer.fresh(over({ layer }))),
-        Layer.build(Layer.fresh(over({ layer })))
-      ])
-      yield* Effect.provide(Cached.set("n", 1), one)
-      yield* Effect.provide(Cached.set("n", 10), other)
-      expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(1))
-      expect(yield* Effect.provide(Cached.update("n", add(1)), one)).toEqual(Option.some(11))
-      expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(11))
-    }).pipe(Effect.scoped))
+  test("a value in memory from before a write of another process is not the one that is changed in the end", function*() {
+    const layer = Layer.succeed(Store.Store, {
+      ...MemoryStore.make(),
+      capabilities: { shared: true, changes: false },
+      changesUnsafe: undefined
+    })
+    const [one, other] = yield* Effect.all([
+      Layer.build(Layer.fresh(over({ layer }))),
+      Layer.build(Layer.fresh(over({ layer })))
+    ])
+    yield* Effect.provide(Cached.set("n", 1), one)
+    yield* Effect.provide(Cached.set("n", 10), other)
+    expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(1))
+    expect(yield* Effect.provide(Cached.update("n", add(1)), one)).toEqual(Option.some(11))
+    expect(yield* Effect.provide(Cached.getOption("n"), one)).toEqual(Option.some(11))
+  })
 })
 
 describe("over a store", () => {
   const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-  it.effect.each(["get", "set"] as const)(
+  test.each(["get", "set"] as const)(
     "that fails to %s, it fails: what there is was not known",
-    (operation) =>
-      Effect.gen(function*() {
-        const fake = fakeStore()
-        yield* Effect.gen(function*() {
-          yield* Cached.update("k", add(1))
-          fake.behave = (of) => of === operation ? { before: Effect.fail(unavailable) } : {}
-          let calls = 0
-          const failed = Cached.update("k", (found) => {
-            calls++
-            return add(1)(found)
-          })
-          expect((yield* Effect.flip(failed) as Effect.Effect<CacheError.StoreError>)._tag).toBe("StoreError")
-          expect(calls).toBe(operation === "get" ? 0 : 1)
-          fake.behave = () => ({})
-          expect(yield* Cached.update("k", add(1))).toEqual(Option.some(2))
-        }).pipe(Effect.provide(over(fake, { memory: false })))
-      })
+    function*(operation) {
+      const fake = fakeStore()
+      yield* Effect.gen(function*() {
+        yield* Cached.update("k", add(1))
+        fake.behave = (of) => of === operation ? { before: Effect.fail(unavailable) } : {}
+        let calls = 0
+        const failed = Cached.update("k", (found) => {
+          calls++
+          return add(1)(found)
+        })
+        expect((yield* Effect.flip(failed) as Effect.Effect<CacheError.StoreError>)._tag).toBe("StoreError")
+        expect(calls).toBe(operation === "get" ? 0 : 1)
+        fake.behave = () => ({})
+        expect(yield* Cached.update("k", add(1))).toEqual(Option.some(2))
+      }).pipe(Effect.provide(over(fake, { memory: false })))
+    }
   )
 
-  it.effect("an entry that cannot be decoded is none, and is replaced", () =>
-    Effect.gen(function*() {
-      const fake = fakeStore()
-      const cached = Effect.provide(over(fake, { memory: false }))
-      yield* cached(Cached.set("k", 1))
-      const stored = fake.entries.get("k")!
-      fake.entries.set("k", { ...stored, payload: new TextEncoder().encode("{") })
-      expect(yield* cached(Cached.set("k", 2, { ifAbsent: true }))).toBe(false)
-      expect(yield* cached(Cached.update("k", add(5)))).toEqual(Option.some(5))
-      expect(yield* cached(Cached.getOption("k"))).toEqual(Option.some(5))
-    }))
+  test("an entry that cannot be decoded is none, and is replaced", function*() {
+    const fake = fakeStore()
+    const cached = Effect.provide(over(fake, { memory: false }))
+    yield* cached(Cached.set("k", 1))
+    const stored = fake.entries.get("k")!
+    fake.entries.set("k", { ...stored, payload: new TextEncoder().encode("{") })
+    expect(yield* cached(Cached.set("k", 2, { ifAbsent: true }))).toBe(false)
+    expect(yield* cached(Cached.update("k", add(5)))).toEqual(Option.some(5))
+    expect(yield* cached(Cached.getOption("k"))).toEqual(Option.some(5))
+  })
 })
 
 describe("in a transaction", () => {
@@ -424,20 +401,18 @@ describe("in a transaction", () => {
       }).pipe(Effect.provide(inTransactions[0]!.layer()))
   )
 
-  it.effect("fibers of one transaction lose none", () =>
-    Effect.gen(function*() {
-      const all = Effect.forEach(Array.from({ length: 50 }), () => Cached.update("n", addLate(1, "1 millis")), {
-        concurrency: "unbounded"
-      })
-      yield* withTimePassing(Transaction.run(all))
-      expect(yield* Cached.getOption("n")).toEqual(Option.some(50))
-    }).pipe(Effect.provide(inTransactions[1]!.layer())))
+  testIn(inTransactions[1]!.layer())("fibers of one transaction lose none", function*() {
+    const all = Effect.forEach(Array.from({ length: 50 }), () => Cached.update("n", addLate(1, "1 millis")), {
+      concurrency: "unbounded"
+    })
+    yield* withTimePassing(Transaction.run(all))
+    expect(yield* Cached.getOption("n")).toEqual(Option.some(50))
+  })
 })
 
 describe("without a cache", () => {
-  it.effect("the function is called with nothing, and nothing is stored", () =>
-    Effect.gen(function*() {
-      expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
-      expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+  testIn(CacheLayer.disabled)("the function is called with nothing, and nothing is stored", function*() {
+    expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
+    expect(yield* Cached.update("k", add(1))).toEqual(Option.some(1))
+  })
 })

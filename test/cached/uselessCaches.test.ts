@@ -5,6 +5,7 @@ import { Cached, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { warningsOf } from "../support/logged.ts"
+import { test } from "../support/tests.ts"
 
 const load = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
 
@@ -62,8 +63,7 @@ describe("caches that are built and closed in a row", () => {
       expect(yield* rounds(30, Effect.suspend(() => Effect.provide(load, cacheOn("run by vitest"))))).toEqual([])
     }))
 
-  it.effect("are not warned of in tests, whose clock is a test's", () =>
-    Effect.gen(function*() {
-      expect(yield* rounds(30, Effect.provide(load, cacheOn("tested")))).toEqual([])
-    }))
+  test("are not warned of in tests, whose clock is a test's", function*() {
+    expect(yield* rounds(30, Effect.provide(load, cacheOn("tested")))).toEqual([])
+  })
 })

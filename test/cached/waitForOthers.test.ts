@@ -6,8 +6,9 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { ended, settle, start } from "../support/caches.ts"
+import { ended, settle, start, started } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 /** Several processes on one store, and when each load of them began. */
 const fleet = (
@@ -43,82 +44,77 @@ const fleet = (
 const after = (seconds: number, value: string) => Effect.as(Effect.sleep(seconds * 1000), value)
 
 describe("without wait", () => {
-  it.effect("a load that lives is waited for, however long it takes", () =>
-    Effect.gen(function*() {
-      const { began, readers, wait } = yield* fleet(4, { lease: "1 second" }, (n) => after(60, `#${n}`))
-      yield* wait(59)
-      expect(readers.map(ended)).toEqual(Array(4).fill("still waiting"))
-      yield* wait(3)
-      expect(readers.map(ended)).toEqual(Array(4).fill(Exit.succeed("#1")))
-      expect(began).toEqual([0])
-    }).pipe(Effect.scoped))
+  test("a load that lives is waited for, however long it takes", function*() {
+    const { began, readers, wait } = yield* fleet(4, { lease: "1 second" }, (n) => after(60, `#${n}`))
+    yield* wait(59)
+    expect(readers.map(ended)).toEqual(Array(4).fill("still waiting"))
+    yield* wait(3)
+    expect(readers.map(ended)).toEqual(Array(4).fill(Exit.succeed("#1")))
+    expect(began).toEqual([0])
+  })
 
-  it.effect("and although a renewal of its lease hangs", () =>
-    Effect.gen(function*() {
-      let renewals = 0
-      const { began, readers, wait } = yield* fleet(
-        2,
-        { lease: "2.4 seconds", storeTimeout: "1 second" },
-        (n) => after(12, `#${n}`),
-        (store) => ({
-          renew: pluralOf.renew((...args) =>
-            Effect.suspend(() => ++renewals % 3 === 1 ? Effect.never : singly(store).renew(...args))
-          )
-        })
-      )
-      yield* wait(15)
-      expect(renewals).toBeGreaterThan(6)
-      expect(readers.map(ended)).toEqual(Array(2).fill(Exit.succeed("#1")))
-      expect(began).toEqual([0])
-    }).pipe(Effect.scoped))
+  test("and although a renewal of its lease hangs", function*() {
+    let renewals = 0
+    const { began, readers, wait } = yield* fleet(
+      2,
+      { lease: "2.4 seconds", storeTimeout: "1 second" },
+      (n) => after(12, `#${n}`),
+      (store) => ({
+        renew: pluralOf.renew((...args) =>
+          Effect.suspend(() => ++renewals % 3 === 1 ? Effect.never : singly(store).renew(...args))
+        )
+      })
+    )
+    yield* wait(15)
+    expect(renewals).toBeGreaterThan(6)
+    expect(readers.map(ended)).toEqual(Array(2).fill(Exit.succeed("#1")))
+    expect(began).toEqual([0])
+  })
 
-  it.effect("one that hangs holds its id for maxLoad and the rest of its lease", () =>
-    Effect.gen(function*() {
-      const { began, readers, wait } = yield* fleet(
-        3,
-        { lease: "3 seconds", maxLoad: "30 seconds" },
-        (n) => n === 1 ? Effect.never : after(1, `#${n}`)
-      )
-      yield* wait(29)
-      expect(began).toEqual([0])
-      yield* wait(8)
-      expect(began).toHaveLength(2)
-      expect(began[1]).toBeGreaterThanOrEqual(29_000)
-      expect(readers.slice(1).map(ended)).toEqual(Array(2).fill(Exit.succeed("#2")))
-      yield* Fiber.interrupt(readers[0]!)
-    }).pipe(Effect.scoped))
+  test("one that hangs holds its id for maxLoad and the rest of its lease", function*() {
+    const { began, readers, wait } = yield* fleet(
+      3,
+      { lease: "3 seconds", maxLoad: "30 seconds" },
+      (n) => n === 1 ? Effect.never : after(1, `#${n}`)
+    )
+    yield* wait(29)
+    expect(began).toEqual([0])
+    yield* wait(8)
+    expect(began).toHaveLength(2)
+    expect(began[1]).toBeGreaterThanOrEqual(29_000)
+    expect(readers.slice(1).map(ended)).toEqual(Array(2).fill(Exit.succeed("#2")))
+    yield* Fiber.interrupt(readers[0]!)
+  })
 })
 
 describe("with wait", () => {
-  it.effect("at its end one of all that wait loads beside, and one more after each further wait", () =>
-    Effect.gen(function*() {
-      const { began, readers, wait } = yield* fleet(
-        5,
-        { lease: "1 second", wait: "5 seconds" },
-        (n) => after(18, `#${n}`)
-      )
-      yield* wait(4)
-      expect(began).toEqual([0])
-      yield* wait(14)
-      const tenths = began.map((at) => Math.round(at / 1000))
-      expect(tenths).toEqual([0, 5, 10, 15])
-      yield* wait(3)
-      // The first result is for those that wait; those that load beside give their own.
-      expect(readers.map(ended).filter((exit) => exit !== "still waiting").length).toBeGreaterThanOrEqual(2)
-      yield* wait(20)
-      expect(readers.map((reader) => ended(reader)).every((exit) => exit !== "still waiting")).toBe(true)
-      expect(began).toHaveLength(4)
-    }).pipe(Effect.scoped))
+  test("at its end one of all that wait loads beside, and one more after each further wait", function*() {
+    const { began, readers, wait } = yield* fleet(
+      5,
+      { lease: "1 second", wait: "5 seconds" },
+      (n) => after(18, `#${n}`)
+    )
+    yield* wait(4)
+    expect(began).toEqual([0])
+    yield* wait(14)
+    const tenths = began.map((at) => Math.round(at / 1000))
+    expect(tenths).toEqual([0, 5, 10, 15])
+    yield* wait(3)
+    // The first result is for those that wait; those that load beside give their own.
+    expect(readers.map(ended).filter((exit) => exit !== "still waiting").length).toBeGreaterThanOrEqual(2)
+    yield* wait(20)
+    expect(readers.map((reader) => ended(reader)).every((exit) => exit !== "still waiting")).toBe(true)
+    expect(began).toHaveLength(4)
+  })
 
-  it.effect("the timeout of a read ends the wait of its own caller alone", () =>
-    Effect.gen(function*() {
-      const { began, readers, wait } = yield* fleet(2, { lease: "1 second" }, (n) => after(8, `#${n}`))
-      yield* wait(3)
-      yield* Fiber.interrupt(readers[1]!)
-      yield* wait(6)
-      expect(ended(readers[0]!)).toEqual(Exit.succeed("#1"))
-      expect(began).toEqual([0])
-    }).pipe(Effect.scoped))
+  test("the timeout of a read ends the wait of its own caller alone", function*() {
+    const { began, readers, wait } = yield* fleet(2, { lease: "1 second" }, (n) => after(8, `#${n}`))
+    yield* wait(3)
+    yield* Fiber.interrupt(readers[1]!)
+    yield* wait(6)
+    expect(ended(readers[0]!)).toEqual(Exit.succeed("#1"))
+    expect(began).toEqual([0])
+  })
 })
 
 describe("a load that waits for no other (`lease: false`) keeps no other waiting", () => {
@@ -132,8 +128,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
     over(Effect.gen(function*() {
       const failing = Effect.fail("failed").pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false }))
       expect(yield* Effect.exit(failing)).toEqual(Exit.fail("failed"))
-      const reader = yield* start(next)
-      yield* settle
+      const reader = yield* started(next)
       expect(ended(reader)).toEqual(Exit.succeed("next"))
     })))
 
@@ -141,8 +136,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
     over(Effect.gen(function*() {
       const left = yield* start(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", shareLoad: false })))
       yield* Fiber.interrupt(left)
-      const reader = yield* start(next)
-      yield* settle
+      const reader = yield* started(next)
       expect(ended(reader)).toEqual(Exit.succeed("next"))
     })))
 
@@ -150,8 +144,7 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
     over(Effect.gen(function*() {
       const stream = Stream.tick("1 second").pipe(Stream.take(3), Cached.stream("k", { ttl: "1 hour" }))
       const consumer = yield* start(Stream.runDrain(stream))
-      const reader = yield* start(next)
-      yield* settle
+      const reader = yield* started(next)
       expect(ended(reader)).toEqual(Exit.succeed("next"))
       yield* Fiber.interrupt(consumer)
     })))
@@ -180,30 +173,28 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
   const readers = (context: Context.Context<Caching.Caching>, load: Effect.Effect<string>) =>
     Effect.forEach(keys, (key) => start(Effect.provide(Cached.ttl(load, key, { ttl: "1 hour" }), context)))
 
-  it.effect("where many were asked for, so that the store counts as down", () =>
-    Effect.gen(function*() {
-      const { fast, slow } = yield* twoProcesses(() => true)
-      const late = yield* readers(slow, Effect.succeed("slow"))
-      yield* TestClock.adjust("500 millis")
-      expect(late.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
-      yield* TestClock.adjust("1 second")
-      const next = yield* readers(fast, Effect.succeed("fast"))
-      yield* settle
-      expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
-    }).pipe(Effect.scoped))
+  test("where many were asked for, so that the store counts as down", function*() {
+    const { fast, slow } = yield* twoProcesses(() => true)
+    const late = yield* readers(slow, Effect.succeed("slow"))
+    yield* TestClock.adjust("500 millis")
+    expect(late.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
+    yield* TestClock.adjust("1 second")
+    const next = yield* readers(fast, Effect.succeed("fast"))
+    yield* settle
+    expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
+  })
 
-  it.effect("where it was waited for", () =>
-    Effect.gen(function*() {
-      const { fast, slow } = yield* twoProcesses((count) => count > 1)
-      const first = yield* readers(fast, after(3, "first"))
-      yield* settle
-      const waiting = yield* readers(slow, Effect.succeed("slow"))
-      yield* settle
-      yield* Effect.forEach(first, Fiber.interrupt)
-      yield* Effect.forEach(Array(30).fill(0), () => Effect.andThen(TestClock.adjust(100), settle))
-      expect(waiting.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
-      const next = yield* readers(fast, Effect.succeed("fast"))
-      yield* settle
-      expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
-    }).pipe(Effect.scoped))
+  test("where it was waited for", function*() {
+    const { fast, slow } = yield* twoProcesses((count) => count > 1)
+    const first = yield* readers(fast, after(3, "first"))
+    yield* settle
+    const waiting = yield* readers(slow, Effect.succeed("slow"))
+    yield* settle
+    yield* Effect.forEach(first, Fiber.interrupt)
+    yield* Effect.forEach(Array(30).fill(0), () => Effect.andThen(TestClock.adjust(100), settle))
+    expect(waiting.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))
+    const next = yield* readers(fast, Effect.succeed("fast"))
+    yield* settle
+    expect(next.map(ended)).toEqual(keys.map(() => Exit.succeed("fast")))
+  })
 })

@@ -4,7 +4,8 @@ import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { writesBehind } from "../../src/internal/defaults/bounds.ts"
-import { caches, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start, started, taking, within } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { id: Schema.Int },
@@ -36,12 +37,10 @@ for (const memory of [true, false]) {
       withStore((fake) =>
         Effect.gen(function*() {
           const { load } = counting()
-          const reading = yield* start(load.pipe(Cached.ttl("k", options)))
-          yield* settle
+          const reading = yield* started(load.pipe(Cached.ttl("k", options)))
           expect(ended(reading)).toEqual(Exit.succeed(1))
           expect(fake.entries.has("k")).toBe(false)
-          const waiting = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
-          yield* settle
+          const waiting = yield* started(load.pipe(Cached.ttl("k", { ttl: "1h" })))
           expect(ended(waiting)).toBe("still waiting")
           yield* TestClock.adjust("1 second")
           expect(ended(waiting)).toEqual(Exit.succeed(1))
@@ -57,8 +56,7 @@ for (const memory of [true, false]) {
           const get = load.pipe(Cached.ttl("k", options))
           const together = [yield* start(get), yield* start(get)]
           yield* TestClock.adjust(100)
-          const later = yield* start(get)
-          yield* settle
+          const later = yield* started(get)
           for (const reading of [...together, later]) expect(ended(reading)).toEqual(Exit.succeed(1))
           yield* TestClock.adjust("1 second")
           expect(yield* get).toBe(1)
@@ -70,8 +68,7 @@ for (const memory of [true, false]) {
       withStore(() =>
         Effect.gen(function*() {
           const { load } = counting(100)
-          const patient = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
-          yield* settle
+          const patient = yield* started(load.pipe(Cached.ttl("k", { ttl: "1h" })))
           const hasty = yield* start(load.pipe(Cached.ttl("k", options)))
           const strict = yield* start(load.pipe(Cached.ttl("k", options), CachePolicy.strict))
           yield* TestClock.adjust(100)
@@ -109,8 +106,7 @@ for (const memory of [true, false]) {
     it.effect("as a default of the layer", () => {
       const fake = slowStore()
       return Effect.gen(function*() {
-        const reading = yield* start(counting().load.pipe(Cached.ttl("k", { ttl: "1h" })))
-        yield* settle
+        const reading = yield* started(counting().load.pipe(Cached.ttl("k", { ttl: "1h" })))
         expect(ended(reading)).toEqual(Exit.succeed(1))
         yield* TestClock.adjust("1 second")
       }).pipe(Effect.provide(over(fake, { memory, storeTimeout: "5 seconds", defaults: { waitForWrite: false } })))
@@ -119,11 +115,7 @@ for (const memory of [true, false]) {
     it.effect("the caller may be interrupted afterwards: it is written all the same", () =>
       withStore((fake) =>
         Effect.gen(function*() {
-          const reading = yield* start(Effect.andThen(
-            counting().load.pipe(Cached.ttl("k", options)),
-            Effect.never
-          ))
-          yield* settle
+          const reading = yield* started(Effect.andThen(counting().load.pipe(Cached.ttl("k", options)), Effect.never))
           yield* Fiber.interrupt(reading)
           yield* TestClock.adjust("1 second")
           expect(fake.entries.has("k")).toBe(true)
@@ -133,8 +125,7 @@ for (const memory of [true, false]) {
     it.effect("an interrupted load writes nothing", () =>
       withStore((fake) =>
         Effect.gen(function*() {
-          const reading = yield* start(counting(100).load.pipe(Cached.ttl("k", options)))
-          yield* settle
+          const reading = yield* started(counting(100).load.pipe(Cached.ttl("k", options)))
           yield* Fiber.interrupt(reading)
           yield* TestClock.adjust("2 seconds")
           expect(fake.entries.has("k")).toBe(false)
@@ -150,8 +141,7 @@ for (const memory of [true, false]) {
           for (const invalidate of [Cached.invalidate("k"), Cached.invalidate({ tag: "t" }), Cached.clear]) {
             const before = yield* reader()
             const first = ended(before)
-            const invalidating = yield* start(invalidate)
-            yield* settle
+            const invalidating = yield* started(invalidate)
             const after = yield* reader()
             yield* TestClock.adjust("5 seconds")
             expect(ended(invalidating)).not.toBe("still waiting")
@@ -172,9 +162,7 @@ for (const memory of [true, false]) {
         Effect.gen(function*() {
           const get = counting().load.pipe(Cached.ttl("k", options))
           expect(yield* get).toBe(1)
-          const setting = yield* start(Cached.set("k", 7))
-          yield* TestClock.adjust("3 seconds")
-          yield* Fiber.join(setting)
+          yield* taking("3 seconds", Cached.set("k", 7))
           expect(yield* get).toBe(7)
         })
       ))
@@ -187,8 +175,7 @@ for (const memory of [true, false]) {
       return withStore(() =>
         Effect.gen(function*() {
           const get = counting().load.pipe(Cached.ttl("k", options))
-          const reading = yield* start(get)
-          yield* settle
+          const reading = yield* started(get)
           expect(ended(reading)).toEqual(Exit.succeed(1))
           yield* TestClock.adjust("1 second")
           expect(yield* Cached.stats).toMatchObject({ storeFailures: 1 })
@@ -233,12 +220,10 @@ for (const memory of [true, false]) {
           const first = yield* start(get)
           yield* TestClock.adjust("30 seconds")
           expect(ended(first)).toEqual(Exit.succeed(100))
-          const renewed = yield* start(get)
-          yield* settle
+          const renewed = yield* started(get)
           expect([ended(renewed), loads]).toEqual([Exit.succeed(100), 2])
           yield* TestClock.adjust("9 seconds")
-          const served = yield* start(get)
-          yield* settle
+          const served = yield* started(get)
           expect([ended(served), loads]).toEqual([Exit.succeed(100), 2])
         }), slowStore((operation) => operation === "set")))
 
@@ -249,8 +234,7 @@ for (const memory of [true, false]) {
             ttl: "1h",
             waitForWrite: false
           })
-          const reading = yield* start(many([{ id: 1 }, { id: 2 }]))
-          yield* settle
+          const reading = yield* started(many([{ id: 1 }, { id: 2 }]))
           expect(ended(reading)).toEqual(Exit.succeed([Exit.succeed(1), Exit.succeed(2)]))
           yield* TestClock.adjust("2 seconds")
           expect(yield* Cached.has(new Report({ id: 2 }))).toBe(true)
@@ -297,23 +281,23 @@ for (const memory of [true, false]) {
 }
 
 describe.each(caches)("over $name", (cache) => {
-  it.effect("it changes nothing about what is stored", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      const get = load.pipe(Cached.ttl("k", options))
-      expect(yield* get).toBe(1)
-      yield* settle
-      expect([yield* get, yield* Cached.has("k")]).toEqual([1, true])
-    }).pipe(Effect.provide(cache.layer())))
+  const test = testIn(cache.layer())
 
-  it.effect("a value that is neither true nor false is refused", () =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(
-        Effect.suspend(() => counting().load.pipe(Cached.ttl("k", { ttl: 1, waitForWrite: "no" as never })))
-      )
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-      expect(() => CacheLayer.memory({ defaults: { waitForWrite: 1 as never } })).toThrow(
-        "waitForWrite must be true or false"
-      )
-    }).pipe(Effect.provide(cache.layer())))
+  test("it changes nothing about what is stored", function*() {
+    const { load } = counting()
+    const get = load.pipe(Cached.ttl("k", options))
+    expect(yield* get).toBe(1)
+    yield* settle
+    expect([yield* get, yield* Cached.has("k")]).toEqual([1, true])
+  })
+
+  test("a value that is neither true nor false is refused", function*() {
+    const exit = yield* Effect.exit(
+      Effect.suspend(() => counting().load.pipe(Cached.ttl("k", { ttl: 1, waitForWrite: "no" as never })))
+    )
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    expect(() => CacheLayer.memory({ defaults: { waitForWrite: 1 as never } })).toThrow(
+      "waitForWrite must be true or false"
+    )
+  })
 })

@@ -3,7 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, elapse, fakeStore, over, settle, start, taking } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
 
 class Square extends CacheKey.Class<Square>()("Square", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
@@ -35,40 +36,39 @@ const squares = (delay = 0) => {
 const logged = () => {
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
-  return {
-    lines,
-    layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Debug"))
-  }
+  return { lines, layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Debug")) }
 }
 
 describe("Cached.warm", () => {
   describe.each(caches)("over $name", (cache) => {
-    it.effect("loads what is missing, and reports its progress after each", () =>
-      Effect.gen(function*() {
-        const { notes, square } = squares()
-        yield* square({ n: 2 })
-        const progress = yield* Stream.runCollect(Cached.warm(square, [{ n: 1 }, { n: 2 }, { n: -1 }]))
-        expect(progress.length).toBe(3)
-        expect(progress.map(({ done, failed }) => done + failed)).toEqual([1, 2, 3])
-        expect(progress[2]).toEqual({ done: 2, failed: 1, total: 3 })
-        expect(notes.loads).toBe(3)
-        expect(yield* Cached.has(new Square({ n: 1 }))).toBe(true)
-      }).pipe(Effect.provide(cache.layer())))
+    const test = testIn(cache.layer())
 
-    it.effect("a function of many is warmed in chunks, and one bad key is one failure", () =>
-      Effect.gen(function*() {
-        const { many, notes } = squares()
-        const payloads = [...ns(5), { n: -1 }, { n: -2 }]
-        const progress = yield* Stream.runCollect(Cached.warm(many, payloads, { chunk: 3, concurrency: 1 }))
-        expect(progress).toEqual([
-          { done: 3, failed: 0, total: 7 },
-          { done: 5, failed: 1, total: 7 },
-          { done: 5, failed: 2, total: 7 }
-        ])
-        expect(notes.calls).toEqual([3, 3, 1])
-        expect(yield* Cached.size).toBe(5)
-      }).pipe(Effect.provide(cache.layer())))
+    test("loads what is missing, and reports its progress after each", function*() {
+      const { notes, square } = squares()
+      yield* square({ n: 2 })
+      const progress = yield* Stream.runCollect(Cached.warm(square, [{ n: 1 }, { n: 2 }, { n: -1 }]))
+      expect(progress.length).toBe(3)
+      expect(progress.map(({ done, failed }) => done + failed)).toEqual([1, 2, 3])
+      expect(progress[2]).toEqual({ done: 2, failed: 1, total: 3 })
+      expect(notes.loads).toBe(3)
+      expect(yield* Cached.has(new Square({ n: 1 }))).toBe(true)
+    })
+
+    test("a function of many is warmed in chunks, and one bad key is one failure", function*() {
+      const { many, notes } = squares()
+      const payloads = [...ns(5), { n: -1 }, { n: -2 }]
+      const progress = yield* Stream.runCollect(Cached.warm(many, payloads, { chunk: 3, concurrency: 1 }))
+      expect(progress).toEqual([
+        { done: 3, failed: 0, total: 7 },
+        { done: 5, failed: 1, total: 7 },
+        { done: 5, failed: 2, total: 7 }
+      ])
+      expect(notes.calls).toEqual([3, 3, 1])
+      expect(yield* Cached.size).toBe(5)
+    })
   })
+
+  const test = testIn(CacheLayer.memory())
 
   it.effect.each([[undefined, 16], [3, 3]] as const)(
     "concurrency %s: at most %i loads at once",
@@ -76,24 +76,23 @@ describe("Cached.warm", () => {
       Effect.gen(function*() {
         const { notes, square } = squares(1000)
         const warming = Cached.warm(square, ns(40), { concurrency })
-        const fiber = yield* start(Stream.runLast(warming))
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(fiber)).toMatchObject({ value: { done: 40, failed: 0, total: 40 } })
+        expect(yield* taking("1 minute", Stream.runLast(warming))).toMatchObject({
+          value: { done: 40, failed: 0, total: 40 }
+        })
         expect(notes.most).toBe(most)
       }).pipe(Effect.provide(CacheLayer.memory()))
   )
 
-  it.effect("nothing to warm is an empty stream, and a stream that runs again warms again", () =>
-    Effect.gen(function*() {
-      const { many, notes, square } = squares()
-      expect(yield* Stream.runCollect(Cached.warm(square, []))).toEqual([])
-      expect(yield* Stream.runCollect(Cached.warm(many, []))).toEqual([])
-      const warming = Cached.warm(square, new Set(ns(2)))
-      yield* Stream.runDrain(warming)
-      yield* Cached.clear
-      expect(yield* Stream.runLast(warming)).toMatchObject({ value: { done: 2, total: 2 } })
-      expect(notes.loads).toBe(4)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("nothing to warm is an empty stream, and a stream that runs again warms again", function*() {
+    const { many, notes, square } = squares()
+    expect(yield* Stream.runCollect(Cached.warm(square, []))).toEqual([])
+    expect(yield* Stream.runCollect(Cached.warm(many, []))).toEqual([])
+    const warming = Cached.warm(square, new Set(ns(2)))
+    yield* Stream.runDrain(warming)
+    yield* Cached.clear
+    expect(yield* Stream.runLast(warming)).toMatchObject({ value: { done: 2, total: 2 } })
+    expect(notes.loads).toBe(4)
+  })
 
   it.effect("a failure is logged at debug, with the key", () => {
     const { layer, lines } = logged()
@@ -118,30 +117,27 @@ describe("Cached.warm", () => {
     }).pipe(Effect.provide([CacheLayer.memory(), layer]))
   })
 
-  it.effect("a lookup that dies or fails as a whole is counted too", () =>
-    Effect.gen(function*() {
-      const dying = Cached.fn(Square, () => Effect.die("broken"), hour)
-      expect(yield* Stream.runLast(Cached.warm(dying, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
-      const down = Cached.many(Square, () => Effect.fail("down"), hour)
-      expect(yield* Stream.runLast(Cached.warm(down, ns(5), { chunk: 2 }))).toMatchObject({
-        value: { done: 0, failed: 5 }
-      })
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("a lookup that dies or fails as a whole is counted too", function*() {
+    const dying = Cached.fn(Square, () => Effect.die("broken"), hour)
+    expect(yield* Stream.runLast(Cached.warm(dying, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
+    const down = Cached.many(Square, () => Effect.fail("down"), hour)
+    expect(yield* Stream.runLast(Cached.warm(down, ns(5), { chunk: 2 }))).toMatchObject({
+      value: { done: 0, failed: 5 }
+    })
+  })
 
-  it.effect("a lookup that interrupts itself is one more failure", () =>
-    Effect.gen(function*() {
-      const leaving = Cached.fn(Square, () => Effect.interrupt, hour)
-      expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("a lookup that interrupts itself is one more failure", function*() {
+    const leaving = Cached.fn(Square, () => Effect.interrupt, hour)
+    expect(yield* Stream.runLast(Cached.warm(leaving, ns(2)))).toMatchObject({ value: { done: 0, failed: 2 } })
+  })
 
-  it.effect("a consumer that stops reading stops the loads", () =>
-    Effect.gen(function*() {
-      const { notes, square } = squares(1000)
-      const fiber = yield* start(Stream.runDrain(Cached.warm(square, ns(100), { concurrency: 2 })))
-      yield* TestClock.adjust("1500 millis")
-      yield* Fiber.interrupt(fiber)
-      expect([notes.loads, notes.interrupted, notes.running]).toEqual([4, 2, 0])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("a consumer that stops reading stops the loads", function*() {
+    const { notes, square } = squares(1000)
+    const fiber = yield* start(Stream.runDrain(Cached.warm(square, ns(100), { concurrency: 2 })))
+    yield* TestClock.adjust("1500 millis")
+    yield* Fiber.interrupt(fiber)
+    expect([notes.loads, notes.interrupted, notes.running]).toEqual([4, 2, 0])
+  })
 
   it.effect("a closed cache ends it with a defect: the rest would fail in the same way", () =>
     Effect.gen(function*() {
@@ -168,34 +164,32 @@ describe("Cached.keepFresh", () => {
   const spaced = Schedule.spaced("1 minute")
 
   describe.each(caches)("over $name", (cache) => {
-    it.effect("reads at once, loads again by the schedule, and ends with the scope", () =>
-      Effect.gen(function*() {
-        const { notes, square } = squares()
-        const scope = yield* Scope.make()
-        yield* Scope.provide(Cached.keepFresh(square, { n: 3 }, spaced), scope)
-        yield* settle
-        expect(notes.loads).toBe(1)
-        for (const loads of [2, 3, 4]) {
-          yield* TestClock.adjust("1 minute")
-          yield* settle
-          expect(notes.loads).toBe(loads)
-        }
-        expect(yield* square({ n: 3 })).toBe(9)
-        expect(notes.loads).toBe(4)
-        yield* Scope.close(scope, Exit.void)
-        yield* TestClock.adjust("10 minutes")
-        yield* settle
-        expect(notes.loads).toBe(4)
-      }).pipe(Effect.provide(cache.layer())))
+    const test = testIn(cache.layer())
 
-    it.effect("existing entries are not loaded at once", () =>
-      Effect.gen(function*() {
-        const { notes, square } = squares()
-        yield* square({ n: 3 })
-        yield* Cached.keepFresh(square, { n: 3 }, spaced)
-        yield* settle
-        expect(notes.loads).toBe(1)
-      }).pipe(Effect.scoped, Effect.provide(cache.layer())))
+    test("reads at once, loads again by the schedule, and ends with the scope", function*() {
+      const { notes, square } = squares()
+      const scope = yield* Scope.make()
+      yield* Scope.provide(Cached.keepFresh(square, { n: 3 }, spaced), scope)
+      yield* settle
+      expect(notes.loads).toBe(1)
+      for (const loads of [2, 3, 4]) {
+        yield* elapse("1 minute")
+        expect(notes.loads).toBe(loads)
+      }
+      expect(yield* square({ n: 3 })).toBe(9)
+      expect(notes.loads).toBe(4)
+      yield* Scope.close(scope, Exit.void)
+      yield* elapse("10 minutes")
+      expect(notes.loads).toBe(4)
+    })
+
+    test("existing entries are not loaded at once", function*() {
+      const { notes, square } = squares()
+      yield* square({ n: 3 })
+      yield* Cached.keepFresh(square, { n: 3 }, spaced)
+      yield* settle
+      expect(notes.loads).toBe(1)
+    })
 
     it.effect("a failure keeps the value, is counted, and said once until a load succeeds", () => {
       const { layer, lines } = logged()
@@ -206,8 +200,7 @@ describe("Cached.keepFresh", () => {
         yield* settle
         notes.isDown = true
         for (let i = 0; i < 3; i++) {
-          yield* TestClock.adjust("1 minute")
-          yield* settle
+          yield* elapse("1 minute")
         }
         expect(notes.loads).toBe(4)
         expect(yield* square({ n: 3 })).toBe(9)
@@ -215,48 +208,42 @@ describe("Cached.keepFresh", () => {
         expect(warnings()).toBe(1)
         expect(lines.find((line) => line.startsWith("Warn"))).toContain("was not refreshed")
         notes.isDown = false
-        yield* TestClock.adjust("1 minute")
-        yield* settle
+        yield* elapse("1 minute")
         notes.isDown = true
-        yield* TestClock.adjust("2 minutes")
-        yield* settle
+        yield* elapse("2 minutes")
         expect(warnings()).toBe(2)
       }).pipe(Effect.scoped, Effect.provide([cache.layer(), layer]))
     })
   })
 
-  it.effect("no two at once, and a read while it loads has the old value", () =>
-    Effect.gen(function*() {
-      const { notes, square } = squares(90_000)
-      yield* Cached.keepFresh(square, { n: 3 }, Schedule.fixed("1 minute"))
-      yield* TestClock.adjust("100 seconds")
-      yield* settle
-      expect(yield* square({ n: 3 })).toBe(9)
-      yield* TestClock.adjust("10 minutes")
-      expect(notes.most).toBe(1)
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+  const test = testIn(CacheLayer.memory())
 
-  it.effect("a refresh that is asked for while it loads is one more load, after it", () =>
-    Effect.gen(function*() {
-      const { notes, square } = squares(1000)
-      yield* Cached.keepFresh(square, { n: 3 }, spaced)
-      yield* TestClock.adjust("1 second")
-      yield* TestClock.adjust("59500 millis")
-      const refresh = yield* start(square.refresh({ n: 3 }))
-      yield* TestClock.adjust("10 seconds")
-      yield* Fiber.join(refresh)
-      expect(notes.loads).toBe(3)
-      expect(notes.most).toBe(1)
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+  test("no two at once, and a read while it loads has the old value", function*() {
+    const { notes, square } = squares(90_000)
+    yield* Cached.keepFresh(square, { n: 3 }, Schedule.fixed("1 minute"))
+    yield* elapse("100 seconds")
+    expect(yield* square({ n: 3 })).toBe(9)
+    yield* TestClock.adjust("10 minutes")
+    expect(notes.most).toBe(1)
+  })
 
-  it.effect("ends with the schedule, and keeps many fresh in one call", () =>
-    Effect.gen(function*() {
-      const { many, notes } = squares()
-      yield* Cached.keepFresh(many, ns(3), Schedule.recurs(2))
-      yield* settle
-      yield* TestClock.adjust("10 minutes")
-      expect(notes.calls).toEqual([3, 3, 3])
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory())))
+  test("a refresh that is asked for while it loads is one more load, after it", function*() {
+    const { notes, square } = squares(1000)
+    yield* Cached.keepFresh(square, { n: 3 }, spaced)
+    yield* TestClock.adjust("1 second")
+    yield* TestClock.adjust("59500 millis")
+    yield* taking("10 seconds", square.refresh({ n: 3 }))
+    expect(notes.loads).toBe(3)
+    expect(notes.most).toBe(1)
+  })
+
+  test("ends with the schedule, and keeps many fresh in one call", function*() {
+    const { many, notes } = squares()
+    yield* Cached.keepFresh(many, ns(3), Schedule.recurs(2))
+    yield* settle
+    yield* TestClock.adjust("10 minutes")
+    expect(notes.calls).toEqual([3, 3, 3])
+  })
 
   it.effect("a refresh that can never work ends it, and is reported", () => {
     const { layer, lines } = logged()

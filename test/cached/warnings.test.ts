@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
+import { testIn } from "../support/tests.ts"
 
 interface Warning {
   readonly text: string
@@ -84,18 +85,17 @@ describe("a touch that is none", () => {
     ))
 })
 
-it.effect.each<readonly [unknown, string]>([
+testIn(CacheLayer.memory()).each<readonly [unknown, string]>([
   ["Keep", `"Keep"`],
   [5, "a value of type number"],
   [undefined, "a value of type undefined"]
-])("a decision that is none: %o", ([decision, given]) =>
-  Effect.gen(function*() {
-    yield* Cached.set("k", 1)
-    const exit = yield* Effect.exit(readWith({ decide: () => decision }))
-    expect(Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).message : undefined).toBe(
-      `The strategy "mine" decided ${given}: decide must return one of "Serve", "ServeAndRefresh", "LoadOrStale", "Load"`
-    )
-  }).pipe(Effect.provide(CacheLayer.memory())))
+])("a decision that is none: %o", function*([decision, given]) {
+  yield* Cached.set("k", 1)
+  const exit = yield* Effect.exit(readWith({ decide: () => decision }))
+  expect(Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).message : undefined).toBe(
+    `The strategy "mine" decided ${given}: decide must return one of "Serve", "ServeAndRefresh", "LoadOrStale", "Load"`
+  )
+})
 
 it.effect("a softTimeout that does nothing, because the strategy never falls back", () =>
   warned((warnings) =>

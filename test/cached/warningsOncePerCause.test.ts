@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { warningsOf } from "../support/logged.ts"
 import { made } from "../support/strategies.ts"
+import { test } from "../support/tests.ts"
 
 class Row {
   readonly name = "row"
@@ -63,53 +64,50 @@ describe("one warning for 300 string keys with", () => {
     it.effect(name, () => Effect.map(readAll(read), (warnings) => expect(warnings).toHaveLength(1)))
   }
 
-  it.effect("a callback of onRemoval that fails", () =>
-    Effect.gen(function*() {
-      const test = Effect.gen(function*() {
-        yield* Cached.onRemoval(({ id }) => Effect.die(new Error(id)))
-        yield* Effect.forEach(ids, (key) => Cached.set(key, 1))
-        yield* Effect.forEach(ids, (key) => Cached.invalidate(key))
-      })
-      const warnings = yield* warningsOf(Effect.provide(Effect.scoped(test), CacheLayer.memory()))
-      expect(warnings).toEqual([expect.stringMatching(/^A callback of Cached.onRemoval failed for "user:0",/)])
-    }))
+  test("a callback of onRemoval that fails", function*() {
+    const test = Effect.gen(function*() {
+      yield* Cached.onRemoval(({ id }) => Effect.die(new Error(id)))
+      yield* Effect.forEach(ids, (key) => Cached.set(key, 1))
+      yield* Effect.forEach(ids, (key) => Cached.invalidate(key))
+    })
+    const warnings = yield* warningsOf(Effect.provide(Effect.scoped(test), CacheLayer.memory()))
+    expect(warnings).toEqual([expect.stringMatching(/^A callback of Cached.onRemoval failed for "user:0",/)])
+  })
 
-  it.effect("damaged entries", () =>
-    Effect.gen(function*() {
-      const store = Store.makeSync({
-        name: "map",
-        get: () => "damaged",
-        set: () => {},
-        remove: () => true
-      })
-      const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
-      const read = Effect.forEach(ids, (key) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl })))
-      expect(yield* warningsOf(Effect.provide(read, cache))).toHaveLength(1)
-    }))
+  test("damaged entries", function*() {
+    const store = Store.makeSync({
+      name: "map",
+      get: () => "damaged",
+      set: () => {},
+      remove: () => true
+    })
+    const cache = CacheLayer.layer().pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+    const read = Effect.forEach(ids, (key) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl })))
+    expect(yield* warningsOf(Effect.provide(read, cache))).toHaveLength(1)
+  })
 })
 
-it.effect("two causes are two warnings", () =>
-  Effect.gen(function*() {
-    const other = (key: string) =>
-      Effect.succeed(1).pipe(Cached.ttl(key, {
-        ttl,
-        tags: () => {
-          throw new Error("another line")
-        }
-      }))
-    const both = (key: string) =>
-      Effect.andThen(
-        Effect.all([mistakes["a tags function that throws"]!(key), other(`other ${key}`)]),
-        Effect.forEach(
-          [new Row(), new Page()],
-          (value) => Effect.succeed(value).pipe(Cached.ttl(`${value.constructor.name} ${key}`, { ttl }))
-        )
+test("two causes are two warnings", function*() {
+  const other = (key: string) =>
+    Effect.succeed(1).pipe(Cached.ttl(key, {
+      ttl,
+      tags: () => {
+        throw new Error("another line")
+      }
+    }))
+  const both = (key: string) =>
+    Effect.andThen(
+      Effect.all([mistakes["a tags function that throws"]!(key), other(`other ${key}`)]),
+      Effect.forEach(
+        [new Row(), new Page()],
+        (value) => Effect.succeed(value).pipe(Cached.ttl(`${value.constructor.name} ${key}`, { ttl }))
       )
-    const all = yield* readAll(both)
-    expect(all.map((warning) => warning.match(/Row|Page|result/)?.[0]).toSorted(), all.join("\n")).toEqual([
-      "Page",
-      "Row",
-      "result",
-      "result"
-    ])
-  }))
+    )
+  const all = yield* readAll(both)
+  expect(all.map((warning) => warning.match(/Row|Page|result/)?.[0]).toSorted(), all.join("\n")).toEqual([
+    "Page",
+    "Row",
+    "result",
+    "result"
+  ])
+})

@@ -6,6 +6,7 @@ import { type Eviction, Weigher } from "effect-cached/adapters"
 import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
 import { estimate as sizeOf } from "../../src/internal/text/estimate.ts"
 import { caches } from "../support/caches.ts"
+import { test } from "../support/tests.ts"
 
 const read = (key: string, value: unknown = key) => Cached.ttl(Effect.succeed(value), key, { ttl: "1 hour" })
 const byLength: Weigher.Weigher = (value: string) => value.length
@@ -297,16 +298,15 @@ describe("another bound while memory is in use", () => {
       expect((yield* Cached.stats).size).toBe(7)
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 20_000 }))))
 
-  it.effect("is a weight where entries are weighed, and nothing without a memory tier", () =>
-    Effect.gen(function*() {
-      const weighed = yield* Layer.build(CacheLayer.memory({ maxWeight: 1000, weigher: byLength }))
-      yield* Effect.gen(function*() {
-        for (let i = 0; i < 100; i++) yield* read(`${i}`, "x".repeat(10))
-        yield* Cached.resize(99)
-        expect(yield* Cached.stats).toMatchObject({ size: 9, weight: 90 })
-      }).pipe(Effect.provide(weighed))
-      yield* Cached.resize(1).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
-    }).pipe(Effect.scoped))
+  test("is a weight where entries are weighed, and nothing without a memory tier", function*() {
+    const weighed = yield* Layer.build(CacheLayer.memory({ maxWeight: 1000, weigher: byLength }))
+    yield* Effect.gen(function*() {
+      for (let i = 0; i < 100; i++) yield* read(`${i}`, "x".repeat(10))
+      yield* Cached.resize(99)
+      expect(yield* Cached.stats).toMatchObject({ size: 9, weight: 90 })
+    }).pipe(Effect.provide(weighed))
+    yield* Cached.resize(1).pipe(Effect.provideService(Caching.Caching, Caching.disabled))
+  })
 })
 
 it.effect("listeners are called once for each entry that leaves for another bound", () =>

@@ -7,8 +7,20 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { policies } from "../../src/internal/eviction/policies.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import {
+  cachesAndTiers,
+  counting,
+  elapse,
+  ended,
+  fakeStore,
+  over,
+  overFake,
+  start,
+  started,
+  taking
+} from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test, testIn } from "../support/tests.ts"
 
 type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
 
@@ -34,110 +46,101 @@ const unavailable = new CacheError.StoreError({ store: "fake", operation: "any",
 
 describe("P2 · no read that starts after an invalidation sees what was loaded before it", () => {
   describe.each(cachesAndTiers)("over $name", (cache) => {
+    const test = testIn(cache.layer())
+
     describe.each(everyInvalidation)("$name", ({ run }) => {
-      it.effect("of a stored value", () =>
-        Effect.gen(function*() {
-          const { load } = counting()
-          expect(yield* tagged(load)).toBe(1)
-          expect(yield* tagged(load)).toBe(1)
-          yield* run
-          expect(yield* Cached.getOption("k")).toEqual(Option.none())
-          expect(yield* tagged(load)).toBe(2)
-          expect(yield* tagged(load)).toBe(2)
-        }).pipe(Effect.provide(cache.layer())))
+      test("of a stored value", function*() {
+        const { load } = counting()
+        expect(yield* tagged(load)).toBe(1)
+        expect(yield* tagged(load)).toBe(1)
+        yield* run
+        expect(yield* Cached.getOption("k")).toEqual(Option.none())
+        expect(yield* tagged(load)).toBe(2)
+        expect(yield* tagged(load)).toBe(2)
+      })
 
-      it.effect("F1 · while the value is loaded: a waiting caller gets it, no other does", () =>
-        Effect.gen(function*() {
-          const { load } = counting(1000)
-          const before = yield* start(tagged(load))
-          yield* TestClock.adjust("500 millis")
-          yield* run
-          const after = yield* start(tagged(load))
-          yield* TestClock.adjust("500 millis")
-          expect(yield* Fiber.join(before)).toBe(1)
-          expect(ended(after)).toBe("still waiting")
-          expect(yield* Cached.getOption("k")).toEqual(Option.none())
-          yield* TestClock.adjust("500 millis")
-          expect(yield* Fiber.join(after)).toBe(2)
-          expect(yield* tagged(load)).toBe(2)
-        }).pipe(Effect.provide(cache.layer())))
-
-      it.effect("while a background refresh runs", () =>
-        Effect.gen(function*() {
-          const { load } = counting(1000)
-          const get = load.pipe(
-            Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] })
-          )
-          const first = yield* start(get)
-          yield* TestClock.adjust("1 second")
-          yield* Fiber.join(first)
-          yield* TestClock.adjust("6 minutes")
-          expect(yield* get).toBe(1)
-          yield* TestClock.adjust("500 millis")
-          yield* run
-          const after = yield* start(get)
-          yield* TestClock.adjust("1 second")
-          expect(yield* Fiber.join(after)).toBe(3)
-          expect(yield* get).toBe(3)
-        }).pipe(Effect.provide(cache.layer())))
-    })
-
-    it.effect("F1 · an explicit set during a load stays, and a set value is gone after an invalidation", () =>
-      Effect.gen(function*() {
+      test("F1 · while the value is loaded: a waiting caller gets it, no other does", function*() {
         const { load } = counting(1000)
         const before = yield* start(tagged(load))
         yield* TestClock.adjust("500 millis")
-        yield* Cached.set("k", 99, { tags: ["t"] })
-        expect(yield* tagged(load)).toBe(99)
+        yield* run
+        const after = yield* start(tagged(load))
         yield* TestClock.adjust("500 millis")
         expect(yield* Fiber.join(before)).toBe(1)
-        expect(yield* tagged(load)).toBe(99)
-        yield* Cached.invalidate({ tag: "t" })
+        expect(ended(after)).toBe("still waiting")
         expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("a tag that is known only after the load kills it, for readers after the invalidation too", () =>
-      Effect.gen(function*() {
-        const { load } = counting(1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: () => ["late"] }))
-        const before = yield* start(get)
         yield* TestClock.adjust("500 millis")
-        yield* Cached.invalidate({ tag: "late" })
-        const after = yield* start(get)
-        yield* TestClock.adjust("500 millis")
-        expect(yield* Fiber.join(before)).toBe(1)
-        yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(after)).toBe(2)
-        expect(yield* get).toBe(2)
-      }).pipe(Effect.provide(cache.layer())))
+        expect(yield* tagged(load)).toBe(2)
+      })
 
-    it.effect("other tags and other keys stay", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        yield* tagged(load)
-        yield* Cached.invalidate({ tag: "u" })
-        yield* Cached.invalidate("l")
-        expect(yield* tagged(load)).toBe(1)
-      }).pipe(Effect.provide(cache.layer())))
+      test("while a background refresh runs", function*() {
+        const { load } = counting(1000)
+        const get = load.pipe(Cached.refreshAhead("k", { ttl: "10 minutes", refreshAfter: "5 minutes", tags: ["t"] }))
+        yield* taking("1 second", get)
+        yield* TestClock.adjust("6 minutes")
+        expect(yield* get).toBe(1)
+        yield* TestClock.adjust("500 millis")
+        yield* run
+        expect(yield* taking("1 second", get)).toBe(3)
+        expect(yield* get).toBe(3)
+      })
+    })
+
+    test("F1 · an explicit set during a load stays, and a set value is gone after an invalidation", function*() {
+      const { load } = counting(1000)
+      const before = yield* start(tagged(load))
+      yield* TestClock.adjust("500 millis")
+      yield* Cached.set("k", 99, { tags: ["t"] })
+      expect(yield* tagged(load)).toBe(99)
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(before)).toBe(1)
+      expect(yield* tagged(load)).toBe(99)
+      yield* Cached.invalidate({ tag: "t" })
+      expect(yield* Cached.getOption("k")).toEqual(Option.none())
+    })
+
+    test("a tag that is known only after the load kills it, for readers after the invalidation too", function*() {
+      const { load } = counting(1000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: () => ["late"] }))
+      const before = yield* start(get)
+      yield* TestClock.adjust("500 millis")
+      yield* Cached.invalidate({ tag: "late" })
+      const after = yield* start(get)
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(before)).toBe(1)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(after)).toBe(2)
+      expect(yield* get).toBe(2)
+    })
+
+    test("other tags and other keys stay", function*() {
+      const { load } = counting()
+      yield* tagged(load)
+      yield* Cached.invalidate({ tag: "u" })
+      yield* Cached.invalidate("l")
+      expect(yield* tagged(load)).toBe(1)
+    })
   })
 
   describe.each([{ memory: true }, { memory: false }])("with a store that is down (memory: $memory)", ({ memory }) => {
-    it.effect.each(everyInvalidation)("$name holds at once and after the store is back", ({ run }) => {
-      const fake = fakeStore()
-      return Effect.gen(function*() {
-        const { load } = counting()
-        expect(yield* tagged(load)).toBe(1)
-        expect(fake.entries.size).toBe(1)
-        fake.behave = () => ({ before: Effect.fail(unavailable) })
-        yield* run
-        expect(yield* tagged(load)).toBeGreaterThan(1)
-        fake.behave = () => ({})
-        // The value from before is in the store still, or was removed by the replay: it must not come back.
-        expect(yield* tagged(load)).toBeGreaterThan(1)
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* tagged(load)).toBeGreaterThan(1)
-      }).pipe(Effect.provide(over(fake, { memory })))
-    })
+    it.effect.each(everyInvalidation)(
+      "$name holds at once and after the store is back",
+      ({ run }) =>
+        overFake(function*(fake) {
+          const { load } = counting()
+          expect(yield* tagged(load)).toBe(1)
+          expect(fake.entries.size).toBe(1)
+          fake.behave = () => ({ before: Effect.fail(unavailable) })
+          yield* run
+          expect(yield* tagged(load)).toBeGreaterThan(1)
+          fake.behave = () => ({})
+          // The value from before is in the store still, or was removed by the replay: it must not come back.
+          expect(yield* tagged(load)).toBeGreaterThan(1)
+          yield* TestClock.adjust("2 minutes")
+          expect(yield* tagged(load)).toBeGreaterThan(1)
+        }, { memory })
+    )
   })
 
   describe.each([{ memory: true }, { memory: false }])("over a store that stores late (memory: $memory)", (tier) => {
@@ -152,9 +155,7 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       }
       return Effect.gen(function*() {
         const { load } = counting()
-        const first = yield* start(tagged(load))
-        yield* TestClock.adjust("50 millis")
-        expect(yield* Fiber.join(first)).toBe(1)
+        expect(yield* taking("50 millis", tagged(load))).toBe(1)
         yield* run
         yield* TestClock.adjust("1 second")
         const second = yield* start(tagged(load))
@@ -165,9 +166,8 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
   })
 
   describe("an answer of the store that is older than the invalidation", () => {
-    it.effect("fills no memory", () => {
-      const fake = fakeStore()
-      return Effect.gen(function*() {
+    it.effect("fills no memory", () =>
+      overFake(function*(fake) {
         yield* Cached.set("k", "old")
         yield* Cached.set("other", 1)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
@@ -176,32 +176,27 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
         const looker = yield* start(Cached.getOption("k"))
         yield* TestClock.adjust("50 millis")
         yield* Cached.invalidate("k")
-        yield* TestClock.adjust("50 millis")
-        yield* settle
+        yield* elapse("50 millis")
         yield* Fiber.interrupt(reader)
         yield* Fiber.join(looker)
         fake.behave = () => ({})
         expect(yield* Cached.getOption("k")).not.toEqual(Option.some("old"))
         expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
-      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
-    })
+      }, { capacity: 1 }))
 
-    it.effect("takes the place of nothing that was loaded meanwhile", () => {
-      const fake = fakeStore()
-      return Effect.gen(function*() {
+    it.effect("takes the place of nothing that was loaded meanwhile", () =>
+      overFake(function*(fake) {
         yield* Cached.set("k", "old")
         yield* Cached.set("other", 1)
         fake.behave = (operation) => operation === "get" ? { after: Effect.sleep(100) } : {}
-        const looker = yield* start(Cached.getOption("k"))
-        yield* settle
+        const looker = yield* started(Cached.getOption("k"))
         fake.behave = () => ({})
         const refreshed = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
         expect(yield* refreshed).toBe("new")
         yield* TestClock.adjust("100 millis")
         expect(yield* Fiber.join(looker)).toEqual(Option.some("old"))
         expect(yield* Cached.getOption("k")).toEqual(Option.some("new"))
-      }).pipe(Effect.provide(over(fake, { capacity: 1 })))
-    })
+      }, { capacity: 1 }))
 
     it.effect("fills no memory after a set either, however long the set takes", () => {
       const fake = fakeStore()
@@ -298,36 +293,30 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
     }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ eviction }), MemoryStore.layer)))
   })
 
-  it.effect("invalidating more than ten thousand keys at once leaves a healthy store in use", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
-      yield* Cached.set("kept", 1)
-      yield* Cached.invalidate(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
-      expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
-      yield* Effect.succeed(2).pipe(Cached.ttl("k1", { ttl: "1 hour" }))
-      expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+  test.withoutMemory("invalidating more than ten thousand keys at once leaves a healthy store in use", function*(fake) {
+    yield* Cached.set("kept", 1)
+    yield* Cached.invalidate(Array.from({ length: 10_001 }, (_, i) => `k${i}`))
+    expect(yield* Cached.getOption("kept")).toEqual(Option.some(1))
+    yield* Effect.succeed(2).pipe(Cached.ttl("k1", { ttl: "1 hour" }))
+    expect(Array.from(fake.entries.keys())).toEqual(["kept", "k1"])
   })
 
-  it.effect("an interrupted invalidation of many keys is carried out for all of them", () => {
-    const fake = fakeStore()
+  test.withoutMemory("an interrupted invalidation of many keys is carried out for all of them", function*(fake) {
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
-    return Effect.gen(function*() {
-      yield* Effect.forEach(keys, (key) => Cached.set(key, "old"))
-      fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
-      const fiber = yield* start(Cached.invalidate(keys))
-      yield* Fiber.interrupt(fiber)
-      fake.behave = () => ({})
-      yield* TestClock.adjust("1 minute")
-      expect(fake.entries.size).toBe(0)
-      yield* Effect.succeed("new").pipe(Cached.ttl("k39", { ttl: "1 hour" }))
-      expect(fake.entries.has("k39")).toBe(true)
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+    yield* Effect.forEach(keys, (key) => Cached.set(key, "old"))
+    fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
+    const fiber = yield* start(Cached.invalidate(keys))
+    yield* Fiber.interrupt(fiber)
+    fake.behave = () => ({})
+    yield* TestClock.adjust("1 minute")
+    expect(fake.entries.size).toBe(0)
+    yield* Effect.succeed("new").pipe(Cached.ttl("k39", { ttl: "1 hour" }))
+    expect(fake.entries.has("k39")).toBe(true)
   })
 
-  it.effect("two invalidations of one key that both fail are carried out later, and the store is used again", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
+  test.withoutMemory(
+    "two invalidations of a key that both fail are made later, and the store is used",
+    function*(fake) {
       yield* Cached.set("k", "old")
       fake.behave = () => ({ before: Effect.delay(Effect.fail(unavailable), 10) })
       const both = yield* Effect.all([start(Cached.invalidate("k")), start(Cached.invalidate("k"))])
@@ -338,20 +327,18 @@ describe("P2 · no read that starts after an invalidation sees what was loaded b
       expect(fake.entries.size).toBe(0)
       yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
       expect(fake.entries.size).toBe(1)
-    }).pipe(Effect.provide(over(fake, { memory: false })))
-  })
+    }
+  )
 
-  it.effect("invalidateAfter invalidates its tags too when it is interrupted while the store removes its keys", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
+  test.overFake(
+    "invalidateAfter, interrupted while the store removes its keys, invalidates its tags too",
+    function*(fake) {
       yield* tagged(Effect.succeed("old"))
       fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
       const fiber = yield* start(Effect.void.pipe(Cached.invalidateAfter(["other", { tag: "t" }])))
-      const interruption = yield* start(Fiber.interrupt(fiber))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(interruption)
+      yield* taking("1 second", Fiber.interrupt(fiber))
       fake.behave = () => ({})
       expect(yield* tagged(Effect.succeed("new"))).toBe("new")
-    }).pipe(Effect.provide(over(fake)))
-  })
+    }
+  )
 })

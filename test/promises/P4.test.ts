@@ -6,8 +6,21 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { type Behaviour, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import {
+  type Behaviour,
+  counting,
+  elapse,
+  ended,
+  fakeStore,
+  over,
+  overFake,
+  settle,
+  start,
+  started,
+  within
+} from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -40,8 +53,7 @@ const timed = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     const startedAt = yield* Clock.currentTimeMillis
     const fiber = yield* start(Effect.zip(self, Clock.currentTimeMillis))
     for (let i = 0; i < 100 && fiber.pollUnsafe() === undefined; i++) {
-      yield* TestClock.adjust(25)
-      yield* settle
+      yield* elapse(25)
     }
     expect(ended(fiber)).not.toBe("still waiting")
     const [value, endedAt] = yield* Fiber.join(fiber)
@@ -56,18 +68,19 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 describe("P4 · a store that is down, slow, full or lying never fails a program, nor delays it beyond its budget", () => {
   describe.each(tiers)("memory: $memory", ({ memory }) => {
     describe.each(faults)("a store that $name", ({ behaviour }) => {
-      it.effect.each(operations.slice(0, 2))("at %s: a read gives the load's value within the budget", (operation) => {
-        const fake = fakeStore()
-        fake.behave = (asked) => asked === operation ? behaviour() : {}
-        return Effect.gen(function*() {
-          const { counts, load } = counting()
-          const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] })))
-          expect(read.value).toBe(1)
-          expect(read.millis).toBeLessThanOrEqual(500)
-          expect(counts.started).toBe(1)
-          fake.behave = () => ({})
-        }).pipe(Effect.provide(over(fake, { memory })))
-      })
+      it.effect.each(operations.slice(0, 2))(
+        "at %s: a read gives the load's value within the budget",
+        (operation) =>
+          overFake(function*(fake) {
+            fake.behave = (asked) => asked === operation ? behaviour() : {}
+            const { counts, load } = counting()
+            const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] })))
+            expect(read.value).toBe(1)
+            expect(read.millis).toBeLessThanOrEqual(500)
+            expect(counts.started).toBe(1)
+            fake.behave = () => ({})
+          }, { memory })
+      )
 
       it.effect("F6 · at everything: reads, writes and invalidations succeed within the budget", () => {
         const fake = fakeStore()
@@ -100,14 +113,11 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     })
   })
 
-  it.effect("the budget is that of all steps of one read together", () => {
-    const fake = fakeStore()
+  test.withoutMemory("the budget is that of all steps of one read together", function*(fake) {
     fake.behave = () => ({ before: Effect.sleep(200) })
-    return Effect.gen(function*() {
-      const { load } = counting()
-      const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-      expect(read).toEqual({ value: 1, millis: 500 })
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+    const { load } = counting()
+    const read = yield* timed(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+    expect(read).toEqual({ value: 1, millis: 500 })
   })
 
   it.effect("a synchronous store that waits for locks has the same budget", () => {
@@ -126,64 +136,56 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
   })
 
-  it.effect("storeTimeout sets the budget, of the layer and of a call", () => {
-    const fake = fakeStore()
-    fake.behave = () => ({ before: Effect.never })
-    return Effect.gen(function*() {
+  it.effect("storeTimeout sets the budget, of the layer and of a call", () =>
+    overFake(function*(fake) {
+      fake.behave = () => ({ before: Effect.never })
       const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl: "1 hour" }))
       expect((yield* timed(get("a"))).millis).toBe(200)
       expect((yield* timed(CachePolicy.storeTimeout("50 millis")(get("b")))).millis).toBe(50)
       fake.behave = () => ({})
-    }).pipe(Effect.provide(over(fake, { storeTimeout: "200 millis" })))
-  })
+    }, { storeTimeout: "200 millis" }))
 
-  it.effect("after three timeouts the store is skipped until a probe succeeds", () => {
-    const fake = fakeStore()
+  test.withoutMemory("after three timeouts the store is skipped until a probe succeeds", function*(fake) {
     fake.behave = () => ({ before: Effect.never })
-    return Effect.gen(function*() {
-      const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      for (const key of ["a", "b", "c"]) expect((yield* timed(get(key))).millis).toBe(500)
-      const asked = fake.calls.length
-      for (const key of ["d", "e", "f"]) expect(yield* get(key)).toBe(1)
-      expect(fake.calls.length).toBe(asked)
-      // The first reader after the pause is the probe, alone.
-      yield* TestClock.adjust("1 second")
-      const probe = yield* start(get("g"))
-      expect(yield* get("h")).toBe(1)
-      expect(fake.calls.length).toBe(asked + 1)
-      yield* TestClock.adjust("500 millis")
-      expect(yield* Fiber.join(probe)).toBe(1)
-      // It failed: twice the pause.
-      yield* TestClock.adjust("1 second")
-      yield* get("i")
-      expect(fake.calls.length).toBe(asked + 1)
-      yield* TestClock.adjust("1 second")
-      fake.behave = () => ({})
-      yield* get("j")
-      yield* get("k")
-      expect(Array.from(fake.entries.keys())).toEqual(["j", "k"])
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+    const get = (key: string) => Effect.succeed(1).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    for (const key of ["a", "b", "c"]) expect((yield* timed(get(key))).millis).toBe(500)
+    const asked = fake.calls.length
+    for (const key of ["d", "e", "f"]) expect(yield* get(key)).toBe(1)
+    expect(fake.calls.length).toBe(asked)
+    // The first reader after the pause is the probe, alone.
+    yield* TestClock.adjust("1 second")
+    const probe = yield* start(get("g"))
+    expect(yield* get("h")).toBe(1)
+    expect(fake.calls.length).toBe(asked + 1)
+    yield* TestClock.adjust("500 millis")
+    expect(yield* Fiber.join(probe)).toBe(1)
+    // It failed: twice the pause.
+    yield* TestClock.adjust("1 second")
+    yield* get("i")
+    expect(fake.calls.length).toBe(asked + 1)
+    yield* TestClock.adjust("1 second")
+    fake.behave = () => ({})
+    yield* get("j")
+    yield* get("k")
+    expect(Array.from(fake.entries.keys())).toEqual(["j", "k"])
   })
 
-  it.effect("a lost invalidation is replayed, and the store answers for its id only then, for all others at once", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
-      yield* Cached.set("k", "old")
-      yield* Cached.set("other", "kept")
-      fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-      yield* Cached.invalidate("k")
-      expect(fake.entries.has("k")).toBe(true)
-      expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
-      expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
-      expect(yield* Effect.succeed("newer").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("newer")
-      fake.behave = () => ({})
-      yield* TestClock.adjust("2 minutes")
-      expect(fake.entries.has("k")).toBe(false)
-      yield* Effect.succeed("stored").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      expect(fake.entries.has("k")).toBe(true)
-      expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+  test.withoutMemory("a lost invalidation is replayed; until then the store answers for other ids", function*(fake) {
+    yield* Cached.set("k", "old")
+    yield* Cached.set("other", "kept")
+    fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+    yield* Cached.invalidate("k")
+    expect(fake.entries.has("k")).toBe(true)
+    expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
+    expect(yield* Cached.getOption("k")).toEqual(Option.none())
+    expect(yield* Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("new")
+    expect(yield* Effect.succeed("newer").pipe(Cached.ttl("k", { ttl: "1 hour" }))).toBe("newer")
+    fake.behave = () => ({})
+    yield* TestClock.adjust("2 minutes")
+    expect(fake.entries.has("k")).toBe(false)
+    yield* Effect.succeed("stored").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    expect(fake.entries.has("k")).toBe(true)
+    expect(yield* Cached.getOption("other")).toEqual(Option.some("kept"))
   })
 
   it.effect("a lost tag invalidation is replayed, and entries of the tag not used until then", () => {
@@ -210,17 +212,14 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     }).pipe(Effect.provide(over({ layer }, { memory: false })))
   })
 
-  it.effect("an entry that the store could not take is served from memory", () => {
-    const fake = fakeStore()
+  test.overFake("an entry that the store could not take is served from memory", function*(fake) {
     fake.behave = (operation) =>
       operation === "set"
         ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation: "set", reason: "Full" })) }
         : {}
-    return Effect.gen(function*() {
-      const { load } = counting()
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      expect([yield* get, yield* get]).toEqual([1, 1])
-    }).pipe(Effect.provide(over(fake)))
+    const { load } = counting()
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    expect([yield* get, yield* get]).toEqual([1, 1])
   })
 
   describe("under CachePolicy.strict", () => {
@@ -235,13 +234,11 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         ["invalidate", "remove", Cached.invalidate("k")],
         ["clear", "clear", Cached.clear]
       ] as const
-    )("%s fails with the StoreError", ([, operation, run]) => {
-      const fake = fakeStore()
-      fake.behave = (asked) => asked === operation ? { before: Effect.fail(unavailable) } : {}
-      return Effect.gen(function*() {
+    )("%s fails with the StoreError", ([, operation, run]) =>
+      overFake(function*(fake) {
+        fake.behave = (asked) => asked === operation ? { before: Effect.fail(unavailable) } : {}
         expect(yield* Effect.exit(CachePolicy.strict(run))).toEqual(Exit.fail(unavailable))
-      }).pipe(Effect.provide(over(fake)))
-    })
+      }))
 
     describe.each(tiers)("an unacknowledged invalidation, with memory: $memory", ({ memory }) => {
       class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
@@ -322,11 +319,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             yield* Cached.set(other, 2)
             yield* Cached.invalidate(key)
             for (
-              const strict of [
-                Cached.getOption(key),
-                Cached.getMany([other, key]),
-                Cached.has(key)
-              ]
+              const strict of [Cached.getOption(key), Cached.getMany([other, key]), Cached.has(key)]
             ) {
               expect(yield* Effect.exit(CachePolicy.strict(strict as Effect.Effect<unknown>))).toEqual(unacknowledged)
             }
@@ -351,10 +344,8 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
             yield* Cached.invalidate(key)
             fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(10) } : {}
-            const reading = yield* start(CachePolicy.strict(rows([{ id: 1 }, { id: 2 }])))
-            yield* settle
-            const invalidating = yield* start(Cached.invalidate(other))
-            yield* settle
+            const reading = yield* started(CachePolicy.strict(rows([{ id: 1 }, { id: 2 }])))
+            const invalidating = yield* started(Cached.invalidate(other))
             yield* Fiber.interrupt(invalidating)
             for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
             expect(yield* Fiber.join(reading)).toEqual([Exit.succeed(1), Exit.succeed(2)])
@@ -399,8 +390,7 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         return within(
           over(fake, { memory }),
           Effect.gen(function*() {
-            const invalidating = yield* start(Cached.invalidate(key))
-            yield* settle
+            const invalidating = yield* started(Cached.invalidate(key))
             expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
             yield* TestClock.adjust(100)
             yield* Fiber.join(invalidating)
@@ -409,14 +399,11 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       })
     })
 
-    it.effect("a timeout is a StoreError with that reason", () => {
-      const fake = fakeStore()
+    test.overFake("a timeout is a StoreError with that reason", function*(fake) {
       fake.behave = () => ({ before: Effect.never })
-      return Effect.gen(function*() {
-        const { value } = yield* timed(Effect.flip(CachePolicy.strict(get)))
-        expect(value).toMatchObject({ _tag: "StoreError", reason: "Timeout", operation: "get" })
-        fake.behave = () => ({})
-      }).pipe(Effect.provide(over(fake)))
+      const { value } = yield* timed(Effect.flip(CachePolicy.strict(get)))
+      expect(value).toMatchObject({ _tag: "StoreError", reason: "Timeout", operation: "get" })
+      fake.behave = () => ({})
     })
 
     it.effect("a value that does not fit its schema is a SerializerError, and without strict no failure", () =>
@@ -428,36 +415,29 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         expect(yield* Effect.flip(CachePolicy.strict(wrong))).toMatchObject({ _tag: "SerializerError" })
       }).pipe(Effect.provide(over(fakeStore()))))
 
-    it.effect("a reader that joins a load after its fault gets it too", () => {
-      const fake = fakeStore()
+    test.overFake("a reader that joins a load after its fault gets it too", function*(fake) {
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
-      return Effect.gen(function*() {
-        const load = Effect.delay(Effect.succeed(1), 1000).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const lenient = yield* start(load)
-        yield* settle
-        const strict = yield* start(CachePolicy.strict(load))
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(lenient)).toBe(1)
-        expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
-      }).pipe(Effect.provide(over(fake)))
+      const load = Effect.delay(Effect.succeed(1), 1000).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const lenient = yield* started(load)
+      const strict = yield* start(CachePolicy.strict(load))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(lenient)).toBe(1)
+      expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
     })
 
-    it.effect("does not show in the error channel between the read and the boundary, nor reach readers beside it", () => {
-      const fake = fakeStore()
+    test.overFake("does not show between the read and the boundary, nor reach readers beside it", function*(fake) {
       fake.behave = () => ({ before: Effect.delay(Effect.fail(unavailable), 10) })
-      return Effect.gen(function*() {
-        let caught = false
-        const program = get.pipe(Effect.catch(() => {
-          caught = true
-          return Effect.succeed(2)
-        }))
-        const strict = yield* start(CachePolicy.strict(program))
-        const lenient = yield* start(get)
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
-        expect(yield* Fiber.join(lenient)).toBe(1)
-        expect(caught).toBe(false)
-      }).pipe(Effect.provide(over(fake)))
+      let caught = false
+      const program = get.pipe(Effect.catch(() => {
+        caught = true
+        return Effect.succeed(2)
+      }))
+      const strict = yield* start(CachePolicy.strict(program))
+      const lenient = yield* start(get)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.await(strict)).toEqual(Exit.fail(unavailable))
+      expect(yield* Fiber.join(lenient)).toBe(1)
+      expect(caught).toBe(false)
     })
   })
 })
@@ -476,8 +456,7 @@ it.effect("a read that asks the store while a refresh runs, and then loads, has 
   })
   return Effect.gen(function*() {
     const read = Cached.ttl(Effect.delay(Effect.succeed(1), 100), "k", { ttl: "1 hour" })
-    const refreshing = yield* start(CachePolicy.refresh(read))
-    yield* settle
+    const refreshing = yield* started(CachePolicy.refresh(read))
     hangs = true
     const { millis } = yield* timed(read)
     expect(millis).toBe(500 + 100)

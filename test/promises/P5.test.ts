@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
-import { cachesAndTiers, counting, fakeStore, over } from "../support/caches.ts"
+import { cachesAndTiers, counting } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", { code: Schema.Number }) {}
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.Number, error: Down }) {}
@@ -14,6 +15,8 @@ const always = () => true
 
 describe("P5 · defects and interruptions are never cached, failures only when the strategy says so", () => {
   describe.each(cachesAndTiers)("over $name", (cache) => {
+    const test = testIn(cache.layer())
+
     it.effect.each(
       [
         ["a defect", Effect.die("bug")],
@@ -45,79 +48,63 @@ describe("P5 · defects and interruptions are never cached, failures only when t
         }).pipe(Effect.provide(cache.layer()))
     )
 
-    it.effect("a failure is not by default", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = Effect.andThen(load, Effect.fail("down")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        expect(yield* Effect.flip(get)).toBe("down")
-        expect(yield* Effect.flip(get)).toBe("down")
-        expect(counts.started).toBe(2)
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("F14 · a failure is where `when` says so, and is a failure for every reader", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = Effect.andThen(load, Effect.fail(new Down({ code: 7 }))).pipe(
-          Cached.ttl(new Described(), { ttl: "1 hour", when: always })
-        )
-        expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
-        expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
-        expect(counts.started).toBe(1)
-        expect(yield* Cached.has(new Described())).toBe(true)
-        expect(yield* Cached.getOption(new Described())).toEqual(Option.none())
-      }).pipe(Effect.provide(cache.layer())))
-
-    it.effect("`when` chooses among failures and values alike", () =>
-      Effect.gen(function*() {
-        const only = {
-          ttl: "1 hour",
-          when: (exit: Exit.Exit<number, string>) => Exit.isSuccess(exit) && exit.value > 1
-        } as const
-        const { load } = counting()
-        const get = Cached.ttl(load as Effect.Effect<number, string>, "k", only)
-        expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
-      }).pipe(Effect.provide(cache.layer())))
-  })
-
-  it.effect("without an error schema a cached failure stays in the memory tier", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
+    test("a failure is not by default", function*() {
       const { counts, load } = counting()
-      for (const key of [new Plain(), "k"]) {
-        const get = Effect.andThen(load, Effect.fail("down")).pipe(
-          Cached.ttl(key as string, { ttl: "1 hour", when: always })
-        )
-        expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toEqual(["down", "down"])
-      }
+      const get = Effect.andThen(load, Effect.fail("down")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      expect(yield* Effect.flip(get)).toBe("down")
+      expect(yield* Effect.flip(get)).toBe("down")
       expect(counts.started).toBe(2)
-      expect(fake.entries.size).toBe(0)
-      expect((yield* Cached.stats).storeFailures).toBe(0)
-    }).pipe(Effect.provide(over(fake)))
-  })
+    })
 
-  it.effect("with an error schema a cached failure comes back from the store as it was", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
-      const get = Effect.fail(new Down({ code: 7 })).pipe(
+    test("F14 · a failure is where `when` says so, and is a failure for every reader", function*() {
+      const { counts, load } = counting()
+      const get = Effect.andThen(load, Effect.fail(new Down({ code: 7 }))).pipe(
         Cached.ttl(new Described(), { ttl: "1 hour", when: always })
       )
-      yield* Effect.exit(get)
-      const again = Effect.succeed(1).pipe(Cached.ttl(new Described(), { ttl: "1 hour" }))
-      const failure = yield* Effect.flip(again)
-      expect(failure).toBeInstanceOf(Down)
-      expect(failure).toEqual(new Down({ code: 7 }))
-    }).pipe(Effect.provide(over(fake, { memory: false })))
+      expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
+      expect(yield* Effect.flip(get)).toEqual(new Down({ code: 7 }))
+      expect(counts.started).toBe(1)
+      expect(yield* Cached.has(new Described())).toBe(true)
+      expect(yield* Cached.getOption(new Described())).toEqual(Option.none())
+    })
+
+    test("`when` chooses among failures and values alike", function*() {
+      const only = {
+        ttl: "1 hour",
+        when: (exit: Exit.Exit<number, string>) => Exit.isSuccess(exit) && exit.value > 1
+      } as const
+      const { load } = counting()
+      const get = Cached.ttl(load as Effect.Effect<number, string>, "k", only)
+      expect([yield* get, yield* get, yield* get]).toEqual([1, 2, 2])
+    })
   })
 
-  it.effect("a failure its schema does not describe stays in memory, and is no failure of the program's", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
-      const get = Effect.fail("another" as const).pipe(
-        Cached.ttl(new Described(), { ttl: "1 hour", when: always })
+  test.overFake("without an error schema a cached failure stays in the memory tier", function*(fake) {
+    const { counts, load } = counting()
+    for (const key of [new Plain(), "k"]) {
+      const get = Effect.andThen(load, Effect.fail("down")).pipe(
+        Cached.ttl(key as string, { ttl: "1 hour", when: always })
       )
-      expect(yield* Effect.flip(get)).toBe("another")
-      expect(yield* Effect.flip(CachePolicy.disable("set")(get))).toBe("another")
-      expect(fake.entries.size).toBe(0)
-    }).pipe(Effect.provide(over(fake)))
+      expect([yield* Effect.flip(get), yield* Effect.flip(get)]).toEqual(["down", "down"])
+    }
+    expect(counts.started).toBe(2)
+    expect(fake.entries.size).toBe(0)
+    expect((yield* Cached.stats).storeFailures).toBe(0)
+  })
+
+  test.withoutMemory("with an error schema a cached failure comes back from the store as it was", function*() {
+    const get = Effect.fail(new Down({ code: 7 })).pipe(Cached.ttl(new Described(), { ttl: "1 hour", when: always }))
+    yield* Effect.exit(get)
+    const again = Effect.succeed(1).pipe(Cached.ttl(new Described(), { ttl: "1 hour" }))
+    const failure = yield* Effect.flip(again)
+    expect(failure).toBeInstanceOf(Down)
+    expect(failure).toEqual(new Down({ code: 7 }))
+  })
+
+  test.overFake("a failure its schema does not describe stays in memory, and fails no program", function*(fake) {
+    const get = Effect.fail("another" as const).pipe(Cached.ttl(new Described(), { ttl: "1 hour", when: always }))
+    expect(yield* Effect.flip(get)).toBe("another")
+    expect(yield* Effect.flip(CachePolicy.disable("set")(get))).toBe("another")
+    expect(fake.entries.size).toBe(0)
   })
 })

@@ -4,7 +4,8 @@ import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import * as TagEpochs from "../../src/internal/engine/memory/tagEpochs.ts"
-import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, fakeStore, over, settle, start, taking } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -24,29 +25,27 @@ const isClosed = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CacheError.CacheClosed
 
 describe("P7 · memory, fibers, timers and waiters are bounded", () => {
-  it.effect("the memory tier keeps its capacity, whatever is written", () =>
-    Effect.gen(function*() {
-      for (let i = 0; i < 1000; i++) {
-        yield* Effect.succeed(i).pipe(Cached.ttl(`load ${i}`, { ttl: "1 hour" }))
-        yield* Cached.set(`set ${i}`, i)
-      }
-      expect(yield* Cached.stats).toMatchObject({ size: 10, evictions: 1990 })
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10 }))))
+  testIn(CacheLayer.memory({ capacity: 10 }))("the memory tier keeps its capacity, whatever is written", function*() {
+    for (let i = 0; i < 1000; i++) {
+      yield* Effect.succeed(i).pipe(Cached.ttl(`load ${i}`, { ttl: "1 hour" }))
+      yield* Cached.set(`set ${i}`, i)
+    }
+    expect(yield* Cached.stats).toMatchObject({ size: 10, evictions: 1990 })
+  })
 
   describe("what is remembered about tags", () => {
     const others = Array.from({ length: 20_000 }, (_, i) => `other ${i}`)
 
-    it.effect("is bounded, and what was forgotten errs to a miss", () =>
-      Effect.gen(function*() {
-        yield* Cached.set("dead", 1, { tags: ["t"] })
-        yield* Cached.set("alive", 1, { tags: ["u"] })
-        yield* Cached.invalidate({ tag: "t" })
-        yield* Effect.forEach(others, (tag) => Cached.invalidate({ tag }))
-        expect(yield* Cached.has("dead")).toBe(false)
-        expect(yield* Cached.has("alive")).toBe(false)
-        yield* Cached.set("alive", 1, { tags: ["u"] })
-        expect(yield* Cached.has("alive")).toBe(true)
-      }).pipe(Effect.provide(CacheLayer.memory())))
+    testIn(CacheLayer.memory())("is bounded, and what was forgotten errs to a miss", function*() {
+      yield* Cached.set("dead", 1, { tags: ["t"] })
+      yield* Cached.set("alive", 1, { tags: ["u"] })
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Effect.forEach(others, (tag) => Cached.invalidate({ tag }))
+      expect(yield* Cached.has("dead")).toBe(false)
+      expect(yield* Cached.has("alive")).toBe(false)
+      yield* Cached.set("alive", 1, { tags: ["u"] })
+      expect(yield* Cached.has("alive")).toBe(true)
+    })
 
     it("is a table of twice ten thousand at most", () => {
       const tags = TagEpochs.make()
@@ -58,18 +57,17 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
   })
 
   describe.each(cachesAndTiers)("over $name", (cache) => {
-    it.effect("ten thousand interrupted readers of a hundred keys leave no load behind", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const readers = yield* Effect.forEach(
-          Array.from({ length: 10_000 }, (_, i) => i % 100),
-          (i) => start(load.pipe(Cached.ttl(`k${i}`, { ttl: "1 hour", timeout: "1 minute" })))
-        )
-        yield* settle
-        expect(counts.started).toBe(100)
-        yield* Fiber.interruptAll(readers)
-        expect(counts).toEqual({ started: 100, ended: 0, interrupted: 100 })
-      }).pipe(Effect.provide(cache.layer())))
+    testIn(cache.layer())("ten thousand interrupted readers of a hundred keys leave no load behind", function*() {
+      const { counts, load } = counting(1000)
+      const readers = yield* Effect.forEach(
+        Array.from({ length: 10_000 }, (_, i) => i % 100),
+        (i) => start(load.pipe(Cached.ttl(`k${i}`, { ttl: "1 hour", timeout: "1 minute" })))
+      )
+      yield* settle
+      expect(counts.started).toBe(100)
+      yield* Fiber.interruptAll(readers)
+      expect(counts).toEqual({ started: 100, ended: 0, interrupted: 100 })
+    })
 
     it.effect("refreshes that hang are ended, so many run at once, and the others wait their turn", () =>
       Effect.gen(function*() {
@@ -102,95 +100,83 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
   })
 
   describe("closing", () => {
-    it.effect("starts no new load: it dies with CacheClosed", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory())
-        yield* cache.close
-        const { counts, load } = counting()
-        const exit = yield* Effect.exit(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
-        expect(isClosed(exit)).toBe(true)
-        expect(counts.started).toBe(0)
-      }))
+    test("starts no new load: it dies with CacheClosed", function*() {
+      const cache = yield* open(CacheLayer.memory())
+      yield* cache.close
+      const { counts, load } = counting()
+      const exit = yield* Effect.exit(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
+      expect(isClosed(exit)).toBe(true)
+      expect(counts.started).toBe(0)
+    })
 
-    it.effect("nor a refresh that was queued, whichever caller comes for it", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory({ refresh: { concurrency: 1 } }))
-        const { counts, load } = counting(1000)
-        const get = (key: string) => load.pipe(Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: 0 }))
-        for (const key of ["a", "b"]) {
-          const reader = yield* start(cache.use(CachePolicy.refresh(get(key))))
-          yield* TestClock.adjust("1 second")
-          yield* Fiber.join(reader)
-        }
-        yield* cache.use(Effect.all([get("a"), get("b")]))
-        yield* settle
-        expect(counts.started).toBe(3)
-        const closing = yield* start(cache.close)
-        const reader = yield* start(cache.use(CachePolicy.refresh(get("b"))))
-        yield* TestClock.adjust("10 seconds")
-        yield* Fiber.join(closing)
-        expect(isClosed(yield* Fiber.await(reader))).toBe(true)
-        expect(counts.started).toBe(3)
-      }))
+    test("nor a refresh that was queued, whichever caller comes for it", function*() {
+      const cache = yield* open(CacheLayer.memory({ refresh: { concurrency: 1 } }))
+      const { counts, load } = counting(1000)
+      const get = (key: string) => load.pipe(Cached.refreshAhead(key, { ttl: "1 hour", refreshAfter: 0 }))
+      for (const key of ["a", "b"]) {
+        yield* taking("1 second", cache.use(CachePolicy.refresh(get(key))))
+      }
+      yield* cache.use(Effect.all([get("a"), get("b")]))
+      yield* settle
+      expect(counts.started).toBe(3)
+      const closing = yield* start(cache.close)
+      const reader = yield* start(cache.use(CachePolicy.refresh(get("b"))))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
+      expect(isClosed(yield* Fiber.await(reader))).toBe(true)
+      expect(counts.started).toBe(3)
+    })
 
-    it.effect("lets loads with waiters finish within shutdownTimeout", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory())
-        const { load } = counting(3000)
-        const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("2999 millis")
-        expect(ended(closing)).toBe("still waiting")
-        yield* TestClock.adjust("1 millis")
-        yield* Fiber.join(closing)
-        expect(yield* Fiber.join(reader)).toBe(1)
-      }))
+    test("lets loads with waiters finish within shutdownTimeout", function*() {
+      const cache = yield* open(CacheLayer.memory())
+      const { load } = counting(3000)
+      const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
+      const closing = yield* start(cache.close)
+      yield* TestClock.adjust("2999 millis")
+      expect(ended(closing)).toBe("still waiting")
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closing)
+      expect(yield* Fiber.join(reader)).toBe(1)
+    })
 
-    it.effect("ends those that take longer: their waiters die with CacheClosed", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
-        const { counts, load } = counting(3000)
-        const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))))
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("2 seconds")
-        yield* Fiber.join(closing)
-        expect(isClosed(yield* Fiber.await(reader))).toBe(true)
-        expect(counts).toEqual({ started: 1, ended: 0, interrupted: 1 })
-      }))
+    test("ends those that take longer: their waiters die with CacheClosed", function*() {
+      const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
+      const { counts, load } = counting(3000)
+      const reader = yield* start(cache.use(load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))))
+      yield* taking("2 seconds", cache.close)
+      expect(isClosed(yield* Fiber.await(reader))).toBe(true)
+      expect(counts).toEqual({ started: 1, ended: 0, interrupted: 1 })
+    })
 
-    it.effect("leaves no timer of callers that waited", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
-        const options = { ttl: "1 hour", softTimeout: "30 seconds", timeout: "1 minute" } as const
-        yield* cache.use(Effect.succeed("stale").pipe(Cached.failover("k", options)))
-        const reader = yield* start(cache.use(Effect.never.pipe(Cached.failover("k", options))))
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("2 seconds")
-        yield* Fiber.join(closing)
-        expect(isClosed(yield* Fiber.await(reader))).toBe(true)
-        yield* TestClock.adjust("2 minutes")
-        expect((yield* cache.stats).stale).toBe(0)
-      }))
+    test("leaves no timer of callers that waited", function*() {
+      const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
+      const options = { ttl: "1 hour", softTimeout: "30 seconds", timeout: "1 minute" } as const
+      yield* cache.use(Effect.succeed("stale").pipe(Cached.failover("k", options)))
+      const reader = yield* start(cache.use(Effect.never.pipe(Cached.failover("k", options))))
+      yield* taking("2 seconds", cache.close)
+      expect(isClosed(yield* Fiber.await(reader))).toBe(true)
+      yield* TestClock.adjust("2 minutes")
+      expect((yield* cache.stats).stale).toBe(0)
+    })
 
-    it.effect("interrupts refreshes at once, and waits for what they release", () =>
-      Effect.gen(function*() {
-        const cache = yield* open(CacheLayer.memory())
-        let released = false
-        const hanging = Effect.onInterrupt(
-          Effect.never,
-          () => Effect.andThen(Effect.sleep(100), Effect.sync(() => released = true))
-        )
-        const options = { ttl: "1 hour", refreshAfter: 0 } as const
-        yield* cache.use(Effect.succeed("v").pipe(Cached.refreshAhead("k", options)))
-        yield* cache.use(hanging.pipe(Cached.refreshAhead("k", options)))
-        yield* settle
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("99 millis")
-        expect(ended(closing)).toBe("still waiting")
-        yield* TestClock.adjust("1 millis")
-        yield* Fiber.join(closing)
-        expect(released).toBe(true)
-      }))
+    test("interrupts refreshes at once, and waits for what they release", function*() {
+      const cache = yield* open(CacheLayer.memory())
+      let released = false
+      const hanging = Effect.onInterrupt(
+        Effect.never,
+        () => Effect.andThen(Effect.sleep(100), Effect.sync(() => released = true))
+      )
+      const options = { ttl: "1 hour", refreshAfter: 0 } as const
+      yield* cache.use(Effect.succeed("v").pipe(Cached.refreshAhead("k", options)))
+      yield* cache.use(hanging.pipe(Cached.refreshAhead("k", options)))
+      yield* settle
+      const closing = yield* start(cache.close)
+      yield* TestClock.adjust("99 millis")
+      expect(ended(closing)).toBe("still waiting")
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closing)
+      expect(released).toBe(true)
+    })
 
     it.effect("sends pending invalidations again", () => {
       const fake = fakeStore()
@@ -232,9 +218,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         let clears = 0
         fake.behave = (operation) => operation === "clear" && ++clears === 1 ? { before: Effect.never } : {}
         yield* start(cache.use(Cached.clear))
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("10 seconds")
-        yield* Fiber.join(closing)
+        yield* taking("10 seconds", cache.close)
         expect((yield* cache.stats).lostInvalidations).toBe(1)
       })
     })
@@ -246,9 +230,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         fake.behave = () => ({ before: Effect.fail(unavailable) })
         yield* cache.use(Cached.invalidate(["a", "b", "c"]))
         fake.behave = () => ({ before: Effect.never })
-        const closing = yield* start(cache.close)
-        yield* TestClock.adjust("500 millis")
-        yield* Fiber.join(closing)
+        yield* taking("500 millis", cache.close)
         expect((yield* cache.stats).lostInvalidations).toBe(3)
       })
     })

@@ -5,7 +5,8 @@ import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { settle, start } from "../support/caches.ts"
+import { settle, started } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -50,6 +51,7 @@ const minutes = (n: number) => TestClock.adjust(n * 60_000)
 
 describe.each(caches)("over $name", ({ layer }) => {
   const provided = Effect.provide(layer())
+  const test = testIn(layer())
 
   const inherits = ["life", "changes"].flatMap((inherit) => ["loaded", "found"].map((how) => [inherit, how] as const))
 
@@ -100,39 +102,35 @@ describe.each(caches)("over $name", ({ layer }) => {
       }).pipe(provided)
   )
 
-  it.effect("P8 · nor what is still being made when it changes: its callers alone get that", () =>
-    Effect.gen(function*() {
-      const { state, user } = world("changes")
-      const gate = yield* Deferred.make<void>()
-      const slow = Effect.tap(user, () => Deferred.await(gate)).pipe(
-        Cached.ttl("slow", { ttl: "1 day", inherit: "changes" })
-      )
-      const early = yield* start(slow)
-      yield* settle
-      state.version = 1
-      yield* Cached.invalidate(ada)
-      const later = yield* start(slow)
-      yield* settle
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(early)
-      expect(yield* Fiber.join(later)).toBe("v1")
-      expect(yield* slow).toBe("v1")
-    }).pipe(provided))
+  test("P8 · nor what is still being made when it changes: its callers alone get that", function*() {
+    const { state, user } = world("changes")
+    const gate = yield* Deferred.make<void>()
+    const slow = Effect.tap(user, () => Deferred.await(gate)).pipe(
+      Cached.ttl("slow", { ttl: "1 day", inherit: "changes" })
+    )
+    const early = yield* started(slow)
+    state.version = 1
+    yield* Cached.invalidate(ada)
+    const later = yield* started(slow)
+    yield* Deferred.succeed(gate, undefined)
+    yield* Fiber.join(early)
+    expect(yield* Fiber.join(later)).toBe("v1")
+    expect(yield* slow).toBe("v1")
+  })
 
-  it.effect("P8 · a refresh of what was read, by its own strategy, changes nothing", () =>
-    Effect.gen(function*() {
-      const { page, site, state, user } = world("changes")
-      yield* site
-      yield* minutes(6)
-      state.version = 1
-      // Stale: the strategy refreshes it.
-      yield* user
-      yield* settle
-      yield* CachePolicy.refresh(user)
-      expect(yield* user).toBe("v1")
-      expect([yield* page, yield* site]).toEqual(["page of v0", "site of page of v0"])
-      expect(state).toMatchObject({ pages: 1, sites: 1 })
-    }).pipe(provided))
+  test("P8 · a refresh of what was read, by its own strategy, changes nothing", function*() {
+    const { page, site, state, user } = world("changes")
+    yield* site
+    yield* minutes(6)
+    state.version = 1
+    // Stale: the strategy refreshes it.
+    yield* user
+    yield* settle
+    yield* CachePolicy.refresh(user)
+    expect(yield* user).toBe("v1")
+    expect([yield* page, yield* site]).toEqual(["page of v0", "site of page of v0"])
+    expect(state).toMatchObject({ pages: 1, sites: 1 })
+  })
 })
 
 describe("in other processes", () => {
@@ -150,17 +148,16 @@ describe("in other processes", () => {
     return [yield* process, yield* process] as const
   })
 
-  it.effect("P8 · within the bounds of P2", () =>
-    Effect.gen(function*() {
-      const [here, there] = yield* twoProcesses
-      const { site, state } = world("changes")
-      expect(yield* here(site)).toBe("site of page of v0")
-      expect(yield* there(site)).toBe("site of page of v0")
-      expect(state.sites).toBe(1)
-      state.version = 1
-      yield* here(Cached.invalidate(ada))
-      expect(yield* here(site)).toBe("site of page of v1")
-      yield* TestClock.adjust("10 seconds")
-      expect(yield* there(site)).toBe("site of page of v1")
-    }).pipe(Effect.scoped))
+  test("P8 · within the bounds of P2", function*() {
+    const [here, there] = yield* twoProcesses
+    const { site, state } = world("changes")
+    expect(yield* here(site)).toBe("site of page of v0")
+    expect(yield* there(site)).toBe("site of page of v0")
+    expect(state.sites).toBe(1)
+    state.version = 1
+    yield* here(Cached.invalidate(ada))
+    expect(yield* here(site)).toBe("site of page of v1")
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* there(site)).toBe("site of page of v1")
+  })
 })

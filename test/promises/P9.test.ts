@@ -17,7 +17,8 @@ import {
   tableText
 } from "../model/serving.ts"
 import { under } from "../model/under.ts"
-import { caches, ended, settle, start, within } from "../support/caches.ts"
+import { caches, ended, started, within } from "../support/caches.ts"
+import { test } from "../support/tests.ts"
 
 const millis = { ttl: 1000, soft: 400, pause: 50, load: 100 }
 
@@ -66,8 +67,7 @@ const request = ({ load }: Origin, strategy: Strategy) => {
 const read = (origin: Origin, strategy: Strategy) => {
   const get = request(origin, strategy)
   return Effect.gen(function*() {
-    const fiber = yield* start(Effect.exit(get))
-    yield* settle
+    const fiber = yield* started(Effect.exit(get))
     yield* TestClock.adjust(millis.load)
     return yield* Fiber.join(fiber)
   })
@@ -112,8 +112,7 @@ const check = (strategy: Strategy, policy: Policy, state: State, cell: Cell) =>
     const stored = held(made, state)
     const before = made.self.n
     const next = Exit.succeed(before + 1)
-    const fiber = yield* start(Effect.exit(under[policy](request(made, strategy))))
-    yield* settle
+    const fiber = yield* started(Effect.exit(under[policy](request(made, strategy))))
     // No cell says later than that.
     expect(made.self.n - before).toBe(cell.begins === "nothing" ? 0 : 1)
     if (cell.waits === "not") expect(ended(fiber)).toEqual(Exit.succeed(Exit.succeed(stored)))
@@ -136,17 +135,16 @@ describe.each(caches)("P9 · over $name", (cache) => {
   for (const strategy of strategies) {
     describe(strategy, () => {
       for (const policy of policies) {
-        it.effect(policy, () =>
-          Effect.gen(function*() {
-            for (const state of states) {
-              const cell = cellOf(strategy, policy, accessOf[policy].forgets ? "absent" : state)
-              if (cell === undefined || cellOf(strategy, "normal", state) === undefined) continue
-              if (!cache.memory && (strategy === "maxHits" || strategy === "dynamic")) continue
-              yield* within(cache.layer(options), check(strategy, policy, state, cell)).pipe(
-                Effect.catchDefect((defect) => Effect.die(new Error(`${state}: ${String(defect)}`)))
-              )
-            }
-          }))
+        test(policy, function*() {
+          for (const state of states) {
+            const cell = cellOf(strategy, policy, accessOf[policy].forgets ? "absent" : state)
+            if (cell === undefined || cellOf(strategy, "normal", state) === undefined) continue
+            if (!cache.memory && (strategy === "maxHits" || strategy === "dynamic")) continue
+            yield* within(cache.layer(options), check(strategy, policy, state, cell)).pipe(
+              Effect.catchDefect((defect) => Effect.die(new Error(`${state}: ${String(defect)}`)))
+            )
+          }
+        })
       }
     })
   }

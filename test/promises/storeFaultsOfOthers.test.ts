@@ -8,13 +8,10 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, fakeStore, over, within } from "../support/caches.ts"
+import { counting, fakeStore, over, overFake, within } from "../support/caches.ts"
 import { ownSerializer } from "../support/ownSerializer.ts"
 
-class Report extends CacheKey.Class<Report>()("Report", {
-  payload: { n: Schema.Number },
-  success: Schema.Number
-}) {}
+class Report extends CacheKey.Class<Report>()("Report", { payload: { n: Schema.Number }, success: Schema.Number }) {}
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -59,17 +56,15 @@ describe.each(stores)("a serializer of your own over an $kind store", ({ make })
 })
 
 describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memory }) => {
-  it.effect("F7 · a store read error neither fails the program nor is cached", () => {
-    const fake = fakeStore()
-    return Effect.gen(function*() {
+  it.effect("F7 · a store read error neither fails the program nor is cached", () =>
+    overFake(function*(fake) {
       yield* get(Effect.succeed("stored"))
       yield* Cached.set("other", 1)
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(unavailable) } : {}
       expect(yield* get(Effect.succeed("loaded"))).toBe(memory ? "stored" : "loaded")
       fake.behave = () => ({})
       expect(yield* get(Effect.succeed("again"))).toBe("stored")
-    }).pipe(Effect.provide(over(fake, { memory })))
-  })
+    }, { memory }))
 
   it.effect.each(["asynchronous", "synchronous"])("F19 · the codec is compiled once a key class (%s store)", (kind) => {
     let compiled = 0

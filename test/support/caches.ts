@@ -1,5 +1,5 @@
 /** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
-import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { type Duration, Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { CacheLayer, type Caching } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
@@ -149,6 +149,14 @@ export const counting = (delayMillis = 0) => {
 /** Starts a reader at once. */
 export const start = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkChild(self, { startImmediately: true })
 
+/** The result of what ends while the clock moves on by so much. */
+export const taking = <A, E, R>(duration: Duration.Input, self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* start(self)
+    yield* TestClock.adjust(duration)
+    return yield* Fiber.join(fiber)
+  })
+
 /** Uses a cache and closes it while the clock moves on: closing sends the store its unacknowledged invalidations. */
 export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
@@ -165,6 +173,12 @@ export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect
 export const settle: Effect.Effect<void> = Effect.gen(function*() {
   for (let i = 0; i < 200; i++) yield* Effect.yieldNow
 })
+
+/** Starts a reader, and waits until only time can bring it further. */
+export const started = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.tap(start(self), () => settle)
+
+/** Moves the clock, and lets everything run that waits for no more than that. */
+export const elapse = (duration: Duration.Input) => Effect.andThen(TestClock.adjust(duration), settle)
 
 /** The exits of fibers that must have ended by now: a fiber that hangs is a failure of the test, not its end. */
 export const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Exit.Exit<A, E> | "still waiting" =>

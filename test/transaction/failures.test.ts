@@ -6,8 +6,9 @@ import { Lock, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
-import { over, settle, start } from "../support/caches.ts"
+import { over, settle, start, started, taking } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 const value = (key: string) => Effect.map(Cached.getOption(key), Option.getOrUndefined)
@@ -84,9 +85,10 @@ describe("a store that", () => {
   it.effect("never answers: the commit is given up after the store budget", () => {
     const { layer } = withTransact(() => () => Effect.never)
     return Effect.gen(function*() {
-      const fiber = yield* start(Effect.flip(Transaction.run(Cached.set("a", 2))))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(fiber)).toMatchObject({ _tag: "StoreError", reason: "Timeout" })
+      expect(yield* taking("1 second", Effect.flip(Transaction.run(Cached.set("a", 2))))).toMatchObject({
+        _tag: "StoreError",
+        reason: "Timeout"
+      })
     }).pipe(Effect.provide(layer))
   })
 
@@ -127,12 +129,11 @@ describe("a store that", () => {
           )
           const fiber = yield* start(Effect.flip(looking))
           yield* TestClock.adjust("10 seconds")
-          expect([name, yield* Fiber.join(fiber), went])
-            .toEqual([
-              name,
-              expect.objectContaining({ _tag: "StoreError", reason: expect.stringMatching(/^(Timeout|Unavailable)$/) }),
-              false
-            ])
+          expect([name, yield* Fiber.join(fiber), went]).toEqual([
+            name,
+            expect.objectContaining({ _tag: "StoreError", reason: expect.stringMatching(/^(Timeout|Unavailable)$/) }),
+            false
+          ])
         }
         // A cached effect loads, as everywhere.
         const loading = Transaction.run(Effect.succeed("loaded").pipe(Cached.ttl("a", { ttl: "1 hour" })), {
@@ -159,14 +160,13 @@ describe("a store that", () => {
 })
 
 describe("a value that cannot be stored", () => {
-  it.effect("fails the whole transaction", () =>
-    Effect.gen(function*() {
-      const error = yield* Effect.flip(Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 1)
-        yield* Cached.set("b", () => 1)
-      })))
-      expect([error._tag, yield* value("a")]).toEqual(["SerializerError", undefined])
-    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer(), MemoryStore.layer))))
+  testIn(Layer.provide(CacheLayer.layer(), MemoryStore.layer))("fails the whole transaction", function*() {
+    const error = yield* Effect.flip(Transaction.run(Effect.gen(function*() {
+      yield* Cached.set("a", 1)
+      yield* Cached.set("b", () => 1)
+    })))
+    expect([error._tag, yield* value("a")]).toEqual(["SerializerError", undefined])
+  })
 })
 
 /** How many tries a count takes whose first try another cache disturbs, and the count. */
@@ -183,12 +183,11 @@ const countBeside = (other: Context.Context<Caching.Caching>) =>
     return [tries, yield* value("n")]
   })
 
-it.effect("after a conflict the next try reads what is new, though no change is reported", () =>
-  Effect.gen(function*() {
-    const store = { layer: Layer.succeed(Store.Store, MemoryStore.make()) }
-    const [mine, other] = [yield* Layer.build(over(store)), yield* Layer.build(over(store))]
-    expect(yield* Effect.provideContext(countBeside(other), mine)).toEqual([2, 11])
-  }).pipe(Effect.scoped))
+test("after a conflict the next try reads what is new, though no change is reported", function*() {
+  const store = { layer: Layer.succeed(Store.Store, MemoryStore.make()) }
+  const [mine, other] = [yield* Layer.build(over(store)), yield* Layer.build(over(store))]
+  expect(yield* Effect.provideContext(countBeside(other), mine)).toEqual([2, 11])
+})
 
 describe("processes on one database", () => {
   it.live("a conflict with another process is found, and the next try reads what is new", () =>
@@ -223,6 +222,8 @@ class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
 describe("misuse", () => {
   const two = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, CacheLayer.memory()))
 
+  const test = testIn(two)
+
   for (
     const [name, write] of [
       ["set", Cached.set("a", 1)],
@@ -232,52 +233,49 @@ describe("misuse", () => {
       ["a transaction", Transaction.run(Cached.set("a", 1))]
     ] as ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]>
   ) {
-    it.effect(`${name} of another cache inside is refused`, () =>
-      Effect.gen(function*() {
-        expect(yield* dieOf(Transaction.run(write.pipe(Cached.withCache(Pages))))).toEqual(refused("one cache"))
-      }).pipe(Effect.provide(two)))
+    test(`${name} of another cache inside is refused`, function*() {
+      expect(yield* dieOf(Transaction.run(write.pipe(Cached.withCache(Pages))))).toEqual(refused("one cache"))
+    })
   }
 
-  it.effect("reads of another cache, and the transaction of a named one, are as ever", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("a", 1).pipe(Cached.withCache(Pages))
-      const read = Transaction.run(value("a").pipe(Cached.withCache(Pages)))
-      expect(yield* read).toBe(1)
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 2)
-        // The same cache by its name.
-        yield* Cached.set("b", 2).pipe(Cached.withCache(Pages))
-      })).pipe(Cached.withCache(Pages))
-      expect([
-        yield* value("a"),
-        yield* value("a").pipe(Cached.withCache(Pages)),
-        yield* value("b").pipe(Cached.withCache(Pages))
-      ])
-        .toEqual([undefined, 2, 2])
-    }).pipe(Effect.provide(two)))
+  test("reads of another cache, and the transaction of a named one, are as ever", function*() {
+    yield* Cached.set("a", 1).pipe(Cached.withCache(Pages))
+    const read = Transaction.run(value("a").pipe(Cached.withCache(Pages)))
+    expect(yield* read).toBe(1)
+    yield* Transaction.run(Effect.gen(function*() {
+      yield* Cached.set("a", 2)
+      // The same cache by its name.
+      yield* Cached.set("b", 2).pipe(Cached.withCache(Pages))
+    })).pipe(Cached.withCache(Pages))
+    expect([
+      yield* value("a"),
+      yield* value("a").pipe(Cached.withCache(Pages)),
+      yield* value("b").pipe(Cached.withCache(Pages))
+    ])
+      .toEqual([undefined, 2, 2])
+  })
 
-  it.effect("a fiber that outlives its transaction may not use its cache", () =>
-    Effect.gen(function*() {
-      const go = yield* Deferred.make<void>()
-      const cached = Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
-      const late = [
-        Cached.set("a", 1),
-        cached,
-        Cached.getOption("a"),
-        Cached.counter("n").increment(),
-        Cached.clear,
-        Transaction.rollback
-      ]
-      const fibers = yield* Transaction.run(
-        Effect.forEach(late, (use) => Effect.forkDetach(Effect.andThen(Deferred.await(go), use)))
-      )
-      yield* Deferred.succeed(go, undefined)
-      for (const fiber of fibers) {
-        const exit = yield* Fiber.await(fiber as Fiber.Fiber<unknown, unknown>)
-        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(refused("after its end"))
-      }
-      expect(yield* Cached.size).toBe(0)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  testIn(CacheLayer.memory())("a fiber that outlives its transaction may not use its cache", function*() {
+    const go = yield* Deferred.make<void>()
+    const cached = Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
+    const late = [
+      Cached.set("a", 1),
+      cached,
+      Cached.getOption("a"),
+      Cached.counter("n").increment(),
+      Cached.clear,
+      Transaction.rollback
+    ]
+    const fibers = yield* Transaction.run(
+      Effect.forEach(late, (use) => Effect.forkDetach(Effect.andThen(Deferred.await(go), use)))
+    )
+    yield* Deferred.succeed(go, undefined)
+    for (const fiber of fibers) {
+      const exit = yield* Fiber.await(fiber as Fiber.Fiber<unknown, unknown>)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(refused("after its end"))
+    }
+    expect(yield* Cached.size).toBe(0)
+  })
 
   it.effect("a stronger isolation than that around it, an unknown option, a rollback outside", () =>
     Effect.gen(function*() {
@@ -290,137 +288,131 @@ describe("misuse", () => {
       expect(() => Transaction.run(Effect.void, { retry: 3 as never })).toThrow(/Schedule/)
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("over a cache that caches nothing the effect runs", () =>
-    Effect.gen(function*() {
-      expect(yield* Transaction.run(Effect.as(Cached.set("a", 1), 2))).toBe(2)
-      yield* Transaction.rollback
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+  testIn(CacheLayer.disabled)("over a cache that caches nothing the effect runs", function*() {
+    expect(yield* Transaction.run(Effect.as(Cached.set("a", 1), 2))).toBe(2)
+    yield* Transaction.rollback
+  })
 })
 
 describe("locks", () => {
-  it.effect("a lock that cannot be had is a LockError of the transaction, and nothing is written", () =>
-    Effect.gen(function*() {
-      const lock: Lock.Lock = {
-        name: "broken",
-        acquire: (name) => Effect.fail(new CacheError.LockError({ lock: name, reason: "Unavailable" })),
-        isLocked: () => Effect.succeed(false)
-      }
-      const error = yield* Effect.flip(
-        Transaction.run(Effect.andThen(Cached.set("a", 1), Effect.fail("other"))).pipe(
-          Effect.provideService(Lock.Lock, lock)
-        )
-      )
-      expect(error).toMatchObject({ _tag: "LockError", lock: "tx:a" })
-      expect(yield* Cached.size).toBe(0)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  const test = testIn(CacheLayer.memory())
 
-  it.effect("are released after a failure, an interruption and a conflict; one id is locked once", () =>
-    Effect.gen(function*() {
-      const lock = yield* Lock.Lock
-      const isFree = Effect.map(
-        Effect.exit(Effect.scoped(lock.acquire("tx:a", { lease: "1 second", wait: 0 }))),
-        Exit.isSuccess
+  test("a lock that cannot be had is a LockError of the transaction, and nothing is written", function*() {
+    const lock: Lock.Lock = {
+      name: "broken",
+      acquire: (name) => Effect.fail(new CacheError.LockError({ lock: name, reason: "Unavailable" })),
+      isLocked: () => Effect.succeed(false)
+    }
+    const error = yield* Effect.flip(
+      Transaction.run(Effect.andThen(Cached.set("a", 1), Effect.fail("other"))).pipe(
+        Effect.provideService(Lock.Lock, lock)
       )
-      const use = Effect.all([Cached.set("a", 1), value("a"), Cached.getMany(["b", "a"])], { concurrency: "unbounded" })
-      yield* Effect.exit(Transaction.run(Effect.andThen(use, Effect.fail("no"))))
-      expect(yield* isFree).toBe(true)
-      const fiber = yield* start(Transaction.run(Effect.andThen(use, Effect.never)))
-      yield* settle
-      expect(yield* isFree).toBe(false)
-      yield* Fiber.interrupt(fiber)
-      expect(yield* isFree).toBe(true)
-      expect(yield* value("a")).toBe(undefined)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    )
+    expect(error).toMatchObject({ _tag: "LockError", lock: "tx:a" })
+    expect(yield* Cached.size).toBe(0)
+  })
 
-  it.effect("a fiber that waits for a lock and is interrupted leaves it to the others of its transaction", () =>
-    Effect.gen(function*() {
-      const holder = yield* start(Transaction.run(Effect.andThen(Cached.set("a", 1), Effect.sleep("1 second"))))
-      const waiting = yield* start(Transaction.run(Effect.gen(function*() {
-        const first = yield* start(value("a"))
-        const second = yield* start(value("a"))
-        yield* Fiber.interrupt(first)
-        return yield* Fiber.join(second)
-      })))
-      yield* TestClock.adjust("2 seconds")
-      yield* Fiber.join(holder)
-      expect(yield* Fiber.join(waiting)).toBe(1)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("are released after a failure, an interruption and a conflict; one id is locked once", function*() {
+    const lock = yield* Lock.Lock
+    const isFree = Effect.map(
+      Effect.exit(Effect.scoped(lock.acquire("tx:a", { lease: "1 second", wait: 0 }))),
+      Exit.isSuccess
+    )
+    const use = Effect.all([Cached.set("a", 1), value("a"), Cached.getMany(["b", "a"])], { concurrency: "unbounded" })
+    yield* Effect.exit(Transaction.run(Effect.andThen(use, Effect.fail("no"))))
+    expect(yield* isFree).toBe(true)
+    const fiber = yield* started(Transaction.run(Effect.andThen(use, Effect.never)))
+    expect(yield* isFree).toBe(false)
+    yield* Fiber.interrupt(fiber)
+    expect(yield* isFree).toBe(true)
+    expect(yield* value("a")).toBe(undefined)
+  })
+
+  test("a fiber that waits for a lock and is interrupted leaves it to the others of its transaction", function*() {
+    const holder = yield* start(Transaction.run(Effect.andThen(Cached.set("a", 1), Effect.sleep("1 second"))))
+    const waiting = yield* start(Transaction.run(Effect.gen(function*() {
+      const first = yield* start(value("a"))
+      const second = yield* start(value("a"))
+      yield* Fiber.interrupt(first)
+      return yield* Fiber.join(second)
+    })))
+    yield* TestClock.adjust("2 seconds")
+    yield* Fiber.join(holder)
+    expect(yield* Fiber.join(waiting)).toBe(1)
+  })
 })
 
 describe("remains of a transaction", () => {
-  it.effect("nothing: no private load continues, no watch stays, whatever ended it", () =>
-    Effect.gen(function*() {
-      let running = 0
-      const slow = Effect.acquireUseRelease(
-        Effect.sync(() => running++),
-        () => Effect.never,
-        () => Effect.sync(() => running--)
-      ).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
-      const fiber = yield* start(Transaction.run(slow))
-      yield* settle
-      expect(running).toBe(1)
-      yield* Fiber.interrupt(fiber)
-      expect(running).toBe(0)
-      // One that is forked and forgotten ends with the transaction.
-      yield* Transaction.run(Effect.andThen(Effect.forkDetach(slow), settle))
-      yield* settle
-      expect(running).toBe(0)
-      expect((yield* Cached.stats).size).toBe(0)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  const test = testIn(CacheLayer.memory())
 
-  it.effect("events of what it has written, once it is committed", () =>
-    Effect.gen(function*() {
-      const told: Array<string> = []
-      yield* Effect.forkChild(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => told.push(event._tag))))
-      yield* settle
-      yield* Cached.set("x", 1)
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 1)
-        yield* Cached.remove("x")
-        yield* Cached.invalidate({ tag: "t" })
-        yield* Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
-        yield* settle
-        told.push("inside")
-      }))
-      yield* settle
-      expect(told).toEqual(["Set", "Miss", "Load", "inside", "Set", "Invalidate", "Invalidate"])
-      yield* Effect.exit(Transaction.run(Effect.andThen(Cached.set("b", 1), Effect.fail("no"))))
-      yield* settle
-      expect(told.length).toBe(7)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("nothing: no private load continues, no watch stays, whatever ended it", function*() {
+    let running = 0
+    const slow = Effect.acquireUseRelease(
+      Effect.sync(() => running++),
+      () => Effect.never,
+      () => Effect.sync(() => running--)
+    ).pipe(Cached.ttl("slow", { ttl: "1 hour" }))
+    const fiber = yield* started(Transaction.run(slow))
+    expect(running).toBe(1)
+    yield* Fiber.interrupt(fiber)
+    expect(running).toBe(0)
+    // One that is forked and forgotten ends with the transaction.
+    yield* Transaction.run(Effect.andThen(Effect.forkDetach(slow), settle))
+    yield* settle
+    expect(running).toBe(0)
+    expect((yield* Cached.stats).size).toBe(0)
+  })
 
-  it.effect("conflicts, in the end: with the keys that others changed", () =>
-    Effect.gen(function*() {
-      const context = yield* Effect.context<Caching.Caching>()
-      let n = 0
-      const changing = Transaction.run(
-        Effect.gen(function*() {
-          yield* value("a")
-          yield* Effect.provideContext(Effect.suspend(() => Cached.set("a", ++n)), context)
-          yield* Cached.set("b", 1)
-        }),
-        { retry: Schedule.recurs(2) }
-      )
-      const error = yield* Effect.flip(changing)
-      expect([error, n]).toEqual([new CacheError.TransactionConflict({ ids: ["a"], names: [] }), 3])
-      expect(error.message).toContain("\"a\"")
-      expect(yield* Effect.flip(Transaction.run(changing, once))).toEqual(error)
-      expect(yield* value("b")).toBe(undefined)
-    }).pipe(Effect.provide(CacheLayer.memory())))
-
-  it.effect("is the same under the policies of a call", () =>
-    Effect.gen(function*() {
+  test("events of what it has written, once it is committed", function*() {
+    const told: Array<string> = []
+    yield* Effect.forkChild(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => told.push(event._tag))))
+    yield* settle
+    yield* Cached.set("x", 1)
+    yield* Transaction.run(Effect.gen(function*() {
       yield* Cached.set("a", 1)
-      yield* Transaction.run(Effect.gen(function*() {
-        expect(yield* CachePolicy.disable("set")(Cached.set("a", 2))).toBe(false)
-        let loads = 0
-        const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
-        expect(yield* CachePolicy.bypass(load)).toBe(1)
-        expect(yield* load).toBe(1)
-        expect(yield* CachePolicy.refresh(load)).toBe(2)
-        expect(yield* load).toBe(2)
-        expect(yield* CachePolicy.invalidating(load)).toBe(3)
-      }))
-      expect(yield* value("a")).toBe(undefined)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+      yield* Cached.remove("x")
+      yield* Cached.invalidate({ tag: "t" })
+      yield* Effect.succeed(1).pipe(Cached.ttl("r", { ttl: "1 hour" }))
+      yield* settle
+      told.push("inside")
+    }))
+    yield* settle
+    expect(told).toEqual(["Set", "Miss", "Load", "inside", "Set", "Invalidate", "Invalidate"])
+    yield* Effect.exit(Transaction.run(Effect.andThen(Cached.set("b", 1), Effect.fail("no"))))
+    yield* settle
+    expect(told.length).toBe(7)
+  })
+
+  test("conflicts, in the end: with the keys that others changed", function*() {
+    const context = yield* Effect.context<Caching.Caching>()
+    let n = 0
+    const changing = Transaction.run(
+      Effect.gen(function*() {
+        yield* value("a")
+        yield* Effect.provideContext(Effect.suspend(() => Cached.set("a", ++n)), context)
+        yield* Cached.set("b", 1)
+      }),
+      { retry: Schedule.recurs(2) }
+    )
+    const error = yield* Effect.flip(changing)
+    expect([error, n]).toEqual([new CacheError.TransactionConflict({ ids: ["a"], names: [] }), 3])
+    expect(error.message).toContain("\"a\"")
+    expect(yield* Effect.flip(Transaction.run(changing, once))).toEqual(error)
+    expect(yield* value("b")).toBe(undefined)
+  })
+
+  test("is the same under the policies of a call", function*() {
+    yield* Cached.set("a", 1)
+    yield* Transaction.run(Effect.gen(function*() {
+      expect(yield* CachePolicy.disable("set")(Cached.set("a", 2))).toBe(false)
+      let loads = 0
+      const load = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl: "1 hour" }))
+      expect(yield* CachePolicy.bypass(load)).toBe(1)
+      expect(yield* load).toBe(1)
+      expect(yield* CachePolicy.refresh(load)).toBe(2)
+      expect(yield* load).toBe(2)
+      expect(yield* CachePolicy.invalidating(load)).toBe(3)
+    }))
+    expect(yield* value("a")).toBe(undefined)
+  })
 })

@@ -9,12 +9,13 @@ import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { dice as diceFrom } from "../../src/testing/internal/dice.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { ended, over, settle, start } from "../support/caches.ts"
+import { elapse, ended, over, settle, start, started } from "../support/caches.ts"
 import { thirdOf } from "../support/everything.ts"
 import { lateShared, lateStore } from "../support/lateStores.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const accounts = ["a", "b", "c", "d", "e"]
 const total = 500
@@ -77,25 +78,26 @@ const transfersAndLookups = Effect.fnUntraced(function*(seed: number, isolation:
 describe("look-ups beside transactions", () => {
   for (const [turn, [store, layer]] of Object.entries(stores).entries()) {
     for (const [memory, options] of thirdOf(Object.entries(memories), turn)) {
-      it.effect(`find all of it, over ${store}, with ${memory}`, () =>
-        Effect.gen(function*() {
-          for (let seed = 0; seed < 12; seed++) {
-            const cache = over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, {
-              ...options,
-              storeTimeout: "1 hour"
-            })
-            const isolation = seed % 2 === 0 ? "serializable" : "locked"
-            const running = yield* start(Effect.scoped(
-              Effect.flatMap(Layer.build(cache), (context) =>
-                Effect.provideContext(transfersAndLookups(seed, isolation), context))
-            ))
-            for (let i = 0; running.pollUnsafe() === undefined && i < 300; i++) {
-              yield* settle
-              yield* TestClock.adjust(1)
-            }
-            expect(ended(running), `seed ${seed}`).toEqual(Exit.succeed([]))
+      test(`find all of it, over ${store}, with ${memory}`, function*() {
+        for (let seed = 0; seed < 12; seed++) {
+          const cache = over({ layer: Layer.fresh(layer) as Layer.Layer<Store.Store> }, {
+            ...options,
+            storeTimeout: "1 hour"
+          })
+          const isolation = seed % 2 === 0 ? "serializable" : "locked"
+          const running = yield* start(Effect.scoped(
+            Effect.flatMap(
+              Layer.build(cache),
+              (context) => Effect.provideContext(transfersAndLookups(seed, isolation), context)
+            )
+          ))
+          for (let i = 0; running.pollUnsafe() === undefined && i < 300; i++) {
+            yield* settle
+            yield* TestClock.adjust(1)
           }
-        }))
+          expect(ended(running), `seed ${seed}`).toEqual(Exit.succeed([]))
+        }
+      })
     }
   }
 })
@@ -143,52 +145,44 @@ describe("a commit under way", () => {
     touch: [Cached.touch("a", "1 minute"), true]
   }
   for (const [name, [lookup, expected]] of Object.entries(lookups)) {
-    it.effect(`is waited for by ${name}`, () =>
-      Effect.gen(function*() {
-        const gate = yield* Deferred.make<void>()
-        yield* Effect.gen(function*() {
-          yield* prepare
-          const committing = yield* start(renew(2))
-          yield* settle
-          const looking = yield* start(lookup)
-          yield* settle
-          expect(ended(looking)).toBe("still waiting")
-          yield* Deferred.succeed(gate, undefined)
-          yield* settle
-          expect([ended(committing), ended(looking)]).toEqual([Exit.void, Exit.succeed(expected)])
-        }).pipe(Effect.provide(cacheOver(slow("transact", { before: Deferred.await(gate) }))))
-      }))
+    test(`is waited for by ${name}`, function*() {
+      const gate = yield* Deferred.make<void>()
+      yield* Effect.gen(function*() {
+        yield* prepare
+        const committing = yield* started(renew(2))
+        const looking = yield* started(lookup)
+        expect(ended(looking)).toBe("still waiting")
+        yield* Deferred.succeed(gate, undefined)
+        yield* settle
+        expect([ended(committing), ended(looking)]).toEqual([Exit.void, Exit.succeed(expected)])
+      }).pipe(Effect.provide(cacheOver(slow("transact", { before: Deferred.await(gate) }))))
+    })
   }
 
-  it.effect("is waited for if a read has put one of its values in memory", () =>
-    Effect.gen(function*() {
-      const applied = yield* Deferred.make<void>()
-      const answered = yield* Deferred.make<void>()
-      const store = slow("transact", { after: Deferred.await(answered) })
-      const acquire: Store.Store["acquire"] = (requests) =>
-        Effect.andThen(Deferred.await(applied), store.acquire(requests))
-      yield* Effect.gen(function*() {
-        yield* Cached.set("b", 1)
-        const read = yield* start(Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" }))
-        yield* settle
-        const committing = yield* start(transaction(Cached.setMany([["a", 2], ["b", 2]])))
-        yield* settle
-        yield* Deferred.succeed(applied, undefined)
-        yield* settle
-        const looking = yield* start(both)
-        yield* settle
-        yield* Deferred.succeed(answered, undefined)
-        yield* settle
-        const expected = [Exit.succeed(2), Exit.void, Exit.succeed([2, 2])]
-        expect([ended(read), ended(committing), ended(looking)]).toEqual(expected)
-      }).pipe(Effect.provide(cacheOver({ ...store, acquire }, {})))
-    }))
+  test("is waited for if a read has put one of its values in memory", function*() {
+    const applied = yield* Deferred.make<void>()
+    const answered = yield* Deferred.make<void>()
+    const store = slow("transact", { after: Deferred.await(answered) })
+    const acquire: Store.Store["acquire"] = (requests) =>
+      Effect.andThen(Deferred.await(applied), store.acquire(requests))
+    yield* Effect.gen(function*() {
+      yield* Cached.set("b", 1)
+      const read = yield* started(Cached.ttl(Effect.succeed(1), "a", { ttl: "1 hour" }))
+      const committing = yield* started(transaction(Cached.setMany([["a", 2], ["b", 2]])))
+      yield* Deferred.succeed(applied, undefined)
+      yield* settle
+      const looking = yield* started(both)
+      yield* Deferred.succeed(answered, undefined)
+      yield* settle
+      const expected = [Exit.succeed(2), Exit.void, Exit.succeed([2, 2])]
+      expect([ended(read), ended(committing), ended(looking)]).toEqual(expected)
+    }).pipe(Effect.provide(cacheOver({ ...store, acquire }, {})))
+  })
 
   it.effect("is waited for no longer than a look-up may ask the store", () =>
     Effect.gen(function*() {
       yield* prepare
-      yield* start(Effect.ignore(CachePolicy.storeTimeout("10 seconds")(renew(2))))
-      yield* settle
+      yield* started(Effect.ignore(CachePolicy.storeTimeout("10 seconds")(renew(2))))
       const looking = yield* start(both)
       const strict = yield* start(Effect.flip(CachePolicy.strict(both)))
       const other = yield* start(Cached.getOption("c"))
@@ -202,11 +196,9 @@ describe("a commit under way", () => {
     const store = { ...slow("transact", { before: Effect.sleep("400 millis") }), touch: () => Effect.never }
     return Effect.gen(function*() {
       yield* prepare
-      yield* start(renew(2))
-      yield* settle
+      yield* started(renew(2))
       const touching = yield* start(Cached.touch("a", "1 minute"))
-      yield* TestClock.adjust("400 millis")
-      yield* settle
+      yield* elapse("400 millis")
       expect(ended(touching)).toBe("still waiting")
       yield* TestClock.adjust("101 millis")
       expect(ended(touching)).toEqual(Exit.succeed(false))
@@ -235,74 +227,62 @@ describe("a commit under way", () => {
   it.effect("keeps no look-up of other keys waiting", () =>
     Effect.gen(function*() {
       yield* Cached.set("c", 3)
-      yield* start(Effect.ignore(transaction(Cached.set("a", 1))))
-      yield* settle
+      yield* started(Effect.ignore(transaction(Cached.set("a", 1))))
       expect(yield* Cached.getOption("c")).toEqual(Option.some(3))
     }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(stuck()))))
 
   it.effect("is listed with what it replaces", () =>
     Effect.gen(function*() {
       yield* Cached.set("a", 1)
-      yield* start(Effect.ignore(transaction(Cached.set("a", 2))))
-      yield* settle
+      yield* started(Effect.ignore(transaction(Cached.set("a", 2))))
       expect(yield* Effect.map(Stream.runCollect(Cached.entries()), (all) => all.map(({ id }) => id))).toEqual(["a"])
     }).pipe(Effect.ensuring(givenUp), Effect.provide(cacheOver(stuck()))))
 })
 
 describe("a look-up under way", () => {
-  it.effect("is shown nothing of a commit that comes after it", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      yield* Effect.gen(function*() {
-        yield* prepare
-        const looking = yield* start(both)
-        yield* settle
-        const committing = yield* start(renew(2))
-        const later = yield* start(both)
-        yield* settle
-        yield* Deferred.succeed(gate, undefined)
-        yield* settle
-        expect([ended(looking), ended(committing), ended(later)])
-          .toEqual([Exit.succeed([1, 1]), Exit.void, Exit.succeed([2, 2])])
-      }).pipe(Effect.provide(cacheOver(slow("getMany", { after: Deferred.await(gate) }))))
-    }))
-
-  it.effect("that is interrupted holds no commit up", () =>
-    Effect.gen(function*() {
+  test("is shown nothing of a commit that comes after it", function*() {
+    const gate = yield* Deferred.make<void>()
+    yield* Effect.gen(function*() {
       yield* prepare
-      const looking = yield* start(both)
-      yield* settle
-      yield* Fiber.interrupt(looking)
+      const looking = yield* started(both)
       const committing = yield* start(renew(2))
+      const later = yield* started(both)
+      yield* Deferred.succeed(gate, undefined)
       yield* settle
-      expect(ended(committing)).toEqual(Exit.void)
-    }).pipe(Effect.provide(cacheOver(slow("getMany", { after: Effect.never })))))
+      expect([ended(looking), ended(committing), ended(later)])
+        .toEqual([Exit.succeed([1, 1]), Exit.void, Exit.succeed([2, 2])])
+    }).pipe(Effect.provide(cacheOver(slow("getMany", { after: Deferred.await(gate) }))))
+  })
+
+  testIn(cacheOver(slow("getMany", { after: Effect.never })))("that is interrupted holds no commit up", function*() {
+    yield* prepare
+    const looking = yield* started(both)
+    yield* Fiber.interrupt(looking)
+    const committing = yield* started(renew(2))
+    expect(ended(committing)).toEqual(Exit.void)
+  })
 
   it.effect("holds a commit up for as long as the store has time to answer", () =>
     Effect.gen(function*() {
       yield* prepare
-      yield* start(CachePolicy.storeTimeout("1 hour")(both))
-      yield* settle
-      const committing = yield* start(renew(2))
-      yield* settle
+      yield* started(CachePolicy.storeTimeout("1 hour")(both))
+      const committing = yield* started(renew(2))
       expect(ended(committing)).toBe("still waiting")
       yield* TestClock.adjust("501 millis")
       expect(ended(committing)).toEqual(Exit.void)
     }).pipe(Effect.provide(cacheOver(slow("getMany", { after: Effect.never })))))
 
-  it.effect("finds what another process gives new tags meanwhile", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const store = slow("getMany", { after: Deferred.await(gate) })
-      const [here, there] = yield* Effect.all([Layer.build(cacheOver(store)), Layer.build(cacheOver(store))])
-      yield* Effect.provideContext(prepare, there)
-      const looking = yield* start(Effect.provideContext(both, here))
-      yield* settle
-      yield* Effect.provideContext(renew(2), there)
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      expect(ended(looking)).toEqual(Exit.succeed([2, 2]))
-    }).pipe(Effect.scoped))
+  test("finds what another process gives new tags meanwhile", function*() {
+    const gate = yield* Deferred.make<void>()
+    const store = slow("getMany", { after: Deferred.await(gate) })
+    const [here, there] = yield* Effect.all([Layer.build(cacheOver(store)), Layer.build(cacheOver(store))])
+    yield* Effect.provideContext(prepare, there)
+    const looking = yield* started(Effect.provideContext(both, here))
+    yield* Effect.provideContext(renew(2), there)
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(ended(looking)).toEqual(Exit.succeed([2, 2]))
+  })
 })
 
 describe("a value that is being set", () => {
@@ -330,43 +310,35 @@ describe("a value that is being set", () => {
   })
   const value = Effect.map(Cached.getOption("a"), Option.getOrUndefined)
 
-  it.effect("leaves the one before it to look-ups", () =>
-    Effect.gen(function*() {
-      const { context, gates } = yield* gated
-      yield* Effect.gen(function*() {
-        const setting = yield* start(Effect.andThen(Cached.set("a", 2), Cached.set("a", 3)))
-        yield* settle
-        expect([yield* value, yield* Cached.has("a"), yield* Cached.touch("a", "1 minute")]).toEqual([1, true, true])
-        yield* Deferred.succeed(gates.set, undefined)
-        yield* settle
-        expect([ended(setting), yield* value]).toEqual([Exit.succeed(true), 3])
-      }).pipe(Effect.provideContext(context))
-    }).pipe(Effect.scoped))
+  test("leaves the one before it to look-ups", function*() {
+    const { context, gates } = yield* gated
+    yield* Effect.gen(function*() {
+      const setting = yield* started(Effect.andThen(Cached.set("a", 2), Cached.set("a", 3)))
+      expect([yield* value, yield* Cached.has("a"), yield* Cached.touch("a", "1 minute")]).toEqual([1, true, true])
+      yield* Deferred.succeed(gates.set, undefined)
+      yield* settle
+      expect([ended(setting), yield* value]).toEqual([Exit.succeed(true), 3])
+    }).pipe(Effect.provideContext(context))
+  })
 
-  it.effect("brings nothing back that was removed before", () =>
-    Effect.gen(function*() {
-      const { context } = yield* gated
-      yield* Effect.gen(function*() {
-        const removing = yield* start(Cached.remove("a"))
-        yield* settle
-        yield* Fiber.interrupt(removing)
-        yield* start(Cached.set("a", 2))
-        yield* settle
-        expect(yield* value).toBe(undefined)
-      }).pipe(Effect.provideContext(context))
-    }).pipe(Effect.scoped))
+  test("brings nothing back that was removed before", function*() {
+    const { context } = yield* gated
+    yield* Effect.gen(function*() {
+      const removing = yield* started(Cached.remove("a"))
+      yield* Fiber.interrupt(removing)
+      yield* started(Cached.set("a", 2))
+      expect(yield* value).toBe(undefined)
+    }).pipe(Effect.provideContext(context))
+  })
 
-  it.effect("brings nothing back that was replaced by one that the store did not take", () =>
-    Effect.gen(function*() {
-      const { context } = yield* gated
-      yield* Effect.gen(function*() {
-        const first = yield* start(Cached.set("a", 2))
-        yield* settle
-        yield* start(Cached.set("a", 3))
-        yield* settle
-        expect(yield* value).toBe(1)
-        yield* Fiber.interrupt(first)
-        expect(yield* value).toBe(undefined)
-      }).pipe(Effect.provideContext(context))
-    }).pipe(Effect.scoped))
+  test("brings nothing back that was replaced by one that the store did not take", function*() {
+    const { context } = yield* gated
+    yield* Effect.gen(function*() {
+      const first = yield* started(Cached.set("a", 2))
+      yield* started(Cached.set("a", 3))
+      expect(yield* value).toBe(1)
+      yield* Fiber.interrupt(first)
+      expect(yield* value).toBe(undefined)
+    }).pipe(Effect.provideContext(context))
+  })
 })

@@ -129,9 +129,7 @@ const program = (seed: number, isExact: boolean) =>
             const endsUntouched = "until" in entry.life ? entry.life.until : entry.endsUntouched
             entries.set(
               key,
-              isInside
-                ? { ...entry, life: { ttl }, endsUntouched }
-                : { ...entry, life: { until: now + ttl } }
+              isInside ? { ...entry, life: { ttl }, endsUntouched } : { ...entry, life: { until: now + ttl } }
             )
           })
         },
@@ -247,11 +245,7 @@ const program = (seed: number, isExact: boolean) =>
       const ending = pick([Effect.fail("outer"), Effect.interrupt, Effect.void, Effect.void, Effect.void])
       const isolation = pick(["fast", "locked", "serializable"] as const)
       const exit = yield* Effect.exit(
-        Transaction.run(Effect.tap(level(state, 0), ending), {
-          isolation,
-          timeout: "1 day",
-          retry: Schedule.recurs(0)
-        })
+        Transaction.run(Effect.tap(level(state, 0), ending), { isolation, timeout: "1 day", retry: Schedule.recurs(0) })
       )
       if (Exit.isSuccess(exit)) {
         state = exit.value
