@@ -35,6 +35,22 @@ export interface UnitFault extends Fault {
   readonly by: string
 }
 
+/** A fault as a row of a table. */
+export type Row = readonly [
+  name: string,
+  in: string,
+  find: string,
+  replace: string,
+  more?: Pick<Fault, "also" | "draws" | "sought">
+]
+
+export const faultsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Fault> =>
+  rows.map(([name, within, find, replace, more]) => ({ name, in: within, find, replace, ...more }))
+
+/** Faults that one file of the tests finds. */
+export const foundBy = (by: string, rows: ReadonlyArray<Row>): ReadonlyArray<UnitFault> =>
+  faultsOf(rows).map((fault) => ({ ...fault, by }))
+
 /** The part of the faults that this run looks for, from 0 to 5. `undefined`: only those that every run looks for. */
 export const sixth = process.env["ALL_FAULTS"] === "1" ? undefined : process.env["FAULTS_SIXTH"]
 

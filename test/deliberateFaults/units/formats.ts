@@ -1,47 +1,33 @@
 /** Deliberate faults of the formats: YAML, CBOR, CSV, Parquet, text and bytes. */
-import type { UnitFault } from "../fault.ts"
+import { foundBy, type UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
-  {
-    name: "a list of unknown length is read from CBOR",
-    in: "decoding",
-    find: "allowIndefinite: false",
-    replace: "allowIndefinite: true",
-    by: "test/serializers/Yaml.test.ts"
-  },
-  {
-    name: "a Parquet file may claim more cells than the limit",
-    in: "layoutOf",
-    find: "total + rows * chunks.length * cellSize + chunks",
-    replace: "total + chunks",
-    by: "test/serializers/Parquet.test.ts"
-  },
-  {
-    name: "a missing cell of Parquet is null",
-    in: "columnOf",
-    find: "absent: optional ? undefined : null",
-    replace: "absent: null",
-    by: "test/serializers/Parquet.test.ts"
-  },
-  {
-    name: "a choice by key class hides the wrappers in it",
-    in: "byClass",
-    find: "Object.values(serializers).flatMap(kindsOf)",
-    replace: "[]",
-    by: "test/serializers/keyClasses.test.ts"
-  },
-  {
-    name: "a strict read loads what no secret fits",
-    in: "strictFault",
-    find: "found instanceof Rejected ? found.fault : undefined",
-    replace: "undefined",
-    by: "test/serializers/wrappedCaches.test.ts"
-  },
-  {
-    name: "a page of elements has the extension of the format of each",
-    in: "plain",
-    find: `isTable(codec) ? codec.extension : ".bin"`,
-    replace: "codec.extension",
-    by: "test/serializers/tableStreams.test.ts"
-  }
+  ...foundBy("test/serializers/Parquet.test.ts", [
+    [
+      "a Parquet file may claim more cells than the limit",
+      "layoutOf",
+      "total + rows * chunks.length * cellSize + chunks",
+      "total + chunks"
+    ],
+    ["a missing cell of Parquet is null", "columnOf", "absent: optional ? undefined : null", "absent: null"]
+  ]),
+  ...foundBy("test/serializers/keyClasses.test.ts", [
+    ["a choice by key class hides the wrappers in it", "byClass", "Object.values(serializers).flatMap(kindsOf)", "[]"]
+  ]),
+  ...foundBy("test/serializers/wrappedCaches.test.ts", [
+    [
+      "a strict read loads what no secret fits",
+      "strictFault",
+      "found instanceof Rejected ? found.fault : undefined",
+      "undefined"
+    ]
+  ]),
+  ...foundBy("test/serializers/tableStreams.test.ts", [
+    [
+      "a page of elements has the extension of the format of each",
+      "plain",
+      `isTable(codec) ? codec.extension : ".bin"`,
+      "codec.extension"
+    ]
+  ])
 ]

@@ -1,5 +1,5 @@
 /** Deliberate faults of stores on PostgreSQL. */
-import type { Fault, UnitFault } from "../fault.ts"
+import { type Fault, foundBy, type UnitFault } from "../fault.ts"
 
 const by = "test/servers/postgres.test.ts"
 const byOrder = "test/servers/postgresOrder.test.ts"
@@ -57,236 +57,152 @@ export const ordering: ReadonlyArray<Fault> = [
 
 export const faults: ReadonlyArray<UnitFault> = [
   ...ordering.map((fault) => ({ ...fault, by: byOrder })),
-  {
-    name: "a question for changes filters all changes since a transaction began",
-    in: "since",
-    find: "x.xid >= pg_snapshot_xmax(${snapshot})",
-    replace: "x.xid >= pg_snapshot_xmin(${snapshot}) AND NOT pg_visible_in_snapshot(x.xid, ${snapshot})",
-    by: byPlans
-  },
-  {
-    name: "a missing number begins no era",
-    in: "basics",
-    find: "IF FOUND THEN PERFORM ${s}.begin_era(''); END IF;",
-    replace: "",
-    by: byMissing
-  },
-  {
-    name: "a table of changes that was emptied is not noticed",
-    in: "historyOf",
-    find: "x.name || '/' || pg_relation_filenode(${literal(`${s}.change`)}::regclass)",
-    replace: "x.name || '/'",
-    by: byMissing
-  },
-  {
-    name: "what is missing is made by each process at the same time",
-    in: "create",
-    find: "yield* ask(\"SELECT pg_advisory_xact_lock(hashtextextended($1::text, 2))\", [channel])",
-    replace: "",
-    by: byMissing
-  },
-  {
-    name: "tokens of locks begin again",
-    in: "script",
-    find: "greatest(last_value, ${micros})",
-    replace: "1",
-    by: byMissing
-  },
-  {
-    name: "a marker that another process has just made is replaced",
-    in: "tags",
-    find: "ON CONFLICT DO NOTHING",
-    replace: "ON CONFLICT (tag) DO UPDATE SET version = excluded.version, seq = excluded.seq",
-    by: byOrder
-  },
-  {
-    name: "a lease is granted by what its row was before another process left it",
-    in: "lock",
-    find: "WHERE x.key = p_keys[n] FOR UPDATE",
-    replace: "WHERE x.key = p_keys[n]",
-    by: byOrder
-  },
-  {
-    name: "a lease is granted although another process has made the row of its id",
-    in: "look",
-    find: "was_made := FOUND",
-    replace: "was_made := true",
-    by: byOrder
-  },
-  {
-    name: "a condition is judged by what a row was before another process left it",
-    in: "writes",
-    find: "WHERE x.key = p_keys[n] FOR UPDATE",
-    replace: "WHERE x.key = p_keys[n]",
-    by: byOrder
-  },
-  {
-    name: "an inspection creates the schema that is missing",
-    in: "isWhole",
-    find: "(yield* OnlyExisting)",
-    replace: "false",
-    by
-  },
-  {
-    name: "the cache's own statements run inside the transaction of the program",
-    in: "outside",
-    find: "Context.omit(self.sql.transactionService)(context as Context.Context<any>)",
-    replace: "context",
-    by
-  },
-  {
-    name: "notifications count as received before one has arrived",
-    in: "changes",
-    find: "isHeard: false,",
-    replace: "isHeard: true,",
-    by
-  },
-  {
-    name: "changes that were removed before they were read go unnoticed",
-    in: "poll",
-    find: "head[3] === true ||",
-    replace: "",
-    by
-  },
-  {
-    name: "a schema of a newer release is used",
-    in: "isWhole",
-    find: "if (present > format) {",
-    replace: "if (present > 999) {",
-    by
-  },
-  {
-    name: "a lock that was taken while the statement waited for its row counts as one of a clock that was set back",
-    in: "others",
-    find: "x.until_at - x.lease_millis > ${clock}",
-    replace: "x.until_at - x.lease_millis > (extract(epoch FROM statement_timestamp()) * 1000)::float8",
-    by
-  },
-  {
-    name: "a transaction does not lock counters that exist",
-    in: "counters",
-    find: "ON CONFLICT (key) DO UPDATE SET whole = excluded.whole",
-    replace: "ON CONFLICT DO NOTHING",
-    by
-  },
-  {
-    name: "an operation that is interrupted while it waits lets later ones overtake the former",
-    in: "inOrder",
-    find: "isWaiting ? Effect.asVoid(Effect.forkDetach(Effect.andThen(turn, end))) : end",
-    replace: "end",
-    by
-  },
-  {
-    name: "a cache is cleared in the middle of a transaction",
-    in: "tags",
-    find: "PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));",
-    replace: "",
-    by
-  },
-  {
-    name: "all that has expired is removed in one step, which may never end in time",
-    in: "prune",
-    find: "LIMIT ${rowsOfStep}",
-    replace: "",
-    by
-  },
-  {
-    name: "what a promoted replica lacks is not repeated",
-    in: "repeat",
-    find: "followed.timeline !== timeline",
-    replace: "false",
-    by: byFailover
-  },
-  {
-    name: "a process reads from a promoted replica before it has repeated its changes there",
-    in: "recovered",
-    find: "isDoubtful(session) ? Effect.andThen(recover(session), step) : step",
-    replace: "step",
-    by: byFailover
-  },
-  {
-    name: "a transaction is not repeated on a promoted replica that lacks it",
-    in: "transact",
-    find: "note(self, request.steps.flatMap(changedBy))",
-    replace: "",
-    by: byFailover
-  },
-  {
-    name: "a snapshot from before a crash of the server is used after it",
-    in: "poll",
-    find: "head[4] === false",
-    replace: "false",
-    by
-  },
-  {
-    name: "a process that stops within a transaction keeps its locks",
-    in: "briefly",
-    find: "'${statementMillis}'",
-    replace: "'0'",
-    by
-  },
-  {
-    name: "transactions of the store begin like those of the program",
-    in: "transaction",
-    find: "asOwn(run)",
-    replace: "run",
-    by
-  },
-  {
-    name: "entries are removed from a full database whether they were read or not",
-    in: "noteUse",
-    find: "self.uses.set(id, pause)",
-    replace: "",
-    by: byRoom
-  },
-  {
-    name: "every read of an entry in a database writes its use",
-    in: "pauseOf",
-    find: "(expiresAt - createdAt) * Defaults.uses.shareOfLife",
-    replace: "0",
-    also: [{ in: "upkeep", find: "WHERE y.used_at <= t - u.pause", replace: "" }],
-    by: byRoom
-  },
-  {
-    name: "entries that are being loaded are removed from a full database",
-    in: "upkeep",
-    find: "x.size IS NOT NULL AND coalesce(x.dies_at <= t, true)",
-    replace: "x.size IS NOT NULL",
-    by: byRoom
-  },
-  {
-    name: "all processes clean up a database at once",
-    in: "cleanUp",
-    find: "isTaken ?",
-    replace: "isTaken !== undefined ?",
-    by: byRoom
-  },
-  {
-    name: "a connection that is lost in the middle of a transaction is a defect",
-    in: "typed",
-    find: "isFailure ? Effect.fail(defect as E) : Effect.die(defect)",
-    replace: "isFailure && false ? Effect.fail(defect as E) : Effect.die(defect)",
-    by
-  },
-  {
-    name: "a layer over the program's database waits for the answer to UNLISTEN",
-    in: "listening",
-    find: `Scope.make("parallel")`,
-    replace: "Scope.make()",
-    by: byClosing
-  },
-  {
-    name: "a client that closes waits for servers that do not answer",
-    in: "clientOf",
-    find: "sockets.destroy()",
-    replace: "",
-    by: byClosing
-  },
-  {
-    name: "a step waits for the end of its transaction until it is answered",
-    in: "transaction",
-    find: "leftAlone(outside(self, repeated(typed(asOwn(run)))))",
-    replace: "outside(self, repeated(typed(asOwn(run))))",
-    by: byClosing
-  }
+  ...foundBy(byPlans, [
+    [
+      "a question for changes filters all changes since a transaction began",
+      "since",
+      "x.xid >= pg_snapshot_xmax(${snapshot})",
+      "x.xid >= pg_snapshot_xmin(${snapshot}) AND NOT pg_visible_in_snapshot(x.xid, ${snapshot})"
+    ]
+  ]),
+  ...foundBy(byMissing, [
+    ["a missing number begins no era", "basics", "IF FOUND THEN PERFORM ${s}.begin_era(''); END IF;", ""],
+    [
+      "a table of changes that was emptied is not noticed",
+      "historyOf",
+      "x.name || '/' || pg_relation_filenode(${literal(`${s}.change`)}::regclass)",
+      "x.name || '/'"
+    ],
+    [
+      "what is missing is made by each process at the same time",
+      "create",
+      "yield* ask(\"SELECT pg_advisory_xact_lock(hashtextextended($1::text, 2))\", [channel])",
+      ""
+    ],
+    ["tokens of locks begin again", "script", "greatest(last_value, ${micros})", "1"]
+  ]),
+  ...foundBy(byOrder, [
+    [
+      "a marker that another process has just made is replaced",
+      "tags",
+      "ON CONFLICT DO NOTHING",
+      "ON CONFLICT (tag) DO UPDATE SET version = excluded.version, seq = excluded.seq"
+    ],
+    [
+      "a lease is granted by what its row was before another process left it",
+      "lock",
+      "WHERE x.key = p_keys[n] FOR UPDATE",
+      "WHERE x.key = p_keys[n]"
+    ],
+    [
+      "a lease is granted although another process has made the row of its id",
+      "look",
+      "was_made := FOUND",
+      "was_made := true"
+    ],
+    [
+      "a condition is judged by what a row was before another process left it",
+      "writes",
+      "WHERE x.key = p_keys[n] FOR UPDATE",
+      "WHERE x.key = p_keys[n]"
+    ]
+  ]),
+  ...foundBy(by, [
+    ["an inspection creates the schema that is missing", "isWhole", "(yield* OnlyExisting)", "false"],
+    [
+      "the cache's own statements run inside the transaction of the program",
+      "outside",
+      "Context.omit(self.sql.transactionService)(context as Context.Context<any>)",
+      "context"
+    ],
+    ["notifications count as received before one has arrived", "changes", "isHeard: false,", "isHeard: true,"],
+    ["changes that were removed before they were read go unnoticed", "poll", "head[3] === true ||", ""],
+    ["a schema of a newer release is used", "isWhole", "if (present > format) {", "if (present > 999) {"],
+    [
+      "a lock that was taken while the statement waited for its row counts as one of a clock that was set back",
+      "others",
+      "x.until_at - x.lease_millis > ${clock}",
+      "x.until_at - x.lease_millis > (extract(epoch FROM statement_timestamp()) * 1000)::float8"
+    ],
+    [
+      "a transaction does not lock counters that exist",
+      "counters",
+      "ON CONFLICT (key) DO UPDATE SET whole = excluded.whole",
+      "ON CONFLICT DO NOTHING"
+    ],
+    [
+      "an operation that is interrupted while it waits lets later ones overtake the former",
+      "inOrder",
+      "isWaiting ? Effect.asVoid(Effect.forkDetach(Effect.andThen(turn, end))) : end",
+      "end"
+    ],
+    [
+      "a cache is cleared in the middle of a transaction",
+      "tags",
+      "PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));",
+      ""
+    ],
+    ["all that has expired is removed in one step, which may never end in time", "prune", "LIMIT ${rowsOfStep}", ""],
+    ["a snapshot from before a crash of the server is used after it", "poll", "head[4] === false", "false"],
+    ["a process that stops within a transaction keeps its locks", "briefly", "'${statementMillis}'", "'0'"],
+    ["transactions of the store begin like those of the program", "transaction", "asOwn(run)", "run"],
+    [
+      "a connection that is lost in the middle of a transaction is a defect",
+      "typed",
+      "isFailure ? Effect.fail(defect as E) : Effect.die(defect)",
+      "isFailure && false ? Effect.fail(defect as E) : Effect.die(defect)"
+    ]
+  ]),
+  ...foundBy(byFailover, [
+    ["what a promoted replica lacks is not repeated", "repeat", "followed.timeline !== timeline", "false"],
+    [
+      "a process reads from a promoted replica before it has repeated its changes there",
+      "recovered",
+      "isDoubtful(session) ? Effect.andThen(recover(session), step) : step",
+      "step"
+    ],
+    [
+      "a transaction is not repeated on a promoted replica that lacks it",
+      "transact",
+      "note(self, request.steps.flatMap(changedBy))",
+      ""
+    ]
+  ]),
+  ...foundBy(byRoom, [
+    [
+      "entries are removed from a full database whether they were read or not",
+      "noteUse",
+      "self.uses.set(id, pause)",
+      ""
+    ],
+    [
+      "every read of an entry in a database writes its use",
+      "pauseOf",
+      "(expiresAt - createdAt) * Defaults.uses.shareOfLife",
+      "0",
+      { also: [{ in: "upkeep", find: "WHERE y.used_at <= t - u.pause", replace: "" }] }
+    ],
+    [
+      "entries that are being loaded are removed from a full database",
+      "upkeep",
+      "x.size IS NOT NULL AND coalesce(x.dies_at <= t, true)",
+      "x.size IS NOT NULL"
+    ],
+    ["all processes clean up a database at once", "cleanUp", "isTaken ?", "isTaken !== undefined ?"]
+  ]),
+  ...foundBy(byClosing, [
+    [
+      "a layer over the program's database waits for the answer to UNLISTEN",
+      "listening",
+      `Scope.make("parallel")`,
+      "Scope.make()"
+    ],
+    ["a client that closes waits for servers that do not answer", "clientOf", "sockets.destroy()", ""],
+    [
+      "a step waits for the end of its transaction until it is answered",
+      "transaction",
+      "leftAlone(outside(self, repeated(typed(asOwn(run)))))",
+      "outside(self, repeated(typed(asOwn(run))))"
+    ]
+  ])
 ]

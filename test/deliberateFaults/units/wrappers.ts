@@ -1,50 +1,30 @@
 /** Deliberate faults of serializers that compress, sign or encrypt. */
-import type { UnitFault } from "../fault.ts"
+import { foundBy, type UnitFault } from "../fault.ts"
 
 const wrappers = "test/serializers/wrappers.test.ts"
 const caches = "test/serializers/wrappedCaches.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
-  {
-    name: "a signature covers no id",
-    in: "contextOf",
-    find: "id, meta.outcome",
-    replace: "meta.outcome",
-    by: wrappers
-  },
-  {
-    name: "a nonce is used twice",
-    in: "newNonce",
-    find: "crypto.getRandomValues(new Uint8Array(size))",
-    replace: "new Uint8Array(size)",
-    by: wrappers
-  },
-  {
-    name: "a message shows a secret",
-    in: "secretIn",
-    find: "must be Redacted: pass",
-    replace: "must be Redacted, not ${secret}: pass",
-    by: wrappers
-  },
-  {
-    name: "a warning shows a secret",
-    in: "make",
-    find: "const bytes = anyBytes(secret)",
-    replace: "const bytes = (Object.assign(Envelope.reasons, { forged: `of ${secret}` }), anyBytes(secret))",
-    by: caches
-  },
-  {
-    name: "what was written before compression is a miss",
-    in: "readerIn",
-    find: "codec.reads?.(serializer)",
-    replace: "undefined",
-    by: caches
-  },
-  {
-    name: "the elements of a stream are decoded under the id of their page",
-    in: "read",
-    find: "elementsIn(opened.value, id, clock)",
-    replace: "elementsIn(opened.value, page, clock)",
-    by: "test/serializers/serializerMake.test.ts"
-  }
+  ...foundBy(wrappers, [
+    ["a signature covers no id", "contextOf", "id, meta.outcome", "meta.outcome"],
+    ["a nonce is used twice", "newNonce", "crypto.getRandomValues(new Uint8Array(size))", "new Uint8Array(size)"],
+    ["a message shows a secret", "secretIn", "must be Redacted: pass", "must be Redacted, not ${secret}: pass"]
+  ]),
+  ...foundBy(caches, [
+    [
+      "a warning shows a secret",
+      "make",
+      "const bytes = anyBytes(secret)",
+      "const bytes = (Object.assign(Envelope.reasons, { forged: `of ${secret}` }), anyBytes(secret))"
+    ],
+    ["what was written before compression is a miss", "readerIn", "codec.reads?.(serializer)", "undefined"]
+  ]),
+  ...foundBy("test/serializers/serializerMake.test.ts", [
+    [
+      "the elements of a stream are decoded under the id of their page",
+      "read",
+      "elementsIn(opened.value, id, clock)",
+      "elementsIn(opened.value, page, clock)"
+    ]
+  ])
 ]
