@@ -38,7 +38,7 @@ export interface UnitFault extends Fault {
 /** A fault as a row of a table. */
 export type Row = readonly [
   name: string,
-  in: string,
+  within: string,
   find: string,
   replace: string,
   more?: Pick<Fault, "also" | "draws" | "sought">
