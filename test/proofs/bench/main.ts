@@ -4,63 +4,74 @@
  * generate` makes the pages of what was recorded.
  */
 import { record } from "../../support/measured.ts"
+import { build, each, importing, once, processes, quick, servedBy } from "./cases.ts"
+import { fastestPeer, type Values } from "./checks.ts"
 import * as Report from "./report.ts"
-import * as Run from "./run.ts"
 import { measureAll, type Sections } from "./sections.ts"
 
-const quick = process.argv.includes("--quick")
-const runs: Run.Runs = quick ? { processes: 1, imports: 7 } : { processes: 5, imports: 21 }
+/** As many processes with all callers, on Redis. */
+const callers = (): ReadonlyArray<Values> =>
+  servedBy("callers").served.map((served) => {
+    const { "CacheLayer.redis": _, ...others } = served
+    return { ...served, [fastestPeer]: Math.min(...Object.values(others)) }
+  })
+
+const largeHeap = ["--max-old-space-size=4096"]
 
 const sections: Sections = {
-  hit: () => ({ hit: Run.hit(runs) }),
-  bytes: () => ({ bytes: Run.bytesOfHit() }),
-  many: () => ({ many: Run.many(runs) }),
-  bulk: () => ({ bulk: Run.bulk(runs) }),
-  pipeline: () => ({ pipeline: Run.pipeline(runs) }),
-  cli: () => ({ cli: Run.cli(runs) }),
-  stream: () => ({ stream: Run.stream(runs) }),
-  http: () => ({
-    http: Run.http(runs),
-    httpServer: Run.httpServer(runs),
-    httpRates: Run.httpRates(),
-    httpPurge: Run.httpPurge(runs)
+  hit: () => each("hit"),
+  // Bytes do not depend on what else the machine does: one run is enough.
+  bytes: () => ({
+    bytes: once("hit", [["--bytes"]], ["--min-semi-space-size=256", "--max-semi-space-size=256"])
   }),
-  strategies: () => ({ strategies: Run.strategies(runs) }),
-  listeners: () => ({ listeners: Run.listeners(runs) }),
-  inspector: () => ({ inspector: Run.inspector(runs) }),
-  metrics: () => ({ metrics: Run.metrics(runs) }),
-  guards: () => ({ guards: Run.guards(runs) }),
-  miss: () => ({ miss: Run.miss(runs) }),
-  cold: () => ({ cold: Run.cold(runs) }),
-  ratios: () => ({ traces: Run.traces() }),
-  policies: () => ({ policies: Run.policies(runs) }),
-  full: () => ({ full: Run.full() }),
-  expiry: () => ({ expiry: Run.expiry() }),
-  freshness: () => ({ freshness: Run.freshness(runs) }),
-  tiers: () => ({ tiers: Run.tiers(runs) }),
-  disk: () => ({ disk: Run.disk(runs) }),
-  redis: () => ({ redis: Run.redis(runs) }),
-  postgres: () => ({ postgres: Run.postgres(runs) }),
-  objects: () => ({ objects: Run.objects(runs) }),
-  write: () => ({ write: Run.write(runs) }),
-  transact: () => ({ transact: Run.transact(runs) }),
-  derived: () => ({ derived: Run.derived(runs) }),
-  markers: () => ({ markers: Run.markers(runs) }),
-  turns: () => ({ turns: Run.turns(runs) }),
-  lock: () => ({ lock: Run.lock(runs) }),
-  start: () => ({ start: Run.millionEntries() }),
-  sizes: () => ({ sizes: Run.sizes() }),
-  wrappers: () => ({ wrappers: Run.wrappers(runs) }),
+  many: () => each("many"),
+  // Each storage has rounds of its own: 100,000 keys take seconds.
+  bulk: () => ({
+    bulk: once("bulk", ["memory", "disk", "redis", "atOnce"].map((storage) => [storage, quick ? "1" : "5"]))
+  }),
+  pipeline: () => ({
+    pipeline: once("pipeline", [quick ? ["100000", "2"] : ["1000000", "1"]], ["--max-old-space-size=256"])
+  }),
+  cli: () => ({ cli: once("cli", [[`${build()}/bin.js`, ...quick ? ["100000", "2"] : ["1000000", "3"]]]) }),
+  stream: () => each("stream"),
+  http: () => ({ ...each("http"), ...each("httpServer"), httpRates: once("httpRates"), ...each("httpPurge") }),
+  strategies: () => each("strategies"),
+  listeners: () => each("listeners"),
+  metrics: () => each("metrics"),
+  guards: () => each("guards"),
+  miss: () => each("miss", [["adaptive"], ["lru"]]),
+  cold: () => each("cold"),
+  // It has seeds of its own.
+  ratios: () => ({ traces: once("ratios") }),
+  policies: () => each("policies"),
+  // Each of its reads is measured: one run is enough.
+  full: () => ({
+    full: once("full", Report.peersOfFull.flatMap((peer) => Report.loadsOfFull.map((load) => [peer, load])))
+  }),
+  expiry: () => ({ expiry: once("expiry", [[]], largeHeap) }),
+  freshness: () => each("freshness"),
+  tiers: () => each("tiers"),
+  disk: () => each("disk"),
+  redis: () => each("redis"),
+  postgres: () => each("postgres"),
+  objects: () => each("objects"),
+  write: () => each("write"),
+  transact: () => each("transact"),
+  derived: () => each("derived"),
+  // Each takes half a minute, and has rounds of its own.
+  turns: () => ({ turns: once("turns", [[quick ? "1" : "3"]]) }),
+  sizes: () => ({ sizes: once("sizes") }),
+  wrappers: () => each("wrappers"),
   formats: () => ({
-    formats: Run.formats(runs),
-    formatBytes: Run.formatBytes(),
-    formatTurns: Run.formatTurns()
+    ...each("formats", [[]], Math.min(3, processes)),
+    formatBytes: once("formats", [["--bytes"]]),
+    formatTurns: once("formats", [["--turns"]])
   }),
-  herd: () => Run.herd(runs),
-  callers: () => ({ callers: Run.callers(runs) }),
-  changes: () => ({ changes: Run.changes(runs) }),
-  memory: () => ({ memory: Run.memory() }),
-  imports: () => ({ imports: Run.imports(runs) })
+  herd: () => servedBy(),
+  callers: () => ({ callers: callers() }),
+  changes: () => each("changes", [[]], Math.min(3, processes)),
+  memory: () => ({ memory: once("memory", Report.peersOfMemory.map((subject) => [subject]), largeHeap) }),
+  imports: () => ({ imports: importing() })
 }
 
 const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith("--"))

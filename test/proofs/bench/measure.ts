@@ -1,7 +1,11 @@
 /** How things are measured: beside each other in one process, in turn, many short rounds each. */
-import { Effect } from "effect"
-import type { Caching } from "effect-cached"
+import { type Context, Effect, Layer, type Scope } from "effect"
+import { Cached, type Caching } from "effect-cached"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
+import { startServer } from "../../support/redis.ts"
 
 /** One subject to measure: the effect of its `i`th call. */
 export type Body = (i: number) => Effect.Effect<unknown, unknown, Caching.Caching>
@@ -12,9 +16,30 @@ export interface Row {
   readonly value: number
 }
 
-/** Prints the rows of a case, for the command that started it. */
-export const print = (rows: ReadonlyArray<Row>): void => {
-  process.stdout.write(JSON.stringify(rows))
+/** Prints the rows of a case, for the command that started it, and ends its process. */
+export const print = (rows: unknown): void => {
+  process.stdout.write(JSON.stringify(rows), () => process.exit())
+}
+
+/** Runs a case that needs nothing but its scope. */
+export const measure = <E>(program: Effect.Effect<unknown, E, Scope.Scope>): Promise<void> =>
+  Effect.runPromise(Effect.scoped(program)).then(print)
+
+/** A folder that is removed when the process ends. */
+export const temporaryFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A Redis server that ends with the process: its address. */
+export const startRedis = async (): Promise<string> => {
+  const { folder, signal, url } = await startServer()
+  process.once("exit", () => {
+    signal("SIGKILL")
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return url
 }
 
 const sorted = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [...numbers].sort((a, b) => a - b)
@@ -27,53 +52,99 @@ export const lowerQuartile = (numbers: ReadonlyArray<number>): number => sorted(
 export const nanos = (): number => Number(process.hrtime.bigint())
 
 export interface Rounds {
-  readonly subjects: ReadonlyArray<string>
   /** The first ones, in which the compiler learns, do not count. */
   readonly warmup: number
   readonly rounds: number
 }
 
+export interface Subjects<A> {
+  readonly [name: string]: A
+}
+
 /** The lower quartile of what each subject's rounds took. */
-export const inTurn = Effect.fnUntraced(function*<E, R>(
-  { rounds, subjects, warmup }: Rounds,
-  take: (subject: string, round: number) => Effect.Effect<number, E, R>
+export const inTurn = Effect.fnUntraced(function*<A, E, R>(
+  subjects: Subjects<A>,
+  { rounds, warmup }: Rounds,
+  take: (subject: A, round: number, name: string) => Effect.Effect<number, E, R>
 ) {
-  const taken = new Map<string, Array<number>>(subjects.map((name) => [name, []]))
+  const taken = Object.entries(subjects).map(([name, subject]) => ({ name, subject, times: [] as Array<number> }))
   const order = [...taken]
   for (let round = 0; round < warmup + rounds; round++) {
     // The order must not matter, so they run forwards and backwards. Each of them is first and last equally often,
     // because a subject that follows itself finds its entries in the caches of the processor.
     const isBack = round % 2 === 1
-    for (const [name, times] of isBack ? order.toReversed() : order) {
-      const time = yield* take(name, round)
+    for (const { name, subject, times } of isBack ? order.toReversed() : order) {
+      const time = yield* take(subject, round, name)
       if (round >= warmup) times.push(time)
       yield* Effect.yieldNow
     }
     if (isBack) order.push(order.shift()!)
   }
-  return Array.from(taken, ([name, times]): Row => ({ name, value: lowerQuartile(times) }))
+  return taken.map(({ name, times }): Row => ({ name, value: lowerQuartile(times) }))
 })
 
-export interface CallsOptions extends Omit<Rounds, "subjects"> {
-  readonly subjects: { readonly [name: string]: Body }
-  /** The number of calls of a round. */
-  readonly calls: number
-}
+/** Nanoseconds that an effect takes, by a clock, for each of `count` calls in it. */
+export const took = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>, count = 1, now = nanos) {
+  const start = now()
+  yield* effect
+  return (now() - start) / count
+})
 
 /** Nanoseconds a call. */
-export const timeCalls = ({ calls, subjects, ...rounds }: CallsOptions) =>
-  inTurn({ ...rounds, subjects: Object.keys(subjects) }, (name) =>
-    Effect.gen(function*() {
-      const start = nanos()
-      yield* repeat(subjects[name]!, calls)
-      return (nanos() - start) / calls
-    }))
+export const timeCalls = (subjects: Subjects<Body>, { calls, ...rounds }: Rounds & { readonly calls: number }) =>
+  inTurn(subjects, rounds, (body) => took(repeat(body, calls), calls))
 
 /** Every subject goes through this one loop. */
 export const repeat = (body: Body, calls: number): Effect.Effect<void, unknown, Caching.Caching> =>
   Effect.gen(function*() {
     for (let i = 0; i < calls; i++) yield* body(i)
   })
+
+export interface HitsOptions extends Rounds {
+  readonly body: Body
+  readonly calls: number
+  /** Fills a cache, by so many calls; the body itself if this is left out. */
+  readonly fill?: Body
+  readonly keys: number
+  /** How often they are filled: entries are copied in the background, and a server reports own writes late. */
+  readonly fills?: number
+  /** The names of caches whose stores answer, each time: with fewer calls. */
+  readonly stored?: RegExp
+}
+
+/** Nanoseconds a hit in each cache. */
+export const timeHits = Effect.fnUntraced(function*<E>(
+  layers: Subjects<Layer.Layer<Caching.Caching, E, Scope.Scope>>,
+  { body, calls, fill = body, fills = 1, keys, stored = /^$/, ...rounds }: HitsOptions
+) {
+  const caches: { [name: string]: Context.Context<Caching.Caching> } = {}
+  // In another order in each process: the entries of the last one lie less close to one another.
+  for (const [name, layer] of Object.entries(layers).toSorted(() => Math.random() - 0.5)) {
+    caches[name] = yield* Layer.build(Layer.fresh(layer))
+  }
+  for (let i = 0; i < fills; i++) {
+    for (const cache of Object.values(caches)) yield* Effect.provide(repeat(fill, keys), cache)
+    yield* Effect.sleep("300 millis")
+  }
+  // The garbage collector must not leave gaps between the entries of only one cache.
+  for (let i = 0; i < 4; i++) globalThis.gc?.()
+  const misses = Effect.forEach(
+    Object.entries(caches),
+    ([name, cache]) =>
+      Effect.map(
+        Effect.provide(Cached.stats, cache),
+        (stats) => stats.loads + (stored.test(name) ? 0 : stats.storeHits)
+      )
+  )
+  const before = yield* misses
+  const rows = yield* inTurn(caches, rounds, (cache, _, name) => {
+    const count = stored.test(name) ? calls / 20 : calls
+    // A process that serves others reaches its timers, and listeners have their turn between the rounds.
+    return Effect.andThen(Effect.sleep(1), took(Effect.provide(repeat(body, count), cache), count))
+  })
+  if (`${yield* misses}` !== `${before}`) throw new Error("some reads were no hits")
+  return rows
+})
 
 /** Bytes that stay reachable, those of buffers among them. */
 export const bytesUsed = (): number => {
@@ -83,45 +154,49 @@ export const bytesUsed = (): number => {
 }
 
 /** Processor time of this thread, collections included; the time of other processes says nothing. */
-export const processorMillis = (): number => {
+export const processorNanos = (): number => {
   const { system, user } = process.threadCpuUsage()
-  return (system + user) / 1000
+  return (system + user) * 1000
+}
+
+/** Nanoseconds of the processor that all threads of this process have taken. */
+export const processNanos = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) * 1000
 }
 
 /**
- * Watches the turns of the event loop, in processor time: the `longest` since it was asked last, and the longest
- * without the collections of garbage (`own`). The caller waits a moment before it asks: collections are reported late.
+ * The longest turn of the event loop while an effect runs, in nanoseconds of the processor: with the collections of
+ * garbage, and without them (`own`).
  */
-export const watchTurns = () => {
-  let [last, lastAt, watching] = [processorMillis(), performance.now(), true]
-  let turns: Array<{ readonly from: number; readonly to: number; readonly millis: number }> = []
-  let collections: Array<PerformanceEntry> = []
+export const turnsOf = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const turns: Array<{ readonly from: number; readonly to: number; readonly nanos: number }> = []
+  const collections: Array<PerformanceEntry> = []
   const observer = new PerformanceObserver((list) => void collections.push(...list.getEntries()))
   observer.observe({ entryTypes: ["gc"] })
+  yield* Effect.sleep(1)
+  let [last, from, watching] = [processorNanos(), performance.now(), true]
   const turn = (): void => {
-    const [now, at] = [processorMillis(), performance.now()]
-    if (now - last > 1) turns.push({ from: lastAt, to: at, millis: now - last })
+    const [now, to] = [processorNanos(), performance.now()]
+    if (now - last > 1e6) turns.push({ from, to, nanos: now - last })
     last = now
-    lastAt = at
+    from = to
     if (watching) setImmediate(turn)
   }
   setImmediate(turn)
-  const ownOf = ({ from, millis, to }: typeof turns[number]): number => {
+  const answer = yield* effect
+  // The turn in which the effect ends counts, too; and collections are reported late.
+  yield* Effect.sleep(1)
+  watching = false
+  collections.push(...observer.takeRecords())
+  observer.disconnect()
+  const ownOf = ({ from, nanos, to }: typeof turns[number]): number => {
     const inside = collections.filter(({ startTime }) => startTime >= from && startTime < to)
-    return millis - inside.reduce((sum, { duration }) => sum + duration, 0)
+    return nanos - inside.reduce((sum, { duration }) => sum + duration * 1e6, 0)
   }
   return {
-    longest: (): { readonly longest: number; readonly own: number } => {
-      collections.push(...observer.takeRecords())
-      const longest = Math.max(0, ...turns.map(({ millis }) => millis))
-      const own = Math.max(0, ...turns.map(ownOf))
-      turns = []
-      collections = []
-      return { longest, own }
-    },
-    end: (): void => {
-      watching = false
-      observer.disconnect()
-    }
+    answer,
+    longest: Math.max(0, ...turns.map(({ nanos }) => nanos)),
+    own: Math.max(0, ...turns.map(ownOf))
   }
-}
+})

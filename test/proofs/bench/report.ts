@@ -1,10 +1,10 @@
 /** The tables of the benchmarks' results: those that a run prints, and those of `docs/benchmarks.md`. */
-import { type Case, type Check, checks, type Results } from "./checks.ts"
+import { type Check, checks, type Results, type Values } from "./checks.ts"
 import { median } from "./measure.ts"
-import { loadsOfFull, peersOfFull, type Values } from "./run.ts"
 
+/** A peer that was not measured is a time, like "20 ms". */
 const ratioOf = (results: Results, { case: name, peer, subject }: Check): number =>
-  median(results[name]!.map((values) => values[subject]! / values[peer]!))
+  median(results[name]!.map((values) => values[subject]! / (values[peer] ?? parseFloat(peer) * 1e6)))
 
 const measured = (results: Results) => checks.filter((check) => results[check.case] !== undefined)
 
@@ -43,8 +43,8 @@ export const ratios = (results: Results): string =>
 const subjects = (values: ReadonlyArray<Values>): ReadonlyArray<readonly [string, number]> =>
   Object.keys(values[0]!).map((name) => [name, median(values.map((run) => run[name]!))])
 
-const bytes = (values: ReadonlyArray<Values>): string =>
-  table([["subject", "bytes"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
+const listOf = (values: ReadonlyArray<Values>, unit: string, digits = 0): string =>
+  table([["subject", unit], ...subjects(values).map(([name, value]) => [name, value.toFixed(digits)])])
 
 /** How often eight processes load, and when all of them are served. */
 const herd = ({ loads = [], served = [] }: Results): string => {
@@ -57,22 +57,22 @@ const herd = ({ loads = [], served = [] }: Results): string => {
 
 const peersOfHerd = ["CacheLayer.redis", "bentocache", "cacheable", "async-cache-dedupe"]
 
-const policiesOfTraces = [
+/** The caches whose reads are compared, and of which loads. */
+export const peersOfFull = [
+  "effect-cached",
   "lru-cache",
-  "fifo",
-  "s3Fifo",
-  "wTinyLfu",
-  "adaptive",
-  "optimum"
+  "Effect Cache",
+  "bentocache",
+  "cacheable",
+  "async-cache-dedupe"
 ]
+export const loadsOfFull = ["zipf", "scan", "mixed"]
 
-const nanoseconds = (values: ReadonlyArray<Values>): string =>
-  table([["subject", "ns"], ...subjects(values).map(([name, value]) => [name, value.toFixed(0)])])
+export const peersOfMemory = ["Map", "lru-cache", "Effect Cache", "effect-cached"]
 
-const shares = (values: ReadonlyArray<Values>): string =>
-  table([["subject", "share"], ...subjects(values).map(([name, value]) => [name, value.toFixed(4)])])
+const policiesOfTraces = ["lru-cache", "fifo", "s3Fifo", "wTinyLfu", "adaptive", "optimum"]
 
-const units: { readonly [name in Case]?: string } = {
+const units: { readonly [name: string]: string } = {
   bytes: "bytes per hit",
   memory: "bytes per entry",
   sizes: "bytes of ten thousand records",
@@ -84,10 +84,8 @@ export const measurements = (results: Results): string =>
   Object.entries(results).flatMap(([name, values]) => {
     if (name === "served") return []
     if (name === "loads") return [`eight processes, one cold key\n${herd(results)}\n`]
-    if (name === "traces") return [`hit ratios\n${shares(values)}\n`]
-    if (name === "full") return [`full caches\n${shares(values)}\n`]
-    const title = units[name as Case]
-    return [title === undefined ? `${name}\n${nanoseconds(values)}\n` : `${title}\n${bytes(values)}\n`]
+    if (name === "traces" || name === "full") return [`${name}\n${listOf(values, "share", 4)}\n`]
+    return [`${units[name] ?? name}\n${listOf(values, units[name] === undefined ? "ns" : "bytes")}\n`]
   }).join("\n")
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -125,34 +123,20 @@ const withTable = (page: string, { cell, head, rows }: Table): string => {
 }
 
 /** Which cases stand in which table of ratios. The other cases have tables of their own. */
-export const tablesOfRatios: { readonly [name: string]: ReadonlyArray<Case> } = {
+export const tablesOfRatios: { readonly [name: string]: ReadonlyArray<string> } = {
   "in memory": [
-    "hit",
-    "many",
-    "stream",
-    "policies",
-    "strategies",
-    "listeners",
-    "metrics",
-    "inspector",
-    "freshness",
-    "tiers",
-    "miss",
-    "cold",
-    "expiry",
-    "derived",
-    "imports"
+    ...["hit", "many", "stream", "policies", "strategies", "listeners", "metrics", "freshness", "tiers", "miss"],
+    ...["cold", "expiry", "derived", "imports"]
   ],
   "guards and wrappers": ["guards", "wrappers"],
-  "storage": ["disk", "write", "transact", "markers", "turns", "lock", "start", "redis", "postgres", "objects"],
+  "storage": ["disk", "write", "transact", "turns", "redis", "postgres", "objects"],
   "several processes": ["callers", "changes"],
   "bulk work": ["bulk", "pipeline", "cli"],
   "HTTP": ["http", "httpServer"]
 }
 
-/** The checks of a table of ratios. Those of inner parts are printed by a run, and stand on no page. */
 const checksOf = (name: string): ReadonlyArray<Check> =>
-  tablesOfRatios[name]!.flatMap((of) => checks.filter((check) => check.case === of && check.isInner !== true))
+  tablesOfRatios[name]!.flatMap((of) => checks.filter((check) => check.case === of))
 
 const ofRatios = (results: Results, name: string): Table => ({
   head: [name, "compared with", "ratio"],
@@ -229,10 +213,10 @@ const ofFormats = (results: Results): Table => {
     head: ["format", "compared with", "encode", "decode", "kB", "longest turn, ms"],
     rows: encoding.map((check) => [nameOf(check), check.peer.replace(", encode", "")]),
     cell: ([format], column) => {
-      if (column === "kB") return numberOf(results.formatBytes, format!, kilobytes)
-      if (column === "longest turn, ms") return numberOf(results.formatTurns, format!, millis)
+      if (column === "kB") return numberOf(results["formatBytes"], format!, kilobytes)
+      if (column === "longest turn, ms") return numberOf(results["formatTurns"], format!, millis)
       const check = checks.find(({ case: of, subject }) => of === "formats" && subject === `${format}, ${column}`)!
-      return results.formats && ratioText(results, check)
+      return results["formats"] && ratioText(results, check)
     }
   }
 }
@@ -284,14 +268,14 @@ const tables = (results: Results): ReadonlyArray<Table> => [
   ofWrappers(results),
   ofProcesses(results),
   ofRates(results),
-  ofBytes("ten thousand records", results.sizes, [
+  ofBytes("ten thousand records", results["sizes"], [
     "raw JSON",
     "CacheLayer.disk",
     "CacheLayer.files",
     "CacheLayer.files, in blocks"
   ]),
-  ofBytes("one entry in memory", results.memory, ["Map", "lru-cache", "Effect Cache", "effect-cached"]),
-  ofBytes("allocated by one hit", results.bytes, [
+  ofBytes("one entry in memory", results["memory"], peersOfMemory),
+  ofBytes("allocated by one hit", results["bytes"], [
     "the floor, string",
     "Effect Cache.get, string",
     "Cached.ttl(effect, …), string",

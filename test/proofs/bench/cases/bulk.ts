@@ -4,14 +4,11 @@
  */
 import { Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { SQLInputValue } from "node:sqlite"
 import { createClient } from "redis"
-import { inTurn, nanos, print, processorMillis, type Row, watchTurns } from "../measure.ts"
+import { inTurn, measure, processorNanos, type Row, startRedis, type Subjects, temporaryFolder, took, turnsOf } from "../measure.ts"
 import { hour, openRaw, writerOf } from "../rawTables.ts"
-import * as Redis from "../redis.ts"
 
 const [storage, times] = process.argv.slice(2)
 const keys = 100_000
@@ -45,38 +42,25 @@ const idOf = ({ id }: { readonly id: number }): string => `Product@01234567:${id
 /** The results of the last raw reads, kept like those of `Cached.many`: keeping them is most of the work. */
 let kept: Array<unknown> = []
 
-/** Nanoseconds a key, in time or in processor time. */
-const perKey = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>, count = keys, now = nanos) {
-  const start = now()
-  yield* effect
-  return (now() - start) / count
-})
+/** Nanoseconds a key. */
+const perKey = <E, R>(effect: Effect.Effect<unknown, E, R>) => took(effect, keys)
 
-const processorNanos = () => processorMillis() * 1e6
+type Runs = Subjects<() => Effect.Effect<number, any, Caching.Caching>>
 
-type Subjects = { readonly [name: string]: () => Effect.Effect<number, any, Caching.Caching> }
-
-const take = (subjects: Subjects) => inTurn({ subjects: Object.keys(subjects), ...rounds }, (name) => subjects[name]!())
+const take = (subjects: Runs) => inTurn(subjects, rounds, (run) => run())
 
 /** Runs subjects of ours, and keeps the longest turn of all. */
 const makeTurns = () => {
-  let longest = 0
-  let own = 0
-  const watched = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
-    const turns = watchTurns()
-    yield* Effect.sleep(1)
-    turns.longest()
-    const answer = yield* effect
-    yield* Effect.sleep(1)
-    const taken = turns.longest()
-    longest = Math.max(longest, taken.longest)
-    own = Math.max(own, taken.own)
-    turns.end()
-    return answer
-  })
+  const most = { longest: 0, own: 0 }
+  const watched = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.map(turnsOf(effect), ({ answer, longest, own }) => {
+      most.longest = Math.max(most.longest, longest)
+      most.own = Math.max(most.own, own)
+      return answer
+    })
   const rows = (name: string): ReadonlyArray<Row> => [
-    { name: `${name}, longest turn`, value: longest * 1e6 },
-    { name: `${name}, longest turn without collections`, value: own * 1e6 }
+    { name: `${name}, longest turn`, value: most.longest },
+    { name: `${name}, longest turn without collections`, value: most.own }
   ]
   return { watched, rows }
 }
@@ -84,24 +68,22 @@ const makeTurns = () => {
 const chunksOf = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(all.length / chunk) }, (_, i) => all.slice(i * chunk, (i + 1) * chunk))
 
+const oneByOne = (payloads: ReadonlyArray<{ readonly id: number }>) =>
+  Effect.gen(function*() {
+    for (const payload of payloads) yield* one(payload)
+  })
+
 const inMemory = Effect.gen(function*() {
   const { rows, watched } = makeTurns()
   const layer = () => CacheLayer.memory({ capacity: 2 * keys })
-  const oneByOne = (payloads: ReadonlyArray<{ readonly id: number }>) =>
-    Effect.gen(function*() {
-      for (const payload of payloads) yield* one(payload)
-    })
-  const hits = (read: Effect.Effect<unknown, never, Caching.Caching>) =>
-    Effect.provide(Effect.andThen(read, watched(perKey(read))), layer())
+  type Read = Effect.Effect<unknown, never, Caching.Caching>
+  const hits = (read: Read, measured: (read: Read) => Effect.Effect<number, never, Caching.Caching> = perKey) =>
+    Effect.provide(Effect.andThen(read, measured(read)), layer())
   const measured = yield* take({
     "memory: Cached.many, cold": () => Effect.provide(watched(perKey(products(fresh()))), layer()),
     "memory: Cached.fn one by one, cold": () => Effect.provide(perKey(oneByOne(fresh())), layer()),
-    "memory: Cached.many, hits": () => hits(products(fresh())),
-    "memory: Cached.fn one by one, hits": () => {
-      const payloads = fresh()
-      const read = oneByOne(payloads)
-      return Effect.provide(Effect.andThen(read, perKey(read)), layer())
-    }
+    "memory: Cached.many, hits": () => hits(products(fresh()), (read) => watched(perKey(read))),
+    "memory: Cached.fn one by one, hits": () => hits(oneByOne(fresh()))
   })
   return [...measured, ...rows("memory")]
 })
@@ -115,7 +97,6 @@ const makeRaw = (file: string) => {
   const padded = (ids: ReadonlyArray<string>): Array<SQLInputValue> =>
     Array.from({ length: chunk }, (_, i) => ids[i] ?? null)
   return {
-    close: () => database.close(),
     read: (ids: ReadonlyArray<string>) => select.all(...padded(ids)),
     store: (payloads: ReadonlyArray<{ readonly id: number }>) => {
       const now = Date.now()
@@ -189,7 +170,6 @@ const onDisk = (directory: string) =>
         return watched(perKey(Cached.remove(removed)))
       }
     }).pipe(Effect.provide(layer()))
-    raw.close()
     return [...measured, ...rows("disk")]
   })
 
@@ -203,7 +183,7 @@ const onRedis = (url: string) =>
     const layer = (memory?: false) => CacheLayer.redis({ ...options, ...memory === false && { memory } })
     const encode = Schema.encodeUnknownSync(Product)
     const decode = Schema.decodeUnknownSync(Product)
-    const measure = <E, R>(effect: Effect.Effect<unknown, E, R>) => perKey(effect, keys, processorNanos)
+    const perKey = <E, R>(effect: Effect.Effect<unknown, E, R>) => took(effect, keys, processorNanos)
     const inChunks = <A>(all: ReadonlyArray<A>, each: (some: ReadonlyArray<A>) => Promise<unknown>) =>
       Effect.forEach(chunksOf(all), (some) => Effect.promise(() => each(some)), { concurrency: 8, discard: true })
     const store = (payloads: ReadonlyArray<{ readonly id: number }>) =>
@@ -215,104 +195,58 @@ const onRedis = (url: string) =>
     const ourHits = fresh()
     yield* Effect.provide(products(ourHits), layer())
     type Around = <E, R>(effect: Effect.Effect<number, E, R>) => Effect.Effect<number, E, R>
-    const ours = (around: Around): Subjects => ({
-      "redis: Cached.many, cold": () => around(measure(products(fresh()))),
-      "redis: Cached.many, hits": () => Effect.provide(around(measure(products(ourHits))), layer(false)),
+    const ours = (around: Around): Runs => ({
+      "redis: Cached.many, cold": () => around(perKey(products(fresh()))),
+      "redis: Cached.many, hits": () => Effect.provide(around(perKey(products(ourHits))), layer(false)),
       "redis: Cached.setMany": () => {
         const entries = fresh().map(({ id }) => [products.key({ id }), product(id)] as const)
-        return around(measure(Cached.setMany(entries, { ttl: "1 hour" })))
+        return around(perKey(Cached.setMany(entries, { ttl: "1 hour" })))
       }
     })
     const measured = yield* take({
       "redis: raw, cold": () => {
         const payloads = fresh()
-        return measure(inChunks(payloads, async (some) => {
+        return perKey(inChunks(payloads, async (some) => {
           await client.mGet(some.map(idOf))
           await store(some)
         }))
       },
       "redis: raw, hits": () => {
         kept = []
-        return measure(inChunks(rawHits, async (some) => {
+        return perKey(inChunks(rawHits, async (some) => {
           for (const json of await client.mGet(some.map(idOf))) kept.push(Exit.succeed(decode(JSON.parse(json!))))
         }))
       },
-      "redis: raw, set": () => measure(inChunks(fresh(), store)),
+      "redis: raw, set": () => perKey(inChunks(fresh(), store)),
       ...ours((effect) => effect)
     }).pipe(Effect.provide(layer()))
     // The turns are watched apart: watching takes processor time for as long as the server does not answer.
     const watching = Effect.forEach(Object.values(ours(watched)), (run) => run(), { discard: true })
     yield* Effect.provide(watching, layer())
-    client.destroy()
     return [...measured, ...rows("redis")]
   })
 
 /** 50,000 single loads at once, beside as many fibers that sleep. */
-const atOnce = (directory: string) =>
-  Effect.gen(function*() {
-    const count = 50_000
-    const longestOf = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>) {
-      const turns = watchTurns()
-      yield* Effect.sleep(1)
-      turns.longest()
-      yield* effect
-      // The turn in which the effect ends counts, too.
-      yield* Effect.sleep(1)
-      const { longest } = turns.longest()
-      turns.end()
-      return longest * 1e6
-    })
-    const loads = () =>
-      Effect.forEach(fresh(count), (payload) => one(payload), { concurrency: "unbounded", discard: true })
-    const sleeps = Effect.forEach(fresh(count), () => Effect.sleep(1), { concurrency: "unbounded", discard: true })
-    const measured = yield* take({
-      "50,000 fibers that sleep, longest turn": () => longestOf(sleeps),
-      "50,000 loads at once in memory, longest turn": () =>
-        Effect.provide(longestOf(loads()), CacheLayer.memory({ capacity: 2 * count })),
-      "50,000 loads at once on disk, longest turn": () =>
-        Effect.provide(longestOf(loads()), CacheLayer.disk({ directory }))
-    })
-    return [...measured, { name: "20 ms", value: 20e6 }]
+const atOnce = (directory: string) => {
+  const count = 50_000
+  const longestOf = <E, R>(one: (payload: { readonly id: number }) => Effect.Effect<unknown, E, R>) =>
+    Effect.map(
+      turnsOf(Effect.forEach(fresh(count), one, { concurrency: "unbounded", discard: true })),
+      ({ longest }) => longest
+    )
+  return take({
+    "50,000 fibers that sleep, longest turn": () => longestOf(() => Effect.sleep(1)),
+    "50,000 loads at once in memory, longest turn": () =>
+      Effect.provide(longestOf(one), CacheLayer.memory({ capacity: 2 * count })),
+    "50,000 loads at once on disk, longest turn": () => Effect.provide(longestOf(one), CacheLayer.disk({ directory }))
   })
-
-const growth = (directory: string) =>
-  Effect.gen(function*() {
-    const rows: Array<Row> = []
-    const layers = {
-      memory: () => CacheLayer.memory({ capacity: 1_100_000 }),
-      disk: () => CacheLayer.disk({ directory, capacity: 10_000 })
-    }
-    for (const [name, layer] of Object.entries(layers)) {
-      // The first one warms up.
-      for (const count of [10_000, 10_000, 10_000, 1_000_000]) {
-        const value = yield* Effect.provide(perKey(products(fresh(count)), count), layer())
-        rows.push({ name: `${name}: a key of ${count}`, value })
-      }
-    }
-    return rows
-  })
-
-const run = (program: Effect.Effect<ReadonlyArray<Row>, any, never>) => Effect.runPromise(program).then(print)
-
-const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
-try {
-  if (storage === "memory") await run(inMemory as never)
-  else if (storage === "disk") await run(onDisk(directory) as never)
-  else if (storage === "atOnce") await run(atOnce(directory) as never)
-  else if (storage === "growth") await run(growth(directory) as never)
-  else {
-    const server = await Redis.start()
-    if (server === undefined) {
-      console.error("NO REDIS")
-      print([])
-    } else {
-      try {
-        await run(onRedis(`redis://127.0.0.1:${server.port}`) as never)
-      } finally {
-        await server.stop()
-      }
-    }
-  }
-} finally {
-  rmSync(directory, { recursive: true, force: true })
 }
+
+const programs: Subjects<() => Effect.Effect<unknown, unknown, any>> = {
+  memory: () => inMemory,
+  disk: () => onDisk(temporaryFolder()),
+  redis: () => Effect.flatMap(Effect.promise(startRedis), onRedis),
+  atOnce: () => atOnce(temporaryFolder())
+}
+
+await measure(programs[storage!]!() as Effect.Effect<unknown>)

@@ -1,16 +1,15 @@
 /**
  * The command `effect-cached` beside raw `node:sqlite`, which reads and writes the same lines: `cli.ts bin entries
  * rounds`. Each subject is a process of its own with a heap of 128 MB. Measured is its processor time, in nanoseconds
- * an entry, or as a whole for `ls` of ten entries and `--help`.
+ * an entry, or as a whole for `ls` of ten entries.
  */
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
-import { createReadStream, globSync, mkdtempSync, rmSync, writeFileSync, writeSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { createReadStream, globSync, rmSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { DatabaseSync } from "node:sqlite"
-import { inTurn, print } from "../measure.ts"
+import { inTurn, measure, type Subjects, temporaryFolder } from "../measure.ts"
 import { hour, openRaw, writerOf } from "../rawTables.ts"
 
 const [bin = "", ...rest] = process.argv.slice(2)
@@ -97,7 +96,7 @@ const run = (args: ReadonlyArray<string>, flags: ReadonlyArray<string> = ["--max
   return Number(stderr.trim().split("\n").at(-1)) * 1000
 }
 
-const subjectsIn = (folder: string, lines: string, entries: number) => {
+const subjectsIn = (folder: string, lines: string, entries: number): Subjects<(round: number) => number> => {
   const itself = ["--conditions=effect-cached-source", import.meta.filename, "raw"]
   const importing = (name: string, command: (target: string) => ReadonlyArray<string>) => (round: number) => {
     const target = join(folder, `${name} ${round}`)
@@ -112,9 +111,7 @@ const subjectsIn = (folder: string, lines: string, entries: number) => {
     "effect-cached export": () => run([bin, "export", join(folder, "ours 0")]) / entries,
     "raw reads": () => run([...itself, "export", join(folder, "raw 0")]) / entries,
     "effect-cached ls": () => run([bin, "ls", `disk:${join(folder, "ten")}`], []),
-    "import effect": () => run(["--input-type=module", "--eval", `import "effect"`], []),
-    "effect-cached --help": () => run([bin, "--help"], []),
-    "import effect/cli": () => run(["--input-type=module", "--eval", `import "effect/cli"`], [])
+    "import effect": () => run(["--input-type=module", "--eval", `import "effect"`], [])
   }
 }
 
@@ -126,20 +123,12 @@ if (bin === "raw") {
   else rawExport(from)
 } else {
   const [entries = 100_000, rounds = 2] = rest.map(Number)
-  const folder = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+  const folder = temporaryFolder()
   const lines = join(folder, "in.ndjson")
-  const subjects: { readonly [name: string]: (round: number) => number } = subjectsIn(folder, lines, entries)
-  try {
-    fill(lines, entries)
-    const ten = join(folder, "ten.ndjson")
-    fill(ten, 10)
-    run([bin, "import", `disk:${join(folder, "ten")}`, ten])
-    const measured = inTurn(
-      { subjects: Object.keys(subjects), warmup: 1, rounds },
-      (name, round) => Effect.sync(() => subjects[name]!(round))
-    )
-    print(await Effect.runPromise(measured))
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  fill(lines, entries)
+  const ten = join(folder, "ten.ndjson")
+  fill(ten, 10)
+  run([bin, "import", `disk:${join(folder, "ten")}`, ten])
+  const subjects = subjectsIn(folder, lines, entries)
+  await measure(inTurn(subjects, { warmup: 1, rounds }, (step, round) => Effect.sync(() => step(round))))
 }

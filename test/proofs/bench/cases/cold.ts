@@ -1,7 +1,7 @@
 /** 10,000 callers that ask for the same missing key: the time until all are answered. */
 import { Cache, Deferred, Effect } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import { inTurn, nanos, print } from "../measure.ts"
+import { inTurn, measure, took } from "../measure.ts"
 
 const callers = 10_000
 
@@ -17,9 +17,7 @@ const once = Effect.fnUntraced(function*(get: Get, key: string) {
   })
   const all = [...Array.from({ length: callers }, () => get(key, load)), Deferred.succeed(gate, 1)]
   globalThis.gc!()
-  const start = nanos()
-  yield* Effect.all(all, { concurrency: "unbounded", discard: true })
-  const taken = nanos() - start
+  const taken = yield* took(Effect.all(all, { concurrency: "unbounded", discard: true }))
   if (loads !== 1) throw new Error(`${loads} loads of ${key}`)
   return taken
 })
@@ -38,10 +36,7 @@ const program = Effect.gen(function*() {
     },
     "Cached.ttl": (key, load) => Cached.ttl(load, key, { ttl: "10 minutes" })
   }
-  return yield* inTurn(
-    { subjects: Object.keys(subjects), warmup: 8, rounds: 50 },
-    (name, round) => once(subjects[name]!, `cold:${round}`)
-  )
+  return yield* inTurn(subjects, { warmup: 8, rounds: 50 }, (get, round) => once(get, `cold:${round}`))
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
+await measure(program.pipe(Effect.provide(CacheLayer.memory())))

@@ -1,7 +1,7 @@
 /** A load that reads ten cached values in memory, with `inherit: "changes"` and without `inherit`. */
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
-import { type Body, print, timeCalls } from "../measure.ts"
+import { type Body, measure, timeCalls } from "../measure.ts"
 
 const values = 10
 const capacity = 10_000
@@ -25,10 +25,10 @@ const subjects: { readonly [name: string]: Body } = {
 }
 
 const program = Effect.gen(function*() {
-  const rows = yield* timeCalls({ subjects, calls: 1000, warmup: 30, rounds: 60 })
+  const rows = yield* timeCalls(subjects, { calls: 1000, warmup: 30, rounds: 60 })
   const stats = yield* Cached.stats
   if (stats.loads !== asked + values) throw new Error(`${stats.loads} loads`)
   return rows
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity })))))
+await measure(program.pipe(Effect.provide(CacheLayer.memory({ capacity }))))

@@ -1,11 +1,9 @@
 /** A hit on disk, without a memory tier, beside `node:sqlite` and `JSON.parse` of the same record. */
 import { Effect, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { type Body, print, timeCalls } from "../measure.ts"
+import { type Body, measure, temporaryFolder, timeCalls } from "../measure.ts"
 import { User, user } from "../record.ts"
 
 const keys = 1000
@@ -18,7 +16,7 @@ const calls = 1000
 const warmup = 20
 const rounds = 60
 
-const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const directory = temporaryFolder()
 
 const openRaw = () => {
   const database = new DatabaseSync(join(directory, "raw.db"))
@@ -41,16 +39,10 @@ const program = Effect.gen(function*() {
     "string key (JSON)": (i) => Cached.ttl(load, idOf(i), { ttl: "1 hour" }),
     "key class (JSON, checked by its schema)": (i) => Cached.ttl(load, new UserKey({ id: idOf(i) }), { ttl: "1 hour" })
   }
-  const rows = yield* timeCalls({ subjects, calls, warmup, rounds })
+  const rows = yield* timeCalls(subjects, { calls, warmup, rounds })
   const stats = yield* Cached.stats
   if (stats.storeHits !== 2 * calls * (warmup + rounds)) throw new Error(`only ${stats.storeHits} hits`)
-  raw.close()
   return rows
 })
 
-try {
-  const layer = CacheLayer.disk({ directory: join(directory, "cache"), memory: false })
-  print(await Effect.runPromise(program.pipe(Effect.provide(layer))))
-} finally {
-  rmSync(directory, { recursive: true, force: true })
-}
+await measure(program.pipe(Effect.provide(CacheLayer.disk({ directory: join(directory, "cache"), memory: false }))))

@@ -25,7 +25,7 @@ import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import { parquetReadObjects } from "hyparquet"
 import { parquetWriteBuffer } from "hyparquet-writer"
 import * as yaml from "yaml"
-import { inTurn, median, nanos, print } from "../measure.ts"
+import { inTurn, measure, median, print, took, turnsOf } from "../measure.ts"
 
 const Rows = Schema.Array(Schema.Struct({
   id: Schema.String,
@@ -170,33 +170,13 @@ const wrappersOf = (inner: Serializer.Serializer): { readonly [name: string]: Se
   "Encrypted, XChaCha20-Poly1305": Encrypted.make(inner, { ...keys, algorithm: "XChaCha20-Poly1305" })
 })
 
-/** The processor time of this thread. The time that has passed would include the work of other programs. */
-const threadNanos = (): number => {
-  const { system, user } = (process as unknown as { threadCpuUsage(): NodeJS.CpuUsage }).threadCpuUsage()
-  return 1000 * (system + user)
-}
-
-/** The longest turn of the event loop while a value of 10 MB is encoded and decoded, in nanoseconds. */
+/** The longest turn of the event loop while a value of 10 MB is encoded and decoded. */
 const longestTurn = async (serializer: Serializer.Serializer): Promise<number> => {
   const codec = serializer.make(Rows as never) as Serializer.Codec<Rows>
   const bytes = await Effect.runPromise(codec.encode(large, "id"))
-  const once = async (): Promise<number> => {
-    let [longest, last, isOn] = [0, threadNanos(), true]
-    const tick = () => {
-      const now = threadNanos()
-      longest = Math.max(longest, now - last)
-      last = now
-      if (isOn) setImmediate(tick)
-    }
-    setImmediate(tick)
-    await new Promise((resolve) => setImmediate(resolve))
-    await Effect.runPromise(Effect.andThen(codec.encode(large, "id"), codec.decode(bytes, "id")))
-    isOn = false
-    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-    return longest
-  }
+  const once = turnsOf(Effect.andThen(codec.encode(large, "id"), codec.decode(bytes, "id")))
   const turns = []
-  for (let i = 0; i < 3; i++) turns.push(await once())
+  for (let i = 0; i < 3; i++) turns.push((await Effect.runPromise(once)).longest)
   return median(turns)
 }
 
@@ -215,7 +195,7 @@ if (process.argv.includes("--turns")) {
   for (const [name, serializer] of Object.entries({ ...formats, ...wrappersOf(still) })) {
     rows.push({ name, value: await longestTurn(serializer) })
   }
-  print([...rows, { name: "20 ms", value: 20e6 }])
+  print(rows)
 } else if (process.argv.includes("--bytes")) {
   const sizes = Array.from(encoded, ([name, { byteLength }]) => ({ name, value: byteLength }))
   for (const [name, serializer] of Object.entries(wrappersOf(Json))) {
@@ -225,21 +205,11 @@ if (process.argv.includes("--turns")) {
   }
   print(sizes)
 } else {
-  const steps: { readonly [name: string]: () => unknown } = Object.fromEntries(
+  const steps = Object.fromEntries(
     Object.entries(subjects).flatMap(([name, { decode, encode }]) => [
       [`${name}, encode`, encode],
       [`${name}, decode`, () => decode(encoded.get(name) as never)]
     ])
   )
-  print(
-    await Effect.runPromise(inTurn(
-      { subjects: Object.keys(steps), warmup: 6, rounds: 24 },
-      (name) =>
-        Effect.promise(async () => {
-          const start = nanos()
-          await steps[name]!()
-          return nanos() - start
-        })
-    ))
-  )
+  await measure(inTurn(steps, { warmup: 6, rounds: 24 }, (step) => took(Effect.promise(async () => step()))))
 }

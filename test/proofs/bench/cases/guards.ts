@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import { CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
-import { type Body, print, timeCalls } from "../measure.ts"
+import { type Body, measure, timeCalls } from "../measure.ts"
 
 const names = Array.from({ length: 100 }, (_, i) => `name ${i}`)
 const nameOf = (i: number) => names[i % names.length]!
@@ -25,8 +25,6 @@ const program = Effect.gen(function*() {
     "Guard.rateLimit": (i) => Guard.rateLimit(call, { key: nameOf(i), ...options }),
     "Guard.rateLimit, token bucket": (i) =>
       Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "token-bucket" }),
-    "Guard.rateLimit, sliding log": (i) =>
-      Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "sliding-log" }),
     "Guard.rateLimit, sliding counter": (i) =>
       Guard.rateLimit(call, { key: nameOf(i), ...options, algorithm: "sliding-counter" }),
     "CircuitBreaker": (i) => breaker.execute(call, { key: nameOf(i) }),
@@ -34,11 +32,11 @@ const program = Effect.gen(function*() {
     "Lock.acquire": (i) => Effect.scoped(Effect.andThen(lock.acquire(nameOf(i), lease), call)),
     "Guard.locked": (i) => Guard.locked(call, { key: nameOf(i), ...lease })
   }
-  return yield* timeCalls({ subjects, calls: 2000, warmup: 30, rounds: 60 })
+  return yield* timeCalls(subjects, { calls: 2000, warmup: 30, rounds: 60 })
 })
 
 const peers = Layer.mergeAll(
   RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)),
   CircuitBreaker.layerStoreMemory()
 )
-print(await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide([CacheLayer.memory(), peers]))))
+await measure(program.pipe(Effect.provide([CacheLayer.memory(), peers])))

@@ -3,7 +3,7 @@ import { Cache, Clock, Context, Data, Effect, Effectable, Exit, type Fiber, Sche
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
-import { type Body, print, repeat, type Row, timeCalls } from "../measure.ts"
+import { type Body, measure, repeat, type Row, timeCalls } from "../measure.ts"
 
 const keys = 250
 const idsOf = (prefix: string): ReadonlyArray<string> => Array.from({ length: keys }, (_, i) => `${prefix}:${i}`)
@@ -16,16 +16,13 @@ const ownIds = (prefix: string) => {
   return (i: number): string => own[i % keys]!
 }
 
-const [idOfTtl, idOfSoft, idOfPiped, idOfOther] = ["ttls", "soft", "pipe", "else"].map(ownIds) as [
-  typeof idOf,
-  typeof idOf,
-  typeof idOf,
-  typeof idOf
-]
+const idOfTtl = ownIds("ttls")
+const idOfSoft = ownIds("soft")
+const idOfPiped = ownIds("pipe")
+const idOfOther = ownIds("else")
 
 const fields = (i: number) => ({ name: idOf(i), page: i % keys, open: true })
 const fieldsOfSoft = (i: number) => ({ name: idOfSoft(i), page: i % keys, open: true })
-const fieldsOfPiped = (i: number) => ({ name: idOfPiped(i), page: i % keys, open: true })
 
 class DataKey extends Data.Class<{ readonly name: string; readonly page: number; readonly open: boolean }> {}
 
@@ -88,8 +85,6 @@ const makeSubjects = Effect.gen(function*() {
     "Effect Cache.get, fresh object": (i) => Cache.get(objects, new DataKey(fields(i))),
     "Cached.softTtl(effect, …), fresh object": (i) =>
       Cached.softTtl(lookup, new Page(fieldsOfSoft(i)), { ttl: "10 minutes", softTtl: "7 minutes" }),
-    "effect.pipe(Cached.softTtl(…)), fresh object": (i) =>
-      lookup.pipe(Cached.softTtl(new Page(fieldsOfPiped(i)), { ttl: "10 minutes", softTtl: "7 minutes" })),
     "Cached.fn, fresh object": (i) => page(fields(i))
   }
   return subjects
@@ -139,7 +134,7 @@ const program = Effect.gen(function*() {
   const subjects = yield* makeSubjects
   yield* useEverything
   if (!process.argv.includes("--bytes")) {
-    return yield* timeCalls({ subjects, calls: 10_000, warmup: 20, rounds: 25 })
+    return yield* timeCalls(subjects, { calls: 10_000, warmup: 20, rounds: 25 })
   }
   const rows: Array<Row> = []
   for (const [name, body] of Object.entries(subjects)) {
@@ -152,8 +147,4 @@ const program = Effect.gen(function*() {
 const inAnHour = (): Stored => ({ expiresAt: Date.now() + 3_600_000, exit: Exit.succeed(1) })
 const floors = new Map(ids.flatMap((id) => [[id, inAnHour()], [`User:${id}`, inAnHour()]] as const))
 
-print(
-  await Effect.runPromise(
-    program.pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Floors, floors))
-  )
-)
+await measure(program.pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Floors, floors)))

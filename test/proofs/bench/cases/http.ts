@@ -1,13 +1,13 @@
 /** A hit of a caching HTTP client, with its body, beside a client that answers a constant, and undici's cache. */
 import { Effect } from "effect"
-import { CacheLayer } from "effect-cached"
+import { CacheLayer, type Caching } from "effect-cached"
 import { CachedHttpClient } from "effect-cached/http"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Agent, fetch, interceptors } from "undici"
-import { inTurn, nanos, print } from "../measure.ts"
+import { inTurn, measure, repeat, took } from "../measure.ts"
 
 const text = "x".repeat(2000)
 const headers = { "cache-control": "max-age=3600", "content-length": String(text.length) }
@@ -31,14 +31,11 @@ const program = Effect.gen(function*() {
     "a constant": textOf(constant),
     "undici's cache": Effect.promise(() => fetch(url, { dispatcher }).then((response) => response.text()))
   }
-  return yield* inTurn({ subjects: Object.keys(subjects), warmup: 10, rounds: 60 }, (name) =>
-    Effect.gen(function*() {
-      const start = nanos()
-      for (let i = 0; i < repeats; i++) yield* subjects[name as keyof typeof subjects]
-      return (nanos() - start) / repeats
-    }))
+  return yield* inTurn<Effect.Effect<unknown, unknown, Caching.Caching>, unknown, Caching.Caching>(
+    subjects,
+    { warmup: 10, rounds: 60 },
+    (text) => took(repeat(() => text, repeats), repeats)
+  )
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
-server.closeAllConnections()
-server.close()
+await measure(program.pipe(Effect.provide(CacheLayer.memory())))

@@ -2,12 +2,11 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { request } from "node:http"
 import { join } from "node:path"
-import { startServer } from "../../../support/redis.ts"
-import { nanos, print } from "../measure.ts"
+import { nanos, print, startRedis } from "../measure.ts"
 
-const server = await startServer()
+const url = await startRedis()
 const module = join(import.meta.dirname, "../../../servers/httpServerProcess.ts")
-const children: ReadonlyArray<ChildProcess> = Array.from({ length: 8 }, () => fork(module, [server.url]))
+const children: ReadonlyArray<ChildProcess> = Array.from({ length: 8 }, () => fork(module, [url]))
 const ports = await Promise.all(
   children.map((child) => new Promise<number>((resolve) => child.once("message", (port) => resolve(Number(port)))))
 )
@@ -36,7 +35,5 @@ for (let i = 0; i < 40; i++) {
   taken.push(nanos() - start)
 }
 const sorted = taken.toSorted((a, b) => a - b)
-print([{ name: "median", value: sorted[20]! }, { name: "longest", value: sorted[39]! }])
 for (const child of children) child.kill("SIGKILL")
-await server.end()
-process.exit(0)
+print([{ name: "median", value: sorted[20]! }, { name: "longest", value: sorted[39]! }])

@@ -1,7 +1,7 @@
 /** A thousand hits in memory through one `Cached.many`, beside a thousand single hits. */
 import { Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
-import { inTurn, nanos, print, repeat } from "../measure.ts"
+import { inTurn, measure, repeat, type Subjects, took } from "../measure.ts"
 
 const count = 1000
 const warmup = 200
@@ -19,7 +19,7 @@ const pages = Cached.many(Page, (keys) => Effect.succeed(keys.map(() => Exit.suc
 const payloads = Array.from({ length: count }, (_, i) => ({ name: `user:${i}`, page: i }))
 const keys = payloads.map(page.key)
 
-const subjects: { readonly [name: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
+const subjects: Subjects<Effect.Effect<unknown, unknown, Caching.Caching>> = {
   "Cached.fn, key by key": repeat((i) => page(keys[i]!), count),
   "Cached.many, keys": Effect.suspend(() => pages(keys)),
   "Cached.fn, one by one": repeat((i) => page(payloads[i]!), count),
@@ -28,15 +28,10 @@ const subjects: { readonly [name: string]: Effect.Effect<unknown, unknown, Cachi
 
 const program = Effect.gen(function*() {
   yield* pages(payloads)
-  const rows = yield* inTurn({ subjects: Object.keys(subjects), warmup, rounds }, (name) =>
-    Effect.gen(function*() {
-      const start = nanos()
-      yield* subjects[name]!
-      return (nanos() - start) / count
-    }))
+  const rows = yield* inTurn(subjects, { warmup, rounds }, (read) => took(read, count))
   const stats = yield* Cached.stats
   if (stats.hits !== 4 * count * (warmup + rounds)) throw new Error(`only ${stats.hits} hits`)
   return rows
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
+await measure(program.pipe(Effect.provide(CacheLayer.memory())))

@@ -2,7 +2,7 @@
 import { Cache, Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { LRUCache } from "lru-cache"
-import { type Body, bytesUsed, print, repeat } from "../measure.ts"
+import { type Body, bytesUsed, measure, repeat } from "../measure.ts"
 
 const entries = 1_000_000
 const keyOf = (i: number): string => `user:${i}`
@@ -54,4 +54,4 @@ const program = Effect.gen(function*() {
   return [{ name, value }]
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory({ capacity: entries })))))
+await measure(program.pipe(Effect.provide(CacheLayer.memory({ capacity: entries }))))

@@ -14,7 +14,7 @@ import { singly } from "../../../../src/testing/internal/singly.ts"
 import { key } from "../../../support/s3.ts"
 import { entry } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
-import { inTurn, print } from "../measure.ts"
+import { inTurn, measure, processNanos, type Subjects, took, turnsOf } from "../measure.ts"
 import { User, user } from "../record.ts"
 
 const reads = 500
@@ -23,14 +23,6 @@ const times = { warmup: 4, rounds: 10 }
 const many = 100_000
 
 class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.String }, success: User }) {}
-
-/** Nanoseconds of the processor that this process takes for an effect. */
-const processor = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>) {
-  const before = process.cpuUsage()
-  yield* effect
-  const { system, user } = process.cpuUsage(before)
-  return (user + system) * 1000
-})
 
 interface Told {
   readonly endpoint?: string
@@ -68,7 +60,7 @@ const program = Effect.gen(function*() {
     yield* Effect.promise(() => client.fetch(urlOf(id), { method: "PUT", body: JSON.stringify(user(id)) }))
   }
   const load: Effect.Effect<typeof User.Type> = Effect.die("it is stored")
-  const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, Caching.Caching> } = {
+  const one: Subjects<(id: string) => Effect.Effect<unknown, unknown, Caching.Caching>> = {
     "GET and JSON.parse": (id) =>
       Effect.promise(async () => JSON.parse(await (await client.fetch(urlOf(id))).text()) as unknown),
     "string key (JSON)": (id) => Cached.ttl(load, id, { ttl: "1 hour" }),
@@ -93,9 +85,9 @@ const program = Effect.gen(function*() {
     }
     const context = yield* Effect.context<Caching.Caching>()
     const before = yield* asked
-    const rows = yield* inTurn({ subjects: Object.keys(one), ...times }, (name) => {
-      const all = Effect.forEach(ids, one[name]!, { concurrency: 50, discard: true })
-      return Effect.map(processor(Effect.provideContext(all, context)), (nanos) => nanos / reads)
+    const rows = yield* inTurn(one, times, (read) => {
+      const all = Effect.forEach(ids, read, { concurrency: 50, discard: true })
+      return took(Effect.provideContext(all, context), reads, processNanos)
     })
     // A hit is one request. The version of a key class is asked for now and then.
     const count = (yield* asked) - before
@@ -108,24 +100,12 @@ const program = Effect.gen(function*() {
   yield* singly(store).set("n", entry(1, 200))
   child.send({ name: "/n", copies: many })
   yield* until(() => told.copied === many)
-  let turn = 0
-  const watching = Effect.gen(function*() {
-    for (;;) {
-      const { system, user } = process.threadCpuUsage()
-      yield* Effect.sleep(1)
-      const used = process.threadCpuUsage({ system, user })
-      turn = Math.max(turn, (used.system + used.user) * 1000)
-    }
-  })
-  yield* Effect.forkScoped(watching)
-  // All of them are of a former era, which the first clean-up removes, a minute after the store has opened.
-  yield* store.clear
-  yield* until(() => told.objects! < many / 5)
-  return [...rows, { name: "a clean-up of 100,000 entries: longest turn", value: turn }, { name: "20 ms", value: 20e6 }]
+  const { longest } = yield* turnsOf(Effect.gen(function*() {
+    // All of them are of a former era, which the first clean-up removes, a minute after the store has opened.
+    yield* store.clear
+    yield* until(() => told.objects! < many / 5)
+  }))
+  return [...rows, { name: "a clean-up of 100,000 entries: longest turn", value: longest }]
 })
 
-try {
-  print(await Effect.runPromise(Effect.scoped(program)))
-} finally {
-  child.disconnect()
-}
+await measure(program)

@@ -4,14 +4,13 @@
  * rows, so that a million of them can be measured with `--max-old-space-size=256`.
  */
 import { Effect, Exit, References, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
-import { appendFileSync, createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { appendFileSync, createReadStream, createWriteStream } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { finished } from "node:stream/promises"
-import { inTurn, print, processorMillis } from "../measure.ts"
+import { inTurn, measure, processorNanos, temporaryFolder, took } from "../measure.ts"
 
 const count = Number(process.argv[2] ?? 100_000)
 const rounds = Number(process.argv[3] ?? 3)
@@ -31,7 +30,7 @@ const cities = Cached.many(
   { ttl: "1 hour" }
 )
 
-const folder = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const folder = temporaryFolder()
 const input = join(folder, "in.ndjson")
 const starts = Array.from({ length: Math.ceil(count / chunk) }, (_, i) => i * chunk)
 const zipsFrom = (start: number) =>
@@ -82,32 +81,23 @@ const byHand = Effect.gen(function*() {
 let caches = 0
 const onDisk = () => CacheLayer.disk({ directory: join(folder, `cache ${caches++}`) })
 
-const perRow = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>) {
-  const start = processorMillis()
-  yield* effect
-  return (processorMillis() - start) * 1e6 / count
-})
+const perRow = <E, R>(effect: Effect.Effect<unknown, E, R>) => took(effect, count, processorNanos)
 
-const cold = inTurn(
-  { subjects: ["Pipeline.run, cold", "Cached.many, cold"], warmup, rounds },
-  (name) => Effect.provide(perRow(name.startsWith("Pipeline") ? pipeline : many), onDisk())
+const cold = inTurn<Effect.Effect<unknown, unknown, Caching.Caching>, unknown, never>(
+  { "Pipeline.run, cold": pipeline, "Cached.many, cold": many },
+  { warmup, rounds },
+  (rows) => Effect.provide(perRow(rows), onDisk())
 )
 
-const cached = Effect.provide(
-  Effect.andThen(
-    many,
-    inTurn(
-      { subjects: ["Pipeline.run, all cached", "by hand, all cached"], warmup, rounds },
-      (name) => perRow(name.startsWith("Pipeline") ? pipeline : byHand)
-    )
-  ),
-  onDisk()
-)
+const cached = Effect.andThen(
+  many,
+  inTurn<Effect.Effect<unknown, unknown, Caching.Caching>, unknown, Caching.Caching>(
+    { "Pipeline.run, all cached": pipeline, "by hand, all cached": byHand },
+    { warmup, rounds },
+    perRow
+  )
+).pipe(Effect.provide(onDisk()))
 
-try {
-  const measured = Effect.zipWith(cold, cached, (some, others) => [...some, ...others])
-  // The output is for the numbers.
-  print(await Effect.runPromise(Effect.provideService(measured, References.LogToStderr, true)))
-} finally {
-  rmSync(folder, { recursive: true })
-}
+const both = Effect.zipWith(cold, cached, (some, others) => [...some, ...others])
+// The output is for the numbers.
+await measure(Effect.provideService(both, References.LogToStderr, true))

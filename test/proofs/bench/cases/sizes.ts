@@ -4,10 +4,9 @@
  */
 import { Effect, type Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { print, type Row } from "../measure.ts"
+import { print, type Row, temporaryFolder } from "../measure.ts"
 import { type User, user } from "../record.ts"
 
 const ids = Array.from({ length: 10_000 }, (_, i) => `user:${i}`)
@@ -35,18 +34,14 @@ const sizesOf = (name: string, directory: string): ReadonlyArray<Row> => {
   ]
 }
 
-const root = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const root = temporaryFolder()
 const disk = join(root, "disk")
 const files = join(root, "files")
 
-try {
-  await fill(() => CacheLayer.disk({ directory: disk }))
-  await fill(() => CacheLayer.files({ directory: files }))
-  print([
-    { name: "raw JSON", value: ids.reduce((sum, id) => sum + JSON.stringify(user(id)).length, 0) },
-    ...sizesOf("CacheLayer.disk", disk),
-    ...sizesOf("CacheLayer.files", files)
-  ])
-} finally {
-  rmSync(root, { recursive: true, force: true })
-}
+await fill(() => CacheLayer.disk({ directory: disk }))
+await fill(() => CacheLayer.files({ directory: files }))
+print([
+  { name: "raw JSON", value: ids.reduce((sum, id) => sum + JSON.stringify(user(id)).length, 0) },
+  ...sizesOf("CacheLayer.disk", disk),
+  ...sizesOf("CacheLayer.files", files)
+])

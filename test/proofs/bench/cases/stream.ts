@@ -1,7 +1,7 @@
 /** A cached stream of 10,000 elements, replayed from memory, beside `Stream.fromIterable` in the same chunks. */
 import { Effect, Stream } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
-import { inTurn, nanos, print } from "../measure.ts"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { inTurn, measure, repeat, took } from "../measure.ts"
 
 const count = 10_000
 const repeats = 20
@@ -17,16 +17,15 @@ const program = Effect.gen(function*() {
     "Cached.stream": cached,
     "Stream.fromIterable": Stream.fromIterable(elements, { chunkSize: sizes[0]! })
   }
-  return yield* inTurn({ subjects: Object.keys(subjects), warmup: 50, rounds: 200 }, (name) =>
-    Effect.gen(function*() {
-      const stream = subjects[name as keyof typeof subjects]
-      const start = nanos()
-      for (let i = 0; i < repeats; i++) {
-        const got = yield* Stream.runCollect(stream)
-        if (got.length !== count) throw new Error(`only ${got.length} elements`)
-      }
-      return (nanos() - start) / repeats
-    }))
+  const collect = (stream: Stream.Stream<number, unknown, Caching.Caching>) =>
+    Effect.map(Stream.runCollect(stream), ({ length }) => {
+      if (length !== count) throw new Error(`only ${length} elements`)
+    })
+  return yield* inTurn<Stream.Stream<number, unknown, Caching.Caching>, unknown, Caching.Caching>(
+    subjects,
+    { warmup: 50, rounds: 200 },
+    (stream) => took(repeat(() => collect(stream), repeats), repeats)
+  )
 })
 
-print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))))
+await measure(program.pipe(Effect.provide(CacheLayer.memory())))

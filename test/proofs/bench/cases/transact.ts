@@ -4,11 +4,9 @@
  */
 import { Effect } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
-import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
+import { type Body, inTurn, measure, nanos, repeat, type Subjects, temporaryFolder, took } from "../measure.ts"
 import { openRaw, writerOf } from "../rawTables.ts"
 import { user } from "../record.ts"
 
@@ -19,7 +17,7 @@ const idsOf = (i: number): ReadonlyArray<string> => {
   return ids.slice(from, from + sets)
 }
 
-const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const directory = temporaryFolder()
 
 const writeOf = (database: DatabaseSync) => {
   const { transaction, write } = writerOf(database)
@@ -45,33 +43,20 @@ const program = Effect.gen(function*() {
   const raw = openRaw(join(directory, "raw.db"))
   const write = writeOf(raw)
   const fast: Body = (i) => Transaction.run(setAll(i), { isolation: "fast" })
-  const subjects: { readonly [name: string]: Body } = {
+  const subjects: Subjects<Body> = {
     "node:sqlite, the same rows": (i) => Effect.sync(() => write(idsOf(i))),
     fast,
     [commits]: fast,
     locked: (i) => Transaction.run(setAll(i))
   }
-  const rows = yield* inTurn(
-    { subjects: Object.keys(subjects), warmup: 20, rounds: 40 },
-    (name) =>
-      Effect.gen(function*() {
-        const start = nanos()
-        if (name !== commits) {
-          yield* repeat(subjects[name]!, calls)
-          return (nanos() - start) / calls
-        }
-        let spent = 0
-        yield* repeat((i) => Effect.tap(fast(i), () => Effect.sync(() => spent += nanos() - endedAt)), calls)
-        return spent / calls
-      })
-  )
+  const rows = yield* inTurn(subjects, { warmup: 20, rounds: 40 }, (body, _, name) => {
+    if (name !== commits) return took(repeat(body, calls), calls)
+    let spent = 0
+    const all = repeat((i) => Effect.tap(body(i), () => Effect.sync(() => spent += nanos() - endedAt)), calls)
+    return Effect.map(all, () => spent / calls)
+  })
   if ((yield* Cached.size) !== ids.length) throw new Error("not all are stored")
-  raw.close()
   return rows
 })
 
-try {
-  print(await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.disk({ directory: join(directory, "cache") })))))
-} finally {
-  rmSync(directory, { recursive: true, force: true })
-}
+await measure(program.pipe(Effect.provide(CacheLayer.disk({ directory: join(directory, "cache") }))))

@@ -10,17 +10,9 @@ import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { xchacha20Poly1305 } from "effect/crypto/Aead"
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto"
-import {
-  brotliCompressSync,
-  brotliDecompressSync,
-  constants,
-  gunzipSync,
-  gzipSync,
-  zstdCompressSync,
-  zstdDecompressSync
-} from "node:zlib"
+import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import { entry } from "../../../support/stored.ts"
-import { inTurn, nanos, print } from "../measure.ts"
+import { inTurn, measure, type Subjects, took } from "../measure.ts"
 import { user } from "../record.ts"
 
 const value = Array.from({ length: 100 }, (_, i) => user(`user:${i}`))
@@ -56,7 +48,7 @@ const wrapped = (serializer: Serializer.Serializer) => {
 
 const none = new Uint8Array()
 
-const subjects: { readonly [name: string]: () => unknown } = {
+const subjects: Subjects<() => unknown> = {
   "JSON and gzip": () => decoded(gunzipSync(gzipSync(encoded()))),
   "Compressed, gzip": wrapped(Compressed.make(Json, { algorithm: "gzip" })),
   "JSON and zstd": () => decoded(zstdDecompressSync(zstdCompressSync(encoded()))),
@@ -81,14 +73,10 @@ const subjects: { readonly [name: string]: () => unknown } = {
 
 const calls = 50
 
-print(
-  await Effect.runPromise(inTurn(
-    { subjects: Object.keys(subjects), warmup: 10, rounds: 40 },
-    (name) =>
-      Effect.sync(() => {
-        const start = nanos()
-        for (let i = 0; i < calls; i++) subjects[name]!()
-        return (nanos() - start) / calls
-      })
-  ))
-)
+await measure(inTurn(subjects, { warmup: 10, rounds: 40 }, (run) =>
+  took(
+    Effect.sync(() => {
+      for (let i = 0; i < calls; i++) run()
+    }),
+    calls
+  )))

@@ -4,21 +4,19 @@
  */
 import { Effect } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { singly } from "../../../../src/testing/internal/singly.ts"
 import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
-import { inTurn, nanos, print } from "../measure.ts"
+import { inTurn, measure, type Subjects, temporaryFolder, took } from "../measure.ts"
 import { user } from "../record.ts"
 
 const keys = 1000
 const calls = 500
 const idOf = (i: number): string => `user:${i % keys}`
 
-const directory = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const directory = temporaryFolder()
 
 /** The store looks at a folder that has changed since more closely: `src/drivers/sqlite/file/inUse.ts`. */
 const settled = Effect.sleep("3 seconds")
@@ -43,7 +41,7 @@ const program = Effect.gen(function*() {
   const raw = openRaw()
   const replace = raw.prepare("INSERT OR REPLACE INTO record VALUES (?, ?)")
   const store = yield* storeFrom(SqliteStore.layer({ directory: join(directory, "cache") }))
-  const subjects: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown> } = {
+  const subjects: Subjects<(id: string) => Effect.Effect<unknown, unknown>> = {
     "node:sqlite, INSERT OR REPLACE": (id) => Effect.sync(() => replace.run(id, payload)),
     "acquire and commit": (id) =>
       Effect.flatMap(
@@ -55,22 +53,15 @@ const program = Effect.gen(function*() {
       )
   }
   yield* settled
-  const rows = yield* inTurn(
-    { subjects: Object.keys(subjects), warmup: 20, rounds: 40 },
-    (name, round) =>
+  const rows = yield* inTurn(subjects, { warmup: 20, rounds: 40 }, (write, round) =>
+    took(
       Effect.gen(function*() {
-        const start = nanos()
-        for (let i = 0; i < calls; i++) yield* subjects[name]!(idOf(round * calls + i))
-        return (nanos() - start) / calls
-      })
-  )
+        for (let i = 0; i < calls; i++) yield* write(idOf(round * calls + i))
+      }),
+      calls
+    ))
   if ((yield* store.size) !== keys) throw new Error("not all are stored")
-  raw.close()
   return rows
 })
 
-try {
-  print(await Effect.runPromise(Effect.scoped(program)))
-} finally {
-  rmSync(directory, { recursive: true, force: true })
-}
+await measure(program)

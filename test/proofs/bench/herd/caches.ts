@@ -19,7 +19,7 @@ export interface Cache {
 /** The place that the processes share: a folder, or a Redis server. */
 export interface Shared {
   readonly directory: string
-  readonly port: number
+  readonly url: string
 }
 
 const hour = 3_600_000
@@ -34,10 +34,10 @@ const disk = async ({ directory }: Shared): Promise<Cache> => {
   }
 }
 
-const redis = async ({ port }: Shared): Promise<Cache> => {
+const redis = async ({ url }: Shared): Promise<Cache> => {
   const { Effect, ManagedRuntime } = await import("effect")
   const { Cached, CacheLayer } = await import("effect-cached")
-  const runtime = ManagedRuntime.make(CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, connect: "required" }))
+  const runtime = ManagedRuntime.make(CacheLayer.redis({ url, connect: "required" }))
   const read = (key: string, load: () => Promise<User>) => Cached.ttl(Effect.promise(load), key, { ttl: "1 hour" })
   return {
     get: (key, load) => runtime.runPromise(read(key, load)),
@@ -49,11 +49,11 @@ const redis = async ({ port }: Shared): Promise<Cache> => {
   }
 }
 
-const bentocache = async ({ port }: Shared): Promise<Cache> => {
+const bentocache = async ({ url }: Shared): Promise<Cache> => {
   const { BentoCache, bentostore } = await import("bentocache")
   const { memoryDriver } = await import("bentocache/drivers/memory")
   const { redisDriver } = await import("bentocache/drivers/redis")
-  const connection = { host: "127.0.0.1", port }
+  const connection = { host: "127.0.0.1", port: Number(new URL(url).port) }
   const store = bentostore().useL1Layer(memoryDriver()).useL2Layer(redisDriver({ connection }))
   const cache = new BentoCache({ default: "shared", stores: { shared: store } })
   return {
@@ -62,20 +62,20 @@ const bentocache = async ({ port }: Shared): Promise<Cache> => {
   }
 }
 
-const cacheable = async ({ port }: Shared): Promise<Cache> => {
+const cacheable = async ({ url }: Shared): Promise<Cache> => {
   const { Cacheable } = await import("cacheable")
   const { createKeyv } = await import("@keyv/redis")
-  const cache = new Cacheable({ secondary: createKeyv(`redis://127.0.0.1:${port}`) })
+  const cache = new Cacheable({ secondary: createKeyv(url) })
   return {
     get: async (key, load) => (await cache.getOrSet(key, load, { ttl: hour, throwErrors: true }))!,
     close: () => cache.disconnect()
   }
 }
 
-const asyncCacheDedupe = async ({ port }: Shared): Promise<Cache> => {
+const asyncCacheDedupe = async ({ url }: Shared): Promise<Cache> => {
   const { createCache } = await import("async-cache-dedupe")
   const { Redis } = await import("ioredis")
-  const client = new Redis(port, "127.0.0.1")
+  const client = new Redis(url)
   const loads = new Map<string, () => Promise<User>>()
   const cache = createCache({ ttl: hour / 1000, storage: { type: "redis", options: { client } } })
     .define("user", (key: string) => loads.get(key)!())

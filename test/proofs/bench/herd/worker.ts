@@ -1,5 +1,5 @@
 /**
- * One of the processes: `worker.ts <cache> <directory> <port> <callers> <milliseconds of a load>`. Ready when it is
+ * One of the processes: `worker.ts <cache> <directory> <url> <callers> <milliseconds of a load>`. Ready when it is
  * connected; its callers ask on request.
  */
 import { appendFileSync, existsSync } from "node:fs"
@@ -7,9 +7,9 @@ import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { caches, type User } from "./caches.ts"
 
-const [name, directory, port, callers, loadMillis] = process.argv.slice(2) as [string, string, string, string, string]
+const [name, directory, url, callers, loadMillis] = process.argv.slice(2) as [string, string, string, string, string]
 
-const cache = await caches[name]!({ directory, port: Number(port) })
+const cache = await caches[name]!({ directory, url })
 
 const user = (id: string): User => ({ id, name: "Ada Lovelace" })
 

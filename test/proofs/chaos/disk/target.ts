@@ -1,20 +1,16 @@
 /** Attacks on `CacheLayer.disk`: damage to its folder. */
-import { Effect } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
-import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { fillDisk } from "../../../support/fullDisk.ts"
-import { isMissing } from "../../../support/needs.ts"
 import { copyOf, databaseIn } from "../../../support/olderCopy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
-import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import type { Dice } from "../../consistency/random.ts"
+import { calmly, clocksApart, kills, share, stops } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
 interface Folder extends Arena {
@@ -119,39 +115,21 @@ const hold = (sql: string, shortest: number, longest: number): Attack<Folder>["s
   database?.close()
 }
 
-const some = async (): Promise<void> => sleep(100)
-
 const mebibyte = 1024 ** 2
 
 /** The log is bounded by 2 MiB, and each writer may be in the middle of a transaction. */
 const mostBytes = 20e6 + 6 * mebibyte
 
 const attacks: ReadonlyArray<Attack> = [
-  attack({ name: "nothing", arena: folder(), mostBytes, strike: some }),
-  attack({
-    name: "kills",
-    arena: folder(),
-    mostBytes,
-    strike: async (_, { killOne }) => {
-      await sleep(100)
-      await killOne()
-    }
-  }),
-  attack({
-    name: "stops",
-    arena: folder(),
-    mostBytes,
-    strike: async (_, { dice, stopOne }) => {
-      await sleep(50 + dice.below(200))
-      await stopOne(50 + dice.below(dice.next() < 0.2 ? 2000 : 400))
-    }
-  }),
+  attack({ name: "nothing", arena: folder(), mostBytes, strike: calmly }),
+  attack({ name: "kills", arena: folder(), mostBytes, strike: kills }),
+  attack({ name: "stops", arena: folder(), mostBytes, strike: stops }),
   ...[4, 24].flatMap((megabytes) => [
     attack({
       name: `a disk of ${megabytes} MB that the cache fills`,
       arena: onSmallDisk(megabytes),
       work: { writers: 1 },
-      strike: some
+      strike: calmly
     }),
     attack({
       name: `a disk of ${megabytes} MB that others fill`,
@@ -190,7 +168,7 @@ const attacks: ReadonlyArray<Attack> = [
     processes: 8,
     work: { writers: 4 },
     mostBytes: mostBytes + 8 * mebibyte,
-    strike: some
+    strike: calmly
   }),
   attack({
     name: "a program that holds the lock, 2,000 misses at once",
@@ -209,28 +187,17 @@ const attacks: ReadonlyArray<Attack> = [
   }),
   attack({
     name: "clocks an hour apart, loads of 200 ms",
-    arena: () => isMissing("faketime") ? undefined : folder()(),
+    ...clocksApart(folder()),
     work: { loadMillis: 200 },
     mostBytes,
-    through: (place) => place % 2 === 0 ? undefined : anHourAhead,
-    strike: some
+    strike: calmly
   })
 ]
-
-const probe = stored(new Uint8Array(1000))
 
 export const target: Target = {
   name: "disk",
   unmeasured: ["slowest read", "followed nothing"],
   store: "./disk/store.ts",
   attacks,
-  works: (where) =>
-    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const [a, b] = [
-        yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options)),
-        yield* storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options))
-      ]
-      yield* singly(a).set("afterwards", probe)
-      return (yield* b.get("afterwards", [])).entry !== undefined
-    })))
+  works: (where) => share(storeFrom(SqliteStore.layer(where as unknown as SqliteStore.Options)))
 }

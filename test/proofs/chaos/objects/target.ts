@@ -1,17 +1,12 @@
 /** Attacks on `CacheLayer.objects`: failures of servers, networks and processes, and what only buckets suffer. */
-import { Effect } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { singly } from "../../../../src/testing/internal/singly.ts"
-import { minutesAhead } from "../../../support/anHourAhead.ts"
-import { isMissing } from "../../../support/needs.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
 import { type Given, key, listen, type Listening, make, refuse, type S3 } from "../../../support/s3.ts"
-import { entry } from "../../../support/stored.ts"
 import { objectsStalenessMillis } from "../../consistency/plan.ts"
-import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
-import { type Arena, type Attack, attack as attackOf, sleep, type Target } from "../target.ts"
+import { lasting, onNetwork, onProcesses, onPrograms, repeatedly, share } from "../shared.ts"
+import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 import { open, type Where } from "./store.ts"
 
 /** A server, and a proxy before it through which the processes may have to go. */
@@ -60,8 +55,8 @@ const unheardMillis = objectsStalenessMillis
 
 const work = { storeTimeoutMillis: 2000, maxStalenessMillis: objectsStalenessMillis / 2 } as const
 
-const attack = (given: Omit<Attack<Bucket>, "unheardMillis">): Attack =>
-  attackOf<Bucket>({ ...given, work: { ...work, ...given.work }, unheardMillis })
+const one = (name: string, given: Omit<Attack<Bucket>, "arena" | "name" | "unheardMillis" | "work">): Attack =>
+  attack<Bucket>({ name, arena: bucket(), work, unheardMillis, ...given })
 
 /** A server without a trouble of its own. */
 const calm = ({ s3 }: Bucket): void => {
@@ -76,16 +71,12 @@ const resume = ({ fate }: Bucket): void => {
 }
 
 /** For a while, the server refuses some requests. */
-const refusing = (given: (method: string) => Given | undefined): Pick<Attack<Bucket>, "relent" | "strike"> => ({
-  strike: async ({ s3, ...arena }, { dice }) => {
-    await sleep(500)
-    s3.before = ({ method }) => given(method)
-    await sleep(500 + dice.below(1000))
-    calm({ s3, ...arena })
-    await sleep(500)
-  },
-  relent: calm
-})
+const refusing = (given: (method: string) => Given | undefined) =>
+  lasting<Bucket>({
+    begin: ({ s3 }) => void (s3.before = ({ method }) => given(method)),
+    ...{ before: 500, millis: 500, drawn: 1000, after: 500 },
+    end: calm
+  })
 
 const isWrite = (method: string): boolean => method === "PUT"
 
@@ -119,9 +110,7 @@ const damage = ({ objects }: S3, random: (below: number) => number): void => {
 
 const attacks: ReadonlyArray<Attack> = [
   ...onProcesses<Bucket>(bucket(), { unheardMillis, work }),
-  attack({
-    name: "the server killed in the middle of requests, and started again",
-    arena: bucket(),
+  one("the server killed in the middle of requests, and started again", {
     strike: async ({ fate, server }, { dice }) => {
       await sleep(1000)
       fate.isDying = true
@@ -132,26 +121,15 @@ const attacks: ReadonlyArray<Attack> = [
       await server.start()
     }
   }),
-  attack({
-    name: "the server restarted",
-    arena: bucket(),
+  one("the server restarted", {
     strike: async ({ server }) => {
       await sleep(1000)
       await server.stop()
       await server.start()
     }
   }),
-  attack({
-    name: "the server stopped for 4 seconds, all requests carried out afterwards",
-    arena: bucket(),
-    strike: async (arena) => {
-      await sleep(1000)
-      arena.fate.held = []
-      await sleep(4000)
-      resume(arena)
-      await sleep(1000)
-    },
-    relent: resume
+  one("the server stopped for 4 seconds, all requests carried out afterwards", {
+    ...lasting({ begin: ({ fate }) => void (fate.held = []), millis: 4000, after: 1000, end: resume })
   }),
   ...onNetwork<Bucket>({
     direct: bucket(),
@@ -160,103 +138,54 @@ const attacks: ReadonlyArray<Attack> = [
     unheardMillis,
     work
   }),
-  attack({
-    name: "a server that is too busy (503 SlowDown)",
-    arena: bucket(),
+  one("a server that is too busy (503 SlowDown)", {
     ...refusing(() => refuse(503, "SlowDown"))
   }),
-  attack({
-    name: "a limit of requests (429 with Retry-After)",
-    arena: bucket(),
+  one("a limit of requests (429 with Retry-After)", {
     ...refusing(() => refuse(429, "TooManyRequests", "", { "retry-after": "1" }))
   }),
-  attack({
-    name: "a third of all requests refused (503), at random",
-    arena: bucket(),
+  one("a third of all requests refused (503), at random", {
     strike: async ({ s3 }, { dice }) => {
       s3.before = () => dice.next() < 1 / 3 ? refuse(503, "SlowDown") : undefined
       await sleep(500)
     },
     relent: calm
   }),
-  attack({
-    name: "answers to writes lost, which were carried out",
-    arena: bucket(),
+  one("answers to writes lost, which were carried out", {
     strike: async ({ s3 }, { dice }) => {
       s3.after = ({ method }) => isWrite(method) && dice.next() < 0.2 ? refuse(500, "InternalError") : undefined
       await sleep(500)
     },
     relent: calm
   }),
-  attack({
-    name: "keys that expire in the middle, with newer ones",
-    arena: bucket(),
+  one("keys that expire in the middle, with newer ones", {
     strike: async (arena) => {
       await sleep(300)
       await renewKey(arena, 0)
     }
   }),
-  attack({
-    name: "keys that expire, and no newer one for a second",
-    arena: bucket(),
+  one("keys that expire, and no newer one for a second", {
     strike: async (arena) => {
       await sleep(1000)
       await renewKey(arena, 1000)
     }
   }),
-  attack({
-    name: "a server that is full (507)",
-    arena: bucket(),
+  one("a server that is full (507)", {
     ...refusing((method) => isWrite(method) ? refuse(507, "XMinioStorageFull") : undefined)
   }),
-  attack({
-    name: "a quota that is used up (403 QuotaExceeded)",
-    arena: bucket(),
+  one("a quota that is used up (403 QuotaExceeded)", {
     ...refusing((method) => isWrite(method) ? refuse(403, "QuotaExceeded") : undefined)
   }),
-  attack({
-    name: "no right to write for a while",
-    arena: bucket(),
+  one("no right to write for a while", {
     ...refusing((method) => isWrite(method) ? refuse(403, "AccessDenied") : undefined)
   }),
-  attack({
-    name: "markers, leases and entries removed by a rule",
-    arena: bucket(),
+  one("markers, leases and entries removed by a rule", {
     strike: repeatedly(20, async ({ s3 }, { dice }) => removeSome(s3, dice.pick(removed)))
   }),
-  attack({
-    name: "random bytes in objects",
-    arena: bucket(),
+  one("random bytes in objects", {
     strike: repeatedly(5, async ({ s3 }, { dice }) => damage(s3, dice.below))
   }),
-  attack({
-    name: "values above maxValue",
-    arena: bucket({ maxValue: 1000 }),
-    work: { writers: 1, valueBytes: 2000 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "leases of 100 ms, loads that block for 150 ms",
-    arena: bucket(),
-    work: { leaseMillis: 100, blockMillis: 150 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "every second, 500 callers in each of 8 processes ask for the same new key",
-    arena: bucket(),
-    processes: 8,
-    work: { waiters: 500, loadMillis: 200 },
-    strike: calmly
-  }),
-  attack({
-    name: "clocks ten minutes apart",
-    arena: async () => isMissing("faketime") ? undefined : bucket()(),
-    through: (place) => place % 2 === 0 ? undefined : minutesAhead(10),
-    isShared: true,
-    strike: calmly
-  })
+  ...onPrograms<Bucket>({ arena: bucket, callers: 500, processes: 8, minutes: 10, unheardMillis, work })
 ]
 
 export const target: Target = {
@@ -272,10 +201,5 @@ export const target: Target = {
     "the same, with processes that are killed while they clean up"
   ],
   unmeasured: ["followed nothing", "on disk"],
-  works: (where) =>
-    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const [a, b] = yield* Effect.all([open(where as unknown as Where), open(where as unknown as Where)])
-      yield* singly(a).set("afterwards", entry(1))
-      return (yield* b.get("afterwards", [])).entry !== undefined
-    })))
+  works: (where) => share(open(where as unknown as Where))
 }

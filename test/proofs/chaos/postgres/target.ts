@@ -1,19 +1,15 @@
 /** Attacks on `CacheLayer.postgres`: failures of servers, networks and processes. */
-import { Effect } from "effect"
 import { PgStore } from "effect-cached/postgres"
 import { chmodSync } from "node:fs"
 import { join } from "node:path"
-import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
-import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { fillDisk } from "../../../support/fullDisk.ts"
-import { isMissing } from "../../../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../../../support/postgres.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
 import { smallDisk } from "../../../support/smallDisk.ts"
-import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
-import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
+import type { Dice } from "../../consistency/random.ts"
+import { calmly, lasting, onNetwork, onProcesses, onPrograms, repeatedly, share } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
 const schema = "chaos"
@@ -54,6 +50,9 @@ const single = (more: object = {}, isProxied = false) => async (): Promise<Singl
 const proxied = (more: object = {}) => single(more, true)
 
 const cutAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
+
+const cutSome = ({ next }: Dice, count: number): string =>
+  next() < 0.5 ? cutAll : `${cutAll} ORDER BY random() LIMIT ${count}`
 
 const password = "a password of the tests"
 
@@ -144,11 +143,37 @@ const failOver = (lagMillis: number): Attack<Pair>["strike"] => async ({ proxy, 
   await sleep(2000)
 }
 
+/** Something that an administrator does, and takes back. */
+const administered = (
+  begin: string,
+  end: string,
+  { after, cuts, ...lasts }: {
+    readonly after?: string
+    readonly cuts?: (dice: Dice) => string
+    readonly before?: number
+    readonly drawn?: number
+    readonly millis?: number
+  } = {}
+) =>
+  lasting<Single>({
+    begin: async ({ server }, dice) => {
+      await server.ask(begin)
+      await server.ask(cuts?.(dice) ?? cutAll)
+    },
+    millis: 1000,
+    ...lasts,
+    end: async ({ server }) => {
+      await server.ask(end)
+      if (after !== undefined) await server.ask(after)
+    }
+  })
+
+const one = (name: string, given: Omit<Attack<Single>, "arena" | "name"> & Partial<Attack<Single>>): Attack =>
+  attack({ name, arena: single(), ...given })
+
 const attacks: ReadonlyArray<Attack> = [
   ...onProcesses(single()),
-  attack({
-    name: "the server crashed, and started again",
-    arena: single(),
+  one("the server crashed, and started again", {
     unheardMillis,
     strike: async ({ server }, { dice }) => {
       await sleep(1000)
@@ -157,9 +182,7 @@ const attacks: ReadonlyArray<Attack> = [
       await server.start()
     }
   }),
-  attack({
-    name: "the server restarted",
-    arena: single(),
+  one("the server restarted", {
     unheardMillis,
     strike: async ({ server }) => {
       await sleep(1000)
@@ -167,18 +190,13 @@ const attacks: ReadonlyArray<Attack> = [
       await server.start()
     }
   }),
-  attack({
-    name: "the server stopped for 4 seconds",
-    arena: single(),
+  one("the server stopped for 4 seconds", {
     unheardMillis,
-    strike: async ({ server }) => {
-      await sleep(1000)
-      server.signal("SIGSTOP")
-      await sleep(4000)
-      server.signal("SIGCONT")
-      await sleep(1000)
-    },
-    relent: ({ server }) => server.signal("SIGCONT")
+    ...lasting({
+      begin: ({ server }) => server.signal("SIGSTOP"),
+      ...{ millis: 4000, after: 1000 },
+      end: ({ server }) => server.signal("SIGCONT")
+    })
   }),
   attack({ name: "a replica promoted that may lag behind", arena: pair, unheardMillis, strike: failOver(0) }),
   attack({ name: "a replica promoted that lacks two seconds", arena: pair, unheardMillis, strike: failOver(2000) }),
@@ -188,54 +206,35 @@ const attacks: ReadonlyArray<Attack> = [
     throughProxy: ({ proxy, where }) => ({ ...where, url: urlOf(proxy, "shop") }),
     unheardMillis
   }),
-  attack({
-    name: "connections ended by the server",
-    arena: single(),
+  one("connections ended by the server", {
     unheardMillis,
-    strike: repeatedly<Single>(
-      100,
-      ({ server }, { dice }) => server.ask(dice.next() < 0.5 ? cutAll : `${cutAll} ORDER BY random() LIMIT 1`)
-    )
+    strike: repeatedly(100, ({ server }, { dice }) => server.ask(cutSome(dice, 1)))
   }),
-  attack({
-    name: "no connection left for the user",
-    arena: single(),
+  one("no connection left for the user", {
     unheardMillis,
-    strike: async ({ server }, { dice }) => {
-      await sleep(500)
-      await server.ask("ALTER ROLE shop CONNECTION LIMIT 3")
-      await server.ask(cutAll)
-      await sleep(500 + dice.below(1000))
-      await server.ask("ALTER ROLE shop CONNECTION LIMIT -1")
-    },
-    relent: ({ server }) => server.ask("ALTER ROLE shop CONNECTION LIMIT -1")
+    ...administered("ALTER ROLE shop CONNECTION LIMIT 3", "ALTER ROLE shop CONNECTION LIMIT -1", {
+      ...{ before: 500, millis: 500, drawn: 1000 }
+    })
   }),
-  attack({
-    name: "the user locked out",
-    arena: single(),
+  one("the user locked out", {
     unheardMillis,
-    strike: async ({ server }) => {
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop NOLOGIN")
-      await server.ask(cutAll)
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop LOGIN")
-    },
-    relent: ({ server }) => server.ask("ALTER ROLE shop LOGIN")
+    ...administered("ALTER ROLE shop NOLOGIN", "ALTER ROLE shop LOGIN")
   }),
-  attack({
-    name: "a password that has expired",
+  one("a password that has expired", {
     arena: withPassword,
     unheardMillis,
-    strike: async ({ server }, { dice }) => {
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop VALID UNTIL '2000-01-01'")
+    ...administered("ALTER ROLE shop VALID UNTIL '2000-01-01'", "ALTER ROLE shop VALID UNTIL 'infinity'", {
       // Connections that are open stay.
-      await server.ask(dice.next() < 0.5 ? cutAll : `${cutAll} ORDER BY random() LIMIT 2`)
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop VALID UNTIL 'infinity'")
-    },
-    relent: ({ server }) => server.ask("ALTER ROLE shop VALID UNTIL 'infinity'")
+      cuts: (dice) => cutSome(dice, 2)
+    })
+  }),
+  one("a database that may only be read", {
+    unheardMillis,
+    ...administered(
+      "ALTER ROLE shop SET default_transaction_read_only = on",
+      "ALTER ROLE shop RESET default_transaction_read_only",
+      { after: cutAll }
+    )
   }),
   attack({
     name: "a disk that is full",
@@ -249,89 +248,36 @@ const attacks: ReadonlyArray<Attack> = [
       await sleep(500)
     }
   }),
-  attack({
-    name: "a database that may only be read",
-    arena: single(),
+  one("tables locked for a second", {
     unheardMillis,
-    strike: async ({ server }) => {
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop SET default_transaction_read_only = on")
-      await server.ask(cutAll)
-      await sleep(1000)
-      await server.ask("ALTER ROLE shop RESET default_transaction_read_only")
-      await server.ask(cutAll)
-    },
-    relent: async ({ server }) => {
-      await server.ask("ALTER ROLE shop RESET default_transaction_read_only")
-      await server.ask(cutAll)
-    }
-  }),
-  attack({
-    name: "tables locked for a second",
-    arena: single(),
-    unheardMillis,
-    strike: repeatedly<Single>(500, ({ server }, { dice }) =>
+    strike: repeatedly(500, ({ server }, { dice }) =>
       server.ask(
         `DO $$ BEGIN LOCK TABLE ${schema}.${dice.pick(["entry", "marker", "change"])}; PERFORM pg_sleep(1); END $$`
       ))
   }),
-  attack({
-    name: "markers, leases and entries removed by hand",
-    arena: single(),
-    strike: repeatedly<Single>(20, ({ server }, { dice }) =>
+  one("markers, leases and entries removed by hand", {
+    strike: repeatedly(20, ({ server }, { dice }) =>
       server.ask(
         `DELETE FROM ${schema}.${
           dice.pick(["marker", "entry", "entry WHERE generation IS NOT NULL", "marker WHERE tag = 'a'"])
         }`
       ))
   }),
-  attack({
-    name: "random bytes in entries",
-    arena: single(),
-    strike: repeatedly<Single>(
+  one("random bytes in entries", {
+    strike: repeatedly(
       5,
       ({ server }) =>
         server.ask(`UPDATE ${schema}.entry SET frame = set_byte(frame, (random() * (length(frame) - 1))::integer,
         (random() * 255)::integer) WHERE length(frame) > 0 AND random() < 0.3`)
     )
   }),
-  attack({
-    name: "a database that is full all the time, `maxSize` 100 kB",
+  one("a database that is full all the time, `maxSize` 100 kB", {
     arena: single({ maxSize: 100_000 }),
     work: { writers: 1, valueBytes: 5000 },
     strike: calmly
   }),
-  attack({
-    name: "values above maxValue",
-    arena: single({ maxValue: 1000 }),
-    work: { writers: 1, valueBytes: 2000 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "leases of 100 ms, loads that block for 150 ms",
-    arena: single(),
-    work: { leaseMillis: 100, blockMillis: 150 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "every second, 500 callers in each of 8 processes ask for the same new key",
-    arena: single(),
-    processes: 8,
-    work: { waiters: 500, loadMillis: 200 },
-    strike: calmly
-  }),
-  attack({
-    name: "clocks an hour apart",
-    arena: async () => isMissing("faketime") ? undefined : single()(),
-    through: (place) => place % 2 === 0 ? undefined : anHourAhead,
-    isShared: true,
-    strike: calmly
-  })
+  ...onPrograms<Single>({ arena: single, callers: 500, processes: 8 })
 ]
-
-const entry = stored(new Uint8Array(1), { writeId: "0f".repeat(16) })
 
 export const target: Target = {
   name: "postgres",
@@ -346,11 +292,5 @@ export const target: Target = {
     "markers, leases and entries removed by hand"
   ],
   unmeasured: ["on disk"],
-  works: (where) =>
-    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const open = storeFrom(PgStore.layer(where as unknown as PgStore.Options))
-      const [a, b] = yield* Effect.all([open, open])
-      yield* singly(a).set("afterwards", entry)
-      return (yield* b.get("afterwards", [])).entry !== undefined
-    })))
+  works: (where) => share(storeFrom(PgStore.layer(where as unknown as PgStore.Options)))
 }

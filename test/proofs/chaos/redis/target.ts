@@ -5,23 +5,14 @@ import { RedisStore } from "effect-cached/redis"
 import { hashOf, slotOf } from "../../../../src/drivers/redis/protocol/keys.ts"
 import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
-import { anHourAhead } from "../../../support/anHourAhead.ts"
 import { isMissing } from "../../../support/needs.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
-import {
-  freePorts,
-  moveSlot,
-  program,
-  type RedisCluster,
-  type Server,
-  startCluster,
-  startServer
-} from "../../../support/redis.ts"
+import { freePorts, moveSlot, program, type RedisCluster, type Server, startCluster, startServer } from "../../../support/redis.ts"
 import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { ids } from "../../consistency/plan.ts"
 import type { Dice } from "../../consistency/random.ts"
-import { attempt, calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
+import { attempt, calmly, lasting, onNetwork, onProcesses, onPrograms, repeatedly, share } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 import { damage, keysOf, prefix, proxied, type Single, single, unheardMillis } from "./arena.ts"
 import { everything } from "./everything.ts"
@@ -82,11 +73,16 @@ const pair = async (): Promise<Pair | undefined> => {
   return both
 }
 
+interface Absent extends Arena {
+  server?: Server
+  readonly port: number
+}
+
 /** The server is started with the first attack only. */
-const absent = async (): Promise<Arena & { server?: Server; readonly port: number } | undefined> => {
+const absent = async (): Promise<Absent | undefined> => {
   if (isMissing(program)) return undefined
   const [port] = await freePorts(1)
-  const arena: Arena & { server?: Server; readonly port: number } = {
+  const arena: Absent = {
     port: port!,
     where: { url: `redis://127.0.0.1:${port}`, prefix },
     bytes: () => 0,
@@ -152,8 +148,6 @@ const renew = async (server: Server, { pick }: Dice): Promise<void> => {
   if (keys.length > 0) await server.ask("SETRANGE", pick(keys), "2", "\u0077")
 }
 
-const entryOf = (text: string) => stored(text)
-
 /** Another program uses the server for a moment. */
 const outside = <A>(
   { server: { url } }: Single,
@@ -176,23 +170,12 @@ const connected = <A, R>(made: Effect.Effect<A, unknown, R>): Effect.Effect<A, u
 /** Its entries have the same ids, and no other program may see them. */
 const useOtherPrefix = (store: Store.Store) =>
   Effect.andThen(
-    store.set(Object.keys(ids).map((id) => ({ id, entry: entryOf(JSON.stringify("of another program")) }))),
+    store.set(Object.keys(ids).map((id) => ({ id, entry: stored(JSON.stringify("of another program")) }))),
     store.clear
   )
 
 const oddIds = [
-  "",
-  "}",
-  "{}",
-  "{a}b",
-  "a}{b",
-  "\0",
-  "a\r\nb",
-  "\ud800",
-  "\udc00",
-  "\0d800",
-  "plain\0",
-  "*?[a]\\",
+  ...["", "}", "{}", "{a}b", "a}{b", "\0", "a\r\nb", "\ud800", "\udc00", "\0d800", "plain\0", "*?[a]\\"],
   "x".repeat(1_000_000)
 ]
 
@@ -200,7 +183,7 @@ const useOddIds = (store: Store.Store) =>
   Effect.gen(function*() {
     const wrong: Array<string> = []
     const textOf = (entry: CacheEntry.Stored | undefined) => entry && new TextDecoder().decode(entry.payload)
-    for (const [i, id] of oddIds.entries()) yield* singly(store).set(id, entryOf(`odd ${i}`))
+    for (const [i, id] of oddIds.entries()) yield* singly(store).set(id, stored(`odd ${i}`))
     for (const [i, id] of oddIds.entries()) {
       if (textOf((yield* store.get(id, [])).entry) !== `odd ${i}`) wrong.push(`id ${i} has another value`)
     }
@@ -267,11 +250,12 @@ const rights = (server: Server, ...rules: ReadonlyArray<string>) => server.ask("
 // the attacks
 // ---------------------------------------------------------------------------------------------------------------------
 
+const one = (name: string, given: Omit<Attack<Single>, "arena" | "name"> & Partial<Attack<Single>>): Attack =>
+  attack({ name, arena: single(), ...given })
+
 const attacks: ReadonlyArray<Attack> = [
   ...onProcesses(single()),
-  attack({
-    name: "the server killed, and started again empty",
-    arena: single(),
+  one("the server killed, and started again empty", {
     unheardMillis,
     strike: async ({ server }, { dice }) => {
       await sleep(1000)
@@ -281,26 +265,16 @@ const attacks: ReadonlyArray<Attack> = [
       await server.restart()
     }
   }),
-  attack({ name: "the server gone back by seconds", arena: single(), unheardMillis, strike: playBack(200, 3000) }),
-  attack({
-    name: "the server gone back by 20 seconds",
-    arena: single(),
-    unheardMillis,
-    strike: playBack(20_000, 20_001)
-  }),
+  one("the server gone back by seconds", { unheardMillis, strike: playBack(200, 3000) }),
+  one("the server gone back by 20 seconds", { unheardMillis, strike: playBack(20_000, 20_001) }),
   attack({ name: "a replica promoted that lags behind", arena: pair, unheardMillis, strike: promote }),
-  attack({
-    name: "the server stopped for 4 seconds",
-    arena: single(),
+  one("the server stopped for 4 seconds", {
     unheardMillis,
-    strike: async ({ server }) => {
-      await sleep(1000)
-      server.signal("SIGSTOP")
-      await sleep(4000)
-      server.signal("SIGCONT")
-      await sleep(1000)
-    },
-    relent: ({ server }) => server.signal("SIGCONT")
+    ...lasting({
+      begin: ({ server }) => server.signal("SIGSTOP"),
+      ...{ millis: 4000, after: 1000 },
+      end: ({ server }) => server.signal("SIGCONT")
+    })
   }),
   attack({
     name: "no server at the start",
@@ -318,143 +292,81 @@ const attacks: ReadonlyArray<Attack> = [
     throughProxy: ({ proxy, where }) => ({ ...where, url: proxy.url }),
     unheardMillis
   }),
-  attack({
-    name: "connections killed",
-    arena: single(),
+  one("connections killed", {
     unheardMillis,
-    strike: repeatedly<Single>(100, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+    strike: repeatedly(100, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
   }),
-  attack({
-    name: "connections for changes killed",
-    arena: single(),
+  one("connections for changes killed", {
     unheardMillis,
-    strike: repeatedly<Single>(700, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "pubsub"))
+    strike: repeatedly(700, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "pubsub"))
   }),
-  attack({
-    name: "markers, leases, counts and entries evicted",
-    arena: single(),
-    strike: repeatedly<Single>(10, ({ server }, { dice }) => evict(server, dice))
+  one("markers, leases, counts and entries evicted", {
+    strike: repeatedly(10, ({ server }, { dice }) => evict(server, dice))
   }),
-  attack({
-    name: "all flushed in the middle of loads, loads of 200 ms",
-    arena: single(),
+  one("all flushed in the middle of loads, loads of 200 ms", {
     work: { loadMillis: 200 },
-    strike: repeatedly<Single>(50, ({ server }) => server.ask("FLUSHALL"))
+    strike: repeatedly(50, ({ server }) => server.ask("FLUSHALL"))
   }),
-  attack({
-    name: "scripts flushed",
-    arena: single(),
+  one("scripts flushed", {
     isShared: true,
-    strike: repeatedly<Single>(5, ({ server }) => server.ask("SCRIPT", "FLUSH"))
+    strike: repeatedly(5, ({ server }) => server.ask("SCRIPT", "FLUSH"))
   }),
-  attack({
-    name: "a full server that evicts nothing",
+  one("a full server that evicts nothing", {
     arena: single({}, { args: ["--maxmemory-policy", "noeviction"] }),
     unheardMillis,
-    strike: async ({ server }, { dice }) => {
-      await sleep(300 + dice.below(300))
-      await server.ask("CONFIG", "SET", "maxmemory", "1")
-      await sleep(300 + dice.below(600))
-      await server.ask("CONFIG", "SET", "maxmemory", "0")
-    },
-    relent: ({ server }) => server.ask("CONFIG", "SET", "maxmemory", "0")
+    ...lasting({
+      begin: ({ server }) => server.ask("CONFIG", "SET", "maxmemory", "1"),
+      ...{ before: 300, millis: 300, drawn: 600 },
+      end: ({ server }) => server.ask("CONFIG", "SET", "maxmemory", "0")
+    })
   }),
-  attack({
-    name: "a full server that evicts what it likes",
+  one("a full server that evicts what it likes", {
     arena: single({}, { args: ["--maxmemory-policy", "allkeys-random", "--maxmemory", "3mb"] }),
     work: { writers: 1, valueBytes: 5000 },
     unheardMillis,
     strike: calmly
   }),
-  attack({
-    name: "values above maxValue",
-    arena: single({ maxValue: 1000 }),
-    work: { writers: 1, valueBytes: 2000 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "random bytes in entries",
-    arena: single(),
-    strike: repeatedly<Single>(5, ({ server }, { dice }) => damage(server, dice))
-  }),
-  attack({
-    name: "entries of another release",
-    arena: single(),
-    strike: repeatedly<Single>(5, ({ server }, { dice }) => renew(server, dice))
-  }),
-  attack({
-    name: "other programs that clear this prefix, and one that begins with it",
-    arena: single(),
-    strike: repeatedly<Single>(100, (arena, { dice }) =>
+  one("random bytes in entries", { strike: repeatedly(5, ({ server }, { dice }) => damage(server, dice)) }),
+  one("entries of another release", { strike: repeatedly(5, ({ server }, { dice }) => renew(server, dice)) }),
+  one("other programs that clear this prefix, and one that begins with it", {
+    strike: repeatedly(100, (arena, { dice }) =>
       dice.next() < 0.5
         ? outside(arena, useOtherPrefix, `${prefix}:v`)
         : outside(arena, (store) => store.clear))
   }),
-  attack({
-    name: "another program with odd ids",
-    arena: single(),
-    strike: repeatedly<Single>(100, async (arena, { note }) => {
+  one("another program with odd ids", {
+    strike: repeatedly(100, async (arena, { note }) => {
       for (const cause of await outside(arena, useOddIds)) note("died", { process: "the other program", cause })
     })
   }),
-  attack({
-    name: "the rights of the user taken, and given back",
+  one("the rights of the user taken, and given back", {
     arena: withUser,
     unheardMillis,
-    strike: async ({ server }, { dice }) => {
-      await sleep(500)
-      await rights(server, "-@all")
-      await sleep(300 + dice.below(500))
-      await rights(server, "+@all")
-    },
-    relent: ({ server }) => rights(server, "+@all")
+    ...lasting({
+      begin: ({ server }) => rights(server, "-@all"),
+      ...{ before: 500, millis: 300, drawn: 500 },
+      end: ({ server }) => rights(server, "+@all")
+    })
   }),
-  attack({
-    name: "the user locked out",
+  one("the user locked out", {
     arena: withUser,
     unheardMillis,
-    strike: async ({ server }) => {
-      await sleep(1000)
-      await rights(server, "off")
-      await attempt(server.ask("CLIENT", "KILL", "USER", "shop"))
-      await sleep(1000)
-    },
-    relent: ({ server }) => rights(server, "on")
+    ...lasting({
+      begin: async ({ server }) => {
+        await rights(server, "off")
+        await attempt(server.ask("CLIENT", "KILL", "USER", "shop"))
+      },
+      millis: 1000,
+      end: ({ server }) => rights(server, "on")
+    })
   }),
-  attack({
-    name: "leases of 100 ms, loads that block for 150 ms",
-    arena: single(),
-    work: { leaseMillis: 100, blockMillis: 150 },
-    isShared: true,
-    strike: calmly
-  }),
-  attack({
-    name: "every second, 1,000 callers in each of 16 processes ask for the same new key",
-    arena: single(),
-    processes: 16,
-    work: { waiters: 1000, loadMillis: 200 },
-    strike: calmly
-  }),
-  attack({
-    name: "100,000 ids invalidated at once",
-    arena: single(),
+  one("100,000 ids invalidated at once", {
     // A change is received after the 100,000 before it: some 50 ms of a process's own work, and more beside others.
     unheardMillis: 1000,
-    strike: repeatedly<Single>(500, (arena) => outside(arena, (store) => store.remove(storm)))
+    strike: repeatedly(500, (arena) => outside(arena, (store) => store.remove(storm)))
   }),
-  attack({
-    name: "1,000 tags invalidated every second",
-    arena: single(),
-    strike: (arena) => outside(arena, tagStorm)
-  }),
-  attack({
-    name: "clocks an hour apart",
-    arena: async () => isMissing("faketime") ? undefined : single()(),
-    through: (place) => place % 2 === 0 ? undefined : anHourAhead,
-    isShared: true,
-    strike: calmly
-  }),
+  one("1,000 tags invalidated every second", { strike: (arena) => outside(arena, tagStorm) }),
+  ...onPrograms<Single>({ arena: single, callers: 1000, processes: 16 }),
   attack({ name: "a cluster, its slots moved", arena: clustered(), isShared: true, strike: migrate() }),
   attack({ name: "a cluster, one of its masters lost", arena: clustered(1000), unheardMillis, strike: loseMaster }),
   everything
@@ -470,10 +382,5 @@ export const target: Target = {
   store: "./redis/store.ts",
   attacks,
   unmeasured: ["on disk"],
-  works: (where) =>
-    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-      const [a, b] = [yield* connected(open(where)), yield* connected(open(where))]
-      yield* singly(a).set("afterwards", entryOf("afterwards"))
-      return (yield* b.get("afterwards", [])).entry !== undefined
-    })))
+  works: (where) => share(connected(open(where)))
 }
