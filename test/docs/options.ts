@@ -10,452 +10,246 @@ export interface Part {
   /** The calls that take the options. */
   readonly of: string
   /** The sentence above the table, if it says more than `of`. */
-  readonly sentence?: string
+  readonly sentence?: string | undefined
   /** The lists, as in the comment in front of a table. */
   readonly lists: string
-  readonly kind?: "options" | "conditions"
 }
 
-export const parts: ReadonlyArray<Part> = [
-  {
-    heading: "Layers",
-    of: "`CacheLayer.memory` and all other layers",
-    sentence: "`CacheLayer.memory` and all other layers take these options.",
-    lists: "src/layers/options.ts MemoryOptions"
-  },
-  {
-    heading: "Defaults of a layer",
-    of: "`defaults` of a layer",
-    sentence:
-      "`defaults` may contain the [options of reads](#reads) except `tags`, `timeout` and `inherit`, and `jitter`.",
-    lists: "src/cached/options.ts ReadDefaults"
-  },
-  {
-    heading: "Refreshes",
-    of: "`refresh` of a layer",
-    sentence: "`refresh` is an object with these options.",
-    lists: "src/layers/options.ts RefreshOptions"
-  },
-  {
-    heading: "Layers over a store",
-    of: "all layers over a store",
-    sentence: "`disk`, `files`, `redis`, `postgres`, `sql`, `objects` and `layer` also take these " +
-      "options. The last three have an effect if several processes share the store.",
-    lists: "src/layers/options.ts LayerOptions"
-  },
-  {
-    heading: "Routed caches",
-    of: "`CacheLayer.routed`",
-    sentence: "`CacheLayer.routed` makes [one cache of several](several-caches.md#one-cache-made-of-several).",
-    lists: "src/layers/routed.ts RoutedOptions"
-  },
-  {
-    heading: "Tiers",
-    of: "a tier of `CacheLayer.tiered`",
-    sentence: "A tier of `CacheLayer.tiered` is a layer, or an object with these options.",
-    lists: "src/layers/tiered.ts TierOptions"
-  },
-  {
-    heading: "Limits of memory",
-    of: "`CacheLayer.withHeapLimit`",
-    lists: "src/layers/withHeapLimit.ts HeapLimitOptions"
-  },
-  {
-    heading: "A folder",
-    of: "`CacheLayer.disk`",
-    lists: "src/layers/disk.ts DiskOptions"
-  },
-  {
-    heading: "Files",
-    of: "`CacheLayer.files`",
-    lists: "src/layers/files.ts FilesOptions"
-  },
-  {
-    heading: "Redis",
-    of: "`CacheLayer.redis`",
-    lists: "src/drivers/redis/options.ts ServerOptions, src/drivers/redis/options.ts CommonOptions"
-  },
-  {
-    heading: "Sentinels",
-    of: "`sentinel` of `CacheLayer.redis`",
-    sentence: "`sentinel` is an object with these options.",
-    lists: "src/drivers/redis/options.ts SentinelOptions"
-  },
-  {
-    heading: "PostgreSQL",
-    of: "`CacheLayer.sql`, `postgres`",
-    lists: "src/drivers/shared/sql/options.ts SchemaOptions, src/drivers/shared/sql/options.ts StoreOptions"
-  },
-  {
-    heading: "Connections to PostgreSQL",
-    of: "`CacheLayer.postgres`",
-    sentence: "`CacheLayer.postgres` opens connections of its own.",
-    lists: "src/drivers/shared/sql/options.ts ConnectionOptions"
-  },
-  {
-    heading: "Buckets",
-    of: "`CacheLayer.objects`",
-    sentence: "`CacheLayer.objects` takes these options. Its `storeTimeout` is 2 seconds by default.",
-    lists: "src/drivers/objects/options.ts BucketOptions"
-  },
-  {
-    heading: "IndexedDB",
-    of: "`IndexedDbStore.layer`",
-    lists: "src/drivers/indexedDb/IndexedDbStore.ts Options"
-  },
-  {
-    heading: "Unstorage",
-    of: "`UnstorageStore.layer`",
-    lists: "src/drivers/unstorage/UnstorageStore.ts Options"
-  },
-  {
-    heading: "Persistence of Effect",
-    of: "`PersistenceStore.layer`",
-    lists: "src/drivers/persistence/PersistenceStore.ts Options"
-  },
-  {
-    heading: "URLs and variables",
-    of: "`CacheConfig.fromUrl`, `CacheConfig.layer`",
-    lists: "src/config/CacheConfig.ts UrlOptions, src/config/CacheConfig.ts ConfigOptions"
-  },
-  {
-    heading: "Profiles",
-    of: "a profile of `CacheProfiles`",
-    sentence: "A profile changes the strategy of a key class.",
-    lists: "src/layers/profiles.ts Profile"
-  },
-  {
-    heading: "Layers with profiles",
-    of: "`CacheProfiles.layer`",
-    lists: "src/CacheProfiles.ts Options"
-  },
-  {
-    heading: "Reads",
-    of: "every combinator and cached function",
-    sentence: "All combinators and cached functions take these options, and those of their [strategy](strategies.md).",
-    lists: "src/cached/options.ts ReadOptions, src/cached/options.ts Timeout"
-  },
-  {
-    heading: "Fallbacks",
-    of: "strategies that fall back: `softTtl`, `failover`, those of your own",
-    sentence: "`softTtl` and `failover` require `fallbackOn` if the effect can fail in typed ways.",
-    lists: "src/cached/options.ts FallbackOptions"
-  },
-  {
-    heading: "Strategies",
-    of: "all strategies except `untilInvalidated`",
-    sentence: "All strategies except `untilInvalidated` take these options. Those of `sliding` may omit `ttl`.",
-    lists: "src/ports/strategy.ts TtlOptions"
-  },
-  {
-    heading: "Soft lifetimes",
-    of: "`Cached.softTtl`",
-    lists: "src/ports/strategy.ts SoftTtlOptions"
-  },
-  {
-    heading: "Refreshing ahead",
-    of: "`Cached.refreshAhead`",
-    lists: "src/ports/strategy.ts RefreshAheadOptions"
-  },
-  {
-    heading: "Probabilistic refreshes",
-    of: "`Cached.probabilistic`",
-    lists: "src/ports/strategy.ts ProbabilisticOptions"
-  },
-  {
-    heading: "Sliding lifetimes",
-    of: "`Cached.sliding`",
-    lists: "src/ports/strategy.ts SlidingOptions"
-  },
-  {
-    heading: "A number of hits",
-    of: "`Cached.maxHits`",
-    lists: "src/ports/strategy.ts MaxHitsOptions"
-  },
-  {
-    heading: "Streams",
-    of: "`Cached.stream`",
-    sentence: "`Cached.stream` takes the options of `ttl`, `softTtl` or `untilInvalidated`, and these.",
-    lists: "src/cached/stream.ts StreamOptions"
-  },
-  {
-    heading: "Key classes",
-    of: "`CacheKey.Class`",
-    lists: "src/CacheKey.ts Options"
-  },
-  {
-    heading: "Key templates",
-    of: "`CacheKey.template`",
-    lists: "src/CacheKey.ts TemplateOptions"
-  },
-  {
-    heading: "Writes",
-    of: "`Cached.set`, `setMany`",
-    lists: "src/cached/byHand.ts SetOptions"
-  },
-  {
-    heading: "Conditions of writes",
-    of: "conditions of `Cached.set`",
-    sentence: "`Cached.set` takes one of these conditions.",
-    lists: "src/cached/byHand.ts SetCondition",
-    kind: "conditions"
-  },
-  {
-    heading: "Updates",
-    of: "`Cached.update`",
-    lists: "src/cached/update.ts UpdateOptions"
-  },
-  {
-    heading: "Sets",
-    of: "`Cached.members`",
-    lists: "src/cached/collections.ts MembersOptions"
-  },
-  {
-    heading: "Bits",
-    of: "`Cached.bits`",
-    lists: "src/cached/collections.ts BitsOptions"
-  },
-  {
-    heading: "Windows",
-    of: "`Cached.countInWindow`",
-    lists: "src/cached/collections.ts WindowOptions"
-  },
-  {
-    heading: "Counters",
-    of: "`Cached.counter(…).increment`",
-    sentence: "`increment` of a counter takes these options.",
-    lists: "src/cached/counters.ts IncrementOptions"
-  },
-  {
-    heading: "Invalidation",
-    of: "`Cached.invalidate`; `invalidateAfter` takes `mode` alone",
-    sentence: "`Cached.invalidate` takes these options, and `Cached.invalidateAfter` takes `mode`.",
-    lists: "src/cached/invalidation.ts InvalidateOptions"
-  },
-  {
-    heading: "Warming",
-    of: "`Cached.warm`",
-    lists: "src/cached/warm.ts WarmOptions"
-  },
-  {
-    heading: "Transforming",
-    of: "`Cached.transform`",
-    lists: "src/cached/transform.ts TransformOptions"
-  },
-  {
-    heading: "Annotations",
-    of: "`Cached.annotate`",
-    lists: "src/cached/duringLoad.ts Annotations"
-  },
-  {
-    heading: "Detecting",
-    of: "`Cached.detect`",
-    lists: "src/cached/events.ts DetectOptions"
-  },
-  {
-    heading: "Events",
-    of: "`Cached.events`",
-    lists: "src/cached/events.ts EventsOptions"
-  },
-  {
-    heading: "Logging of events",
-    of: "`Cached.logEvents`",
-    lists: "src/cached/logEvents.ts LogEventsOptions"
-  },
-  {
-    heading: "Explanations",
-    of: "`Explanation.layer`",
-    lists: "src/explain/Explanation.ts Options"
-  },
-  {
-    heading: "Metrics",
-    of: "`CacheMetrics.layer`",
-    lists: "src/CacheMetrics.ts Options"
-  },
-  {
-    heading: "Spans",
-    of: "`CacheLayer.withTelemetry`",
-    lists: "src/layers/withTelemetry.ts TelemetryOptions"
-  },
-  {
-    heading: "Calls of a store",
-    of: "`Store.tap`",
-    lists: "src/ports/tapStore.ts TapOptions"
-  },
-  {
-    heading: "Transactions",
-    of: "`Transaction.run`",
-    lists: "src/Transaction.ts Options"
-  },
-  {
-    heading: "Transactions of a database",
-    of: "`Transaction.withSql`",
-    lists: "src/Transaction.ts SqlOptions"
-  },
-  {
-    heading: "The outbox",
-    of: "`Transaction.outbox`",
-    lists: "src/Transaction.ts OutboxOptions"
-  },
-  {
-    heading: "Limits of calls",
-    of: "`Guard.rateLimit`",
-    lists: "src/guard/guardKey.ts KeyOptions, src/guard/limits.ts RateLimitOptions, src/guard/place.ts PlaceOptions"
-  },
-  {
-    heading: "Circuit breakers",
-    of: "`Guard.circuitBreaker`",
-    lists: "src/guard/circuitBreaker.ts CircuitBreakerOptions"
-  },
-  {
-    heading: "Locked effects",
-    of: "`Guard.locked`",
-    lists: "src/guard/locked.ts LockedOptions"
-  },
-  {
-    heading: "Filters",
-    of: "`Guard.bloom`",
-    lists: "src/guard/bloom.ts BloomOptions"
-  },
-  {
-    heading: "Double filters",
-    of: "`Guard.dualBloom`",
-    lists: "src/guard/bloom.ts DualBloomOptions"
-  },
-  {
-    heading: "Locks",
-    of: "`acquire` of a `Lock`",
-    sentence: "`acquire` of a lock takes these options.",
-    lists: "src/ports/lock.ts AcquireOptions"
-  },
-  {
-    heading: "Serializers",
-    of: "`Serializer.make`",
-    lists: "src/Serializer.ts Options"
-  },
-  {
-    heading: "Compression",
-    of: "`Compressed.make`",
-    lists: "src/serializers/Compressed.ts Options"
-  },
-  {
-    heading: "Keys of signatures and encryption",
-    of: "`Signed.make`, `Encrypted.make`",
-    lists: "src/internal/codec/keys.ts Protection"
-  },
-  {
-    heading: "Encryption",
-    of: "`Encrypted.make`",
-    lists: "src/serializers/Encrypted.ts Options"
-  },
-  {
-    heading: "CSV",
-    of: "`Csv.with`",
-    lists: "src/serializers/Csv.ts CsvOptions"
-  },
-  {
-    heading: "Parquet",
-    of: "`Parquet.with`",
-    lists: "src/serializers/Parquet.ts ParquetOptions"
-  },
-  {
-    heading: "The HTTP client",
-    of: "`CachedHttpClient.layer`, `wrap`",
-    lists: "src/http/CachedHttpClient.ts Options, src/http/client/options.ts CommonOptions"
-  },
-  {
-    heading: "The HTTP server",
-    of: "`HttpCacheMiddleware.layer`",
-    lists: "src/http/HttpCacheMiddleware.ts Options, src/http/client/options.ts CommonOptions"
-  },
-  {
-    heading: "Purges",
-    of: "`HttpCacheMiddleware.purge`",
-    lists: "src/http/HttpCacheMiddleware.ts PurgeOptions"
-  },
-  {
-    heading: "Endpoints",
-    of: "`HttpCache.annotate`",
-    lists: "src/http/endpoints/calls.ts EndpointOptions"
-  },
-  {
-    heading: "Clients and handlers of endpoints",
-    of: "`HttpCache.client`, `handlers`",
-    sentence: "Clients and handlers of endpoints take these options.",
-    lists: "src/http/HttpCache.ts Options"
-  },
-  {
-    heading: "Pipelines",
-    of: "`Pipeline.run`",
-    lists: "src/pipeline/Pipeline.ts Options"
-  },
-  {
-    heading: "The inspector",
-    of: "`CacheInspector.layer`, `layerHttp`",
-    sentence: "Both layers of [the inspector](inspector.md) take these options.",
-    lists: "src/inspector/options.ts CommonOptions"
-  },
-  {
-    heading: "The server of the inspector",
-    of: "`CacheInspector.layer`",
-    lists: "src/inspector/options.ts ServerOptions"
-  },
-  {
-    heading: "The route of the inspector",
-    of: "`CacheInspector.layerHttp`",
-    lists: "src/inspector/options.ts HttpOptions"
-  },
-  {
-    heading: "A Persistence over the cache",
-    of: "`CachePersistence.layerBacking`",
-    sentence: "`CachePersistence.layerBacking` is a `Persistence` over the cache.",
-    lists: "src/bridges/CachePersistence.ts Options"
-  },
-  {
-    heading: "A Keyv over the cache",
-    of: "`KeyvCache.make`",
-    sentence: "`KeyvCache.make` makes a Keyv over the cache.",
-    lists: "src/bridges/KeyvCache.ts Options"
-  },
-  {
-    heading: "Stores that go wrong",
-    of: "`ChaosStore.make`",
-    lists: "src/testing/ChaosStore.ts Options, src/testing/ChaosStore.ts Faults"
-  },
-  {
-    heading: "Schedulers of tests",
-    of: "`SeededScheduler.make`",
-    lists: "src/testing/SeededScheduler.ts Options"
-  },
-  {
-    heading: "Simulated caches",
-    of: "`simulate`",
-    lists: "src/testing/simulate.ts SimulateOptions"
-  },
-  {
-    heading: "Time in tests",
-    of: "`withTimePassing`",
-    lists: "src/testing/withTimePassing.ts TimeOptions"
-  },
-  {
-    heading: "The store in a folder",
-    of: "`SqliteStore.layer`",
-    sentence: "`SqliteStore.layer` takes the options of `CacheLayer.disk` from `directory` on, and:",
-    lists: "src/drivers/sqlite/SqliteStore.ts Options.storeTimeout"
-  },
-  {
-    heading: "The store on Redis",
-    of: "`RedisStore.layer`",
-    sentence: "`RedisStore.layer` takes the options of the layer, and this one.",
-    lists: "src/drivers/redis/RedisStore.ts Options"
-  },
-  {
-    heading: "The store in a bucket",
-    of: "`ObjectStore.layer`",
-    sentence: "`ObjectStore.layer` takes the options of the layer, and this one.",
-    lists: "src/drivers/objects/ObjectStore.ts Options"
-  }
+const rows: ReadonlyArray<readonly [heading: string, of: string, lists: string, sentence?: string]> = [
+  [
+    "Layers",
+    "`CacheLayer.memory` and all other layers",
+    "src/layers/options.ts MemoryOptions",
+    "`CacheLayer.memory` and all other layers take these options."
+  ],
+  [
+    "Defaults of a layer",
+    "`defaults` of a layer",
+    "src/cached/options.ts ReadDefaults",
+    "`defaults` may contain the [options of reads](#reads) except `tags`, `timeout` and `inherit`, and `jitter`."
+  ],
+  [
+    "Refreshes",
+    "`refresh` of a layer",
+    "src/layers/options.ts RefreshOptions",
+    "`refresh` is an object with these options."
+  ],
+  [
+    "Layers over a store",
+    "all layers over a store",
+    "src/layers/options.ts LayerOptions",
+    "`disk`, `files`, `redis`, `postgres`, `sql`, `objects` and `layer` also take these options. The last three have an effect if several processes share the store."
+  ],
+  [
+    "Routed caches",
+    "`CacheLayer.routed`",
+    "src/layers/routed.ts RoutedOptions",
+    "`CacheLayer.routed` makes [one cache of several](several-caches.md#one-cache-made-of-several)."
+  ],
+  [
+    "Tiers",
+    "a tier of `CacheLayer.tiered`",
+    "src/layers/tiered.ts TierOptions",
+    "A tier of `CacheLayer.tiered` is a layer, or an object with these options."
+  ],
+  ["Limits of memory", "`CacheLayer.withHeapLimit`", "src/layers/withHeapLimit.ts HeapLimitOptions"],
+  ["A folder", "`CacheLayer.disk`", "src/layers/disk.ts DiskOptions"],
+  ["Files", "`CacheLayer.files`", "src/layers/files.ts FilesOptions"],
+  [
+    "Redis",
+    "`CacheLayer.redis`",
+    "src/drivers/redis/options.ts ServerOptions, src/drivers/redis/options.ts CommonOptions"
+  ],
+  [
+    "Sentinels",
+    "`sentinel` of `CacheLayer.redis`",
+    "src/drivers/redis/options.ts SentinelOptions",
+    "`sentinel` is an object with these options."
+  ],
+  [
+    "PostgreSQL",
+    "`CacheLayer.sql`, `postgres`",
+    "src/drivers/shared/sql/options.ts SchemaOptions, src/drivers/shared/sql/options.ts StoreOptions"
+  ],
+  [
+    "Connections to PostgreSQL",
+    "`CacheLayer.postgres`",
+    "src/drivers/shared/sql/options.ts ConnectionOptions",
+    "`CacheLayer.postgres` opens connections of its own."
+  ],
+  [
+    "Buckets",
+    "`CacheLayer.objects`",
+    "src/drivers/objects/options.ts BucketOptions",
+    "`CacheLayer.objects` takes these options. Its `storeTimeout` is 2 seconds by default."
+  ],
+  ["IndexedDB", "`IndexedDbStore.layer`", "src/drivers/indexedDb/IndexedDbStore.ts Options"],
+  ["Unstorage", "`UnstorageStore.layer`", "src/drivers/unstorage/UnstorageStore.ts Options"],
+  ["Persistence of Effect", "`PersistenceStore.layer`", "src/drivers/persistence/PersistenceStore.ts Options"],
+  [
+    "URLs and variables",
+    "`CacheConfig.fromUrl`, `CacheConfig.layer`",
+    "src/config/CacheConfig.ts UrlOptions, src/config/CacheConfig.ts ConfigOptions"
+  ],
+  [
+    "Profiles",
+    "a profile of `CacheProfiles`",
+    "src/layers/profiles.ts Profile",
+    "A profile changes the strategy of a key class."
+  ],
+  ["Layers with profiles", "`CacheProfiles.layer`", "src/CacheProfiles.ts Options"],
+  [
+    "Reads",
+    "every combinator and cached function",
+    "src/cached/options.ts ReadOptions, src/cached/options.ts Timeout",
+    "All combinators and cached functions take these options, and those of their [strategy](strategies.md)."
+  ],
+  [
+    "Fallbacks",
+    "strategies that fall back: `softTtl`, `failover`, those of your own",
+    "src/cached/options.ts FallbackOptions",
+    "`softTtl` and `failover` require `fallbackOn` if the effect can fail in typed ways."
+  ],
+  [
+    "Strategies",
+    "all strategies except `untilInvalidated`",
+    "src/ports/strategy.ts TtlOptions",
+    "All strategies except `untilInvalidated` take these options. Those of `sliding` may omit `ttl`."
+  ],
+  ["Soft lifetimes", "`Cached.softTtl`", "src/ports/strategy.ts SoftTtlOptions"],
+  ["Refreshing ahead", "`Cached.refreshAhead`", "src/ports/strategy.ts RefreshAheadOptions"],
+  ["Probabilistic refreshes", "`Cached.probabilistic`", "src/ports/strategy.ts ProbabilisticOptions"],
+  ["Sliding lifetimes", "`Cached.sliding`", "src/ports/strategy.ts SlidingOptions"],
+  ["A number of hits", "`Cached.maxHits`", "src/ports/strategy.ts MaxHitsOptions"],
+  [
+    "Streams",
+    "`Cached.stream`",
+    "src/cached/stream.ts StreamOptions",
+    "`Cached.stream` takes the options of `ttl`, `softTtl` or `untilInvalidated`, and these."
+  ],
+  ["Key classes", "`CacheKey.Class`", "src/CacheKey.ts Options"],
+  ["Key templates", "`CacheKey.template`", "src/CacheKey.ts TemplateOptions"],
+  ["Writes", "`Cached.set`, `setMany`", "src/cached/byHand.ts SetOptions"],
+  [
+    "Conditions of writes",
+    "conditions of `Cached.set`",
+    "src/cached/byHand.ts SetCondition",
+    "`Cached.set` takes one of these conditions."
+  ],
+  ["Updates", "`Cached.update`", "src/cached/update.ts UpdateOptions"],
+  ["Sets", "`Cached.members`", "src/cached/collections.ts MembersOptions"],
+  ["Bits", "`Cached.bits`", "src/cached/collections.ts BitsOptions"],
+  ["Windows", "`Cached.countInWindow`", "src/cached/collections.ts WindowOptions"],
+  [
+    "Counters",
+    "`Cached.counter(…).increment`",
+    "src/cached/counters.ts IncrementOptions",
+    "`increment` of a counter takes these options."
+  ],
+  [
+    "Invalidation",
+    "`Cached.invalidate`; `invalidateAfter` takes `mode` alone",
+    "src/cached/invalidation.ts InvalidateOptions",
+    "`Cached.invalidate` takes these options, and `Cached.invalidateAfter` takes `mode`."
+  ],
+  ["Warming", "`Cached.warm`", "src/cached/warm.ts WarmOptions"],
+  ["Transforming", "`Cached.transform`", "src/cached/transform.ts TransformOptions"],
+  ["Annotations", "`Cached.annotate`", "src/cached/duringLoad.ts Annotations"],
+  ["Detecting", "`Cached.detect`", "src/cached/events.ts DetectOptions"],
+  ["Events", "`Cached.events`", "src/cached/events.ts EventsOptions"],
+  ["Logging of events", "`Cached.logEvents`", "src/cached/logEvents.ts LogEventsOptions"],
+  ["Explanations", "`Explanation.layer`", "src/explain/Explanation.ts Options"],
+  ["Metrics", "`CacheMetrics.layer`", "src/CacheMetrics.ts Options"],
+  ["Spans", "`CacheLayer.withTelemetry`", "src/layers/withTelemetry.ts TelemetryOptions"],
+  ["Calls of a store", "`Store.tap`", "src/ports/tapStore.ts TapOptions"],
+  ["Transactions", "`Transaction.run`", "src/Transaction.ts Options"],
+  ["Transactions of a database", "`Transaction.withSql`", "src/Transaction.ts SqlOptions"],
+  ["The outbox", "`Transaction.outbox`", "src/Transaction.ts OutboxOptions"],
+  [
+    "Limits of calls",
+    "`Guard.rateLimit`",
+    "src/guard/guardKey.ts KeyOptions, src/guard/limits.ts RateLimitOptions, src/guard/place.ts PlaceOptions"
+  ],
+  ["Circuit breakers", "`Guard.circuitBreaker`", "src/guard/circuitBreaker.ts CircuitBreakerOptions"],
+  ["Locked effects", "`Guard.locked`", "src/guard/locked.ts LockedOptions"],
+  ["Filters", "`Guard.bloom`", "src/guard/bloom.ts BloomOptions"],
+  ["Double filters", "`Guard.dualBloom`", "src/guard/bloom.ts DualBloomOptions"],
+  ["Locks", "`acquire` of a `Lock`", "src/ports/lock.ts AcquireOptions", "`acquire` of a lock takes these options."],
+  ["Serializers", "`Serializer.make`", "src/Serializer.ts Options"],
+  ["Compression", "`Compressed.make`", "src/serializers/Compressed.ts Options"],
+  ["Keys of signatures and encryption", "`Signed.make`, `Encrypted.make`", "src/internal/codec/keys.ts Protection"],
+  ["Encryption", "`Encrypted.make`", "src/serializers/Encrypted.ts Options"],
+  ["CSV", "`Csv.with`", "src/serializers/Csv.ts CsvOptions"],
+  ["Parquet", "`Parquet.with`", "src/serializers/Parquet.ts ParquetOptions"],
+  [
+    "The HTTP client",
+    "`CachedHttpClient.layer`, `wrap`",
+    "src/http/CachedHttpClient.ts Options, src/http/client/options.ts CommonOptions"
+  ],
+  [
+    "The HTTP server",
+    "`HttpCacheMiddleware.layer`",
+    "src/http/HttpCacheMiddleware.ts Options, src/http/client/options.ts CommonOptions"
+  ],
+  ["Purges", "`HttpCacheMiddleware.purge`", "src/http/HttpCacheMiddleware.ts PurgeOptions"],
+  ["Endpoints", "`HttpCache.annotate`", "src/http/endpoints/calls.ts EndpointOptions"],
+  [
+    "Clients and handlers of endpoints",
+    "`HttpCache.client`, `handlers`",
+    "src/http/HttpCache.ts Options",
+    "Clients and handlers of endpoints take these options."
+  ],
+  ["Pipelines", "`Pipeline.run`", "src/pipeline/Pipeline.ts Options"],
+  [
+    "The inspector",
+    "`CacheInspector.layer`, `layerHttp`",
+    "src/inspector/options.ts CommonOptions",
+    "Both layers of [the inspector](inspector.md) take these options."
+  ],
+  ["The server of the inspector", "`CacheInspector.layer`", "src/inspector/options.ts ServerOptions"],
+  ["The route of the inspector", "`CacheInspector.layerHttp`", "src/inspector/options.ts HttpOptions"],
+  [
+    "A Persistence over the cache",
+    "`CachePersistence.layerBacking`",
+    "src/bridges/CachePersistence.ts Options",
+    "`CachePersistence.layerBacking` is a `Persistence` over the cache."
+  ],
+  [
+    "A Keyv over the cache",
+    "`KeyvCache.make`",
+    "src/bridges/KeyvCache.ts Options",
+    "`KeyvCache.make` makes a Keyv over the cache."
+  ],
+  ["Stores that go wrong", "`ChaosStore.make`", "src/testing/ChaosStore.ts Options, src/testing/ChaosStore.ts Faults"],
+  ["Schedulers of tests", "`SeededScheduler.make`", "src/testing/SeededScheduler.ts Options"],
+  ["Simulated caches", "`simulate`", "src/testing/simulate.ts SimulateOptions"],
+  ["Time in tests", "`withTimePassing`", "src/testing/withTimePassing.ts TimeOptions"],
+  [
+    "The store in a folder",
+    "`SqliteStore.layer`",
+    "src/drivers/sqlite/SqliteStore.ts Options.storeTimeout",
+    "`SqliteStore.layer` takes the options of `CacheLayer.disk` from `directory` on, and:"
+  ],
+  [
+    "The store on Redis",
+    "`RedisStore.layer`",
+    "src/drivers/redis/RedisStore.ts Options",
+    "`RedisStore.layer` takes the options of the layer, and this one."
+  ],
+  [
+    "The store in a bucket",
+    "`ObjectStore.layer`",
+    "src/drivers/objects/ObjectStore.ts Options",
+    "`ObjectStore.layer` takes the options of the layer, and this one."
+  ]
 ]
+
+export const parts: ReadonlyArray<Part> = rows.map(([heading, of, lists, sentence]) => ({
+  heading,
+  of,
+  lists,
+  sentence
+}))
 
 /** Lists of stores whose options a layer over the store has too, with the list of that layer. */
 export const partsOfOthers: ReadonlyMap<string, string> = new Map([
@@ -514,10 +308,12 @@ export const optionsPage = (textOf: (file: string) => string): string => {
     const those = listed.filter((one) => one.link === link).map(({ of }) => of)
     return link === undefined ? [] : [`- ${link}: ${[...new Set(those)].join("; ")}`]
   })
-  const tables = parts.flatMap(({ kind = "options", ...part }) => {
+  const tables = parts.flatMap((part) => {
     const here = listsOfPart(part).filter((list) => linkTo(list) === undefined)
     if (here.length === 0) return []
-    const table = fill(`<!-- ${kind} ${here.join(", ")} -->\n<!-- end -->`).split("\n").slice(2, -2).join("\n")
+    const table = fill(
+      `<!-- ${part.lists.endsWith("Condition") ? "conditions" : "options"} ${here.join(", ")} -->\n<!-- end -->`
+    ).split("\n").slice(2, -2).join("\n")
     return [`## ${part.heading}\n\n${part.sentence ?? `${part.of}:`}\n\n${table}`]
   })
   return [
