@@ -2,9 +2,7 @@
 import { type Config, Context, Effect, Layer, Schema } from "effect"
 import { type CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -17,28 +15,26 @@ declare const other: Layer.Layer<Cache, Off, Server>
 
 type Failure = CacheError.CacheConfigError | CacheError.StoreError
 
-const fromUrl = CacheConfig.fromUrl("memory:")
-same<typeof fromUrl, Layer.Layer<Cache, Failure>>(true)
+is<Layer.Layer<Cache, Failure>>()(CacheConfig.fromUrl("memory:"))
 
 // The parameter of a scheme is a string without being annotated.
-const own = CacheConfig.fromUrl("mine:", {
+is<Layer.Layer<Cache, Failure | Down | Off, Client | Server>>()(CacheConfig.fromUrl("mine:", {
   schemes: { mine: () => needy, yours: (url) => ((_: string) => other)(url) }
-})
-same<typeof own, Layer.Layer<Cache, Failure | Down | Off, Client | Server>>(true)
+}))
 
-const byVariables = CacheConfig.layer("CACHE", { default: "memory:" })
-same<typeof byVariables, Layer.Layer<Cache, Failure | Config.ConfigError>>(true)
+is<Layer.Layer<Cache, Failure | Config.ConfigError>>()(CacheConfig.layer("CACHE", { default: "memory:" }))
 
-const byDefault = CacheConfig.layer("CACHE", { default: needy, schemes: { yours: () => other } })
-same<typeof byDefault, Layer.Layer<Cache, Failure | Config.ConfigError | Down | Off, Client | Server>>(true)
+is<Layer.Layer<Cache, Failure | Config.ConfigError | Down | Off, Client | Server>>()(
+  CacheConfig.layer("CACHE", { default: needy, schemes: { yours: () => other } })
+)
 
 const routed = CacheLayer.routed({ default: needy, routes: [[Weather, other], ["user:", CacheLayer.memory()]] })
 same<typeof routed, Layer.Layer<Cache, Down | Off, Client | Server>>(true)
 
-const disabled = needy.pipe(CacheLayer.withDisabled(["get"]))
-same<typeof disabled, Layer.Layer<Cache, Down, Client>>(true)
-const dataFirst = CacheLayer.withDisabled(Layer.merge(needy, Layer.succeed(Server, { url: "" })), ["get"])
-same<typeof dataFirst, Layer.Layer<Cache | Server, Down, Client>>(true)
+is<Layer.Layer<Cache, Down, Client>>()(needy.pipe(CacheLayer.withDisabled(["get"])))
+is<Layer.Layer<Cache | Server, Down, Client>>()(
+  CacheLayer.withDisabled(Layer.merge(needy, Layer.succeed(Server, { url: "" })), ["get"])
+)
 
 // @ts-expect-error There is no such operation.
 CacheLayer.withDisabled(needy, ["gett"])

@@ -2,9 +2,7 @@
 import { Context, Effect, type Exit, Request, RequestResolver, Schema } from "effect"
 import { CacheKey } from "effect-cached"
 import type { Persistable } from "effect/persistence"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Zone extends Context.Service<Zone, { readonly name: string }>()("Zone") {}
@@ -72,16 +70,14 @@ declare const fn: <C extends CacheKey.AnyClass, E, R>(key: C, options: {
   R | CacheKey.Services<InstanceType<C>>
 >
 const cached = fn(Weather, { lookup: (key) => Effect.succeed(key.city.length) })
-const read = cached({ city: "Berlin" })
-same<typeof read, Effect.Effect<number, Down, never>>(true)
+is<Effect.Effect<number, Down, never>>()(cached({ city: "Berlin" }))
 export const settings: Effect.Effect<string> = fn(Settings, { lookup: () => Effect.succeed("x") })()
 export const today: Effect.Effect<Date, never, Zone> = fn(Today, { lookup: () => Effect.succeed(new Date()) })({
   id: 1
 })
 
 declare const exitOf: <A, E, R>(key: CacheKey.CacheKey<A, E, R>) => Exit.Exit<A, E>
-const exit = exitOf(weather)
-same<typeof exit, Exit.Exit<number, Down>>(true)
+is<Exit.Exit<number, Down>>()(exitOf(weather))
 
 // @ts-expect-error a field of another type
 new Weather({ city: 1 })

@@ -7,9 +7,7 @@ import { type Serializer, type Store, Weigher } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import { RecordingCache } from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -31,7 +29,7 @@ declare const broken: Layer.Layer<Store.Store, CacheError.StoreError, Client>
 
 const files = CacheLayer.files({ directory: "x", serializer, maxSize: "1 MB", capacity: 1, eviction: "fifo" })
 same<typeof files, Layer.Layer<Cache, CacheError.StoreError>>(true)
-const full = CacheLayer.disk({
+is<Layer.Layer<Cache, CacheError.StoreError>>()(CacheLayer.disk({
   directory: "x",
   maxSize: 1_000_000n,
   memory: true,
@@ -44,10 +42,10 @@ const full = CacheLayer.disk({
   shutdownTimeout: "1 second",
   inherit: "refuse",
   refresh: { concurrency: 1, timeout: "1 minute", retry: Schedule.recurs(1) }
-})
-same<typeof full, Layer.Layer<Cache, CacheError.StoreError>>(true)
-const undefinedOptions = CacheLayer.layer({ capacity: undefined, refresh: undefined, lease: undefined })
-same<typeof undefinedOptions, Layer.Layer<Cache, never, Store.Store>>(true)
+}))
+is<Layer.Layer<Cache, never, Store.Store>>()(
+  CacheLayer.layer({ capacity: undefined, refresh: undefined, lease: undefined })
+)
 const overBroken = CacheLayer.layer().pipe(Layer.provide(broken))
 same<typeof overBroken, Layer.Layer<Cache, CacheError.StoreError, Client>>(true)
 const made = Caching.make(Caching.defaults)
@@ -95,16 +93,13 @@ export const alone: Layer.Layer<Cache> = CacheLayer.layer()
 
 const pages = CacheLayer.named(Pages, CacheLayer.memory())
 same<typeof pages, Layer.Layer<Pages>>(true)
-const onDisk = CacheLayer.named(Pages, CacheLayer.disk({ directory: "x" }))
-same<typeof onDisk, Layer.Layer<Pages, CacheError.StoreError>>(true)
-const overStore = CacheLayer.named(Users, CacheLayer.layer())
-same<typeof overStore, Layer.Layer<Users, never, Store.Store>>(true)
-const overFailing = CacheLayer.named(Users, overBroken)
-same<typeof overFailing, Layer.Layer<Users, CacheError.StoreError, Client>>(true)
-const bridged = CacheLayer.named(Pages, CacheReactivity.layer(CacheLayer.memory()))
-same<typeof bridged, Layer.Layer<Pages | Reactivity.Reactivity>>(true)
-const recorded = CacheLayer.named(Pages, RecordingCache.layer(CacheLayer.layer()))
-same<typeof recorded, Layer.Layer<Pages | RecordingCache, never, Store.Store>>(true)
+is<Layer.Layer<Pages, CacheError.StoreError>>()(CacheLayer.named(Pages, CacheLayer.disk({ directory: "x" })))
+is<Layer.Layer<Users, never, Store.Store>>()(CacheLayer.named(Users, CacheLayer.layer()))
+is<Layer.Layer<Users, CacheError.StoreError, Client>>()(CacheLayer.named(Users, overBroken))
+is<Layer.Layer<Pages | Reactivity.Reactivity>>()(CacheLayer.named(Pages, CacheReactivity.layer(CacheLayer.memory())))
+is<Layer.Layer<Pages | RecordingCache, never, Store.Store>>()(
+  CacheLayer.named(Pages, RecordingCache.layer(CacheLayer.layer()))
+)
 
 // @ts-expect-error a layer that gives no cache
 CacheLayer.named(Pages, Layer.succeed(Client, { url: "" }))
@@ -121,40 +116,33 @@ type OfPages = Effect.Effect<number, Down, Client | Pages>
 const cached = load.pipe(Cached.ttl("k", { ttl: 1 }))
 const piped = cached.pipe(Cached.withCache(Pages))
 same<typeof piped, OfPages>(true)
-const inOnePipe = load.pipe(Cached.ttl(new Weather({ id: "x" }), { ttl: 1 }), Cached.withCache(Pages))
-same<typeof inOnePipe, OfPages>(true)
-const dataFirst = Cached.withCache(cached, Pages)
-same<typeof dataFirst, OfPages>(true)
+is<OfPages>()(load.pipe(Cached.ttl(new Weather({ id: "x" }), { ttl: 1 }), Cached.withCache(Pages)))
+const value120 = Cached.withCache(cached, Pages)
+same<typeof value120, OfPages>(true)
 const usesPages = Cached.withCache(Pages)
-const reused = cached.pipe(usesPages)
-same<typeof reused, OfPages>(true)
-const nearest = cached.pipe(Cached.withCache(Pages), Cached.withCache(Users))
-same<typeof nearest, Effect.Effect<number, Down, Client | Pages | Users>>(true)
-const both = Effect.zip(piped, cached)
-same<typeof both, Effect.Effect<[number, number], Down, Client | Pages | Cache>>(true)
+is<OfPages>()(cached.pipe(usesPages))
+is<Effect.Effect<number, Down, Client | Pages | Users>>()(cached.pipe(Cached.withCache(Pages), Cached.withCache(Users)))
+const value124 = Effect.zip(piped, cached)
+same<typeof value124, Effect.Effect<[number, number], Down, Client | Pages | Cache>>(true)
 const strict = cached.pipe(CachePolicy.strict, Cached.withCache(Pages))
 type Faults = CacheError.StoreError | CacheError.SerializerError
 same<typeof strict, Effect.Effect<number, Down | Faults, Client | Pages>>(true)
-const got = Cached.getOption("k").pipe(Cached.withCache(Pages))
-same<typeof got, Effect.Effect<Option.Option<unknown>, never, Pages>>(true)
-const stats = Cached.stats.pipe(Cached.withCache(Pages))
-same<typeof stats, Effect.Effect<Caching.Stats, never, Pages>>(true)
-const ids = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Cached.withCache(Pages))
-same<typeof ids, Stream.Stream<string, CacheError.StoreError, Pages>>(true)
+is<Effect.Effect<Option.Option<unknown>, never, Pages>>()(Cached.getOption("k").pipe(Cached.withCache(Pages)))
+is<Effect.Effect<Caching.Stats, never, Pages>>()(Cached.stats.pipe(Cached.withCache(Pages)))
+is<Stream.Stream<string, CacheError.StoreError, Pages>>()(
+  Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Cached.withCache(Pages))
+)
 
 const weather = Cached.fn(Weather, () => load, { ttl: 1 })
 const itsWeather = Cached.withCache(weather, Pages)
 const read = itsWeather({ id: "x" })
 same<typeof read, OfPages>(true)
-const refreshed = itsWeather.refresh({ id: "x" })
-same<typeof refreshed, OfPages>(true)
-const invalidated = itsWeather.invalidate({ id: "x" })
-same<typeof invalidated, Effect.Effect<void, never, Pages>>(true)
+is<OfPages>()(itsWeather.refresh({ id: "x" }))
+is<Effect.Effect<void, never, Pages>>()(itsWeather.invalidate({ id: "x" }))
 const key = itsWeather.key({ id: "x" })
 same<typeof key, Weather>(true)
 const own = Cached.withCache((id: string, days?: number) => Effect.as(cached, [id, days] as const), Pages)
-const owned = own("x")
-same<typeof owned, Effect.Effect<readonly [string, number | undefined], Down, Client | Pages>>(true)
+is<Effect.Effect<readonly [string, number | undefined], Down, Client | Pages>>()(own("x"))
 
 // @ts-expect-error a payload of another type
 itsWeather({ id: 1 })
@@ -200,10 +188,9 @@ CacheLayer.disk({
   defaults: { copy: (value) => value }
 })
 
-const byLayer = load.pipe(Cached.withStrategy(new Weather({ id: "x" })))
-same<typeof byLayer, Effect.Effect<number, Down, Client | Cache>>(true)
-const textByLayer = Cached.withStrategy(load, "k", { timeout: "1s" })
-same<typeof textByLayer, Effect.Effect<number, Down | CacheError.LoadTimeout, Client | Cache>>(true)
+is<Effect.Effect<number, Down, Client | Cache>>()(load.pipe(Cached.withStrategy(new Weather({ id: "x" }))))
+const value190 = Cached.withStrategy(load, "k", { timeout: "1s" })
+same<typeof value190, Effect.Effect<number, Down | CacheError.LoadTimeout, Client | Cache>>(true)
 
 // @ts-expect-error it would change the failures of every read
 CacheLayer.memory({ defaults: { timeout: "1s" } })

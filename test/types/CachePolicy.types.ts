@@ -2,9 +2,7 @@
 import { Effect, Exit, Layer } from "effect"
 import { Cached, type CacheError, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Serializer, type Store } from "effect-cached/adapters"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 declare const load: Effect.Effect<number, "down", Cache>
@@ -35,15 +33,15 @@ export const lenient: Load = load.pipe(CachePolicy.strict)
 // Layers: only a store is required.
 const memory = CacheLayer.memory({ capacity: 10 })
 same<typeof memory, Layer.Layer<Cache>>(true)
-const overStore = CacheLayer.layer({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
-same<typeof overStore, Layer.Layer<Cache, never, Store.Store>>(true)
+is<Layer.Layer<Cache, never, Store.Store>>()(
+  CacheLayer.layer({ memory: false, storeTimeout: "1 second", refresh: { concurrency: 1 } })
+)
 same<ReturnType<typeof CacheLayer.layer>, Layer.Layer<Cache, never, Store.Store>>(true)
 same<typeof CacheLayer.disabled, Layer.Layer<Cache>>(true)
-const disk = CacheLayer.disk({ directory: "x", maxSize: "1 GiB", capacity: 10 })
-same<typeof disk, Layer.Layer<Cache, CacheError.StoreError>>(true)
+is<Layer.Layer<Cache, CacheError.StoreError>>()(CacheLayer.disk({ directory: "x", maxSize: "1 GiB", capacity: 10 }))
 declare const serializer: Serializer.Serializer
-const withSerializer = Layer.provide(CacheLayer.layer(), Layer.succeed(Serializer.Serializer, serializer))
-same<typeof withSerializer, Layer.Layer<Cache, never, Store.Store>>(true)
+const value43 = Layer.provide(CacheLayer.layer(), Layer.succeed(Serializer.Serializer, serializer))
+same<typeof value43, Layer.Layer<Cache, never, Store.Store>>(true)
 export const run: Effect.Effect<number, "down"> = load.pipe(Effect.provide(memory))
 
 // @ts-expect-error an unknown option

@@ -25,9 +25,7 @@ import {
 } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import type { Known } from "../../src/CacheEntry.ts"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 type LoadTimeout = CacheError.LoadTimeout
@@ -65,33 +63,29 @@ type TimedOut = Effect.Effect<number, Down | Http | LoadTimeout, Client | Cache>
 
 const piped = load.pipe(Cached.ttl(key, { ttl: 1 }))
 same<typeof piped, Loaded>(true)
-const dataFirst = Cached.ttl(load, key, { ttl: 1 })
-same<typeof dataFirst, Loaded>(true)
-const byText = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-same<typeof byText, Loaded>(true)
-const byTextFirst = Cached.ttl(load, "k", { ttl: Duration.hours(1) })
-same<typeof byTextFirst, Loaded>(true)
+const value66 = Cached.ttl(load, key, { ttl: 1 })
+same<typeof value66, Loaded>(true)
+is<Loaded>()(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+const value68 = Cached.ttl(load, "k", { ttl: Duration.hours(1) })
+same<typeof value68, Loaded>(true)
 
 const withKey = Cached.ttl(key, { ttl: 1 })
-const reusedKey = load.pipe(withKey)
-same<typeof reusedKey, Loaded>(true)
+is<Loaded>()(load.pipe(withKey))
 const withText = Cached.ttl("k", { ttl: 1, tags: ["a"] })
-const reusedText = load.pipe(withText)
-same<typeof reusedText, Loaded>(true)
-const reusedElsewhere = five.pipe(withText)
-same<typeof reusedElsewhere, Effect.Effect<5, Http, Cache>>(true)
+is<Loaded>()(load.pipe(withText))
+is<Effect.Effect<5, Http, Cache>>()(five.pipe(withText))
 
 // The value may be narrower than the key's: the result has the key's type.
 const narrower = five.pipe(Cached.ttl(key, { ttl: 1 }))
 same<typeof narrower, Effect.Effect<number, Down | Http, Cache>>(true)
 // The services of the key's codecs are needed.
-const zoned = Effect.succeed(new Date()).pipe(Cached.ttl(new Today({ id: "x" }), { ttl: 1 }))
-same<typeof zoned, Effect.Effect<Date, never, Zone | Cache>>(true)
+is<Effect.Effect<Date, never, Zone | Cache>>()(
+  Effect.succeed(new Date()).pipe(Cached.ttl(new Today({ id: "x" }), { ttl: 1 }))
+)
 // A load has a scope of its own.
-const ownScope = scoped.pipe(Cached.ttl("k", { ttl: 1 }))
-same<typeof ownScope, Effect.Effect<number, never, Client | Cache>>(true)
-const ownScopeKey = Cached.ttl(scoped, key, { ttl: 1 })
-same<typeof ownScopeKey, Effect.Effect<number, Down, Client | Cache>>(true)
+is<Effect.Effect<number, never, Client | Cache>>()(scoped.pipe(Cached.ttl("k", { ttl: 1 })))
+const value85 = Cached.ttl(scoped, key, { ttl: 1 })
+same<typeof value85, Effect.Effect<number, Down, Client | Cache>>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // each combinator
@@ -121,7 +115,7 @@ same<(typeof all)[number], Loaded>(true)
 // functions of the outcome see its type
 // ---------------------------------------------------------------------------------------------------------------------
 
-const ofKey = load.pipe(Cached.ttl(key, {
+is<Loaded>()(load.pipe(Cached.ttl(key, {
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down>>(true)
     same<typeof key, Weather>(true)
@@ -132,43 +126,39 @@ const ofKey = load.pipe(Cached.ttl(key, {
     return [key.id]
   },
   when: (exit) => Exit.isSuccess(exit) && exit.value > 1
-}))
-same<typeof ofKey, Loaded>(true)
+})))
 
-const ofText = load.pipe(Cached.ttl("k", {
+is<Loaded>()(load.pipe(Cached.ttl("k", {
   ttl: (exit, key) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
     same<typeof key, string>(true)
     return Exit.isSuccess(exit) ? exit.value : 0
   }
-}))
-same<typeof ofText, Loaded>(true)
+})))
 
-const tagsOfText = load.pipe(Cached.ttl("k", {
+is<Loaded>()(load.pipe(Cached.ttl("k", {
   ttl: "1 hour",
   tags: (exit) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
     return []
   }
-}))
-same<typeof tagsOfText, Loaded>(true)
+})))
 
-const whenOfText = load.pipe(Cached.softTtl("k", {
+is<Loaded>()(load.pipe(Cached.softTtl("k", {
   ttl: "1 hour",
   softTtl: "1 minute",
   fallbackOn: "all",
   when: (exit) => Exit.isSuccess(exit) && exit.value > 1
-}))
-same<typeof whenOfText, Loaded>(true)
+})))
 
-const dataFirstOfText = Cached.ttl(load, "k", {
+const value151 = Cached.ttl(load, "k", {
   ttl: (exit) => {
     same<typeof exit, Exit.Exit<number, Down | Http>>(true)
     return 1
   },
   when: (exit) => Exit.isSuccess(exit) && exit.value > 1
 })
-same<typeof dataFirstOfText, Loaded>(true)
+same<typeof value151, Loaded>(true)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // LoadTimeout is among the errors where there is a timeout, and only then
@@ -184,8 +174,7 @@ const timed = [
   load.pipe(Cached.withStrategy(key, { strategy: { strategy: "untilInvalidated" }, timeout: 5 }))
 ] as const
 same<(typeof timed)[number], TimedOut>(true)
-const noTimeout = load.pipe(Cached.ttl(key, { ttl: 1, timeout: undefined }))
-same<typeof noTimeout, Loaded>(true)
+is<Loaded>()(load.pipe(Cached.ttl(key, { ttl: 1, timeout: undefined })))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what must not compile
@@ -237,30 +226,22 @@ const weather = Cached.fn(Weather, (key) => {
   same<typeof key, Weather>(true)
   return Effect.as(load, key.days)
 }, { strategy: "softTtl", ttl: 2, softTtl: 1, fallbackOn: ["Http"] })
-const read = weather({ id: "x", days: 1 })
-same<typeof read, Loaded>(true)
-const refreshed = weather.refresh({ id: "x", days: 1 })
-same<typeof refreshed, Loaded>(true)
-const invalidated = weather.invalidate({ id: "x", days: 1 })
-same<typeof invalidated, Effect.Effect<void, never, Cache>>(true)
-const itsKey = weather.key({ id: "x", days: 1 })
-same<typeof itsKey, Weather>(true)
+is<Loaded>()(weather({ id: "x", days: 1 }))
+is<Loaded>()(weather.refresh({ id: "x", days: 1 }))
+is<Effect.Effect<void, never, Cache>>()(weather.invalidate({ id: "x", days: 1 }))
+is<Weather>()(weather.key({ id: "x", days: 1 }))
 
 const settings = Cached.fn(Settings, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
-const setting = settings()
-same<typeof setting, Effect.Effect<string, never, Cache>>(true)
+is<Effect.Effect<string, never, Cache>>()(settings())
 
 const today = Cached.fn(Today, () => Effect.succeed(new Date()), { strategy: "untilInvalidated" })
-const day = today({ id: "x" })
-same<typeof day, Effect.Effect<Date, never, Zone | Cache>>(true)
+is<Effect.Effect<Date, never, Zone | Cache>>()(today({ id: "x" }))
 
 const timedFn = Cached.fn(Weather, () => load, { ttl: 1, timeout: "1 second" })
-const timedRead = timedFn({ id: "x", days: 1 })
-same<typeof timedRead, TimedOut>(true)
+is<TimedOut>()(timedFn({ id: "x", days: 1 }))
 
 const scopedFn = Cached.fn(Weather, () => scoped, { ttl: 1 })
-const scopedRead = scopedFn({ id: "x", days: 1 })
-same<typeof scopedRead, Effect.Effect<number, Down, Client | Cache>>(true)
+is<Effect.Effect<number, Down, Client | Cache>>()(scopedFn({ id: "x", days: 1 }))
 
 // A strategy and tags in it see outcome and key.
 Cached.fn(Weather, () => load, {
@@ -297,8 +278,7 @@ const byLength = [
 ] as const
 same<(typeof byLength)[number], Effect.Effect<string, "none", Cache>>(true)
 const standalone = Cached.withStrategy("k", { strategy: ofWords })
-const alone = standalone(words)
-same<typeof alone, Effect.Effect<string, "none", Cache>>(true)
+is<Effect.Effect<string, "none", Cache>>()(standalone(words))
 
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
 const fib = Cached.recursive(
@@ -307,8 +287,7 @@ const fib = Cached.recursive(
     n < 2 ? Effect.succeed(BigInt(n)) : Effect.zipWith(self({ n: n - 1 }), self({ n: n - 2 }), (a, b) => a + b),
   { strategy: "untilInvalidated" }
 )
-const fibonacci = fib({ n: 10 })
-same<typeof fibonacci, Effect.Effect<bigint, never, Cache>>(true)
+is<Effect.Effect<bigint, never, Cache>>()(fib({ n: 10 }))
 
 // A function that calls itself fails with its key's error and with what its load fails with, and its callers see that.
 const walk = Cached.recursive(Weather, (key, self) => {
@@ -316,8 +295,7 @@ const walk = Cached.recursive(Weather, (key, self) => {
   same<typeof next, Effect.Effect<number, Down | Cached.FailureOfSelf, Cache>>(true)
   return key.days > 0 ? next : Effect.fail(new Down())
 }, { strategy: "untilInvalidated" })
-const walked = walk({ id: "x", days: 1 })
-same<typeof walked, Effect.Effect<number, Down, Cache>>(true)
+is<Effect.Effect<number, Down, Cache>>()(walk({ id: "x", days: 1 }))
 
 // @ts-expect-error another value than the key's
 Cached.fn(Weather, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
@@ -333,13 +311,14 @@ Cached.fn(Weather, () => load, { strategy: "softTTL", ttl: 1 })
 weather({ id: 1, days: 1 })
 // @ts-expect-error no payload
 weather()
-const failing = Cached.recursive(Fib, ({ n }, self) =>
-  Effect.gen(function*() {
-    if (n < 0) return yield* new Http()
-    yield* self({ n: n - 1 })
-    return yield* loadBig
-  }), { strategy: "untilInvalidated" })({ n: 1 })
-same<typeof failing, Effect.Effect<bigint, Http | "big", Client | Cache>>(true)
+is<Effect.Effect<bigint, Http | "big", Client | Cache>>()(
+  Cached.recursive(Fib, ({ n }, self) =>
+    Effect.gen(function*() {
+      if (n < 0) return yield* new Http()
+      yield* self({ n: n - 1 })
+      return yield* loadBig
+    }), { strategy: "untilInvalidated" })({ n: 1 })
+)
 
 declare const loadBig: Effect.Effect<bigint, "big", Client>
 
@@ -357,12 +336,9 @@ const texts = Cached.fn((id: string, days?: number) => `text:${id}:${days}`, (id
 })
 const text = texts("a", 1)
 same<typeof text, Effect.Effect<string, "big" | LoadTimeout, Client | Cache>>(true)
-const textAnew = texts.refresh("a")
-same<typeof textAnew, Effect.Effect<string, "big" | LoadTimeout, Client | Cache>>(true)
-const textKey = texts.key("a")
-same<typeof textKey, string>(true)
-const textGone = texts.invalidate("a")
-same<typeof textGone, Effect.Effect<void, never, Cache>>(true)
+is<Effect.Effect<string, "big" | LoadTimeout, Client | Cache>>()(texts.refresh("a"))
+is<string>()(texts.key("a"))
+is<Effect.Effect<void, never, Cache>>()(texts.invalidate("a"))
 // @ts-expect-error an argument of another type
 texts(1)
 // @ts-expect-error a key that is no text
@@ -384,13 +360,10 @@ const forecasts = Cached.fn((id: string, days?: number) => new Weather({ id, day
   fallbackOn: ["Http"],
   storeFailures: ["Down"]
 })
-const forecast = forecasts("a", 1)
-same<typeof forecast, Effect.Effect<number, Http | Down, Client | Cache>>(true)
-const forecastKey = forecasts.key("a")
-same<typeof forecastKey, Weather>(true)
+is<Effect.Effect<number, Http | Down, Client | Cache>>()(forecasts("a", 1))
+is<Weather>()(forecasts.key("a"))
 const anywhere = Cached.fn((id: string) => id === "" ? "none" : new Weather({ id, days: 1 }), () => load, { ttl: 1 })
-const anyKey = anywhere.key("a")
-same<typeof anyKey, string | Weather>(true)
+is<string | Weather>()(anywhere.key("a"))
 // @ts-expect-error a payload in place of its arguments
 forecasts({ id: "a", days: 1 })
 // @ts-expect-error a value that is not of the class
@@ -402,35 +375,27 @@ Cached.fn((id: string) => new Weather({ id, days: 1 }), () => load, { ttl: 1, st
 // operations
 // ---------------------------------------------------------------------------------------------------------------------
 
-const got = Cached.getOption(key)
-same<typeof got, Effect.Effect<Option.Option<number>, never, Cache>>(true)
-const gotZoned = Cached.getOption(new Today({ id: "x" }))
-same<typeof gotZoned, Effect.Effect<Option.Option<Date>, never, Zone | Cache>>(true)
-const gotText = Cached.getOption("k")
-same<typeof gotText, Effect.Effect<Option.Option<unknown>, never, Cache>>(true)
-const set = Cached.set(key, 5, { ttl: "1 hour", tags: ["a"], keepTtl: true })
-same<typeof set, Effect.Effect<boolean, never, Cache>>(true)
-const updated = Cached.update(key, (n) => {
+is<Effect.Effect<Option.Option<number>, never, Cache>>()(Cached.getOption(key))
+is<Effect.Effect<Option.Option<Date>, never, Zone | Cache>>()(Cached.getOption(new Today({ id: "x" })))
+is<Effect.Effect<Option.Option<unknown>, never, Cache>>()(Cached.getOption("k"))
+is<Effect.Effect<boolean, never, Cache>>()(Cached.set(key, 5, { ttl: "1 hour", tags: ["a"], keepTtl: true }))
+const value378 = Cached.update(key, (n) => {
   same<typeof n, Option.Option<number>>(true)
   return Option.map(n, (n) => n + 1)
 }, { ttl: "1 hour", keepTtl: true })
-same<typeof updated, Effect.Effect<Option.Option<number>, CacheError.UpdateConflict | CacheError.StoreError, Cache>>(
+same<typeof value378, Effect.Effect<Option.Option<number>, CacheError.UpdateConflict | CacheError.StoreError, Cache>>(
   true
 )
-const updatedLate = pipe(
+is<Effect.Effect<Option.Option<number>, "none" | CacheError.UpdateConflict | CacheError.StoreError, Cache>>()(pipe(
   key,
   Cached.update((n) => n._tag === "None" ? Effect.fail("none" as const) : Effect.succeed(Option.some(n.value + 1)))
-)
-same<
-  typeof updatedLate,
-  Effect.Effect<Option.Option<number>, "none" | CacheError.UpdateConflict | CacheError.StoreError, Cache>
->(true)
-const updatedText = Cached.update(
+))
+const value388 = Cached.update(
   "k",
   (list: Option.Option<Array<string>>) => Option.some<Array<string>>(Option.getOrElse(list, () => []))
 )
 same<
-  typeof updatedText,
+  typeof value388,
   Effect.Effect<Option.Option<Array<string>>, CacheError.UpdateConflict | CacheError.StoreError, Cache>
 >(true)
 // @ts-expect-error a value of another type than the key's
@@ -439,10 +404,9 @@ Cached.update(key, () => Option.some("x"))
 Cached.update("k", () => 5)
 // @ts-expect-error a condition
 Cached.update("k", (n) => n, { ifAbsent: true })
-const expires = Effect.map(Cached.getEntry("k"), Option.map(({ expiresIn }) => expiresIn))
-same<typeof expires, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
-const removed = Cached.remove(key)
-same<typeof removed, Effect.Effect<boolean, never, Cache>>(true)
+const value400 = Effect.map(Cached.getEntry("k"), Option.map(({ expiresIn }) => expiresIn))
+same<typeof value400, Effect.Effect<Option.Option<Duration.Duration>, never, Cache>>(true)
+is<Effect.Effect<boolean, never, Cache>>()(Cached.remove(key))
 export const operations: ReadonlyArray<Effect.Effect<unknown, never, Cache>> = [
   Cached.set("k", { any: "thing" }),
   Cached.has(key),
@@ -453,15 +417,13 @@ export const operations: ReadonlyArray<Effect.Effect<unknown, never, Cache>> = [
   Cached.invalidate(new Set(["k"])),
   Cached.invalidate({ tag: "t" })
 ]
-const after = load.pipe(Cached.invalidateAfter([key, "k", { tag: "t" }]))
-same<typeof after, Loaded>(true)
-const afterFn = load.pipe(Cached.invalidateAfter((exit) => {
+is<Loaded>()(load.pipe(Cached.invalidateAfter([key, "k", { tag: "t" }])))
+is<Loaded>()(load.pipe(Cached.invalidateAfter((exit) => {
   same<typeof exit, Exit.Success<number>>(true)
   return { tag: `t ${exit.value}` }
-}))
-same<typeof afterFn, Loaded>(true)
-const afterFirst = Cached.invalidateAfter(load, (exit) => [`k ${exit.value}`])
-same<typeof afterFirst, Loaded>(true)
+})))
+const value419 = Cached.invalidateAfter(load, (exit) => [`k ${exit.value}`])
+same<typeof value419, Loaded>(true)
 
 // @ts-expect-error a value of another type than the key's
 Cached.set(key, "x")
@@ -471,7 +433,7 @@ Cached.set("k", 1, { tll: 1 })
 load.pipe(Cached.invalidateAfter([5]))
 
 declare const anyTargets: Array<Cached.Target>
-const afterTargets = load.pipe(Cached.invalidateAfter([
+is<Loaded>()(load.pipe(Cached.invalidateAfter([
   key,
   "k",
   { tag: "t" },
@@ -479,8 +441,7 @@ const afterTargets = load.pipe(Cached.invalidateAfter([
   { where: [Page, { page: 1 }] },
   { where: [Page, { page: 1, lang: "en" }] },
   { matching: "items:page:*" }
-]))
-same<typeof afterTargets, Loaded>(true)
+])))
 export const afters: ReadonlyArray<Loaded> = [
   load.pipe(Cached.invalidateAfter({ where: [Page, { sort: "new" }] })),
   load.pipe(Cached.invalidateAfter(({ value }) => ({ where: [Page, { page: value }] }))),
@@ -527,14 +488,14 @@ declare const loadMany: (
 type Answers<A, E> = ReadonlyArray<Exit.Exit<A, E>>
 
 const reportsOfMany = Cached.many(Weather, loadMany, strategy)
-const reports = reportsOfMany([{ id: "a", days: 1 }])
-same<typeof reports, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const reportsAnew = reportsOfMany.refresh(new Set([{ id: "a", days: 1 }]))
-same<typeof reportsAnew, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const reportKey = reportsOfMany.key({ id: "a", days: 1 })
-same<typeof reportKey, Weather>(true)
-const limitedOnes = Cached.many(Weather, loadMany, { ...strategy, timeout: "1 second" })([])
-same<typeof limitedOnes, Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>(true)
+is<Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>()(reportsOfMany([{ id: "a", days: 1 }]))
+is<Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>()(
+  reportsOfMany.refresh(new Set([{ id: "a", days: 1 }]))
+)
+is<Weather>()(reportsOfMany.key({ id: "a", days: 1 }))
+is<Effect.Effect<Answers<number, Down | Http | LoadTimeout>, "all", Client | Cache>>()(
+  Cached.many(Weather, loadMany, { ...strategy, timeout: "1 second" })([])
+)
 const days = Cached.many(Today, (keys) => {
   same<typeof keys, ReadonlyArray<Today>>(true)
   return Effect.succeed(keys.map(() => Exit.succeed(new Date())))
@@ -560,14 +521,14 @@ Cached.many(Weather, () => Effect.succeed([1]), strategy)
 declare const mapMany: (
   keys: ReadonlyArray<Weather>
 ) => Effect.Effect<Map<Weather, Exit.Exit<number, Http>>, "all", Client>
-const mapped = Cached.many(Weather, mapMany, strategy)([])
-same<typeof mapped, Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>(true)
-const inferred = Cached.many(
-  Weather,
-  (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
-  strategy
-)([])
-same<typeof inferred, Effect.Effect<Answers<number, Down | Http>, never, Cache>>(true)
+is<Effect.Effect<Answers<number, Down | Http>, "all", Client | Cache>>()(Cached.many(Weather, mapMany, strategy)([]))
+is<Effect.Effect<Answers<number, Down | Http>, never, Cache>>()(
+  Cached.many(
+    Weather,
+    (keys) => Effect.succeed(new Map(keys.map((key) => [key, Exit.fail(new Http())]))),
+    strategy
+  )([])
+)
 // @ts-expect-error a map by something else than keys
 Cached.many(Weather, () => Effect.succeed(new Map([["a", Exit.succeed(1)]])), strategy)
 // @ts-expect-error a map of values that are no Exits
@@ -575,12 +536,11 @@ Cached.many(Weather, (keys) => Effect.succeed(new Map(keys.map((key) => [key, 1]
 // @ts-expect-error one payload in place of a list
 reportsOfMany({ id: "a", days: 1 })
 
-const gotMany = Cached.getMany([key, new Weather({ id: "b", days: 2 })])
-same<typeof gotMany, Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>(true)
-const setMany = Cached.setMany([[key, 5]], { ttl: 1 })
-same<typeof setMany, Effect.Effect<void, never, Cache>>(true)
-const removedMany = Cached.remove([key, "k"])
-same<typeof removedMany, Effect.Effect<number, never, Cache>>(true)
+is<Effect.Effect<ReadonlyArray<Option.Option<number>>, never, Cache>>()(
+  Cached.getMany([key, new Weather({ id: "b", days: 2 })])
+)
+is<Effect.Effect<void, never, Cache>>()(Cached.setMany([[key, 5]], { ttl: 1 }))
+is<Effect.Effect<number, never, Cache>>()(Cached.remove([key, "k"]))
 // @ts-expect-error a value of another type than the key's
 Cached.setMany([[key, "x"]])
 
@@ -588,23 +548,24 @@ declare const origin: RequestResolver.RequestResolver<Weather>
 declare const origins: RequestResolver.RequestResolver<Weather | Today>
 const resolver = Cached.resolver(origin, strategy)
 same<typeof resolver, Effect.Effect<RequestResolver.RequestResolver<Weather>, never, Cache>>(true)
-const requested = Effect.request(key, resolver)
-same<typeof requested, Effect.Effect<number, Down, Cache>>(true)
+const value544 = Effect.request(key, resolver)
+same<typeof value544, Effect.Effect<number, Down, Cache>>(true)
 const resolvers = Cached.resolver(origins, { ...strategy, tags: (_, key) => [key.id] })
-const requestedDay = Effect.request(new Today({ id: "x" }), resolvers)
-same<typeof requestedDay, Effect.Effect<Date, never, Zone | Cache>>(true)
+const value546 = Effect.request(new Today({ id: "x" }), resolvers)
+same<typeof value546, Effect.Effect<Date, never, Zone | Cache>>(true)
 // @ts-expect-error no room for a LoadTimeout
 Cached.resolver(origin, { ...strategy, timeout: 1 })
 // @ts-expect-error an unknown option
 Cached.resolver(origin, { ...strategy, tll: 1 })
 
 const oneReport = Cached.fn(Weather, () => load, strategy)
-const warming = Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
-same<typeof warming, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
-const warmingMany = Cached.warm(reportsOfMany, [{ id: "a", days: 1 }])
-same<typeof warmingMany, Stream.Stream<Cached.WarmProgress, never, Client | Cache>>(true)
-const fresh = Cached.keepFresh(oneReport, { id: "a", days: 1 }, Schedule.spaced(1))
-same<typeof fresh, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
+is<Stream.Stream<Cached.WarmProgress, never, Client | Cache>>()(
+  Cached.warm(oneReport, [{ id: "a", days: 1 }], { concurrency: 2 })
+)
+is<Stream.Stream<Cached.WarmProgress, never, Client | Cache>>()(Cached.warm(reportsOfMany, [{ id: "a", days: 1 }]))
+is<Effect.Effect<void, never, Client | Cache | Scope.Scope>>()(
+  Cached.keepFresh(oneReport, { id: "a", days: 1 }, Schedule.spaced(1))
+)
 // @ts-expect-error a payload of another class
 Cached.warm(oneReport, [{ id: 1 }])
 // @ts-expect-error the same
@@ -618,24 +579,18 @@ Cached.warm(() => load, [])
 
 type StoreError = CacheError.StoreError
 
-const setIf = Cached.set(key, 5, { ttl: "1 hour", ifAbsent: true })
-same<typeof setIf, Effect.Effect<boolean, StoreError, Cache>>(true)
-const setUnchanged = Cached.set(new Today({ id: "x" }), new Date(), { ifUnchanged: "w" })
-same<typeof setUnchanged, Effect.Effect<boolean, StoreError, Zone | Cache>>(true)
-const entry = Cached.getEntry(key)
-same<typeof entry, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
-const touched = Cached.touch(new Today({ id: "x" }), "1 hour")
-same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
-const incremented = Cached.counter("n").increment({ by: 2, ttl: "1 hour" })
-same<typeof incremented, Effect.Effect<number, StoreError, Cache>>(true)
+is<Effect.Effect<boolean, StoreError, Cache>>()(Cached.set(key, 5, { ttl: "1 hour", ifAbsent: true }))
+is<Effect.Effect<boolean, StoreError, Zone | Cache>>()(
+  Cached.set(new Today({ id: "x" }), new Date(), { ifUnchanged: "w" })
+)
+is<Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>()(Cached.getEntry(key))
+is<Effect.Effect<boolean, never, Cache>>()(Cached.touch(new Today({ id: "x" }), "1 hour"))
+is<Effect.Effect<number, StoreError, Cache>>()(Cached.counter("n").increment({ by: 2, ttl: "1 hour" }))
 const scanned = Stream.map(Cached.entries("user:*"), ({ id }) => id)
 same<typeof scanned, Stream.Stream<string, StoreError, Cache>>(true)
-const known = Cached.entries()
-same<typeof known, Stream.Stream<Known, StoreError, Cache>>(true)
-const matching = Cached.invalidate({ matching: "user:*" })
-same<typeof matching, Effect.Effect<void, never, Cache>>(true)
-const further = CachePolicy.invalidating(load)
-same<typeof further, typeof load>(true)
+is<Stream.Stream<Known, StoreError, Cache>>()(Cached.entries())
+is<Effect.Effect<void, never, Cache>>()(Cached.invalidate({ matching: "user:*" }))
+is<typeof load>()(CachePolicy.invalidating(load))
 export const whole: ReadonlyArray<Effect.Effect<unknown, StoreError, Cache>> = [Cached.size, Store.ping]
 export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ all: Weather }),
@@ -647,12 +602,10 @@ export const byClass: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate({ tag: "t" }, { mode: "soft" })
 ]
 export const each = Effect.forEach(["a", "b"], Cached.invalidate)
-const removedEach = Effect.forEach(["a", "b"], Cached.remove)
-same<typeof removedEach, Effect.Effect<Array<boolean>, never, Cache>>(true)
-const removedList = Cached.remove(["a", new Today({ id: "x" })])
-same<typeof removedList, Effect.Effect<number, never, Cache>>(true)
-const removedMatching = Cached.remove({ matching: "a*" })
-same<typeof removedMatching, Effect.Effect<number, StoreError, Cache>>(true)
+const value596 = Effect.forEach(["a", "b"], Cached.remove)
+same<typeof value596, Effect.Effect<Array<boolean>, never, Cache>>(true)
+is<Effect.Effect<number, never, Cache>>()(Cached.remove(["a", new Today({ id: "x" })]))
+is<Effect.Effect<number, StoreError, Cache>>()(Cached.remove({ matching: "a*" }))
 export const softly: ReadonlyArray<Effect.Effect<void, never, Cache>> = [
   Cached.invalidate("a", { mode: "soft" }),
   Cached.invalidate(["a", { tag: "t" }, { where: [Page, { page: 1 }] }], { mode: "soft" }),
@@ -696,20 +649,18 @@ Cached.counter(key).increment()
 const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
-const everything = Cached.events()
-same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+is<Stream.Stream<CacheEvent.CacheEvent, never, Cache>>()(Cached.events())
 const loadsOnly = Cached.events({ of: ["Load", "Miss"] })
 type LoadOrMiss = Extract<CacheEvent.CacheEvent, { readonly _tag: "Load" | "Miss" }>
 same<typeof loadsOnly, Stream.Stream<LoadOrMiss, never, Cache>>(true)
 // @ts-expect-error there is no such event
 Cached.events({ of: ["Loaded"] })
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
-const telling = Cached.onRemoval(({ cause, exit }) => {
+is<Effect.Effect<void, never, Client | Cache | Scope.Scope>>()(Cached.onRemoval(({ cause, exit }) => {
   same<typeof cause, CacheEvent.RemovalCause>(true)
   same<typeof exit, Exit.Exit<unknown, unknown>>(true)
   return Effect.asVoid(load)
-})
-same<typeof telling, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
+}))
 Cached.events().pipe(Stream.map((event) => {
   if (!("keyClass" in event)) return
   same<typeof event.keyClass, string | undefined>(true)
@@ -724,8 +675,9 @@ Cached.events().pipe(Stream.map((event) => {
 class Name extends CacheKey.Class<Name>()("Name", { success: Schema.String }) {}
 class Count extends CacheKey.Class<Count>()("Count", { success: Schema.Finite }) {}
 
-const mixed = Cached.setMany([["text", true], [new Name(), "Ada"], [new Count(), 1]], { ttl: "1 hour" })
-same<typeof mixed, Effect.Effect<void, never, Caching.Caching>>(true)
+is<Effect.Effect<void, never, Caching.Caching>>()(
+  Cached.setMany([["text", true], [new Name(), "Ada"], [new Count(), 1]], { ttl: "1 hour" })
+)
 // @ts-expect-error the values are those of the other key
 Cached.setMany([[new Name(), 1], [new Count(), "Ada"]])
 export const setCounts = <A>(rows: ReadonlyArray<readonly [string, A]>) => Cached.setMany(rows)
@@ -766,16 +718,14 @@ const cacheRows = Cached.stream("rows", {
     return 1000
   }
 })
-const cachedRows = cacheRows(numbers)
-same<typeof cachedRows, typeof streamed>(true)
+is<typeof streamed>()(cacheRows(numbers))
 
-const softStream = numbers.pipe(Cached.stream("rows", {
+is<typeof streamed>()(numbers.pipe(Cached.stream("rows", {
   strategy: "softTtl",
   ttl: 1000,
   softTtl: 1,
   fallbackOn: ["Broken"]
-}))
-same<typeof softStream, typeof streamed>(true)
+})))
 // @ts-expect-error outages are not named
 numbers.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1 }))
 // @ts-expect-error streams have no such strategy
@@ -787,5 +737,4 @@ Cached.stream(numbers, "rows", { strategy: ownOfStream })
 // The failures of a stream may be a type parameter.
 const streamOf = <A, E, R>(self: Stream.Stream<A, E | Broken, R>) =>
   self.pipe(Cached.stream("rows", { strategy: "softTtl", ttl: 1000, softTtl: 1, fallbackOn: "all" }))
-const streamedOf = streamOf(numbers)
-same<typeof streamedOf, typeof streamed>(true)
+is<typeof streamed>()(streamOf(numbers))

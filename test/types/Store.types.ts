@@ -8,9 +8,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import type { Markers } from "../../src/ports/stores.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { pluralOf } from "../support/pluralOf.ts"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Failure = CacheError.StoreError
 type SyncStore = Store.Store & { readonly getUnsafe: NonNullable<Store.Store["getUnsafe"]> }
@@ -115,14 +113,12 @@ Store.makeSync({ name: "x", get: () => entry, set: () => {}, remove: () => true,
 
 const answer = store.get("id", ["tag"])
 same<typeof answer, Effect.Effect<Store.Answer, Failure>>(true)
-const set = singly(store).set("id", entry, { _tag: "IfUnchanged", writeId: "x" })
-same<typeof set, Effect.Effect<boolean, Failure>>(true)
-const acquired = singly(store).acquire("id", { owner: "me", leaseMillis: 1, rejectedWriteId: undefined, join: false })
-same<typeof acquired, Effect.Effect<Store.Acquired, Failure>>(true)
-const touched = store.touch("id", { softExpiresAt: 1, expiresAt: Infinity })
-same<typeof touched, Effect.Effect<boolean, Failure>>(true)
-const markers = store.markers(["t"])
-same<typeof markers, Effect.Effect<Markers, Failure>>(true)
+is<Effect.Effect<boolean, Failure>>()(singly(store).set("id", entry, { _tag: "IfUnchanged", writeId: "x" }))
+is<Effect.Effect<Store.Acquired, Failure>>()(
+  singly(store).acquire("id", { owner: "me", leaseMillis: 1, rejectedWriteId: undefined, join: false })
+)
+is<Effect.Effect<boolean, Failure>>()(store.touch("id", { softExpiresAt: 1, expiresAt: Infinity }))
+is<Effect.Effect<Markers, Failure>>()(store.markers(["t"]))
 const soft = store.invalidateTags(["t"], "soft")
 same<typeof soft, Effect.Effect<void, Failure>>(true)
 const number = store.increment("n", 1, { expiresAt: undefined })
@@ -146,14 +142,13 @@ same<typeof layer, Layer.Layer<Store.Store, never, Client>>(true)
 declare const opened: Effect.Effect<Store.Store, Failed, Client | Scope.Scope>
 const scoped = Layer.effect(Store.Store, opened)
 same<typeof scoped, Layer.Layer<Store.Store, Failed, Client>>(true)
-const ready = Layer.succeed(Store.Store, store)
-same<typeof ready, Layer.Layer<Store.Store>>(true)
-const asked = Effect.map(Store.Store, (store) => store.name)
-same<typeof asked, Effect.Effect<string, never, Store.Store>>(true)
+const value145 = Layer.succeed(Store.Store, store)
+same<typeof value145, Layer.Layer<Store.Store>>(true)
+const value146 = Effect.map(Store.Store, (store) => store.name)
+same<typeof value146, Effect.Effect<string, never, Store.Store>>(true)
 
 same<typeof MemoryStore.layer, Layer.Layer<Store.Store>>(true)
-const inMemory = MemoryStore.make()
-same<typeof inMemory, SyncStore>(true)
+is<SyncStore>()(MemoryStore.make())
 const sqlite = SqliteStore.layer({ directory: "x", maxSize: "1 GB", storeTimeout: "1 second" })
 same<typeof sqlite, Layer.Layer<Store.Store, Failure>>(true)
 const files = FilesStore.layer({ directory: "x", maxSize: 5 })
@@ -174,17 +169,16 @@ Layer.effect(Store.Store, Effect.succeed({ name: "x" }))
 // taps
 // ---------------------------------------------------------------------------------------------------------------------
 
-const tapped = MemoryStore.layer.pipe(Store.tap({ maxSize: "1 MB", minSize: 1 }))
-same<typeof tapped, Layer.Layer<Store.Store>>(true)
-const watched = sqlite.pipe(Store.tap({
+is<Layer.Layer<Store.Store>>()(MemoryStore.layer.pipe(Store.tap({ maxSize: "1 MB", minSize: 1 })))
+is<Layer.Layer<Store.Store, Failure>>()(sqlite.pipe(Store.tap({
   around: (call, effect) => {
     same<typeof call, Store.StoreCall>(true)
     return Effect.andThen(Effect.log(call.operation), effect)
   }
-}))
-same<typeof watched, Layer.Layer<Store.Store, Failure>>(true)
-const serving = scoped.pipe(Store.tap({ around: (_, effect) => Effect.andThen(Client, effect) }))
-same<typeof serving, Layer.Layer<Store.Store, Failed, Client>>(true)
+})))
+is<Layer.Layer<Store.Store, Failed, Client>>()(
+  scoped.pipe(Store.tap({ around: (_, effect) => Effect.andThen(Client, effect) }))
+)
 
 // @ts-expect-error an unknown option
 Store.tap({ maxSise: 1 })

@@ -3,9 +3,7 @@ import { type Cause, Duration, type Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, type Caching, type Strategy } from "effect-cached"
 import { type CacheEntry, Ttl } from "effect-cached/adapters"
 import type { Of } from "../../src/ports/strategy.ts"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Weather extends CacheKey.Class<Weather>()("Weather", {
@@ -123,8 +121,7 @@ same<(typeof combined)[number], Loaded>(true)
 // lifetimes
 // ---------------------------------------------------------------------------------------------------------------------
 
-const parsed = Ttl.parse("1d2h")
-same<typeof parsed, Duration.Duration>(true)
+is<Duration.Duration>()(Ttl.parse("1d2h"))
 export const millis: number = Ttl.toMillis("1 hour", "idle")
 
 // ---------------------------------------------------------------------------------------------------------------------

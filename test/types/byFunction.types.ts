@@ -1,9 +1,7 @@
 /** Options that are functions of outcome or key; checked by `tsc`, not run. */
 import { Effect, Exit, Schema } from "effect"
 import { Cached, type CacheError, CacheKey, type Caching, type Strategy } from "effect-cached"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { same } from "./same.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Weather extends CacheKey.Class<Weather>()("Weather", {

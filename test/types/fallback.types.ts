@@ -1,9 +1,7 @@
 /** Types that the compiler must infer from, and refuse in, options of fallbacks; checked by `tsc`, not run. */
 import { type Cause, type Context, type Effect, type Exit, pipe, type RequestResolver, Schema } from "effect"
 import { Cached, type CacheError, CacheKey, type Caching } from "effect-cached"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 type LoadTimeout = CacheError.LoadTimeout
@@ -57,16 +55,13 @@ const byTags = [
   )
 ] as const
 same<(typeof byTags)[number], Loaded>(true)
-const timed = load.pipe(Cached.softTtl(key, { ...soft, timeout: 1, fallbackOn: ["Http"] }))
-same<typeof timed, TimedOut>(true)
+is<TimedOut>()(load.pipe(Cached.softTtl(key, { ...soft, timeout: 1, fallbackOn: ["Http"] })))
 
 // Made before the effect is known.
 const made = Cached.softTtl(key, { ...soft, fallbackOn: ["Http"] })
-const used = load.pipe(made)
-same<typeof used, Loaded>(true)
+is<Loaded>()(load.pipe(made))
 const ofText = Cached.failover("k", { ttl: 1, fallbackOn: ["Http"] })
-const usedText = ofText(load)
-same<typeof usedText, Loaded>(true)
+is<Loaded>()(ofText(load))
 
 // @ts-expect-error no failure of the effect has this tag
 load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Htpt"] }))
@@ -161,15 +156,14 @@ const byCause = [
   load.pipe(Cached.failover("k", { ttl: 1, fallbackOn: isTyped }))
 ] as const
 same<(typeof byCause)[number], Loaded>(true)
-const timedByCause = load.pipe(Cached.softTtl(key, {
+is<TimedOut>()(load.pipe(Cached.softTtl(key, {
   ...soft,
   timeout: 1,
   fallbackOn: (cause) => {
     same<typeof cause, Cause.Cause<Down | Http | LoadTimeout>>(true)
     return true
   }
-}))
-same<typeof timedByCause, TimedOut>(true)
+})))
 // A wider function: the failures stay those of the effect.
 const wider = load.pipe(
   Cached.failover(key, {
@@ -178,13 +172,11 @@ const wider = load.pipe(
   })
 )
 same<typeof wider, Loaded>(true)
-const unknowing = load.pipe(
+is<Loaded>()(load.pipe(
   Cached.failover("k", { ttl: 1, fallbackOn: (cause: Cause.Cause<unknown>) => cause !== null })
-)
-same<typeof unknowing, Loaded>(true)
+))
 const whatever = Cached.failover("k", { ttl: 1, fallbackOn: () => true })
-const ofWhatever = load.pipe(whatever)
-same<typeof ofWhatever, Loaded>(true)
+is<Loaded>()(load.pipe(whatever))
 
 // @ts-expect-error the effect fails with more
 load.pipe(Cached.failover(key, { ttl: 1, fallbackOn: (cause: Cause.Cause<Down>) => cause !== null }))
@@ -207,10 +199,12 @@ declare const lookupMany: (
 ) => Effect.Effect<ReadonlyArray<Exit.Exit<number, Http>>, Gone>
 declare const origin: RequestResolver.RequestResolver<Weather>
 
-const weather = Cached.fn(Weather, lookup, { ...strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
-same<typeof weather, Effect.Effect<number, Down | Http, Cache>>(true)
-const inferred = Cached.fn(Weather, (key) => lookup(key), { ...strategy, fallbackOn: ["Http"] })({ id: "a" })
-same<typeof inferred, Effect.Effect<number, Down | Http, Cache>>(true)
+is<Effect.Effect<number, Down | Http, Cache>>()(
+  Cached.fn(Weather, lookup, { ...strategy, fallbackOn: ["Http", "Down"] })({ id: "a" })
+)
+is<Effect.Effect<number, Down | Http, Cache>>()(
+  Cached.fn(Weather, (key) => lookup(key), { ...strategy, fallbackOn: ["Http"] })({ id: "a" })
+)
 Cached.fn(Weather, lookup, {
   ...strategy,
   fallbackOn: (cause) => {
@@ -219,14 +213,15 @@ Cached.fn(Weather, lookup, {
   }
 })
 Cached.recursive(Weather, (_, self) => self({ id: "b" }), { ...strategy, fallbackOn: ["Down"] })
-const weathers = Cached.many(Weather, lookupMany, {
-  ...strategy,
-  fallbackOn: (cause) => {
-    same<typeof cause, Cause.Cause<Down | Http | Gone>>(true)
-    return true
-  }
-})([])
-same<typeof weathers, Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, Gone, Cache>>(true)
+is<Effect.Effect<ReadonlyArray<Exit.Exit<number, Down | Http>>, Gone, Cache>>()(
+  Cached.many(Weather, lookupMany, {
+    ...strategy,
+    fallbackOn: (cause) => {
+      same<typeof cause, Cause.Cause<Down | Http | Gone>>(true)
+      return true
+    }
+  })([])
+)
 Cached.resolver(origin, { ...strategy, fallbackOn: ["Down"] })
 
 // @ts-expect-error no failure of the look-up has this tag

@@ -1,6 +1,7 @@
 /** Uses of the flat options that the compiler must accept, with the types that functions among them see; not run. */
 import { type Cause, Effect, Exit, Stream } from "effect"
 import { Cached, type CacheError, type CacheKey, type Caching, type Strategy } from "effect-cached"
+import { is, same } from "./same.ts"
 import {
   ada,
   type Down,
@@ -17,9 +18,6 @@ import {
   untagged,
   User
 } from "./table/given.ts"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
 
 type Cache = Caching.Caching
 type Loaded = Effect.Effect<Person, NotFound | Down, Cache>
@@ -156,14 +154,12 @@ export const sureEffects: ReadonlyArray<Effect.Effect<Person, never, Cache>> = [
   sure(1).pipe(Cached.softTtl("ada", soft)),
   Cached.failover(sure(1), "ada", { ttl: "1 hour" })
 ]
-const inTime = load.pipe(Cached.ttl(ada, { ttl: "1 hour", timeout: (key) => key.id }))
-same<typeof inTime, TimedOut>(true)
-const lengths = load.pipe(
+is<TimedOut>()(load.pipe(Cached.ttl(ada, { ttl: "1 hour", timeout: (key) => key.id })))
+is<Effect.Effect<number, NotFound | Down, Cache>>()(load.pipe(
   Effect.map(({ name }) => name),
   Cached.ttl("name", { ttl: "1 hour", storeIf: (name) => name.length > 0 }),
   Effect.map((name) => name.length)
-)
-same<typeof lengths, Effect.Effect<number, NotFound | Down, Cache>>(true)
+))
 // @ts-expect-error the key's value is a Person
 Effect.succeed("Ada").pipe(Cached.ttl(ada, { ttl: "1 hour" }))
 // @ts-expect-error the key's value is a Person

@@ -1,9 +1,7 @@
 /** Types that the compiler must infer inside a load; checked by `tsc`, not run. */
 import { Effect, type Option, Schema } from "effect"
 import { Cached, CacheKey, type Caching } from "effect-cached"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is } from "./same.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -12,21 +10,17 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Date }) {}
 
 // Previous has the value of the class, and needs and fails with nothing.
-const previous = Cached.previous(Weather)
-same<typeof previous, Effect.Effect<Option.Option<Cached.Previous<{ readonly celsius: number }>>>>(true)
-const settings = Cached.previous(Settings)
-same<typeof settings, Effect.Effect<Option.Option<Cached.Previous<Date>>>>(true)
+is<Effect.Effect<Option.Option<Cached.Previous<{ readonly celsius: number }>>>>()(Cached.previous(Weather))
+is<Effect.Effect<Option.Option<Cached.Previous<Date>>>>()(Cached.previous(Settings))
 // @ts-expect-error a string has no class
 Cached.previous("weather")
 // @ts-expect-error a key is no class
 Cached.previous(new Weather({ city: "Berlin" }))
 
 // notModified ends what it is in
-const ended = Cached.notModified
-same<typeof ended, Effect.Effect<never>>(true)
+is<Effect.Effect<never>>()(Cached.notModified)
 
-const annotated = Cached.annotate({ tags: ["a"], ttl: "1 hour", etag: undefined })
-same<typeof annotated, Effect.Effect<void>>(true)
+is<Effect.Effect<void>>()(Cached.annotate({ tags: ["a"], ttl: "1 hour", etag: undefined }))
 // @ts-expect-error no such option
 Cached.annotate({ tag: "a" })
 // @ts-expect-error no duration
@@ -45,5 +39,4 @@ const weather = Cached.fn(
   }),
   { ttl: "1 hour" }
 )
-const report = weather({ city: "Berlin" })
-same<typeof report, Effect.Effect<{ readonly celsius: number }, never, Caching.Caching>>(true)
+is<Effect.Effect<{ readonly celsius: number }, never, Caching.Caching>>()(weather({ city: "Berlin" }))

@@ -1,9 +1,7 @@
 /** Types that the compiler must infer for functions of `Cached.make`; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Schema, type Scope, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { same } from "./same.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}

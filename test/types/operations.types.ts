@@ -3,9 +3,7 @@ import { Context, type Duration, Effect, type Exit, Option, Schema, type Scope, 
 import { Cached, CacheError, type CacheEvent, CacheKey, type CachePolicy, Caching, type Strategy } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
 import type { Known } from "../../src/CacheEntry.ts"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 type Cache = Caching.Caching
 type Failure = CacheError.StoreError
@@ -23,26 +21,20 @@ const zoned = new Today({ id: "a" })
 // of one key: values and codecs are the key's
 // ---------------------------------------------------------------------------------------------------------------------
 
-const piped = Cached.getOption(key).pipe(Effect.map(Option.getOrElse(() => 0)))
-same<typeof piped, Effect.Effect<number, never, Cache>>(true)
-const found = Cached.getEntry(key)
-same<typeof found, Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>(true)
-const foundZoned = Cached.getEntry(zoned)
-same<typeof foundZoned, Effect.Effect<Option.Option<Cached.FoundEntry<Date>>, never, Zone | Cache>>(true)
-const foundText = Cached.getEntry("k")
-same<typeof foundText, Effect.Effect<Option.Option<Cached.FoundEntry<unknown>>, never, Cache>>(true)
+is<Effect.Effect<number, never, Cache>>()(Cached.getOption(key).pipe(Effect.map(Option.getOrElse(() => 0))))
+is<Effect.Effect<Option.Option<Cached.FoundEntry<number>>, never, Cache>>()(Cached.getEntry(key))
+is<Effect.Effect<Option.Option<Cached.FoundEntry<Date>>, never, Zone | Cache>>()(Cached.getEntry(zoned))
+is<Effect.Effect<Option.Option<Cached.FoundEntry<unknown>>, never, Cache>>()(Cached.getEntry("k"))
 declare const entry: Cached.FoundEntry<number>
 same<typeof entry.value, number>(true)
 same<typeof entry.writeId, string>(true)
 same<typeof entry.etag, string | undefined>(true)
 same<typeof entry.outcome, CacheEntry.Outcome>(true)
 
-const hasZoned = Cached.has(zoned)
-same<typeof hasZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
-const expiresZoned = Effect.map(Cached.getEntry(zoned), Option.map(({ expiresIn }) => expiresIn))
-same<typeof expiresZoned, Effect.Effect<Option.Option<Duration.Duration>, never, Zone | Cache>>(true)
-const setZoned = Cached.set(zoned, new Date(0), { etag: "x" })
-same<typeof setZoned, Effect.Effect<boolean, never, Zone | Cache>>(true)
+is<Effect.Effect<boolean, never, Zone | Cache>>()(Cached.has(zoned))
+const value35 = Effect.map(Cached.getEntry(zoned), Option.map(({ expiresIn }) => expiresIn))
+same<typeof value35, Effect.Effect<Option.Option<Duration.Duration>, never, Zone | Cache>>(true)
+is<Effect.Effect<boolean, never, Zone | Cache>>()(Cached.set(zoned, new Date(0), { etag: "x" }))
 // A condition is the store's to know, and so is its failure the caller's.
 const conditions = [
   Cached.set(key, 1, { ifAbsent: true }),
@@ -64,12 +56,9 @@ Cached.set(key, 1, { copy: (value: string) => value })
 Cached.set(key, 1, { copy: (value) => String(value) })
 // @ts-expect-error - no way to copy
 Cached.set(key, 1, { copy: "deep" })
-const conditionZoned = Cached.set(zoned, new Date(0), { ifAbsent: true })
-same<typeof conditionZoned, Effect.Effect<boolean, Failure, Zone | Cache>>(true)
-const touched = Cached.touch(zoned, "1 hour")
-same<typeof touched, Effect.Effect<boolean, never, Cache>>(true)
-const sum = Cached.counter("visits").increment({ by: -1, ttl: "1 day" })
-same<typeof sum, Effect.Effect<number, Failure, Cache>>(true)
+is<Effect.Effect<boolean, Failure, Zone | Cache>>()(Cached.set(zoned, new Date(0), { ifAbsent: true }))
+is<Effect.Effect<boolean, never, Cache>>()(Cached.touch(zoned, "1 hour"))
+is<Effect.Effect<number, Failure, Cache>>()(Cached.counter("visits").increment({ by: -1, ttl: "1 day" }))
 const visits = Cached.counter("visits")
 same<
   [typeof visits.get, ReturnType<typeof visits.touch>, typeof visits.expiresIn],
@@ -79,19 +68,15 @@ same<
     Effect.Effect<Option.Option<Duration.Duration>, Failure, Cache>
   ]
 >(true)
-const allCounters = Cached.counters("visits:*")
-same<typeof allCounters, Stream.Stream<Store.NamedCounter, Failure, Cache>>(true)
+is<Stream.Stream<Store.NamedCounter, Failure, Cache>>()(Cached.counters("visits:*"))
 // @ts-expect-error an unknown option
 visits.increment({ to: 5 })
 // @ts-expect-error numbers have names, not keys
 Cached.counter(key)
-const next = Cached.counter("visits").increment()
-same<typeof next, Effect.Effect<number, Failure, Cache>>(true)
+is<Effect.Effect<number, Failure, Cache>>()(Cached.counter("visits").increment())
 
-const removedMatching = Cached.remove({ matching: "user:*" })
-same<typeof removedMatching, Effect.Effect<number, Failure, Cache>>(true)
-const pairs = Cached.getMatching("user:*")
-same<typeof pairs, Stream.Stream<readonly [key: string, value: unknown], Failure, Cache>>(true)
+is<Effect.Effect<number, Failure, Cache>>()(Cached.remove({ matching: "user:*" }))
+is<Stream.Stream<readonly [key: string, value: unknown], Failure, Cache>>()(Cached.getMatching("user:*"))
 
 // @ts-expect-error a value of another type
 Cached.set(key, "x", { ifAbsent: true })
@@ -116,10 +101,11 @@ Cached.getOption(Weather)
 
 const entries = Cached.entries("Weather*")
 same<typeof entries, Stream.Stream<Known, Failure, Cache>>(true)
-const ids = Stream.map(Cached.entries(), ({ id }) => id)
-same<typeof ids, Stream.Stream<string, Failure, Cache>>(true)
-const collected = Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Stream.take(1), Stream.runCollect)
-same<typeof collected, Effect.Effect<Array<string>, Failure, Cache>>(true)
+const value105 = Stream.map(Cached.entries(), ({ id }) => id)
+same<typeof value105, Stream.Stream<string, Failure, Cache>>(true)
+is<Effect.Effect<Array<string>, Failure, Cache>>()(
+  Stream.map(Cached.entries("a*"), ({ id }) => id).pipe(Stream.take(1), Stream.runCollect)
+)
 same<typeof Cached.size, Effect.Effect<number, Failure, Cache>>(true)
 same<typeof Store.ping, Effect.Effect<void, Failure, Cache>>(true)
 same<typeof Cached.clear, Effect.Effect<void, never, Cache>>(true)
@@ -136,26 +122,22 @@ stats.hits = 1
 // watching
 // ---------------------------------------------------------------------------------------------------------------------
 
-const everything = Cached.events()
-same<typeof everything, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
-const detected = Effect.fail("down").pipe(Cached.detect)
-same<typeof detected, Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>(true)
+is<Stream.Stream<CacheEvent.CacheEvent, never, Cache>>()(Cached.events())
+is<Effect.Effect<readonly [result: never, reads: ReadonlyArray<CacheEvent.Detected>], string>>()(
+  Effect.fail("down").pipe(Cached.detect)
+)
 type WithValues = readonly [result: never, reads: ReadonlyArray<CacheEvent.DetectedValue>]
-const withValues = Effect.fail("down").pipe(Cached.detect({ values: true }))
-same<typeof withValues, Effect.Effect<WithValues, string>>(true)
-const withValuesFirst = Cached.detect(Effect.fail("down"), { values: true })
-same<typeof withValuesFirst, Effect.Effect<WithValues, string>>(true)
+is<Effect.Effect<WithValues, string>>()(Effect.fail("down").pipe(Cached.detect({ values: true })))
+is<Effect.Effect<WithValues, string>>()(Cached.detect(Effect.fail("down"), { values: true }))
 // @ts-expect-error an option that is none
 Cached.detect(Effect.fail("down"), { value: true })
-const valueEvents = Cached.events({ values: true })
-same<typeof valueEvents, Stream.Stream<CacheEvent.ValueEvent, never, Cache>>(true)
+is<Stream.Stream<CacheEvent.ValueEvent, never, Cache>>()(Cached.events({ values: true }))
 export const exitOf = (event: CacheEvent.ValueEvent): Exit.Exit<unknown, unknown> | undefined => {
   // @ts-expect-error a miss has no value
   if (event._tag === "Miss") return event.exit
   return event._tag === "Hit" || event._tag === "Evict" ? event.exit : undefined
 }
-const logging = Cached.logEvents("Info", { values: true })
-same<typeof logging, Effect.Effect<void, never, Cache | Scope.Scope>>(true)
+is<Effect.Effect<void, never, Cache | Scope.Scope>>()(Cached.logEvents("Info", { values: true }))
 // @ts-expect-error a level that is none
 Cached.logEvents("Loud")
 const watching = Cached.onRemoval((removal) => Effect.andThen(Zone, Effect.log(removal.id)))
@@ -173,14 +155,13 @@ export const policies: ReadonlyArray<CachePolicy.Operation> = ["get", "set", "re
 export const timing: Strategy.Lifetime = { softTtl: 1, ttl: Infinity }
 export const service: Effect.Effect<Caching.Shape, never, Cache> = Caching.Caching
 declare const failing: Effect.Effect<number, Failure | CacheError.LoadTimeout>
-const handled = failing.pipe(
+is<Effect.Effect<number>>()(failing.pipe(
   Effect.catchTag("StoreError", ({ reason }) => {
     same<typeof reason, CacheError.StoreErrorReason>(true)
     return Effect.succeed(0)
   }),
   Effect.catchTag("LoadTimeout", ({ timeoutMillis }) => Effect.succeed(timeoutMillis))
-)
-same<typeof handled, Effect.Effect<number>>(true)
+))
 export const errors: ReadonlyArray<Error> = [
   new CacheError.StoreError({ store: "x", operation: "get", reason: "Full", cause: "x" }),
   new CacheError.SerializerError({ serializer: "x", operation: "encode", reason: "x" }),

@@ -8,9 +8,7 @@ import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { SqliteGuards } from "effect-cached/sqlite"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // serializers
@@ -27,10 +25,8 @@ const zoned = Binary.make(Local)
 same<typeof zoned, Serializer.Codec<Date, Zone>>(true)
 const plain = Structured.make<unknown, never>(undefined)
 same<typeof plain, Serializer.Codec<unknown, never>>(true)
-const encoded = zoned.encode(new Date(0), "id")
-same<typeof encoded, Effect.Effect<Uint8Array, Fault, Zone>>(true)
-const decoded = codec.decode(new Uint8Array(), "id")
-same<typeof decoded, Effect.Effect<Date, Fault>>(true)
+is<Effect.Effect<Uint8Array, Fault, Zone>>()(zoned.encode(new Date(0), "id"))
+is<Effect.Effect<Date, Fault>>()(codec.decode(new Uint8Array(), "id"))
 const own = Serializer.make({
   name: "own",
   extension: ".txt",
@@ -45,10 +41,10 @@ const own = Serializer.make({
   }
 })
 same<typeof own, Serializer.Serializer>(true)
-const provided = Layer.succeed(Serializer.Serializer, own)
-same<typeof provided, Layer.Layer<never>>(true)
-const current = Effect.map(Serializer.Serializer, ({ extension }) => extension)
-same<typeof current, Effect.Effect<string>>(true)
+const value44 = Layer.succeed(Serializer.Serializer, own)
+same<typeof value44, Layer.Layer<never>>(true)
+const value45 = Effect.map(Serializer.Serializer, ({ extension }) => extension)
+same<typeof value45, Effect.Effect<string>>(true)
 
 // @ts-expect-error a value of another type
 codec.encode("today")

@@ -1,9 +1,7 @@
 /** Types that the compiler must infer from key templates; checked by `tsc`, not run. */
 import { Context, Effect, type Exit, Redacted, Schema } from "effect"
 import { Cached, CacheKey } from "effect-cached"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { same } from "./same.ts"
 
 class Tenant extends Context.Reference<string>("Tenant", { defaultValue: () => "none" }) {}
 

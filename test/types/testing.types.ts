@@ -8,9 +8,7 @@ import { type Lock, type Serializer, Store } from "effect-cached/adapters"
 import * as CacheReactivity from "effect-cached/CacheReactivity"
 import * as Testing from "effect-cached/testing"
 import type { Reactivity } from "effect/reactivity"
-
-type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
-const same = <X, Y>(_: Same<X, Y>) => {}
+import { is, same } from "./same.ts"
 
 class Client extends Context.Service<Client, { readonly url: string }>()("Client") {}
 declare const store: Store.Store
@@ -23,8 +21,7 @@ declare const overClient: Layer.Layer<Caching.Caching, "down", Client>
 const recording = Testing.RecordingCache.layer(CacheLayer.memory())
 type Recording = Testing.RecordingCache
 same<typeof recording, Layer.Layer<Caching.Caching | Recording>>(true)
-const recordingClient = Testing.RecordingCache.layer(overClient)
-same<typeof recordingClient, Layer.Layer<Caching.Caching | Recording, "down", Client>>(true)
+is<Layer.Layer<Caching.Caching | Recording, "down", Client>>()(Testing.RecordingCache.layer(overClient))
 const reads = Effect.flatMap(Testing.RecordingCache, ({ reads }) => reads("k"))
 same<
   typeof reads,
@@ -36,8 +33,7 @@ Testing.RecordingCache.layer(Layer.effect(Store.Store, opened))
 // A store that goes wrong.
 const chaos = Testing.ChaosStore.make(store, { seed: 1, failRate: 0.5, delay: ["1 milli", "1 second"], silent: false })
 same<typeof chaos, Testing.ChaosStore.ChaosStore>(true)
-const changed = chaos.set({ late: "1 minute", lateRate: 1, dropRate: 0.1 })
-same<typeof changed, Effect.Effect<void>>(true)
+is<Effect.Effect<void>>()(chaos.set({ late: "1 minute", lateRate: 1, dropRate: 0.1 }))
 same<typeof chaos.counts, Effect.Effect<Testing.ChaosStore.Counts>>(true)
 // @ts-expect-error no seed
 Testing.ChaosStore.make(store, { failRate: 0.5 })
@@ -74,9 +70,7 @@ Testing.storeLaws(store)
 Testing.storeLaws(Effect.as(Client, store))
 
 // The bridge.
-const bridged = CacheReactivity.layer(CacheLayer.memory())
-same<typeof bridged, Layer.Layer<Caching.Caching | Reactivity.Reactivity>>(true)
-const bridgedClient = CacheReactivity.layer(overClient)
-same<typeof bridgedClient, Layer.Layer<Caching.Caching | Reactivity.Reactivity, "down", Client>>(true)
+is<Layer.Layer<Caching.Caching | Reactivity.Reactivity>>()(CacheReactivity.layer(CacheLayer.memory()))
+is<Layer.Layer<Caching.Caching | Reactivity.Reactivity, "down", Client>>()(CacheReactivity.layer(overClient))
 // @ts-expect-error no cache
 CacheReactivity.layer(Layer.succeed(Client, { url: "" }))
