@@ -182,7 +182,7 @@ describe.each(caches)("over $name", (cache) => {
       return { fib, computed: () => computed }
     }
 
-    it.effect("computes each value once", () =>
+    it.effect("AI-25 · computes each value once", () =>
       Effect.gen(function*() {
         const { computed, fib } = counted()
         expect(yield* fib({ n: 90 })).toBe(2880067194370816120n)

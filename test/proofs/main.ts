@@ -14,10 +14,7 @@ if (name === undefined || proof === undefined) {
   process.exitCode = 1
 } else {
   const { file, node = [] } = proof
-  const path = join(root, "test", file)
-  const command = file.endsWith(".ts")
-    ? ["--conditions=effect-cached-source", "--no-warnings", ...node, path]
-    : [join(root, "node_modules/vitest/vitest.mjs"), "run", path]
+  const command = ["--conditions=effect-cached-source", "--no-warnings", ...node, join(root, "test", file)]
   const { status } = spawnSync(process.execPath, [...command, ...options], { stdio: "inherit" })
   process.exitCode = status ?? 1
 }

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path"
 export const root = resolve(import.meta.dirname, "../..")
 
 export interface Proof {
-  /** The program below `test/`, or a folder whose tests are run. */
+  /** The program below `test/`. */
   readonly file: string
   readonly shows: string
   /** The page with its results. */
@@ -47,11 +47,6 @@ export const proofs: { readonly [name: string]: Proof } = {
     file: "proofs/mutants/main.ts",
     shows: "expressions of a room that no test checks",
     page: "docs/maintaining/testing.md"
-  },
-  readmes: {
-    file: "proofs/readmesOfOthers",
-    shows: "programs from the READMEs of other caches are as short here, and make the same calls",
-    page: "docs/coming-from/python.md"
   },
   scaling: { file: "proofs/scaling/main.ts", shows: "what a fleet costs one Redis server", page: "docs/scaling.md" },
   simulate: { file: "simulation/main.ts", shows: "all promises in random programs, by seeds" },
