@@ -1,8 +1,10 @@
 /** Which copies a middle tier may serve, according to what the last tier reports. */
+import type * as Clock from "effect/Clock"
 import { changesKept, middleTiers } from "../internal/defaults/stores.ts"
 import { remember } from "../internal/remember.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { reported } from "../internal/store/patterns.ts"
+import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { Change, Store } from "../ports/store.ts"
 
 /** The version of a tag in the last tier, and when it was asked for. */
@@ -12,7 +14,7 @@ interface Known {
 }
 
 export interface Trust {
-  readonly now: () => number
+  readonly clock: Clock.Clock
   /** The latest time of the wall clock, which may be set back. */
   latest: number
   /** How the changes by other processes become known: there are none, by asking, by listening, or not at all. */
@@ -25,6 +27,8 @@ export interface Trust {
   coherent: number
   /** Changes before this time may have been missed, so only what was read later is trusted. */
   since: number
+  /** How far the wall clock was ahead of the monotonic one then. */
+  ahead: number
   isPartial: boolean
   readonly versions: Map<string, Known>
   /** The number of changes so far, and which of them was the last one of a tag. */
@@ -36,13 +40,13 @@ export interface Trust {
 
 export const make = (
   last: Store,
-  now: () => number,
+  clock: Clock.Clock,
   onChange: (change: Change) => void
 ): Trust => {
   const { capabilities: { changes, shared }, changesUnsafe } = last
   const how = changesUnsafe !== undefined ? "asking" : changes ? "listening" : shared ? "never" : "alone"
   return {
-    now,
+    clock,
     latest: -Infinity,
     how,
     ask: changesUnsafe,
@@ -50,7 +54,8 @@ export const make = (
     onChange,
     coherent: how === "alone" ? 1 : 0,
     // Alone, nothing in the same millisecond can have been missed.
-    since: how === "alone" ? now() - 1 : now(),
+    since: clock.currentTimeMillisUnsafe() - (how === "alone" ? 1 : 0),
+    ahead: aheadOf(clock),
     isPartial: false,
     versions: new Map(),
     step: 0,
@@ -122,11 +127,17 @@ export const apply = (self: Trust, change: Change): void => {
 }
 
 /** The latest time seen. If the clock is set back, copies are not trusted until it has reached that time again. */
-const latestOf = (self: Trust): number => self.latest = Math.max(self.latest, self.now())
+const latestOf = (self: Trust): number => self.latest = Math.max(self.latest, self.clock.currentTimeMillisUnsafe())
+
+const aheadOf = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - monotonicMillis(clock)
+
+/** The time of `since` as the clock shows it now: a machine that starts may learn the time only later. */
+const sinceOf = ({ ahead, clock, since }: Trust): number => since + Math.max(0, aheadOf(clock) - ahead)
 
 /** From now on, nothing that was read before is trusted. */
 export const doubt = (self: Trust): void => {
   self.since = latestOf(self)
+  self.ahead = aheadOf(self.clock)
   forgetAll(self)
 }
 
@@ -160,7 +171,7 @@ interface Question {
 
 export const question = (self: Trust): Question => {
   latestOf(self)
-  return { at: self.now(), step: self.step }
+  return { at: self.clock.currentTimeMillisUnsafe(), step: self.step }
 }
 
 export const learn = (
@@ -179,8 +190,8 @@ export const learn = (
 
 /** Whether what was read from the last tier at a time is still trusted. */
 export const isTrusted = (self: Trust, at: number, maxStalenessMillis: number): boolean => {
-  if (self.coherent > 0) return at > self.since
-  const age = self.now() - at
+  if (self.coherent > 0) return at > sinceOf(self)
+  const age = self.clock.currentTimeMillisUnsafe() - at
   return age >= 0 && age < maxStalenessMillis
 }
 

@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     last,
     middles,
     upwards: middles.toReversed(),
-    trust: Trust.make(last, () => clock.currentTimeMillisUnsafe(), (change) => changed(self, change)),
+    trust: Trust.make(last, clock, (change) => changed(self, change)),
     clock,
     run,
     circuit: Circuit.make(),

@@ -1,6 +1,6 @@
 /** `CacheLayer.tiered`: each tier keeps copies of what the last one holds. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Logger, Option, type Scope } from "effect"
 import { Cached, CacheError, CacheLayer, type Caching } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
@@ -14,6 +14,7 @@ import { User } from "../support/bulkCalls.ts"
 import { settle } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { wallAndMonotonic } from "../support/wallAndMonotonic.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -177,6 +178,29 @@ describe("tiered", () => {
       origin.value = 2
       yield* TestClock.adjust(10)
       expect(yield* running(tiers, read)).toBe(2)
+    }))
+
+  it.effect("they are also read again by a process that starts before its machine knows the time", () =>
+    Effect.gen(function*() {
+      const { clock, set } = yield* wallAndMonotonic
+      const [near, far] = [yield* tempDirectory, yield* tempDirectory]
+      const tiers = CacheLayer.tiered([CacheLayer.disk({ directory: near }), CacheLayer.disk({ directory: far })])
+      const { origin, read } = counting("k")
+      yield* TestClock.setTime(3_600_000)
+      const test = Effect.gen(function*() {
+        expect(yield* running(tiers, read)).toBe(1)
+        yield* TestClock.adjust(10)
+        yield* running(CacheLayer.disk({ directory: far }), Cached.invalidate("k"))
+        origin.value = 2
+        yield* set(-1_800_000)
+        const again = Effect.gen(function*() {
+          yield* TestClock.adjust(1000)
+          yield* set(1_800_000)
+          return yield* read
+        })
+        expect(yield* running(tiers, again)).toBe(2)
+      })
+      yield* Effect.provideService(test, Clock.Clock, clock)
     }))
 
   it.effect("a tier that hangs is skipped with one warning, and its copies of what has changed are not served", () => {
