@@ -19,13 +19,15 @@ import * as Turns from "../internal/time/turns.ts"
 import { type AnyKey, idOf, type ListOf, tagOf, withCaching } from "./withCaching.ts"
 
 /**
- * The field values that select entries by an index of a key class: exactly the fields of one index. `never` if the
- * class declares no index.
+ * The field values that select entries by an index of a key class: exactly the fields of one index. A text that no
+ * object fits, which the compiler quotes, if the class declares no index.
  * @see `Cached.invalidate`
  * @category models
  * @since 0.1.0
  */
-type Where<C> = C extends AnyClass ? OfIndex<C["payload"]["Type"], C["~indexes"][number]> : never
+type Where<C> = C extends AnyClass ? [C["~indexes"][number]] extends [never] ? "the key class has no indexes"
+  : OfIndex<C["payload"]["Type"], C["~indexes"][number]>
+  : never
 
 type OfIndex<Payload, Index> = Index extends ReadonlyArray<PropertyKey> ? Exactly<Payload, Index[number]>
   : Index extends PropertyKey ? Exactly<Payload, Index>
