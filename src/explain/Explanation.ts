@@ -155,7 +155,7 @@ const attach: Operation<[slots: number], () => void> = {
  *
  * const cache = Explanation.layer(CacheLayer.memory())
  * const { text } = await Effect.runPromise(Explanation.of("user:1").pipe(Effect.provide([cache, TestClock.layer()])))
- * text.split("\n")[0] // => "user:1 is never seen by this process, 1970-01-01 00:00:00 UTC"
+ * text.split("\n")[0] // => "user:1 is new to this process, 1970-01-01 00:00:00 UTC"
  * ```
  *
  * @see {@link layer} for what is gone

@@ -195,7 +195,7 @@ const statuses = {
   fresh: "fresh",
   stale: "stale",
   gone: "gone",
-  neverSeen: "never seen by this process",
+  neverSeen: "new to this process",
   notKnown: "not cached"
 }
 

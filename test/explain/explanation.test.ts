@@ -203,7 +203,7 @@ describe("what is gone says why", () => {
 
   it.effect("never seen, or without a history not known", () =>
     Effect.gen(function*() {
-      expect((yield* Effect.provide(said("a"), kept()))[0]).toBe("a is never seen by this process")
+      expect((yield* Effect.provide(said("a"), kept()))[0]).toBe("a is new to this process")
       const none = yield* Effect.provide(said("a"), kept(CacheLayer.memory(), { history: 0 }))
       expect(none).toEqual(["a is not cached", "history: none: with Explanation.layer it says why an id is gone"])
     }))

@@ -53,7 +53,7 @@ const statusOf: { readonly [status: string]: string } = {
   fresh: "fresh",
   stale: "stale",
   gone: "gone",
-  neverSeen: "never seen by this process",
+  neverSeen: "new to this process",
   notKnown: "no entry"
 }
 
