@@ -1,10 +1,10 @@
 /** Requests and origins that mean harm: nothing is confused, and what is stored stays bounded. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { originOf, privately, shared, slowBody, textOf, url } from "./origin.ts"
+import { originOf, privately, shared, textOf, url } from "./origin.ts"
 
 const control = { "cache-control": "max-age=60" }
 
@@ -171,21 +171,6 @@ describe("the key", () => {
 })
 
 describe("bodies", () => {
-  it_("a body that never ends reaches its reader, and holds up no one else", () =>
-    Effect.gen(function*() {
-      const slow = slowBody()
-      const origin = originOf(({ url: at }) =>
-        at === url ? { body: slow.body, headers: control } : { body: "other", headers: control }
-      )
-      const client = yield* privately(origin)
-      const first = yield* client.get(url)
-      const head = yield* Effect.forkChild(Stream.runHead(first.stream))
-      yield* TestClock.adjust("1 millis")
-      slow.send("begin")
-      expect((yield* Fiber.join(head))._tag).toBe("Some")
-      expect(yield* textOf(client, "http://example.com/other")).toBe("other")
-    }))
-
   it_("what a caller does to a body changes nothing that is stored", () =>
     Effect.gen(function*() {
       const origin = originOf(() => ({ body: "abc", headers: { ...control, "content-length": "3" } }))

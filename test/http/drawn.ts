@@ -3,7 +3,7 @@
  * ranges, herds and writes. Each answer names the runs that have made it, and a small model says whether its request
  * may get it.
  */
-import { Clock, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import type { Caching } from "effect-cached"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { HttpClientRequest, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -13,20 +13,20 @@ import { originOf } from "./origin.ts"
 
 export type Mode = "private" | "shared"
 
-export interface Asked {
+interface Asked {
   readonly id: string
   readonly path: string
   readonly method: string
   readonly fields: Readonly<Record<string, string>>
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: string
 }
 
-export type Origin = (asked: Asked) => Effect.Effect<Reply, "down">
+type Origin = (asked: Asked) => Effect.Effect<Reply, "down">
 
 /** A run of the origin: the request that it saw, and what it has answered. */
 interface Run {
@@ -68,7 +68,8 @@ const isSelected = (asked: Asked, { of, vary }: Run): boolean =>
 
 // The caches.
 
-export type Front = (origin: Origin) => Effect.Effect<Ask, never, Caching.Caching>
+/** Makes caches in front of an origin. Each request goes to one of them. */
+export type Front = (origin: Origin) => Effect.Effect<ReadonlyArray<Ask>, never, Caching.Caching | Scope.Scope>
 
 type Ask = (asked: Asked) => Effect.Effect<Reply, unknown>
 
@@ -85,9 +86,9 @@ export const middleware: Front = (origin) =>
       if (body === "") return HttpServerResponse.empty(fields)
       return isOfLength(others)
         ? HttpServerResponse.text(body, fields)
-        : HttpServerResponse.stream(Stream.fromIterable(inParts(body)), fields)
+        : HttpServerResponse.stream(inParts(body, isCut(others)), fields)
     })
-    return ({ fields, method, path }) =>
+    const ask: Ask = ({ fields, method, path }) =>
       Effect.gen(function*() {
         const request = HttpServerRequest.fromWeb(new Request(`http://h.example${path}`, { method, headers: fields }))
         const response = yield* Effect.provideService(
@@ -99,6 +100,7 @@ export const middleware: Front = (origin) =>
         const body = yield* Effect.tryPromise(() => web.text())
         return { status: web.status, headers: Object.fromEntries(web.headers), body }
       }).pipe(Effect.provideContext(caching))
+    return [ask]
   })
 
 export const client = (mode: Mode): Front => (origin) =>
@@ -106,23 +108,31 @@ export const client = (mode: Mode): Front => (origin) =>
     const sent = originOf(({ headers, method, url }) =>
       Effect.map(origin(seenAs(method, url, headers)), (reply) => ({
         ...reply,
-        body: reply.body === "" || isOfLength(reply) ? reply.body : new Response(new Blob(inParts(reply.body))).body,
+        body: reply.body === "" || isOfLength(reply)
+          ? reply.body
+          : Stream.toReadableStream(inParts(reply.body, isCut(reply))),
         headers: reply.headers as Record<string, string>
       }))
     )
     const cached = yield* CachedHttpClient.wrap(sent.client, { mode })
-    return ({ fields, method, path }) =>
+    const ask: Ask = ({ fields, method, path }) =>
       Effect.gen(function*() {
         const made = HttpClientRequest.make(method as "GET")(`http://h.example${path}`, { headers: fields })
         const { headers, status, text } = yield* cached.execute(made)
         return { status, headers: { ...headers }, body: yield* text }
       })
+    return [ask]
   })
 
 const isOfLength = ({ headers }: Pick<Reply, "headers">): boolean => headers["content-length"] !== undefined
 
-/** The parts of a body of a length that no one announces. */
-const inParts = (body: string) => [body.slice(0, 10), body.slice(10)].map((part) => new TextEncoder().encode(part))
+const isCut = ({ headers }: Pick<Reply, "headers">): boolean => headers["x-cut"] !== undefined
+
+/** The parts of a body of a length that no one announces, or the first one of a body that is cut short. */
+const inParts = (body: string, isCut: boolean): Stream.Stream<Uint8Array, string> => {
+  const [first, rest] = [body.slice(0, 10), body.slice(10)].map((part) => Stream.make(new TextEncoder().encode(part)))
+  return Stream.concat(first!, isCut ? Stream.fail("cut") : rest!)
+}
 
 const seenAs = (method: string, url: string, headers: Asked["fields"]): Asked => ({
   id: headers["x-request-id"]!,
@@ -138,19 +148,20 @@ const paths = ["/a", "/b?c"]
 const bodies = ["public, max-age=2", "max-age=2", "max-age=2", "s-maxage=2", "no-cache", "public, no-cache"]
 const controls = [...bodies, "private, max-age=2", "no-store", "max-age=0, stale-while-revalidate=2"]
 const varies = [[], [], ["accept-language"], ["accept-language"], ["cookie"], ["x-api-key", "accept-language"], ["*"]]
-const bodyLength = 40
 
-const bodyOf = (run: number): string => `run ${run};`.repeat(bodyLength).slice(0, bodyLength)
+/** Some bodies are too large to lie beside their fields. */
+const lengthOf = (run: number): number => run % 20 === 7 ? 70_000 : 40
 
-interface Drawing<R> {
+const bodyOf = (run: number): string => `run ${run};`.repeat(lengthOf(run)).slice(0, lengthOf(run))
+
+interface Drawing {
   readonly mode: Mode
-  /** Makes caches in front of the origin. Each request goes to one of them. */
-  readonly fronts: (origin: Origin) => Effect.Effect<ReadonlyArray<Ask>, never, R>
+  readonly fronts: Front
   /** How long a cache may need to see what others have changed, in milliseconds. */
   readonly lag: number
 }
 
-export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
+export const drawn = (seed: number, { fronts, lag, mode }: Drawing) =>
   Effect.gen(function*() {
     const random = randomOf(seed)
     const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)]!
@@ -170,6 +181,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
         const version = versions.get(of.path)!
         yield* pause(200)
         if (chance(0.05)) return yield* Effect.fail("down" as const)
+        if (chance(0.05)) return { status: 503, headers: {}, body: "" }
         const [control, vary] = [pick(controls), pick(varies)]
         const run = runs.push({ of, at: yield* Clock.currentTimeMillis, version, control, vary }) - 1
         // All users have one entity tag.
@@ -181,14 +193,16 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
           ...vary.length === 0 ? {} : { vary: vary.join(", ") }
         }
         if (of.fields["if-none-match"]?.includes(etag) === true) return { status: 304, headers, body: "" }
-        const length = `${bodyLength}`
+        const length = `${lengthOf(run)}`
         if (of.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": length }, body: "" }
         const [body, made] = [bodyOf(run), { ...headers, "x-made": `${run}` }]
         const range = chance(0.5) ? /^bytes=(\d+)-(\d+)$/.exec(of.fields["range"] ?? "") : null
-        if (range === null && chance(0.3)) return { status: 200, headers: made, body }
+        if (range === null && chance(0.3)) {
+          return { status: 200, headers: { ...made, ...chance(0.3) ? { "x-cut": "yes" } : {} }, body }
+        }
         if (range === null) return { status: 200, headers: { ...made, "content-length": length }, body }
         const [start, end] = [Number(range[1]), Number(range[2]) + 1]
-        const part = { "content-range": `bytes ${start}-${end - 1}/${bodyLength}`, "content-length": `${end - start}` }
+        const part = { "content-range": `bytes ${start}-${end - 1}/${length}`, "content-length": `${end - start}` }
         return { status: 206, headers: { ...made, ...part }, body: body.slice(start, end) }
       })
     const caches = yield* fronts(origin)
@@ -206,7 +220,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
         faults.push(`${text}\n  ${all}`)
       }
       const failed = /origin-failed/.test(headers["cache-status"] ?? "")
-      if (run === undefined) return failed ? undefined : fault("an answer of no run")
+      if (run === undefined) return failed || status === 503 ? undefined : fault("an answer of no run")
       const isOwn = run.of.id === asked.id
       if (!isOwn && !maySee(mode, asked, run)) fault("the answer to another user")
       if (!isOwn && !isSelected(asked, run)) fault("another variant")
@@ -290,7 +304,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
  * Moves the clock until what was drawn has ended. Hashes of bodies are made outside of the clock: on a busy machine,
  * the last turns wait for them.
  */
-export const played = <A, E>(all: Fiber.Fiber<A, E>, turns: number, step: (turn: number) => Duration.Input) =>
+const played = <A, E>(all: Fiber.Fiber<A, E>, turns: number, step: (turn: number) => Duration.Input) =>
   Effect.gen(function*() {
     for (let i = 0; i < turns || (all.pollUnsafe() === undefined && i < 4000); i++) {
       yield* TestClock.adjust(step(i))

@@ -347,17 +347,6 @@ describe("a server whose client leaves or stays", () => {
       expect(yield* ask).toBe("ok")
     }).pipe(inMemory))
 
-  it.effect("a run continues while one of its clients waits", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* served(true, 1)
-      const [first, second] = [yield* start(ask), yield* start(ask)]
-      yield* Fiber.interrupt(first)
-      yield* settle
-      expect([state.started, state.running]).toEqual([1, 1])
-      yield* Fiber.interrupt(second)
-      expect(state.running).toBe(0)
-    }).pipe(inMemory))
-
   it.effect("a route that nothing may interrupt runs on, and the next client waits for it no longer than `wait`", () =>
     Effect.gen(function*() {
       const { ask, state } = yield* served(false, 1)

@@ -216,6 +216,8 @@ describe("a stored response", () => {
     expect([may("max-age=5", "", 500), may("max-age=5, stale-if-error=15", "", 500)]).toEqual([false, true])
     expect([may("max-age=5", "stale-if-error=15", 504), may("max-age=5", "stale-if-error=99", 501)])
       .toEqual([true, false])
+    expect([may("max-age=5, stale-if-error=14", "", 503), may("max-age=5, stale-if-error=99", "", 404)])
+      .toEqual([false, false])
   })
 
   it("is asked about with Pragma only where there is no Cache-Control", () => {

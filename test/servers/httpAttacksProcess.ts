@@ -101,28 +101,6 @@ type Attack = (
 ) => Promise<readonly [got: unknown, right: unknown]>
 
 const attacks: Readonly<Record<string, Attack>> = {
-  "what is for all is shared by all, and what says only max-age by the anonymous": async (serve) => {
-    const { ask, state } = await serve(({ url }, run) =>
-      text(`run ${run}`, url === "/public" ? { "cache-control": "public, max-age=60" } : minute)
-    )
-    const fields: ReadonlyArray<Sent> = [{}, { headers: { Cookie: "a=ann" } }, { headers: { Authorization: "ann" } }]
-    const got: Array<unknown> = []
-    for (const path of ["/public", "/max-age"]) {
-      for (const sent of [...fields, ...fields]) got.push(bodyOf(await ask(path, sent)))
-    }
-    return [[...got, state.runs], [
-      ...Array.from({ length: 6 }, () => "run 1"),
-      ...["run 2", "run 3", "run 4", "run 2", "run 5", "run 6", 6]
-    ]]
-  },
-  "a herd is one run, also with conditions, ranges and HEAD": async (serve) => {
-    const { ask, state } = await serve((_, run) => Effect.delay(text(`run ${run}`), "200 millis"))
-    const kinds: ReadonlyArray<Sent> = [
-      ...[{}, { method: "HEAD" }, { headers: { Range: "bytes=0-2" } }, { headers: { "If-None-Match": "\"other\"" } }]
-    ]
-    const all = await Promise.all(Array.from({ length: 40 }, (_, i) => ask("/", kinds[i % 4])))
-    return [[all.slice(0, 4).map(statusOf), new Set(all.map(statusOf)).size, state.runs], [[200, 200, 206, 200], 2, 1]]
-  },
   "a cookie as a field is for one": async (serve) => {
     const { ask } = await serve((_, run) => text(`run ${run}`, { ...minute, "set-cookie": `sid=user${run}` }))
     const [first, second] = [await ask("/"), await ask("/")]
@@ -136,16 +114,6 @@ const attacks: Readonly<Record<string, Attack>> = {
     )
     const all = [await ask("/"), await ask("/")]
     return [all.map((one) => [statusOf(one), bodyOf(one)]), [[404, "run 1"], [404, "run 2"]]]
-  },
-  "a user whom a check of a key around the cache provides gets no other's answer": async (serve) => {
-    const check = HttpRouter.middleware((app) =>
-      Effect.flatMap(
-        HttpServerRequest.HttpServerRequest,
-        ({ headers }) => Effect.provideService(app, User, headers["x-api-key"] ?? "")
-      ), { global: true })
-    const { ask } = await serve((_, run) => Effect.flatMap(User, (user) => text(`run ${run} for ${user}`)), {}, check)
-    const of = async (key: string) => bodyOf(await ask("/inbox", { headers: { "X-Api-Key": key } }))
-    return [[await of("ann"), await of("bob")], ["run 1 for ann", "run 2 for bob"]]
   },
   "a host that a client names is seen nowhere": async (serve) => {
     const { ask } = await serve((request, run) =>
@@ -207,15 +175,6 @@ const attacks: Readonly<Record<string, Attack>> = {
     const second = await ask("/p?a=1&b=2")
     return [[first.includes("evil"), bodyOf(second)?.slice(0, 5), state.runs], [false, "run 1", 1]]
   },
-  "a purge removes what is written in another order": async (serve) => {
-    const { ask } = await serve((_, run) => text(`run ${run}`), { ignoreQuery: ["utm"], sortQuery: true })
-    await ask("/x?b=2&a=b%20c")
-    const url = encodeURIComponent("http://good.example/x?utm=1&b=2&a=b%20c")
-    const purge = (secret: string) =>
-      ask(`/purge?url=${url}`, { method: "POST", headers: { Authorization: `Bearer ${secret}` } })
-    const statuses = [statusOf(await purge("wrong")), statusOf(await purge("secret"))]
-    return [[...statuses, bodyOf(await ask("/x?a=b%20c&b=2"))], [401, 204, "run 2"]]
-  },
   "GET with a body answers no other": async (serve) => {
     const { ask } = await serve((request, run) =>
       Effect.flatMap(Effect.orElseSucceed(request.text, () => ""), (body) => text(`run ${run} ${body}`))
@@ -239,21 +198,6 @@ const attacks: Readonly<Record<string, Attack>> = {
     for (let i = 0; i < 50 && ended.runs === 0; i++) await sleep(100)
     return [[ended.runs, bodyOf(await ask("/", { leavesAfter: 4000 }))], [1, "run 2"]]
   },
-  "40 variants are made at the same time": async (serve) => {
-    const { ask, state } = await serve(({ headers }, run) =>
-      Effect.delay(
-        text(`run ${run} ${headers["accept-language"]}`, { ...minute, vary: "Accept-Language" }),
-        "300 millis"
-      )
-    )
-    const of = (i: number) => ask("/", { headers: { "Accept-Language": `x${i}` } })
-    const began = performance.now()
-    const all = await Promise.all(Array.from({ length: 40 }, (_, i) => of(i)))
-    // One after the other, they would take 12 seconds.
-    return [[all.every((one, i) => bodyOf(one)?.endsWith(` x${i}`)), state.runs, performance.now() - began < 6000], [
-      ...[true, 40, true]
-    ]]
-  },
   "a client that reads nothing delays no other": async (serve) => {
     const part = new Uint8Array(1_048_576)
     const parts = Stream.fromIterable(Array.from({ length: 30 }, () => part))
@@ -266,42 +210,6 @@ const attacks: Readonly<Record<string, Attack>> = {
     const all = await ask("/", { leavesAfter: 8000 })
     await stalled
     return [all.length > 30 * part.length, true]
-  },
-  "blanks in a field take no time": async (serve) => {
-    const { ask } = await serve((_, run) => text(`run ${run}`))
-    const millisOf = async (headers: Readonly<Record<string, string>>) => {
-      const began = performance.now()
-      await ask("/", { headers })
-      return performance.now() - began
-    }
-    let [blank, plain] = [Infinity, Infinity]
-    for (let i = 0; i < 5; i++) {
-      for (const name of ["Cache-Control", "Pragma", "If-None-Match"]) {
-        blank = Math.min(blank, await millisOf({ [name]: `a${" ".repeat(15_000)}a` }))
-        plain = Math.min(plain, await millisOf({ [name]: "a" }))
-      }
-    }
-    return [blank < plain + 100, true]
-  },
-  "a 304 of one user gives no other what is in its fields": async (serve) => {
-    const { ask } = await serve(({ headers }, run) => {
-      const named = {
-        etag: "\"1\"",
-        "cache-control": run === 1 ? "max-age=1" : "max-age=1000",
-        "x-user": headers["cookie"] ?? ""
-      }
-      return headers["if-none-match"] === undefined
-        ? text(`run ${run}`, named)
-        : Effect.succeed(
-          HttpServerResponse.empty({ status: 304, headers: { ...named, "set-cookie": `sid=${named["x-user"]}` } })
-        )
-    })
-    await ask("/")
-    await sleep(2100)
-    await ask("/", { headers: { Cookie: "sid=ann" } })
-    return [[await ask("/"), await ask("/")].map((one) => [statusOf(one), one.includes("ann")]), [
-      ...[[200, false], [200, false]]
-    ]]
   }
 }
 
