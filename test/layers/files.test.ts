@@ -56,38 +56,6 @@ describe("CacheLayer.files", () => {
       expect(list(directory).length).toBe(2)
     }))
 
-  it.effect("an invalidation by tag holds after a restart", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const { count, weather } = counting()
-      const run = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, CacheLayer.files({ directory }))
-      yield* run(weather("Berlin"))
-      yield* run(weather("Berlin"))
-      expect(count.loads).toBe(1)
-      yield* run(Cached.invalidate({ tag: "weather" }))
-      yield* run(weather("Berlin"))
-      expect(count.loads).toBe(2)
-      yield* run(Cached.invalidate(new Weather({ city: "Berlin" })))
-      expect(list(directory)).toEqual([])
-    }))
-
-  it.effect("a file that was damaged, cut off or emptied is loaded again, without a failure", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const { count, weather } = counting()
-      const run = Effect.provide(weather("Berlin"), CacheLayer.files({ directory }))
-      yield* run
-      for (const [i, damage] of ["", "{", "null", "{\"city\":1}\n", "\u0000"].entries()) {
-        for (
-          const name of fs.readdirSync(directory).filter((name) => name.endsWith(i % 2 === 0 ? ".json" : ".meta.json"))
-        ) {
-          fs.writeFileSync(join(directory, name), damage)
-        }
-        expect((yield* run).city).toBe("Berlin")
-        expect(count.loads).toBe(i + 2)
-      }
-    }))
-
   it.effect("writes in the serializer's own format and extension: given, or provided by the program", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
@@ -130,41 +98,6 @@ describe("CacheLayer.files", () => {
       expect(list(directory).length).toBe(10)
       const again = yield* Effect.provide(cached("null", "loaded again"), CacheLayer.files({ directory }))
       expect(again).toBe(null)
-    }))
-
-  it.effect("ten results of 2 KB in 5000 bytes: two stay (F21)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const cached = (i: number) => Effect.succeed("x".repeat(2048)).pipe(Cached.ttl(`result ${i}`, { ttl: "1 hour" }))
-      const layer = CacheLayer.files({ directory, maxSize: 5000 })
-      yield* Effect.provide(Effect.forEach(Array.from({ length: 10 }, (_, i) => i), cached), layer)
-      expect(list(directory)).toEqual([8, 9].flatMap((i) => [`result+${i}.json`, `result+${i}.meta.json`]).toSorted())
-    }))
-
-  it.effect("a folder removed under the program costs a load, no failure", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "cache")
-      const { count, weather } = counting()
-      yield* Effect.provide(
-        Effect.gen(function*() {
-          yield* weather("Berlin")
-          fs.rmSync(directory, { recursive: true })
-          yield* weather("Berlin")
-          yield* weather("Berlin")
-        }),
-        CacheLayer.files({ directory, memory: false })
-      )
-      expect(count.loads).toBe(2)
-      expect(list(directory).length).toBe(2)
-    }))
-
-  it.effect("a folder that cannot be made is the layer's StoreError", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      fs.writeFileSync(join(directory, "file"), "")
-      const layer = CacheLayer.files({ directory: join(directory, "file") })
-      const error = yield* Effect.flip(Effect.provide(counting().weather("Berlin"), layer))
-      expect(error).toMatchObject({ _tag: "StoreError", store: "files", operation: "open" })
     }))
 
   it("throws at once for options that make no sense", () => {

@@ -613,14 +613,6 @@ describe("FilesStore.layer", () => {
       for (const dir of seen) expect(() => dir.readSync()).toThrow(/closed/)
     }))
 
-  it.effect("fails with a StoreError where the folder cannot be made", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      fs.writeFileSync(join(directory, "file"), "")
-      const error = yield* Effect.flip(open(join(directory, "file", "cache")))
-      expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable", operation: "open", store: "files" })
-    }))
-
   it("refuses options that make no sense", () => {
     const make = (options: object) => () => storeFrom(FilesStore.layer({ directory: "never made", ...options }))
     expect(make({ dir: "x" })).toThrow(/no option "dir"/)

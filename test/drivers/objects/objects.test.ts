@@ -628,33 +628,4 @@ describe("CacheLayer.objects and URLs", () => {
     const down = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer())))
     expect(Exit.isFailure(down) && String(Cause.squash(down.cause))).toContain("ECONNREFUSED")
   })
-
-  it("see changes by other processes within maxStaleness", async () => {
-    const s3 = make()
-    const server = await listen(s3)
-    const layer = CacheLayer.objects({
-      bucket: s3.bucket,
-      endpoint: server.endpoint,
-      credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secret },
-      maxStaleness: "1 second",
-      storeTimeout: "10 seconds"
-    })
-    const answer = (value: number) =>
-      Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
-    await Effect.runPromise(
-      Effect.gen(function*() {
-        const one = yield* Layer.build(layer)
-        const other = yield* Layer.build(Layer.fresh(layer))
-        expect(yield* Effect.provide(answer(1), one)).toBe(1)
-        expect(yield* Effect.provide(answer(2), other)).toBe(1)
-        yield* Effect.provide(Cached.invalidate({ tag: "tag" }), one)
-        yield* Effect.sleep("1 second")
-        expect(yield* Effect.provide(answer(3), other)).toBe(3)
-        yield* Effect.provide(Cached.invalidate("answer"), one)
-        yield* Effect.sleep("1 second")
-        expect(yield* Effect.provide(answer(4), other)).toBe(4)
-      }).pipe(Effect.scoped)
-    )
-    await server.stop()
-  })
 })

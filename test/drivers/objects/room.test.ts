@@ -1,7 +1,6 @@
 /** Clean-ups of buckets: the objects that are removed, by whom, and the cost. Eras: one write clears a bucket. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Clock, Effect, Exit, Redacted, Scope } from "effect"
 import { Store } from "effect-cached/adapters"
 import { ObjectStore } from "effect-cached/objects"
 import { HttpClient } from "effect/http"
@@ -14,7 +13,7 @@ import { pauseMillis, tidyMillis, turnMillis } from "../../../src/internal/defau
 import { markersKept } from "../../../src/internal/defaults/stores.ts"
 import { singly } from "../../../src/testing/internal/singly.ts"
 import { hostileBytes } from "../../support/fuzz.ts"
-import { type Asked, clientOf, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
+import { type Asked, clientOf, key, make, refuse, type S3 } from "../../support/s3.ts"
 import { entry } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { turns } from "../../support/turns.ts"
@@ -375,60 +374,6 @@ describe("an era", () => {
         undefined
       ])
     }))
-
-  it.live(
-    "a script clears 8,000 entries at 25 ms a request and closes: then no other program reads one of them",
-    () =>
-      Effect.gen(function*() {
-        const s3 = make()
-        let delayMillis = 0
-        const server = yield* Effect.acquireRelease(
-          Effect.promise(() =>
-            listen(s3, (_request, _response, _body, handle) => (setTimeout(handle, delayMillis), true))
-          ),
-          (server) => Effect.promise(server.stop)
-        )
-        const options = {
-          bucket: s3.bucket,
-          endpoint: server.endpoint,
-          credentials: { accessKeyId: key.accessKeyId, secretAccessKey: Redacted.make(key.secret) }
-        }
-        const entries = Array.from({ length: 8000 }, (_, i) => [`e${i}`, "former"] as const)
-        const near = Layer.effect(
-          Store.Store,
-          openOver(clientOf(s3), { prefix: "effect-cached", tagStaleness: "1 hour" })
-        )
-        yield* Effect.provide(
-          Cached.setMany(entries, { ttl: "1 hour" }),
-          CacheLayer.layer({ storeTimeout: "5 minutes" }).pipe(Layer.provide(near))
-        )
-        expect(s3.objects.size).toBeGreaterThan(8000)
-        const maxStaleness = 2000
-        const layer = CacheLayer.objects({ ...options, maxStaleness })
-        const other = yield* Layer.build(layer)
-        const read = (id: string) =>
-          Effect.succeed("later").pipe(Cached.ttl(id, { ttl: "1 hour" }), Effect.provideContext(other))
-        const ids = Array.from({ length: 40 }, (_, i) => `e${i * 200}`)
-        const warm = yield* Effect.forEach(ids.slice(0, 20), read, { concurrency: 20 })
-        expect(new Set(warm)).toEqual(new Set(["former"]))
-        delayMillis = 25
-        const slow = Effect.delay(Effect.succeed("former"), maxStaleness / 2).pipe(
-          Cached.ttl("load", { ttl: "1 hour" }),
-          Effect.provideContext(other)
-        )
-        const loading = yield* Effect.forkChild(slow)
-        yield* Effect.sleep(200)
-        yield* Effect.scoped(Effect.flatMap(
-          Layer.build(Layer.fresh(layer)),
-          (script) => Effect.provideContext(Cached.clear, script)
-        ))
-        yield* Effect.sleep(maxStaleness)
-        const after = yield* Effect.forEach([...ids, "load"], read, { concurrency: 41 })
-        expect(new Set(after)).toEqual(new Set(["later"]))
-        expect(yield* Fiber.join(loading)).toBe("former")
-      }),
-    120_000
-  )
 
   it.effect("of a bucket that ignores conditions ends with one write too, also for the next process", () =>
     Effect.gen(function*() {

@@ -1,6 +1,6 @@
 /** Writes that fill a SQLite database, ways to make room, and writes that are refused. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
@@ -219,21 +219,6 @@ describe("operations on very many ids", () => {
         return { id, entry: entry(2), generation: acquired._tag === "Granted" ? acquired.generation : "" }
       })
       expect((yield* turnsOf(store.commit(commits))).every((accepted) => accepted)).toBe(true)
-    }))
-})
-
-describe("hundreds of concurrent writes", () => {
-  it.live("are all stored, and let invalidations pass", () =>
-    Effect.gen(function*() {
-      const store = yield* storeFrom(SqliteStore.layer({ directory: yield* tempDirectory }))
-      yield* singly(store).set("removed", entry(1))
-      const one = (i: number) => singly(store).set(`id ${i}`, entry(i & 255, 20_000))
-      const all = yield* Effect.forkChild(Effect.forEach(range(400), one, { concurrency: "unbounded" }))
-      yield* Effect.yieldNow
-      // In the same step: others wait for a later turn.
-      expect(Effect.runSyncExit(singly(store).remove("removed"))._tag).toBe("Success")
-      yield* Fiber.join(all)
-      for (const i of range(400)) expect(read(store, `id ${i}`)).toEqual(entry(i & 255, 20_000))
     }))
 })
 

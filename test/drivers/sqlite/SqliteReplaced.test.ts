@@ -40,52 +40,43 @@ const held = Effect.fnUntraced(function*(store: Store.Store, owner: string) {
 })
 
 describe("a database that was deleted and made again", () => {
-  it.effect("loses no removal that was acknowledged", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(b).set("id", entry(1))
-      yield* singly(a).remove("id")
-      expect(read(b, "id")).toBeUndefined()
-    }))
+  const both = (name: string, program: (a: Store.Store, b: Store.Store) => Generator<any, void>) =>
+    it.effect(name, () => Effect.flatMap(replaced, ({ a, b }) => Effect.gen(() => program(a, b))))
 
-  it.effect("loses no removal of many ids", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(b).set("id", entry(1))
-      yield* a.remove(["other", "id"])
-      expect(read(b, "id")).toBeUndefined()
-    }))
+  both("loses no removal that was acknowledged", function*(a, b) {
+    yield* singly(b).set("id", entry(1))
+    yield* singly(a).remove("id")
+    expect(read(b, "id")).toBeUndefined()
+  })
 
-  it.effect("loses no invalidation of tags", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      const before = yield* b.markers(["tag"])
-      yield* a.invalidateTags(["tag"])
-      expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
-    }))
+  both("loses no removal of many ids", function*(a, b) {
+    yield* singly(b).set("id", entry(1))
+    yield* a.remove(["other", "id"])
+    expect(read(b, "id")).toBeUndefined()
+  })
 
-  it.effect("loses no clear", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(b).set("id", entry(1))
-      yield* a.clear
-      expect(yield* b.size).toBe(0)
-    }))
+  both("loses no invalidation of tags", function*(a, b) {
+    const before = yield* b.markers(["tag"])
+    yield* a.invalidateTags(["tag"])
+    expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
+  })
 
-  it.effect("loses no set, and a condition counts as it is there", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(a).set("id", entry(2))
-      expect(read(b, "id")).toEqual(entry(2))
-    }))
+  both("loses no clear", function*(a, b) {
+    yield* singly(b).set("id", entry(1))
+    yield* a.clear
+    expect(yield* b.size).toBe(0)
+  })
 
-  it.effect("judges a condition by what is there", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(b).set("new", entry(1))
-      expect(yield* singly(a).set("new", entry(2), { _tag: "IfAbsent" })).toBe(false)
-      expect(read(b, "new")).toEqual(entry(1))
-    }))
+  both("loses no set, and a condition counts as it is there", function*(a, b) {
+    yield* singly(a).set("id", entry(2))
+    expect(read(b, "id")).toEqual(entry(2))
+  })
+
+  both("judges a condition by what is there", function*(a, b) {
+    yield* singly(b).set("new", entry(1))
+    expect(yield* singly(a).set("new", entry(2), { _tag: "IfAbsent" })).toBe(false)
+    expect(read(b, "new")).toEqual(entry(1))
+  })
 
   it.effect("starts its counters there", () =>
     Effect.gen(function*() {
@@ -107,19 +98,15 @@ describe("a database that was deleted and made again", () => {
       expect(read(b, "id")).toBeUndefined()
     }))
 
-  it.effect("grants leases that count there", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      yield* singly(b).remove("id")
-      expect(yield* singly(a).acquire("free", asking("a"))).toMatchObject({ _tag: "Granted" })
-      expect(yield* singly(b).acquire("free", asking("b"))).toMatchObject({ _tag: "Wait" })
-    }))
+  both("grants leases that count there", function*(a, b) {
+    yield* singly(b).remove("id")
+    expect(yield* singly(a).acquire("free", asking("a"))).toMatchObject({ _tag: "Granted" })
+    expect(yield* singly(b).acquire("free", asking("b"))).toMatchObject({ _tag: "Wait" })
+  })
 
-  it.effect("creates markers that count there", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* replaced
-      expect((yield* a.markers(["new"])).markers).toEqual((yield* b.markers(["new"])).markers)
-    }))
+  both("creates markers that count there", function*(a, b) {
+    expect((yield* a.markers(["new"])).markers).toEqual((yield* b.markers(["new"])).markers)
+  })
 })
 
 describe("an older copy of the folder that takes its place", () => {

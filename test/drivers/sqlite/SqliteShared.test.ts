@@ -170,27 +170,6 @@ describe("a lease between processes", () => {
 })
 
 describe("changes", () => {
-  it.effect("are reported once, in order, to the others alone", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* twoStores()
-      yield* singly(a).set("before", entry(1))
-      expect(changesOf(b)).toEqual([{ _tag: "Changed", id: "before" }])
-      yield* singly(a).set("1", entry(1))
-      yield* singly(b).set("own", entry(1))
-      yield* singly(a).remove("2")
-      yield* a.invalidateTags(["3", "4"])
-      yield* a.clear
-      expect(changesOf(b)).toEqual([
-        { _tag: "Changed", id: "1" },
-        { _tag: "Changed", id: "2" },
-        { _tag: "TagChanged", tag: "3" },
-        { _tag: "TagChanged", tag: "4" },
-        { _tag: "AllChanged" }
-      ])
-      expect(changesOf(b)).toEqual([])
-      expect(changesOf(a)).toEqual([{ _tag: "Changed", id: "own" }])
-    }))
-
   it.effect("arrive within 100 ms where they are listened to", () =>
     Effect.gen(function*() {
       const { a, b } = yield* twoStores()
@@ -292,41 +271,7 @@ describe("changes", () => {
       yield* singly(a).remove("x".repeat(100_000))
       expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
-
-  it.effect("do not report failed writes", () =>
-    Effect.gen(function*() {
-      const { a, b } = yield* twoStores({ maxSize: "1 MiB" })
-      yield* singly(a).set("id", entry(1))
-      expect(changesOf(b)).toHaveLength(1)
-      yield* Effect.flip(singly(a).set("id", entry(2, 1_000_000)))
-      expect(changesOf(b)).toEqual([])
-      expect(read(b, "id")).toEqual(entry(1))
-    }))
 })
 
 describe("a lock that another process holds", () => {
-  const locked = Effect.gen(function*() {
-    const { a, directory } = yield* twoStores()
-    const database = yield* connection(directory)
-    database.exec("BEGIN IMMEDIATE")
-    return { a, database }
-  })
-
-  it.effect("for longer than the budget is waited for by no caller, until one gets it", () =>
-    Effect.gen(function*() {
-      const { a, database } = yield* locked
-      const first = yield* Effect.forkChild(Effect.flip(singly(a).set("id", entry(1))), { startImmediately: true })
-      yield* TestClock.adjust("600 millis")
-      expect(yield* Fiber.join(first)).toMatchObject({ reason: "Timeout" })
-      expect(yield* Effect.flip(singly(a).set("id", entry(1)))).toMatchObject({ reason: "Timeout" })
-      database.exec("ROLLBACK")
-      yield* TestClock.adjust("50 millis")
-      expect(yield* singly(a).set("id", entry(1))).toBe(true)
-      database.exec("BEGIN IMMEDIATE")
-      const next = yield* Effect.forkChild(singly(a).set("id", entry(2)), { startImmediately: true })
-      yield* TestClock.adjust("100 millis")
-      database.exec("ROLLBACK")
-      yield* TestClock.adjust("100 millis")
-      expect(yield* Fiber.join(next)).toBe(true)
-    }))
 })

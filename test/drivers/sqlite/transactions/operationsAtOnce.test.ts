@@ -111,17 +111,6 @@ describe("operations that come at once", () => {
       expect(stored(yield* open(directory), 200)).toEqual(numbered(200))
     }))
 
-  it.effect("get one lease each, and the same one twice", () =>
-    Effect.gen(function*() {
-      const { store } = yield* one
-      const acquired = yield* Effect.forEach(
-        range(200),
-        (i) => singly(store).acquire(`${i % 100}`, asking(i < 100 ? "a" : "b")),
-        { concurrency: "unbounded" }
-      )
-      expect(acquired.map(({ _tag }) => _tag)).toEqual(range(200).map((i) => i < 100 ? "Granted" : "Wait"))
-    }))
-
   it.effect("do not fail with one of them, of which nothing stays", () =>
     Effect.gen(function*() {
       const { store } = yield* one
@@ -172,27 +161,6 @@ describe("operations that come at once", () => {
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(removing)).toEqual(range(100).map(() => Exit.succeed(true)))
       foreign.exec("COMMIT")
-    }))
-
-  it.effect("and remove or set are all done when another program has released its lock", () =>
-    Effect.gen(function*() {
-      const { directory, store } = yield* one
-      yield* atOnce(100, (i) => singly(store).set(`${i}`, entry(i)))
-      const foreign = yield* connection(directory)
-      foreign.exec("BEGIN IMMEDIATE")
-      const writing = yield* Effect.forkChild(
-        atOnce(100, (i): Effect.Effect<unknown, unknown> =>
-          i % 2 === 0 ? singly(store).remove(`${i}`) : singly(store).set(`${i}`, entry(i + 1)))
-      )
-      yield* Effect.yieldNow
-      foreign.exec("COMMIT")
-      yield* TestClock.adjust("2 seconds")
-      expect((yield* Fiber.join(writing)).every(Exit.isSuccess)).toBe(true)
-      expect(stored(store, 100)).toEqual(
-        range(100).map((i) =>
-          i % 2 === 0 ? undefined : entry(i + 1)
-        )
-      )
     }))
 
   it.effect("that only read wait for no writer of another process", () =>
