@@ -61,7 +61,7 @@ describe.each(places)("a filter in $name", ({ layer }) => {
       expect(yield* countOf(filter, names(0, 2000))).toBe(2000)
       const failed = yield* Effect.flip(filter.fill(Stream.fail("mine")))
       expect(failed).toBe("mine")
-    }).pipe(provided), 20_000)
+    }).pipe(provided))
 
   it.effect("CA-48 · a guard runs only what may find something: effects and streams", () =>
     Effect.gen(function*() {
@@ -146,7 +146,7 @@ it.effect("CA-48 · small filters keep their errorRate too, also when more is ad
         }
       }
     }
-  }).pipe(Effect.provide(CacheLayer.memory())), 60_000)
+  }).pipe(Effect.provide(CacheLayer.memory())))
 
 it.effect("CA-48 · additions at the same time do not overfill a layer, each unaware of the other", () =>
   Effect.gen(function*() {

@@ -109,7 +109,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
           .pipe(CacheLayer.withQuotas({ User: most[0]!, Search: most[1]! }))
       )
     )
-  }, 60_000)
+  })
 
   it.effect("a listener that invalidates an id while room is made for it removes its new value", () =>
     Effect.gen(function*() {
@@ -161,7 +161,7 @@ describe.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])("un
     }).pipe(Effect.provide(
       CacheLayer.memory({ maxWeight: 400, weigher, eviction })
         .pipe(CacheLayer.withQuotas({ User: 60, Search: 150 }))
-    )), 60_000)
+    )))
 })
 
 const fill = (Class: typeof User | typeof Search, count: number) =>

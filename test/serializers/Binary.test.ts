@@ -70,11 +70,6 @@ describe("Binary", () => {
         expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
       }
     }))
-
-  it("has ids of its own", () => {
-    const ids = [Binary, Json, Own].map((serializer) => serializer.make(Schema.String).id)
-    expect(new Set(ids).size).toBe(3)
-  })
 })
 
 describe("IndentedJson", () => {

@@ -1,16 +1,13 @@
 /** The serializers `Csv` and `Ndjson`: arrays of records as tables and lines. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
+import { CacheError } from "effect-cached"
 import type { Serializer } from "effect-cached/adapters"
 import { Csv } from "effect-cached/serializers/Csv"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { Parquet } from "effect-cached/serializers/Parquet"
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import { isSame } from "../../src/testing/law.ts"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
-import { tempDirectory } from "../support/tempDirectory.ts"
 
 const Safe = Csv.with({ safeForSpreadsheets: true })
 
@@ -246,34 +243,4 @@ describe("Ndjson", () => {
       expect(String(read(Ndjson, schema, text)), text).toContain("SerializerError")
     }
   })
-})
-
-describe("a folder", () => {
-  class Weather extends CacheKey.Class<Weather>()("Weather", {
-    payload: { year: Schema.Int },
-    success: Schema.Array(Schema.Struct({ city: Schema.String, celsius: Schema.Finite }))
-  }) {}
-
-  const cases: ReadonlyArray<readonly [Serializer.Serializer, string]> = [
-    [Csv, "city,celsius\r\nBerlin,-1.5\r\n"],
-    [Ndjson, "{\"city\":\"Berlin\",\"celsius\":-1.5}\n"]
-  ]
-  it.effect.each(cases)(
-    "holds a file with the extension",
-    ([serializer, content]) =>
-      Effect.gen(function*() {
-        const directory = join(yield* tempDirectory, "weather")
-        const layer = CacheLayer.files({ directory, serializer })
-        const key = new Weather({ year: 2026 })
-        let loads = 0
-        const weather = Effect.sync(() => (loads++, [{ city: "Berlin", celsius: -1.5 }])).pipe(
-          Cached.ttl(key, { ttl: "1 hour" })
-        )
-        yield* Effect.provide(weather, layer)
-        const file = readdirSync(directory).find((name) => name.endsWith(serializer.extension))!
-        expect(readFileSync(join(directory, file), "utf8")).toBe(content)
-        expect(yield* Effect.provide(weather, layer)).toEqual([{ city: "Berlin", celsius: -1.5 }])
-        expect(loads).toBe(1)
-      })
-  )
 })

@@ -1,16 +1,13 @@
 /** The serializers `Text` and `Bytes`, and `Serializer.byClass`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Layer, Schema, SchemaTransformation } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Json } from "effect-cached/serializers/Json"
 import { Text } from "effect-cached/serializers/Text"
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
-import { tempDirectory } from "../support/tempDirectory.ts"
 
 const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
 
@@ -21,7 +18,7 @@ describe("Text", () => {
     const value = "\ufeffGrüße,\r\n\"\u{1f600}\"\u0000"
     expect(text(valueOf(codec.encode(value, "id")))).toBe(value)
     const golden = Uint8Array.of(0x47, 0x72, 0xc3, 0xbc, 0xc3, 0x9f, 0x65)
-    expect(codec.id).toBe(11)
+    expect([codec.id, Text.extension]).toEqual([11, ".txt"])
     expect(valueOf(codec.decode(golden, "id"))).toBe("Grüße")
   })
 
@@ -56,16 +53,6 @@ describe("Text", () => {
 
   it("survives bytes that are not its own", () =>
     survives(codec, hostileBytes(new TextEncoder().encode("é\u{1f600}a"))))
-
-  it.effect("is a file that people read", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "pages")
-      const layer = CacheLayer.files({ directory, serializer: Text })
-      yield* Cached.set("page", "<p>Grüße</p>", { ttl: "1 hour" }).pipe(Effect.provide(layer))
-      const file = readdirSync(directory).find((name) => name.endsWith(".txt"))!
-      expect(readFileSync(join(directory, file), "utf8")).toBe("<p>Grüße</p>")
-      expect(yield* Effect.provide(Cached.getOption("page"), layer)).toMatchObject({ value: "<p>Grüße</p>" })
-    }))
 })
 
 describe("Bytes", () => {
@@ -149,23 +136,6 @@ describe("Serializer.byClass", () => {
         Effect.flip
       )
       expect(yield* stored(layer, failing, CacheKey.id(page))).toBe("{\"reason\":1}")
-    }))
-
-  it.effect("a schema that the format does not hold is a CacheConfigError before the load", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Effect.as([1]))
-      const wrong = Serializer.byClass({ default: Json, User: Text })
-      const program = load.pipe(Cached.ttl(new User({ id: 1 }), { ttl: "1 hour" }), CachePolicy.strict)
-      const exit = yield* Effect.exit(Effect.provide(
-        program,
-        CacheLayer.layer().pipe(
-          Layer.provide(MemoryStore.layer),
-          Layer.provide(Layer.succeed(Serializer.Serializer, wrong))
-        )
-      ))
-      expect(String(exit)).toContain("CacheConfigError")
-      expect(loads).toBe(0)
     }))
 
   it("refuses what is no serializer", () => {

@@ -135,14 +135,6 @@ describe("stores on disk", () => {
     return [yield* Cached.getOption(weather), yield* Cached.getOption(total)]
   })
 
-  it.live("keep the results of each class in its format", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const layer = CacheLayer.disk({ directory, memory: false })
-      expect(yield* Effect.provide(both, layer)).toEqual([Option.some(rows), Option.some(5)])
-      expect(yield* Effect.provide(Cached.getOption(weather), layer)).toEqual(Option.some(rows))
-    }))
-
   const filesOf = (directory: string) => readdirSync(directory).filter((file) => file.startsWith("Weather")).sort()
 
   const choices: ReadonlyArray<readonly [string, Serializer.Serializer, string]> = [

@@ -2,18 +2,13 @@
  * Schemas that accept anything: a value that JSON would change is refused, wherever it is, and kept in memory alone.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, HashMap, Layer, Logger, Option, Schema, type SchemaAST } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Effect, Exit, HashMap, Option, Schema, type SchemaAST } from "effect"
 import { Serializer } from "effect-cached/adapters"
 import type { SerializerError } from "effect-cached/CacheError"
-import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
-import { TestClock } from "effect/testing"
-import { warner } from "../support/logged.ts"
-import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends Schema.Class<Page>("Page")({ data: Schema.Any }) {}
 class Shaped extends Schema.Class<Shaped>("Shaped")({ data: Schema.ObjectKeyword }) {}
@@ -187,46 +182,5 @@ describe("the place", () => {
     const { ast }: { readonly ast: SchemaAST.AST } = Schema.Any
     Json.make(Schema.Any)
     expect(ast.encoding).toBeUndefined()
-  })
-})
-
-describe("a key whose value is not JSON", () => {
-  class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Any }) {}
-  const value = { rows: [{ at: new Date(0) }] }
-  const row = (id: number) => Effect.succeed(value).pipe(Cached.ttl(new Row({ id }), { ttl: "1 hour" }))
-
-  const layers = {
-    "a store": Effect.succeed(CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))),
-    disk: Effect.map(tempDirectory, (directory) => CacheLayer.disk({ directory })),
-    files: Effect.map(tempDirectory, (directory) => CacheLayer.files({ directory }))
-  }
-
-  describe.each(Object.entries(layers))("%s", (_, layer) => {
-    const program = (test: (warnings: Array<string>) => Effect.Effect<void, unknown, any>) =>
-      Effect.gen(function*() {
-        const { logger, warnings } = warner()
-        yield* Effect.provide(test(warnings), Layer.provide(yield* layer, Logger.layer([logger])))
-      }).pipe(Effect.scoped) as Effect.Effect<void>
-
-    it.effect("stays in memory, with one warning that names key and place", () =>
-      program(Effect.fnUntraced(function*(warnings) {
-        expect(yield* row(1)).toBe(value)
-        expect(yield* row(1)).toBe(value)
-        yield* row(2)
-        yield* TestClock.adjust(0)
-        expect(warnings).toHaveLength(1)
-        expect(warnings[0]).toContain(CacheKey.id(new Row({ id: 1 })))
-        expect(warnings[0]).toContain("[rows][0][at]")
-        expect((yield* Cached.stats).loads).toBe(2)
-        expect(yield* Cached.getOption(new Row({ id: 1 }))).toEqual(Option.some(value))
-      })))
-
-    it.effect("is a SerializerError under strict", () =>
-      program(Effect.fnUntraced(function*() {
-        const exit = yield* Effect.exit(CachePolicy.strict(row(1)))
-        expect(exit).toMatchObject(Exit.fail({ _tag: "SerializerError", operation: "encode" }))
-        expect(yield* Effect.flip(CachePolicy.strict(Cached.set(new Row({ id: 2 }), value, { ttl: "1 hour" }))))
-          .toMatchObject({ _tag: "SerializerError" })
-      })))
   })
 })

@@ -1,11 +1,10 @@
 /** A serializer of one's own is given the id with the value. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer } from "effect-cached"
-import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { Serializer } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { createHmac } from "node:crypto"
-import { singly } from "../../src/testing/internal/singly.ts"
 
 const sign = (text: string, id: string) => createHmac("sha256", "secret").update(`${id}\n${text}`).digest("hex")
 
@@ -25,11 +24,6 @@ const Signed = Serializer.make({
   }
 })
 
-class Page extends CacheKey.Class<Page>()("Page", {
-  payload: { id: Schema.Number },
-  success: Schema.Struct({ text: Schema.String })
-}) {}
-
 describe("a signature can cover the id", () => {
   it.effect.each([Schema.String, undefined])(
     "bytes are read under the id they were written under, and under no other",
@@ -41,28 +35,6 @@ describe("a signature can cover the id", () => {
         expect(yield* Effect.flip(codec.decode(bytes, "other"))).toMatchObject({ _tag: "SerializerError" })
       })
   )
-
-  it.effect("a value copied to another key by hand is loaded, not served", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const page = Cached.fn(Page, ({ id }) => Effect.succeed({ text: `page ${id}` }), { ttl: "1 hour" })
-      const layer = CacheLayer.layer({ memory: false }).pipe(
-        Layer.provide(Layer.succeed(Store.Store, store)),
-        Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
-      )
-      const program = Effect.gen(function*() {
-        yield* page({ id: 1 })
-        yield* page({ id: 2 })
-        const [one, two] = [1, 2].map((id) => CacheKey.id(page.key({ id })))
-        const stored = (id: string) => store.getUnsafe(id, []).entry as CacheEntry.Stored
-        expect(yield* page({ id: 2 })).toEqual({ text: "page 2" })
-        const { misses } = yield* Cached.stats
-        yield* singly(store).set(two!, { meta: stored(two!).meta, payload: stored(one!).payload })
-        expect(yield* page({ id: 2 })).toEqual({ text: "page 2" })
-        expect((yield* Cached.stats).misses).toBe(misses + 1)
-      })
-      yield* Effect.provide(program, layer)
-    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
   it.effect("the elements of a stream get the same id when they are read", () =>
     Effect.gen(function*() {

@@ -183,34 +183,6 @@ describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)
         }
       }))
 
-    it.effect("a failure at the end is replayed after the elements", () =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        let runs = 0
-        const failing = Stream.suspend(
-          () => (runs++, Stream.concat(Stream.fromIterable(readings(2)), Stream.fail({ reason: "the end" })))
-        ).pipe(Cached.stream(new Readings(), { ttl: "1 hour", when: () => true }))
-        const got: Array<unknown> = []
-        const read = Stream.runForEach(failing, (one) => Effect.sync(() => void got.push(one))).pipe(
-          Effect.exit,
-          Effect.provide(cacheOver(store, serializer))
-        )
-        expect([yield* read, yield* read]).toEqual(Array(2).fill(Exit.fail({ reason: "the end" })))
-        expect([got, runs]).toEqual([[...readings(2), ...readings(2)], 1])
-      }))
-
-    it.effect("elements that a consumer changes are stored as they were", () =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        const rows = counted(readings(10), new Readings())
-        const cache = cacheOver(store, serializer)
-        yield* Effect.provide(
-          Stream.runForEach(rows.stream, (one) => Effect.sync(() => void Object.assign(one, { city: "changed" }))),
-          cache
-        )
-        expect([yield* Effect.provide(rows.read, cache), rows.runs]).toEqual([readings(10), 1])
-      }))
-
     it.effect("a stream whose elements fit into no table is refused before it runs", () =>
       Effect.gen(function*() {
         class Numbers extends CacheKey.Class<Numbers>()("Numbers", { success: Schema.Number }) {}

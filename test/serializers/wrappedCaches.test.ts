@@ -1,6 +1,6 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Option, Redacted, References, Schema, Stream } from "effect"
+import { Effect, Exit, Layer, Logger, Option, Redacted, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
@@ -10,7 +10,6 @@ import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { TestClock } from "effect/testing"
-import { readdirSync } from "node:fs"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { keys, secretBytes, secretText, wrapIn } from "./support.ts"
@@ -84,22 +83,6 @@ describe("a store that was written with another setting", () => {
       expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
       if (after.name.includes("signed") && isRead) {
         expect(warnings).toEqual([expect.stringContaining("are not protected, because `acceptPlain` is set")])
-      }
-    }))
-
-  it.effect("a stream that was written before compression was switched on is read", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const read = (count: () => void) =>
-        Stream.runCollect(
-          Stream.suspend(() => (count(), Stream.make(text, text))).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        ).pipe(Effect.tap((rows) => Effect.sync(() => expect(rows).toEqual([text, text]))))
-      expect((yield* withSerializer(store, Json)(loading(read))).loads).toBe(1)
-      expect((yield* withSerializer(store, compressed)(loading(read))).loads).toBe(0)
-      for (const name of ["signed", "aes"]) {
-        const wrapped = wrapIn(Json, [name])
-        yield* withSerializer(store, wrapped)(loading(read))
-        expect((yield* withSerializer(store, wrapped)(loading(read))).loads).toBe(0)
       }
     }))
 })
@@ -319,28 +302,4 @@ describe("stores on disk", () => {
         Option.some(text)
       ])
     }))
-
-  it.live("compression is switched on and off, and the files have the extensions of their contents", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const run = (serializer: Serializer.Serializer) =>
-        loading((count) => page(count)).pipe(
-          Effect.provide(CacheLayer.files({ directory, serializer, memory: false })),
-          Effect.provide(logging)
-        )
-      const gzip = Compressed.make(Json, { algorithm: "gzip" })
-      expect((yield* run(Json)).loads).toBe(1)
-      expect((yield* run(gzip)).loads).toBe(0)
-      expect((yield* run(Compressed.make(Json, { algorithm: "gzip" }))).loads).toBe(0)
-      yield* Effect.provide(Cached.invalidate("page"), CacheLayer.files({ directory, serializer: gzip, memory: false }))
-      expect((yield* run(gzip)).loads).toBe(1)
-      expect((yield* run(gzip)).loads).toBe(0)
-      expect(readdirSync(directory, { recursive: true }).map(String).some((file) => file.endsWith(".json.gz"))).toBe(
-        true
-      )
-      expect((yield* run(Json)).loads).toBe(1)
-      const encrypted = Encrypted.make(gzip, keys)
-      expect((yield* run(encrypted)).loads).toBe(1)
-      expect((yield* run(encrypted)).loads).toBe(0)
-    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "Warn")))
 })

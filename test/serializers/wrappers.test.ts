@@ -80,21 +80,6 @@ describe("wrapped serializers", () => {
       })
   )
 
-  it.effect("what one setting writes is read by every other as the value, or refused", () =>
-    Effect.gen(function*() {
-      const all = [Json, Structured, ...nestings.flatMap((names) => [wrapIn(Json, names), wrapIn(Structured, names)])]
-      for (const writer of all.map(codecOf)) {
-        const bytes = yield* writer.encode(value, "id", meta(writer.id))
-        for (const reading of all.map(codecOf)) {
-          const reader = reading.id === writer.id ? reading : reading.reads?.(writer.id)
-          if (reader === undefined) continue
-          const exit = yield* Effect.exit(reader.decode(bytes, "id", meta(writer.id)))
-          if (Exit.isSuccess(exit)) expect(exit.value).toEqual(value)
-          else expect(yield* Effect.flip(exit)).toMatchObject({ _tag: "SerializerError" })
-        }
-      }
-    }))
-
   it.effect("no decoder throws or hangs for bytes that are random, cut or changed", () =>
     Effect.gen(function*() {
       for (const names of nestings) {

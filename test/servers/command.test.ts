@@ -61,7 +61,7 @@ describe.skipIf(isMissing(program))("effect-cached on Redis", () => {
       expect((yield* run("ls", cache, "--all", "--json")).stdout).toBe("")
       // Other prefixes keep their entries.
       expect(jsonLines((yield* run("ls", copy, "--json")).stdout)).toHaveLength(3)
-    }).pipe(Effect.scoped), 120_000)
+    }).pipe(Effect.scoped))
 
   it.live("says without the password that a server is not there, or refuses", () =>
     Effect.gen(function*() {
@@ -77,5 +77,5 @@ describe.skipIf(isMissing(program))("effect-cached on Redis", () => {
         expect(stderr).toMatch(/^effect-cached: .*redis/)
         expect(stderr).not.toContain("secret")
       }
-    }).pipe(Effect.scoped), 60_000)
+    }).pipe(Effect.scoped))
 })

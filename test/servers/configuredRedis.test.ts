@@ -22,26 +22,22 @@ describe.skipIf(isMissing(program))("a URL of Redis", () => {
     ({ end }) => Effect.promise(end)
   )
 
-  it.live(
-    "names a server, a database and a prefix; the password is in the URL or in a variable",
-    () =>
-      Effect.gen(function*() {
-        const { port } = yield* server
-        const host = `127.0.0.1:${port}`
-        const password = "open sesame/?#@%"
-        const secret = { CACHE_PASSWORD: password }
-        expect(yield* from(1, `redis://${host}/1`, secret)).toBe(1)
-        expect(yield* from(2, `redis://:${encodeURIComponent(password)}@${host}/1`)).toBe(1)
-        expect(yield* from(3, `redis://${host}?database=1`, secret)).toBe(1)
-        expect(yield* from(4, `redis://${host}/2`, secret)).toBe(4)
-        expect(yield* from(9, `redis://${host}/2`, { ...secret, CACHE_DATABASE: "1" })).toBe(1)
-        expect(yield* from(5, `redis://${host}/1?prefix=${encodeURIComponent(freshPrefix())}`, secret)).toBe(5)
-        const error = yield* Effect.flip(from(6, `redis://:wrong@${host}`))
-        expect(error._tag).toBe("StoreError")
-        expect(String(error)).not.toContain("wrong@")
-      }).pipe(Effect.scoped),
-    60_000
-  )
+  it.live("names a server, a database and a prefix; the password is in the URL or in a variable", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server
+      const host = `127.0.0.1:${port}`
+      const password = "open sesame/?#@%"
+      const secret = { CACHE_PASSWORD: password }
+      expect(yield* from(1, `redis://${host}/1`, secret)).toBe(1)
+      expect(yield* from(2, `redis://:${encodeURIComponent(password)}@${host}/1`)).toBe(1)
+      expect(yield* from(3, `redis://${host}?database=1`, secret)).toBe(1)
+      expect(yield* from(4, `redis://${host}/2`, secret)).toBe(4)
+      expect(yield* from(9, `redis://${host}/2`, { ...secret, CACHE_DATABASE: "1" })).toBe(1)
+      expect(yield* from(5, `redis://${host}/1?prefix=${encodeURIComponent(freshPrefix())}`, secret)).toBe(5)
+      const error = yield* Effect.flip(from(6, `redis://:wrong@${host}`))
+      expect(error._tag).toBe("StoreError")
+      expect(String(error)).not.toContain("wrong@")
+    }).pipe(Effect.scoped))
 
   it.live("names Sentinels and their master", () =>
     Effect.gen(function*() {

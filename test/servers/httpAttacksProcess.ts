@@ -3,7 +3,7 @@
  * that takes a `fetch` handler. Prints a line for each attack: its name, what came, and what is right.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Context, Effect, Layer, ManagedRuntime, Redacted, Stream } from "effect"
+import { Effect, Layer, ManagedRuntime, Redacted, Stream } from "effect"
 import { CacheLayer } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -93,8 +93,6 @@ const text = (body: string, headers: Readonly<Record<string, string>> = minute) 
 const bodyOf = (bytes: string) => /run \d+[^\r\n]*/.exec(bytes)?.[0]
 const statusOf = (bytes: string) => Number(bytes.slice(9, 12))
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
-
-const User = Context.Reference<string>("User", { defaultValue: () => "nobody" })
 
 type Attack = (
   serve: (...args: Parameters<typeof serving>) => Promise<Omit<Awaited<ReturnType<typeof serving>>, "stop">>

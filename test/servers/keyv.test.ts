@@ -27,54 +27,50 @@ const servers = [
 
 for (const { name, needs, start } of servers) {
   describe.skipIf(isMissing(needs))(`a cache over ${name}, by Keyv`, () => {
-    it.live(
-      "keeps entries and tags for the next process, and does without a server that is gone",
-      () =>
-        Effect.gen(function*() {
-          const { adapter, end } = yield* Effect.promise(start)
-          let ended: Promise<unknown> | undefined
-          const kill = Effect.promise(() => ended ??= end())
-          yield* Effect.addFinalizer(() => kill)
-          const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) => {
-            const keyv = new Keyv({ store: adapter(), namespace: "cache", throwOnErrors: true })
-            keyv.on("error", () => {})
-            // A client of a server that is gone may wait for it for ever.
-            const disconnect = Effect.promise(() => Promise.race([keyv.disconnect().catch(() => {}), setTimeout(500)]))
-            const cache = CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
-            return Effect.ensuring(Effect.provide(effect, cache) as Effect.Effect<A, E>, disconnect)
-          }
-          let loads = 0
-          const get = Effect.sync(() => `user ${++loads}`).pipe(
-            Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
-          )
-          const ids = ["a", "a b\r\nc", "ä".repeat(300)]
-          yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))
-          yield* inProcess(get)
-          yield* inProcess(Effect.gen(function*() {
-            const before = loads
-            expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
-            yield* get
-            expect(loads).toBe(before)
-            yield* Cached.invalidate({ tag: "all" })
-            yield* Cached.remove("a")
-          }))
-          yield* inProcess(Effect.gen(function*() {
-            expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
-            expect(yield* Cached.has("a")).toBe(false)
-            yield* Cached.clear
-            expect(yield* Cached.has(ids[1]!)).toBe(false)
-            // Too large for Memcached: kept in memory alone.
-            yield* Cached.set("large", "x".repeat(2_000_000))
-            expect(yield* Cached.has("large")).toBe(true)
-          }))
-          yield* inProcess(Effect.gen(function*() {
-            yield* kill
-            expect(yield* get).toMatch(/^user \d+$/)
-            expect((yield* Effect.flip(CachePolicy.strict(Cached.invalidate("a"))))._tag).toBe("StoreError")
-          }))
-        }).pipe(Effect.scoped),
-      120_000
-    )
+    it.live("keeps entries and tags for the next process, and does without a server that is gone", () =>
+      Effect.gen(function*() {
+        const { adapter, end } = yield* Effect.promise(start)
+        let ended: Promise<unknown> | undefined
+        const kill = Effect.promise(() => ended ??= end())
+        yield* Effect.addFinalizer(() => kill)
+        const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) => {
+          const keyv = new Keyv({ store: adapter(), namespace: "cache", throwOnErrors: true })
+          keyv.on("error", () => {})
+          // A client of a server that is gone may wait for it for ever.
+          const disconnect = Effect.promise(() => Promise.race([keyv.disconnect().catch(() => {}), setTimeout(500)]))
+          const cache = CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
+          return Effect.ensuring(Effect.provide(effect, cache) as Effect.Effect<A, E>, disconnect)
+        }
+        let loads = 0
+        const get = Effect.sync(() => `user ${++loads}`).pipe(
+          Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
+        )
+        const ids = ["a", "a b\r\nc", "ä".repeat(300)]
+        yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))
+        yield* inProcess(get)
+        yield* inProcess(Effect.gen(function*() {
+          const before = loads
+          expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
+          yield* get
+          expect(loads).toBe(before)
+          yield* Cached.invalidate({ tag: "all" })
+          yield* Cached.remove("a")
+        }))
+        yield* inProcess(Effect.gen(function*() {
+          expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
+          expect(yield* Cached.has("a")).toBe(false)
+          yield* Cached.clear
+          expect(yield* Cached.has(ids[1]!)).toBe(false)
+          // Too large for Memcached: kept in memory alone.
+          yield* Cached.set("large", "x".repeat(2_000_000))
+          expect(yield* Cached.has("large")).toBe(true)
+        }))
+        yield* inProcess(Effect.gen(function*() {
+          yield* kill
+          expect(yield* get).toMatch(/^user \d+$/)
+          expect((yield* Effect.flip(CachePolicy.strict(Cached.invalidate("a"))))._tag).toBe("StoreError")
+        }))
+      }).pipe(Effect.scoped))
   })
 }
 

@@ -188,39 +188,35 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect((yield* failureOf(Effect.scoped(Layer.build(layer))))!._tag).toBe("CacheConfigError")
       }))
 
-    it.live(
-      "a function that throws is an error of the layer, unless it has made a client before",
-      () =>
-        Effect.gen(function*() {
-          const client = () => {
-            throw new Error("no settings in redis://user:secret@host")
-          }
-          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client }))))
-          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-          expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
-          expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
-          let made = 0
-          yield* using({
-            client: () => {
-              if (++made === 2) throw new Error("later")
-              return createClient({ url: server.url })
-            },
-            prefix: freshPrefix()
-          }, (store) =>
-            Effect.gen(function*() {
-              yield* singly(store).set("id", entryOf("before"))
-              yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
-              // A refusal would be tried again after a minute.
-              const text = yield* Effect.retry(
-                Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
-                { schedule: Schedule.spaced("50 millis"), times: 200 }
-              )
-              expect(text).toBe("before")
-              expect(made).toBeGreaterThan(2)
-            }))
-        }),
-      60_000
-    )
+    it.live("a function that throws is an error of the layer, unless it has made a client before", () =>
+      Effect.gen(function*() {
+        const client = () => {
+          throw new Error("no settings in redis://user:secret@host")
+        }
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client }))))
+        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+        expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
+        expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+        let made = 0
+        yield* using({
+          client: () => {
+            if (++made === 2) throw new Error("later")
+            return createClient({ url: server.url })
+          },
+          prefix: freshPrefix()
+        }, (store) =>
+          Effect.gen(function*() {
+            yield* singly(store).set("id", entryOf("before"))
+            yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
+            // A refusal would be tried again after a minute.
+            const text = yield* Effect.retry(
+              Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
+              { schedule: Schedule.spaced("50 millis"), times: 200 }
+            )
+            expect(text).toBe("before")
+            expect(made).toBeGreaterThan(2)
+          }))
+      }))
   })
 
   describe("keys", () => {
@@ -388,52 +384,48 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(failure.message).toContain(`connect: "required"`)
       }))
 
-    it.live(
-      "a user whose scripts may not run a command: the failure names all that are missing",
-      () =>
-        Effect.gen(function*() {
-          const needed = Array.from(
-            era(false).rights.body.matchAll(/^try\("(\w+)"/gm),
-            ([, command]) => command!.toLowerCase()
-          )
-          expect(needed.length).toBeGreaterThan(10)
-          const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
-          const as = (...gone: ReadonlyArray<string>) =>
-            Effect.gen(function*() {
-              yield* ask(
-                "ACL",
-                "SETUSER",
-                "few",
-                "reset",
-                "on",
-                ">right",
-                "~few:*",
-                "&few:*",
-                "+@all",
-                ...gone.map((g) => `-${g}`)
-              )
-              const layer = CacheLayer.redis({
-                url: server.url,
-                username: "few",
-                password: Redacted.make("right"),
-                prefix: "few",
-                memory: false
-              })
-              const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-              return yield* failureOf(Effect.provide(read, layer))
+    it.live("a user whose scripts may not run a command: the failure names all that are missing", () =>
+      Effect.gen(function*() {
+        const needed = Array.from(
+          era(false).rights.body.matchAll(/^try\("(\w+)"/gm),
+          ([, command]) => command!.toLowerCase()
+        )
+        expect(needed.length).toBeGreaterThan(10)
+        const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+        const as = (...gone: ReadonlyArray<string>) =>
+          Effect.gen(function*() {
+            yield* ask(
+              "ACL",
+              "SETUSER",
+              "few",
+              "reset",
+              "on",
+              ">right",
+              "~few:*",
+              "&few:*",
+              "+@all",
+              ...gone.map((g) => `-${g}`)
+            )
+            const layer = CacheLayer.redis({
+              url: server.url,
+              username: "few",
+              password: Redacted.make("right"),
+              prefix: "few",
+              memory: false
             })
-          expect(yield* as()).toBe(undefined)
-          for (const command of needed) {
-            const failure = yield* as(command)
-            expect(failure, command).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Denied" })
-            expect(failure!.message).toContain(`may not run ${command})`)
-          }
-          expect((yield* as("hset", "get", "pexpire"))!.message).toContain("may not run get, hset, pexpire)")
-          yield* Effect.sleep("1100 millis")
-          expect(yield* ask("KEYS", "*rights*")).toEqual([])
-        }),
-      60_000
-    )
+            const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+            return yield* failureOf(Effect.provide(read, layer))
+          })
+        expect(yield* as()).toBe(undefined)
+        for (const command of needed) {
+          const failure = yield* as(command)
+          expect(failure, command).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Denied" })
+          expect(failure!.message).toContain(`may not run ${command})`)
+        }
+        expect((yield* as("hset", "get", "pexpire"))!.message).toContain("may not run get, hset, pexpire)")
+        yield* Effect.sleep("1100 millis")
+        expect(yield* ask("KEYS", "*rights*")).toEqual([])
+      }))
 
     it.live("a right that is taken away later is denied", () =>
       Effect.gen(function*() {
@@ -576,24 +568,20 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(text).toBe("secure")
       }))
 
-    it.live(
-      "an unknown one, TLS where there is none, and none where there is TLS are errors",
-      () =>
-        Effect.gen(function*() {
-          const failures = [
-            yield* failureOf(
-              Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url.replace("redis:", "rediss:") })))
-            ),
-            yield* failureOf(
-              Effect.scoped(storeFrom(RedisStore.layer({ url: server.url.replace("redis:", "rediss:") })))
-            ),
-            yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url }))))
-          ]
-          for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
-          expect(failures[2]!.cause!.message).toContain("speaks TLS")
-        }),
-      30_000
-    )
+    it.live("an unknown one, TLS where there is none, and none where there is TLS are errors", () =>
+      Effect.gen(function*() {
+        const failures = [
+          yield* failureOf(
+            Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url.replace("redis:", "rediss:") })))
+          ),
+          yield* failureOf(
+            Effect.scoped(storeFrom(RedisStore.layer({ url: server.url.replace("redis:", "rediss:") })))
+          ),
+          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url }))))
+        ]
+        for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+        expect(failures[2]!.cause!.message).toContain("speaks TLS")
+      }))
   })
 
   describe("values", () => {
@@ -636,7 +624,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         { times: 1 }
       )
       return Effect.andThen(twice, Effect.sync(() => expect(calls).toEqual([ids.length])))
-    }, 30_000)
+    })
 
     it.live("above maxValue stay in memory, with one warning", () =>
       Effect.gen(function*() {
@@ -718,32 +706,28 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       }))
 
-    it.live(
-      "the master is found, and its successor when it dies; what is asked meanwhile does not fail",
-      () =>
-        Effect.gen(function*() {
-          const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
-          let loads = 0
-          const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-          yield* Effect.gen(function*() {
-            expect(yield* answer("a")).toBe(1)
-            yield* Effect.sleep("300 millis")
-            watched.master.signal("SIGKILL")
-            yield* Effect.promise(() => watched.master.ended())
-            let isStored = false
-            for (let i = 0; !isStored && i < 400; i++) {
-              const before = loads
-              yield* Effect.andThen(answer(`k${i}`), answer(`k${i}`))
-              isStored = loads === before + 1
-              yield* Effect.sleep("50 millis")
-            }
-            expect(isStored).toBe(true)
-            // It was replicated before.
-            expect(yield* answer("a")).toBe(1)
-          }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
-        }),
-      90_000
-    )
+    it.live("the master is found, and its successor when it dies; what is asked meanwhile does not fail", () =>
+      Effect.gen(function*() {
+        const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
+        let loads = 0
+        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+        yield* Effect.gen(function*() {
+          expect(yield* answer("a")).toBe(1)
+          yield* Effect.sleep("300 millis")
+          watched.master.signal("SIGKILL")
+          yield* Effect.promise(() => watched.master.ended())
+          let isStored = false
+          for (let i = 0; !isStored && i < 400; i++) {
+            const before = loads
+            yield* Effect.andThen(answer(`k${i}`), answer(`k${i}`))
+            isStored = loads === before + 1
+            yield* Effect.sleep("50 millis")
+          }
+          expect(isStored).toBe(true)
+          // It was replicated before.
+          expect(yield* answer("a")).toBe(1)
+        }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
+      }))
   })
 
   describe("a cluster", () => {

@@ -17,7 +17,6 @@ import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
-const timeout = 120_000
 const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "10 seconds"
@@ -167,49 +166,41 @@ for (const kind of ["server", "cluster"] as const) {
       ]
     ]
 
-    it.live(
-      "data that begins like an entry is a miss, and is written over, however short it is",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          yield* singly(store).set("id", entryOf("old"))
-          const key = yield* keyOf(`${prefix}:v:*`)
-          for (const begin of ["ec", "ec\u0001", "ec\u0001\u0000"]) {
-            for (const [name, write] of writes(store)) {
-              yield* damage(key, text(begin))
-              expect((yield* store.get("id", [])).entry).toBe(undefined)
-              yield* write
-              expect([name, textOf((yield* store.get("id", [])).entry)]).toEqual([name, "new"])
-            }
+    it.live("data that begins like an entry is a miss, and is written over, however short it is", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        yield* singly(store).set("id", entryOf("old"))
+        const key = yield* keyOf(`${prefix}:v:*`)
+        for (const begin of ["ec", "ec\u0001", "ec\u0001\u0000"]) {
+          for (const [name, write] of writes(store)) {
             yield* damage(key, text(begin))
-            yield* singly(store).remove("id")
-            expect(yield* ask("EXISTS", key)).toBe(0)
+            expect((yield* store.get("id", [])).entry).toBe(undefined)
+            yield* write
+            expect([name, textOf((yield* store.get("id", [])).entry)]).toEqual([name, "new"])
           }
-        })),
-      timeout
-    )
+          yield* damage(key, text(begin))
+          yield* singly(store).remove("id")
+          expect(yield* ask("EXISTS", key)).toBe(0)
+        }
+      })))
 
-    it.live(
-      "data that begins otherwise is left alone, however short it is",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          yield* singly(store).set("id", entryOf("old"))
-          const key = yield* keyOf(`${prefix}:v:*`)
-          for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
-            for (const [name, write] of writes(store)) {
-              // The result of a load is stored beside a transaction there, which does not fail with it.
-              if (kind === "cluster" && name === "transact with a load") continue
-              yield* damage(key, theirs)
-              expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
-              expect(yield* ask("EXISTS", key)).toBe(1)
-            }
+    it.live("data that begins otherwise is left alone, however short it is", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        yield* singly(store).set("id", entryOf("old"))
+        const key = yield* keyOf(`${prefix}:v:*`)
+        for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
+          for (const [name, write] of writes(store)) {
+            // The result of a load is stored beside a transaction there, which does not fail with it.
+            if (kind === "cluster" && name === "transact with a load") continue
+            yield* damage(key, theirs)
+            expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
+            expect(yield* ask("EXISTS", key)).toBe(1)
           }
-        })),
-      timeout
-    )
+        }
+      })))
 
     it.live("damage of one of many ids concerns that id alone", () =>
       Effect.scoped(Effect.gen(function*() {
@@ -241,31 +232,27 @@ for (const kind of ["server", "cluster"] as const) {
         expect(yield* reasonOf(setting)).toBe("Unsupported")
         expect(yield* texts).toEqual(["again", undefined, "again"])
         expect(yield* store.remove(ids)).toEqual([true, false, true])
-      })), timeout)
+      })))
 
-    it.live(
-      "a marker that is none counts as missing: a load gets a fresh one",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const [store, other] = yield* Effect.all([make(prefix), make(prefix)])
-          const { markers: [whole, beside] } = yield* store.markers(["t", "u"])
-          const key = yield* keyOf(`${prefix}:t:*}t`)
-          for (const [name, how] of markersOf("0123456789ab")) {
-            yield* damage(key, how)
-            const { markers: [fresh, same], seq } = yield* other.markers(["t", "u"])
-            expect(same).toEqual(beside)
-            // Both halves are new: no entry from before counts.
-            expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, whole!.version.slice(0, 12)])
-            expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, Buffer.from("012345").toString("hex")])
-            expect(fresh!.seq).toBe(seq)
-            expect((yield* store.markers(["t"])).markers).toEqual([fresh])
-            expect((yield* store.get("id", ["t"])).versions).toEqual([fresh!.version])
-            expect(Number(yield* ask("PTTL", key))).toBeGreaterThan(0)
-          }
-        })),
-      timeout
-    )
+    it.live("a marker that is none counts as missing: a load gets a fresh one", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [store, other] = yield* Effect.all([make(prefix), make(prefix)])
+        const { markers: [whole, beside] } = yield* store.markers(["t", "u"])
+        const key = yield* keyOf(`${prefix}:t:*}t`)
+        for (const [name, how] of markersOf("0123456789ab")) {
+          yield* damage(key, how)
+          const { markers: [fresh, same], seq } = yield* other.markers(["t", "u"])
+          expect(same).toEqual(beside)
+          // Both halves are new: no entry from before counts.
+          expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, whole!.version.slice(0, 12)])
+          expect([name, fresh!.version.slice(0, 12)]).not.toEqual([name, Buffer.from("012345").toString("hex")])
+          expect(fresh!.seq).toBe(seq)
+          expect((yield* store.markers(["t"])).markers).toEqual([fresh])
+          expect((yield* store.get("id", ["t"])).versions).toEqual([fresh!.version])
+          expect(Number(yield* ask("PTTL", key))).toBeGreaterThan(0)
+        }
+      })))
 
     it.live("a tag whose marker is none can be invalidated", () =>
       Effect.scoped(Effect.gen(function*() {
@@ -284,96 +271,80 @@ for (const kind of ["server", "cluster"] as const) {
             expect((yield* store.markers(["t"])).markers[0]!.version).toBe(after)
           }
         }
-      })), timeout)
+      })))
 
-    it.live(
-      "a transaction takes an entry for missing whose tag has a marker that is none",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          // Both are in one slot.
-          const [id, tag] = ["{cart:7}:list", "{cart:7}"]
-          for (const [name, how] of markersOf("0123456789ab")) {
-            const { markers: [marker] } = yield* store.markers([tag])
-            yield* singly(store).set(id, entryOf("old", [{ tag, version: marker!.version }]))
-            yield* damage(yield* keyOf(`${prefix}:t:*`), how)
-            const answer = yield* store.transact!({
-              checks: [{ _tag: "Entry", id, condition: { _tag: "IfAbsent" } }],
-              steps: [{ _tag: "Set", id, entry: entryOf("new") }]
-            })
-            expect([name, answer._tag]).toEqual([name, "Committed"])
-          }
-        })),
-      timeout
-    )
-
-    it.live(
-      "a transaction that removes a damaged counter first changes it as one that is none",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          const steps = [
-            { _tag: "TouchCounter", name: "n", expiresAt: Infinity },
-            { _tag: "Increment", name: "n", by: 5 }
-          ] as const
-          yield* store.increment("n", 1)
-          const key = yield* keyOf(`${prefix}:n:*`)
-          for (const how of [text("oops"), list]) {
-            yield* damage(key, how)
-            for (const step of steps) {
-              expect(yield* reasonOf(store.transact!({ checks: [], steps: [step] }))).toBe("Corrupt")
-            }
-            yield* store.transact!({ checks: [], steps: [{ _tag: "RemoveCounter", name: "n" }, ...steps] })
-            expect(yield* store.counter("n")).toEqual({ value: 5, expiresAt: Infinity })
-          }
-        })),
-      timeout
-    )
-
-    it.live(
-      "a value loaded with a tag whose marker is invalid is stored",
-      () =>
-        warned((warnings) =>
-          Effect.gen(function*() {
-            const prefix = freshPrefix()
-            let loads = 0
-            const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
-            const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
-            expect(yield* run).toEqual([1, 1, 1])
-            const key = yield* keyOf(`${prefix}:t:*}t`)
-            for (const [i, [name, how]] of markersOf("0123456789ab").entries()) {
-              yield* damage(key, how)
-              expect([name, yield* run]).toEqual([name, [i + 2, i + 2, i + 2]])
-            }
-            expect(warnings).toEqual([])
+    it.live("a transaction takes an entry for missing whose tag has a marker that is none", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        // Both are in one slot.
+        const [id, tag] = ["{cart:7}:list", "{cart:7}"]
+        for (const [name, how] of markersOf("0123456789ab")) {
+          const { markers: [marker] } = yield* store.markers([tag])
+          yield* singly(store).set(id, entryOf("old", [{ tag, version: marker!.version }]))
+          yield* damage(yield* keyOf(`${prefix}:t:*`), how)
+          const answer = yield* store.transact!({
+            checks: [{ _tag: "Entry", id, condition: { _tag: "IfAbsent" } }],
+            steps: [{ _tag: "Set", id, entry: entryOf("new") }]
           })
-        ),
-      timeout
-    )
+          expect([name, answer._tag]).toEqual([name, "Committed"])
+        }
+      })))
 
-    it.live(
-      "an invalidation gives a damaged marker an end, and leaves one without an end as it is",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          yield* store.markers(["t"])
-          const key = yield* keyOf(`${prefix}:t:*}t`)
-          for (const mode of ["hard", "soft"] as const) {
-            for (const [name, how] of markersOf("0123456789ab")) {
-              yield* damage(key, how)
-              yield* store.invalidateTags(["t"], mode)
-              expect([mode, name, Number(yield* ask("PTTL", key)) > 0]).toEqual([mode, name, true])
-            }
-            yield* ask("PERSIST", key)
-            yield* store.invalidateTags(["t"], mode)
-            expect([mode, yield* ask("PTTL", key)]).toEqual([mode, -1])
+    it.live("a transaction that removes a damaged counter first changes it as one that is none", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        const steps = [
+          { _tag: "TouchCounter", name: "n", expiresAt: Infinity },
+          { _tag: "Increment", name: "n", by: 5 }
+        ] as const
+        yield* store.increment("n", 1)
+        const key = yield* keyOf(`${prefix}:n:*`)
+        for (const how of [text("oops"), list]) {
+          yield* damage(key, how)
+          for (const step of steps) {
+            expect(yield* reasonOf(store.transact!({ checks: [], steps: [step] }))).toBe("Corrupt")
           }
-        })),
-      timeout
-    )
+          yield* store.transact!({ checks: [], steps: [{ _tag: "RemoveCounter", name: "n" }, ...steps] })
+          expect(yield* store.counter("n")).toEqual({ value: 5, expiresAt: Infinity })
+        }
+      })))
+
+    it.live("a value loaded with a tag whose marker is invalid is stored", () =>
+      warned((warnings) =>
+        Effect.gen(function*() {
+          const prefix = freshPrefix()
+          let loads = 0
+          const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
+          const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
+          expect(yield* run).toEqual([1, 1, 1])
+          const key = yield* keyOf(`${prefix}:t:*}t`)
+          for (const [i, [name, how]] of markersOf("0123456789ab").entries()) {
+            yield* damage(key, how)
+            expect([name, yield* run]).toEqual([name, [i + 2, i + 2, i + 2]])
+          }
+          expect(warnings).toEqual([])
+        })
+      ))
+
+    it.live("an invalidation gives a damaged marker an end, and leaves one without an end as it is", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        yield* store.markers(["t"])
+        const key = yield* keyOf(`${prefix}:t:*}t`)
+        for (const mode of ["hard", "soft"] as const) {
+          for (const [name, how] of markersOf("0123456789ab")) {
+            yield* damage(key, how)
+            yield* store.invalidateTags(["t"], mode)
+            expect([mode, name, Number(yield* ask("PTTL", key)) > 0]).toEqual([mode, name, true])
+          }
+          yield* ask("PERSIST", key)
+          yield* store.invalidateTags(["t"], mode)
+          expect([mode, yield* ask("PTTL", key)]).toEqual([mode, -1])
+        }
+      })))
 
     it.live("an era that is none counts as missing: another one begins", () =>
       Effect.scoped(Effect.gen(function*() {
@@ -397,54 +368,46 @@ for (const kind of ["server", "cluster"] as const) {
           expect((yield* other.get("id", [])).entry).toBe(undefined)
           expect(String(yield* ask("GET", era))).toMatch(/^[0-9]{16}$/)
         }
-      })), timeout)
+      })))
 
-    it.live(
-      "an invalid count of invalidations starts again, from the time",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const { sequence } = Keys.make(prefix)
-          const store = yield* make(prefix)
-          const { seq: first } = yield* store.markers(["t"])
-          let last = first
-          for (const [name, how] of noEras) {
-            for (
-              const [step, run] of Object.entries({
-                markers: store.markers(["t"]),
-                invalidateTags: store.invalidateTags(["t"]),
-                acquire: granted(store, `${name} ${last}`)
-              })
-            ) {
-              yield* damage(sequence, how)
-              const exit = yield* Effect.exit(run)
-              expect([name, step, exit._tag]).toEqual([name, step, "Success"])
-              const { seq } = yield* store.markers(["t"])
-              expect(seq).toBeGreaterThan(last)
-              last = seq
-            }
+    it.live("an invalid count of invalidations starts again, from the time", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const { sequence } = Keys.make(prefix)
+        const store = yield* make(prefix)
+        const { seq: first } = yield* store.markers(["t"])
+        let last = first
+        for (const [name, how] of noEras) {
+          for (
+            const [step, run] of Object.entries({
+              markers: store.markers(["t"]),
+              invalidateTags: store.invalidateTags(["t"]),
+              acquire: granted(store, `${name} ${last}`)
+            })
+          ) {
+            yield* damage(sequence, how)
+            const exit = yield* Effect.exit(run)
+            expect([name, step, exit._tag]).toEqual([name, step, "Success"])
+            const { seq } = yield* store.markers(["t"])
+            expect(seq).toBeGreaterThan(last)
+            last = seq
           }
-        })),
-      timeout
-    )
+        }
+      })))
 
-    it.live(
-      "an entry has as many tags as a frame can count, or is refused",
-      () =>
-        Effect.scoped(Effect.gen(function*() {
-          const prefix = freshPrefix()
-          const store = yield* make(prefix)
-          const tagged = (count: number) =>
-            entryOf("many", Array.from({ length: count }, (_, i) => ({ tag: `t${i}`, version: "ab".repeat(12) })))
-          const many = tagged(maxTags)
-          yield* singly(store).set("id", many)
-          expect((yield* store.get("id", [])).entry?.meta.tags).toEqual(many.meta.tags)
-          const exit = yield* Effect.exit(singly(store).set("more", tagged(maxTags + 1)))
-          expect(Exit.isFailure(exit) && String(exit.cause)).toContain("65536 tags")
-          expect(yield* keysOf(`${prefix}:v:*more`)).toEqual([])
-        })),
-      timeout
-    )
+    it.live("an entry has as many tags as a frame can count, or is refused", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        const tagged = (count: number) =>
+          entryOf("many", Array.from({ length: count }, (_, i) => ({ tag: `t${i}`, version: "ab".repeat(12) })))
+        const many = tagged(maxTags)
+        yield* singly(store).set("id", many)
+        expect((yield* store.get("id", [])).entry?.meta.tags).toEqual(many.meta.tags)
+        const exit = yield* Effect.exit(singly(store).set("more", tagged(maxTags + 1)))
+        expect(Exit.isFailure(exit) && String(exit.cause)).toContain("65536 tags")
+        expect(yield* keysOf(`${prefix}:v:*more`)).toEqual([])
+      })))
   })
 }
 
@@ -457,85 +420,77 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
 
   const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
-  it.live(
-    "a client that may not read takes nothing for damage: markers, era and count stay",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect, storeTimeout }))
-        const before = yield* store.markers(["t"])
-        const { era, sequence } = Keys.make(prefix)
-        const names = yield* ask("MGET", era, sequence)
-        const blind = yield* storeFrom(RedisStore.layer({ url: yield* urlOf("blind"), prefix, storeTimeout }))
-        yield* ask("ACL", "SETUSER", "blind", "-get")
-        for (
-          const run of [
-            blind.markers(["t"]),
-            blind.invalidateTags(["t"]),
-            blind.clear,
-            singly(blind).set("id", entryOf(""))
-          ]
-        ) {
-          expect((yield* Effect.exit(run))._tag).toBe("Failure")
-        }
-        expect(yield* store.markers(["t"])).toEqual(before)
-        expect(yield* ask("MGET", era, sequence)).toEqual(names)
-      })),
-    timeout
-  )
+  it.live("a client that may not read takes nothing for damage: markers, era and count stay", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const store = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect, storeTimeout }))
+      const before = yield* store.markers(["t"])
+      const { era, sequence } = Keys.make(prefix)
+      const names = yield* ask("MGET", era, sequence)
+      const blind = yield* storeFrom(RedisStore.layer({ url: yield* urlOf("blind"), prefix, storeTimeout }))
+      yield* ask("ACL", "SETUSER", "blind", "-get")
+      for (
+        const run of [
+          blind.markers(["t"]),
+          blind.invalidateTags(["t"]),
+          blind.clear,
+          singly(blind).set("id", entryOf(""))
+        ]
+      ) {
+        expect((yield* Effect.exit(run))._tag).toBe("Failure")
+      }
+      expect(yield* store.markers(["t"])).toEqual(before)
+      expect(yield* ask("MGET", era, sequence)).toEqual(names)
+    })))
 
-  it.live(
-    "an answer of a wrong shape never ends the process, nor leaves an operation without an end",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        let shape: unknown
-        let isLying = false
-        const client = () => changing(createClient({ url: server.url }), (answer) => isLying ? shape : answer)
-        const store = yield* storeFrom(RedisStore.layer({ client, prefix: freshPrefix(), connect, storeTimeout }))
-        const acquired = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-        const operations: { readonly [name: string]: Effect.Effect<unknown, CacheError.StoreError> } = {
-          get: store.get("id", ["t"]),
-          getMany: store.getMany(["id", "b"]),
-          set: singly(store).set("id", entryOf("")),
-          setIf: singly(store).set("id", entryOf(""), { _tag: "IfAbsent" }),
-          setMany: store.set([{ id: "id", entry: entryOf("") }, { id: "b", entry: entryOf("") }]),
-          remove: singly(store).remove("id"),
-          removeMany: store.remove(["id", "b"]),
-          touch: store.touch("id", { softExpiresAt: 4_000_000_000_001, expiresAt: 4_000_000_000_001 }),
-          acquire: singly(store).acquire("id", acquired),
-          acquireMany: store.acquire(["id", "b"].map((id) => ({ ...acquired, id }))),
-          commit: singly(store).commit("id", "ab", entryOf("")),
-          commitMany: store.commit([
-            { id: "id", generation: "ab", entry: entryOf("") },
-            { id: "b", generation: "ab", entry: entryOf("") }
-          ]),
-          renew: singly(store).renew("id", "a", 1000),
-          release: store.release("id", "a"),
-          markers: store.markers(["t", "u"]),
-          invalidateTags: store.invalidateTags(["t", "u"]),
-          size: store.size,
-          clear: store.clear,
-          increment: store.increment("n", 1),
-          counter: store.counter("n"),
-          scan: Stream.runDrain(store.scan()),
-          transact: store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entryOf("") }] })
+  it.live("an answer of a wrong shape never ends the process, nor leaves an operation without an end", () =>
+    Effect.scoped(Effect.gen(function*() {
+      let shape: unknown
+      let isLying = false
+      const client = () => changing(createClient({ url: server.url }), (answer) => isLying ? shape : answer)
+      const store = yield* storeFrom(RedisStore.layer({ client, prefix: freshPrefix(), connect, storeTimeout }))
+      const acquired = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+      const operations: { readonly [name: string]: Effect.Effect<unknown, CacheError.StoreError> } = {
+        get: store.get("id", ["t"]),
+        getMany: store.getMany(["id", "b"]),
+        set: singly(store).set("id", entryOf("")),
+        setIf: singly(store).set("id", entryOf(""), { _tag: "IfAbsent" }),
+        setMany: store.set([{ id: "id", entry: entryOf("") }, { id: "b", entry: entryOf("") }]),
+        remove: singly(store).remove("id"),
+        removeMany: store.remove(["id", "b"]),
+        touch: store.touch("id", { softExpiresAt: 4_000_000_000_001, expiresAt: 4_000_000_000_001 }),
+        acquire: singly(store).acquire("id", acquired),
+        acquireMany: store.acquire(["id", "b"].map((id) => ({ ...acquired, id }))),
+        commit: singly(store).commit("id", "ab", entryOf("")),
+        commitMany: store.commit([
+          { id: "id", generation: "ab", entry: entryOf("") },
+          { id: "b", generation: "ab", entry: entryOf("") }
+        ]),
+        renew: singly(store).renew("id", "a", 1000),
+        release: store.release("id", "a"),
+        markers: store.markers(["t", "u"]),
+        invalidateTags: store.invalidateTags(["t", "u"]),
+        size: store.size,
+        clear: store.clear,
+        increment: store.increment("n", 1),
+        counter: store.counter("n"),
+        scan: Stream.runDrain(store.scan()),
+        transact: store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entryOf("") }] })
+      }
+      for (shape of shapes) {
+        for (const [name, operation] of Object.entries(operations)) {
+          isLying = true
+          const ended = yield* Effect.timeoutOption(Effect.exit(operation), "15 seconds")
+          isLying = false
+          const exit = Option.getOrUndefined(ended)
+          const isTyped = exit !== undefined && (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause))
+          // One result for each of the two ids.
+          const isWhole = exit?._tag !== "Success" || !Array.isArray(exit.value) || exit.value.length === 2
+          expect([name, shape, isTyped, isWhole]).toEqual([name, shape, true, true])
         }
-        for (shape of shapes) {
-          for (const [name, operation] of Object.entries(operations)) {
-            isLying = true
-            const ended = yield* Effect.timeoutOption(Effect.exit(operation), "15 seconds")
-            isLying = false
-            const exit = Option.getOrUndefined(ended)
-            const isTyped = exit !== undefined && (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause))
-            // One result for each of the two ids.
-            const isWhole = exit?._tag !== "Success" || !Array.isArray(exit.value) || exit.value.length === 2
-            expect([name, shape, isTyped, isWhole]).toEqual([name, shape, true, true])
-          }
-        }
-        yield* until("it answers again", Effect.map(Effect.option(store.get("id", [])), Option.isSome))
-      })),
-    timeout
-  )
+      }
+      yield* until("it answers again", Effect.map(Effect.option(store.get("id", [])), Option.isSome))
+    })))
 
   it.live("P2 · after an invalid era, changes arrive as before", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -553,5 +508,5 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         yield* a.use(Cached.invalidate("k"))
         yield* until(`${name}: the change`, Effect.map(b.read(), (now) => now !== value))
       }
-    })), timeout)
+    })))
 })

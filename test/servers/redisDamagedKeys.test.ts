@@ -13,7 +13,6 @@ import { startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 
-const timeout = 60_000
 /** Longer than the machine takes, and much shorter than a lease. */
 const soon = 10_000
 const lease = "30 seconds"
@@ -127,42 +126,33 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
           yield* read
           expect([name, of.loads]).toEqual([name, before])
         })
-      ),
-    timeout
+      )
   )
 
-  it.live(
-    "f: a load that fails leaves its lease, and the next load is stored",
-    () =>
-      each(({ damage, keys, name }) =>
-        Effect.gen(function*() {
-          const failing = new Failing({ name })
-          const key = keys.of("f", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), CacheKey.id(failing))
-          let loads = 0
-          const read = (load: Effect.Effect<number, string>) =>
-            Effect.andThen(load, () => Effect.sync(() => ++loads)).pipe(Cached.ttl(failing, { ttl: "1 hour" }))
-          expect(yield* Effect.flip(read(Effect.andThen(damage(key), Effect.fail("no"))))).toBe("no")
-          expect([name, yield* read(Effect.succeed(0)), yield* read(Effect.succeed(0))]).toEqual([name, 1, 1])
-        })
-      ),
-    timeout
-  )
+  it.live("f: a load that fails leaves its lease, and the next load is stored", () =>
+    each(({ damage, keys, name }) =>
+      Effect.gen(function*() {
+        const failing = new Failing({ name })
+        const key = keys.of("f", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), CacheKey.id(failing))
+        let loads = 0
+        const read = (load: Effect.Effect<number, string>) =>
+          Effect.andThen(load, () => Effect.sync(() => ++loads)).pipe(Cached.ttl(failing, { ttl: "1 hour" }))
+        expect(yield* Effect.flip(read(Effect.andThen(damage(key), Effect.fail("no"))))).toBe("no")
+        expect([name, yield* read(Effect.succeed(0)), yield* read(Effect.succeed(0))]).toEqual([name, 1, 1])
+      })
+    ))
 
-  it.live(
-    "v: each read loads, nothing waits, and what is there stays until it is removed by hand",
-    () =>
-      each(({ damage, keys, name }) =>
-        Effect.gen(function*() {
-          const { of, read } = reading(`v ${name}`)
-          const key = keys.of("v", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `v ${name}`)
-          yield* damage(key)
-          expect([name, yield* read, yield* read]).toEqual([name, 1, 2])
-          expect(yield* ask("UNLINK", key)).toBe(1)
-          expect([name, yield* read, yield* read, of.loads]).toEqual([name, 3, 3, 3])
-        })
-      ),
-    timeout
-  )
+  it.live("v: each read loads, nothing waits, and what is there stays until it is removed by hand", () =>
+    each(({ damage, keys, name }) =>
+      Effect.gen(function*() {
+        const { of, read } = reading(`v ${name}`)
+        const key = keys.of("v", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `v ${name}`)
+        yield* damage(key)
+        expect([name, yield* read, yield* read]).toEqual([name, 1, 2])
+        expect(yield* ask("UNLINK", key)).toBe(1)
+        expect([name, yield* read, yield* read, of.loads]).toEqual([name, 3, 3, 3])
+      })
+    ))
 
   it.live.each(["era", "sequence"] as const)(
     "%s: the next load is stored",
@@ -175,61 +165,52 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
           const { loads } = of
           expect([name, yield* read, loads < 3]).toEqual([name, loads, true])
         })
-      ),
-    timeout
+      )
   )
 
-  it.live(
-    "n: a counter that is none fails with the server's words until it is removed",
-    () =>
-      each(({ by, damage, keys, name }) =>
-        Effect.gen(function*() {
-          const counter = Cached.counter(`n ${name}`)
-          const key = keys.of("n", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `n ${name}`)
-          yield* damage(key)
-          if (by === "a number of another range") {
-            expect(yield* counter.get).toBe(Number.MAX_SAFE_INTEGER)
-            expect((yield* Effect.flip(counter.increment())).reason).toBe("OutOfRange")
-          } else {
-            const words = /text|note/.test(by)
-              ? /value is not an integer or out of range/
-              : /WRONGTYPE.*wrong kind of value/
-            for (const operation of [counter.get, counter.increment(), counter.touch("1 hour"), counter.expiresIn]) {
-              const { message, reason } = yield* Effect.flip(operation as Effect.Effect<unknown, any, any>)
-              expect([name, reason, message]).toEqual([name, "Corrupt", expect.stringMatching(words)])
-            }
-            // The others can still be listed.
-            yield* Cached.counter("n whole").increment()
-            const listed = yield* Stream.runCollect(Cached.counters("n *"))
-            const names = new Set(Array.from(listed, (one) => one.name))
-            expect([name, names.has("n whole"), names.has(`n ${name}`)]).toEqual([name, true, false])
+  it.live("n: a counter that is none fails with the server's words until it is removed", () =>
+    each(({ by, damage, keys, name }) =>
+      Effect.gen(function*() {
+        const counter = Cached.counter(`n ${name}`)
+        const key = keys.of("n", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `n ${name}`)
+        yield* damage(key)
+        if (by === "a number of another range") {
+          expect(yield* counter.get).toBe(Number.MAX_SAFE_INTEGER)
+          expect((yield* Effect.flip(counter.increment())).reason).toBe("OutOfRange")
+        } else {
+          const words = /text|note/.test(by)
+            ? /value is not an integer or out of range/
+            : /WRONGTYPE.*wrong kind of value/
+          for (const operation of [counter.get, counter.increment(), counter.touch("1 hour"), counter.expiresIn]) {
+            const { message, reason } = yield* Effect.flip(operation as Effect.Effect<unknown, any, any>)
+            expect([name, reason, message]).toEqual([name, "Corrupt", expect.stringMatching(words)])
           }
-          yield* counter.remove
-          expect([name, yield* counter.increment(), yield* counter.get]).toEqual([name, 1, 1])
-        })
-      ),
-    timeout
-  )
+          // The others can still be listed.
+          yield* Cached.counter("n whole").increment()
+          const listed = yield* Stream.runCollect(Cached.counters("n *"))
+          const names = new Set(Array.from(listed, (one) => one.name))
+          expect([name, names.has("n whole"), names.has(`n ${name}`)]).toEqual([name, true, false])
+        }
+        yield* counter.remove
+        expect([name, yield* counter.increment(), yield* counter.get]).toEqual([name, 1, 1])
+      })
+    ))
 
-  it.live(
-    "n: what is a number, and no integer as we write it, is not counted on",
-    () =>
-      each(({ by, keys, name }) =>
-        by !== "a text" ? Effect.void : Effect.gen(function*() {
-          const counter = Cached.counter(`m ${name}`)
-          const key = keys.of("n", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `m ${name}`)
-          for (const text of ["1e400", "1.5", "0x10", " 7", "1e3", "nan", "inf", "9".repeat(17), "9".repeat(400)]) {
-            yield* ask("SET", key, text)
-            for (const operation of [counter.get, counter.increment()]) {
-              const { message, reason } = yield* Effect.flip(operation as Effect.Effect<unknown, any, any>)
-              expect([text, reason, message]).toEqual([text, "Corrupt", expect.stringContaining("is not an integer")])
-            }
-            expect(yield* ask("GET", key)).toBe(text)
+  it.live("n: what is a number, and no integer as we write it, is not counted on", () =>
+    each(({ by, keys, name }) =>
+      by !== "a text" ? Effect.void : Effect.gen(function*() {
+        const counter = Cached.counter(`m ${name}`)
+        const key = keys.of("n", yield* Effect.andThen(Cached.has("any"), eraOf(keys)), `m ${name}`)
+        for (const text of ["1e400", "1.5", "0x10", " 7", "1e3", "nan", "inf", "9".repeat(17), "9".repeat(400)]) {
+          yield* ask("SET", key, text)
+          for (const operation of [counter.get, counter.increment()]) {
+            const { message, reason } = yield* Effect.flip(operation as Effect.Effect<unknown, any, any>)
+            expect([text, reason, message]).toEqual([text, "Corrupt", expect.stringContaining("is not an integer")])
           }
-        })
-      ),
-    timeout
-  )
+          expect(yield* ask("GET", key)).toBe(text)
+        }
+      })
+    ))
 
   it.live.each(["k", "i"] as const)("%s: a lock is held by one at a time, with tokens that grow", (kind) => {
     let last = 0n
@@ -254,7 +235,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
         yield* Effect.scoped(Effect.andThen(acquire(0), damage(key)))
         yield* Effect.scoped(acquire(1000))
       }), [false, true])
-  }, timeout)
+  })
 
   it.live("g: the state of a guard begins again", () => {
     const guards = {
@@ -305,7 +286,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
         yield* filter.clear
       })
     )
-  }, timeout)
+  })
 })
 
 describe.skipIf(isMissing(program))("Redis · the time of a server, damaged", () => {
@@ -338,5 +319,5 @@ describe.skipIf(isMissing(program))("Redis · the time of a server, damaged", ()
         proxy.redirect(other!.port)
         expect(yield* comesTo(other!)).toBe(true)
       }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, prefix, storeTimeout: "2 seconds" })))
-    })), timeout)
+    })))
 })

@@ -82,7 +82,7 @@ const over = (
         yield* b(Cached.invalidate({ tag: "team 1" }))
         expect(yield* b(site)).toBe("user 1 v2, by hand")
         yield* becomes(a(site), "user 1 v2, by hand")
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
 
     it.live("is loaded once: markers that come, and what was not read, end nothing", () =>
       Effect.gen(function*() {
@@ -103,7 +103,7 @@ const over = (
         yield* a(site)
         yield* b(site)
         expect(loads.page).toBe(before + 1)
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
 
     it.live("is stored by its first load, although its tags are new on the server", () =>
       Effect.gen(function*() {
@@ -127,7 +127,7 @@ const over = (
         let loads: ReadonlyArray<number> = []
         for (let i = 0; i < 20 && loads.join() !== "1,1"; i++) loads = yield* loadsOf
         expect(loads).toEqual([1, 1])
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
 
     it.live("P8 · of more than 64 ids each counts", () =>
       Effect.gen(function*() {
@@ -140,7 +140,7 @@ const over = (
         yield* b(Cached.invalidate("user:69"))
         expect(yield* b(page)).toBe("user 69 v1")
         yield* becomes(a(page), "user 69 v1")
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
 
     it.live("P8 · a transaction ends what derives from what it writes", () =>
       Effect.gen(function*() {
@@ -151,10 +151,10 @@ const over = (
         const expected = [1, 2].map((id) => new Map(written).get(id) ?? `user ${id} v0`).join(", ")
         expect(yield* b(site)).toBe(expected)
         yield* becomes(a(site), expected)
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
   })
 
-describe.skipIf(isMissing(program))("Redis", () => {
+describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   let server: Server
   let cluster: RedisCluster
   beforeAll(async () => {

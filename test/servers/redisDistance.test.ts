@@ -8,7 +8,6 @@ import { type Proxy, startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
-const timeout = 120_000
 const connect = "required"
 
 const read = (key: string) => Effect.succeed("loaded").pipe(Cached.ttl(key, { ttl: "1 hour" }))
@@ -35,7 +34,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* Effect.sleep("1 second")
       expect(far.distanceMillis!()).toBeGreaterThanOrEqual(190)
       expect(near.distanceMillis!()).toBeLessThan(190)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   it.live("is short again once an answer is early, however busy the program is", () =>
     Effect.gen(function*() {
@@ -51,7 +50,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* Effect.repeat(busy, { until: () => store.distanceMillis!() < 190, times: 1000 })
       expect(store.distanceMillis!()).toBeLessThan(190)
       distant.delay(600)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   it.live("stores what is loaded, and reports what other processes change", () =>
     Effect.gen(function*() {
@@ -71,5 +70,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(yield* until(Effect.map(stays, (size) => size === 1))).toBe(true)
       yield* Effect.provideContext(Cached.invalidate("k"), near)
       expect(yield* until(Effect.map(size, (size) => size === 0))).toBe(true)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 })

@@ -31,27 +31,23 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
   it.live("are all read, when nothing is known of their sizes", () =>
     Effect.gen(function*() {
       expect(yield* count(large)).toBe(large.length)
-    }).pipe(Effect.provide(layer())), timeout)
+    }).pipe(Effect.provide(layer())))
 
-  it.live(
-    "are read in smaller parts once they have cost a connection, because those before were small",
-    () =>
-      Effect.gen(function*() {
-        expect(yield* count(small)).toBe(small.length)
-        expect(yield* count(small)).toBe(small.length)
-        let reads = 0
-        while (reads < 10 && (yield* count(large)) < large.length) {
-          reads++
-          yield* Effect.sleep(500)
-          // Small reads in between change nothing.
-          for (const id of small.slice(0, 20)) yield* count([id])
-        }
-        expect(reads).toBeGreaterThan(0)
-        expect(reads).toBeLessThan(10)
-        expect(yield* count(large)).toBe(large.length)
-      }).pipe(Effect.provide(layer())),
-    timeout
-  )
+  it.live("are read in smaller parts once they have cost a connection, because those before were small", () =>
+    Effect.gen(function*() {
+      expect(yield* count(small)).toBe(small.length)
+      expect(yield* count(small)).toBe(small.length)
+      let reads = 0
+      while (reads < 10 && (yield* count(large)) < large.length) {
+        reads++
+        yield* Effect.sleep(500)
+        // Small reads in between change nothing.
+        for (const id of small.slice(0, 20)) yield* count([id])
+      }
+      expect(reads).toBeGreaterThan(0)
+      expect(reads).toBeLessThan(10)
+      expect(yield* count(large)).toBe(large.length)
+    }).pipe(Effect.provide(layer())))
 })
 
 describe.skipIf(isMissing(program))("Redis · a server that may buffer less than the largest value", () => {
@@ -72,17 +68,17 @@ describe.skipIf(isMissing(program))("Redis · a server that may buffer less than
       const refusal = yield* Effect.flip(Effect.provide(Effect.void, layer()))
       expect(refusal).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
       expect(String(refusal)).toContain(`set "maxValue" to at most ${fits}`)
-    }), timeout)
+    }))
 
   it.live("keeps and sends values of the size that fits", () =>
     Effect.gen(function*() {
       yield* Cached.set("large", "x".repeat(fits - 100))
       expect(yield* count(["large"])).toBe(1)
-    }).pipe(Effect.provide(layer({ maxValue: fits }))), timeout)
+    }).pipe(Effect.provide(layer({ maxValue: fits }))))
 
   it.live("is used by a user without the right to ask for its limit", () =>
     Effect.gen(function*() {
       const url = yield* Effect.promise(() => urlOfDocumented(server))
       expect(yield* Effect.provide(count(small), layer({ url }))).toBe(0)
-    }), timeout)
+    }))
 })

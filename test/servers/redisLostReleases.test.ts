@@ -17,7 +17,6 @@ import { lockOf } from "../support/services.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
-const timeout = 60_000
 const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "5 seconds"
@@ -55,19 +54,15 @@ describe.skipIf(isMissing(program))("Redis", () => {
     return { far, isFree, proxy }
   })
 
-  it.live(
-    "a lease whose grant is lost with the connection is given back when it returns",
-    () =>
-      Effect.gen(function*() {
-        const { far, isFree, proxy } = yield* storesOf
-        proxy.cutAfter(0)
-        expect((yield* Effect.flip(singly(far).acquire("id", { ...acquiring, owner: "far" }))).reason).toBe(
-          "Unavailable"
-        )
-        yield* until("the lease", isFree)
-      }).pipe(Effect.scoped),
-    timeout
-  )
+  it.live("a lease whose grant is lost with the connection is given back when it returns", () =>
+    Effect.gen(function*() {
+      const { far, isFree, proxy } = yield* storesOf
+      proxy.cutAfter(0)
+      expect((yield* Effect.flip(singly(far).acquire("id", { ...acquiring, owner: "far" }))).reason).toBe(
+        "Unavailable"
+      )
+      yield* until("the lease", isFree)
+    }).pipe(Effect.scoped))
 
   it.live("a lease that is released without a connection is released when it returns", () =>
     Effect.gen(function*() {
@@ -80,7 +75,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(yield* isFree).toBe(false)
       proxy.redirect(server.port)
       yield* until("the lease", isFree)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   const locksOf = Effect.gen(function*() {
     const proxy = yield* proxied
@@ -98,7 +93,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       proxy.cutAfter(0)
       expect((yield* Effect.flip(Effect.scoped(acquire))).reason).toBe("Unavailable")
       yield* until("the lock", isFree)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   it.live("a lock that is released without a connection is released when it returns", () =>
     Effect.gen(function*() {
@@ -111,7 +106,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(yield* isFree).toBe(false)
       proxy.redirect(server.port)
       yield* until("the lock", isFree)
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   it.live("the names that transactions have locked leave no key", () => {
     const prefix = freshPrefix()
@@ -124,7 +119,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(yield* ask("KEYS", `${prefix}:k:*`)).toEqual([])
       expect(yield* ask("KEYS", `${prefix}:i:*`)).toEqual([])
     }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix, storeTimeout: "10 seconds" })))
-  }, timeout)
+  })
 
   it.live.each(["volatile-lru", "volatile-ttl", "volatile-random"])(
     "a server that evicts by %s keeps the locks that are held",
@@ -150,29 +145,24 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(Number(evicted![1])).toBeGreaterThan(1000)
         const taken = yield* Effect.forEach(names, (name) => Effect.exit(Effect.scoped(other!.acquire(name, options))))
         expect(taken.filter(Exit.isSuccess)).toHaveLength(0)
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 
-  it.effect(
-    "a lock whose holder has died leaves no key: a process that uses locks removes it",
-    () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const keys = Keys.make(prefix)
-        const lock = yield* lockAt(server.url, prefix)
-        yield* lock.acquire("held", { lease: leaseMillis, wait: 0 })
-        const died = Array.from({ length: 300 }, (_, i) => keys.lock(`died ${i}`))
-        yield* ask("MSET", ...died.flatMap((key) => [key, "1 1000 1000 dead"]))
-        yield* TestClock.adjust(lockSweepMillis)
-        for (let i = 0; i < 200 && Number(yield* ask("EXISTS", ...died)) > 0; i++) {
-          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
-        }
-        expect(yield* ask("EXISTS", ...died)).toBe(0)
-        expect(yield* ask("EXISTS", keys.lock("held"))).toBe(1)
-      }).pipe(Effect.scoped),
-    timeout
-  )
+  it.effect("a lock whose holder has died leaves no key: a process that uses locks removes it", () =>
+    Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const keys = Keys.make(prefix)
+      const lock = yield* lockAt(server.url, prefix)
+      yield* lock.acquire("held", { lease: leaseMillis, wait: 0 })
+      const died = Array.from({ length: 300 }, (_, i) => keys.lock(`died ${i}`))
+      yield* ask("MSET", ...died.flatMap((key) => [key, "1 1000 1000 dead"]))
+      yield* TestClock.adjust(lockSweepMillis)
+      for (let i = 0; i < 200 && Number(yield* ask("EXISTS", ...died)) > 0; i++) {
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+      }
+      expect(yield* ask("EXISTS", ...died)).toBe(0)
+      expect(yield* ask("EXISTS", keys.lock("held"))).toBe(1)
+    }).pipe(Effect.scoped))
 
   it.live("a lease that never ends is believed for as long as one load may take", () => {
     const prefix = freshPrefix()
@@ -200,5 +190,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(Duration.toMillis(took)).toBeLessThan(5000)
       expect(yield* Effect.provide(read, other)).toBe(1)
     }).pipe(Effect.scoped)
-  }, timeout)
+  })
 })

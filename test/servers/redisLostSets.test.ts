@@ -11,8 +11,6 @@ import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { until } from "../support/until.ts"
 
-const timeout = 60_000
-
 const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
 const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
 
@@ -97,7 +95,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
       yield* readsFor(1500, readsNew)
       expect(yield* near(get)).toBe("new")
       expect(lost).toEqual([])
-    }).pipe(Effect.scoped), timeout)
+    }).pipe(Effect.scoped))
 
   it.live.each([true, false])(
     "is lost with an event if the request is lost, with memory: %s",
@@ -115,8 +113,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
         expect(yield* far(get)).toBe(undefined)
         // The older value has been replaced.
         yield* until("the removal", Effect.map(near(get), (value) => value === undefined))
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 
   it.live.each(["request", "answer"] as const)(
@@ -127,7 +124,6 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
         const error = yield* loses(what, Effect.flip(CachePolicy.strict(set("new"))))
         expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
         yield* readsNew
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 })

@@ -12,7 +12,7 @@ import { until } from "../support/until.ts"
 const timeout = 180_000
 const together = { concurrency: "unbounded" } as const
 
-describe.skipIf(isMissing(program))("Redis · published changes", () => {
+describe.skipIf(isMissing(program))("Redis · published changes", { timeout }, () => {
   let server: Server
   beforeAll(async () => {
     server = await startServer()
@@ -35,70 +35,57 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
         expect(String((error as Error).message)).toContain("publish")
-      }),
-    timeout
+      })
   )
 
-  it.live(
-    "a user who may subscribe after all receives every change from then on",
-    () =>
-      warned((warnings) =>
-        Effect.scoped(Effect.gen(function*() {
-          const url = yield* urlOf("later", "-subscribe")
-          const prefix = freshPrefix()
-          const [a, b] = [yield* process(prefix), yield* process(prefix, { url })]
-          yield* until("the other's subscription", Effect.map(subscribers(prefix), (count) => count === 1))
-          yield* until("the warning", Effect.sync(() => warnings.length > 0))
-          yield* urlOf("later")
-          for (let i = 0; (yield* subscribers(prefix)) < 2; i++) {
-            if (i === 400) throw new Error("it was not tried again")
-            yield* Effect.sleep("100 millis")
-          }
-          yield* until("both memories", areInMemory(a, b))
-          const value = yield* b.read()
-          yield* a.use(Cached.invalidate("k"))
-          yield* until("the change", Effect.map(b.read(), (now) => now !== value))
-          expect(warnings).toHaveLength(1)
-        }))
-      ),
-    timeout
-  )
-
-  it.live(
-    "a layer without memory does not subscribe, and its changes are published",
-    () =>
+  it.live("a user who may subscribe after all receives every change from then on", () =>
+    warned((warnings) =>
       Effect.scoped(Effect.gen(function*() {
+        const url = yield* urlOf("later", "-subscribe")
         const prefix = freshPrefix()
-        const [a, b] = [yield* process(prefix, { memory: false }), yield* process(prefix)]
+        const [a, b] = [yield* process(prefix), yield* process(prefix, { url })]
+        yield* until("the other's subscription", Effect.map(subscribers(prefix), (count) => count === 1))
+        yield* until("the warning", Effect.sync(() => warnings.length > 0))
+        yield* urlOf("later")
+        for (let i = 0; (yield* subscribers(prefix)) < 2; i++) {
+          if (i === 400) throw new Error("it was not tried again")
+          yield* Effect.sleep("100 millis")
+        }
+        yield* until("both memories", areInMemory(a, b))
         const value = yield* b.read()
-        yield* until("its memory", areInMemory(b))
-        expect(yield* subscribers(prefix)).toBe(1)
         yield* a.use(Cached.invalidate("k"))
         yield* until("the change", Effect.map(b.read(), (now) => now !== value))
-      })),
-    timeout
-  )
+        expect(warnings).toHaveLength(1)
+      }))
+    ))
 
-  it.live(
-    "P2 · the result of a load is published, and so is anything that is not understood",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const [a, b] = [yield* process(prefix), yield* process(prefix)]
-        yield* a.read()
-        yield* b.read()
-        yield* until("both memories", areInMemory(a, b))
-        const fresh = yield* CachePolicy.refresh(b.read())
-        yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
-        yield* until("both memories", areInMemory(a, b))
-        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
-        yield* ask("UNLINK", ...keys.map(String))
-        expect(yield* a.read()).toBe(fresh)
-        yield* ask("PUBLISH", `${prefix}:m`, "{}")
-        yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
-      })),
-    timeout
-  )
+  it.live("a layer without memory does not subscribe, and its changes are published", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [a, b] = [yield* process(prefix, { memory: false }), yield* process(prefix)]
+      const value = yield* b.read()
+      yield* until("its memory", areInMemory(b))
+      expect(yield* subscribers(prefix)).toBe(1)
+      yield* a.use(Cached.invalidate("k"))
+      yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+    })))
+
+  it.live("P2 · the result of a load is published, and so is anything that is not understood", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [a, b] = [yield* process(prefix), yield* process(prefix)]
+      yield* a.read()
+      yield* b.read()
+      yield* until("both memories", areInMemory(a, b))
+      const fresh = yield* CachePolicy.refresh(b.read())
+      yield* until("the result", Effect.map(a.read(), (now) => now === fresh))
+      yield* until("both memories", areInMemory(a, b))
+      const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+      yield* ask("UNLINK", ...keys.map(String))
+      expect(yield* a.read()).toBe(fresh)
+      yield* ask("PUBLISH", `${prefix}:m`, "{}")
+      yield* until("another load", Effect.map(a.read(), (now) => now !== fresh))
+    })))
 
   it.live(
     "P6 · a load that fails elsewhere removes no value from memory, and those that wait for its lease load then",
@@ -124,33 +111,28 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
         yield* Deferred.fail(gate, "down")
         yield* Fiber.join(leading)
         expect(yield* Fiber.join(waiting)).toBeGreaterThan(value)
-      })),
-    timeout
+      }))
   )
 
-  it.live(
-    "a subscriber that the server cuts off, because it does not read, empties its memory",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const [a, b] = [yield* process(prefix), yield* process(prefix)]
-        const value = yield* a.read()
-        yield* b.read()
-        yield* until("both memories", areInMemory(a, b))
-        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
-        const script = `for i = 1, 400 do redis.call("PUBLISH", ARGV[1], string.rep("x", 100000)) end
+  it.live("a subscriber that the server cuts off, because it does not read, empties its memory", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [a, b] = [yield* process(prefix), yield* process(prefix)]
+      const value = yield* a.read()
+      yield* b.read()
+      yield* until("both memories", areInMemory(a, b))
+      yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
+      const script = `for i = 1, 400 do redis.call("PUBLISH", ARGV[1], string.rep("x", 100000)) end
         redis.call("PUBLISH", ARGV[1], "[]")`
-        yield* ask("EVAL", script, "0", `${prefix}:m`)
-        yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
-        yield* until("their subscriptions", Effect.map(subscribers(prefix), (count) => count === 2))
-        yield* a.use(Cached.invalidate("k"))
-        yield* until("the change", Effect.map(b.read(), (now) => now !== value))
-      })),
-    timeout
-  )
+      yield* ask("EVAL", script, "0", `${prefix}:m`)
+      yield* ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+      yield* until("their subscriptions", Effect.map(subscribers(prefix), (count) => count === 2))
+      yield* a.use(Cached.invalidate("k"))
+      yield* until("the change", Effect.map(b.read(), (now) => now !== value))
+    })))
 })
 
-describe.skipIf(isMissing(program))("Redis · published changes on a cluster", () => {
+describe.skipIf(isMissing(program))("Redis · published changes on a cluster", { timeout }, () => {
   let cluster: RedisCluster
   beforeAll(async () => {
     cluster = await startCluster()
@@ -212,7 +194,6 @@ describe.skipIf(isMissing(program))("Redis · published changes on a cluster", (
         }
         yield* Effect.sleep("1 second")
         yield* areSeen("afterwards")
-      })),
-    timeout
+      }))
   )
 })

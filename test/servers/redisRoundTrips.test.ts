@@ -13,7 +13,6 @@ import { type Proxy, startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
-const timeout = 120_000
 const connect = "required"
 const delayMillis = 25
 
@@ -131,7 +130,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const rows = Object.keys(operations).map((name, i) => `| ${name} | ${near[i]} | ${far[i]} |`)
     const docs = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
     expect(docs.match(/^\| .+ \| \d+ \| \d+ \|$/gm)).toEqual(rows)
-  }, timeout)
+  })
 
   it(
     "two for a load on a near server, once reads have loaded more than twice as often as they have found",
@@ -147,7 +146,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(await roundTripsOf("b")).toBe(2)
       expect(await roundTripsOf("c")).toBe(2)
       await runtime.dispose()
-    },
-    timeout
+    }
   )
 })

@@ -70,8 +70,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(runs).toBe(1)
         yield* Effect.provide(Cached.invalidate({ tag: "é" }), layer(prefix, serializer))
         expect(yield* Effect.provide(Cached.getOption("text"), layer(prefix, serializer))).toEqual(Option.none())
-      }),
-    timeout
+      })
   )
 
   it.live.each([["Signed", Signed.make], ["Encrypted", Encrypted.make]] as const)(
@@ -100,8 +99,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
         yield* singly(store).set("ada", prolonged)
         expect(yield* Effect.provide(Cached.getOption("ada"), cache)).toEqual(Option.none())
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 
   describe("streams", () =>
@@ -127,5 +125,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
       }
       expect(loads).toBe(3)
-    }), timeout)
+    }))
 })

@@ -15,7 +15,7 @@ const patient = {
   timeout: "50 seconds"
 } as const
 
-describe.skipIf(isMissing(program))("Redis", () => {
+describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   describe("CA-70 · transactions on a server", () => {
     let server: Server
     beforeAll(async () => {
@@ -47,7 +47,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         )
         const seen = Effect.all([value("a"), value("k499"), value("old"), value("new"), Cached.counter("n").get])
         expect(yield* Effect.provideContext(seen, other)).toEqual([1, 499, undefined, 1, 7])
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
 
     for (const isolation of ["locked", "serializable"] as const) {
       it.live(`${isolation} transfers of two processes at once lose nothing`, () =>
@@ -72,7 +72,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           // 6 of one back, 10 of two there
           const left = Transaction.run(Cached.getMany(["a", "b"]), { isolation: "serializable", ...patient })
           expect((yield* Effect.provideContext(left, caches[0])).map(Option.getOrThrow)).toEqual([86, 114])
-        }).pipe(Effect.scoped), timeout)
+        }).pipe(Effect.scoped))
     }
 
     it.live("a listing that is to hold, and clear, are refused; so is what is too large", () =>
@@ -89,7 +89,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const many = Cached.setMany(Array.from({ length: 5001 }, (_, i) => [`k${i}`, i] as const))
         expect(yield* reasonOf(inside(many, "fast"))).toBe("TooLarge")
         expect(yield* Effect.provideContext(Cached.has("k0"), mine)).toBe(false)
-      }).pipe(Effect.scoped), timeout)
+      }).pipe(Effect.scoped))
   })
 
   describe("CA-70 · transactions on a cluster, of keys of one slot", () => {
@@ -108,48 +108,44 @@ describe.skipIf(isMissing(program))("Redis", () => {
     })
 
     for (const isolation of ["fast", "locked", "serializable"] as const) {
-      it.live(
-        `${isolation}: what begins with the same in braces is committed in one step`,
-        () =>
-          Effect.gen(function*() {
-            const [mine, other] = yield* two
-            const there = Cached.setMany([["{cart:7}:old", 1], ["{cart:7}:touched", 1]], { ttl: "1 minute" })
-            yield* Effect.provideContext(there, mine)
-            yield* Effect.provideContext(
-              Transaction.run(
-                Effect.gen(function*() {
-                  expect(yield* value("{cart:7}:old")).toBe(1)
-                  yield* Cached.setMany(Array.from({ length: 500 }, (_, i) => [`{cart:7}:${i}`, i] as const))
-                  yield* Cached.set("{cart:7}:tagged", 1, { tags: ["anywhere"] })
-                  yield* Cached.set("cart:7", "of the same slot", { ifAbsent: true })
-                  yield* Cached.remove("{cart:7}:old")
-                  yield* Cached.touch("{cart:7}:touched", "1 hour")
-                  yield* Cached.counter("{cart:7}:count").increment({ by: 7 })
-                }),
-                { isolation }
-              ),
-              mine
-            )
-            const seen = Effect.all([
-              value("{cart:7}:0"),
-              value("{cart:7}:499"),
-              value("{cart:7}:tagged"),
-              value("cart:7"),
-              value("{cart:7}:old"),
-              Cached.counter("{cart:7}:count").get
-            ])
-            expect(yield* Effect.provideContext(seen, other)).toEqual([0, 499, 1, "of the same slot", undefined, 7])
-            const left = Effect.map(
-              Looking.expiresIn("{cart:7}:touched"),
-              (left) => Duration.toMinutes(Option.getOrThrow(left))
-            )
-            expect(yield* Effect.provideContext(left, other)).toBeGreaterThan(50)
-            // The tag is another slot's, and counts.
-            yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), mine)
-            expect(yield* Effect.provideContext(value("{cart:7}:tagged"), mine)).toBe(undefined)
-          }).pipe(Effect.scoped),
-        timeout
-      )
+      it.live(`${isolation}: what begins with the same in braces is committed in one step`, () =>
+        Effect.gen(function*() {
+          const [mine, other] = yield* two
+          const there = Cached.setMany([["{cart:7}:old", 1], ["{cart:7}:touched", 1]], { ttl: "1 minute" })
+          yield* Effect.provideContext(there, mine)
+          yield* Effect.provideContext(
+            Transaction.run(
+              Effect.gen(function*() {
+                expect(yield* value("{cart:7}:old")).toBe(1)
+                yield* Cached.setMany(Array.from({ length: 500 }, (_, i) => [`{cart:7}:${i}`, i] as const))
+                yield* Cached.set("{cart:7}:tagged", 1, { tags: ["anywhere"] })
+                yield* Cached.set("cart:7", "of the same slot", { ifAbsent: true })
+                yield* Cached.remove("{cart:7}:old")
+                yield* Cached.touch("{cart:7}:touched", "1 hour")
+                yield* Cached.counter("{cart:7}:count").increment({ by: 7 })
+              }),
+              { isolation }
+            ),
+            mine
+          )
+          const seen = Effect.all([
+            value("{cart:7}:0"),
+            value("{cart:7}:499"),
+            value("{cart:7}:tagged"),
+            value("cart:7"),
+            value("{cart:7}:old"),
+            Cached.counter("{cart:7}:count").get
+          ])
+          expect(yield* Effect.provideContext(seen, other)).toEqual([0, 499, 1, "of the same slot", undefined, 7])
+          const left = Effect.map(
+            Looking.expiresIn("{cart:7}:touched"),
+            (left) => Duration.toMinutes(Option.getOrThrow(left))
+          )
+          expect(yield* Effect.provideContext(left, other)).toBeGreaterThan(50)
+          // The tag is another slot's, and counts.
+          yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), mine)
+          expect(yield* Effect.provideContext(value("{cart:7}:tagged"), mine)).toBe(undefined)
+        }).pipe(Effect.scoped))
     }
 
     for (const isolation of ["locked", "serializable"] as const) {
@@ -175,73 +171,65 @@ describe.skipIf(isMissing(program))("Redis", () => {
           )
           const left = Transaction.run(Cached.getMany([a, b]), { isolation: "serializable", ...patient })
           expect((yield* Effect.provideContext(left, caches[0])).map(Option.getOrThrow)).toEqual([86, 114])
-        }).pipe(Effect.scoped), timeout)
+        }).pipe(Effect.scoped))
     }
 
-    it.live(
-      "keys of two slots are refused at the commit, and nothing of it happens; so are tags and clear",
-      () =>
-        Effect.gen(function*() {
-          const [mine, other] = yield* two
-          yield* Effect.provideContext(
-            Effect.andThen(
-              Cached.setMany([["there", 1], ["{there}:2", 1]]),
-              Cached.set("{there}:tagged", 1, { tags: ["anywhere"] })
-            ),
-            mine
-          )
-          const refusal = (self: Effect.Effect<unknown, CacheError.StoreError, Caching.Caching>) =>
-            Effect.forEach(["fast", "locked", "serializable"] as const, (isolation) =>
-              Effect.map(
-                Effect.flip(Effect.provideContext(Transaction.run(self, { isolation }), mine)),
-                (error) => [error._tag, Reflect.get(error, "reason")]
-              ))
-          const unsupported = Array.from({ length: 3 }, () => ["StoreError", "Unsupported"])
-          const write = Cached.set("{there}:2", 2)
-          expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1)))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.remove("a")))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.counter("a").increment()))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1, { ifAbsent: true })))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.invalidate({ tag: "t" })))).toEqual(unsupported)
-          expect(yield* refusal(Effect.andThen(write, Cached.clear))).toEqual(unsupported)
-          // The tag of what is checked may be invalidated until the commit.
-          expect(yield* refusal(Effect.andThen(write, Cached.set("{there}:tagged", 2, { ifPresent: true }))))
-            .toEqual(unsupported)
-          const left = Effect.all([value("there"), value("{there}:2"), value("{there}:tagged"), value("a")])
-          expect(yield* Effect.provideContext(left, other)).toEqual([1, 1, 1, undefined])
-          expect(yield* Effect.provideContext(left, mine)).toEqual([1, 1, 1, undefined])
-          expect(yield* Effect.provideContext(Cached.counter("a").get, other)).toBe(0)
-          // An entry that a tag has ended is absent, wherever the tag is.
-          yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), other)
-          yield* Effect.provideContext(Transaction.run(Cached.set("{there}:tagged", 3, { ifAbsent: true })), mine)
-          expect(yield* Effect.provideContext(value("{there}:tagged"), other)).toBe(3)
-        }).pipe(Effect.scoped),
-      timeout
-    )
+    it.live("keys of two slots are refused at the commit, and nothing of it happens; so are tags and clear", () =>
+      Effect.gen(function*() {
+        const [mine, other] = yield* two
+        yield* Effect.provideContext(
+          Effect.andThen(
+            Cached.setMany([["there", 1], ["{there}:2", 1]]),
+            Cached.set("{there}:tagged", 1, { tags: ["anywhere"] })
+          ),
+          mine
+        )
+        const refusal = (self: Effect.Effect<unknown, CacheError.StoreError, Caching.Caching>) =>
+          Effect.forEach(["fast", "locked", "serializable"] as const, (isolation) =>
+            Effect.map(
+              Effect.flip(Effect.provideContext(Transaction.run(self, { isolation }), mine)),
+              (error) => [error._tag, Reflect.get(error, "reason")]
+            ))
+        const unsupported = Array.from({ length: 3 }, () => ["StoreError", "Unsupported"])
+        const write = Cached.set("{there}:2", 2)
+        expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1)))).toEqual(unsupported)
+        expect(yield* refusal(Effect.andThen(write, Cached.remove("a")))).toEqual(unsupported)
+        expect(yield* refusal(Effect.andThen(write, Cached.counter("a").increment()))).toEqual(unsupported)
+        expect(yield* refusal(Effect.andThen(write, Cached.set("a", 1, { ifAbsent: true })))).toEqual(unsupported)
+        expect(yield* refusal(Effect.andThen(write, Cached.invalidate({ tag: "t" })))).toEqual(unsupported)
+        expect(yield* refusal(Effect.andThen(write, Cached.clear))).toEqual(unsupported)
+        // The tag of what is checked may be invalidated until the commit.
+        expect(yield* refusal(Effect.andThen(write, Cached.set("{there}:tagged", 2, { ifPresent: true }))))
+          .toEqual(unsupported)
+        const left = Effect.all([value("there"), value("{there}:2"), value("{there}:tagged"), value("a")])
+        expect(yield* Effect.provideContext(left, other)).toEqual([1, 1, 1, undefined])
+        expect(yield* Effect.provideContext(left, mine)).toEqual([1, 1, 1, undefined])
+        expect(yield* Effect.provideContext(Cached.counter("a").get, other)).toBe(0)
+        // An entry that a tag has ended is absent, wherever the tag is.
+        yield* Effect.provideContext(Cached.invalidate({ tag: "anywhere" }), other)
+        yield* Effect.provideContext(Transaction.run(Cached.set("{there}:tagged", 3, { ifAbsent: true })), mine)
+        expect(yield* Effect.provideContext(value("{there}:tagged"), other)).toBe(3)
+      }).pipe(Effect.scoped))
 
-    it.live(
-      "a tag of the same slot is looked at together with the entry that is checked",
-      () =>
-        Effect.gen(function*() {
-          const [mine, other] = yield* two
-          yield* Effect.provideContext(Cached.set("{x}:a", 1, { tags: ["{x}:tag"] }), mine)
-          let tries = 0
-          yield* Effect.provideContext(
-            Transaction.run(
-              Effect.gen(function*() {
-                const read = yield* value("{x}:a")
-                if (tries++ === 0) yield* Effect.provideContext(Cached.invalidate({ tag: "{x}:tag" }), other)
-                yield* Cached.set("{x}:b", read)
-              }),
-              patient
-            ),
-            mine
-          )
-          expect(tries).toBe(2)
-          expect(yield* Effect.provideContext(value("{x}:b"), other)).toBe(undefined)
-        }).pipe(Effect.scoped),
-      timeout
-    )
+    it.live("a tag of the same slot is looked at together with the entry that is checked", () =>
+      Effect.gen(function*() {
+        const [mine, other] = yield* two
+        yield* Effect.provideContext(Cached.set("{x}:a", 1, { tags: ["{x}:tag"] }), mine)
+        let tries = 0
+        yield* Effect.provideContext(
+          Transaction.run(
+            Effect.gen(function*() {
+              const read = yield* value("{x}:a")
+              if (tries++ === 0) yield* Effect.provideContext(Cached.invalidate({ tag: "{x}:tag" }), other)
+              yield* Cached.set("{x}:b", read)
+            }),
+            patient
+          ),
+          mine
+        )
+        expect(tries).toBe(2)
+        expect(yield* Effect.provideContext(value("{x}:b"), other)).toBe(undefined)
+      }).pipe(Effect.scoped))
 
     it.live(
       "values that cached effects have loaded are stored, in any slot, unless the transaction is not committed",
@@ -280,8 +268,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
             ),
             other
           )
-        }).pipe(Effect.scoped),
-      timeout
+        }).pipe(Effect.scoped)
     )
   })
 })

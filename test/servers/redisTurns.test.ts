@@ -64,50 +64,42 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   const idOf = (i: number) => `{${i % 2}}:${i}`
   const parts = kind === "cluster" ? 2 : 1
 
-  it.live(
-    "fifty sets, removals and invalidations at once are a script and a message each",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const [a, b] = [yield* makeCache(prefix), yield* makeCache(prefix)]
-        const read = (i: number) => b(Cached.getOption(idOf(i)))
-        const set = (value: number) =>
-          costs(a(Effect.forEach(fifty, (i) => Cached.set(idOf(i), value, { ttl: "1 hour" }), together)))
-        yield* set(0)
-        expect(yield* set(1)).toEqual({ scripts: parts, messages: parts })
-        expect(yield* Effect.forEach(fifty, read)).toEqual(fifty.map(() => Option.some(1)))
-        expect(yield* set(2)).toEqual({ scripts: parts, messages: parts })
-        yield* until(
-          "the others' changes",
-          Effect.map(Effect.forEach(fifty, read), (all) => all.every((one) => Option.getOrUndefined(one) === 2))
-        )
-        expect(yield* costs(a(Effect.forEach(fifty, (i) => Cached.invalidate(idOf(i)), together)))).toEqual({
-          scripts: parts,
-          messages: parts
-        })
-        yield* until("the removals", Effect.map(Effect.forEach(fifty, read), (all) => all.every(Option.isNone)))
-        const tags = a(Effect.forEach(fifty, (i) => Cached.invalidate({ tag: idOf(i) }), together))
-        yield* tags
-        // On a cluster, a script counts the invalidation first.
-        expect(yield* costs(tags)).toEqual({ scripts: kind === "cluster" ? 1 + parts : 1, messages: parts })
-      })),
-    timeout
-  )
+  it.live("fifty sets, removals and invalidations at once are a script and a message each", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const [a, b] = [yield* makeCache(prefix), yield* makeCache(prefix)]
+      const read = (i: number) => b(Cached.getOption(idOf(i)))
+      const set = (value: number) =>
+        costs(a(Effect.forEach(fifty, (i) => Cached.set(idOf(i), value, { ttl: "1 hour" }), together)))
+      yield* set(0)
+      expect(yield* set(1)).toEqual({ scripts: parts, messages: parts })
+      expect(yield* Effect.forEach(fifty, read)).toEqual(fifty.map(() => Option.some(1)))
+      expect(yield* set(2)).toEqual({ scripts: parts, messages: parts })
+      yield* until(
+        "the others' changes",
+        Effect.map(Effect.forEach(fifty, read), (all) => all.every((one) => Option.getOrUndefined(one) === 2))
+      )
+      expect(yield* costs(a(Effect.forEach(fifty, (i) => Cached.invalidate(idOf(i)), together)))).toEqual({
+        scripts: parts,
+        messages: parts
+      })
+      yield* until("the removals", Effect.map(Effect.forEach(fifty, read), (all) => all.every(Option.isNone)))
+      const tags = a(Effect.forEach(fifty, (i) => Cached.invalidate({ tag: idOf(i) }), together))
+      yield* tags
+      // On a cluster, a script counts the invalidation first.
+      expect(yield* costs(tags)).toEqual({ scripts: kind === "cluster" ? 1 + parts : 1, messages: parts })
+    })))
   const acquiring = { leaseMillis: 600_000, rejectedWriteId: undefined, join: false, owner: "a" } as const
 
-  it.live(
-    "a lease that is given back in the turn in which it was asked for is free",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* makeStore(freshPrefix())
-        yield* singly(store).acquire("other", acquiring)
-        const asked = yield* Effect.forkChild(singly(store).acquire("id", acquiring), { startImmediately: true })
-        expect(yield* store.release("id", acquiring.owner)).toBe(true)
-        expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "Granted" })
-        expect(yield* singly(store).acquire("id", { ...acquiring, owner: "b" })).toMatchObject({ _tag: "Granted" })
-      })),
-    timeout
-  )
+  it.live("a lease that is given back in the turn in which it was asked for is free", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const store = yield* makeStore(freshPrefix())
+      yield* singly(store).acquire("other", acquiring)
+      const asked = yield* Effect.forkChild(singly(store).acquire("id", acquiring), { startImmediately: true })
+      expect(yield* store.release("id", acquiring.owner)).toBe(true)
+      expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(store).acquire("id", { ...acquiring, owner: "b" })).toMatchObject({ _tag: "Granted" })
+    })))
 
   it.live("what is refused for one id is refused for that id alone", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -146,45 +138,37 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       expect(yield* Effect.forEach(fifty, (i) => singly(store).remove(idOf(i)), together)).toEqual(
         fifty.map((i) => i !== 9 && i !== 3)
       )
-    })), timeout)
+    })))
 
-  it.live(
-    "writes to an id stay in their order, and a write whose caller leaves is not lost",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* makeStore(freshPrefix())
-        const writes = [
-          singly(store).remove("other"),
-          singly(store).set("a", entry(1)),
-          singly(store).remove("a"),
-          singly(store).set("b", entry(2)),
-          singly(store).remove("b"),
-          singly(store).set("b", entry(3)),
-          singly(store).set("c", entry(4))
-        ]
-        // Its caller leaves in the same turn.
-        for (const write of writes) Effect.runFork(write).interruptUnsafe()
-        yield* Effect.forEach(fifty, (i) => singly(store).set(idOf(i), entry(i)), together)
-        const held = yield* store.getMany(["a", "b", "c"])
-        expect(held.map((one) => one?.payload[0])).toEqual([undefined, 3, 4])
-      })),
-    timeout
-  )
+  it.live("writes to an id stay in their order, and a write whose caller leaves is not lost", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const store = yield* makeStore(freshPrefix())
+      const writes = [
+        singly(store).remove("other"),
+        singly(store).set("a", entry(1)),
+        singly(store).remove("a"),
+        singly(store).set("b", entry(2)),
+        singly(store).remove("b"),
+        singly(store).set("b", entry(3)),
+        singly(store).set("c", entry(4))
+      ]
+      // Its caller leaves in the same turn.
+      for (const write of writes) Effect.runFork(write).interruptUnsafe()
+      yield* Effect.forEach(fifty, (i) => singly(store).set(idOf(i), entry(i)), together)
+      const held = yield* store.getMany(["a", "b", "c"])
+      expect(held.map((one) => one?.payload[0])).toEqual([undefined, 3, 4])
+    })))
 
-  it.live(
-    "a lease that is asked for after a write in the same turn is not granted",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* makeStore(freshPrefix())
-        const asked = [
-          singly(store).acquire("other", acquiring),
-          singly(store).set("a", entry(1)),
-          singly(store).acquire("a", acquiring)
-        ]
-        expect(yield* Effect.all(asked, together)).toMatchObject([{ _tag: "Granted" }, true, { _tag: "Hit" }])
-      })),
-    timeout
-  )
+  it.live("a lease that is asked for after a write in the same turn is not granted", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const store = yield* makeStore(freshPrefix())
+      const asked = [
+        singly(store).acquire("other", acquiring),
+        singly(store).set("a", entry(1)),
+        singly(store).acquire("a", acquiring)
+      ]
+      expect(yield* Effect.all(asked, together)).toMatchObject([{ _tag: "Granted" }, true, { _tag: "Hit" }])
+    })))
 
   it.live("a script handles at most 64 ids, and a mebibyte of values", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -198,5 +182,5 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       yield* set(2, 8)
       expect(yield* costs(set(65, 8))).toEqual({ scripts: 2, messages: 2 })
       expect(yield* costs(set(3, 500_000))).toEqual({ scripts: 2, messages: 2 })
-    })), timeout)
+    })))
 })

@@ -538,32 +538,28 @@ describe("two processes on one folder", () => {
       return code as number
     })
 
-  it.live(
-    "read whole entries or none of each other, lose no invalidation, and leave no draft",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const store = yield* open(directory)
-        let hits = 0
-        const look = Effect.gen(function*() {
-          for (const id of numbered(5)) {
-            const found = read(store, id)
-            if (found === undefined) continue
-            hits++
-            const n = found.meta.loadMillis
-            expect(found.payload).toEqual(new Uint8Array(3000 + n).fill(n % 256))
-          }
-          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        })
-        const writers = Effect.all([run(directory, 0), run(directory, 100)], { concurrency: 2 })
-        const codes = yield* Effect.raceFirst(writers, Effect.forever(look))
-        expect(codes).toEqual([0, 0])
-        expect(hits).toBeGreaterThan(0)
-        expect((yield* store.markers(["tag"])).seq).toBe(120)
-        expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([])
-      })),
-    30_000
-  )
+  it.live("read whole entries or none of each other, lose no invalidation, and leave no draft", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* open(directory)
+      let hits = 0
+      const look = Effect.gen(function*() {
+        for (const id of numbered(5)) {
+          const found = read(store, id)
+          if (found === undefined) continue
+          hits++
+          const n = found.meta.loadMillis
+          expect(found.payload).toEqual(new Uint8Array(3000 + n).fill(n % 256))
+        }
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      })
+      const writers = Effect.all([run(directory, 0), run(directory, 100)], { concurrency: 2 })
+      const codes = yield* Effect.raceFirst(writers, Effect.forever(look))
+      expect(codes).toEqual([0, 0])
+      expect(hits).toBeGreaterThan(0)
+      expect((yield* store.markers(["tag"])).seq).toBe(120)
+      expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([])
+    })))
 
   it.effect("a draft whose process died is removed when it is an hour old, no sooner", () =>
     Effect.gen(function*() {

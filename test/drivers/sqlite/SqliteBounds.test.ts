@@ -1,5 +1,5 @@
 /** Writes that fill a SQLite database, ways to make room, and writes that are refused. */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -9,9 +9,6 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
-
-// A small database empties its log often, and each time waits for the disk.
-vi.setConfig({ testTimeout: 30_000 })
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
@@ -28,27 +25,23 @@ describe("a smaller maxSize", () => {
     return directory
   })
 
-  it.effect(
-    "shrinks a database in small steps after it is opened, the oldest entries first",
-    () =>
-      Effect.gen(function*() {
-        const directory = yield* filled
-        yield* Effect.scoped(
-          Effect.gen(function*() {
-            const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
-            yield* TestClock.adjust("100 millis")
-            expect(read(store, "id 99")).toBeDefined()
-            expect(yield* store.size).toBeGreaterThan(80)
-            yield* TestClock.adjust("5 seconds")
-            expect(read(store, "id 99")).toBeDefined()
-            expect(read(store, "id 0")).toBeUndefined()
-            expect(yield* store.size).toBeGreaterThan(10)
-          })
-        )
-        expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
-      }),
-    30_000
-  )
+  it.effect("shrinks a database in small steps after it is opened, the oldest entries first", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      yield* Effect.scoped(
+        Effect.gen(function*() {
+          const store = yield* storeFrom(SqliteStore.layer({ directory, maxSize: "2 MiB" }))
+          yield* TestClock.adjust("100 millis")
+          expect(read(store, "id 99")).toBeDefined()
+          expect(yield* store.size).toBeGreaterThan(80)
+          yield* TestClock.adjust("5 seconds")
+          expect(read(store, "id 99")).toBeDefined()
+          expect(read(store, "id 0")).toBeUndefined()
+          expect(yield* store.size).toBeGreaterThan(10)
+        })
+      )
+      expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
+    }))
 
   it.effect("holds for a concurrent writer, and in every process that has it", () =>
     Effect.gen(function*() {
@@ -63,7 +56,7 @@ describe("a smaller maxSize", () => {
         })
       )
       expect(fs.statSync(fileOf(directory)).size).toBeLessThanOrEqual(2 * 1024 ** 2)
-    }), 30_000)
+    }))
 
   it("below 1 MiB is a mistake that is named", () => {
     const make = (maxSize: number | string) => () =>
@@ -84,7 +77,7 @@ describe("markers, leases and counters", () => {
       expect(read(store, "id 19")).toBeDefined()
       expect(read(store, "id 5")).toBeDefined()
       for (const i of range(50)) yield* store.invalidateTags([`other ${i}`])
-    }), 30_000)
+    }))
 
   it.effect("of very long names too", () =>
     Effect.gen(function*() {
@@ -94,7 +87,7 @@ describe("markers, leases and counters", () => {
       for (const i of range(50)) yield* store.invalidateTags([`${"y".repeat(2000)} ${i}`])
       yield* singly(store).set("id", entry(1, 50_000))
       expect(read(store, "id")).toBeDefined()
-    }), 30_000)
+    }))
 
   it.effect("outdated leases are removed bit by bit, also behind thousands that are held", () =>
     Effect.gen(function*() {
@@ -123,7 +116,7 @@ describe("markers, leases and counters", () => {
       yield* singly(store).set("id", entry(2, 50_000))
       expect(read(store, "id")).toBeDefined()
       yield* store.invalidateTags(["tag"])
-    }), 30_000)
+    }))
 
   it.effect("a marker that gives way is reported to others as a change of its tag", () =>
     Effect.gen(function*() {
@@ -140,7 +133,7 @@ describe("markers, leases and counters", () => {
       expect(told.has("Gap") || told.has("first")).toBe(true)
       const database = yield* connection(directory)
       expect(database.prepare("SELECT count(*) AS n FROM marker").get()!["n"]).toBeLessThan(1500)
-    }), 30_000)
+    }))
 })
 
 describe("a marker that gives way to entries", () => {
@@ -158,7 +151,7 @@ describe("a marker that gives way to entries", () => {
       expect(left).toBeLessThan(names.length)
       // Names of that length are reported as a gap.
       expect(changesOf(b).map(({ _tag }) => _tag)).toContain("Gap")
-    }), 30_000)
+    }))
 })
 
 describe("a value", () => {

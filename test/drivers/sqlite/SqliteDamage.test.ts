@@ -16,9 +16,6 @@ import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
-// A small database empties its log often, and each time waits for the disk.
-vi.setConfig({ testTimeout: 30_000 })
-
 const gap = [{ _tag: "Gap" }]
 
 const names = Array.from({ length: 30 }, (_, i) => `id ${i}`)
@@ -62,7 +59,7 @@ describe("a file cut off", () => {
           yield* isUsable(yield* storeFrom(SqliteStore.layer({ directory: copy })))
         }))
       }
-    }), 30_000)
+    }))
 
   it.effect("at any page while two have it open is followed by both", () =>
     Effect.gen(function*() {
@@ -83,7 +80,7 @@ describe("a file cut off", () => {
           expect(read(b, "shared")).toEqual(entry(7))
         }))
       }
-    }), 30_000)
+    }))
 })
 
 describe("a log cut off", () => {

@@ -12,5 +12,5 @@ const twoLocks = Effect.gen(function*() {
 })
 
 describe.concurrent("the SQLite lock in real time", () => {
-  for (const { name, run } of lockLaws(twoLocks)) it.live(name, () => run, 30_000)
+  for (const { name, run } of lockLaws(twoLocks)) it.live(name, () => run)
 })

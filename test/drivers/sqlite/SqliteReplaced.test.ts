@@ -1,6 +1,6 @@
 /** A SQLite database that is replaced while programs use it: what they write must not be lost in the former one. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
@@ -40,7 +40,7 @@ const held = Effect.fnUntraced(function*(store: Store.Store, owner: string) {
 })
 
 describe("a database that was deleted and made again", () => {
-  const both = (name: string, program: (a: Store.Store, b: Store.Store) => Generator<any, void>) =>
+  const both = (name: string, program: (a: Store.Store, b: Store.Store) => Generator<Effect.Effect<any, any, Scope.Scope>, void, never>) =>
     it.effect(name, () => Effect.flatMap(replaced, ({ a, b }) => Effect.gen(() => program(a, b))))
 
   both("loses no removal that was acknowledged", function*(a, b) {

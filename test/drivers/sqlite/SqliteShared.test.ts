@@ -272,6 +272,3 @@ describe("changes", () => {
       expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
     }))
 })
-
-describe("a lock that another process holds", () => {
-})

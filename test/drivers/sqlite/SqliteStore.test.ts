@@ -1,5 +1,5 @@
 /** The SQLite store: restarts, unusable files, its size, other writers. */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
 import { CacheError } from "effect-cached"
 import type { Store } from "effect-cached/adapters"
@@ -12,9 +12,6 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
-
-// A small database empties its log often, and each time waits for the disk.
-vi.setConfig({ testTimeout: 30_000 })
 
 /** The store of a directory, opened and closed once. */
 const using = <A, E, R>(
@@ -193,7 +190,7 @@ describe("maxSize", () => {
         ), { maxSize: "1 MiB" })
       expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
       expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
-    }), 30_000)
+    }))
 
   const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 

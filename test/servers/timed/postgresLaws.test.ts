@@ -10,8 +10,6 @@ import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../.
 import { lockOf } from "../../support/services.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
-const timeout = 120_000
-
 describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   let server: Server
   beforeAll(async () => {
@@ -35,14 +33,14 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
 
   describe.concurrent("CA-07 · AI-01 · a server", () => {
     const make = Effect.suspend(() => over(storeFrom(SqlStore.layer({ schema: freshSchema() }))))
-    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run)
     const two = Effect.suspend(() => {
       const one = over(storeFrom(SqlStore.layer({ schema: freshSchema() })))
       return Effect.all([one, one])
     })
-    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
+    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run)
     const reopened = Effect.sync(() => ({ open: over(storeFrom(SqlStore.layer({ schema: freshSchema() }))) }))
-    for (const law of lastingStoreLaws(reopened)) it.live(`opened again: ${law.name}`, () => law.run, timeout)
+    for (const law of lastingStoreLaws(reopened)) it.live(`opened again: ${law.name}`, () => law.run)
   })
 
   // Leases are renewed in time only if the other laws do not keep the server busy.
@@ -51,6 +49,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
       const one = over(lockOf(SqlGuards.layer({ schema: freshSchema() })))
       return Effect.all([one, one])
     })
-    for (const law of lockLaws(locks)) it.live(law.name, () => law.run, timeout)
+    for (const law of lockLaws(locks)) it.live(law.name, () => law.run)
   })
 })

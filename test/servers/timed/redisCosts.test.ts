@@ -57,5 +57,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
     // A command for each would be 150.
     expect(commands).toBeLessThan(30)
     expect({ ...await tableOf(operations), ...await tableOf(whereMostReadsLoad) }).toEqual(costs)
-  }, 120_000)
+  })
 })

@@ -90,7 +90,7 @@ const stores = (answer: (key: string) => Effect.Effect<number, never, Caching.Ca
     return false
   })
 
-describe.skipIf(isMissing(program))("Redis", () => {
+describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   let server: Server
   beforeAll(async () => {
     process.on("unhandledRejection", note)
@@ -164,7 +164,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }).pipe(
       Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), memory: false, storeTimeout }))
     )
-  }, timeout)
+  })
 
   it.live(
     "a server that comes back empty is cleared by the first process that finds it, not by those that come later",
@@ -214,20 +214,15 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
         expect(other).toEqual(now)
         expect(yield* first).toEqual(now)
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "F24 · a server that is stopped: no caller hangs, and it is used again when it resumes",
-    () =>
-      attacked(Effect.gen(function*() {
-        yield* signal("SIGSTOP")
-        yield* sleep(3000)
-        yield* signal("SIGCONT")
-      })),
-    timeout
-  )
+  it.live("F24 · a server that is stopped: no caller hangs, and it is used again when it resumes", () =>
+    attacked(Effect.gen(function*() {
+      yield* signal("SIGSTOP")
+      yield* sleep(3000)
+      yield* signal("SIGCONT")
+    })))
 
   it.live("a server that is killed and started again, empty", () =>
     attacked(Effect.gen(function*() {
@@ -235,7 +230,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* Effect.promise(() => server.ended())
       yield* sleep(1000)
       yield* Effect.promise(() => server.restart())
-    })), timeout)
+    })))
 
   it.live("CLIENT PAUSE, SCRIPT FLUSH, FLUSHALL and CLIENT KILL", () =>
     attacked(
@@ -252,7 +247,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }
       }),
       { incidents: 8 }
-    ), timeout)
+    ))
 
   it.live("a server that is full, and throws away what it likes", () =>
     attacked(Effect.gen(function*() {
@@ -260,7 +255,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* ask("CONFIG", "SET", "maxmemory", "1")
       yield* sleep(700)
       yield* ask("CONFIG", "SET", "maxmemory", "0")
-    })), timeout)
+    })))
 
   it.live("F28 · a server that is full: invalidations are carried out, writes are not", () =>
     Effect.gen(function*() {
@@ -279,22 +274,18 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* store.clear
       yield* ask("CONFIG", "SET", "maxmemory", "0")
       expect((yield* store.get("id", ["tag"])).entry).toBe(undefined)
-    }).pipe(Effect.scoped, Effect.ensuring(ask("CONFIG", "SET", "maxmemory", "0"))), timeout)
+    }).pipe(Effect.scoped, Effect.ensuring(ask("CONFIG", "SET", "maxmemory", "0"))))
 
-  it.live(
-    "F28 · the cache continues over a full server, and an invalidation is not left undone",
-    () =>
-      attacked(
-        Effect.gen(function*() {
-          yield* ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
-          yield* ask("CONFIG", "SET", "maxmemory", "1")
-          yield* sleep(700)
-          yield* ask("CONFIG", "SET", "maxmemory", "0")
-        }),
-        { incidents: 12 }
-      ),
-    timeout
-  )
+  it.live("F28 · the cache continues over a full server, and an invalidation is not left undone", () =>
+    attacked(
+      Effect.gen(function*() {
+        yield* ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        yield* ask("CONFIG", "SET", "maxmemory", "1")
+        yield* sleep(700)
+        yield* ask("CONFIG", "SET", "maxmemory", "0")
+      }),
+      { incidents: 12 }
+    ))
 
   const throughProxy = (
     happens: (proxy: Awaited<ReturnType<typeof startProxy>>) => Effect.Effect<unknown>,
@@ -306,31 +297,23 @@ describe.skipIf(isMissing(program))("Redis", () => {
       (proxy) => Effect.promise(() => proxy.end())
     )
 
-  it.live(
-    "connections that are cut in the middle of an answer: no value of half a frame",
-    () =>
-      throughProxy((proxy) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < 40; i++) {
-            proxy.cutAfter(1 + i * 13)
-            yield* sleep(60)
-          }
-        }), 60),
-    timeout
-  )
+  it.live("connections that are cut in the middle of an answer: no value of half a frame", () =>
+    throughProxy((proxy) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 40; i++) {
+          proxy.cutAfter(1 + i * 13)
+          yield* sleep(60)
+        }
+      }), 60))
 
-  it.live(
-    "answers that come too late open the circuit, and are used for nothing",
-    () =>
-      throughProxy((proxy) =>
-        Effect.gen(function*() {
-          proxy.delay(2 * budget)
-          yield* sleep(2500)
-          proxy.delay(0)
-        })
-      ),
-    timeout
-  )
+  it.live("answers that come too late open the circuit, and are used for nothing", () =>
+    throughProxy((proxy) =>
+      Effect.gen(function*() {
+        proxy.delay(2 * budget)
+        yield* sleep(2500)
+        proxy.delay(0)
+      })
+    ))
 
   it.live("answers that come late, and in time, are used", () =>
     Effect.gen(function*() {
@@ -350,7 +333,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }).pipe(Effect.provide(
         CacheLayer.redis({ url: proxy.url, prefix: freshPrefix(), memory: false, storeTimeout: "1 second" })
       ))
-    }), timeout)
+    }))
 
   it.live(
     "a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting",
@@ -378,53 +361,44 @@ describe.skipIf(isMissing(program))("Redis", () => {
         const [took] = yield* Effect.timed(Effect.provide(Effect.andThen(read, locked), near))
         expect(Duration.toMillis(took)).toBeLessThan(late)
         proxy.delay(0)
-      }).pipe(Effect.scoped),
-    timeout
+      }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "a black hole: the connection is thrown away, and another one is made",
-    () =>
-      throughProxy((proxy) =>
-        Effect.gen(function*() {
-          proxy.swallow(true)
-          yield* sleep(2500)
-          proxy.swallow(false)
-          for (let i = 0; i < 100 && proxy.connections() > 3; i++) yield* sleep(50)
-          expect(proxy.connections()).toBeLessThanOrEqual(3)
-        })
-      ),
-    timeout
-  )
-
-  it.live(
-    "an invalidation that the server did not get is carried out when it is back, before reads trust it",
-    () =>
+  it.live("a black hole: the connection is thrown away, and another one is made", () =>
+    throughProxy((proxy) =>
       Effect.gen(function*() {
-        const proxy = yield* Effect.acquireRelease(
-          Effect.promise(() => startProxy(server.port)),
-          (proxy) => Effect.promise(() => proxy.end())
-        )
-        const prefix = freshPrefix()
-        let loads = 0
-        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
-        const options = { prefix, memory: false, storeTimeout: budget }
-        yield* Effect.gen(function*() {
-          expect(yield* answer).toBe(1)
-          proxy.swallow(true)
-          yield* Cached.invalidate("id")
-          expect(yield* answer).toBe(2)
-          proxy.swallow(false)
-          // Until the replay the old value is there, and this process does not believe it.
-          for (let i = 0; i < 50; i++) {
-            expect(yield* answer).toBeGreaterThan(1)
-            yield* Effect.sleep("100 millis")
-          }
-        }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, ...options })))
-        expect(yield* answer.pipe(Effect.provide(CacheLayer.redis({ url: server.url, ...options })))).toBeGreaterThan(1)
-      }).pipe(Effect.scoped),
-    timeout
-  )
+        proxy.swallow(true)
+        yield* sleep(2500)
+        proxy.swallow(false)
+        for (let i = 0; i < 100 && proxy.connections() > 3; i++) yield* sleep(50)
+        expect(proxy.connections()).toBeLessThanOrEqual(3)
+      })
+    ))
+
+  it.live("an invalidation that the server did not get is carried out when it is back, before reads trust it", () =>
+    Effect.gen(function*() {
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => startProxy(server.port)),
+        (proxy) => Effect.promise(() => proxy.end())
+      )
+      const prefix = freshPrefix()
+      let loads = 0
+      const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
+      const options = { prefix, memory: false, storeTimeout: budget }
+      yield* Effect.gen(function*() {
+        expect(yield* answer).toBe(1)
+        proxy.swallow(true)
+        yield* Cached.invalidate("id")
+        expect(yield* answer).toBe(2)
+        proxy.swallow(false)
+        // Until the replay the old value is there, and this process does not believe it.
+        for (let i = 0; i < 50; i++) {
+          expect(yield* answer).toBeGreaterThan(1)
+          yield* Effect.sleep("100 millis")
+        }
+      }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, ...options })))
+      expect(yield* answer.pipe(Effect.provide(CacheLayer.redis({ url: server.url, ...options })))).toBeGreaterThan(1)
+    }).pipe(Effect.scoped))
 
   /** Changes something, and lets the server go back to what it had before. */
   const goneBack = (between: Effect.Effect<void>) =>
@@ -465,48 +439,43 @@ describe.skipIf(isMissing(program))("Redis", () => {
     () =>
       Effect.gen(function*() {
         expect(yield* goneBack(Effect.void)).toBe(3)
-      }),
-    timeout
+      })
   )
 
   it.live("a server that has gone back by more than is known is cleared", () =>
     Effect.gen(function*() {
       expect(yield* goneBack(Effect.sleep("17 seconds"))).toBeGreaterThan(3)
-    }), timeout)
+    }))
 
-  it.live(
-    "nothing at the start: the layer is built and works from memory, and attaches later",
-    () =>
-      Effect.gen(function*() {
-        const [port] = yield* Effect.promise(() => freePorts(1))
-        const log = logged()
-        const of = { loads: 0 }
-        const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-        const building = performance.now()
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(
-          CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, prefix: freshPrefix() }),
-          scope
-        )
-        expect(performance.now() - building).toBeLessThan(late)
+  it.live("nothing at the start: the layer is built and works from memory, and attaches later", () =>
+    Effect.gen(function*() {
+      const [port] = yield* Effect.promise(() => freePorts(1))
+      const log = logged()
+      const of = { loads: 0 }
+      const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+      const building = performance.now()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, prefix: freshPrefix() }),
+        scope
+      )
+      expect(performance.now() - building).toBeLessThan(late)
+      yield* Effect.gen(function*() {
+        for (let i = 0; i < 200; i++) yield* answer("a")
+        expect(of.loads).toBe(1)
+        const started = yield* Effect.promise(() => startServer({ port: port! }))
         yield* Effect.gen(function*() {
-          for (let i = 0; i < 200; i++) yield* answer("a")
-          expect(of.loads).toBe(1)
-          const started = yield* Effect.promise(() => startServer({ port: port! }))
-          yield* Effect.gen(function*() {
-            for (let i = 0; i < 400; i++) {
-              if (Number(yield* Effect.promise(() => started.ask("DBSIZE"))) > 2) break
-              yield* answer(`k${i}`)
-              yield* Effect.sleep("50 millis")
-            }
-            expect(Number(yield* Effect.promise(() => started.ask("DBSIZE")))).toBeGreaterThan(2)
-          }).pipe(Effect.ensuring(Effect.promise(() => started.end())))
-        }).pipe(Effect.provide(context), Effect.provide(log.layer))
-        expect(log.lines.filter((line) => /warn/i.test(line)).length, log.lines.join("\n")).toBeLessThanOrEqual(2)
-        yield* Scope.close(scope, Exit.void)
-      }),
-    timeout
-  )
+          for (let i = 0; i < 400; i++) {
+            if (Number(yield* Effect.promise(() => started.ask("DBSIZE"))) > 2) break
+            yield* answer(`k${i}`)
+            yield* Effect.sleep("50 millis")
+          }
+          expect(Number(yield* Effect.promise(() => started.ask("DBSIZE")))).toBeGreaterThan(2)
+        }).pipe(Effect.ensuring(Effect.promise(() => started.end())))
+      }).pipe(Effect.provide(context), Effect.provide(log.layer))
+      expect(log.lines.filter((line) => /warn/i.test(line)).length, log.lines.join("\n")).toBeLessThanOrEqual(2)
+      yield* Scope.close(scope, Exit.void)
+    }))
 
   it.live("a layer that is closed leaves no connection", () =>
     Effect.gen(function*() {
@@ -517,5 +486,5 @@ describe.skipIf(isMissing(program))("Redis", () => {
       yield* Effect.sleep("200 millis")
       const after = Number(/connected_clients:(\d+)/.exec(String(yield* ask("INFO", "clients")))![1])
       expect(after).toBeLessThanOrEqual(before)
-    }), timeout)
+    }))
 })

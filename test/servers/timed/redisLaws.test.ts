@@ -48,7 +48,6 @@ const inOneSlot = (store: Store.Store): Store.Store => {
   }
 }
 
-const timeout = 120_000
 const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = 5000
@@ -65,17 +64,17 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const make = Effect.suspend(() =>
       storeFrom(RedisStore.layer({ url, prefix: freshPrefix(), connect, storeTimeout }))
     )
-    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run)
     const two = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([storeFrom(RedisStore.layer(options)), storeFrom(RedisStore.layer(options))])
     })
-    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
+    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run)
     const locks = Effect.suspend(() => {
       const options = { url, prefix: freshPrefix(), connect } as const
       return Effect.all([lockOf(RedisGuards.layer(options)), lockOf(RedisGuards.layer(options))])
     })
-    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
+    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run)
   })
 
   describe.concurrent("CA-07 · AI-01 · a cluster", () => {
@@ -87,19 +86,19 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const make = Effect.suspend(() =>
       storeFrom(RedisStore.layer({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout }))
     )
-    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run)
     for (const law of storeLaws(Effect.map(make, inOneSlot))) {
-      if (/\btransact\b/.test(law.name)) it.live(`in one slot: ${law.name}`, () => law.run, timeout)
+      if (/\btransact\b/.test(law.name)) it.live(`in one slot: ${law.name}`, () => law.run)
     }
     const two = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout } as const
       return Effect.all([storeFrom(RedisStore.layer(options)), storeFrom(RedisStore.layer(options))])
     })
-    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
+    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run)
     const locks = Effect.suspend(() => {
       const options = { nodes: cluster.nodes, prefix: freshPrefix(), connect } as const
       return Effect.all([lockOf(RedisGuards.layer(options)), lockOf(RedisGuards.layer(options))])
     })
-    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
+    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run)
   })
 })
