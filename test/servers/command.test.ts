@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { command, seedEntries, User } from "../support/command.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, startServer } from "../support/redis.ts"
+import { started } from "../support/started.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "effect-cached-command-"))),
@@ -22,10 +23,7 @@ describe.skipIf(isMissing(program))("effect-cached on Redis", () => {
   it.live("lists, shows, counts, verifies, copies, invalidates and removes", () =>
     Effect.gen(function*() {
       const cwd = yield* folder
-      const { port, url } = yield* Effect.acquireRelease(
-        Effect.promise(() => startServer({ args: ["--requirepass", password] })),
-        ({ end }) => Effect.promise(end)
-      )
+      const { port, url } = yield* started(() => startServer({ args: ["--requirepass", password] }))
       const cache = `redis://127.0.0.1:${port}?prefix=shop`
       const run = (...args: ReadonlyArray<string>) =>
         Effect.promise(() => command(args, { cwd, env: { CACHE_PASSWORD: password } }))
@@ -65,10 +63,7 @@ describe.skipIf(isMissing(program))("effect-cached on Redis", () => {
 
   it.live("says without the password that a server is not there, or refuses", () =>
     Effect.gen(function*() {
-      const { port } = yield* Effect.acquireRelease(
-        Effect.promise(() => startServer({ args: ["--requirepass", password] })),
-        ({ end }) => Effect.promise(end)
-      )
+      const { port } = yield* started(() => startServer({ args: ["--requirepass", password] }))
       for (const url of ["redis://127.0.0.1:1", `redis://127.0.0.1:${port}`]) {
         const { status, stderr, stdout } = yield* Effect.promise(() =>
           command(["ls", url], { env: { CACHE_PASSWORD: "a wrong secret" } })

@@ -5,6 +5,7 @@ import { Cached } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, startCluster, startSentinel, startServer } from "../support/redis.ts"
+import { started } from "../support/started.ts"
 
 const answer = (value: number) => Effect.succeed(value).pipe(Cached.ttl("answer", { ttl: "1 hour" }))
 
@@ -17,10 +18,7 @@ const from = (value: number, url: string, variables: Record<string, string> = {}
 }
 
 describe.skipIf(isMissing(program))("a URL of Redis", () => {
-  const server = Effect.acquireRelease(
-    Effect.promise(() => startServer({ args: ["--requirepass", "open sesame/?#@%"] })),
-    ({ end }) => Effect.promise(end)
-  )
+  const server = started(() => startServer({ args: ["--requirepass", "open sesame/?#@%"] }))
 
   it.live("names a server, a database and a prefix; the password is in the URL or in a variable", () =>
     Effect.gen(function*() {
@@ -41,7 +39,7 @@ describe.skipIf(isMissing(program))("a URL of Redis", () => {
 
   it.live("names Sentinels and their master", () =>
     Effect.gen(function*() {
-      const { nodes } = yield* Effect.acquireRelease(Effect.promise(startSentinel), ({ end }) => Effect.promise(end))
+      const { nodes } = yield* started(startSentinel)
       const url = `redis+sentinel://${["127.0.0.1:1", ...nodes].join(",")}/main`
       expect(yield* from(1, url)).toBe(1)
       expect(yield* from(2, `${url}?compress=gzip`)).toBe(1)
@@ -49,10 +47,7 @@ describe.skipIf(isMissing(program))("a URL of Redis", () => {
 
   it.live("names nodes of a cluster", () =>
     Effect.gen(function*() {
-      const { nodes } = yield* Effect.acquireRelease(
-        Effect.promise(() => startCluster()),
-        ({ end }) => Effect.promise(end)
-      )
+      const { nodes } = yield* started(() => startCluster())
       const hosts = nodes.map((node) => node.replace("redis://", ""))
       expect(yield* from(1, `redis+cluster://${hosts.join(",")}`)).toBe(1)
       expect(yield* from(2, `redis+cluster://${hosts[0]}/`)).toBe(1)

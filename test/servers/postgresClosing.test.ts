@@ -8,6 +8,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
+import { started } from "../support/started.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
@@ -20,10 +21,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
   afterAll(() => server.end())
 
   const proxied = Effect.gen(function*() {
-    const proxy = yield* Effect.acquireRelease(
-      Effect.promise(() => startProxy(server.port)),
-      ({ end }) => Effect.promise(end)
-    )
+    const proxy = yield* started(() => startProxy(server.port))
     return { proxy, url: server.url.replace(String(server.port), String(proxy.port)) }
   })
 

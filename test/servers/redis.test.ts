@@ -1,7 +1,7 @@
 /** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, type CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Scope, Stream } from "effect"
+import { Cached, type CacheError, CacheLayer, CachePolicy } from "effect-cached"
 import { type CacheEntry, Lock, type Store } from "effect-cached/adapters"
 import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
@@ -22,12 +22,11 @@ import {
   startSentinel,
   startServer
 } from "../support/redis.ts"
+import { started } from "../support/started.ts"
 import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 
 const connect = "required"
-
-class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
 const entryOf = (text: string, meta: Partial<CacheEntry.Meta> = {}) =>
   stored(text, {
@@ -220,22 +219,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
 
   describe("keys", () => {
-    it.live("odd ids, a megabyte long too, are apart, listed and removed", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const ids = ["a\u0000b", "a\u00000b", "a\r\nb", "}", "{}", "{a}b", "", "\ud800", "\udc00\ud800", "\u0000d800"]
-        const long = [..."xy"].map((letter) => letter.repeat(1_000_000))
-        yield* using({ url: server.url, prefix, connect }, (store) =>
-          Effect.gen(function*() {
-            const all = [...ids, ...long]
-            yield* store.set(all.map((id, i) => ({ id, entry: entryOf(`entry ${i}`) })))
-            expect((yield* store.getMany(all)).map(textOf)).toEqual(all.map((_, i) => `entry ${i}`))
-            expect(yield* store.size).toBe(all.length)
-            expect(yield* store.remove(all)).toEqual(all.map(() => true))
-            expect(yield* store.size).toBe(0)
-          }))
-      }))
-
     it.live("entries expire on the server, and what is there for ever does not", () =>
       Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -277,44 +260,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }))
       }), 240_000)
 
-    it.live("a value of another program under a key is a miss, and is left alone", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        yield* using({ url: server.url, prefix, connect }, (store) =>
-          Effect.gen(function*() {
-            yield* singly(store).set("id", entryOf("ours"))
-            const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
-            for (const theirs of [["SET", key, "theirs"], ["SET", key, ""], ["LPUSH", key, "theirs"]]) {
-              yield* Effect.promise(() => server.ask("DEL", key))
-              yield* Effect.promise(() => server.ask(...theirs))
-              expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [] })
-              expect(yield* store.getMany(["id"])).toEqual([undefined])
-              const granted = yield* singly(store).acquire("id", {
-                owner: "a",
-                leaseMillis: 1000,
-                rejectedWriteId: undefined,
-                join: false
-              })
-              expect(granted._tag).toBe("Granted")
-              const generation = granted._tag === "Granted" ? granted.generation : ""
-              expect((yield* Effect.flip(singly(store).commit("id", generation, entryOf("ours")))).reason).toBe(
-                "Unsupported"
-              )
-              expect((yield* Effect.flip(singly(store).set("id", entryOf("ours")))).reason).toBe("Unsupported")
-              expect((yield* Effect.flip(store.set([{ id: "id", entry: entryOf("ours") }]))).reason)
-                .toBe("Unsupported")
-              const condition = { _tag: "IfAbsent" } as const
-              expect((yield* Effect.flip(singly(store).set("id", entryOf("ours"), condition))).reason).toBe(
-                "Unsupported"
-              )
-              expect((yield* store.transact!({ checks: [{ _tag: "Entry", id: "id", condition }], steps: [] }))._tag)
-                .toBe("Committed")
-              expect(yield* singly(store).remove("id")).toBe(false)
-              expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(1)
-            }
-          }))
-      }))
-
     it.live("a frame of a newer release is a miss that is not written over, and can be removed", () =>
       Effect.gen(function*() {
         const prefix = freshPrefix()
@@ -337,30 +282,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }).pipe(Effect.provide(layer), Effect.provide(logger))
         expect(warnings).toHaveLength(1)
       }))
-
-    it.live("a damaged frame is a miss that says so, and is written over", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        yield* using({ url: server.url, prefix, connect }, (store) =>
-          Effect.gen(function*() {
-            yield* singly(store).set("id", entryOf("a value"))
-            const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
-            const size = Number(yield* Effect.promise(() => server.ask("STRLEN", key)))
-            for (let at = 3; at < size; at++) {
-              yield* singly(store).set("id", entryOf("a value"))
-              yield* Effect.promise(() => server.ask("SETRANGE", key, String(at), "\u0003"))
-              const { entry, isDamaged } = yield* store.get("id", [])
-              if (entry !== undefined) continue
-              expect(isDamaged).toBe(true)
-              const asked = { owner: `a${at}`, leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-              const granted = yield* singly(store).acquire("id", asked)
-              expect(granted._tag).toBe("Granted")
-              if (granted._tag !== "Granted") continue
-              expect(yield* singly(store).commit("id", granted.generation, entryOf("loaded"))).toBe(true)
-              expect(textOf((yield* store.get("id", [])).entry)).toBe("loaded")
-            }
-          }))
-      }), 240_000)
   })
 
   describe("a failure that waiting does not resolve is an error of the layer", () => {
@@ -504,10 +425,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
     it.live("a replica", () =>
       Effect.gen(function*() {
-        const replica = yield* Effect.acquireRelease(
-          Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] })),
-          (replica) => Effect.promise(() => replica.end())
-        )
+        const replica = yield* started(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] }))
         const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: replica.url }))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
         expect(failure!.cause!.message).toContain("replica")
@@ -603,29 +521,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
           }
         })))
 
-    it.live("ten thousand that are missing are loaded by one call, and all of them stored", () => {
-      const ids = Array.from({ length: 10_000 }, (_, id) => ({ id }))
-      const calls: Array<number> = []
-      const users = Cached.many(User, (keys) =>
-        Effect.sync(() => {
-          calls.push(keys.length)
-          return keys.map(({ id }) => Exit.succeed(id))
-        }), { ttl: "1 hour" })
-      const read = Effect.gen(function*() {
-        expect((yield* users(ids)).every(Exit.isSuccess)).toBe(true)
-        expect((yield* Cached.stats).storeFailures).toBe(0)
-      })
-      const prefix = freshPrefix()
-      // Each has a memory of its own.
-      const twice = Effect.repeat(
-        Effect.suspend(() =>
-          Effect.provide(read, CacheLayer.redis({ url: server.url, prefix, connect, storeTimeout: "1 second" }))
-        ),
-        { times: 1 }
-      )
-      return Effect.andThen(twice, Effect.sync(() => expect(calls).toEqual([ids.length])))
-    })
-
     it.live("above maxValue stay in memory, with one warning", () =>
       Effect.gen(function*() {
         const warnings: Array<string> = []
@@ -665,14 +560,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("replicas", () => {
     it.live("a write counts when as many as wanted have it, and not before", () =>
       Effect.gen(function*() {
-        const main = yield* Effect.acquireRelease(
-          Effect.promise(() => startServer()),
-          (one) => Effect.promise(() => one.end())
-        )
-        const replica = yield* Effect.acquireRelease(
-          Effect.promise(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] })),
-          (one) => Effect.promise(() => one.end())
-        )
+        const main = yield* started(() => startServer())
+        const replica = yield* started(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] }))
         const store = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 1, connect }))
         yield* Effect.retry(singly(store).set("id", entryOf("both")), {
           times: 100,

@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Stream } from "effect"
-import { Cached, type CacheError, CacheLayer } from "effect-cached"
+import { Cached, type CacheError } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
@@ -11,8 +11,8 @@ import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { maxTags } from "../../src/internal/codec/frame.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
-import { processesOn, warned } from "../support/redisProcesses.ts"
+import { type Either, freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
+import { processesOn } from "../support/redisProcesses.ts"
 import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
@@ -82,47 +82,15 @@ const noEras: ReadonlyArray<readonly [string, Damage]> = [
 
 for (const kind of ["server", "cluster"] as const) {
   describe.skipIf(isMissing(program))(`Redis · damage on a ${kind}`, () => {
-    let servers: ReadonlyArray<Server>
-    let end: () => Promise<unknown>
+    let either: Either
     beforeAll(async () => {
-      ;({ end, servers } = await startEither(kind))
+      either = await startEither(kind)
     }, 240_000)
-    afterAll(() => end())
+    afterAll(() => either.end())
+    const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => either.ask(...args))
+    const keysOf = (pattern: string) => Effect.promise(() => either.keysOf(pattern))
 
-    const make = (prefix: string) =>
-      kind === "server"
-        ? storeFrom(RedisStore.layer({ url: servers[0]!.url, prefix, connect, storeTimeout }))
-        : storeFrom(RedisStore.layer({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout }))
-
-    const layerOf = (prefix: string) =>
-      kind === "server"
-        ? CacheLayer.redis({ url: servers[0]!.url, prefix, connect, storeTimeout, memory: false })
-        : CacheLayer.redis({
-          nodes: servers.map(({ url }) => url),
-          prefix,
-          connect,
-          storeTimeout,
-          memory: false
-        })
-
-    /** Asks the master that has the key. */
-    const ask = (...args: ReadonlyArray<string>) =>
-      Effect.promise(async () => {
-        for (const server of servers) {
-          try {
-            return await server.ask(...args)
-          } catch (error) {
-            if (!String(error).includes("MOVED")) throw error
-          }
-        }
-        throw new Error("no master has the key")
-      })
-
-    const keysOf = (pattern: string) =>
-      Effect.map(
-        Effect.promise(() => Promise.all(servers.map((server) => server.ask("KEYS", pattern)))),
-        (found) => found.flat() as ReadonlyArray<string>
-      )
+    const make = (prefix: string) => storeFrom(RedisStore.layer({ ...either.where, prefix, connect, storeTimeout }))
 
     const keyOf = (pattern: string) =>
       Effect.map(keysOf(pattern), (keys) => {
@@ -183,6 +151,9 @@ for (const kind of ["server", "cluster"] as const) {
           yield* singly(store).remove("id")
           expect(yield* ask("EXISTS", key)).toBe(0)
         }
+        yield* singly(store).set("id", entryOf("whole"))
+        yield* ask("SETRANGE", key, "10", "\u0003")
+        expect(yield* store.get("id", [])).toMatchObject({ entry: undefined, isDamaged: true })
       })))
 
     it.live("data that begins otherwise is left alone, however short it is", () =>
@@ -191,7 +162,8 @@ for (const kind of ["server", "cluster"] as const) {
         const store = yield* make(prefix)
         yield* singly(store).set("id", entryOf("old"))
         const key = yield* keyOf(`${prefix}:v:*`)
-        for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
+        const newer = text("ec\u0002")
+        for (const theirs of [text(""), text("e"), text("ex"), newer, list]) {
           for (const [name, write] of writes(store)) {
             // The result of a load is stored beside a transaction there, which does not fail with it.
             if (kind === "cluster" && name === "transact with a load") continue
@@ -199,6 +171,8 @@ for (const kind of ["server", "cluster"] as const) {
             expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
             expect(yield* ask("EXISTS", key)).toBe(1)
           }
+          expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [] })
+          expect(yield* singly(store).remove("id")).toBe(theirs === newer)
         }
       })))
 
@@ -254,7 +228,7 @@ for (const kind of ["server", "cluster"] as const) {
         }
       })))
 
-    it.live("a tag whose marker is none can be invalidated", () =>
+    it.live("an invalidation replaces a marker that is none, gives it an end, and leaves one without an end as it is", () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
         const store = yield* make(prefix)
@@ -269,6 +243,10 @@ for (const kind of ["server", "cluster"] as const) {
             expect([name, mode, after]).toEqual([name, mode, expect.stringMatching(/^[0-9a-f]{24}$/)])
             expect(after!.slice(0, 12)).not.toBe(before)
             expect((yield* store.markers(["t"])).markers[0]!.version).toBe(after)
+            expect([name, mode, Number(yield* ask("PTTL", key)) > 0]).toEqual([name, mode, true])
+            yield* ask("PERSIST", key)
+            yield* store.invalidateTags(["t"], mode)
+            expect([name, mode, yield* ask("PTTL", key)]).toEqual([name, mode, -1])
           }
         }
       })))
@@ -308,41 +286,6 @@ for (const kind of ["server", "cluster"] as const) {
           }
           yield* store.transact!({ checks: [], steps: [{ _tag: "RemoveCounter", name: "n" }, ...steps] })
           expect(yield* store.counter("n")).toEqual({ value: 5, expiresAt: Infinity })
-        }
-      })))
-
-    it.live("a value loaded with a tag whose marker is invalid is stored", () =>
-      warned((warnings) =>
-        Effect.gen(function*() {
-          const prefix = freshPrefix()
-          let loads = 0
-          const read = Effect.sync(() => ++loads).pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
-          const run = Effect.provide(Effect.forEach([1, 2, 3], () => read), layerOf(prefix))
-          expect(yield* run).toEqual([1, 1, 1])
-          const key = yield* keyOf(`${prefix}:t:*}t`)
-          for (const [i, [name, how]] of markersOf("0123456789ab").entries()) {
-            yield* damage(key, how)
-            expect([name, yield* run]).toEqual([name, [i + 2, i + 2, i + 2]])
-          }
-          expect(warnings).toEqual([])
-        })
-      ))
-
-    it.live("an invalidation gives a damaged marker an end, and leaves one without an end as it is", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const prefix = freshPrefix()
-        const store = yield* make(prefix)
-        yield* store.markers(["t"])
-        const key = yield* keyOf(`${prefix}:t:*}t`)
-        for (const mode of ["hard", "soft"] as const) {
-          for (const [name, how] of markersOf("0123456789ab")) {
-            yield* damage(key, how)
-            yield* store.invalidateTags(["t"], mode)
-            expect([mode, name, Number(yield* ask("PTTL", key)) > 0]).toEqual([mode, name, true])
-          }
-          yield* ask("PERSIST", key)
-          yield* store.invalidateTags(["t"], mode)
-          expect([mode, yield* ask("PTTL", key)]).toEqual([mode, -1])
         }
       })))
 

@@ -6,12 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
-import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
+import { type Either, freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
+import { started } from "../support/started.ts"
+import { until } from "../support/until.ts"
 
 /** Longer than the machine takes, and much shorter than a lease. */
 const soon = 10_000
@@ -24,40 +25,13 @@ class Failing extends CacheKey.Class<Failing>()("Failing", {
 }) {}
 
 describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis · keys of a %s, damaged", (kind) => {
-  let servers: ReadonlyArray<Server>
-  let end: () => Promise<unknown>
-  let administrators: ReadonlyArray<{ sendCommand(args: Array<string>): Promise<unknown>; destroy(): void }>
+  let either: Either
   beforeAll(async () => {
-    ;({ end, servers } = await startEither(kind))
-    administrators = await Promise.all(servers.map(({ url }) => createClient({ url }).connect()))
+    either = await startEither(kind)
   }, 240_000)
-  afterAll(() => {
-    for (const administrator of administrators) administrator.destroy()
-    return end()
-  })
-
-  /** Asks the master that has the key. */
-  const ask = (...args: ReadonlyArray<string>) =>
-    Effect.promise(async () => {
-      for (const administrator of administrators) {
-        try {
-          return await administrator.sendCommand([...args])
-        } catch (error) {
-          if (!String(error).includes("MOVED")) throw error
-        }
-      }
-      throw new Error("no master has the key")
-    })
-  const keysOf = (pattern: string) =>
-    Effect.map(
-      Effect.promise(() => Promise.all(administrators.map((one) => one.sendCommand(["KEYS", pattern])))),
-      (found) => found.flat() as ReadonlyArray<string>
-    )
-
-  const layer = (options: CacheLayer.LayerOptions & { readonly prefix: string; readonly connect: "required" }) =>
-    kind === "server"
-      ? CacheLayer.redis({ ...options, url: servers[0]!.url })
-      : CacheLayer.redis({ ...options, nodes: servers.map(({ url }) => url) })
+  afterAll(() => either.end())
+  const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => either.ask(...args))
+  const keysOf = (pattern: string) => Effect.promise(() => either.keysOf(pattern))
 
   const damage = (key: string, by: Damage, ends: boolean) => ask(...damaging(key, by, ends ? 3_600_000 : 0))
 
@@ -82,7 +56,8 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
         }
       }
     }).pipe(
-      Effect.provide(layer({
+      Effect.provide(CacheLayer.redis({
+        ...either.where,
         // On a machine under load, a server may count as far.
         defaults: { waitForWrite: true },
         prefix,
@@ -238,39 +213,21 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   })
 
   it.live("g: the state of a guard begins again", () => {
-    const guards = {
-      fixedWindow: Guard.rateLimit({ key: "a", limit: 1000, window: "1 minute", onStoreError: "fail" }),
-      slidingLog: Guard.rateLimit({
-        key: "a",
-        limit: 1000,
-        window: "1 minute",
-        onStoreError: "fail",
-        algorithm: "sliding-log"
-      }),
-      slidingCounter: Guard.rateLimit({
-        key: "a",
-        limit: 1000,
-        window: "1 minute",
-        algorithm: "sliding-counter",
-        onStoreError: "fail"
-      }),
-      bucket: Guard.rateLimit({
-        key: "a",
-        limit: 1000,
-        window: "1 minute",
-        algorithm: "token-bucket",
-        onStoreError: "fail"
-      }),
-      circuit: Guard.circuitBreaker({ key: "a", failures: 5, onStoreError: "fail" })
-    }
+    const onStoreError = "fail"
+    const limit = { key: "a", limit: 1000, window: "1 minute", onStoreError } as const
+    const guards: ReadonlyArray<
+      readonly [string, (self: Effect.Effect<number>) => Effect.Effect<number, any, any>]
+    > = [
+      ["fixedWindow", Guard.rateLimit(limit)],
+      ["slidingLog", Guard.rateLimit({ ...limit, algorithm: "sliding-log" })],
+      ["slidingCounter", Guard.rateLimit({ ...limit, algorithm: "sliding-counter" })],
+      ["bucket", Guard.rateLimit({ ...limit, algorithm: "token-bucket" })],
+      ["circuit", Guard.circuitBreaker({ key: "a", failures: 5, onStoreError })]
+    ]
     const filter = Guard.bloom({ key: "a", capacity: 100 })
     return each(({ damage, keys, name }) =>
       Effect.gen(function*() {
-        for (
-          const [kind, guard] of Object.entries<(self: Effect.Effect<number>) => Effect.Effect<number, any, any>>(
-            guards
-          )
-        ) {
+        for (const [kind, guard] of guards) {
           yield* Effect.succeed(1).pipe(guard)
           const [key] = yield* keysOf(`${keys.prefix}:g:${kind}:*`)
           yield* damage(key!)
@@ -292,32 +249,20 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
 describe.skipIf(isMissing(program))("Redis · the time of a server, damaged", () => {
   it.live("r: a store continues on the server that takes over", () =>
     Effect.scoped(Effect.gen(function*() {
-      const [one, other] = yield* Effect.forEach([1, 2], () =>
-        Effect.acquireRelease(Effect.promise(() => startServer()), (server) => Effect.promise(() => server.end())))
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(() =>
-          startProxy(one!.port)
-        ),
-        (proxy) => Effect.promise(() => proxy.end())
-      )
+      const [one, other] = yield* Effect.forEach([1, 2], () => started(() => startServer()))
+      const proxy = yield* started(() => startProxy(one!.port))
       const prefix = freshPrefix()
       const info = String(yield* Effect.promise(() => one!.ask("INFO", "server")))
       const key = Keys.make(prefix).timeOf(/^run_id:(\w+)/m.exec(info)![1]!)
       yield* Effect.promise(() => other!.ask("RPUSH", key, "oops"))
       yield* Effect.gen(function*() {
         const comesTo = (server: Server) =>
-          Effect.gen(function*() {
-            for (let i = 0; i < 100; i++) {
-              if ((yield* Effect.promise(() => server.ask("TYPE", key))) === "string") return true
-              yield* Effect.sleep("50 millis")
-            }
-            return false
-          })
+          until("the time", Effect.map(Effect.promise(() => server.ask("TYPE", key)), (type) => type === "string"))
         // A process that has not written the time yet expects none.
-        expect(yield* comesTo(one!)).toBe(true)
+        yield* comesTo(one!)
         yield* Cached.set("k", 1)
         proxy.redirect(other!.port)
-        expect(yield* comesTo(other!)).toBe(true)
+        yield* comesTo(other!)
       }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, prefix, storeTimeout: "2 seconds" })))
     })))
 })

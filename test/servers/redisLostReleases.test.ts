@@ -14,6 +14,7 @@ import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { lockOf } from "../support/services.ts"
+import { started } from "../support/started.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
 
@@ -35,10 +36,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
 
-  const proxied = Effect.acquireRelease(
-    Effect.promise(() => startProxy(server.port)),
-    (proxy) => Effect.promise(() => proxy.end())
-  )
+  const proxied = started(() => startProxy(server.port))
 
   const acquiring = { leaseMillis, rejectedWriteId: undefined, join: false } as const
 
@@ -125,10 +123,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     "a server that evicts by %s keeps the locks that are held",
     (policy) =>
       Effect.gen(function*() {
-        const own = yield* Effect.acquireRelease(
-          Effect.promise(() => startServer({ args: ["--maxmemory", "3mb", "--maxmemory-policy", policy] })),
-          (own) => Effect.promise(() => own.end())
-        )
+        const own = yield* started(() => startServer({ args: ["--maxmemory", "3mb", "--maxmemory-policy", policy] }))
         const prefix = freshPrefix()
         const [one, other] = yield* Effect.forEach([1, 2], () => lockAt(own.url, prefix))
         const names = Array.from({ length: 20 }, (_, i) => `door ${i}`)

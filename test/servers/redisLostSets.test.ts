@@ -9,6 +9,7 @@ import type { Caching } from "effect-cached/Caching"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { started } from "../support/started.ts"
 import { until } from "../support/until.ts"
 
 const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
@@ -24,10 +25,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
   /** A process behind a proxy, and another one beside it, which keeps nothing in memory. */
   const both = (memory: boolean) =>
     Effect.gen(function*() {
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(() => startProxy(server.port)),
-        (proxy) => Effect.promise(() => proxy.end())
-      )
+      const proxy = yield* started(() => startProxy(server.port))
       const options = { prefix: freshPrefix(), connect: "required", storeTimeout: "5 seconds" } as const
       const build = (more: CacheLayer.RedisOptions) =>
         Effect.map(

@@ -1,6 +1,6 @@
 /** Transactions over a server of Redis and a cluster, between two caches with memories of their own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, Schedule } from "effect"
+import { type Context, Duration, Effect, Layer, Option, Schedule } from "effect"
 import { Cached, type CacheError, CacheLayer, type Caching, Transaction } from "effect-cached"
 import * as Looking from "../support/looking.ts"
 import { isMissing } from "../support/needs.ts"
@@ -14,6 +14,36 @@ const patient = {
   retry: Schedule.upTo(Schedule.jittered(Schedule.spaced(5)), { times: 100 }),
   timeout: "50 seconds"
 } as const
+
+const isolations = ["locked", "serializable"] as const
+
+const transfers = (
+  caches: ReadonlyArray<Context.Context<Caching.Caching>>,
+  accounts: readonly [string, string],
+  isolation: Transaction.Isolation
+) =>
+  Effect.gen(function*() {
+    const [a, b] = accounts
+    yield* Effect.provideContext(Cached.setMany([[a, 100], [b, 100]]), caches[0]!)
+    const transfer = (amount: number) =>
+      Transaction.run(
+        Effect.gen(function*() {
+          const [there, here] = (yield* Cached.getMany([a, b])).map(Option.getOrThrow) as [number, number]
+          yield* Effect.yieldNow
+          yield* Cached.set(a, there - amount)
+          yield* Cached.set(b, here + amount)
+        }),
+        { isolation, ...patient }
+      )
+    yield* Effect.forEach(
+      Array.from({ length: 16 }, (_, i) => i),
+      (i) => Effect.provideContext(transfer(i % 3 === 0 ? -1 : 2), caches[i % 2]!),
+      { concurrency: "unbounded" }
+    )
+    // 6 of one back, 10 of two there
+    const left = Transaction.run(Cached.getMany([a, b]), { isolation: "serializable", ...patient })
+    expect((yield* Effect.provideContext(left, caches[0]!)).map(Option.getOrThrow)).toEqual([86, 114])
+  })
 
 describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   describe("CA-70 · transactions on a server", () => {
@@ -49,31 +79,10 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
         expect(yield* Effect.provideContext(seen, other)).toEqual([1, 499, undefined, 1, 7])
       }).pipe(Effect.scoped))
 
-    for (const isolation of ["locked", "serializable"] as const) {
-      it.live(`${isolation} transfers of two processes at once lose nothing`, () =>
-        Effect.gen(function*() {
-          const caches = yield* two
-          yield* Effect.provideContext(Cached.setMany([["a", 100], ["b", 100]]), caches[0])
-          const transfer = (amount: number) =>
-            Transaction.run(
-              Effect.gen(function*() {
-                const [a, b] = (yield* Cached.getMany(["a", "b"])).map(Option.getOrThrow) as [number, number]
-                yield* Effect.yieldNow
-                yield* Cached.set("a", a - amount)
-                yield* Cached.set("b", b + amount)
-              }),
-              { isolation, ...patient }
-            )
-          yield* Effect.forEach(
-            Array.from({ length: 16 }, (_, i) => i),
-            (i) => Effect.provideContext(transfer(i % 3 === 0 ? -1 : 2), caches[i % 2]!),
-            { concurrency: "unbounded" }
-          )
-          // 6 of one back, 10 of two there
-          const left = Transaction.run(Cached.getMany(["a", "b"]), { isolation: "serializable", ...patient })
-          expect((yield* Effect.provideContext(left, caches[0])).map(Option.getOrThrow)).toEqual([86, 114])
-        }).pipe(Effect.scoped))
-    }
+    it.live.each(isolations)(
+      "%s transfers of two processes at once lose nothing",
+      (isolation) => Effect.flatMap(two, (caches) => transfers(caches, ["a", "b"], isolation)).pipe(Effect.scoped)
+    )
 
     it.live("a listing that is to hold, and clear, are refused; so is what is too large", () =>
       Effect.gen(function*() {
@@ -148,31 +157,11 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
         }).pipe(Effect.scoped))
     }
 
-    for (const isolation of ["locked", "serializable"] as const) {
-      it.live(`${isolation} transfers of two processes at once lose nothing`, () =>
-        Effect.gen(function*() {
-          const caches = yield* two
-          const [a, b] = ["{bank}:a", "{bank}:b"] as const
-          yield* Effect.provideContext(Cached.setMany([[a, 100], [b, 100]]), caches[0])
-          const transfer = (amount: number) =>
-            Transaction.run(
-              Effect.gen(function*() {
-                const [there, here] = (yield* Cached.getMany([a, b])).map(Option.getOrThrow) as [number, number]
-                yield* Effect.yieldNow
-                yield* Cached.set(a, there - amount)
-                yield* Cached.set(b, here + amount)
-              }),
-              { isolation, ...patient }
-            )
-          yield* Effect.forEach(
-            Array.from({ length: 16 }, (_, i) => i),
-            (i) => Effect.provideContext(transfer(i % 3 === 0 ? -1 : 2), caches[i % 2]!),
-            { concurrency: "unbounded" }
-          )
-          const left = Transaction.run(Cached.getMany([a, b]), { isolation: "serializable", ...patient })
-          expect((yield* Effect.provideContext(left, caches[0])).map(Option.getOrThrow)).toEqual([86, 114])
-        }).pipe(Effect.scoped))
-    }
+    it.live.each(isolations)(
+      "%s transfers of two processes at once lose nothing",
+      (isolation) =>
+        Effect.flatMap(two, (caches) => transfers(caches, ["{bank}:a", "{bank}:b"], isolation)).pipe(Effect.scoped)
+    )
 
     it.live("keys of two slots are refused at the commit, and nothing of it happens; so are tags and clear", () =>
       Effect.gen(function*() {

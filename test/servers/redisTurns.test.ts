@@ -6,7 +6,7 @@ import type { Caching } from "effect-cached/Caching"
 import { RedisStore } from "effect-cached/redis"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, startEither } from "../support/redis.ts"
+import { type Either, freshPrefix, program, startEither } from "../support/redis.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { until } from "../support/until.ts"
@@ -18,7 +18,7 @@ const together = { concurrency: "unbounded" } as const
 const storeTimeout = "5 seconds"
 
 describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis · a turn, on a %s", (kind) => {
-  let either: Awaited<ReturnType<typeof startEither>>
+  let either: Either
   beforeAll(async () => {
     either = await startEither(kind)
   }, timeout)
@@ -43,22 +43,14 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
       return { scripts: yield* counted(/^eval/), messages: yield* counted(/publish$/) }
     })
 
-  const nodes = () => either.servers.map(({ url }) => url)
-
   const makeCache = (prefix: string) =>
     Effect.map(
-      Layer.build(
-        kind === "cluster"
-          ? CacheLayer.redis({ nodes: nodes(), prefix, storeTimeout, maxStaleness: "1 hour" })
-          : CacheLayer.redis({ url: nodes()[0]!, prefix, storeTimeout, maxStaleness: "1 hour" })
-      ),
+      Layer.build(CacheLayer.redis({ ...either.where, prefix, storeTimeout, maxStaleness: "1 hour" })),
       (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
     )
 
   const makeStore = (prefix: string, maxValue?: number) =>
-    kind === "cluster"
-      ? storeFrom(RedisStore.layer({ nodes: nodes(), prefix, storeTimeout, maxValue }))
-      : storeFrom(RedisStore.layer({ url: nodes()[0]!, prefix, storeTimeout, maxValue }))
+    storeFrom(RedisStore.layer({ ...either.where, prefix, storeTimeout, maxValue }))
 
   /** Half of the ids are in one slot of a cluster, and half in another. */
   const idOf = (i: number) => `{${i % 2}}:${i}`

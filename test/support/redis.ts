@@ -183,15 +183,40 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
 }
 
 /** A server, or the masters of a cluster. */
-export const startEither = async (
-  kind: "server" | "cluster"
-): Promise<{ readonly servers: ReadonlyArray<Server>; readonly end: () => Promise<unknown> }> => {
-  if (kind === "cluster") {
-    const { end, servers } = await startCluster()
-    return { servers: servers.slice(0, 3), end }
+export interface Either {
+  readonly servers: ReadonlyArray<Server>
+  /** Options of a layer. */
+  readonly where: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
+  /** Asks the master that has the key, as its administrator. */
+  readonly ask: (...args: ReadonlyArray<string>) => Promise<unknown>
+  readonly keysOf: (pattern: string) => Promise<ReadonlyArray<string>>
+  readonly end: () => Promise<unknown>
+}
+
+export const startEither = async (kind: "server" | "cluster"): Promise<Either> => {
+  const cluster = kind === "cluster" ? await startCluster() : undefined
+  const servers = cluster?.servers.slice(0, 3) ?? [await startServer()]
+  const clients = await Promise.all(servers.map(({ url }) => createClient({ url }).on("error", () => {}).connect()))
+  return {
+    servers,
+    where: cluster === undefined ? { url: servers[0]!.url } : { nodes: servers.map(({ url }) => url) },
+    ask: async (...args) => {
+      for (const client of clients) {
+        try {
+          return await client.sendCommand([...args])
+        } catch (error) {
+          if (!String(error).includes("MOVED")) throw error
+        }
+      }
+      throw new Error("no master has the key")
+    },
+    keysOf: async (pattern) =>
+      (await Promise.all(clients.map((client) => client.sendCommand(["KEYS", pattern])))).flat().map(String),
+    end: () => {
+      for (const client of clients) client.destroy()
+      return cluster === undefined ? servers[0]!.end() : cluster.end()
+    }
   }
-  const server = await startServer()
-  return { servers: [server], end: server.end }
 }
 
 /** Moves a slot with its keys, as `redis-cli --cluster reshard` does. All masters are notified. */

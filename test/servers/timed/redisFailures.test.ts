@@ -11,6 +11,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
+import { started } from "../../support/started.ts"
 import { stored } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
@@ -170,14 +171,8 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
     "a server that comes back empty is cleared by the first process that finds it, not by those that come later",
     () =>
       Effect.gen(function*() {
-        const own = yield* Effect.acquireRelease(
-          Effect.promise(() => startServer()),
-          (own) => Effect.promise(() => own.end())
-        )
-        const proxy = yield* Effect.acquireRelease(
-          Effect.promise(() => startProxy(own.port)),
-          (proxy) => Effect.promise(() => proxy.end())
-        )
+        const own = yield* started(() => startServer())
+        const proxy = yield* started(() => startProxy(own.port))
         const [nobody] = yield* Effect.promise(() => freePorts(1))
         const prefix = freshPrefix()
         const cacheAt = (url: string) => {
@@ -317,10 +312,7 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
 
   it.live("answers that come late, and in time, are used", () =>
     Effect.gen(function*() {
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(() => startProxy(server.port)),
-        (proxy) => Effect.promise(() => proxy.end())
-      )
+      const proxy = yield* started(() => startProxy(server.port))
       const read = (i: number) =>
         Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 minute" })))
       const all = Effect.forEach(Array.from({ length: 40 }, (_, i) => i), read, { concurrency: "unbounded" })
@@ -339,10 +331,7 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
     "a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting",
     () =>
       Effect.gen(function*() {
-        const proxy = yield* Effect.acquireRelease(
-          Effect.promise(() => startProxy(server.port)),
-          (proxy) => Effect.promise(() => proxy.end())
-        )
+        const proxy = yield* started(() => startProxy(server.port))
         const prefix = freshPrefix()
         const processAt = (url: string) => Layer.build(CacheLayer.redis({ url, prefix, memory: false }))
         const [far, near] = [yield* processAt(proxy.url), yield* processAt(server.url)]
@@ -377,10 +366,7 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
 
   it.live("an invalidation that the server did not get is carried out when it is back, before reads trust it", () =>
     Effect.gen(function*() {
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(() => startProxy(server.port)),
-        (proxy) => Effect.promise(() => proxy.end())
-      )
+      const proxy = yield* started(() => startProxy(server.port))
       const prefix = freshPrefix()
       let loads = 0
       const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
@@ -403,10 +389,7 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   /** Changes something, and lets the server go back to what it had before. */
   const goneBack = (between: Effect.Effect<void>) =>
     Effect.gen(function*() {
-      const own = yield* Effect.acquireRelease(
-        Effect.promise(() => startServer()),
-        (own) => Effect.promise(() => own.end())
-      )
+      const own = yield* started(() => startServer())
       const options = { url: own.url, prefix: freshPrefix(), memory: false, storeTimeout: "2 seconds" } as const
       let loads = 0
       const of = (key: string, tag: string) =>
