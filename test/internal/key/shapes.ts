@@ -22,24 +22,7 @@ export const dice = (list: ReadonlyArray<number>): Draw => {
   return (sides) => (list[next++] ?? 0) % sides
 }
 
-type Leaf =
-  | "string"
-  | "number"
-  | "boolean"
-  | "bigint"
-  | "date"
-  | "duration"
-  | "decimal"
-  | "utc"
-  | "zoned"
-  | "bytes"
-  | "url"
-  | "symbol"
-  | "null"
-  | "json"
-  | "enum"
-  | "template"
-  | "params"
+type Leaf = keyof typeof leafs
 
 export type Shape =
   | { readonly kind: Leaf }
@@ -56,49 +39,81 @@ export interface Field {
   readonly shape: Shape
 }
 
-const leaves: ReadonlyArray<Leaf> = [
-  "string",
-  "number",
-  "boolean",
-  "bigint",
-  "date",
-  "duration",
-  "decimal",
-  "utc",
-  "zoned",
-  "bytes",
-  "url",
-  "symbol",
-  "null",
-  "json",
-  "enum",
-  "template",
-  "params"
-]
 const kinds = [
-  "struct",
-  "array",
-  "union",
-  "record",
-  "tuple",
-  "class",
-  "set",
-  "hashSet",
-  "map",
-  "hashMap",
-  "option",
-  "result",
-  "chunk",
-  "tree",
-  "literals"
-] as const
+  ...["struct", "array", "union", "record", "tuple", "class", "set", "hashSet", "map", "hashMap"] as const,
+  ...["option", "result", "chunk", "tree", "literals"] as const
+]
 const names = ["a", "b", "id", "constructor", "toString", "1", "a:b", "$", "\ud800", "length", "ä"]
 const literals = ["a", "", "1", 1, 0, true, "true", 1n, "1n"]
 
 const times = <A>(count: number, f: (i: number) => A): Array<A> => Array.from({ length: count }, (_, i) => f(i))
 const distinct = <A>(items: ReadonlyArray<A>): Array<A> => [...new Set(items)]
 
+// ---- leaves
+
+const strings = [
+  ...["", "a", "1", "1:", "0:", "1,", "true,", "null,", "1:a", ...",:![]{}();#@~\u0000\n"],
+  ...["\ud800", "\udc00", "\ud800\udc00", "é", "e\u0301", "x".repeat(250)]
+]
+const numbers = [0, -0, 1, -1, 10, 11, 1e21, 0.1, NaN, Infinity, -Infinity]
+const jsons = [null, { a: [] }, { a: {} }, [1, "1"], "1", 1, { b: 1, a: 2 }, [], {}]
+const zones = [0, 3_600_000, "Europe/Berlin", "UTC"]
+
+const leaf = (text: string, make: () => unknown): Spec => ({ kind: "leaf", text, make })
+const pick = <A>(draw: Draw, items: ReadonlyArray<A>): A => items[draw(items.length)]!
+const primitive = (value: unknown) => leaf(`${value === null ? "" : typeof value} ${value}`, () => value)
+/** A leaf that is made of a plain value. */
+const made = <A>(name: string, value: A, make: (value: A) => unknown) => leaf(`${name} ${value}`, () => make(value))
+
+const json = (value: unknown): Spec =>
+  Array.isArray(value)
+    ? { kind: "list", name: "array", items: value.map(json), make: (items) => items }
+    : typeof value === "object" && value !== null
+    ? record(Object.entries(value).map(([name, item]) => [name, json(item)]))
+    : primitive(value)
+
+const Side = { Left: "left", Right: 1 } as const
+
+/** The schema of each, and how a value of it is drawn. */
+const leafs = {
+  string: [Schema.String, (draw) => primitive(times(draw(3), () => pick(draw, strings)).join(""))],
+  number: [Schema.Number, (draw) => primitive(pick(draw, numbers))],
+  boolean: [Schema.Boolean, (draw) => primitive(draw(2) === 1)],
+  bigint: [Schema.BigInt, (draw) => primitive(BigInt(draw(12)) - 2n)],
+  date: [Schema.Date, (draw) => made("date", pick(draw, [0, 1, -1, 11]), (value) => new Date(value))],
+  duration: [Schema.Duration, (draw) => {
+    const [value, written] = [draw(5), draw(2)]
+    if (value === 4) return leaf("duration Infinity", () => Duration.infinity)
+    return made("duration", value, written === 0 ? Duration.millis : () => Duration.nanos(BigInt(value) * 1_000_000n))
+  }],
+  decimal: [Schema.BigDecimal, (draw) => {
+    const [value, scale] = [draw(4), draw(3)]
+    return made("decimal", value, () => BigDecimal.make(BigInt(value) * 10n ** BigInt(scale), scale))
+  }],
+  utc: [Schema.DateTimeUtc, (draw) => made("utc", draw(12), DateTime.makeUnsafe)],
+  zoned: [Schema.DateTimeZoned, (draw) => {
+    const [value, timeZone] = [draw(12), pick<number | string>(draw, zones)]
+    return made(`zoned ${typeof timeZone} ${timeZone}`, value, () => DateTime.makeZonedUnsafe(value, { timeZone }))
+  }],
+  bytes: [
+    Schema.Uint8Array,
+    (draw) => made("bytes", times(draw(4), () => draw(3)), (value) => new Uint8Array(value))
+  ],
+  url: [Schema.URL, (draw) => made("url", draw(4), (value) => new URL(`http://a/${value}`))],
+  symbol: [Schema.Symbol, (draw) => made("symbol", pick(draw, strings), Symbol.for)],
+  null: [Schema.Null, () => primitive(null)],
+  json: [Schema.Json, (draw) => json(pick(draw, jsons))],
+  enum: [Schema.Enum(Side), (draw) => primitive(pick(draw, Object.values(Side)))],
+  template: [Schema.TemplateLiteral(["v", Schema.Number]), (draw) => primitive(`v${draw(12)}`)],
+  params: [
+    Schema.URLSearchParams,
+    (draw) => made("params", `a=${draw(12)}`, (value) => new URLSearchParams(value))
+  ]
+} satisfies Record<string, readonly [Schema.Top, (draw: Draw) => Spec]>
+
 // ---- shapes
+
+const leaves = Object.keys(leafs) as ReadonlyArray<Leaf>
 
 interface Allowed {
   readonly either: "class" | "union"
@@ -173,28 +188,6 @@ export interface Style {
 }
 
 export const plain: Style = { annotated: false, reversed: false, classNames: "A" }
-
-const Side = { Left: "left", Right: 1 } as const
-
-const leafSchemas: Record<Leaf, Schema.Top> = {
-  string: Schema.String,
-  number: Schema.Number,
-  boolean: Schema.Boolean,
-  bigint: Schema.BigInt,
-  date: Schema.Date,
-  duration: Schema.Duration,
-  decimal: Schema.BigDecimal,
-  utc: Schema.DateTimeUtc,
-  zoned: Schema.DateTimeZoned,
-  bytes: Schema.Uint8Array,
-  url: Schema.URL,
-  symbol: Schema.Symbol,
-  null: Schema.Null,
-  json: Schema.Json,
-  enum: Schema.Enum(Side),
-  template: Schema.TemplateLiteral(["v", Schema.Number]),
-  params: Schema.URLSearchParams
-}
 
 /** Classes are made once a shape, so that instances are those of the schema. */
 export interface Built {
@@ -279,7 +272,7 @@ export const build = (style: Style): Built => {
       case "result":
         return Schema.Result(toSchema(shape.item), toSchema(shape.key))
       default:
-        return leafSchemas[shape.kind]
+        return leafs[shape.kind][0]
     }
   }
   return { toSchema, toFields, classOf }
@@ -295,126 +288,6 @@ export type Spec =
 
 type Build = (items: ReadonlyArray<unknown>) => unknown
 
-const strings = [
-  "",
-  "a",
-  "1",
-  ",",
-  ":",
-  "1:",
-  "0:",
-  "1,",
-  "!",
-  "[",
-  "]",
-  "{",
-  "}",
-  "(",
-  ")",
-  ";",
-  "#",
-  "@",
-  "~",
-  "true,",
-  "null,",
-  "1:a",
-  "\u0000",
-  "\n",
-  "\ud800",
-  "\udc00",
-  "\ud800\udc00",
-  "é",
-  "e\u0301",
-  "x".repeat(250)
-]
-const numbers = [0, -0, 1, -1, 10, 11, 1e21, 0.1, NaN, Infinity, -Infinity]
-
-const leaf = (text: string, make: () => unknown): Spec => ({ kind: "leaf", text, make })
-const pick = <A>(draw: Draw, items: ReadonlyArray<A>): A => items[draw(items.length)]!
-
-const json = (value: unknown): Spec =>
-  Array.isArray(value)
-    ? { kind: "list", name: "array", items: value.map(json), make: (items) => items }
-    : typeof value === "object" && value !== null
-    ? record(Object.entries(value).map(([name, item]) => [name, json(item)]))
-    : leaf(value === null ? "null" : `${typeof value} ${value}`, () => value)
-
-const drawLeaf = (kind: Leaf, draw: Draw): Spec => {
-  switch (kind) {
-    case "string": {
-      const value = times(draw(3), () => pick(draw, strings)).join("")
-      return leaf(`string ${value}`, () => value)
-    }
-    case "number": {
-      const value = pick(draw, numbers)
-      return leaf(`number ${value}`, () => value)
-    }
-    case "boolean": {
-      const value = draw(2) === 1
-      return leaf(`boolean ${value}`, () => value)
-    }
-    case "bigint": {
-      const value = BigInt(draw(12)) - 2n
-      return leaf(`bigint ${value}`, () => value)
-    }
-    case "date": {
-      const value = pick(draw, [0, 1, -1, 11])
-      return leaf(`date ${value}`, () => new Date(value))
-    }
-    case "duration": {
-      const value = draw(5)
-      const written = draw(2)
-      if (value === 4) return leaf("duration Infinity", () => Duration.infinity)
-      return leaf(
-        `duration ${value}`,
-        () => written === 0 ? Duration.millis(value) : Duration.nanos(BigInt(value) * 1_000_000n)
-      )
-    }
-    case "decimal": {
-      const value = draw(4)
-      const scale = draw(3)
-      return leaf(`decimal ${value}`, () => BigDecimal.make(BigInt(value) * 10n ** BigInt(scale), scale))
-    }
-    case "utc": {
-      const value = draw(12)
-      return leaf(`utc ${value}`, () => DateTime.makeUnsafe(value))
-    }
-    case "zoned": {
-      const value = draw(12)
-      const timeZone = pick<number | string>(draw, [0, 3_600_000, "Europe/Berlin", "UTC"])
-      return leaf(`zoned ${value} ${typeof timeZone} ${timeZone}`, () => DateTime.makeZonedUnsafe(value, { timeZone }))
-    }
-    case "bytes": {
-      const value = times(draw(4), () => draw(3))
-      return leaf(`bytes ${value}`, () => new Uint8Array(value))
-    }
-    case "url": {
-      const value = `http://a/${draw(4)}`
-      return leaf(`url ${value}`, () => new URL(value))
-    }
-    case "symbol": {
-      const value = pick(draw, strings)
-      return leaf(`symbol ${value}`, () => Symbol.for(value))
-    }
-    case "null":
-      return leaf("null", () => null)
-    case "json":
-      return json(pick(draw, [null, { a: [] }, { a: {} }, [1, "1"], "1", 1, { b: 1, a: 2 }, [], {}]))
-    case "enum": {
-      const value = pick(draw, [Side.Left, Side.Right])
-      return leaf(`${typeof value} ${value}`, () => value)
-    }
-    case "template": {
-      const value = `v${draw(12)}`
-      return leaf(`string ${value}`, () => value)
-    }
-    case "params": {
-      const value = `a=${draw(12)}`
-      return leaf(`params ${value}`, () => new URLSearchParams(value))
-    }
-  }
-}
-
 /** Draws the description of a value of the shape, whose instances are of the built classes. */
 export const drawSpec = (shape: Shape, draw: Draw, built: Built, depth = 2): Spec => {
   const inner = (shape: Shape) => drawSpec(shape, draw, built, depth)
@@ -427,10 +300,8 @@ export const drawSpec = (shape: Shape, draw: Draw, built: Built, depth = 2): Spe
       make: (pair) => pair
     }))
   switch (shape.kind) {
-    case "literals": {
-      const value = pick(draw, shape.literals)
-      return leaf(`${typeof value} ${value}`, () => value)
-    }
+    case "literals":
+      return primitive(pick(draw, shape.literals))
     case "struct":
       return drawObject(shape.fields, draw, built)
     case "class": {
@@ -496,7 +367,7 @@ export const drawSpec = (shape: Shape, draw: Draw, built: Built, depth = 2): Spe
         make: (entries) => HashMap.fromIterable(entries as Array<[unknown, unknown]>)
       }
     default:
-      return drawLeaf(shape.kind, draw)
+      return leafs[shape.kind][1](draw)
   }
 }
 
