@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
-import { Cached, CacheLayer, type Caching } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching, Guard } from "effect-cached"
 import type { Store } from "effect-cached/adapters"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
@@ -250,6 +250,24 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* asked(`UPDATE ${quoted(schema)}.number SET value = 9000000000000000 WHERE name = 'pruned'`)
         yield* singly(b).remove("y")
         yield* until("a gap", Effect.sync(() => seen.some(({ _tag }) => _tag === "Gap")))
+      }))
+
+    it.live("take a guard's state that no step has written for missing", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const call = Effect.void.pipe(
+          Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }),
+          // A machine under load answers late.
+          CachePolicy.storeTimeout("10 seconds"),
+          Effect.exit
+        )
+        yield* Effect.gen(function*() {
+          expect([yield* call, yield* call].map(({ _tag }) => _tag)).toEqual(["Success", "Failure"])
+          for (const state of ["{", `{"count":-5,"until":9e15}`]) {
+            yield* asked(`UPDATE ${quoted(schema)}.guard SET state = '${state}'`)
+            expect([yield* call, yield* call].map(({ _tag }) => _tag)).toEqual(["Success", "Failure"])
+          }
+        }).pipe(Effect.provide(PgGuards.layer({ url: server.url, schema })))
       }))
 
     it.live("take no lock that another process has taken while they waited for its row", () =>

@@ -3,7 +3,7 @@
  * server's.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Random } from "effect"
+import { Effect, Random, Redacted } from "effect"
 import { CacheLayer, Guard } from "effect-cached"
 import { GuardStore } from "effect-cached/adapters"
 import { MemoryGuards } from "effect-cached/memory"
@@ -143,6 +143,58 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
       timeout
     )
   })
+
+  it.live.each([
+    { kind: fixedWindow, fields: ["c", "u"], input: { limit: 3, windowMillis: 1000, banMillis: 0, renewsBan: false } },
+    { kind: slidingLog, fields: ["0", "-1"], input: { limit: 3, windowMillis: 1000 } },
+    { kind: slidingCounter, fields: ["t", "b", "c"], input: { limit: 3, windowMillis: 1000 } },
+    { kind: bucket, fields: ["n", "t"], input: { tokens: 1, limit: 3, refillMillis: 1000 } },
+    {
+      kind: circuit,
+      fields: ["p", "g", "s", "t", "u", "o", "om", "pm", "r", "x"],
+      input: { _tag: "Admit", probeMillis: 300, openTime: undefined, idleMillis: 1000 }
+    }
+  ] as ReadonlyArray<{ kind: GuardStore.Kind<any, any, any>; fields: ReadonlyArray<string>; input: unknown }>)(
+    "the state of $kind.name counts as missing if one of its numbers is none",
+    ({ fields, input, kind }) =>
+      Effect.gen(function*() {
+        const prefix = freshPrefix()
+        let now = 1_700_000_000_000
+        const opened = yield* Effect.orDie(Open.open(configOf("test", { url, prefix, connect: "required" })))
+        const redis = guardsOver(opened, () => now)
+        for (const field of fields) {
+          for (const damage of ["nan", "inf", "1e400", "-1", "-inf", "-1e15", "x", ""]) {
+            const name = `${field} ${damage}`
+            const key = opened.session.keys.guard(kind.name, name)
+            for (let i = 0; i < 3; i++) yield* redis.run(kind, name, input)
+            now++
+            const set = kind === slidingLog ? "LSET" : "HSET"
+            yield* Effect.promise(() => server.ask(set, key, field, damage))
+            expect([name, yield* redis.run(kind, name, input)]).toEqual([
+              name,
+              kind.step(undefined, now, input).answer
+            ])
+          }
+        }
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live("a step that is refused leaves the state as it is", () =>
+    Effect.gen(function*() {
+      const prefix = freshPrefix()
+      const call = Effect.void.pipe(
+        Guard.rateLimit({ key: "api", limit: 1, window: "1 minute", onStoreError: "fail" })
+      )
+      const username = "limited"
+      yield* Effect.promise(() => server.ask("ACL", "SETUSER", username, "reset", "on", "nopass", "~*", "&*", "+@all"))
+      const provided = yield* inRedis(() => ({ url, prefix, username, password: Redacted.make("any") }))
+      yield* provided(call)
+      yield* Effect.promise(() => server.ask("ACL", "SETUSER", username, "-hset"))
+      expect(yield* Effect.flip(provided(call))).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+      yield* Effect.promise(() => server.ask("ACL", "SETUSER", username, "+hset"))
+      expect(yield* Effect.flip(provided(call))).toMatchObject({ _tag: "RateLimitExceeded" })
+    }).pipe(Effect.scoped))
 
   const inRedis = (options: () => Parameters<typeof RedisGuards.layer>[0]) =>
     Effect.map(

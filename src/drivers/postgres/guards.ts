@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/sql.ts"
-import { merge } from "../../internal/guard/memory.ts"
+import { merge, parse } from "../../internal/guard/memory.ts"
 import type { GuardStore, Kind } from "../../ports/guardStore.ts"
 import { ask, atomically, type Row } from "../shared/sql/client.ts"
 import { refusal, storeName } from "../shared/sql/fault.ts"
@@ -53,7 +53,7 @@ const run = Effect.fnUntraced(function*<State, Input, Answer>(
   let present = textOf(row![0])
   let now = Number(row![1])
   for (let attempt = 0; attempt < Defaults.guardAttempts; attempt++) {
-    const before = present === null ? undefined : JSON.parse(present) as State
+    const before = present === null ? undefined : parse<State>(present)
     const { answer, expiresAt, state } = kind.step(before, now, input)
     const after = state === undefined ? null : JSON.stringify(state)
     if (after === null && present === null) return answer

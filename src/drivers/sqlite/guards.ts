@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import type { DatabaseSync } from "node:sqlite"
 import { StoreError } from "../../CacheError.ts"
 import type { GuardStore } from "../../GuardStore.ts"
-import { merge } from "../../internal/guard/memory.ts"
+import { merge, parse } from "../../internal/guard/memory.ts"
 import { reasonOf } from "./fault.ts"
 import { toColumn } from "./file/schema.ts"
 import type { FolderOptions } from "./options.ts"
@@ -38,7 +38,7 @@ const over = (file: SideFile.SideFile<Tables, StoreError>): GuardStore => {
         const row = tables.get.get(kind.name, toColumn(name))
         const before = row === undefined || Number(row["expires_at"]) <= now
           ? undefined
-          : JSON.parse(String(row["state"])) as Parameters<typeof kind.step>[0]
+          : parse<NonNullable<Parameters<typeof kind.step>[0]>>(String(row["state"]))
         const { answer, expiresAt, state } = kind.step(before, now, input)
         if (state !== undefined) {
           if (++steps % tidyEvery === 0) tables.tidy.run(now)

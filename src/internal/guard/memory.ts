@@ -79,6 +79,21 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 
+/**
+ * Parses a stored state. It counts as missing if no step can have written it: if it is no JSON, or has a negative or
+ * infinite number.
+ */
+export const parse = <State>(text: string): State | undefined => {
+  try {
+    return JSON.parse(text, (_, value: unknown) => {
+      if (typeof value === "number" && !(value >= 0 && value < Infinity)) throw value
+      return value
+    }) as State
+  } catch {
+    return undefined
+  }
+}
+
 /** Combines the bits of two blocks in new bytes. Stored bytes are never mutated. */
 export const merge = (stored: Uint8Array | undefined, bytes: Uint8Array): Uint8Array => {
   const merged = bytes.slice()

@@ -217,5 +217,19 @@ export const faults: ReadonlyArray<UnitFault> = [
     ],
     ["all writes of a turn have the answer of one of them", "sendPart", "answers[i]", "answers[0]"],
     ["invalidations of a turn are messages of their own on a cluster", "partsOf", "hashOf(idOf(item))", "idOf(item)"]
+  ]),
+  ...foundBy("test/servers/redisGuards.test.ts", [
+    [
+      "a number of a guard that no step has written counts",
+      "prelude",
+      "value and value >= 0 and value < math.huge",
+      "value"
+    ],
+    [
+      "the state of a guard is lost with a right",
+      "healing",
+      `string.find(said, "WRONGTYPE") or`,
+      `string.find(said, "") or`
+    ]
   ])
 ]

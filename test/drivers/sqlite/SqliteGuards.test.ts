@@ -88,6 +88,21 @@ describe("the file", () => {
       expect(yield* call.pipe(provided)).toBe("ok")
     }))
 
+  it.effect("a state in it that no step has written counts as missing", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const provided = Effect.provideService(GuardStore.GuardStore, yield* guardsOf(SqliteGuards.layer({ directory })))
+      expect(yield* Effect.all([call, call, call]).pipe(provided)).toEqual(["ok", "ok", "refused"])
+      const database = new DatabaseSync(fileIn(directory))
+      for (
+        const state of ["", "{", `{"count":-1e15,"until":9e15}`, `{"count":1,"until":1e999}`, `{"count":9,"until":-1}`]
+      ) {
+        database.prepare("UPDATE guard SET state = ?").run(state)
+        expect([state, yield* Effect.all([call, call, call]).pipe(provided)]).toEqual([state, ["ok", "ok", "refused"]])
+      }
+      database.close()
+    }))
+
   it.effect("that is damaged, or of another program, is left alone: limits continue in this process", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory

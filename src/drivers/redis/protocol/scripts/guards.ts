@@ -6,12 +6,22 @@
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/** Lua helpers. `expire` makes the server delete a guard's state once it can no longer have any effect. */
+const damaged = "DAMAGED"
+
+/**
+ * Lua helpers. `number` reads a stored number, and raises an error for one that no step can have written. `expire`
+ * makes the server delete a guard's state once it can no longer have any effect.
+ */
 const prelude = `local input = cjson.decode(given)
 local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
   now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function number(found)
+  local value = tonumber(found)
+  if not (value and value >= 0 and value < math.huge) then error("${damaged}") end
+  return value
 end
 local function text(number) return string.format("%.17g", number) end
 local function texts(numbers)
@@ -25,7 +35,7 @@ end
 
 const fixedWindow = `local limit, window, ban = input.limit, input.windowMillis, input.banMillis
 local held = redis.call("HMGET", g, "c", "u", "b")
-local count, untilTime, isBan = tonumber(held[1] or "0"), tonumber(held[2] or "0"), held[3] == "1"
+local count, untilTime, isBan = number(held[1] or "0"), number(held[2] or "0"), held[3] == "1"
 local function keep()
   redis.call("HSET", g, "c", text(count), "u", text(untilTime), "b", isBan and "1" or "0")
   expire(untilTime - now)
@@ -55,18 +65,18 @@ return refuse()
 
 const slidingLog = `local limit, window = input.limit, input.windowMillis
 local first = redis.call("LINDEX", g, 0)
-while first and tonumber(first) <= now - window do
+while first and number(first) <= now - window do
   redis.call("LPOP", g)
   first = redis.call("LINDEX", g, 0)
 end
 local length = redis.call("LLEN", g)
 for i = length - 1, 0, -1 do
-  if tonumber(redis.call("LINDEX", g, i)) <= now then break end
+  if number(redis.call("LINDEX", g, i)) <= now then break end
   redis.call("LSET", g, i, text(now))
 end
 if length >= limit then
-  expire(tonumber(redis.call("LINDEX", g, -1)) + window - now)
-  return texts({ 0, 0, tonumber(redis.call("LINDEX", g, length - limit)) + window - now })
+  expire(number(redis.call("LINDEX", g, -1)) + window - now)
+  return texts({ 0, 0, number(redis.call("LINDEX", g, length - limit)) + window - now })
 end
 redis.call("RPUSH", g, text(now))
 expire(window)
@@ -75,7 +85,7 @@ return texts({ 1, limit - length - 1, 0 })
 
 const slidingCounter = `local limit, window = input.limit, input.windowMillis
 local held = redis.call("HMGET", g, "t", "b", "c")
-local started, before, count = tonumber(held[1] or "0"), tonumber(held[2] or "0"), tonumber(held[3] or "0")
+local started, before, count = number(held[1] or "0"), number(held[2] or "0"), number(held[3] or "0")
 if not held[1] or now >= started + 2 * window then started, before, count = now, 0, 0
 elseif now < started then started = now
 elseif now >= started + window then started, before, count = started + window, count, 0 end
@@ -98,9 +108,9 @@ return texts(answer)
 
 const bucket = `local tokens, limit, refill = input.tokens, input.limit, input.refillMillis
 local held = redis.call("HMGET", g, "n", "t")
-local since = math.min(tonumber(held[2] or now), now)
+local since = math.min(number(held[2] or now), now)
 local refilled = math.floor((now - since) / refill)
-local available = math.min(limit, tonumber(held[1] or limit) + refilled)
+local available = math.min(limit, number(held[1] or limit) + refilled)
 local refilledAt = available >= limit and now or since + refilled * refill
 local remaining = available - tokens
 local kept = remaining >= 0 and remaining or available
@@ -115,10 +125,11 @@ local open, longest = 0, 0
 if input.openTime then open, longest = input.openTime.millis, input.openTime.longestMillis end
 local names = { "g", "s", "t", "u", "o", "om", "pm", "r", "x" }
 local held = redis.call("HMGET", g, "p", "l", "w", unpack(names))
-local exists = held[1] and tonumber(held[#held]) > now
+local phases = { Closed = true, Open = true, HalfOpen = true }
+local exists = phases[held[1]] and number(held[#held]) > now
 local function nextGeneration(generation) return math.max(generation + 1, now * 1000) end
 local v = {}
-for i, name in ipairs(names) do v[name] = exists and tonumber(held[i + 3]) or 0 end
+for i, name in ipairs(names) do v[name] = exists and number(held[i + 3]) or 0 end
 local phase, last = exists and held[1] or "Closed", exists and held[2] or ""
 local slots = exists and held[3] or ""
 if not exists then v.g = nextGeneration(0) end
@@ -180,7 +191,7 @@ if window > 0 then
   local slot = math.floor(now / (window / ${slotsOfWindow}))
   local list = {}
   for i = 1, math.min(${slotsOfWindow}, math.max(0, slot - v.t)) do list[i] = { 0, 0 } end
-  for c, f in string.gmatch(slots, "(%d+)/(%d+)") do list[#list + 1] = { tonumber(c), tonumber(f) } end
+  for c, f in string.gmatch(slots, "(%d+)/(%d+)") do list[#list + 1] = { number(c), number(f) } end
   if not list[1] then list[1] = { 0, 0 } end
   list[1] = { list[1][1] + 1, list[1][2] + failed }
   slots, v.t, v.c, v.f = "", slot, 0, 0
@@ -213,13 +224,14 @@ redis.call("UNLINK", a, b)
 return merged
 `
 
-/** If a script fails because the guard's state has a wrong type or malformed numbers, retries it without the state. */
+/** If a script fails because the guard's state has a wrong type or damaged numbers, retries it without the state. */
 const healing = (body: string): string =>
   `local function attempt()
 ${body}end
 local isDone, answer = pcall(attempt)
 if isDone then return answer end
-if type(answer) == "table" and not string.find(answer.err, "WRONGTYPE") then error(answer) end
+local said = type(answer) == "table" and answer.err or answer
+if not (string.find(said, "WRONGTYPE") or string.find(said, "${damaged}")) then return { err = said } end
 redis.call("UNLINK", g)
 return attempt()
 `
