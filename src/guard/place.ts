@@ -110,6 +110,8 @@ export const step = <Input, Answer>(
 interface Outage {
   readonly since: number
   readonly restsUntil: number
+  /** Whether the store gave nothing but corrupt answers: it is not down, and does not rest. */
+  readonly isCorrupt: boolean
 }
 
 const failing = new WeakMap<Port.GuardStore, Outage>()
@@ -117,7 +119,7 @@ const failing = new WeakMap<Port.GuardStore, Outage>()
 /** Whether a guard store failed so recently that it is not asked again yet. */
 const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const outage = failing.get(place)
-  return outage !== undefined && millisOf(fiber) < outage.restsUntil
+  return outage !== undefined && !outage.isCorrupt && millisOf(fiber) < outage.restsUntil
 }
 
 /** Asks a guard store. Unless `strict`, fails at once for a while after a failure, so that no call waits. @internal */
@@ -209,14 +211,17 @@ const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Eff
     const shown = cache === undefined ? text : cacheOf(cache).perform(lineOf, text, { fault: error })
     log(fiber, Effect.logWarning(shown))
   }
-  failing.set(place, { since: outage?.since ?? now, restsUntil })
+  const isCorrupt = error.reason === "Corrupt" && outage?.isCorrupt !== false
+  failing.set(place, { since: outage?.since ?? now, restsUntil, isCorrupt })
   return Effect.fail(error)
 }
 
 const recovered = (fiber: AnyFiber, place: Port.GuardStore): void => {
   const outage = failing.get(place)
-  if (outage === undefined) return
+  // Another corrupt answer within this time is not logged again.
+  if (outage === undefined || outage.isCorrupt && millisOf(fiber) < outage.restsUntil) return
   failing.delete(place)
+  if (outage.isCorrupt) return
   const length = lengthOf(millisOf(fiber) - outage.since)
   log(fiber, Effect.logInfo(`The store "${place.name}" of guards answers again after ${length}`))
 }

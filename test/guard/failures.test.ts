@@ -68,8 +68,8 @@ describe.each(moods)("a place that %s", (mood) => {
       const told = place()
       told.mood = mood
       expect(yield* inTime(times(3, limited())).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])
-      // It rests after a failure: the next calls do not wait for it.
-      expect(told.asked).toBe(1)
+      // It rests after a failure: the next calls do not wait for it. One that lies has answered.
+      expect(told.asked).toBe(mood === "lies" ? 3 : 1)
       told.mood = "well"
       expect(yield* times(3, limited()).pipe(Effect.provide(told.layer))).toEqual(["ok", "ok", "refused"])
     }))
@@ -146,15 +146,36 @@ describe.each(moods)("a place that %s", (mood) => {
         told.mood = "well"
         yield* inTime(limited())
         yield* limited()
-        expect((yield* Cached.stats).storeFailures).toBe(2)
+        expect((yield* Cached.stats).storeFailures).toBe(mood === "lies" ? 6 : 2)
       }).pipe(Effect.provide([told.layer, CacheLayer.memory(), Logger.layer([logger])]))
-      expect(lines).toHaveLength(2)
+      // One that lies was not down, so nothing says that it answers again.
+      expect(lines).toHaveLength(mood === "lies" ? 1 : 2)
       expect(lines[0]).toMatch(
         /^Warn The store "told" could not count a call against its limit: [^.]+\. Guards work without it \(see onStoreError\)$/
       )
-      expect(lines[1]).toMatch(/^Info The store "told" of guards answers again after \d+(s|ms)$/)
+      if (mood !== "lies") expect(lines[1]).toMatch(/^Info The store "told" of guards answers again after \d+(s|ms)$/)
     }))
 })
+
+it.effect("corrupt answers among others are logged once a second, and none of them as an outage", () =>
+  Effect.gen(function*() {
+    const told = place()
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+    yield* Effect.gen(function*() {
+      for (const count of [1, 2]) {
+        for (const mood of ["lies", "well", "lies", "well"] as const) {
+          told.mood = mood
+          yield* limited()
+        }
+        yield* TestClock.adjust("1 second")
+        yield* limited()
+        expect(lines).toHaveLength(count)
+      }
+      expect(told.asked).toBe(10)
+    }).pipe(Effect.provide([told.layer, Logger.layer([logger])]))
+    expect(lines.filter((line) => line.includes("answers again"))).toEqual([])
+  }))
 
 it.effect("a caller that is interrupted while a place hangs is let go within the store budget, and the call is not run", () =>
   Effect.gen(function*() {
