@@ -723,18 +723,17 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
   })
 
   const noTags = " must return a list of strings"
-  it.effect.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
+  test.each([["a text", "users"], ["numbers", [1]], ["an effect", Effect.succeed(["users"])]])(
     "a tags function that gives %s",
-    ([, given]) =>
-      Effect.gen(function*() {
-        const causes: Array<string> = []
-        const logger = Logger.make(({ cause }) => void causes.push(Cause.pretty(cause)))
-        const read = one.pipe(Cached.ttl("a", { ttl: 5, tags: any(() => given) }))
-        yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
-        expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
-        class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
-        expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(`A tags function of Team${noTags}`)
-      })
+    function*([, given]) {
+      const causes: Array<string> = []
+      const logger = Logger.make(({ cause }) => void causes.push(Cause.pretty(cause)))
+      const read = one.pipe(Cached.ttl("a", { ttl: 5, tags: any(() => given) }))
+      yield* read.pipe(Effect.provide(CacheLayer.memory()), Effect.provide(Logger.layer([logger])))
+      expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
+      class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
+      expect(yield* defect(one.pipe(Cached.ttl(new Team(), { ttl: 5 })))).toBe(`A tags function of Team${noTags}`)
+    }
   )
 
   test("a warming at intervals of an effect", function*() {

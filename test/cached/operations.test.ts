@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start, started } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start, started } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { testIn } from "../support/tests.ts"
 
@@ -58,31 +58,6 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.has(berlin)).toBe(true)
   })
 
-  test("set: a second one begins a new life, and without ttl has no end", function*() {
-    yield* Cached.set("k", 1, { ttl: "4 hours" })
-    yield* TestClock.adjust("3 hours")
-    yield* Cached.set("k", 2, { ttl: "4 hours" })
-    yield* TestClock.adjust("3 hours")
-    expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
-    yield* Cached.set("k", 3)
-    yield* TestClock.adjust("1000 hours")
-    expect(yield* Cached.getOption("k")).toEqual(Option.some(3))
-  })
-
-  test("set keepTtl: keeps the end of what is there, and has its own where there is nothing", function*() {
-    yield* Cached.set("k", 1, { ttl: "4 hours" })
-    yield* TestClock.adjust("3 hours")
-    yield* Cached.set("k", 2, { keepTtl: true })
-    expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
-    yield* Cached.set("k", 3, { keepTtl: true, ttl: "9 hours" })
-    expect(yield* Looking.expiresIn("k")).toEqual(hours(1))
-    yield* TestClock.adjust("1 hour")
-    yield* Cached.set("k", 4, { keepTtl: true, ttl: "9 hours" })
-    expect(yield* Looking.expiresIn("k")).toEqual(hours(9))
-    yield* Cached.set("l", 1, { keepTtl: true })
-    expect(yield* Looking.expiresIn("l")).toEqual(Option.some(Duration.infinity))
-  })
-
   test("CA-12, AI-04 · set without a ttl: the old one is gone; keepTtl keeps it, and is fresh until then", function*() {
     yield* Cached.set("k", 1, { ttl: "1 hour" })
     yield* Cached.set("k", 2)
@@ -131,16 +106,6 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Effect.succeed(4).pipe(failover)).toBe(4)
   })
 
-  test("has and the remaining lifetime follow an entry to its end", function*() {
-    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
-    yield* Cached.set("k", undefined, { ttl: "1 hour" })
-    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([true, hours(1)])
-    yield* TestClock.adjust("59 minutes")
-    expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(1)))
-    yield* TestClock.adjust("1 minute")
-    expect([yield* Cached.has("k"), yield* Looking.expiresIn("k")]).toEqual([false, Option.none()])
-  })
-
   test("invalidateMany takes any iterable of keys, once or twice the same", function*() {
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
     yield* Effect.forEach([...keys, "other"], (key) => Cached.set(key, 1))
@@ -150,52 +115,6 @@ describe.each(caches)("over $name", (cache) => {
     yield* Cached.invalidate([])
     expect(yield* Effect.filter([...keys, "other"], Cached.has)).toEqual(["other"])
     expect(yield* Cached.has(berlin)).toBe(false)
-  })
-
-  test("stats count what happened", function*() {
-    const { load } = counting(1000)
-    const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", retryAfter: 0, fallbackOn: "all" })
-    const readers = yield* Effect.all([start(load.pipe(soft)), start(load.pipe(soft))])
-    yield* TestClock.adjust("1 second")
-    for (const reader of readers) expect(reader.pollUnsafe()).toEqual(Exit.succeed(1))
-    yield* load.pipe(soft)
-    yield* TestClock.adjust("2 minutes")
-    expect(yield* Effect.fail("down").pipe(soft)).toBe(1)
-    yield* Effect.exit(get(Effect.fail("down"), "l"))
-    yield* Effect.succeed(1).pipe(Cached.ttl("m", { ttl: () => NaN }))
-    const late = yield* start(get(load, "n"))
-    yield* Cached.invalidate("n")
-    yield* TestClock.adjust("1 second")
-    expect(late.pollUnsafe()).toEqual(Exit.succeed(2))
-    yield* Cached.invalidate({ tag: "t" })
-    expect(yield* Cached.stats).toEqual({
-      hits: cache.memory ? 1 : 0,
-      storeHits: cache.memory ? 0 : 1,
-      misses: (yield* Cached.stats).misses,
-      joined: 1,
-      stale: 1,
-      loads: 5,
-      restarts: 0,
-      loadFailures: 2,
-      loadMillis: 2000,
-      refreshes: 0,
-      invalidations: 2,
-      storeFailures: 0,
-      refused: cache.store ? (yield* Cached.stats).refused : 1,
-      notStored: 1,
-      callbackFailures: 0,
-      lostInvalidations: 0,
-      told: 0,
-      toldInVain: 0,
-      hitRatio: 1 / (1 + (yield* Cached.stats).misses),
-      meanLoadMillis: 400,
-      evictions: 0,
-      evictedWeight: 0,
-      removals: { evicted: 0, expired: 0, replaced: 0, invalidated: 0, unverified: 0 },
-      size: cache.memory ? 1 : 0,
-      weight: cache.memory ? 1 : 0,
-      classes: {}
-    })
   })
 })
 
@@ -230,18 +149,6 @@ describe("invalid arguments die with a CacheConfigError", () => {
     const exit = yield* Effect.exit(Effect.suspend(make as () => Effect.Effect<unknown>))
     expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
   })
-})
-
-test("strategies and operations meet: what is set is what a strategy decides about", function*() {
-  yield* Cached.set("k", "set", { ttl: "1 hour" })
-  const failing = Effect.fail("down")
-  expect(yield* failing.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" }))).toBe(
-    "set"
-  )
-  yield* TestClock.adjust("59 minutes")
-  expect(yield* failing.pipe(Cached.withStrategy("k", { strategy: { ttl: 1 } }))).toBe("set")
-  yield* TestClock.adjust("1 minute")
-  expect(yield* Effect.flip(failing.pipe(Cached.failover("k", { ttl: "1 hour", fallbackOn: "all" })))).toBe("down")
 })
 
 describe("a set beside a refresh of the same id", () => {

@@ -77,15 +77,14 @@ describe.each(caches)("over $name", (cache) => {
       expect([yield* get, n]).toEqual([1, 2])
     })
 
-    it.effect.each([0, -5, "-1 minute"] as const)(
+    test.each([0, -5, "-1 minute"] as const)(
       "as a function that gives %s: stale from the beginning",
-      (softTtl) =>
-        Effect.gen(function*() {
-          const { load } = counting()
-          const get = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: () => softTtl }))
-          expect([yield* get, yield* get]).toEqual([1, 2])
-          expect(yield* Cached.has("k")).toBe(true)
-        }).pipe(provided)
+      function*(softTtl) {
+        const { load } = counting()
+        const get = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: () => softTtl }))
+        expect([yield* get, yield* get]).toEqual([1, 2])
+        expect(yield* Cached.has("k")).toBe(true)
+      }
     )
 
     test("as a function may give more than ttl: it ends there", function*() {
@@ -133,7 +132,7 @@ describe.each(caches)("over $name", (cache) => {
     })
   })
 
-  it.effect.each(
+  test.each(
     [
       ["throws", mistake],
       ["gives no duration", () => "soon" as never],
@@ -141,15 +140,14 @@ describe.each(caches)("over $name", (cache) => {
     ] as const
   )(
     "a function about a loaded value that %s: not stored, counted once, and the answer is given",
-    ([, given]) =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const soft = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: given }))
-        const ahead = load.pipe(Cached.refreshAhead("l", { ttl: "1h", refreshAfter: given }))
-        expect([yield* soft, yield* soft, yield* ahead]).toEqual([1, 2, 3])
-        expect([yield* Cached.has("k"), yield* Cached.has("l")]).toEqual([false, false])
-        expect(yield* Cached.stats).toMatchObject({ notStored: 3 })
-      }).pipe(provided)
+    function*([, given]) {
+      const { load } = counting()
+      const soft = load.pipe(Cached.softTtl("k", { ttl: "1h", softTtl: given }))
+      const ahead = load.pipe(Cached.refreshAhead("l", { ttl: "1h", refreshAfter: given }))
+      expect([yield* soft, yield* soft, yield* ahead]).toEqual([1, 2, 3])
+      expect([yield* Cached.has("k"), yield* Cached.has("l")]).toEqual([false, false])
+      expect(yield* Cached.stats).toMatchObject({ notStored: 3 })
+    }
   )
 
   describe("timeout", () => {

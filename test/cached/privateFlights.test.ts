@@ -327,28 +327,27 @@ describe("private flights", () => {
     "has removed": Cached.remove("k"),
     "has removed and loaded": Effect.andThen(Cached.remove("k"), Cached.ttl(Effect.succeed("other"), "k", ttl))
   }
-  it.effect.each(Object.keys(others))(
+  test.each(Object.keys(others))(
     "a refresh behind another one does not replace what another process %s",
-    (what) =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
-        const over = (options: CacheLayer.LayerOptions) =>
-          Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared))))
-        const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
-        let runs = 0
-        const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl("k", ttl))
-        const refresh = Effect.provide(CachePolicy.refresh(get), own)
-        const first = yield* start(refresh)
-        yield* TestClock.adjust(30)
-        const second = yield* start(refresh)
-        yield* TestClock.adjust(80)
-        expect(ended(first)).toEqual(Exit.succeed("#1"))
-        yield* Effect.provide(others[what]!, other)
-        yield* TestClock.adjust(100)
-        expect(ended(second)).toEqual(Exit.succeed("#2"))
-        expect(yield* Effect.provide(Cached.getOption("k"), other)).not.toEqual(Option.some("#2"))
-      }).pipe(Effect.scoped)
+    function*(what) {
+      const store = MemoryStore.make()
+      const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
+      const over = (options: CacheLayer.LayerOptions) =>
+        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, shared))))
+      const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
+      let runs = 0
+      const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl("k", ttl))
+      const refresh = Effect.provide(CachePolicy.refresh(get), own)
+      const first = yield* start(refresh)
+      yield* TestClock.adjust(30)
+      const second = yield* start(refresh)
+      yield* TestClock.adjust(80)
+      expect(ended(first)).toEqual(Exit.succeed("#1"))
+      yield* Effect.provide(others[what]!, other)
+      yield* TestClock.adjust(100)
+      expect(ended(second)).toEqual(Exit.succeed("#2"))
+      expect(yield* Effect.provide(Cached.getOption("k"), other)).not.toEqual(Option.some("#2"))
+    }
   )
 
   test("hold no lease that another reader would wait for", function*() {

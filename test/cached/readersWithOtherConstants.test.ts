@@ -1,5 +1,5 @@
 /** Constants other than that of the writer of an entry: in a new release, and in the same process. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, type CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -32,6 +32,17 @@ const leftOf = (key: string) => Effect.map(Looking.expiresIn(key), Option.map(Du
 const storedLeftOf = (store: Store.Store) =>
   Effect.provide(leftOf("k"), over({ layer: Layer.succeed(Store.Store, store) }, { memory: false }))
 
+const rowsBy = (load: Effect.Effect<number>) => (ttl: Duration.Input) =>
+  Cached.many(Row, (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))), { ttl })([{ id: 1 }, { id: 2 }])
+
+/** Counts how often the store is asked to touch an entry. */
+const touched = (store: Store.Store) => {
+  const counts = { touches: 0 }
+  const touch: Store.Store["touch"] = (id, options) =>
+    Effect.suspend(() => (counts.touches++, store.touch(id, options)))
+  return { counts, store: { ...store, touch } }
+}
+
 describe.each(stores)("a new release with a shorter constant, over $name", ({ make }) => {
   const strategies = [
     ["ttl", { ttl: "1 hour" }, { ttl: "10 minutes" }],
@@ -63,10 +74,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     yield* TestClock.adjust("10 minutes")
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
-    const rows = (ttl: Duration.Input) =>
-      Cached.many(Row, (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))), { ttl })([{ id: 1 }, {
-        id: 2
-      }])
+    const rows = rowsBy(load)
     const [first] = yield* before(rows("1 hour"))
     yield* TestClock.adjust("9 minutes")
     expect((yield* after(rows("10 minutes")))[0]).toEqual(first)
@@ -115,39 +123,38 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     expect(yield* storedLeftOf(store)).toEqual(Option.some(50 * 60_000))
   })
 
-  it.effect.each([["prolonged", "1 hour"], ["sliding", "1 minute"], ["sliding", "1 day"]] as const)(
+  test.each([["prolonged", "1 hour"], ["sliding", "1 minute"], ["sliding", "1 day"]] as const)(
     "%s: a read in one process does not undo a touch of another (%s)",
-    ([kind, touched]) =>
-      Effect.gen(function*() {
-        const store = make()
-        const other = yield* Layer.build(over({ layer: Layer.succeed(Store.Store, store) }))
-        const touching = Effect.provide(Cached.touch("k", touched), other)
-        let isBefore = true
-        // The touch of the other process is carried out first.
-        const { after, before } = yield* releases({
-          ...store,
-          touch: (id, options) =>
-            Effect.suspend(() => {
-              const own = store.touch(id, options)
-              if (!isBefore) return own
-              isBefore = false
-              return Effect.andThen(touching, own)
-            })
-        })
-        const { load } = counting()
-        if (kind === "prolonged") {
-          yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
-          yield* after(load.pipe(Cached.ttl("k", { ttl: "2 hours" })))
-        } else {
-          const reads = load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "8 hours" }))
-          yield* before(reads)
-          yield* TestClock.adjust("2 minutes")
-          yield* before(reads)
-        }
-        yield* settle
-        expect(isBefore).toBe(false)
-        expect(yield* storedLeftOf(store)).toEqual(Option.some(Duration.toMillis(touched)))
+    function*([kind, touched]) {
+      const store = make()
+      const other = yield* Layer.build(over({ layer: Layer.succeed(Store.Store, store) }))
+      const touching = Effect.provide(Cached.touch("k", touched), other)
+      let isBefore = true
+      // The touch of the other process is carried out first.
+      const { after, before } = yield* releases({
+        ...store,
+        touch: (id, options) =>
+          Effect.suspend(() => {
+            const own = store.touch(id, options)
+            if (!isBefore) return own
+            isBefore = false
+            return Effect.andThen(touching, own)
+          })
       })
+      const { load } = counting()
+      if (kind === "prolonged") {
+        yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+        yield* after(load.pipe(Cached.ttl("k", { ttl: "2 hours" })))
+      } else {
+        const reads = load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "8 hours" }))
+        yield* before(reads)
+        yield* TestClock.adjust("2 minutes")
+        yield* before(reads)
+      }
+      yield* settle
+      expect(isBefore).toBe(false)
+      expect(yield* storedLeftOf(store)).toEqual(Option.some(Duration.toMillis(touched)))
+    }
   )
 
   test("a touch that ends where the soft deadline was is a lifetime by hand as well", function*() {
@@ -205,40 +212,27 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))).toBe(2)
   })
 
-  test("PE-07 · a read under a policy that does not write leaves the prolongation to the next", function*() {
-    const store = make()
-    const { after, before } = yield* releases(store)
-    const { load } = counting()
-    const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-    yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
-    expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
-    expect(yield* CachePolicy.disable("set")(long)).toBe(1)
-    expect(yield* after(leftOf("k"))).toEqual(Option.some(600_000))
-    expect(yield* long).toBe(1)
-    yield* settle
-    expect(yield* storedLeftOf(store)).toEqual(Option.some(3_600_000))
-  })
-
-  test("PE-07 · under a policy that does not write the store is not asked", function*() {
-    const { after, before } = yield* releases(make(), { memory: false })
-    const { load } = counting()
-    const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-    yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
-    expect(yield* CachePolicy.disable("set")(long)).toBe(1)
-    yield* settle
-    expect(yield* before(leftOf("k"))).toEqual(Option.some(600_000))
-    expect(yield* long).toBe(1)
-    yield* settle
-    expect(yield* before(leftOf("k"))).toEqual(Option.some(3_600_000))
-  })
+  test.each([{}, { memory: false }])(
+    "PE-07 · a read that may not write leaves the prolongation to the next; %o",
+    function*(options) {
+      const store = make()
+      const { after, before } = yield* releases(store, options)
+      const { load } = counting()
+      const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+      yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
+      for (const [read, left] of [[CachePolicy.disable("set")(long), 600_000], [long, 3_600_000]] as const) {
+        expect(yield* read).toBe(1)
+        yield* settle
+        expect(yield* storedLeftOf(store)).toEqual(Option.some(left))
+      }
+    }
+  )
 
   test("PE-07 · for many keys, and softTtl and refreshAfter: it is fresh for longer", function*() {
     const { after, before } = yield* releases(make())
     const { load } = counting()
-    const rows = (ttl: Duration.Input) =>
-      Cached.many(Row, (keys) => Effect.map(load, (n) => keys.map(() => Exit.succeed(n))), { ttl })([{ id: 1 }, {
-        id: 2
-      }])
+    const rows = rowsBy(load)
     const [first] = yield* before(rows("10 minutes"))
     yield* before(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "10 minutes" })))
     yield* before(load.pipe(Cached.refreshAhead("b", { ttl: "20 minutes", refreshAfter: "10 minutes" })))
@@ -286,12 +280,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · the store is asked once, however often readers with two constants take turns", function*() {
-    const store = make()
-    let touches = 0
-    const { after } = yield* releases({
-      ...store,
-      touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
-    })
+    const { counts, store } = touched(make())
+    const { after } = yield* releases(store)
     const { load } = counting()
     const [short, long] = (["10 minutes", "1 hour"] as const).map((ttl) => load.pipe(Cached.ttl("k", { ttl })))
     for (let i = 0; i < 9; i++) {
@@ -299,17 +289,12 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       yield* after(long!)
       yield* settle
     }
-    expect(touches).toBe(1)
+    expect(counts.touches).toBe(1)
   })
 
   test("PE-07 · two releases on one store: one touch, and each goes by its own", function*() {
-    const store = make()
-    let touches = 0
-    const counted: typeof store = {
-      ...store,
-      touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
-    }
-    const { after, before } = yield* releases(counted, { memory: false })
+    const { counts, store } = touched(make())
+    const { after, before } = yield* releases(store, { memory: false })
     const { load } = counting()
     const short = before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
@@ -322,7 +307,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     yield* TestClock.adjust("1 minute")
     expect(yield* long).toBe(1)
     expect(yield* short).toBe(2)
-    expect(touches).toBe(1)
+    expect(counts.touches).toBe(1)
   })
 
   test("PE-07 · an end may become none", function*() {
@@ -338,12 +323,8 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · sliding reads write no more than the tenths of their idle time", function*() {
-    const store = make()
-    let touches = 0
-    const { after, before } = yield* releases({
-      ...store,
-      touch: (id, options) => Effect.suspend(() => (touches++, store.touch(id, options)))
-    }, { memory: false })
+    const { counts, store } = touched(make())
+    const { after, before } = yield* releases(store, { memory: false })
     const { load } = counting()
     const sliding = load.pipe(Cached.sliding("k", { idle: "100 minutes", ttl: "1 day" }))
     yield* before(sliding)
@@ -352,7 +333,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       expect(yield* after(sliding)).toBe(1)
       yield* settle
     }
-    expect(touches).toBeLessThan(3)
+    expect(counts.touches).toBeLessThan(3)
   })
 
   test.each([true, false])("PE-07 · touch right after a read has the last word; memory: %s", function*(memory) {
@@ -410,19 +391,18 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     expect(yield* after(short)).toBe(2)
   })
 
-  it.effect.each([["nothing", "5 minutes", false], ["no age", 0, "age"]] as const)(
+  test.each([["nothing", "5 minutes", false], ["no age", 0, "age"]] as const)(
     "what is made of cached values and takes over %s is limited too",
-    ([, age, inherit]) =>
-      Effect.gen(function*() {
-        const { after, before } = yield* releases(make())
-        const { load } = counting()
-        const inner = Effect.succeed("inner").pipe(Cached.ttl("inner", { ttl: "1 day" }))
-        yield* before(inner)
-        yield* TestClock.adjust(age)
-        yield* before(Effect.andThen(inner, load).pipe(Cached.ttl("k", { ttl: "1 hour", inherit })))
-        yield* TestClock.adjust("10 minutes")
-        expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
-      })
+    function*([, age, inherit]) {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      const inner = Effect.succeed("inner").pipe(Cached.ttl("inner", { ttl: "1 day" }))
+      yield* before(inner)
+      yield* TestClock.adjust(age)
+      yield* before(Effect.andThen(inner, load).pipe(Cached.ttl("k", { ttl: "1 hour", inherit })))
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
+    }
   )
 
   test("a reader with a function limits nothing", function*() {
@@ -488,16 +468,15 @@ describe.each(caches)("in one process, over $name", (cache) => {
     ]
   ] as const
   // A store does not know when the last read was, and may have the later end still.
-  it.effect.each(beside.filter(([name]) => !cache.store || !name.startsWith("idle")))(
+  test.each(beside.filter(([name]) => !cache.store || !name.startsWith("idle")))(
     "also where ttl is the same: a shorter %s",
-    ([, long, short]) =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        yield* long(load)
-        expect(yield* short(load)).toBe(1)
-        yield* TestClock.adjust("10 minutes")
-        expect(yield* short(load)).toBe(2)
-      }).pipe(Effect.provide(cache.layer()))
+    function*([, long, short]) {
+      const { load } = counting()
+      yield* long(load)
+      expect(yield* short(load)).toBe(1)
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* short(load)).toBe(2)
+    }
   )
 
   test("a shorter refreshAfter too", function*() {

@@ -7,6 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { warningsOf } from "../support/logged.ts"
+import { test, testWith } from "../support/tests.ts"
 
 interface Options {
   readonly fails?: (operation: string) => boolean
@@ -61,6 +62,8 @@ const far = (
   return { asked, base, cache }
 }
 
+const testFar = testWith(() => far(), ({ cache }) => cache)
+
 const load = Effect.succeed("loaded")
 const ttl = "1 hour"
 
@@ -75,95 +78,85 @@ const after = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
     return fiber.pollUnsafe()?._tag === "Success" ? yield* Fiber.join(fiber) : "waits"
   })
 
-it.effect("a miss asks for entry and lease at once, and its caller does not wait for the write", () => {
-  const { asked, cache } = far()
-  return Effect.gen(function*() {
-    expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl })))).toBe("loaded")
-    expect(asked).toEqual(["acquire", "commit"])
-    yield* TestClock.adjust(50)
-    expect((yield* Cached.stats).misses).toBe(1)
-  }).pipe(Effect.provide(cache))
+testFar("a miss asks for entry and lease at once, and its caller does not wait for the write", function*({ asked }) {
+  expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl })))).toBe("loaded")
+  expect(asked).toEqual(["acquire", "commit"])
+  yield* TestClock.adjust(50)
+  expect((yield* Cached.stats).misses).toBe(1)
 })
 
-it.effect("the markers of tags are read at the same time", () => {
-  const { asked, cache } = far()
-  return Effect.gen(function*() {
-    expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] })))).toBe("loaded")
-    expect(asked).toEqual(["acquire", "markers", "commit"])
-    yield* settled
-  }).pipe(Effect.provide(cache))
+testFar("the markers of tags are read at the same time", function*({ asked }) {
+  expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] })))).toBe("loaded")
+  expect(asked).toEqual(["acquire", "markers", "commit"])
+  yield* settled
 })
 
-it.effect("a hit asks once, also with tags, and counts as a hit", () => {
+test("a hit asks once, also with tags, and counts as a hit", function*() {
   const { asked, cache } = far()
   const read = load.pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
-  return Effect.gen(function*() {
-    yield* after(1000, Effect.provide(read, cache))
-    asked.length = 0
-    const program = Effect.gen(function*() {
-      expect(yield* after(50, read)).toBe("loaded")
-      expect(yield* Cached.stats).toMatchObject({ storeHits: 1, misses: 0, loads: 0 })
-      expect(yield* after(0, read)).toBe("loaded")
-    })
-    yield* Effect.provide(program, cache)
-    expect(asked).toEqual(["acquire", "markers"])
+
+  yield* after(1000, Effect.provide(read, cache))
+  asked.length = 0
+  const program = Effect.gen(function*() {
+    expect(yield* after(50, read)).toBe("loaded")
+    expect(yield* Cached.stats).toMatchObject({ storeHits: 1, misses: 0, loads: 0 })
+    expect(yield* after(0, read)).toBe("loaded")
   })
+  yield* Effect.provide(program, cache)
+  expect(asked).toEqual(["acquire", "markers"])
 })
 
-it.effect("a hit with tags that its read does not declare asks twice", () => {
+test("a hit with tags that its read does not declare asks twice", function*() {
   const { asked, cache } = far()
   const read = load.pipe(Cached.ttl("a", { ttl, tags: () => ["tag"] }))
-  return Effect.gen(function*() {
-    yield* after(1000, Effect.provide(read, cache))
-    asked.length = 0
-    expect(yield* after(1000, Effect.provide(read, cache))).toBe("loaded")
-    expect(asked).toEqual(["acquire", "get"])
-  })
+
+  yield* after(1000, Effect.provide(read, cache))
+  asked.length = 0
+  expect(yield* after(1000, Effect.provide(read, cache))).toBe("loaded")
+  expect(asked).toEqual(["acquire", "get"])
 })
 
-it.effect("an entry whose tag was invalidated is not served", () => {
+test("an entry whose tag was invalidated is not served", function*() {
   const { base, cache } = far()
   let loads = 0
   const read = Effect.sync(() => ++loads).pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
-  return Effect.gen(function*() {
-    yield* after(1000, Effect.provide(read, cache))
-    yield* base.invalidateTags(["tag"])
-    expect(yield* after(1000, Effect.provide(read, cache))).toBe(2)
-  })
+
+  yield* after(1000, Effect.provide(read, cache))
+  yield* base.invalidateTags(["tag"])
+  expect(yield* after(1000, Effect.provide(read, cache))).toBe(2)
 })
 
-it.effect("with `waitForWrite`, under `strict`, and inside a load of a derived entry, callers wait for the write", () => {
-  const { cache } = far()
-  const inner = load.pipe(Cached.ttl("inner", { ttl }))
-  return Effect.gen(function*() {
+testFar(
+  "with `waitForWrite`, under `strict`, and inside a load of a derived entry, callers wait for the write",
+  function*() {
+    const inner = load.pipe(Cached.ttl("inner", { ttl }))
+
     expect(yield* after(50, load.pipe(Cached.ttl("a", { ttl, waitForWrite: true })))).toBe("waits")
     expect(yield* after(50, load.pipe(Cached.ttl("b", { ttl }), CachePolicy.strict))).toBe("waits")
     // The outer load asks for its lease; the inner one for the marker of its id, for its lease, and to commit.
     const outer = inner.pipe(Cached.ttl("outer", { ttl, inherit: "changes" }))
     expect(yield* after(170, outer)).toBe("waits")
     yield* settled
-  }).pipe(Effect.provide(cache))
-})
+  }
+)
 
-it.effect("a derived entry is stored", () => {
+test("a derived entry is stored", function*() {
   const { base, cache } = far()
   const outer = load.pipe(Cached.ttl("inner", { ttl }), Cached.ttl("outer", { ttl, inherit: "changes" }))
-  return Effect.gen(function*() {
-    yield* after(500, Effect.provide(outer, cache))
-    expect((yield* base.get("outer", [])).entry).toBeDefined()
-  })
+
+  yield* after(500, Effect.provide(outer, cache))
+  expect((yield* base.get("outer", [])).entry).toBeDefined()
 })
 
-it.effect("a store that refuses leases, because it is full, still serves its entries", () => {
+test("a store that refuses leases, because it is full, still serves its entries", function*() {
   let isFull = false
   const { cache } = far({ fails: (operation) => isFull && operation !== "get" })
   const read = load.pipe(Cached.ttl("a", { ttl }))
-  return Effect.gen(function*() {
-    yield* after(1000, Effect.provide(read, cache))
-    isFull = true
-    const again = Effect.succeed("loaded again").pipe(Cached.ttl("a", { ttl }))
-    expect(yield* after(1000, Effect.provide(again, cache))).toBe("loaded")
-  })
+
+  yield* after(1000, Effect.provide(read, cache))
+  isFull = true
+  const again = Effect.succeed("loaded again").pipe(Cached.ttl("a", { ttl }))
+  expect(yield* after(1000, Effect.provide(again, cache))).toBe("loaded")
 })
 
 it.effect("if the markers cannot be read, the lease is released, and the value is not stored", () => {
@@ -177,40 +170,39 @@ it.effect("if the markers cannot be read, the lease is released, and the value i
   }).pipe(Effect.provide(cache))
 })
 
-it.effect("an entry that another process stores meanwhile is judged by the versions after the wait", () => {
+test("an entry that another process stores meanwhile is judged by the versions after the wait", function*() {
   const { base, cache } = far()
   let loads = 0
   const read = (millis: number) =>
     Effect.delay(Effect.sync(() => ++loads), millis).pipe(Cached.ttl("a", { ttl, tags: ["tag"] }))
-  return Effect.gen(function*() {
-    yield* Effect.forkChild(Effect.provide(read(300), cache))
-    yield* TestClock.adjust(60)
-    const waiting = yield* Effect.forkChild(Effect.provide(read(1), cache))
-    yield* TestClock.adjust(100)
-    // The first load has not seen the change.
-    yield* base.invalidateTags(["tag"])
-    yield* TestClock.adjust(2000)
-    expect(yield* Fiber.join(waiting)).toBe(2)
-  })
+
+  yield* Effect.forkChild(Effect.provide(read(300), cache))
+  yield* TestClock.adjust(60)
+  const waiting = yield* Effect.forkChild(Effect.provide(read(1), cache))
+  yield* TestClock.adjust(100)
+  // The first load has not seen the change.
+  yield* base.invalidateTags(["tag"])
+  yield* TestClock.adjust(2000)
+  expect(yield* Fiber.join(waiting)).toBe(2)
 })
 
-it.effect("the first reads of a turn ask for entry and lease at once, the others for their entries together", () => {
-  const { asked, cache } = far()
-  const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
-  return Effect.gen(function*() {
+testFar(
+  "the first reads of a turn ask for entry and lease at once, the others for their entries together",
+  function*({ asked }) {
+    const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
+
     yield* after(1, Effect.all(reads, { concurrency: "unbounded" }))
     expect(asked).toEqual([...Array.from({ length: 8 }, () => "acquire"), "getMany 12"])
     yield* settled
-  }).pipe(Effect.provide(cache))
-})
+  }
+)
 
-it.effect("a warning names the `storeTimeout` that the distance needs", () => {
+test("a warning names the `storeTimeout` that the distance needs", function*() {
   const { cache } = far({ storeTimeout: "120 millis" })
-  return Effect.gen(function*() {
-    const read = load.pipe(Cached.ttl("a", { ttl, tags: () => ["tag"], waitForWrite: true }))
-    const warnings = yield* warningsOf(after(1000, Effect.provide(read, cache)))
-    expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
-  })
+
+  const read = load.pipe(Cached.ttl("a", { ttl, tags: () => ["tag"], waitForWrite: true }))
+  const warnings = yield* warningsOf(after(1000, Effect.provide(read, cache)))
+  expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
 })
 
 it.effect("a lease that is granted after its release is released once more", () => {
@@ -230,30 +222,27 @@ it.effect("a lease that is granted after its release is released once more", () 
   }).pipe(Effect.provide(cache))
 })
 
-it.effect("a damaged entry is counted", () => {
+test("a damaged entry is counted", function*() {
   const { cache } = far({ isDamaged: true })
-  return Effect.gen(function*() {
-    const program = Effect.andThen(load.pipe(Cached.ttl("a", { ttl })), Cached.stats)
-    const warnings = yield* warningsOf(Effect.gen(function*() {
-      expect(yield* after(1000, Effect.provide(program, cache))).toMatchObject({ loads: 1, storeFailures: 1 })
-    }))
-    expect(warnings).toEqual([expect.stringContaining("is damaged")])
-  })
+
+  const program = Effect.andThen(load.pipe(Cached.ttl("a", { ttl })), Cached.stats)
+  const warnings = yield* warningsOf(Effect.gen(function*() {
+    expect(yield* after(1000, Effect.provide(program, cache))).toMatchObject({ loads: 1, storeFailures: 1 })
+  }))
+  expect(warnings).toEqual([expect.stringContaining("is damaged")])
 })
 
-it.effect("thousands of reads at once begin in turns, and are all stored", () => {
-  const { asked, base, cache } = far()
+testFar("thousands of reads at once begin in turns, and are all stored", function*({ asked, base }) {
   const reads = Array.from({ length: 1000 }, (_, i) => load.pipe(Cached.ttl(`${i}`, { ttl })))
-  return Effect.gen(function*() {
-    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), { startImmediately: true })
-    expect(asked).toEqual(Array.from({ length: 8 }, () => "acquire"))
-    yield* TestClock.adjust(1)
-    expect(asked[8]).toBe("getMany 120")
-    for (let i = 0; i < 50; i++) yield* TestClock.adjust(100)
-    expect((yield* Fiber.join(reading)).length).toBe(1000)
-    expect(yield* base.size).toBe(1000)
-    expect((yield* Cached.stats).storeFailures).toBe(0)
-  }).pipe(Effect.provide(cache))
+
+  const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), { startImmediately: true })
+  expect(asked).toEqual(Array.from({ length: 8 }, () => "acquire"))
+  yield* TestClock.adjust(1)
+  expect(asked[8]).toBe("getMany 120")
+  for (let i = 0; i < 50; i++) yield* TestClock.adjust(100)
+  expect((yield* Fiber.join(reading)).length).toBe(1000)
+  expect(yield* base.size).toBe(1000)
+  expect((yield* Cached.stats).storeFailures).toBe(0)
 })
 
 it.effect("a near store is asked for both at once while reads load more than twice as often as they find an entry", () => {

@@ -6,7 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { counting, ended, fakeStore, inside, over, settle, start } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
 import { test } from "../support/tests.ts"
@@ -257,23 +257,20 @@ describe("a cache that closes", () => {
 
 it.effect("a caller that cannot use what its flight has found loads without asking for it again", () => {
   const fake = fakeStore()
-  return within(
-    over(fake, { memory: false }),
-    Effect.gen(function*() {
-      const { load } = counting()
-      // A read with a timeout starts a flight, which the other reader joins.
-      const patient = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))
-      const fresh = load.pipe(Cached.ttl("k", { ttl: "20 millis", timeout: "1 minute" }))
-      yield* patient
-      yield* TestClock.adjust(50)
-      const asked = fake.count("get")
-      fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
-      const readers = yield* Effect.forEach([patient, fresh], start)
-      yield* settle
-      for (let i = 0; i < 9; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-      expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
-      // The second belongs to the lease of the load.
-      expect(fake.count("get") - asked).toBe(2)
-    })
-  )
+  return inside(over(fake, { memory: false }), function*() {
+    const { load } = counting()
+    // A read with a timeout starts a flight, which the other reader joins.
+    const patient = load.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }))
+    const fresh = load.pipe(Cached.ttl("k", { ttl: "20 millis", timeout: "1 minute" }))
+    yield* patient
+    yield* TestClock.adjust(50)
+    const asked = fake.count("get")
+    fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
+    const readers = yield* Effect.forEach([patient, fresh], start)
+    yield* settle
+    for (let i = 0; i < 9; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+    expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+    // The second belongs to the lease of the load.
+    expect(fake.count("get") - asked).toBe(2)
+  })
 })

@@ -7,7 +7,7 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, fakeStore, over, start, taking, within } from "../support/caches.ts"
+import { counting, fakeStore, inside, over, start, taking } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { test } from "../support/tests.ts"
@@ -101,12 +101,8 @@ describe("the circuit", () => {
     }
     yield* Effect.gen(function*() {
       for (let i = 0; i < 10; i++) {
-        expect(
-          yield* taking(
-            "500 millis",
-            Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
-          )
-        ).toBe(i)
+        const read = Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 hour" }), CachePolicy.disable("get"))
+        expect(yield* taking("500 millis", read)).toBe(i)
       }
     }).pipe(Effect.provide(cacheOver(store)))
     // At first, and the probes.
@@ -118,9 +114,7 @@ describe("the circuit", () => {
     const store: Store.Store = { ...MemoryStore.make(), getUnsafe: undefined, get: () => Effect.never }
     yield* Effect.gen(function*() {
       const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
-      for (let i = 0; i < 3; i++) {
-        yield* taking("500 millis", Effect.exit(read))
-      }
+      for (let i = 0; i < 3; i++) yield* taking("500 millis", Effect.exit(read))
       yield* TestClock.adjust("400 millis")
       const { message } = yield* Effect.flip(read)
       expect(message).toContain("3 times in a row, so the circuit is open; it is asked again in 600ms")
@@ -160,9 +154,7 @@ describe("the circuit", () => {
     const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
     yield* Effect.gen(function*() {
       locked = true
-      for (const key of ["a", "b", "c"]) {
-        yield* taking("1 second", get(key))
-      }
+      for (const key of ["a", "b", "c"]) yield* taking("1 second", get(key))
       locked = false
       yield* TestClock.adjust("2 seconds")
       yield* get("d")
@@ -193,9 +185,7 @@ test("a probe that is interrupted leaves the circuit to the next", function*() {
   fake.behave = () => ({ before: Effect.never })
   yield* Effect.gen(function*() {
     const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
-    for (const key of ["a", "b", "c"]) {
-      yield* taking("1 second", get(key))
-    }
+    for (const key of ["a", "b", "c"]) yield* taking("1 second", get(key))
     yield* TestClock.adjust("2 seconds")
     const probing = yield* start(get("probe"))
     yield* Fiber.interrupt(probing)
@@ -245,42 +235,36 @@ describe("an exclusive load whose result no caller will get", () => {
   test("delays the next one when it cannot be interrupted and everybody has left, but for twice the lease", function*() {
     const layer = cacheOver(yield* shared)
     const stuck = Effect.uninterruptible(Effect.sleep("1 hour")).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    yield* within(
-      layer,
-      Effect.gen(function*() {
-        const first = yield* start(stuck)
-        yield* start(Fiber.interrupt(first))
-        const second = yield* start(quick)
-        yield* TestClock.adjust("9999 millis")
-        expect(second.pollUnsafe()).toBeUndefined()
-        yield* TestClock.adjust("1 millis")
-        expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
-      })
-    )
+    yield* inside(layer, function*() {
+      const first = yield* start(stuck)
+      yield* start(Fiber.interrupt(first))
+      const second = yield* start(quick)
+      yield* TestClock.adjust("9999 millis")
+      expect(second.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 millis")
+      expect(second.pollUnsafe()).toMatchObject({ _tag: "Success", value: "new" })
+    })
   })
 })
 
 it.effect("a refresh that hangs and cannot be interrupted makes room for the next in the queue", () =>
-  within(
-    CacheLayer.memory({ refresh: { concurrency: 1, timeout: "1 minute" } }),
-    Effect.gen(function*() {
-      let hangs = false
-      const a = Effect.suspend(() => hangs ? Effect.uninterruptible(Effect.sleep("1 day")) : Effect.void).pipe(
-        Cached.refreshAhead("a", { ttl: "10 hours", refreshAfter: "1 minute" })
-      )
-      const b = counting()
-      const readB = b.load.pipe(Cached.refreshAhead("b", { ttl: "10 hours", refreshAfter: "1 minute" }))
-      yield* a
-      yield* readB
-      hangs = true
-      yield* TestClock.adjust("2 minutes")
-      yield* a
-      yield* readB
-      expect(b.counts.started).toBe(1)
-      yield* TestClock.adjust("2 minutes")
-      expect(b.counts.started).toBe(2)
-    })
-  ))
+  inside(CacheLayer.memory({ refresh: { concurrency: 1, timeout: "1 minute" } }), function*() {
+    let hangs = false
+    const a = Effect.suspend(() => hangs ? Effect.uninterruptible(Effect.sleep("1 day")) : Effect.void).pipe(
+      Cached.refreshAhead("a", { ttl: "10 hours", refreshAfter: "1 minute" })
+    )
+    const b = counting()
+    const readB = b.load.pipe(Cached.refreshAhead("b", { ttl: "10 hours", refreshAfter: "1 minute" }))
+    yield* a
+    yield* readB
+    hangs = true
+    yield* TestClock.adjust("2 minutes")
+    yield* a
+    yield* readB
+    expect(b.counts.started).toBe(1)
+    yield* TestClock.adjust("2 minutes")
+    expect(b.counts.started).toBe(2)
+  }))
 
 test("a store that reads but does not write is one line in the log, not one a load", function*() {
   const fake = fakeStore()

@@ -7,8 +7,9 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { elapse, over, start, started, taking, within } from "../support/caches.ts"
+import { elapse, inside, over, start, started, taking } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test, testWith } from "../support/tests.ts"
 
 type Refuses = (operation: string, subjects: ReadonlyArray<string>) => boolean
 
@@ -53,6 +54,8 @@ const refusing = (options?: CacheLayer.LayerOptions, capabilities: Partial<Store
   return { asked, fault, inner, layer, other, state }
 }
 
+const testRefusing = testWith(() => refusing(), ({ layer }) => layer)
+
 const isDown: Refuses = (operation) => operation !== "set"
 const isBad: Refuses = (operation, subjects) => operation === "clear" || subjects.includes("bad")
 
@@ -61,9 +64,9 @@ const read = (key: string) => Cached.getOption(key)
 const good = ids.filter((id) => id !== "bad")
 
 describe("P4 · an invalidation that the store refuses for good", () => {
-  it.effect("leaves the rest of its wave to be sent, and is sent again alone, less and less often", () => {
-    const { asked, layer, other, state } = refusing()
-    return Effect.gen(function*() {
+  testRefusing(
+    "leaves the rest of its wave to be sent, and is sent again alone, less and less often",
+    function*({ asked, other, state }) {
       yield* Cached.setMany(ids.map((id) => [id, 1]))
       state.refuses = isDown
       yield* Cached.invalidate(ids)
@@ -86,82 +89,68 @@ describe("P4 · an invalidation that the store refuses for good", () => {
       state.refuses = () => false
       yield* TestClock.adjust("1 minute")
       expect(yield* other(read("bad"))).toEqual(Option.none())
-    }).pipe(Effect.provide(layer))
-  })
+    }
+  )
 
-  it.effect("leaves an invalidation of other tags of the same call to be sent", () => {
-    const { layer, other, state } = refusing()
+  testRefusing("leaves an invalidation of other tags of the same call to be sent", function*({ other, state }) {
     const tags = ["a", "bad", "b"]
-    return Effect.gen(function*() {
-      for (const tag of tags) yield* Cached.set(`of ${tag}`, 1, { tags: [tag] })
-      state.refuses = isDown
-      yield* Cached.invalidate(tags.map((tag) => ({ tag })))
-      state.refuses = isBad
-      yield* TestClock.adjust("4 seconds")
-      expect(yield* other(Cached.getMany(tags.map((tag) => `of ${tag}`)))).toEqual([
-        Option.none(),
-        Option.some(1),
-        Option.none()
-      ])
-    }).pipe(Effect.provide(layer))
+
+    for (const tag of tags) yield* Cached.set(`of ${tag}`, 1, { tags: [tag] })
+    state.refuses = isDown
+    yield* Cached.invalidate(tags.map((tag) => ({ tag })))
+    state.refuses = isBad
+    yield* TestClock.adjust("4 seconds")
+    expect(yield* other(Cached.getMany(tags.map((tag) => `of ${tag}`)))).toEqual([
+      Option.none(),
+      Option.some(1),
+      Option.none()
+    ])
   })
 
-  it.effect("leaves removals behind a clear to be sent", () => {
-    const { layer, other, state } = refusing()
-    return Effect.gen(function*() {
-      yield* Cached.setMany([["k", 1], ["l", 1], ["m", 1]], { tags: ["t"] })
-      yield* Cached.set("n", 1)
-      state.refuses = isDown
-      yield* Cached.clear
-      yield* Cached.invalidate("n")
-      yield* Cached.invalidate({ tag: "t" })
-      state.refuses = isBad
-      yield* TestClock.adjust("4 seconds")
-      expect(yield* other(Cached.getMany(["k", "n"]))).toEqual([Option.none(), Option.none()])
-    }).pipe(Effect.provide(layer))
+  testRefusing("leaves removals behind a clear to be sent", function*({ other, state }) {
+    yield* Cached.setMany([["k", 1], ["l", 1], ["m", 1]], { tags: ["t"] })
+    yield* Cached.set("n", 1)
+    state.refuses = isDown
+    yield* Cached.clear
+    yield* Cached.invalidate("n")
+    yield* Cached.invalidate({ tag: "t" })
+    state.refuses = isBad
+    yield* TestClock.adjust("4 seconds")
+    expect(yield* other(Cached.getMany(["k", "n"]))).toEqual([Option.none(), Option.none()])
   })
 
   it.effect("and hangs, leaves the rest of its wave to be sent", () => {
     const { layer, other, state } = refusing()
-    return within(
-      layer,
-      Effect.gen(function*() {
-        yield* Cached.setMany(ids.map((id) => [id, 1]))
-        state.refuses = isDown
-        yield* Cached.invalidate(ids)
-        state.refuses = () => false
-        state.before = (_, subjects) => subjects.includes("bad") ? Effect.never : Effect.void
-        yield* TestClock.adjust("10 seconds")
-        expect(yield* other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
-      })
-    )
+    return inside(layer, function*() {
+      yield* Cached.setMany(ids.map((id) => [id, 1]))
+      state.refuses = isDown
+      yield* Cached.invalidate(ids)
+      state.refuses = () => false
+      state.before = (_, subjects) => subjects.includes("bad") ? Effect.never : Effect.void
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
+    })
   })
 
-  it.effect("holds up no write with a condition of another key, and no transaction", () => {
-    const { layer, state } = refusing()
-    return Effect.gen(function*() {
-      state.refuses = isDown
-      yield* Cached.invalidate(["bad", "k"])
-      state.refuses = isBad
-      expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(true)
-    }).pipe(Effect.provide(layer))
+  testRefusing("holds up no write with a condition of another key, and no transaction", function*({ state }) {
+    state.refuses = isDown
+    yield* Cached.invalidate(["bad", "k"])
+    state.refuses = isBad
+    expect(yield* Cached.set("k", 1, { ifAbsent: true })).toBe(true)
   })
 })
 
-it.effect("P7 · a store that is down is asked for few of many invalidations at a time", () => {
-  const { asked, layer, state } = refusing()
-  return Effect.gen(function*() {
-    state.refuses = isDown
-    yield* Cached.invalidate(Array.from({ length: 3000 }, (_, i) => `${i}`))
-    asked.length = 0
-    yield* TestClock.adjust("10 minutes")
-    expect(asked.length).toBeLessThan(17 * 30)
-    state.refuses = () => false
-    yield* TestClock.adjust("1 minute")
-    asked.length = 0
-    yield* TestClock.adjust("1 minute")
-    expect(asked).toEqual([])
-  }).pipe(Effect.provide(layer))
+testRefusing("P7 · a store that is down is asked for few of many invalidations at a time", function*({ asked, state }) {
+  state.refuses = isDown
+  yield* Cached.invalidate(Array.from({ length: 3000 }, (_, i) => `${i}`))
+  asked.length = 0
+  yield* TestClock.adjust("10 minutes")
+  expect(asked.length).toBeLessThan(17 * 30)
+  state.refuses = () => false
+  yield* TestClock.adjust("1 minute")
+  asked.length = 0
+  yield* TestClock.adjust("1 minute")
+  expect(asked).toEqual([])
 })
 
 it.effect("a written value is not acknowledged before an older clear that is sent again", () => {
@@ -224,12 +213,11 @@ describe("P7 · a cache that closes", () => {
     })
   })
 
-  it.effect("sends the store what is behind a clear that it refuses", () => {
+  test("sends the store what is behind a clear that it refuses", function*() {
     const store = refusing()
-    return Effect.gen(function*() {
-      yield* closing(store, { refuses: isBad }, Effect.andThen(Cached.clear, Cached.invalidate(ids)))
-      expect(yield* store.other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
-    })
+
+    yield* closing(store, { refuses: isBad }, Effect.andThen(Cached.clear, Cached.invalidate(ids)))
+    expect(yield* store.other(Cached.getMany(good))).toEqual(good.map(() => Option.none()))
   })
 })
 
@@ -240,7 +228,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
     asked.filter(([operation]) => operation === "invalidateTags").length
 
   const behind = (
-    use: (self: ReturnType<typeof refusing>) => Effect.Effect<unknown, never, Caching.Caching>
+    use: (self: ReturnType<typeof refusing>) => Generator<Effect.Effect<any, never, Caching.Caching>, unknown, never>
   ) => {
     const self = refusing({ memory: false, storeTimeout: "10 seconds" })
     return Effect.gen(function*() {
@@ -248,7 +236,7 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
       yield* Cached.invalidate({ tag: "t" })
       self.state.refuses = () => false
       self.asked.length = 0
-      yield* use(self)
+      yield* Effect.gen(() => use(self))
       yield* TestClock.adjust("1 minute")
       expect(yield* self.other(Cached.getMany(keys))).toEqual(keys.map(() => Option.some(2)))
     }).pipe(Effect.provide(self.layer))
@@ -259,61 +247,52 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
   }
 
   it.effect("send it once", () =>
-    behind((self) =>
-      Effect.gen(function*() {
-        slowly(self)
-        yield* taking("1 second", Effect.forEach(keys, set, { concurrency: "unbounded" }))
-        expect(sentOf(self.asked)).toBe(1)
-      })
-    ))
+    behind(function*(self) {
+      slowly(self)
+      yield* taking("1 second", Effect.forEach(keys, set, { concurrency: "unbounded" }))
+      expect(sentOf(self.asked)).toBe(1)
+    }))
 
   it.effect("P3 · send it once more if the one that sends is interrupted", () =>
-    behind((self) =>
-      Effect.gen(function*() {
-        slowly(self)
-        const first = yield* start(set("first"))
-        const writing = yield* start(Effect.forEach(keys, set, { concurrency: "unbounded" }))
-        yield* TestClock.adjust(10)
-        yield* Fiber.interrupt(first)
-        yield* TestClock.adjust("900 millis")
-        yield* Fiber.join(writing)
-        expect(sentOf(self.asked)).toBe(2)
-      })
-    ))
+    behind(function*(self) {
+      slowly(self)
+      const first = yield* start(set("first"))
+      const writing = yield* start(Effect.forEach(keys, set, { concurrency: "unbounded" }))
+      yield* TestClock.adjust(10)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("900 millis")
+      yield* Fiber.join(writing)
+      expect(sentOf(self.asked)).toBe(2)
+    }))
 
   it.effect("P3 · wait for no sender that was interrupted at any of its steps", () => {
     const { layer, state } = refusing({ memory: false, storeTimeout: "10 seconds" })
-    return within(
-      layer,
-      Effect.gen(function*() {
-        for (let steps = 0; steps < 300; steps++) {
-          const tired = Effect.provideService(set("first"), Scheduler.MaxOpsBeforeYield, 2 + steps % 4)
-          state.refuses = isDown
-          yield* Cached.invalidate({ tag: "t" })
-          const first = yield* start(tired)
-          for (let i = 0; i < steps / 4; i++) yield* Effect.yieldNow
-          yield* Fiber.interrupt(first)
-          state.refuses = () => false
-          const second = yield* started(set("second"))
-          expect(second.pollUnsafe()).toEqual(Exit.succeed(true))
-        }
-      })
-    )
+    return inside(layer, function*() {
+      for (let steps = 0; steps < 300; steps++) {
+        const tired = Effect.provideService(set("first"), Scheduler.MaxOpsBeforeYield, 2 + steps % 4)
+        state.refuses = isDown
+        yield* Cached.invalidate({ tag: "t" })
+        const first = yield* start(tired)
+        for (let i = 0; i < steps / 4; i++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(first)
+        state.refuses = () => false
+        const second = yield* started(set("second"))
+        expect(second.pollUnsafe()).toEqual(Exit.succeed(true))
+      }
+    })
   })
 
   it.effect("P3 · send it once more if the one that sends has less time", () =>
-    behind((self) =>
-      Effect.gen(function*() {
-        slowly(self)
-        yield* start(CachePolicy.storeTimeout(20)(set("first")))
-        yield* taking("900 millis", Effect.forEach(keys, set, { concurrency: "unbounded" }))
-        expect(sentOf(self.asked)).toBe(2)
-      })
-    ))
+    behind(function*(self) {
+      slowly(self)
+      yield* start(CachePolicy.storeTimeout(20)(set("first")))
+      yield* taking("900 millis", Effect.forEach(keys, set, { concurrency: "unbounded" }))
+      expect(sentOf(self.asked)).toBe(2)
+    }))
 
-  it.effect("all fail under CachePolicy.strict if the store refuses it, which is asked once", () => {
-    const { asked, layer, state } = refusing()
-    return Effect.gen(function*() {
+  testRefusing(
+    "all fail under CachePolicy.strict if the store refuses it, which is asked once",
+    function*({ asked, state }) {
       state.refuses = isDown
       yield* Cached.invalidate({ tag: "t" })
       asked.length = 0
@@ -321,8 +300,8 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
       const all = Effect.forEach(keys, (key) => Effect.exit(CachePolicy.strict(set(key))), { concurrency: "unbounded" })
       expect((yield* all).every(Exit.isFailure)).toBe(true)
       expect(sentOf(asked)).toBe(1)
-    }).pipe(Effect.provide(layer))
-  })
+    }
+  )
 })
 
 it.effect("P2 · a clear that is sent again empties memory, because changes of others before it are no longer reported", () => {
@@ -343,24 +322,21 @@ it.effect("P2 · a clear that is sent again empties memory, because changes of o
 
 it.effect("P2 · a value that the store has not acknowledged is gone when another process has changed its key since", () => {
   const { layer, state } = refusing({ memory: false }, { changes: true })
-  return within(
-    layer,
-    Effect.gen(function*() {
-      const get = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })
-      state.refuses = (operation) => operation === "set" || operation === "remove"
-      yield* Cached.set("k", "written", { ttl: "1 hour" })
-      expect(yield* get).toBe("written")
-      // Without reads, the cache stops asking for changes.
-      yield* TestClock.adjust("20 minutes")
-      state.changes.push({ _tag: "Changed", id: "k" })
-      expect(yield* get).toBe("loaded")
-    })
-  )
+  return inside(layer, function*() {
+    const get = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour" })
+    state.refuses = (operation) => operation === "set" || operation === "remove"
+    yield* Cached.set("k", "written", { ttl: "1 hour" })
+    expect(yield* get).toBe("written")
+    // Without reads, the cache stops asking for changes.
+    yield* TestClock.adjust("20 minutes")
+    state.changes.push({ _tag: "Changed", id: "k" })
+    expect(yield* get).toBe("loaded")
+  })
 })
 
-it.effect("P2 · a written value behind an invalidation that the store refuses does not leave an older one there", () => {
-  const { layer, other, state } = refusing()
-  return Effect.gen(function*() {
+testRefusing(
+  "P2 · a written value behind an invalidation that the store refuses does not leave an older one there",
+  function*({ other, state }) {
     yield* Cached.set("k", 1, { ttl: "1 day" })
     state.refuses = () => true
     yield* Cached.invalidate({ tag: "bad" })
@@ -368,8 +344,8 @@ it.effect("P2 · a written value behind an invalidation that the store refuses d
     state.refuses = isBad
     yield* TestClock.adjust("1 hour")
     expect(yield* other(read("k"))).toEqual(Option.none())
-  }).pipe(Effect.provide(layer))
-})
+  }
+)
 
 it.effect("P2 · a clear that the store carries out late empties memory, although a newer clear was acknowledged", () => {
   const { layer, state } = refusing({ storeTimeout: "5 seconds" }, { shared: true, changes: true })

@@ -10,7 +10,7 @@ import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, over } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { testIn } from "../support/tests.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
   "a store in memory": MemoryStore.layer,
@@ -55,34 +55,33 @@ describe("a removal", () => {
     }
   }
 
-  it.effect("of what a storage cannot read is carried out all the same", () =>
-    Effect.gen(function*() {
-      const entries = new Map<string, CacheEntry.Stored>()
-      let isDown = false
-      const get = (id: string) => {
-        if (isDown) throw new Error("cannot read")
-        return entries.get(id)
-      }
-      const parts = {
-        set: (id: string, entry: CacheEntry.Stored) => void entries.set(id, entry),
-        remove: (id: string) => entries.delete(id)
-      }
-      const sync = Store.makeSync({ name: "sync", get, ...parts })
-      const other = Store.make({
-        name: "other",
-        get: (id) => Effect.sync(() => get(id)),
-        set: (id, entry) => Effect.sync(() => parts.set(id, entry)),
-        remove: (id) => Effect.sync(() => parts.remove(id))
-      })
-      for (const store of [sync, other]) {
-        isDown = false
-        yield* Cached.set("k", 1).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
-        expect(entries.size).toBe(1)
-        isDown = true
-        expect(yield* singly(store).remove("k")).toBe(true)
-        expect(entries.size).toBe(0)
-      }
-    }))
+  test("of what a storage cannot read is carried out all the same", function*() {
+    const entries = new Map<string, CacheEntry.Stored>()
+    let isDown = false
+    const get = (id: string) => {
+      if (isDown) throw new Error("cannot read")
+      return entries.get(id)
+    }
+    const parts = {
+      set: (id: string, entry: CacheEntry.Stored) => void entries.set(id, entry),
+      remove: (id: string) => entries.delete(id)
+    }
+    const sync = Store.makeSync({ name: "sync", get, ...parts })
+    const other = Store.make({
+      name: "other",
+      get: (id) => Effect.sync(() => get(id)),
+      set: (id, entry) => Effect.sync(() => parts.set(id, entry)),
+      remove: (id) => Effect.sync(() => parts.remove(id))
+    })
+    for (const store of [sync, other]) {
+      isDown = false
+      yield* Cached.set("k", 1).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
+      expect(entries.size).toBe(1)
+      isDown = true
+      expect(yield* singly(store).remove("k")).toBe(true)
+      expect(entries.size).toBe(0)
+    }
+  })
 })
 
 describe.each(caches)("over $name", (cache) => {

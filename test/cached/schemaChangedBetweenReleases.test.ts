@@ -1,5 +1,5 @@
 /** Two releases of a program at once, or one after the other: one key class, of which `success` has changed. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Transaction } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -30,23 +30,24 @@ const build = <E>(layer: Layer.Layer<Caching.Caching, E>) =>
 
 const recordId = "~:p:fingerprints:~User@"
 
+/** The layer of a store that processes share, with code around its operations. */
+const sharing = (store: Store.Store, around: Parameters<typeof mapOperations>[1]) =>
+  Layer.succeed(
+    Store.Store,
+    mapOperations({ ...store, capabilities: { ...store.capabilities, shared: true } }, around)
+  )
+
 /** A store over memory that counts its requests, and can be made to fail. */
 const counted = (store = MemoryStore.make()) => {
   const calls: Array<string> = []
   const seen = { calls, store, isDown: false, layer: undefined as unknown as Layer.Layer<Store.Store> }
-  seen.layer = Layer.succeed(
-    Store.Store,
-    mapOperations(
-      { ...store, capabilities: { ...store.capabilities, shared: true } },
-      (operation, _, run) =>
-        Effect.suspend(() => {
-          calls.push(operation)
-          return seen.isDown
-            ? Effect.fail(new CacheError.StoreError({ store: "counted", operation, reason: "Unavailable" }))
-            : run()
-        })
-    )
-  )
+  seen.layer = sharing(store, (operation, _, run) =>
+    Effect.suspend(() => {
+      calls.push(operation)
+      return seen.isDown
+        ? Effect.fail(new CacheError.StoreError({ store: "counted", operation, reason: "Unavailable" }))
+        : run()
+    }))
   return seen
 }
 
@@ -70,21 +71,17 @@ const changes: ReadonlyArray<readonly [string, (key: Key) => Effect.Effect<unkno
 describe.each(caches.map((cache) => [cache.name, cache] as const))("in one process, over %s", (_, cache) => {
   const test = testIn(cache.layer())
 
-  it.effect.each(changes.map(([name, change]) => ({ name, change })))(
-    "$name reaches what the other release has",
-    ({ change }) =>
-      Effect.gen(function*() {
-        yield* read(new OldUser({ id: 1 }), 1)
-        yield* read(new OldUser({ id: 2 }), 1)
-        yield* change(new NewUser({ id: 1 }))
-        expect(yield* found(new OldUser({ id: 1 }))).toBe(undefined)
-        expect(yield* found(new OldUser({ id: 2 }))).toBe(1)
-        // After a rollback.
-        yield* read(new NewUser({ id: 3 }), 3)
-        yield* change(new OldUser({ id: 3 }))
-        expect(yield* found(new NewUser({ id: 3 }))).toBe(undefined)
-      }).pipe(Effect.provide(cache.layer()))
-  )
+  test.each(changes)("%s reaches what the other release has", function*([, change]) {
+    yield* read(new OldUser({ id: 1 }), 1)
+    yield* read(new OldUser({ id: 2 }), 1)
+    yield* change(new NewUser({ id: 1 }))
+    expect(yield* found(new OldUser({ id: 1 }))).toBe(undefined)
+    expect(yield* found(new OldUser({ id: 2 }))).toBe(1)
+    // After a rollback.
+    yield* read(new NewUser({ id: 3 }), 3)
+    yield* change(new OldUser({ id: 3 }))
+    expect(yield* found(new NewUser({ id: 3 }))).toBe(undefined)
+  })
 
   test("a load of the other release is not stored", function*() {
     const { load } = counting(1000)
@@ -144,21 +141,17 @@ describe("two processes on one store", () => {
     return yield* Effect.all([open, open, open])
   })
 
-  it.effect.each(changes.map(([name, change]) => ({ name, change })))(
-    "$name, as the first that a process does",
-    ({ change }) =>
-      Effect.gen(function*() {
-        const [older, newer, third] = yield* folder
-        const old = new OldUser({ id: 1 })
-        yield* older(read(old, 1))
-        expect(yield* third(found(old))).toBe(1)
-        yield* newer(change(new NewUser({ id: 1 })))
-        yield* TestClock.adjust("100 millis")
-        expect(yield* older(found(old))).toBe(undefined)
-        // The memory of a third process.
-        expect(yield* third(found(old))).toBe(undefined)
-      })
-  )
+  test.each(changes)("%s, as the first that a process does", function*([, change]) {
+    const [older, newer, third] = yield* folder
+    const old = new OldUser({ id: 1 })
+    yield* older(read(old, 1))
+    expect(yield* third(found(old))).toBe(1)
+    yield* newer(change(new NewUser({ id: 1 })))
+    yield* TestClock.adjust("100 millis")
+    expect(yield* older(found(old))).toBe(undefined)
+    // The memory of a third process.
+    expect(yield* third(found(old))).toBe(undefined)
+  })
 
   test("a load that runs in the old release, even its first, is not stored", function*() {
     const [older, newer] = yield* folder
@@ -213,11 +206,10 @@ describe("two processes on one store", () => {
   test("two releases that store first at once: neither is lost", function*() {
     const store = MemoryStore.make()
     // Both have read the record before either writes it.
-    const late = mapOperations(
-      { ...store, capabilities: { ...store.capabilities, shared: true } },
+    const layer = sharing(
+      store,
       (operation, _, run) => operation === "getMany" ? Effect.tap(run(), () => Effect.sleep(10)) : run()
     )
-    const layer = Layer.succeed(Store.Store, late)
     const classes = [OldUser, NewUser, NextUser]
     const processes = yield* Effect.forEach(classes, () => build(over({ layer }, { memory: false })))
     yield* taking(
@@ -235,24 +227,24 @@ describe("two processes on one store", () => {
 })
 
 /** A conditional set fails, and has changed nothing, if the store does not answer. */
-const unconditional = changes.slice(0, 9).map(([name, change]) => ({ name, change }))
+const unconditional = changes.slice(0, 9)
 
 describe("a store that is down", () => {
-  it.effect.each(unconditional)(
-    "$name reaches it as soon as it is back, though the process has never asked it",
-    ({ change }) =>
-      Effect.gen(function*() {
-        const seen = counted()
-        const older = yield* build(over(seen, { memory: false }))
-        const newer = yield* build(over(seen))
-        yield* older(read(new OldUser({ id: 1 }), 1))
-        seen.isDown = true
-        yield* Effect.exit(newer(change(new NewUser({ id: 1 }))))
-        seen.isDown = false
-        yield* elapse("1 minute")
-        expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
-      })
-  )
+  const isOfRecords = (id: unknown) => JSON.stringify(id ?? "").includes("\"~:p:")
+  const refused = (operation: string) =>
+    Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
+
+  test.each(unconditional)("%s reaches it as soon as it is back, though it was never asked", function*([, change]) {
+    const seen = counted()
+    const older = yield* build(over(seen, { memory: false }))
+    const newer = yield* build(over(seen))
+    yield* older(read(new OldUser({ id: 1 }), 1))
+    seen.isDown = true
+    yield* Effect.exit(newer(change(new NewUser({ id: 1 }))))
+    seen.isDown = false
+    yield* elapse("1 minute")
+    expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
+  })
 
   test("in the process itself no read gets the old entry before", function*() {
     const seen = counted()
@@ -267,9 +259,7 @@ describe("a store that is down", () => {
   test("when it hangs at a record, that is tried again with a later load", function*() {
     const store = MemoryStore.make()
     let hangs = true
-    const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-    const hanging = mapOperations(shared, (_, [id], run) => hangs && String(id) === recordId ? Effect.never : run())
-    const layer = Layer.succeed(Store.Store, hanging)
+    const layer = sharing(store, (_, [id], run) => hangs && String(id) === recordId ? Effect.never : run())
     const cache = yield* build(over({ layer }, { memory: false, storeTimeout: "100 millis" }))
     expect(yield* taking("1 second", cache(read(new OldUser({ id: 1 }), 1)))).toBe(1)
     hangs = false
@@ -281,16 +271,7 @@ describe("a store that is down", () => {
   test("when a fingerprint is to be recorded keeps nothing, and gives the lease back", function*() {
     const store = MemoryStore.make()
     let isDown = true
-    const layer = Layer.succeed(
-      Store.Store,
-      mapOperations(
-        { ...store, capabilities: { ...store.capabilities, shared: true } },
-        (operation, [id], run) =>
-          isDown && JSON.stringify(id ?? "").includes("\"~:p:")
-            ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
-            : run()
-      )
-    )
+    const layer = sharing(store, (operation, [id], run) => isDown && isOfRecords(id) ? refused(operation) : run())
     const cache = yield* build(over({ layer }, { memory: false }))
     const old = new OldUser({ id: 1 })
     expect(yield* cache(read(old, 1))).toBe(1)
@@ -308,17 +289,9 @@ describe("a store that is down", () => {
       () => Effect.never,
       () => Effect.sync(() => hanging--)
     )
-    const layer = Layer.succeed(
-      Store.Store,
-      mapOperations(
-        { ...store, capabilities: { ...store.capabilities, shared: true } },
-        (operation, [id], run) =>
-          operation === "release"
-            ? never
-            : JSON.stringify(id ?? "").includes("\"~:p:")
-            ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
-            : run()
-      )
+    const layer = sharing(
+      store,
+      (operation, [id], run) => operation === "release" ? never : isOfRecords(id) ? refused(operation) : run()
     )
     const cache = yield* build(over({ layer }, { memory: false }))
     const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
@@ -394,23 +367,22 @@ describe("the record", () => {
     "\u0000".repeat(1000),
     Array.from({ length: 100_000 }, (_, i) => `f${1_000_000 + i} ;`).join("")
   ]
-  it.effect.each(wrong.map((text) => ({ text, name: JSON.stringify(text.slice(0, 20)) })))(
+  test.each(wrong.map((text) => ({ text, name: JSON.stringify(text.slice(0, 20)) })))(
     "that is damaged ($name) is written again",
-    ({ text }) =>
-      Effect.gen(function*() {
-        const { layer, store } = counted()
-        const older = yield* build(over({ layer }, { memory: false }))
-        yield* older(read(new OldUser({ id: 1 }), 1))
-        yield* singly(store).set(recordId, yield* damage(text)(store))
-        const newer = yield* build(over({ layer }, { memory: false }))
-        yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
-        yield* newer(read(new NewUser({ id: 2 }), 1))
-        yield* TestClock.adjust("1 hour")
-        yield* older(read(new OldUser({ id: 2 }), 1))
-        expect((yield* usesIn(store)).length).toBe(2)
-        yield* newer(Cached.invalidate(new NewUser({ id: 2 })))
-        expect(yield* older(found(new OldUser({ id: 2 })))).toBe(undefined)
-      })
+    function*({ text }) {
+      const { layer, store } = counted()
+      const older = yield* build(over({ layer }, { memory: false }))
+      yield* older(read(new OldUser({ id: 1 }), 1))
+      yield* singly(store).set(recordId, yield* damage(text)(store))
+      const newer = yield* build(over({ layer }, { memory: false }))
+      yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
+      yield* newer(read(new NewUser({ id: 2 }), 1))
+      yield* TestClock.adjust("1 hour")
+      yield* older(read(new OldUser({ id: 2 }), 1))
+      expect((yield* usesIn(store)).length).toBe(2)
+      yield* newer(Cached.invalidate(new NewUser({ id: 2 })))
+      expect(yield* older(found(new OldUser({ id: 2 })))).toBe(undefined)
+    }
   )
 
   test("is bounded, and so is what a removal sends", function*() {

@@ -30,14 +30,6 @@ const left = Effect.map(Looking.expiresIn("k"), Option.map(Duration.toMillis))
 describe.each(caches)("sliding, over $name", (cache) => {
   const test = testIn(cache.layer())
 
-  test("an entry that is not read for idle is gone, to the millisecond", function*() {
-    const { load } = counting()
-    const get = sliding(load)
-    expect(yield* get).toBe(1)
-    yield* TestClock.adjust(idle)
-    expect(yield* get).toBe(2)
-  })
-
   test("an entry that is read all the time lives on", function*() {
     const { load } = counting()
     const get = sliding(load)
@@ -77,12 +69,6 @@ describe.each(caches)("sliding, over $name", (cache) => {
     expect(yield* get).toBe(2)
     yield* TestClock.adjust(0.6 * idle)
     expect(yield* get).toBe(3)
-  })
-
-  test("a ttl that answers zero: not stored", function*() {
-    const { load } = counting()
-    const get = load.pipe(Cached.sliding("k", { idle, ttl: () => 0 }))
-    expect([yield* get, yield* get]).toEqual([1, 2])
   })
 
   test("a caller that joins a load reads at its end", function*() {

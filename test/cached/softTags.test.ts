@@ -27,60 +27,6 @@ const down = Effect.fail("down")
 describe.each(caches)("soft tags over $name", (cache) => {
   const test = testIn(cache.layer())
 
-  test("getOption, has, getEntry and scan see it within its ttl", function*() {
-    yield* softTtl(Effect.succeed(1))
-    yield* soften
-    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-    expect(yield* Cached.has("k")).toBe(true)
-    const entry = Option.getOrThrow(yield* Cached.getEntry("k"))
-    expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
-    yield* TestClock.adjust("1 hour")
-    expect(yield* Cached.getOption("k")).toEqual(Option.none())
-    expect(yield* Cached.has("k")).toBe(false)
-  })
-
-  test("hard after soft: gone; soft after hard: gone still", function*() {
-    yield* softTtl(Effect.succeed(1))
-    yield* soften
-    yield* harden
-    expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-    expect(yield* Cached.has("k")).toBe(false)
-    yield* softTtl(Effect.succeed(2))
-    yield* harden
-    yield* soften
-    expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-    expect(yield* Cached.has("k")).toBe(false)
-  })
-
-  test("an entry set or loaded afterwards is fresh", function*() {
-    yield* soften
-    yield* Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] })
-    expect(yield* softTtl(Effect.succeed(2))).toBe(1)
-    yield* soften
-    yield* Cached.set("k", 3, { keepTtl: true, tags: ["t"] })
-    expect(yield* softTtl(Effect.succeed(4))).toBe(3)
-    yield* soften
-    expect(yield* softTtl(Effect.succeed(4))).toBe(4)
-    expect(yield* softTtl(Effect.succeed(5))).toBe(4)
-  })
-
-  test("touch does not make it fresh", function*() {
-    yield* softTtl(Effect.succeed(1))
-    yield* soften
-    expect(yield* Cached.touch("k", "2 hours")).toBe(true)
-    yield* TestClock.adjust("1 hour")
-    expect(yield* softTtl(down)).toBe(1)
-    expect(yield* softTtl(Effect.succeed(2))).toBe(2)
-  })
-
-  test("only what has the tag, one of several suffices", function*() {
-    yield* Cached.set("a", 1, { tags: ["t", "u"] })
-    yield* Cached.set("b", 1, { tags: ["u"] })
-    yield* soften
-    const get = (key: string) => Cached.ttl(Effect.succeed(2), key, { ttl: 1000 })
-    expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
-  })
-
   test("a load that runs meanwhile: waiting callers get its result, which is stale from its birth", function*() {
     const { load } = counting(1000)
     const before = yield* start(softTtl(load))
@@ -170,71 +116,63 @@ test("invalidate over a list: an index is no option", function*() {
 describe("soft tags while the store fails", () => {
   const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-  /** A store whose tags cannot be invalidated as long as it is down. */
-  const failing = () => {
-    const fake = fakeStore()
-    const broken = { down: false, modes: [] as Array<string | undefined> }
-    const { invalidateTags } = fake.store
-    fake.layer = Layer.suspend(() =>
-      Layer.succeed(
-        Store.Store,
-        {
-          ...fake.store,
-          invalidateTags: (tags, mode) =>
-            Effect.suspend(() => {
-              if (broken.down) return Effect.fail(unavailable)
-              broken.modes.push(mode)
-              return invalidateTags(tags, mode)
-            })
-        }
-      )
-    )
-    return { broken, layer: fake.layer }
+  interface Broken {
+    down: boolean
+    readonly modes: Array<string | undefined>
+  }
+
+  /** With a value that is stored, over a store whose tags cannot be invalidated from then on. */
+  const whileDown = <Step extends Effect.Effect<any, any, Caching.Caching>>(
+    use: (broken: Broken) => Generator<Step, void, never>
+  ) => {
+    const { store } = fakeStore()
+    const broken: Broken = { down: false, modes: [] }
+    const layer = Layer.succeed(Store.Store, {
+      ...store,
+      invalidateTags: (tags, mode) =>
+        Effect.suspend(() => {
+          if (broken.down) return Effect.fail(unavailable)
+          broken.modes.push(mode)
+          return store.invalidateTags(tags, mode)
+        })
+    })
+    const program = Effect.gen(function*() {
+      yield* softTtl(Effect.succeed(1))
+      broken.down = true
+      yield* Effect.gen(() => use(broken))
+    })
+    return Effect.provide(program, over({ layer }, { memory: false }))
   }
 
   it.effect("an unacknowledged invalidation makes stale what the store has, and nothing else", () =>
-    Effect.gen(function*() {
-      const { broken, layer } = failing()
-      yield* Effect.gen(function*() {
-        yield* softTtl(Effect.succeed(1))
-        broken.down = true
-        yield* soften
-        expect(yield* softTtl(down)).toBe(1)
-        expect(yield* softTtl(Effect.succeed(2))).toBe(2)
-        broken.down = false
-      }).pipe(Effect.provide(over({ layer }, { memory: false })))
+    whileDown(function*(broken) {
+      yield* soften
+      expect(yield* softTtl(down)).toBe(1)
+      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+      broken.down = false
     }))
 
   it.effect("the replay keeps the mode", () =>
-    Effect.gen(function*() {
-      const { broken, layer } = failing()
-      yield* Effect.gen(function*() {
-        yield* softTtl(Effect.succeed(1))
-        broken.down = true
-        yield* soften
-        broken.down = false
-        yield* TestClock.adjust("2 seconds")
-        expect(broken.modes).toEqual(["soft"])
-        expect(yield* softTtl(down)).toBe(1)
-      }).pipe(Effect.provide(over({ layer }, { memory: false })))
+    whileDown(function*(broken) {
+      yield* soften
+      broken.down = false
+      yield* TestClock.adjust("2 seconds")
+      expect(broken.modes).toEqual(["soft"])
+      expect(yield* softTtl(down)).toBe(1)
     }))
 
-  it.effect.each([["soft", "hard"], ["hard", "soft"]] as const)("%s, then %s in vain: gone, here and in the store", (
-    modes
-  ) =>
-    Effect.gen(function*() {
-      const { broken, layer } = failing()
-      yield* Effect.gen(function*() {
-        yield* softTtl(Effect.succeed(1))
-        broken.down = true
+  it.effect.each([["soft", "hard"], ["hard", "soft"]] as const)(
+    "%s, then %s in vain: gone, here and there",
+    (modes) =>
+      whileDown(function*(broken) {
         for (const mode of modes) yield* Cached.invalidate({ tag: "t" }, { mode })
         expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
         broken.down = false
         yield* TestClock.adjust("2 seconds")
         expect(broken.modes).toContain("hard")
         expect(yield* Effect.exit(softTtl(down))).toEqual(Exit.fail("down"))
-      }).pipe(Effect.provide(over({ layer }, { memory: false })))
-    }))
+      })
+  )
 })
 
 describe("soft tags across engines on one folder", () => {
@@ -245,24 +183,11 @@ describe("soft tags across engines on one folder", () => {
       Scope.Scope
     >
 
-  it.effect("an entry that one marks as stale is stale for the other, also in its memory", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const [one, other] = [yield* engine(directory), yield* engine(directory)]
-      yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
-      expect(yield* softTtl(down).pipe(Effect.provide(other))).toBe(1)
-      yield* soften.pipe(Effect.provide(one))
-      yield* TestClock.adjust("100 millis")
-      expect(yield* softTtl(down).pipe(Effect.provide(other))).toBe(1)
-      expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(other))).toBe(2)
-      yield* TestClock.adjust("100 millis")
-      expect(yield* softTtl(down).pipe(Effect.provide(one))).toBe(2)
-    }))
+  const two = Effect.flatMap(tempDirectory, (directory) => Effect.all([engine(directory), engine(directory)]))
 
   it.effect("an entry that one marks as stale while the other loads is stale from its birth", () =>
     Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      const [one, other] = yield* two
       const { load } = counting(1000)
       const loading = yield* start(softTtl(load).pipe(Effect.provide(other)))
       yield* TestClock.adjust("500 millis")
@@ -278,8 +203,7 @@ describe("soft tags across engines on one folder", () => {
 
   it.effect("after a pause the first to ask finds what the other has marked as stale meanwhile", () =>
     Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      const [one, other] = yield* two
       yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
       yield* soften.pipe(Effect.provide(one))
       expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(1))
@@ -287,8 +211,7 @@ describe("soft tags across engines on one folder", () => {
 
   it.effect("after a pause what is put in outlives what the other has invalidated before", () =>
     Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const [one, other] = [yield* engine(directory), yield* engine(directory)]
+      const [one, other] = yield* two
       yield* Cached.set("first", 1).pipe(Effect.provide(other))
       yield* TestClock.adjust("1 minute")
       yield* harden.pipe(Effect.provide(one))

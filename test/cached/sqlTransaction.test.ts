@@ -197,20 +197,6 @@ describe("reads", () => {
       )
     )
 
-  test("go past the cache, in both directions: no caller is served a value that is rolled back", function*() {
-    const { get, inTransaction, sql } = yield* users
-    const update = Effect.orDie(sql`UPDATE users SET name = 'Grace'`)
-    yield* Effect.exit(inTransaction(Effect.gen(function*() {
-      yield* update
-      expect(yield* get).toBe("Grace")
-      return yield* Effect.fail("roll back")
-    })))
-    expect(yield* Cached.has("user:1")).toBe(false)
-    expect(yield* get).toBe("Ada")
-    expect(yield* inTransaction(Effect.andThen(update, get))).toBe("Grace")
-    expect(yield* get).toBe("Ada")
-  })
-
   test("of requests made at once inside and outside: each gets the rows that it may see", function*() {
     class Name extends CacheKey.Class<Name>()("Name", { payload: { id: Schema.Int }, success: Schema.String }) {}
     const { inTransaction, sql } = yield* users

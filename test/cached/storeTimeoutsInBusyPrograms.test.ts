@@ -9,6 +9,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
 import { pluralOf } from "../support/pluralOf.ts"
+import { test } from "../support/tests.ts"
 
 /** A store whose commits wait for their turn, and the time that it claims to have worked. */
 const make = (workedMillis?: () => number) => {
@@ -88,7 +89,7 @@ it.effect.each<readonly [string, () => number]>([
   }))
 })
 
-it.effect("a store that was too slow to grant a lease is an event and a line: another process may load the same", () => {
+test("a store that was too slow to grant a lease is an event and a line: another process may load the same", function*() {
   let worked = 0
   const inner = MemoryStore.make()
   const store = Store.complete({
@@ -102,23 +103,22 @@ it.effect("a store that was too slow to grant a lease is an event and a line: an
     Layer.provide(Layer.succeed(Store.Store, store))
   )
   const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-  return Effect.gen(function*() {
-    const events: Array<string> = []
-    const warnings = yield* warningsOf(Effect.provide(
-      Effect.gen(function*() {
-        yield* Effect.forkChild(
-          Stream.runForEach(Cached.events(), (event) =>
-            Effect.sync(() => {
-              if (event._tag === "StoreFailure") events.push(`${event.operation} ${event.reason}`)
-            })),
-          { startImmediately: true }
-        )
-        expect(yield* read).toBe(1)
-        yield* settle
-      }),
-      layer
-    ))
-    expect(events).toEqual(["acquire Timeout"])
-    expect(warnings).toEqual([expect.stringContaining("could not grant a lease: it did not answer in time")])
-  })
+
+  const events: Array<string> = []
+  const warnings = yield* warningsOf(Effect.provide(
+    Effect.gen(function*() {
+      yield* Effect.forkChild(
+        Stream.runForEach(Cached.events(), (event) =>
+          Effect.sync(() => {
+            if (event._tag === "StoreFailure") events.push(`${event.operation} ${event.reason}`)
+          })),
+        { startImmediately: true }
+      )
+      expect(yield* read).toBe(1)
+      yield* settle
+    }),
+    layer
+  ))
+  expect(events).toEqual(["acquire Timeout"])
+  expect(warnings).toEqual([expect.stringContaining("could not grant a lease: it did not answer in time")])
 })

@@ -64,6 +64,14 @@ const counting = (options?: { readonly tags?: ReadonlyArray<string> }) => {
   return { origin, read }
 }
 
+/** A cache that follows its store, and a value of another process. */
+const following = Effect.fnUntraced(function*(options?: CacheLayer.LayerOptions) {
+  const storage = pushing()
+  const within = yield* storage.build(options)
+  yield* storage.push(coherent)
+  return { storage, within, ...counting({ tags: ["t"] }) }
+})
+
 /** A write by another process: a value of its own in the store, and the pushed change. */
 const elsewhere = (
   { entries, push }: ReturnType<typeof pushing>,
@@ -79,10 +87,7 @@ describe("a store that pushes changes is followed", () => {
   ]
 
   test("LoadEnded: the copy in memory stays", function*() {
-    const storage = pushing()
-    const within = yield* storage.build()
-    const { origin, read } = counting()
-    yield* storage.push(coherent)
+    const { origin, read, storage, within } = yield* following()
     expect(yield* within(read)).toBe(1)
     origin.value = 2
     yield* elsewhere(storage, { _tag: "LoadEnded", id: "k" })
@@ -90,10 +95,7 @@ describe("a store that pushes changes is followed", () => {
   })
 
   test.each(changes)("$_tag: the copy in memory is no longer served", function*(change) {
-    const storage = pushing()
-    const within = yield* storage.build()
-    const { origin, read } = counting({ tags: ["t"] })
-    yield* storage.push(coherent)
+    const { origin, read, storage, within } = yield* following()
     expect(yield* within(read)).toBe(1)
     origin.value = 2
     expect(yield* within(read)).toBe(1)
@@ -102,10 +104,7 @@ describe("a store that pushes changes is followed", () => {
   })
 
   test("a change of another id, or of another tag, leaves it", function*() {
-    const storage = pushing()
-    const within = yield* storage.build()
-    const { origin, read } = counting({ tags: ["t"] })
-    yield* storage.push(coherent)
+    const { origin, read, storage, within } = yield* following()
     yield* within(read)
     origin.value = 2
     yield* storage.push({ _tag: "Changed", id: "other" }, { _tag: "TagChanged", tag: "other" })
@@ -143,9 +142,7 @@ describe("a store that pushes changes is followed", () => {
   })
 
   test("a load that may be one of many that changed is not shared by later readers", function*() {
-    const storage = pushing()
-    const within = yield* storage.build()
-    yield* storage.push(coherent)
+    const { storage, within } = yield* following()
     const read = (value: number) =>
       within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl("a", { ttl: "1 hour" })))
     const first = yield* Effect.forkChild(read(1), { startImmediately: true })
@@ -157,10 +154,7 @@ describe("a store that pushes changes is followed", () => {
   })
 
   test("memory is trusted for as long as its entries live", function*() {
-    const storage = pushing()
-    const within = yield* storage.build({ maxStaleness: "10 seconds" })
-    const { read } = counting()
-    yield* storage.push(coherent)
+    const { read, storage, within } = yield* following({ maxStaleness: "10 seconds" })
     yield* within(read)
     const { gets } = storage.counts
     for (let i = 0; i < 10; i++) {
@@ -171,9 +165,7 @@ describe("a store that pushes changes is followed", () => {
   })
 
   test("a load that runs when its id changes elsewhere answers its callers, and is kept nowhere", function*() {
-    const storage = pushing()
-    const within = yield* storage.build()
-    yield* storage.push(coherent)
+    const { storage, within } = yield* following()
     let n = 0
     const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl("k", { ttl: "1 hour" }))
     const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
@@ -247,10 +239,7 @@ describe("while it cannot be followed", () => {
   })
 
   test("while some changes are missed memory is trusted for maxStaleness, and those that arrive count", function*() {
-    const storage = pushing()
-    const within = yield* storage.build({ maxStaleness: "10 seconds" })
-    const { origin, read } = counting()
-    yield* storage.push(coherent)
+    const { origin, read, storage, within } = yield* following({ maxStaleness: "10 seconds" })
     yield* within(read)
     yield* storage.push({
       _tag: "Partial",
@@ -360,10 +349,7 @@ describe("while it cannot be followed", () => {
 
   it.effect("it is listened to again, and what was missed is read again", () =>
     Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const { origin, read } = counting()
-      yield* storage.push(coherent)
+      const { origin, read, storage, within } = yield* following()
       yield* within(read)
       yield* storage.push("fail")
       origin.value = 2

@@ -1,75 +1,19 @@
 /** The surroundings of a load: its span, its transaction, its context; and reads served beside it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Option, Schema, type Tracer, TxRef } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Schema, TxRef } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, settle, start, started, taking } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
 import { test, testIn } from "../support/tests.ts"
-import { withTracer } from "../support/tracer.ts"
 
 class Settings extends CacheKey.Class<Settings>()("Settings", { success: Schema.Number }) {}
 
 const ahead = { ttl: "1 hour", refreshAfter: "1 minute" } as const
 
-const current = Effect.map(Effect.option(Effect.currentSpan), Option.getOrUndefined)
-
 describe.each(caches)("over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
   const test = testIn(cache.layer())
-
-  describe("spans", () => {
-    it.effect("a load's is a root, linked to that of the caller that started it", () =>
-      Effect.gen(function*() {
-        const caller = yield* Effect.makeSpan("caller")
-        const span = yield* current.pipe(
-          Effect.map((span) => [span] as const),
-          Cached.ttl("k", { ttl: () => 0 }),
-          Effect.withParentSpan(caller)
-        )
-        const load = span[0]!
-        expect(load.name).toBe("effect-cached.load")
-        expect(Option.isNone(load.parent)).toBe(true)
-        expect(load.traceId).not.toBe(caller.traceId)
-        expect(load.links.map((link) => link.span.spanId)).toEqual([caller.spanId])
-        expect(Object.fromEntries(load.attributes)).toEqual({
-          "cache.key": "k",
-          "cache.refresh": false,
-          "cache.outcome": "success",
-          "cache.stored": false
-        })
-      }).pipe(provided, withTracer))
-
-    it.effect("a refresh outlives the span it is linked to", () =>
-      Effect.gen(function*() {
-        let span: Tracer.Span | undefined
-        const load = Effect.andThen(
-          Effect.sleep(1000),
-          Effect.map(current, (found) => {
-            span = found
-            return 1
-          })
-        )
-        yield* Cached.set("k", 0, { ttl: "1 hour" })
-        const refresh = load.pipe(Cached.withStrategy("k", {
-          strategy: {
-            ...made({ strategy: "ttl", ttl: "1 hour" }),
-            decide: (entry) => entry === undefined ? "Load" : "ServeAndRefresh"
-          }
-        }))
-        expect(yield* Effect.withSpan(refresh, "caller")).toBe(0)
-        yield* TestClock.adjust("1 second")
-        expect(span?.attributes.get("cache.refresh")).toBe(true)
-        expect(span?.status._tag).toBe("Ended")
-      }).pipe(provided, withTracer))
-
-    it.effect("where the caller has none there is none", () =>
-      Effect.gen(function*() {
-        const wrapped = Effect.map(current, (span) => span === undefined ? "none" : span.name)
-        expect(yield* wrapped.pipe(Cached.ttl("k", { ttl: 1 }))).toBe("none")
-      }).pipe(provided, withTracer))
-  })
 
   describe("an open SQL transaction", () => {
     const Transaction = Context.Reference<object | undefined>("effect/sql/CurrentTransactionService", {
@@ -162,20 +106,6 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("beside a refresh that runs", () => {
-    test("every reader is served at once, however often it reads", function*() {
-      const { counts, load } = counting(10_000)
-      const get = load.pipe(Cached.refreshAhead("k", ahead))
-      yield* taking("10 seconds", get)
-      yield* TestClock.adjust("2 minutes")
-      for (let i = 0; i < 3; i++) {
-        const reader = yield* started(get)
-        expect(ended(reader)).toEqual(Exit.succeed(1))
-      }
-      expect(counts.started).toBe(2)
-      yield* TestClock.adjust("10 seconds")
-      expect(yield* get).toBe(2)
-    })
-
     test("that was asked for, every reader is served what is stored", function*() {
       const { load } = counting(10_000)
       const settings = Cached.fn(Settings, () => load, { ttl: "1 hour" })

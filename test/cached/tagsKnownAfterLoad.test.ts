@@ -1,14 +1,14 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, type Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, type Strategy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, elapse, fakeStore, over, settle, start, started, within } from "../support/caches.ts"
+import { caches, elapse, fakeStore, over, settle, start, started } from "../support/caches.ts"
 import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { test } from "../support/tests.ts"
+import { test, testWithin } from "../support/tests.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 
@@ -22,8 +22,7 @@ const saying = (annotations: Cached.Annotations) => {
 }
 
 for (const cache of caches) {
-  const inCache = <A, E>(use: Effect.Effect<A, E, Caching.Caching | Scope.Scope>, options?: CacheLayer.MemoryOptions) =>
-    Effect.scoped(within(cache.layer(options), use))
+  const test = testWithin(cache.layer())
 
   describe(`annotate, over ${cache.name}`, () => {
     const minute = 60_000
@@ -50,135 +49,126 @@ for (const cache of caches) {
       "sliding for ever": [["2 minutes", 2, 2], ["7 minutes", 5, 7]]
     }
     for (const [name, strategy] of Object.entries(strategies)) {
-      it.effect(`takes the place of the ttl of ${name}`, () =>
-        inCache(Effect.gen(function*() {
-          for (const [n, [ttl, expires, softly]] of lifetimes[name]!.entries()) {
-            const page = new Page({ n })
-            yield* Cached.withStrategy(saying({ ttl }).load, page, { strategy })
-            const label = `${name}, ${String(ttl)}`
-            expect([label, (yield* entryOf(page))?.expiresAt]).toEqual([label, expires * minute])
-            expect([label, (yield* entryOf(page))?.softExpiresAt]).toEqual([label, softly * minute])
-          }
-          for (const ttl of [0, -1, "0 seconds", Duration.zero, "-1 minute"] as Array<Duration.Input>) {
-            const { load } = saying({ ttl })
-            const cached = Cached.withStrategy(load, new Page({ n: -1 }), { strategy })
-            expect(yield* cached).toBe("value 1")
-            expect(yield* cached).toBe("value 2")
-          }
-        })))
+      test(`takes the place of the ttl of ${name}`, function*() {
+        for (const [n, [ttl, expires, softly]] of lifetimes[name]!.entries()) {
+          const page = new Page({ n })
+          yield* Cached.withStrategy(saying({ ttl }).load, page, { strategy })
+          const label = `${name}, ${String(ttl)}`
+          expect([label, (yield* entryOf(page))?.expiresAt]).toEqual([label, expires * minute])
+          expect([label, (yield* entryOf(page))?.softExpiresAt]).toEqual([label, softly * minute])
+        }
+        for (const ttl of [0, -1, "0 seconds", Duration.zero, "-1 minute"] as Array<Duration.Input>) {
+          const { load } = saying({ ttl })
+          const cached = Cached.withStrategy(load, new Page({ n: -1 }), { strategy })
+          expect(yield* cached).toBe("value 1")
+          expect(yield* cached).toBe("value 2")
+        }
+      })
     }
 
-    it.effect("a value that lives longer than its strategy says is as fresh as any", () =>
-      inCache(Effect.gen(function*() {
-        const inner = Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 minute" })
-        yield* inner
-        yield* TestClock.adjust("2 minutes")
-        const [, [detected]] = yield* Cached.detect(inner)
-        expect(detected?.source).toMatch(/memory|store/)
-        const outer = Cached.ttl(inner, new Page({ n: 2 }), { ttl: "1 hour" })
-        yield* outer
-        expect(yield* Cached.has(new Page({ n: 2 }))).toBe(true)
-      })))
+    test("a value that lives longer than its strategy says is as fresh as any", function*() {
+      const inner = Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 minute" })
+      yield* inner
+      yield* TestClock.adjust("2 minutes")
+      const [, [detected]] = yield* Cached.detect(inner)
+      expect(detected?.source).toMatch(/memory|store/)
+      const outer = Cached.ttl(inner, new Page({ n: 2 }), { ttl: "1 hour" })
+      yield* outer
+      expect(yield* Cached.has(new Page({ n: 2 }))).toBe(true)
+    })
 
-    it.effect("reads move a sliding entry up to the annotated end, not past it", () =>
-      inCache(Effect.gen(function*() {
-        const said = saying({ ttl: "7 minutes" })
-        const page = Cached.sliding(said.load, key, { idle: "5 minutes" })
-        yield* page
-        yield* TestClock.adjust("4 minutes")
-        expect(yield* page).toBe("value 1")
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* page).toBe("value 1")
-        yield* TestClock.adjust("1 minute")
-        expect(yield* page).toBe("value 2")
-      })))
+    test("reads move a sliding entry up to the annotated end, not past it", function*() {
+      const said = saying({ ttl: "7 minutes" })
+      const page = Cached.sliding(said.load, key, { idle: "5 minutes" })
+      yield* page
+      yield* TestClock.adjust("4 minutes")
+      expect(yield* page).toBe("value 1")
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* page).toBe("value 1")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* page).toBe("value 2")
+    })
 
-    it.effect("the last call counts, for each of the three", () =>
-      inCache(Effect.gen(function*() {
-        const load = Effect.gen(function*() {
-          yield* Cached.annotate({ etag: "1", ttl: "1 minute", tags: ["a", "b"] })
-          yield* Cached.annotate({ ttl: "2 minutes" })
-          yield* Effect.forkChild(Cached.annotate({ tags: ["c"], etag: undefined }), { startImmediately: true })
-          yield* Cached.annotate({})
-          return "value"
-        })
-        yield* Cached.ttl(load, key, { ttl: "1 hour", tags: [] })
-        const entry = yield* entryOf(key)
-        expect(entry).toMatchObject({ etag: "1", expiresAt: 120_000 })
-        expect(entry?.tags.filter((tag) => !tag.startsWith("~"))).toEqual(["c"])
-      })))
+    test("the last call counts, for each of the three", function*() {
+      const load = Effect.gen(function*() {
+        yield* Cached.annotate({ etag: "1", ttl: "1 minute", tags: ["a", "b"] })
+        yield* Cached.annotate({ ttl: "2 minutes" })
+        yield* Effect.forkChild(Cached.annotate({ tags: ["c"], etag: undefined }), { startImmediately: true })
+        yield* Cached.annotate({})
+        return "value"
+      })
+      yield* Cached.ttl(load, key, { ttl: "1 hour", tags: [] })
+      const entry = yield* entryOf(key)
+      expect(entry).toMatchObject({ etag: "1", expiresAt: 120_000 })
+      expect(entry?.tags.filter((tag) => !tag.startsWith("~"))).toEqual(["c"])
+    })
 
-    it.effect("is about the outcome, a failure too", () =>
-      inCache(Effect.gen(function*() {
-        let loads = 0
-        const load = Effect.andThen(
-          Cached.annotate({ ttl: "1 minute", tags: ["t"] }),
-          Effect.suspend(() => Effect.fail(`down ${++loads}`))
-        )
-        const page = Effect.flip(Cached.ttl(load, "k", { ttl: "1 hour", when: () => true }))
-        expect(yield* page).toBe("down 1")
-        yield* TestClock.adjust("59 seconds")
-        if (cache.memory) expect(yield* page).toBe("down 1")
-        yield* TestClock.adjust("1 second")
-        const n = loads + 1
-        expect(yield* page).toBe(`down ${n}`)
-        yield* Cached.invalidate({ tag: "t" })
-        expect(yield* page).toBe(`down ${n + 1}`)
-      })))
+    test("is about the outcome, a failure too", function*() {
+      let loads = 0
+      const load = Effect.andThen(
+        Cached.annotate({ ttl: "1 minute", tags: ["t"] }),
+        Effect.suspend(() => Effect.fail(`down ${++loads}`))
+      )
+      const page = Effect.flip(Cached.ttl(load, "k", { ttl: "1 hour", when: () => true }))
+      expect(yield* page).toBe("down 1")
+      yield* TestClock.adjust("59 seconds")
+      if (cache.memory) expect(yield* page).toBe("down 1")
+      yield* TestClock.adjust("1 second")
+      const n = loads + 1
+      expect(yield* page).toBe(`down ${n}`)
+      yield* Cached.invalidate({ tag: "t" })
+      expect(yield* page).toBe(`down ${n + 1}`)
+    })
 
-    it.effect("tags of one try of a refresh do not apply to the next", () =>
-      inCache(Effect.gen(function*() {
-        let loads = 0
-        const load = Effect.suspend(() =>
-          ++loads === 2
-            ? Effect.andThen(Cached.annotate({ ttl: "1 second", etag: "no", tags: ["no"] }), Effect.fail("down"))
-            : Effect.succeed(`value ${loads}`)
-        )
-        const page = Cached.refreshAhead(load, key, { ttl: "1 hour", refreshAfter: "1 minute", tags: [] })
-        yield* page
-        yield* TestClock.adjust("1 minute")
-        yield* page
-        yield* elapse("1 second")
-        const entry = yield* entryOf(key)
-        expect(entry?.value).toBe("value 3")
-        expect(entry?.etag).toBe(undefined)
-        expect(entry?.tags).not.toContain("no")
-        expect(entry!.expiresAt - entry!.createdAt).toBe(3_600_000)
-      })))
+    test("tags of one try of a refresh do not apply to the next", function*() {
+      let loads = 0
+      const load = Effect.suspend(() =>
+        ++loads === 2
+          ? Effect.andThen(Cached.annotate({ ttl: "1 second", etag: "no", tags: ["no"] }), Effect.fail("down"))
+          : Effect.succeed(`value ${loads}`)
+      )
+      const page = Cached.refreshAhead(load, key, { ttl: "1 hour", refreshAfter: "1 minute", tags: [] })
+      yield* page
+      yield* TestClock.adjust("1 minute")
+      yield* page
+      yield* elapse("1 second")
+      const entry = yield* entryOf(key)
+      expect(entry?.value).toBe("value 3")
+      expect(entry?.etag).toBe(undefined)
+      expect(entry?.tags).not.toContain("no")
+      expect(entry!.expiresAt - entry!.createdAt).toBe(3_600_000)
+    })
 
-    it.effect("a strategy that does not store an outcome does not store it whatever the load says", () =>
-      inCache(Effect.gen(function*() {
-        yield* Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 hour", when: () => false })
-        expect(yield* Cached.has(key)).toBe(false)
-      })))
+    test("a strategy that does not store an outcome does not store it whatever the load says", function*() {
+      yield* Cached.ttl(saying({ ttl: "1 hour" }).load, key, { ttl: "1 hour", when: () => false })
+      expect(yield* Cached.has(key)).toBe(false)
+    })
   })
 
   describe(`tags known after the load, over ${cache.name}`, () => {
-    it.effect("are beside those of the key: invalidating either removes the value", () =>
-      inCache(Effect.gen(function*() {
-        const said = saying({ tags: ["late", "later"] })
-        const page = Cached.ttl(said.load, key, { ttl: "1 hour", tags: ["own"] })
-        let n = 0
-        for (const tag of ["late", "own", "later"]) {
-          expect(yield* page).toBe(`value ${++n}`)
-          yield* Cached.invalidate({ tag: "another" })
-          expect(yield* page).toBe(`value ${n}`)
-          yield* Cached.invalidate({ tag })
-        }
-        yield* page
-        yield* Cached.invalidate({ all: Page })
-        expect(yield* page).toBe("value 5")
-      })))
+    test("are beside those of the key: invalidating either removes the value", function*() {
+      const said = saying({ tags: ["late", "later"] })
+      const page = Cached.ttl(said.load, key, { ttl: "1 hour", tags: ["own"] })
+      let n = 0
+      for (const tag of ["late", "own", "later"]) {
+        expect(yield* page).toBe(`value ${++n}`)
+        yield* Cached.invalidate({ tag: "another" })
+        expect(yield* page).toBe(`value ${n}`)
+        yield* Cached.invalidate({ tag })
+      }
+      yield* page
+      yield* Cached.invalidate({ all: Page })
+      expect(yield* page).toBe("value 5")
+    })
 
-    it.effect("a soft invalidation of one makes the value stale", () =>
-      inCache(Effect.gen(function*() {
-        const said = saying({ tags: ["late"] })
-        const page = Cached.softTtl(said.load, key, { ttl: "1 hour", softTtl: () => "1 hour" })
-        yield* page
-        yield* Cached.invalidate({ tag: "late" }, { mode: "soft" })
-        const [value, detected] = yield* Cached.detect(page)
-        expect([value, detected[0]?.source]).toEqual(["value 2", "load"])
-      })))
+    test("a soft invalidation of one makes the value stale", function*() {
+      const said = saying({ tags: ["late"] })
+      const page = Cached.softTtl(said.load, key, { ttl: "1 hour", softTtl: () => "1 hour" })
+      yield* page
+      yield* Cached.invalidate({ tag: "late" }, { mode: "soft" })
+      const [value, detected] = yield* Cached.detect(page)
+      expect([value, detected[0]?.source]).toEqual(["value 2", "load"])
+    })
 
     const during = (tag: string, known: boolean) =>
       Effect.gen(function*() {
@@ -204,67 +194,60 @@ for (const cache of caches) {
         return { before: before.pollUnsafe(), late: late.pollUnsafe(), page, loads: () => loads }
       })
 
-    it.effect.each([true, false])(
-      "invalidated while it loads: an earlier caller gets the value, a later one a new one; marker known: %s",
-      (known) =>
-        inCache(Effect.gen(function*() {
-          const { before, late, loads, page } = yield* during("late", known)
-          expect(before).toEqual(Exit.succeed("value 1"))
-          expect(late).toEqual(Exit.succeed("value 2"))
-          expect(yield* page).toBe("value 2")
-          expect(loads()).toBe(2)
-        }))
+    test.each([true, false])(
+      "invalidated while it loads: only a later caller gets a new one; known: %s",
+      function*(known) {
+        const { before, late, loads, page } = yield* during("late", known)
+        expect(before).toEqual(Exit.succeed("value 1"))
+        expect(late).toEqual(Exit.succeed("value 2"))
+        expect(yield* page).toBe("value 2")
+        expect(loads()).toBe(2)
+      }
     )
 
-    it.effect.each([true, false])(
-      "another invalidated while it loads: one load for all; marker known: %s",
-      (known) =>
-        inCache(Effect.gen(function*() {
-          const { before, late, loads, page } = yield* during("another", known)
-          expect(before).toEqual(Exit.succeed("value 1"))
-          expect(late).toEqual(Exit.succeed("value 1"))
-          // An invalidation that may have been missed keeps it out of the store, not out of memory.
-          const isKept = cache.memory || known
-          expect(yield* page).toBe(isKept ? "value 1" : "value 2")
-          expect(loads()).toBe(isKept ? 1 : 2)
-          // And then the tag is known.
-          expect(yield* page).toBe(isKept ? "value 1" : "value 2")
-        }))
-    )
+    test.each([true, false])("another invalidated while it loads: one load for all; known: %s", function*(known) {
+      const { before, late, loads, page } = yield* during("another", known)
+      expect(before).toEqual(Exit.succeed("value 1"))
+      expect(late).toEqual(Exit.succeed("value 1"))
+      // An invalidation that may have been missed keeps it out of the store, not out of memory.
+      const isKept = cache.memory || known
+      expect(yield* page).toBe(isKept ? "value 1" : "value 2")
+      expect(loads()).toBe(isKept ? 1 : 2)
+      // And then the tag is known.
+      expect(yield* page).toBe(isKept ? "value 1" : "value 2")
+    })
 
-    it.effect("a caller that comes after one was invalidated gets a new value, also where the first is not stored", () =>
-      inCache(Effect.gen(function*() {
-        const gate = yield* Deferred.make<void>()
-        let loads = 0
-        const load = Effect.gen(function*() {
-          const n = ++loads
-          if (n === 1) yield* Deferred.await(gate)
-          yield* Cached.annotate({ tags: ["late"], ttl: 0 })
-          return n
-        })
-        const page = Cached.ttl(load, "k", { ttl: "1 hour" })
-        const before = yield* started(page)
-        yield* Cached.invalidate({ tag: "late" })
-        const late = yield* started(page)
-        yield* Deferred.succeed(gate, undefined)
-        yield* settle
-        expect([before.pollUnsafe(), late.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(2)])
-      })))
+    test("a caller that comes after one was invalidated gets a new value, also where the first is not stored", function*() {
+      const gate = yield* Deferred.make<void>()
+      let loads = 0
+      const load = Effect.gen(function*() {
+        const n = ++loads
+        if (n === 1) yield* Deferred.await(gate)
+        yield* Cached.annotate({ tags: ["late"], ttl: 0 })
+        return n
+      })
+      const page = Cached.ttl(load, "k", { ttl: "1 hour" })
+      const before = yield* started(page)
+      yield* Cached.invalidate({ tag: "late" })
+      const late = yield* started(page)
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      expect([before.pollUnsafe(), late.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(2)])
+    })
 
-    it.effect("tags of a function are late too", () =>
-      inCache(Effect.gen(function*() {
-        let loads = 0
-        const page = Cached.ttl(Effect.sync(() => ++loads), "k", {
-          ttl: "1 hour",
-          tags: (exit) => [`n${Exit.isSuccess(exit) ? exit.value : ""}`]
-        })
-        expect(yield* page).toBe(1)
-        expect(yield* page).toBe(1)
-        yield* Cached.invalidate({ tag: "n1" })
-        expect(yield* page).toBe(2)
-        yield* Cached.invalidate({ tag: "n1" })
-        expect(yield* page).toBe(2)
-      })))
+    test("tags of a function are late too", function*() {
+      let loads = 0
+      const page = Cached.ttl(Effect.sync(() => ++loads), "k", {
+        ttl: "1 hour",
+        tags: (exit) => [`n${Exit.isSuccess(exit) ? exit.value : ""}`]
+      })
+      expect(yield* page).toBe(1)
+      expect(yield* page).toBe(1)
+      yield* Cached.invalidate({ tag: "n1" })
+      expect(yield* page).toBe(2)
+      yield* Cached.invalidate({ tag: "n1" })
+      expect(yield* page).toBe(2)
+    })
   })
 }
 

@@ -1,11 +1,11 @@
 /** Spans, links and log lines of loads. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, flow, Layer, Logger, Option, References, Schema, type Tracer } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Option, References, Schema, type Tracer } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, elapse, fakeStore, over, settle, start, started, taking } from "../support/caches.ts"
 import { test, testIn } from "../support/tests.ts"
-import { tracing, withTracer } from "../support/tracer.ts"
+import { tracerLayer, tracing, withTracer } from "../support/tracer.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -24,126 +24,122 @@ const linksOf = (span: Tracer.Span | undefined) =>
 const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, key, { ttl: "1 hour" })
 
 describe.each(caches)("the span of a load over $name", (cache) => {
-  const provided = flow(Effect.provide(cache.layer({ capacity: 100 })), withTracer)
+  const test = testIn(Layer.merge(cache.layer({ capacity: 100 }), tracerLayer))
 
-  it.effect("is linked to the spans of all waiting callers, each once", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const read = ttl(load)
-      const first = yield* start(Effect.withSpan(read, "first"))
-      const second = yield* started(Effect.withSpan(Effect.all([read, read], { concurrency: 2 }), "second"))
-      yield* TestClock.adjust(50)
-      const third = yield* start(Effect.withSpan(read, "third"))
-      yield* TestClock.adjust(50)
-      yield* Fiber.joinAll([first, second, third])
-      yield* Effect.withSpan(read, "a hit")
-      expect(spans.length).toBe(1)
-      expect(linksOf(spans[0])).toEqual(["first", "second", "third"])
-      expect(spans[0]!.name).toBe("effect-cached.load")
-      expect(Option.isNone(spans[0]!.parent)).toBe(true)
-      expect(Object.fromEntries(spans[0]!.attributes)).toEqual({
-        "cache.key": "k",
-        "cache.refresh": false,
-        "cache.outcome": "success",
-        "cache.stored": true,
-        "cache.tags": 0
-      })
-      expect(spans[0]!.status._tag).toBe("Ended")
-    }).pipe(provided))
+  test("is linked to the spans of all waiting callers, each once", function*() {
+    const { load, spans } = traced()
+    const read = ttl(load)
+    const first = yield* start(Effect.withSpan(read, "first"))
+    const second = yield* started(Effect.withSpan(Effect.all([read, read], { concurrency: 2 }), "second"))
+    yield* TestClock.adjust(50)
+    const third = yield* start(Effect.withSpan(read, "third"))
+    yield* TestClock.adjust(50)
+    yield* Fiber.joinAll([first, second, third])
+    yield* Effect.withSpan(read, "a hit")
+    expect(spans.length).toBe(1)
+    expect(linksOf(spans[0])).toEqual(["first", "second", "third"])
+    expect(spans[0]!.name).toBe("effect-cached.load")
+    expect(Option.isNone(spans[0]!.parent)).toBe(true)
+    expect(Object.fromEntries(spans[0]!.attributes)).toEqual({
+      "cache.key": "k",
+      "cache.refresh": false,
+      "cache.outcome": "success",
+      "cache.stored": true,
+      "cache.tags": 0
+    })
+    expect(spans[0]!.status._tag).toBe("Ended")
+  })
 
-  it.effect("says how the load ended, and whether its result is stored", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const read = Cached.ttl(load, new User({ id: 1 }), { ttl: "1 hour", tags: ["a", "b"] })
-      const first = yield* started(Effect.withSpan(read, "first"))
-      yield* Cached.invalidate(new User({ id: 1 }))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(first)
-      const second = yield* started(Effect.withSpan(read, "second"))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(second)
-      const failing = Effect.flatMap(current, (span) => {
-        spans.push(span)
-        return Effect.fail("down")
-      })
-      yield* Effect.exit(Effect.withSpan(ttl(failing), "third"))
+  test("says how the load ended, and whether its result is stored", function*() {
+    const { load, spans } = traced()
+    const read = Cached.ttl(load, new User({ id: 1 }), { ttl: "1 hour", tags: ["a", "b"] })
+    const first = yield* started(Effect.withSpan(read, "first"))
+    yield* Cached.invalidate(new User({ id: 1 }))
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(first)
+    const second = yield* started(Effect.withSpan(read, "second"))
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(second)
+    const failing = Effect.flatMap(current, (span) => {
+      spans.push(span)
+      return Effect.fail("down")
+    })
+    yield* Effect.exit(Effect.withSpan(ttl(failing), "third"))
+    yield* settle
+    const told = spans.map((span) => {
+      const { "cache.key": key, "cache.refresh": refresh, ...rest } = Object.fromEntries(span!.attributes)
+      expect([typeof key, refresh, span!.status._tag]).toEqual(["string", false, "Ended"])
+      return rest
+    })
+    const refused = { "cache.class": "User", "cache.outcome": "success", "cache.stored": false }
+    expect(told[0]).toMatchObject({ ...refused, "cache.refused": "changed" })
+    expect(told[1]).toEqual({ ...refused, "cache.stored": true, "cache.tags": 3 })
+    expect(told[2]).toEqual({ "cache.outcome": "failure", "cache.stored": false })
+  })
+
+  test("says that its result is not stored because a tag of it was invalidated, or because it took too long", function*() {
+    const { load, spans } = traced()
+    const tagged = yield* started(
+      load.pipe(Cached.ttl("tagged", { ttl: "1 hour", tags: () => ["t"] }), Effect.withSpan("first"))
+    )
+    yield* Cached.invalidate({ tag: "t" })
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(tagged)
+    const told = (span: Tracer.Span | undefined) => Object.fromEntries(span!.attributes)
+    expect(told(spans[0])).toMatchObject({ "cache.stored": false, "cache.refused": "changed" })
+    const hanging = Effect.andThen(Effect.map(current, (span) => spans.push(span)), Effect.never)
+    let loads = 0
+    const due = Effect.suspend(() => loads++ === 0 ? Effect.succeed(0) : hanging).pipe(
+      Cached.refreshAhead("due", { ttl: "1 hour", refreshAfter: "1 minute" }),
+      Effect.withSpan("due")
+    )
+    yield* due
+    yield* TestClock.adjust("2 minutes")
+    yield* due
+    yield* settle
+    yield* elapse("5 minutes")
+    expect(spans.length).toBe(2)
+    expect(told(spans[1])).toMatchObject({ "cache.outcome": "timeout", "cache.refresh": true, "cache.stored": false })
+  })
+
+  test("is linked to the span of each read, though one fiber makes them", function*() {
+    const { load, spans } = traced()
+    const reads = yield* started(
+      Effect.forEach(["a", "b"], (name) => Effect.withSpan(ttl(load, name), name), { discard: true })
+    )
+    yield* elapse(100)
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(reads)
+    expect(spans.map((span) => linksOf(span))).toEqual([["a"], ["b"]])
+  })
+
+  test("is linked to 128 at most", function*() {
+    const { load, spans } = traced()
+    const readers = yield* Effect.forEach(
+      Array.from({ length: 200 }),
+      (_, i) => start(Effect.withSpan(ttl(load), `${i}`))
+    )
+    yield* settle
+    yield* TestClock.adjust(100)
+    yield* Fiber.joinAll(readers)
+    expect(linksOf(spans[0])).toEqual(Array.from({ length: 128 }, (_, i) => `${i}`))
+  })
+
+  test("is not made where no caller has one", function*() {
+    const { spans, tracer } = tracing()
+    const reads = Effect.gen(function*() {
+      const read = ttl(Effect.delay(current, 100))
+      const readers = yield* Effect.all([start(read), start(read)])
       yield* settle
-      const told = spans.map((span) => {
-        const { "cache.key": key, "cache.refresh": refresh, ...rest } = Object.fromEntries(span!.attributes)
-        expect([typeof key, refresh, span!.status._tag]).toEqual(["string", false, "Ended"])
-        return rest
-      })
-      const refused = { "cache.class": "User", "cache.outcome": "success", "cache.stored": false }
-      expect(told[0]).toMatchObject({ ...refused, "cache.refused": "changed" })
-      expect(told[1]).toEqual({ ...refused, "cache.stored": true, "cache.tags": 3 })
-      expect(told[2]).toEqual({ "cache.outcome": "failure", "cache.stored": false })
-    }).pipe(provided))
-
-  it.effect("says that its result is not stored because a tag of it was invalidated, or because it took too long", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const tagged = yield* started(
-        load.pipe(Cached.ttl("tagged", { ttl: "1 hour", tags: () => ["t"] }), Effect.withSpan("first"))
-      )
-      yield* Cached.invalidate({ tag: "t" })
       yield* TestClock.adjust(100)
-      yield* Fiber.join(tagged)
-      const told = (span: Tracer.Span | undefined) => Object.fromEntries(span!.attributes)
-      expect(told(spans[0])).toMatchObject({ "cache.stored": false, "cache.refused": "changed" })
-      const hanging = Effect.andThen(Effect.map(current, (span) => spans.push(span)), Effect.never)
-      let loads = 0
-      const due = Effect.suspend(() => loads++ === 0 ? Effect.succeed(0) : hanging).pipe(
-        Cached.refreshAhead("due", { ttl: "1 hour", refreshAfter: "1 minute" }),
-        Effect.withSpan("due")
-      )
-      yield* due
-      yield* TestClock.adjust("2 minutes")
-      yield* due
-      yield* settle
-      yield* elapse("5 minutes")
-      expect(spans.length).toBe(2)
-      expect(told(spans[1])).toMatchObject({ "cache.outcome": "timeout", "cache.refresh": true, "cache.stored": false })
-    }).pipe(provided))
-
-  it.effect("is linked to the span of each read, though one fiber makes them", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const reads = yield* started(
-        Effect.forEach(["a", "b"], (name) => Effect.withSpan(ttl(load, name), name), { discard: true })
-      )
-      yield* elapse(100)
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(reads)
-      expect(spans.map((span) => linksOf(span))).toEqual([["a"], ["b"]])
-    }).pipe(provided))
-
-  it.effect("is linked to 128 at most", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const readers = yield* Effect.forEach(
-        Array.from({ length: 200 }),
-        (_, i) => start(Effect.withSpan(ttl(load), `${i}`))
-      )
-      yield* settle
-      yield* TestClock.adjust(100)
-      yield* Fiber.joinAll(readers)
-      expect(linksOf(spans[0])).toEqual(Array.from({ length: 128 }, (_, i) => `${i}`))
-    }).pipe(provided))
-
-  it.effect("is not made where no caller has one", () =>
-    Effect.gen(function*() {
-      const { spans, tracer } = tracing()
-      const reads = Effect.gen(function*() {
-        const read = ttl(Effect.delay(current, 100))
-        const readers = yield* Effect.all([start(read), start(read)])
-        yield* settle
-        yield* TestClock.adjust(100)
-        expect(yield* Fiber.joinAll(readers)).toEqual([undefined, undefined])
-      })
-      yield* Effect.withTracer(reads, tracer)
-      expect(spans).toEqual([])
-    }).pipe(provided))
+      expect(yield* Fiber.joinAll(readers)).toEqual([undefined, undefined])
+    })
+    yield* Effect.withTracer(reads, tracer)
+    expect(spans).toEqual([])
+  })
 })
+
+const testTraced = testIn(Layer.merge(CacheLayer.memory(), tracerLayer))
 
 describe("the span of a load", () => {
   it.effect("is linked to a caller that joined before it began, though its starter has none", () =>
@@ -161,46 +157,44 @@ describe("the span of a load", () => {
       yield* Effect.provide(test, over(fake))
     }).pipe(withTracer))
 
-  it.effect("of a refresh is linked to the caller that asked for it, and to one that joins", () =>
-    Effect.gen(function*() {
-      const { load, spans } = traced()
-      const options = { ttl: "1 hour", refreshAfter: "1 minute" } as const
-      yield* Cached.refreshAhead(Effect.succeed("0"), "k", options)
-      yield* TestClock.adjust("2 minutes")
-      yield* Effect.withSpan(Cached.refreshAhead(load, "k", options), "reader")
-      const joining = Cached.softTtl(load, "k", { ttl: "1 hour", softTtl: 0 })
-      const joined = yield* start(Effect.withSpan(joining, "joined"))
-      yield* TestClock.adjust(100)
-      yield* Fiber.join(joined)
-      expect(linksOf(spans[0])).toEqual(["reader", "joined"])
-      expect(spans[0]!.attributes.get("cache.refresh")).toBe(true)
-    }).pipe(Effect.provide(CacheLayer.memory()), withTracer))
+  testTraced("of a refresh is linked to the caller that asked for it, and to one that joins", function*() {
+    const { load, spans } = traced()
+    const options = { ttl: "1 hour", refreshAfter: "1 minute" } as const
+    yield* Cached.refreshAhead(Effect.succeed("0"), "k", options)
+    yield* TestClock.adjust("2 minutes")
+    yield* Effect.withSpan(Cached.refreshAhead(load, "k", options), "reader")
+    const joining = Cached.softTtl(load, "k", { ttl: "1 hour", softTtl: 0 })
+    const joined = yield* start(Effect.withSpan(joining, "joined"))
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(joined)
+    expect(linksOf(spans[0])).toEqual(["reader", "joined"])
+    expect(spans[0]!.attributes.get("cache.refresh")).toBe(true)
+  })
 
-  it.effect("of many leads from their call to the callers of each", () =>
-    Effect.gen(function*() {
-      const spans: Array<Tracer.Span | undefined> = []
-      const users = Cached.many(User, (keys) =>
-        Effect.delay(
-          Effect.map(current, (span) => {
-            spans.push(span)
-            return keys.map(({ id }) => Exit.succeed(`${id}`))
-          }),
-          100
-        ), { ttl: "1 hour" })
-      const one = Cached.fn(User, () => Effect.never, { ttl: "1 hour" })
-      const many = yield* start(Effect.withSpan(users([{ id: 1 }, { id: 2 }]), "many"))
-      const joined = yield* start(Effect.withSpan(one({ id: 2 }), "joined"))
-      yield* TestClock.adjust(100)
-      expect(yield* Fiber.join(joined)).toBe("2")
-      yield* Fiber.join(many)
-      expect(spans.length).toBe(1)
-      // Its call runs in the span of the first.
-      expect(spans[0]!.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 1 })))
-      expect(linksOf(spans[0])).toEqual(["many", "effect-cached.load"])
-      const ofSecond = spans[0]!.links[1]!.span as Tracer.Span
-      expect(ofSecond.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 2 })))
-      expect(linksOf(ofSecond)).toEqual(["many", "joined"])
-    }).pipe(Effect.provide(CacheLayer.memory()), withTracer))
+  testTraced("of many leads from their call to the callers of each", function*() {
+    const spans: Array<Tracer.Span | undefined> = []
+    const users = Cached.many(User, (keys) =>
+      Effect.delay(
+        Effect.map(current, (span) => {
+          spans.push(span)
+          return keys.map(({ id }) => Exit.succeed(`${id}`))
+        }),
+        100
+      ), { ttl: "1 hour" })
+    const one = Cached.fn(User, () => Effect.never, { ttl: "1 hour" })
+    const many = yield* start(Effect.withSpan(users([{ id: 1 }, { id: 2 }]), "many"))
+    const joined = yield* start(Effect.withSpan(one({ id: 2 }), "joined"))
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(joined)).toBe("2")
+    yield* Fiber.join(many)
+    expect(spans.length).toBe(1)
+    // Its call runs in the span of the first.
+    expect(spans[0]!.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 1 })))
+    expect(linksOf(spans[0])).toEqual(["many", "effect-cached.load"])
+    const ofSecond = spans[0]!.links[1]!.span as Tracer.Span
+    expect(ofSecond.attributes.get("cache.key")).toBe(CacheKey.id(new User({ id: 2 })))
+    expect(linksOf(ofSecond)).toEqual(["many", "joined"])
+  })
 
   const test = testIn(CacheLayer.memory())
 

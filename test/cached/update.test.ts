@@ -8,7 +8,6 @@ import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { caches, counting, elapse, fakeStore, over, settle, start, started } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
-import { tempDirectory } from "../support/tempDirectory.ts"
 import { test, testIn } from "../support/tests.ts"
 
 class Basket extends CacheKey.Class<Basket>()("Basket", {
@@ -301,20 +300,6 @@ describe("of several processes", () => {
       expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
     }
   })
-
-  it.live("on a disk a thousand at once lose none", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const processes = yield* Effect.forEach([1, 2, 3], () => Layer.build(Layer.fresh(CacheLayer.disk({ directory }))))
-      yield* Effect.forEach(
-        Array.from({ length: 1000 }),
-        (_, i) => Effect.provide(Cached.update("n", add(1)), processes[i % 3]!),
-        { concurrency: "unbounded" }
-      )
-      for (const process of processes) {
-        expect(yield* Effect.provide(Cached.update("n", add(0)), process)).toEqual(Option.some(1000))
-      }
-    }).pipe(Effect.scoped))
 
   test("a value in memory from before a write of another process is not the one that is changed in the end", function*() {
     const layer = Layer.succeed(Store.Store, {

@@ -31,12 +31,12 @@ const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown 
 }
 
 /** Runs a test over a cache, and gives it the warnings that the cache has logged until now. */
-const warned = <A, E>(
+const warned = <Step extends Effect.Effect<any, any, Caching.Caching>, A>(
   layer: ReturnType<Cache["layer"]>,
-  test: (warnings: Array<string>) => Effect.Effect<A, E, Caching.Caching>
+  test: (warnings: Array<string>) => Generator<Step, A, never>
 ) => {
   const { logger, warnings } = warner()
-  return Effect.provide(test(warnings), Layer.provide(layer, Logger.layer([logger])))
+  return Effect.provide(Effect.gen(() => test(warnings)), Layer.provide(layer, Logger.layer([logger])))
 }
 
 class User extends CacheKey.Class<User>()("User", {
@@ -242,17 +242,16 @@ describe.each(caches)("over $name", (cache) => {
     ])(
       "of %s: the result is not stored, which is counted and logged once",
       ([, lifetime]) =>
-        warned(cache.layer(), (warnings) =>
-          Effect.gen(function*() {
-            const { load } = counting()
-            const strategy: Strategy.Strategy = { ...hour, lifetime: () => lifetime as never }
-            const read = load.pipe(Cached.withStrategy("k", { strategy }))
-            expect([yield* read, yield* read]).toEqual([1, 2])
-            expect(yield* Cached.has("k")).toBe(false)
-            expect(yield* Cached.stats).toMatchObject({ notStored: 2, callbackFailures: 0 })
-            expect(warnings.length).toBe(1)
-            expect(warnings[0]).toContain(`"k" is not cached`)
-          }))
+        warned(cache.layer(), function*(warnings) {
+          const { load } = counting()
+          const strategy: Strategy.Strategy = { ...hour, lifetime: () => lifetime as never }
+          const read = load.pipe(Cached.withStrategy("k", { strategy }))
+          expect([yield* read, yield* read]).toEqual([1, 2])
+          expect(yield* Cached.has("k")).toBe(false)
+          expect(yield* Cached.stats).toMatchObject({ notStored: 2, callbackFailures: 0 })
+          expect(warnings.length).toBe(1)
+          expect(warnings[0]).toContain(`"k" is not cached`)
+        })
     )
 
     test("of Infinity is one", function*() {
@@ -265,20 +264,20 @@ describe.each(caches)("over $name", (cache) => {
     })
 
     it.effect("that throws where many wait: each gets the value", () =>
-      warned(cache.layer(), (warnings) =>
-        Effect.gen(function*() {
-          const { load } = counting(1000)
-          const read = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, lifetime: throwing } }))
-          const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
-          yield* elapse("1 second")
-          expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
-          expect(yield* Cached.stats).toMatchObject({ notStored: 1 })
-          expect(warnings.length).toBe(1)
-        })))
+      warned(cache.layer(), function*(warnings) {
+        const { load } = counting(1000)
+        const read = load.pipe(Cached.withStrategy("k", { strategy: { ...hour, lifetime: throwing } }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+        yield* elapse("1 second")
+        expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+        expect(yield* Cached.stats).toMatchObject({ notStored: 1 })
+        expect(warnings.length).toBe(1)
+      }))
   })
 
   describe("a condition or a lifetime by function", () => {
     it.effect.each<readonly [string, object]>([
+      ["a when that throws", { when: throwing }],
       ["a when that answers a Promise", { when: () => Promise.resolve(false) }],
       ["a when that answers nothing", { when: () => {} }],
       ["a storeIf that answers a Promise", { storeIf: () => Promise.resolve(true) }],
@@ -287,26 +286,26 @@ describe.each(caches)("over $name", (cache) => {
       ["a ttl that answers a Promise", { ttl: () => Promise.resolve("1h") }],
       ["a ttl that answers nothing", { ttl: () => undefined }],
       ["a ttl that answers words", { ttl: () => "soon" }],
+      ["a ttl that answers NaN", { ttl: () => NaN }],
       ["a ttl that throws", { ttl: throwing }],
       ["a softTtl that answers NaN", { softTtl: () => NaN }],
       ["a softTtl that answers an object", { softTtl: () => ({ hour: 1 }) }]
     ])(
       "%s: the result is not stored, which is counted and logged once",
       ([, wrong]) =>
-        warned(cache.layer(), (warnings) =>
-          Effect.gen(function*() {
-            const { load } = counting()
-            const options = { ttl: "1h", softTtl: "1m", ...wrong } as const
-            const read = load.pipe(Cached.softTtl("k", options as never)) as Effect.Effect<
-              number,
-              never,
-              Caching.Caching
-            >
-            expect([yield* read, yield* read]).toEqual([1, 2])
-            expect(yield* Cached.has("k")).toBe(false)
-            expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
-            expect(warnings).toEqual([expect.stringContaining(`"k" is not cached`)])
-          }))
+        warned(cache.layer(), function*(warnings) {
+          const { load } = counting()
+          const options = { ttl: "1h", softTtl: "1m", ...wrong } as const
+          const read = load.pipe(Cached.softTtl("k", options as never)) as Effect.Effect<
+            number,
+            never,
+            Caching.Caching
+          >
+          expect([yield* read, yield* read]).toEqual([1, 2])
+          expect(yield* Cached.has("k")).toBe(false)
+          expect(yield* Cached.stats).toMatchObject({ notStored: 2 })
+          expect(warnings).toEqual([expect.stringContaining(`"k" is not cached`)])
+        })
     )
 
     test("a fallbackOn that answers a Promise is a defect of its caller, and of no other", function*() {
@@ -331,22 +330,21 @@ describe.each(caches)("over $name", (cache) => {
     ])(
       "that %s moves nothing, and every reader gets the value",
       ([, touch]) =>
-        warned(cache.layer(), (warnings) =>
-          Effect.gen(function*() {
-            const strategy: Strategy.Strategy = { ...hour, touch: touch as never }
-            const { load } = counting()
-            const read = load.pipe(Cached.withStrategy("k", { strategy }))
-            yield* read
-            const before = yield* Looking.expiresIn("k")
-            // Together, so that they wait for one answer of the store.
-            const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
-            yield* settle
-            expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
-            expect(yield* Looking.expiresIn("k")).toEqual(before)
-            expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
-            expect(warnings.length).toBe(1)
-            expect(warnings[0]).toContain(`"k" does not extend its lifetime`)
-          }))
+        warned(cache.layer(), function*(warnings) {
+          const strategy: Strategy.Strategy = { ...hour, touch: touch as never }
+          const { load } = counting()
+          const read = load.pipe(Cached.withStrategy("k", { strategy }))
+          yield* read
+          const before = yield* Looking.expiresIn("k")
+          // Together, so that they wait for one answer of the store.
+          const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+          yield* settle
+          expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+          expect(yield* Looking.expiresIn("k")).toEqual(before)
+          expect(yield* Cached.stats).toMatchObject({ callbackFailures: 3, notStored: 0, loads: 1 })
+          expect(warnings.length).toBe(1)
+          expect(warnings[0]).toContain(`"k" does not extend its lifetime`)
+        })
     )
 
     test("that throws about one of many", function*() {
@@ -437,32 +435,31 @@ describe.each(caches)("over $name", (cache) => {
       it.effect.each(kinds)(
         "whose %s: no read fails, and memory stays within its capacity",
         ([, eviction, warnings]) =>
-          warned(cache.layer({ capacity: 3, eviction }), (lines) =>
-            Effect.gen(function*() {
-              const read = (n: number) =>
-                Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl(`${n}`, { ttl: "1 hour" }))
-              for (let round = 0; round < 3; round++) {
-                for (let n = 0; n < 8; n++) {
-                  // Two callers of one load: its landing may throw.
-                  const readers = [yield* start(read(n)), yield* start(read(n))]
-                  yield* settle
-                  yield* elapse("1 second")
-                  expect(readers.map(ended)).toEqual([Exit.succeed(n), Exit.succeed(n)])
-                  const { size } = yield* Cached.stats
-                  expect(size).toBeLessThanOrEqual(3)
-                  yield* read(n).pipe(Effect.forkChild({ startImmediately: true }))
-                }
-                yield* Cached.set("7", 7)
-                yield* Cached.set("7", 7)
-                yield* Cached.invalidate("7")
-                yield* TestClock.adjust("1 second")
+          warned(cache.layer({ capacity: 3, eviction }), function*(lines) {
+            const read = (n: number) =>
+              Effect.delay(Effect.succeed(n), 1000).pipe(Cached.ttl(`${n}`, { ttl: "1 hour" }))
+            for (let round = 0; round < 3; round++) {
+              for (let n = 0; n < 8; n++) {
+                // Two callers of one load: its landing may throw.
+                const readers = [yield* start(read(n)), yield* start(read(n))]
+                yield* settle
+                yield* elapse("1 second")
+                expect(readers.map(ended)).toEqual([Exit.succeed(n), Exit.succeed(n)])
+                const { size } = yield* Cached.stats
+                expect(size).toBeLessThanOrEqual(3)
+                yield* read(n).pipe(Effect.forkChild({ startImmediately: true }))
               }
-              yield* Cached.clear
-              const { callbackFailures, size } = yield* Cached.stats
-              expect(size).toBe(0)
-              expect(lines.length).toBe(warnings)
-              expect(callbackFailures > 0).toBe(warnings > 0)
-            }))
+              yield* Cached.set("7", 7)
+              yield* Cached.set("7", 7)
+              yield* Cached.invalidate("7")
+              yield* TestClock.adjust("1 second")
+            }
+            yield* Cached.clear
+            const { callbackFailures, size } = yield* Cached.stats
+            expect(size).toBe(0)
+            expect(lines.length).toBe(warnings)
+            expect(callbackFailures > 0).toBe(warnings > 0)
+          })
       )
 
       it.effect("that names what is not in memory is a CacheConfigError in the log, once", () => {
@@ -555,22 +552,21 @@ describe.each(caches)("over $name", (cache) => {
 
   describe("a listener", () => {
     it.effect("that throws inside a landing: all waiting callers are answered", () =>
-      warned(cache.layer(), (warnings) =>
-        Effect.gen(function*() {
-          const caching = listenersOf(yield* Caching.Caching)
-          caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
-          caching.onRemoval(throwing)
-          const { load } = counting(1000)
-          const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-          const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
-          yield* settle
-          yield* elapse("1 second")
-          expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
-          yield* Cached.invalidate("k")
-          const { callbackFailures } = yield* Cached.stats
-          expect(callbackFailures).toBe(cache.memory ? 2 : 1)
-          expect(warnings.length).toBe(callbackFailures)
-        })))
+      warned(cache.layer(), function*(warnings) {
+        const caching = listenersOf(yield* Caching.Caching)
+        caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
+        caching.onRemoval(throwing)
+        const { load } = counting(1000)
+        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
+        yield* settle
+        yield* elapse("1 second")
+        expect(readers.map(ended)).toEqual([1, 1, 1].map(Exit.succeed))
+        yield* Cached.invalidate("k")
+        const { callbackFailures } = yield* Cached.stats
+        expect(callbackFailures).toBe(cache.memory ? 2 : 1)
+        expect(warnings.length).toBe(callbackFailures)
+      }))
 
     test("that ends the load which a reader just joins: that reader is answered too", function*() {
       const services = yield* Effect.context<Caching.Caching>()
@@ -687,49 +683,47 @@ describe.each(caches)("over $name", (cache) => {
       )
 
     it.effect("is one warning, however many keys are stale, until a load succeeds again", () =>
-      warned(cache.layer(), (warnings) =>
-        Effect.gen(function*() {
-          const origin = { isDown: false }
-          const keys = Array.from({ length: 100 }, (_, id) => new User({ id: id + 100 }))
-          const readAll = Effect.gen(function*() {
-            for (const key of keys) expect(yield* get(origin, key)).toBe("fine")
-          })
-          yield* readAll
-          for (const after of [1, 2]) {
-            yield* TestClock.adjust("2 minutes")
-            origin.isDown = true
-            yield* readAll
-            yield* TestClock.adjust("2 seconds")
-            yield* readAll
-            expect(warnings.length).toBe(after)
-            expect(warnings.at(-1)).toContain(
-              `a stale value may be served. Further failures are logged at debug level until a load of User keys succeeds`
-            )
-            origin.isDown = false
-            yield* TestClock.adjust("2 seconds")
-            yield* readAll
-          }
-          expect(yield* Cached.stats).toMatchObject({ loadFailures: 400 })
-        })))
-
-    it.effect("is a warning of each class: another origin may be well", () =>
-      warned(cache.layer(), (warnings) =>
-        Effect.gen(function*() {
-          class Other extends CacheKey.Class<Other>()("Other", { payload: {}, success: Schema.Unknown }) {}
-          const origin = { isDown: false }
-          const well = { isDown: false }
-          const keys = [new User({ id: 1 }), "a string", new User({ id: 2 })]
-          for (const key of keys) yield* get(origin, key)
-          yield* get(well, new Other({}) as never)
+      warned(cache.layer(), function*(warnings) {
+        const origin = { isDown: false }
+        const keys = Array.from({ length: 100 }, (_, id) => new User({ id: id + 100 }))
+        const readAll = Effect.gen(function*() {
+          for (const key of keys) expect(yield* get(origin, key)).toBe("fine")
+        })
+        yield* readAll
+        for (const after of [1, 2]) {
           yield* TestClock.adjust("2 minutes")
           origin.isDown = true
-          for (const key of keys) {
-            yield* get(origin, key)
-            yield* get(well, new Other({}) as never)
-          }
-          expect(warnings.length).toBe(2)
-          expect(warnings[1]).toContain("until a load of string keys succeeds")
-        })))
+          yield* readAll
+          yield* TestClock.adjust("2 seconds")
+          yield* readAll
+          expect(warnings.length).toBe(after)
+          expect(warnings.at(-1)).toContain(
+            `a stale value may be served. Further failures are logged at debug level until a load of User keys succeeds`
+          )
+          origin.isDown = false
+          yield* TestClock.adjust("2 seconds")
+          yield* readAll
+        }
+        expect(yield* Cached.stats).toMatchObject({ loadFailures: 400 })
+      }))
+
+    it.effect("is a warning of each class: another origin may be well", () =>
+      warned(cache.layer(), function*(warnings) {
+        class Other extends CacheKey.Class<Other>()("Other", { payload: {}, success: Schema.Unknown }) {}
+        const origin = { isDown: false }
+        const well = { isDown: false }
+        const keys = [new User({ id: 1 }), "a string", new User({ id: 2 })]
+        for (const key of keys) yield* get(origin, key)
+        yield* get(well, new Other({}) as never)
+        yield* TestClock.adjust("2 minutes")
+        origin.isDown = true
+        for (const key of keys) {
+          yield* get(origin, key)
+          yield* get(well, new Other({}) as never)
+        }
+        expect(warnings.length).toBe(2)
+        expect(warnings[1]).toContain("until a load of string keys succeeds")
+      }))
   })
 })
 

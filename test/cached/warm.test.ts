@@ -70,17 +70,16 @@ describe("Cached.warm", () => {
 
   const test = testIn(CacheLayer.memory())
 
-  it.effect.each([[undefined, 16], [3, 3]] as const)(
+  test.each([[undefined, 16], [3, 3]] as const)(
     "concurrency %s: at most %i loads at once",
-    ([concurrency, most]) =>
-      Effect.gen(function*() {
-        const { notes, square } = squares(1000)
-        const warming = Cached.warm(square, ns(40), { concurrency })
-        expect(yield* taking("1 minute", Stream.runLast(warming))).toMatchObject({
-          value: { done: 40, failed: 0, total: 40 }
-        })
-        expect(notes.most).toBe(most)
-      }).pipe(Effect.provide(CacheLayer.memory()))
+    function*([concurrency, most]) {
+      const { notes, square } = squares(1000)
+      const warming = Cached.warm(square, ns(40), { concurrency })
+      expect(yield* taking("1 minute", Stream.runLast(warming))).toMatchObject({
+        value: { done: 40, failed: 0, total: 40 }
+      })
+      expect(notes.most).toBe(most)
+    }
   )
 
   test("nothing to warm is an empty stream, and a stream that runs again warms again", function*() {

@@ -14,7 +14,9 @@ interface Warning {
 }
 
 /** Runs a test in memory, and gives it the warnings that the cache has logged until now. */
-const warned = <A, E>(test: (warnings: ReadonlyArray<Warning>) => Effect.Effect<A, E, Caching.Caching>) => {
+const warned = <Step extends Effect.Effect<any, any, Caching.Caching>, A>(
+  test: (warnings: ReadonlyArray<Warning>) => Generator<Step, A, never>
+) => {
   const warnings: Array<Warning> = []
   const logger = Logger.make(({ cause, fiber, logLevel, message }) => {
     if (logLevel !== "Warn") return
@@ -24,7 +26,7 @@ const warned = <A, E>(test: (warnings: ReadonlyArray<Warning>) => Effect.Effect<
       key: fiber.getRef(References.CurrentLogAnnotations)["cache.key"]
     })
   })
-  return Effect.provide(test(warnings), Layer.provide(CacheLayer.memory(), Logger.layer([logger])))
+  return Effect.provide(Effect.gen(() => test(warnings)), Layer.provide(CacheLayer.memory(), Logger.layer([logger])))
 }
 
 const hours = { ttl: "1 hour" } as const
@@ -56,14 +58,12 @@ describe("a lifetime that is none", () => {
     [undefined, "softTtl of type undefined"],
     [null, "softTtl of type undefined"]
   ])("%o", ([lifetime, given]) =>
-    warned((warnings) =>
-      Effect.gen(function*() {
-        yield* readWith({ lifetime: () => lifetime })
-        yield* settle
-        const cause = `The lifetime has ${given}: return { softTtl, ttl } as numbers of milliseconds, or "skip"`
-        expect(warnings).toEqual([{ text: notCached("k"), cause, key: "k" }])
-      })
-    ))
+    warned(function*(warnings) {
+      yield* readWith({ lifetime: () => lifetime })
+      yield* settle
+      const cause = `The lifetime has ${given}: return { softTtl, ttl } as numbers of milliseconds, or "skip"`
+      expect(warnings).toEqual([{ text: notCached("k"), cause, key: "k" }])
+    }))
 })
 
 describe("a touch that is none", () => {
@@ -72,17 +72,15 @@ describe("a touch that is none", () => {
     [() => "1", "touch returned a value of type string"],
     [throwingHere, "here"]
   ])("%o", ([touch, cause]) =>
-    warned((warnings) =>
-      Effect.gen(function*() {
-        yield* readWith({ touch })
-        yield* readWith({ touch })
-        yield* settle
-        const text =
-          `A read of "k" does not extend its lifetime: touch of the strategy "mine" threw, or gave no number ` +
-          "(see the cause; logged once a key class or cause)"
-        expect(warnings).toEqual([{ text, cause, key: "k" }])
-      })
-    ))
+    warned(function*(warnings) {
+      yield* readWith({ touch })
+      yield* readWith({ touch })
+      yield* settle
+      const text =
+        `A read of "k" does not extend its lifetime: touch of the strategy "mine" threw, or gave no number ` +
+        "(see the cause; logged once a key class or cause)"
+      expect(warnings).toEqual([{ text, cause, key: "k" }])
+    }))
 })
 
 testIn(CacheLayer.memory()).each<readonly [unknown, string]>([
@@ -98,74 +96,68 @@ testIn(CacheLayer.memory()).each<readonly [unknown, string]>([
 })
 
 it.effect("a softTimeout that does nothing, because the strategy never falls back", () =>
-  warned((warnings) =>
-    Effect.gen(function*() {
-      const options = { ...hours, softTimeout: "1 second" } as const
-      const one = Effect.succeed(1)
-      yield* one.pipe(Cached.ttl("a", options))
-      yield* one.pipe(Cached.withStrategy("b", { strategy: { strategy: "untilInvalidated" }, softTimeout: "1 second" }))
-      yield* one.pipe(Cached.failover("c", options))
-      yield* one.pipe(
-        Cached.withStrategy("d", { strategy: { strategy: "failover", ...hours }, softTimeout: "1 second" })
-      )
-      yield* settle
-      expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
-        text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +
-          "Use softTtl or failover, or timeout (logged once a key class or cause)",
-        cause: undefined,
-        key
-      })))
-    })
-  ))
+  warned(function*(warnings) {
+    const options = { ...hours, softTimeout: "1 second" } as const
+    const one = Effect.succeed(1)
+    yield* one.pipe(Cached.ttl("a", options))
+    yield* one.pipe(Cached.withStrategy("b", { strategy: { strategy: "untilInvalidated" }, softTimeout: "1 second" }))
+    yield* one.pipe(Cached.failover("c", options))
+    yield* one.pipe(
+      Cached.withStrategy("d", { strategy: { strategy: "failover", ...hours }, softTimeout: "1 second" })
+    )
+    yield* settle
+    expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
+      text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +
+        "Use softTtl or failover, or timeout (logged once a key class or cause)",
+      cause: undefined,
+      key
+    })))
+  }))
 
 describe("is logged once", () => {
   it.effect.each(["lifetime", "touch"])(
     "for string keys by the place that throws, whatever the key: %s",
     (name) =>
-      warned((warnings) =>
-        Effect.gen(function*() {
-          for (const throwing of [throwingHere, throwingThere, throwingHere]) {
-            for (const key of ["a", "b"]) {
-              yield* readWith({ [name]: throwing }, key)
-              yield* readWith({ [name]: throwing }, key)
-            }
+      warned(function*(warnings) {
+        for (const throwing of [throwingHere, throwingThere, throwingHere]) {
+          for (const key of ["a", "b"]) {
+            yield* readWith({ [name]: throwing }, key)
+            yield* readWith({ [name]: throwing }, key)
           }
-          yield* settle
-          expect(warnings.map(({ cause, key }) => [cause, key])).toEqual([["here", "a"], ["there", "a"]])
-        })
-      )
+        }
+        yield* settle
+        expect(warnings.map(({ cause, key }) => [cause, key])).toEqual([["here", "a"], ["there", "a"]])
+      })
   )
 
   it.effect("for each class, each kind of warning by itself", () =>
-    warned((warnings) =>
-      Effect.gen(function*() {
-        for (const key of [new User({ id: 1 }), new User({ id: 2 }), new Team({ id: 1 })]) {
-          yield* readWith({ lifetime: throwingHere }, key, "text")
-          yield* readWith({ touch: throwingHere }, key, "text")
-          yield* readWith({ touch: throwingHere }, key, "text")
-          yield* Cached.set(key, 5 as never)
-          yield* Cached.set(key, Stream.make(1) as never)
-          yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
-          yield* Cached.remove(key)
-          yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
-        }
-        yield* settle
-        const kinds = [
-          "is not cached: its strategy",
-          "does not extend",
-          "no store would take it",
-          "first reader",
-          "softTimeout"
-        ]
-        const [user, team] = [new User({ id: 1 }), new Team({ id: 1 })].map((key) => CacheKey.id(key))
-        for (const id of [user, team]) {
-          const about = warnings.filter(({ key }) => key === id)
-          expect(about.map(({ text }) => kinds.findIndex((kind) => text.includes(kind)))).toEqual([0, 1, 2, 3, 4])
-          for (const { text } of about) expect(text).toMatch(/\(.*logged once a key class( or cause)?\)$/)
-        }
-        expect(warnings).toHaveLength(10)
-      })
-    ))
+    warned(function*(warnings) {
+      for (const key of [new User({ id: 1 }), new User({ id: 2 }), new Team({ id: 1 })]) {
+        yield* readWith({ lifetime: throwingHere }, key, "text")
+        yield* readWith({ touch: throwingHere }, key, "text")
+        yield* readWith({ touch: throwingHere }, key, "text")
+        yield* Cached.set(key, 5 as never)
+        yield* Cached.set(key, Stream.make(1) as never)
+        yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
+        yield* Cached.remove(key)
+        yield* Effect.succeed("text").pipe(Cached.ttl(key, { ttl: "1 minute", softTimeout: "1 second" }))
+      }
+      yield* settle
+      const kinds = [
+        "is not cached: its strategy",
+        "does not extend",
+        "no store would take it",
+        "first reader",
+        "softTimeout"
+      ]
+      const [user, team] = [new User({ id: 1 }), new Team({ id: 1 })].map((key) => CacheKey.id(key))
+      for (const id of [user, team]) {
+        const about = warnings.filter(({ key }) => key === id)
+        expect(about.map(({ text }) => kinds.findIndex((kind) => text.includes(kind)))).toEqual([0, 1, 2, 3, 4])
+        for (const { text } of about) expect(text).toMatch(/\(.*logged once a key class( or cause)?\)$/)
+      }
+      expect(warnings).toHaveLength(10)
+    }))
 })
 
 describe("a value that is too old for the result of a load", () => {
@@ -173,18 +165,16 @@ describe("a value that is too old for the result of a load", () => {
   const outer = (key: any) => inner.pipe(Cached.ttl(key, { ttl: "1 hour", inherit: "age" }))
 
   it.effect("is logged once a class, with both names", () =>
-    warned((warnings) =>
-      Effect.gen(function*() {
-        yield* inner
-        yield* TestClock.adjust("2 hours")
-        for (const key of ["a", "b", new User({ id: 1 }), new User({ id: 2 })]) yield* outer(key)
-        yield* settle
-        expect(warnings).toEqual(["a", CacheKey.id(new User({ id: 1 }))].map((id) => ({
-          text: `The result of "${id}" is not cached: its load was served "token", which is older than its ttl. ` +
-            `Use inherit: "life" (logged once a key class or cause)`,
-          cause: undefined,
-          key: id
-        })))
-      })
-    ))
+    warned(function*(warnings) {
+      yield* inner
+      yield* TestClock.adjust("2 hours")
+      for (const key of ["a", "b", new User({ id: 1 }), new User({ id: 2 })]) yield* outer(key)
+      yield* settle
+      expect(warnings).toEqual(["a", CacheKey.id(new User({ id: 1 }))].map((id) => ({
+        text: `The result of "${id}" is not cached: its load was served "token", which is older than its ttl. ` +
+          `Use inherit: "life" (logged once a key class or cause)`,
+        cause: undefined,
+        key: id
+      })))
+    }))
 })

@@ -12,12 +12,12 @@ import {
   elapse,
   ended,
   fakeStore,
+  inside,
   over,
   overFake,
   settle,
   start,
-  started,
-  within
+  started
 } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { test } from "../support/tests.ts"
@@ -86,29 +86,26 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         const fake = fakeStore()
         fake.behave = behaviour
         const budget = 500
-        return within(
-          over(fake, { memory }),
-          Effect.gen(function*() {
-            const { load } = counting()
-            for (
-              const run of [
-                load.pipe(Cached.ttl("a", { ttl: "1 hour" })),
-                load.pipe(Cached.softTtl("b", { ttl: "1 hour", softTtl: "1 minute", tags: ["t"] })),
-                CachePolicy.refresh(load.pipe(Cached.ttl("c", { ttl: "1 hour" }))),
-                Cached.getOption("other"),
-                Cached.has("other"),
-                Cached.set("d", 1, { tags: ["t"] }),
-                Cached.invalidate("a"),
-                Cached.invalidate({ tag: "t" }),
-                Cached.remove("b"),
-                Cached.clear
-              ]
-            ) {
-              const { millis } = yield* timed(run as Effect.Effect<unknown>)
-              expect(millis).toBeLessThanOrEqual(budget)
-            }
-          })
-        )
+        return inside(over(fake, { memory }), function*() {
+          const { load } = counting()
+          for (
+            const run of [
+              load.pipe(Cached.ttl("a", { ttl: "1 hour" })),
+              load.pipe(Cached.softTtl("b", { ttl: "1 hour", softTtl: "1 minute", tags: ["t"] })),
+              CachePolicy.refresh(load.pipe(Cached.ttl("c", { ttl: "1 hour" }))),
+              Cached.getOption("other"),
+              Cached.has("other"),
+              Cached.set("d", 1, { tags: ["t"] }),
+              Cached.invalidate("a"),
+              Cached.invalidate({ tag: "t" }),
+              Cached.remove("b"),
+              Cached.clear
+            ]
+          ) {
+            const { millis } = yield* timed(run as Effect.Effect<unknown>)
+            expect(millis).toBeLessThanOrEqual(budget)
+          }
+        })
       })
     })
   })
@@ -283,75 +280,66 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
       )("%s: a read of it fails, until it is acknowledged", ([, invalidate]) => {
         const fake = fakeStore()
         const { layer, state } = deaf(fake)
-        return within(
-          over({ layer }, { memory }),
-          Effect.gen(function*() {
-            yield* read
-            yield* invalidate
-            expect(yield* Effect.exit(CachePolicy.strict(read))).toEqual(unacknowledged)
-            // A value that has entered memory since does not hide it.
-            yield* read
-            for (
-              const strict of [
-                read,
-                CachePolicy.refresh(read),
-                CachePolicy.disable("set")(read),
-                Effect.asVoid(rows([{ id: 1 }]))
-              ]
-            ) {
-              expect(yield* Effect.exit(CachePolicy.strict(strict))).toEqual(unacknowledged)
-            }
-            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(CachePolicy.bypass(read))))).toBe(true)
-            fake.behave = () => ({})
-            state.isDeaf = false
-            // It is sent again before the read.
-            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
-          })
-        )
+        return inside(over({ layer }, { memory }), function*() {
+          yield* read
+          yield* invalidate
+          expect(yield* Effect.exit(CachePolicy.strict(read))).toEqual(unacknowledged)
+          // A value that has entered memory since does not hide it.
+          yield* read
+          for (
+            const strict of [
+              read,
+              CachePolicy.refresh(read),
+              CachePolicy.disable("set")(read),
+              Effect.asVoid(rows([{ id: 1 }]))
+            ]
+          ) {
+            expect(yield* Effect.exit(CachePolicy.strict(strict))).toEqual(unacknowledged)
+          }
+          expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(CachePolicy.bypass(read))))).toBe(true)
+          fake.behave = () => ({})
+          state.isDeaf = false
+          // It is sent again before the read.
+          expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
+        })
       })
 
       it.effect("look-ups of it and touch fail too, those of other keys do not", () => {
         const fake = fakeStore()
         const { layer, state } = deaf(fake)
-        return within(
-          over({ layer }, { memory }),
-          Effect.gen(function*() {
-            yield* Cached.set(other, 2)
-            yield* Cached.invalidate(key)
-            for (
-              const strict of [Cached.getOption(key), Cached.getMany([other, key]), Cached.has(key)]
-            ) {
-              expect(yield* Effect.exit(CachePolicy.strict(strict as Effect.Effect<unknown>))).toEqual(unacknowledged)
-            }
-            expect((yield* Effect.flip(CachePolicy.strict(Cached.touch(key, 1)))).message).toBe(
-              `The store "fake" could not change the lifetime of an entry: it is unavailable (it has not acknowledged ` +
-                "an earlier invalidation of that)"
-            )
-            expect(yield* CachePolicy.strict(Cached.getOption(other))).toEqual(Option.some(2))
-            expect(yield* CachePolicy.strict(load.pipe(Cached.ttl(other, { ttl: "1 hour" })))).toBe(2)
-            expect(yield* CachePolicy.strict(rows([{ id: 2 }]))).toEqual([Exit.succeed(2)])
-            fake.behave = () => ({})
-            state.isDeaf = false
-          })
-        )
+        return inside(over({ layer }, { memory }), function*() {
+          yield* Cached.set(other, 2)
+          yield* Cached.invalidate(key)
+          for (
+            const strict of [Cached.getOption(key), Cached.getMany([other, key]), Cached.has(key)]
+          ) {
+            expect(yield* Effect.exit(CachePolicy.strict(strict as Effect.Effect<unknown>))).toEqual(unacknowledged)
+          }
+          expect((yield* Effect.flip(CachePolicy.strict(Cached.touch(key, 1)))).message).toBe(
+            `The store "fake" could not change the lifetime of an entry: it is unavailable (it has not acknowledged ` +
+              "an earlier invalidation of that)"
+          )
+          expect(yield* CachePolicy.strict(Cached.getOption(other))).toEqual(Option.some(2))
+          expect(yield* CachePolicy.strict(load.pipe(Cached.ttl(other, { ttl: "1 hour" })))).toBe(2)
+          expect(yield* CachePolicy.strict(rows([{ id: 2 }]))).toEqual([Exit.succeed(2)])
+          fake.behave = () => ({})
+          state.isDeaf = false
+        })
       })
 
       it.effect("a bulk read also sends an invalidation that stays unacknowledged while it sends another one", () => {
         const fake = fakeStore()
-        return within(
-          over(fake, { memory }),
-          Effect.gen(function*() {
-            fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-            yield* Cached.invalidate(key)
-            fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(10) } : {}
-            const reading = yield* started(CachePolicy.strict(rows([{ id: 1 }, { id: 2 }])))
-            const invalidating = yield* started(Cached.invalidate(other))
-            yield* Fiber.interrupt(invalidating)
-            for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-            expect(yield* Fiber.join(reading)).toEqual([Exit.succeed(1), Exit.succeed(2)])
-            expect(fake.count("remove")).toBe(4)
-          })
-        )
+        return inside(over(fake, { memory }), function*() {
+          fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+          yield* Cached.invalidate(key)
+          fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(10) } : {}
+          const reading = yield* started(CachePolicy.strict(rows([{ id: 1 }, { id: 2 }])))
+          const invalidating = yield* started(Cached.invalidate(other))
+          yield* Fiber.interrupt(invalidating)
+          for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+          expect(yield* Fiber.join(reading)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+          expect(fake.count("remove")).toBe(4)
+        })
       })
 
       it.effect("tags that throw at first hide no invalidation from a bulk read", () => {
@@ -365,37 +353,31 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
             return [`of ${id}`]
           }
         }) {}
-        return within(
-          over(fake, { memory }),
-          Effect.gen(function*() {
-            const tagged = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
-              ttl: "1 hour"
-            })
-            fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
-            yield* Cached.invalidate([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
-            fake.behave = () => ({})
-            throwsOnce = () => {
-              throwsOnce = () => {}
-              throw new Error("no tags")
-            }
-            expect(yield* CachePolicy.strict(tagged([{ id: 1 }, { id: 2 }])))
-              .toEqual([Exit.succeed(1), Exit.succeed(2)])
+        return inside(over(fake, { memory }), function*() {
+          const tagged = Cached.many(Tagged, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
+            ttl: "1 hour"
           })
-        )
+          fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+          yield* Cached.invalidate([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
+          fake.behave = () => ({})
+          throwsOnce = () => {
+            throwsOnce = () => {}
+            throw new Error("no tags")
+          }
+          expect(yield* CachePolicy.strict(tagged([{ id: 1 }, { id: 2 }])))
+            .toEqual([Exit.succeed(1), Exit.succeed(2)])
+        })
       })
 
       it.effect("while the store is still asked it fails no caller", () => {
         const fake = fakeStore()
         fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}
-        return within(
-          over(fake, { memory }),
-          Effect.gen(function*() {
-            const invalidating = yield* started(Cached.invalidate(key))
-            expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
-            yield* TestClock.adjust(100)
-            yield* Fiber.join(invalidating)
-          })
-        )
+        return inside(over(fake, { memory }), function*() {
+          const invalidating = yield* started(Cached.invalidate(key))
+          expect(Exit.isSuccess(yield* Effect.exit(CachePolicy.strict(read)))).toBe(true)
+          yield* TestClock.adjust(100)
+          yield* Fiber.join(invalidating)
+        })
       })
     })
 

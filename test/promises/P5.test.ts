@@ -1,5 +1,5 @@
 /** P5: outcomes that are never cached. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { cachesAndTiers, counting } from "../support/caches.ts"
@@ -17,7 +17,7 @@ describe("P5 · defects and interruptions are never cached, failures only when t
   describe.each(cachesAndTiers)("over $name", (cache) => {
     const test = testIn(cache.layer())
 
-    it.effect.each(
+    test.each(
       [
         ["a defect", Effect.die("bug")],
         [
@@ -32,20 +32,19 @@ describe("P5 · defects and interruptions are never cached, failures only when t
       ] as const
     )(
       "F9 · %s is not, even where `when` takes everything, and `when` is not asked about it",
-      ([, outcome]) =>
-        Effect.gen(function*() {
-          const { counts, load } = counting()
-          let asked = 0
-          const get = Effect.andThen(load, outcome as Effect.Effect<number, string>).pipe(
-            Cached.ttl("k", { ttl: "1 hour", when: () => ++asked > 0 })
-          )
-          const first = yield* Effect.exit(get)
-          expect(Exit.isFailure(first)).toBe(true)
-          expect(kinds(yield* Effect.exit(get))).toEqual(kinds(first))
-          expect(yield* Cached.has("k")).toBe(false)
-          expect(counts.started).toBe(2)
-          expect(asked).toBe(0)
-        }).pipe(Effect.provide(cache.layer()))
+      function*([, outcome]) {
+        const { counts, load } = counting()
+        let asked = 0
+        const get = Effect.andThen(load, outcome as Effect.Effect<number, string>).pipe(
+          Cached.ttl("k", { ttl: "1 hour", when: () => ++asked > 0 })
+        )
+        const first = yield* Effect.exit(get)
+        expect(Exit.isFailure(first)).toBe(true)
+        expect(kinds(yield* Effect.exit(get))).toEqual(kinds(first))
+        expect(yield* Cached.has("k")).toBe(false)
+        expect(counts.started).toBe(2)
+        expect(asked).toBe(0)
+      }
     )
 
     test("a failure is not by default", function*() {

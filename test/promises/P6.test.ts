@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, type Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { cachesAndTiers, counting, ended, overFake, settle, start, started, taking, within } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, inside, overFake, settle, start, started, taking } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
 import { testIn } from "../support/tests.ts"
 
@@ -308,44 +308,35 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
       }
 
       it.effect("from then on, though it has not ended", () =>
-        within(
-          cache.layer(),
-          Effect.gen(function*() {
-            const { begun, counts, read } = hanging(20_000)
-            yield* begun
-            yield* TestClock.adjust("1 minute")
-            expect([yield* read, counts.started]).toEqual([1, 2])
-            yield* TestClock.adjust("10 seconds")
-            expect(yield* read).toBe(3)
-          })
-        ))
+        inside(cache.layer(), function*() {
+          const { begun, counts, read } = hanging(20_000)
+          yield* begun
+          yield* TestClock.adjust("1 minute")
+          expect([yield* read, counts.started]).toEqual([1, 2])
+          yield* TestClock.adjust("10 seconds")
+          expect(yield* read).toBe(3)
+        }))
 
       it.effect("unless its key was invalidated meanwhile", () =>
-        within(
-          cache.layer(),
-          Effect.gen(function*() {
-            const { begun, read } = hanging(0)
-            yield* begun
-            yield* Cached.invalidate("k")
-            expect(yield* read).toBe(3)
-            yield* TestClock.adjust("1 minute")
-            expect(yield* read).toBe(4)
-          })
-        ))
+        inside(cache.layer(), function*() {
+          const { begun, read } = hanging(0)
+          yield* begun
+          yield* Cached.invalidate("k")
+          expect(yield* read).toBe(3)
+          yield* TestClock.adjust("1 minute")
+          expect(yield* read).toBe(4)
+        }))
 
       it.effect("until its key is set, though it ends after that", () =>
-        within(
-          cache.layer(),
-          Effect.gen(function*() {
-            const { begun, read } = hanging(5000)
-            yield* begun
-            yield* TestClock.adjust("1 minute")
-            expect(yield* read).toBe(1)
-            yield* Cached.set("k", 70, { ttl: "1 hour" })
-            yield* TestClock.adjust("5 seconds")
-            expect(yield* read).toBe(3)
-          })
-        ))
+        inside(cache.layer(), function*() {
+          const { begun, read } = hanging(5000)
+          yield* begun
+          yield* TestClock.adjust("1 minute")
+          expect(yield* read).toBe(1)
+          yield* Cached.set("k", 70, { ttl: "1 hour" })
+          yield* TestClock.adjust("5 seconds")
+          expect(yield* read).toBe(3)
+        }))
     })
   })
 })

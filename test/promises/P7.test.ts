@@ -178,61 +178,57 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
       expect(released).toBe(true)
     })
 
-    it.effect("sends pending invalidations again", () => {
+    test("sends pending invalidations again", function*() {
       const fake = fakeStore()
-      return Effect.gen(function*() {
-        const cache = yield* open(over(fake))
-        yield* cache.use(Cached.set("k", 1))
-        fake.behave = () => ({ before: Effect.fail(unavailable) })
-        yield* cache.use(Cached.invalidate("k"))
-        fake.behave = () => ({})
-        expect(fake.entries.size).toBe(1)
-        yield* cache.close
-        expect(fake.entries.size).toBe(0)
-        expect((yield* cache.stats).lostInvalidations).toBe(0)
-      })
+
+      const cache = yield* open(over(fake))
+      yield* cache.use(Cached.set("k", 1))
+      fake.behave = () => ({ before: Effect.fail(unavailable) })
+      yield* cache.use(Cached.invalidate("k"))
+      fake.behave = () => ({})
+      expect(fake.entries.size).toBe(1)
+      yield* cache.close
+      expect(fake.entries.size).toBe(0)
+      expect((yield* cache.stats).lostInvalidations).toBe(0)
     })
 
-    it.effect("sends pending invalidations again although the circuit is open", () => {
+    test("sends pending invalidations again although the circuit is open", function*() {
       const fake = fakeStore()
-      return Effect.gen(function*() {
-        const cache = yield* open(over(fake))
-        const ids = ["a", "b", "c", "d", "e"]
-        for (const id of ids) yield* cache.use(Cached.set(id, 1))
-        const timeout = new CacheError.StoreError({ store: "fake", operation: "remove", reason: "Timeout" })
-        fake.behave = () => ({ before: Effect.fail(timeout) })
-        for (const id of ids) yield* cache.use(Cached.invalidate(id))
-        fake.behave = () => ({})
-        expect(fake.entries.size).toBe(5)
-        yield* cache.close
-        expect(fake.entries.size).toBe(0)
-        expect((yield* cache.stats).lostInvalidations).toBe(0)
-      })
+
+      const cache = yield* open(over(fake))
+      const ids = ["a", "b", "c", "d", "e"]
+      for (const id of ids) yield* cache.use(Cached.set(id, 1))
+      const timeout = new CacheError.StoreError({ store: "fake", operation: "remove", reason: "Timeout" })
+      fake.behave = () => ({ before: Effect.fail(timeout) })
+      for (const id of ids) yield* cache.use(Cached.invalidate(id))
+      fake.behave = () => ({})
+      expect(fake.entries.size).toBe(5)
+      yield* cache.close
+      expect(fake.entries.size).toBe(0)
+      expect((yield* cache.stats).lostInvalidations).toBe(0)
     })
 
-    it.effect("flushes a clear that is under way", () => {
+    test("flushes a clear that is under way", function*() {
       const fake = fakeStore()
-      return Effect.gen(function*() {
-        const cache = yield* open(over(fake))
-        yield* cache.use(Cached.set("k", 1))
-        let clears = 0
-        fake.behave = (operation) => operation === "clear" && ++clears === 1 ? { before: Effect.never } : {}
-        yield* start(cache.use(Cached.clear))
-        yield* taking("10 seconds", cache.close)
-        expect((yield* cache.stats).lostInvalidations).toBe(1)
-      })
+
+      const cache = yield* open(over(fake))
+      yield* cache.use(Cached.set("k", 1))
+      let clears = 0
+      fake.behave = (operation) => operation === "clear" && ++clears === 1 ? { before: Effect.never } : {}
+      yield* start(cache.use(Cached.clear))
+      yield* taking("10 seconds", cache.close)
+      expect((yield* cache.stats).lostInvalidations).toBe(1)
     })
 
-    it.effect("counts what was lost, and takes no longer than the store budget for it", () => {
+    test("counts what was lost, and takes no longer than the store budget for it", function*() {
       const fake = fakeStore()
-      return Effect.gen(function*() {
-        const cache = yield* open(over(fake))
-        fake.behave = () => ({ before: Effect.fail(unavailable) })
-        yield* cache.use(Cached.invalidate(["a", "b", "c"]))
-        fake.behave = () => ({ before: Effect.never })
-        yield* taking("500 millis", cache.close)
-        expect((yield* cache.stats).lostInvalidations).toBe(3)
-      })
+
+      const cache = yield* open(over(fake))
+      fake.behave = () => ({ before: Effect.fail(unavailable) })
+      yield* cache.use(Cached.invalidate(["a", "b", "c"]))
+      fake.behave = () => ({ before: Effect.never })
+      yield* taking("500 millis", cache.close)
+      expect((yield* cache.stats).lostInvalidations).toBe(3)
     })
   })
 })

@@ -1,5 +1,5 @@
 /** P8: a value made of cached values is served no longer than they are, and sees no change of them too late. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -50,26 +50,24 @@ const world = (inherit: "life" | "changes", ttl = 10) => {
 const minutes = (n: number) => TestClock.adjust(n * 60_000)
 
 describe.each(caches)("over $name", ({ layer }) => {
-  const provided = Effect.provide(layer())
   const test = testIn(layer())
 
   const inherits = ["life", "changes"].flatMap((inherit) => ["loaded", "found"].map((how) => [inherit, how] as const))
 
-  it.effect.each(inherits as ReadonlyArray<readonly ["life" | "changes", "loaded" | "found"]>)(
+  test.each(inherits as ReadonlyArray<readonly ["life" | "changes", "loaded" | "found"]>)(
     "P8 · with \"%s\" an entry is served until the first end of what its load has %s, and no millisecond longer",
-    ([inherit, how]) =>
-      Effect.gen(function*() {
-        const { page, site, state } = world(inherit)
-        if (how === "found") yield* page
-        yield* site
-        yield* minutes(10)
-        yield* TestClock.adjust(-1)
-        state.version = 1
-        expect(yield* site).toBe("site of page of v0")
-        yield* TestClock.adjust(1)
-        expect(yield* site).toBe("site of page of v1")
-        expect(state).toMatchObject({ pages: 2, sites: 2 })
-      }).pipe(provided)
+    function*([inherit, how]) {
+      const { page, site, state } = world(inherit)
+      if (how === "found") yield* page
+      yield* site
+      yield* minutes(10)
+      yield* TestClock.adjust(-1)
+      state.version = 1
+      expect(yield* site).toBe("site of page of v0")
+      yield* TestClock.adjust(1)
+      expect(yield* site).toBe("site of page of v1")
+      expect(state).toMatchObject({ pages: 2, sites: 2 })
+    }
   )
 
   const changes = {
@@ -81,25 +79,24 @@ describe.each(caches)("over $name", ({ layer }) => {
     "an invalidation of the class": Cached.invalidate({ all: User })
   }
 
-  it.effect.each(Object.keys(changes) as Array<keyof typeof changes>)(
+  test.each(Object.keys(changes) as Array<keyof typeof changes>)(
     "P8 · with \"changes\" no reader after %s sees a value from before, through derived entries too",
-    (change) =>
-      Effect.gen(function*() {
-        const { page, site, state } = world("changes")
-        const list = Effect.map(page, (page) => `list of ${page}`).pipe(
-          Cached.ttl("list", { ttl: "1 day", inherit: "changes" })
-        )
-        expect(yield* site).toBe("site of page of v0")
-        expect(yield* site).toBe("site of page of v0")
-        expect(state.sites).toBe(1)
-        // Its load finds the page, and loads nothing.
-        yield* list
-        expect(state.pages).toBe(1)
-        state.version = 1
-        yield* changes[change]
-        const now = change === "a write by hand" ? "by hand" : "v1"
-        expect([yield* list, yield* site]).toEqual([`list of page of ${now}`, `site of page of ${now}`])
-      }).pipe(provided)
+    function*(change) {
+      const { page, site, state } = world("changes")
+      const list = Effect.map(page, (page) => `list of ${page}`).pipe(
+        Cached.ttl("list", { ttl: "1 day", inherit: "changes" })
+      )
+      expect(yield* site).toBe("site of page of v0")
+      expect(yield* site).toBe("site of page of v0")
+      expect(state.sites).toBe(1)
+      // Its load finds the page, and loads nothing.
+      yield* list
+      expect(state.pages).toBe(1)
+      state.version = 1
+      yield* changes[change]
+      const now = change === "a write by hand" ? "by hand" : "v1"
+      expect([yield* list, yield* site]).toEqual([`list of page of ${now}`, `site of page of ${now}`])
+    }
   )
 
   test("P8 · nor what is still being made when it changes: its callers alone get that", function*() {

@@ -6,7 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { caches, counting, ended, start, started, within } from "../support/caches.ts"
+import { caches, counting, ended, inside, start, started } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
@@ -213,23 +213,20 @@ describe("whatever the step at which it is interrupted", () => {
   describe.each(asynchronous)("over $name", (cache) => {
     test.each(invalidations)("$name leaves a store that is used again", function*({ run }) {
       for (let steps = 0; steps < 300; steps++) {
-        const hasEnded = yield* within(
-          cache.layer(),
-          Effect.gen(function*() {
-            const { counts, load } = counting()
-            const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
-            yield* read
-            const hasEnded = yield* cutAfter(steps, Effect.orDie(run as Effect.Effect<unknown, never, Caching.Caching>))
-            yield* TestClock.adjust("5 seconds")
-            yield* read
-            // A pending invalidation is acknowledged by now.
-            yield* read
-            const { started } = counts
-            yield* read
-            expect(counts.started, `after ${steps} steps`).toBe(started)
-            return hasEnded
-          })
-        )
+        const hasEnded = yield* inside(cache.layer(), function*() {
+          const { counts, load } = counting()
+          const read = load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"] }))
+          yield* read
+          const hasEnded = yield* cutAfter(steps, Effect.orDie(run as Effect.Effect<unknown, never, Caching.Caching>))
+          yield* TestClock.adjust("5 seconds")
+          yield* read
+          // A pending invalidation is acknowledged by now.
+          yield* read
+          const { started } = counts
+          yield* read
+          expect(counts.started, `after ${steps} steps`).toBe(started)
+          return hasEnded
+        })
         if (hasEnded) return
       }
       expect.unreachable("it never ends")
@@ -237,16 +234,13 @@ describe("whatever the step at which it is interrupted", () => {
 
     test("a read leaves nothing that the next has to wait for", function*() {
       for (let steps = 0; steps < 300; steps++) {
-        const hasEnded = yield* within(
-          cache.layer(),
-          Effect.gen(function*() {
-            const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], shareLoad: true }))
-            const hasEnded = yield* cutAfter(steps, read)
-            const next = yield* started(read)
-            expect(ended(next), `after ${steps} steps`).not.toBe("still waiting")
-            return hasEnded
-          })
-        )
+        const hasEnded = yield* inside(cache.layer(), function*() {
+          const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour", tags: ["t"], shareLoad: true }))
+          const hasEnded = yield* cutAfter(steps, read)
+          const next = yield* started(read)
+          expect(ended(next), `after ${steps} steps`).not.toBe("still waiting")
+          return hasEnded
+        })
         if (hasEnded) return
       }
       expect.unreachable("it never ends")

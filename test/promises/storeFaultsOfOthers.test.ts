@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { counting, fakeStore, over, overFake, within } from "../support/caches.ts"
+import { counting, fakeStore, inside, over, overFake, within } from "../support/caches.ts"
 import { ownSerializer } from "../support/ownSerializer.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", { payload: { n: Schema.Number }, success: Schema.Number }) {}
@@ -101,15 +101,12 @@ describe.each([{ memory: true }, { memory: false }])("memory: $memory", ({ memor
       const stored = (yield* store.get(CacheKey.id(key), [])).entry!
       for (const text of ["not json", "\"text\"", ""]) {
         yield* singly(store).set(CacheKey.id(key), { ...stored, payload: new TextEncoder().encode(text) })
-        yield* within(
-          over(layer, { memory }),
-          Effect.gen(function*() {
-            expect(yield* Cached.getOption(key)).toEqual(Option.none())
-            expect(yield* read).toBeGreaterThan(1)
-            // It was replaced.
-            expect(yield* read).toBe((yield* Cached.getOption(key) as Effect.Effect<any, never, any>).value)
-          })
-        )
+        yield* inside(over(layer, { memory }), function*() {
+          expect(yield* Cached.getOption(key)).toEqual(Option.none())
+          expect(yield* read).toBeGreaterThan(1)
+          // It was replaced.
+          expect(yield* read).toBe((yield* Cached.getOption(key) as Effect.Effect<any, never, any>).value)
+        })
       }
     })
   })

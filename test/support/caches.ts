@@ -169,6 +169,12 @@ export const within = <A, E, R>(layer: Layer.Layer<Caching.Caching>, use: Effect
     return yield* exit
   })
 
+/** As `within`, of a generator. */
+export const inside = <Step extends Effect.Effect<any, any, any>, A>(
+  layer: Layer.Layer<Caching.Caching>,
+  program: () => Generator<Step, A, never>
+) => within(layer, Effect.gen(program))
+
 /** Lets everything run that does not wait for time to pass. */
 export const settle: Effect.Effect<void> = Effect.gen(function*() {
   for (let i = 0; i < 200; i++) yield* Effect.yieldNow

@@ -2,29 +2,46 @@
 import { it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import type { Caching } from "effect-cached"
-import { type FakeStore, overFake } from "./caches.ts"
+import { type FakeStore, overFake, within } from "./caches.ts"
 
 type Program<Args extends ReadonlyArray<any>, R> = (
   ...args: Args
 ) => Generator<Effect.Effect<any, any, R | Scope.Scope>, unknown, never>
 
-const run = <Args extends ReadonlyArray<any>, R>(
+type Runner<R> = <Args extends ReadonlyArray<any>>(
   program: Program<Args, R>,
-  layer: Layer.Layer<R, unknown>,
   ...args: Args
-) => {
-  // What the program opens is closed before the layer.
-  const scoped = Effect.scoped(Effect.gen(() => program(...args)))
-  return Effect.provide(scoped, layer) as Effect.Effect<unknown, unknown>
-}
+) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const testsBy = <R>(run: Runner<R>) =>
+  Object.assign((title: string, program: Program<[], R>) => it.effect(title, () => run(program)), {
+    /** One test of each case. */
+    each: <T>(cases: ReadonlyArray<T>) => (title: string, program: Program<[T], R>) =>
+      it.effect.each(cases)(title, (one) => run(program, one))
+  })
+
+/** What the program opens is closed before the layer. */
+const runIn = <R>(layer: Layer.Layer<R, unknown>): Runner<R> => (program, ...args) =>
+  Effect.provide(Effect.scoped(Effect.gen(() => program(...args))), layer) as Effect.Effect<unknown, unknown>
 
 /** As `it.effect`, of programs that need what the layer provides. */
 export const testIn = <R = never>(layer: Layer.Layer<R, unknown> = Layer.empty as Layer.Layer<never> as never) =>
-  Object.assign((title: string, program: Program<[], R>) => it.effect(title, () => run(program, layer)), {
-    /** One test of each case. */
-    each: <T>(cases: ReadonlyArray<T>) => (title: string, program: Program<[T], R>) =>
-      it.effect.each(cases)(title, (one) => run(program, layer, one))
-  })
+  testsBy(runIn(layer))
+
+/** In a cache that is closed while the clock moves on. */
+export const testWithin = (layer: Layer.Layer<Caching.Caching>) =>
+  testsBy<Caching.Caching>((program, ...args) =>
+    within(layer, Effect.scoped(Effect.gen(() => program(...args)))) as Effect.Effect<unknown, unknown>
+  )
+
+/** Of programs over what is made for each of them. */
+export const testWith =
+  <Made, R>(make: () => Made, layerOf: (made: Made) => Layer.Layer<R, unknown>) =>
+  (title: string, program: Program<[made: Made], R>) =>
+    it.effect(title, () => {
+      const made = make()
+      return runIn(layerOf(made))(program, made)
+    })
 
 type OverFake = Program<[fake: FakeStore], Caching.Caching>
 

@@ -1,8 +1,12 @@
 /** Tracers of the program's own: without one the cache makes no spans. */
-import { Effect, Tracer } from "effect"
+import { Effect, Layer, Tracer } from "effect"
+
+const native = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
 
 /** Runs with a tracer that makes Effect's own spans. */
-export const withTracer = Effect.withTracer(Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
+export const withTracer = Effect.withTracer(native)
+
+export const tracerLayer = Layer.succeed(Tracer.Tracer, native)
 
 /** A tracer, and the spans that it has made. */
 export const tracing = () => {

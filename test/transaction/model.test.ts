@@ -242,7 +242,14 @@ const program = (seed: number, isExact: boolean) =>
       for (let left = below(3); left > 0; left--) {
         yield* step(state, false)
       }
-      const ending = pick([Effect.fail("outer"), Effect.interrupt, Effect.void, Effect.void, Effect.void])
+      const ending = pick([
+        Effect.fail("outer"),
+        Effect.die("outer"),
+        Effect.interrupt,
+        Effect.void,
+        Effect.void,
+        Effect.void
+      ])
       const isolation = pick(["fast", "locked", "serializable"] as const)
       const exit = yield* Effect.exit(
         Transaction.run(Effect.tap(level(state, 0), ending), { isolation, timeout: "1 day", retry: Schedule.recurs(0) })

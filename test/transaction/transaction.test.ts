@@ -158,69 +158,8 @@ for (const cache of caches) {
       expect([yield* value("a"), yield* value("b")]).toEqual([undefined, 2])
     })
 
-    for (
-      const [name, failing] of [
-        ["a failure", Effect.fail("no")],
-        ["a defect", Effect.die("no")],
-        ["an interruption", Effect.interrupt]
-      ] as const
-    ) {
-      test(`nothing is written after ${name}`, function*() {
-        yield* Cached.set("kept", 1, { tags: ["t"] })
-        yield* Cached.counter("n").increment({ by: 5 })
-        const exit = yield* Effect.exit(Transaction.run(Effect.gen(function*() {
-          yield* Cached.set("kept", 2)
-          yield* Cached.set("new", 2)
-          yield* Cached.counter("n").increment()
-          yield* Cached.invalidate({ tag: "t" })
-          yield* Cached.remove("kept")
-          yield* failing
-        })))
-        expect(Exit.isFailure(exit)).toBe(true)
-        expect([yield* value("kept"), yield* value("new"), yield* Cached.counter("n").get]).toEqual([1, undefined, 5])
-      })
-    }
-
-    test("a ttl counts from the commit, keepTtl and touch are exact", function*() {
-      yield* Cached.set("kept", 1, { ttl: "1 minute" })
-      yield* Cached.set("touched", 1, { ttl: "1 minute" })
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 1, { ttl: "1 second" })
-        yield* Cached.set("b", 1, { ttl: "1 hour" })
-        yield* Cached.touch("b", "3 seconds")
-        yield* Cached.set("kept", 2, { keepTtl: true })
-        expect(yield* Cached.touch("touched", "10 seconds")).toBe(true)
-        expect(yield* Cached.touch("none", "10 seconds")).toBe(false)
-        yield* TestClock.adjust("5 seconds")
-        // Its second has not begun yet.
-        expect(yield* value("a")).toBe(1)
-        expect(yield* value("b")).toBe(1)
-      }))
-      const left = yield* Effect.forEach(["a", "b", "kept", "touched"], Looking.expiresIn)
-      expect(left.map(Option.map(Duration.toSeconds))).toEqual([1, 3, 55, 10].map(Option.some))
-      yield* TestClock.adjust("1 second")
-      expect(yield* Cached.has("a")).toBe(false)
-    })
-
-    test("a conditional set is answered from both, and checked at the commit under every isolation", function*() {
+    test("a conditional set is checked at the commit under every isolation", function*() {
       const out = yield* outside
-      yield* Cached.set("there", 1)
-      const answers = yield* Transaction.run(
-        Effect.gen(function*() {
-          const { writeId } = Option.getOrThrow(yield* Cached.getEntry("there"))
-          return [
-            yield* Cached.set("there", 2, { ifAbsent: true }),
-            yield* Cached.set("none", 2, { ifPresent: true }),
-            yield* Cached.set("new", 3, { ifAbsent: true }),
-            yield* Cached.set("new", 4, { ifAbsent: true }),
-            yield* Cached.set("there", 5, { ifUnchanged: writeId }),
-            yield* Cached.set("there", 6, { ifUnchanged: writeId })
-          ]
-        }),
-        { isolation: "fast" }
-      )
-      expect(answers).toEqual([false, false, true, false, true, false])
-      expect([yield* value("there"), yield* value("new")]).toEqual([5, 3])
       for (const isolation of ["fast", "locked", "serializable"] as const) {
         const conflict = yield* Effect.flip(
           Transaction.run(
@@ -273,36 +212,6 @@ for (const cache of caches) {
       expect([reason, yield* value("a"), yield* n.get]).toEqual(["OutOfRange", undefined, 3])
     })
 
-    test("tags, classes, patterns and clear", function*() {
-      yield* Cached.set("a", 1, { tags: ["t"] })
-      yield* Cached.set("b", 1, { tags: ["u"] })
-      yield* Cached.set("page:1", 1)
-      yield* Cached.set("page:2", 1)
-      yield* Cached.set(new User({ id: 1 }), "Ada")
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("before", 2, { tags: ["t"] })
-        yield* Cached.invalidate({ tag: "t" })
-        yield* Cached.set("after", 2, { tags: ["t"] })
-        expect([yield* value("a"), yield* value("before"), yield* value("after"), yield* value("b")])
-          .toEqual([undefined, undefined, 2, 1])
-        yield* Cached.set("page:3", 1)
-        expect(yield* Cached.remove({ matching: "page:*" })).toBe(3)
-        yield* Cached.set("page:4", 1)
-        yield* Cached.invalidate({ all: User })
-        expect((yield* Stream.runCollect(Looking.ids())).toSorted()).toEqual(["after", "b", "page:4"])
-      }))
-      expect((yield* Stream.runCollect(Looking.ids())).toSorted()).toEqual(["after", "b", "page:4"])
-      yield* Cached.invalidate({ tag: "t" })
-      expect(yield* value("after")).toBe(undefined)
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.counter("n").increment()
-        yield* Cached.clear
-        expect([yield* value("b"), yield* Cached.size, yield* Cached.counter("n").get]).toEqual([undefined, 0, 0])
-        yield* Cached.set("c", 1)
-      }))
-      expect(yield* Stream.runCollect(Looking.ids())).toEqual(["c"])
-    })
-
     test("a soft invalidation makes stale what was before it, and not what is set after it", function*() {
       let loads = 0
       const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["t"] }))
@@ -325,38 +234,6 @@ for (const cache of caches) {
       }))
       expect(Option.map(yield* Looking.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
       expect([yield* load, loads]).toEqual([1, 1])
-    })
-
-    test("savepoints: the writes of a failed one vanish, those of the others are committed", function*() {
-      yield* Cached.set("a", 0)
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 1)
-        yield* Cached.counter("n").increment({ by: 1 })
-        yield* Effect.ignore(Transaction.run(Effect.gen(function*() {
-          expect(yield* value("a")).toBe(1)
-          yield* Cached.set("a", 2)
-          yield* Cached.set("b", 2)
-          yield* Cached.counter("n").increment({ by: 10 })
-          yield* Cached.remove("a")
-          return yield* Effect.fail("no")
-        })))
-        expect([yield* value("a"), yield* value("b"), yield* Cached.counter("n").get]).toEqual([1, undefined, 1])
-        yield* Transaction.run(Effect.gen(function*() {
-          yield* Cached.set("c", 3)
-          yield* Cached.counter("n").increment({ by: 100 })
-          yield* Transaction.run(Cached.set("d", 4))
-          expect(yield* value("d")).toBe(4)
-        }))
-        expect([yield* value("c"), yield* value("d"), yield* Cached.counter("n").get]).toEqual([3, 4, 101])
-        yield* Transaction.run(Effect.gen(function*() {
-          yield* Cached.set("e", 5)
-          yield* Transaction.rollback
-          yield* Cached.set("f", 6)
-        }))
-      }))
-      const all = ["a", "b", "c", "d", "e", "f"]
-      expect((yield* Cached.getMany(all)).map(Option.getOrUndefined)).toEqual([1, undefined, 3, 4, undefined, 6])
-      expect(yield* Cached.counter("n").get).toBe(101)
     })
 
     test("a cached effect: what was written, a hit, or a load of its own that is stored at the commit", function*() {
@@ -482,16 +359,6 @@ for (const cache of caches) {
       )
       expect(yield* Cached.counter("n").touch("1 hour")).toBe(true)
       expect(yield* Cached.counter("n").get).toBe(0)
-    })
-
-    test("values written around a savepoint do not age in it", function*() {
-      const seen = Effect.gen(function*() {
-        const before = yield* Looking.expiresIn("a")
-        yield* TestClock.adjust("1 minute")
-        return [before, yield* Looking.expiresIn("a")].map(Option.map(Duration.toSeconds))
-      })
-      const outer = Effect.andThen(Cached.set("a", 1, { ttl: "1 second" }), Transaction.run(Transaction.run(seen)))
-      expect(yield* Transaction.run(outer, { timeout: "1 hour" })).toEqual([Option.some(1), Option.some(1)])
     })
 
     test("functions of many, with what was written and what is cached", function*() {
