@@ -58,6 +58,8 @@ export interface Connection {
   readonly clock: Clock.Clock
   readonly isBusy: Latch.Latch
   client: Client | undefined
+  /** The address of `client`, or of the last one. `undefined` if the client has its own address. */
+  address: Address | undefined
   lose: ((why: Fault) => void) | undefined
   down: Fault
   commands: Array<Command>
@@ -82,6 +84,7 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
   clock,
   isBusy: Latch.makeUnsafe(),
   client: undefined,
+  address: undefined,
   lose: undefined,
   down: new Fault("Unavailable", `${options.name} is not connected`),
   commands: [],

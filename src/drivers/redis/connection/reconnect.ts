@@ -137,6 +137,7 @@ const use = (
     self.distanceMillis = greeting.wasFree ? greeting.tookMillis : 0
     self.run = greeting.run
     self.client = client
+    self.address = address
     self.lose = end
     wasReady = self.hasConnected = true
     compareClocks(self, 3)

@@ -31,21 +31,25 @@ export const connect = Effect.fnUntraced(function*(
   return wire
 })
 
-const single = (
+const single = Effect.fnUntraced(function*(
   { addresses, client, name, scrub, sentinel }: Config,
   options: Omit<Connection.ConnectionOptions, "name" | "locate">
-): Effect.Effect<readonly [Wire, Fault | undefined], never, Scope.Scope> => {
+): Effect.fn.Return<readonly [Wire, Fault | undefined], never, Scope.Scope> {
   const locate = sentinel === undefined
     ? Effect.succeed(client === undefined ? addresses[0] : undefined)
     : locateMaster(sentinel, { makeClient: options.makeClient, scrub })
+  const [connection, fault] = yield* Reconnect.open({ ...options, name, locate })
+  // Clients for messages use the server of the connection: another Sentinel might name another one.
   const makeClient: Wire["makeClient"] = (more) =>
-    Effect.flatMap(locate, (address) =>
-      Effect.try({
-        try: () => options.makeClient(address, options.settings, more),
+    Effect.suspend(() => {
+      if (!Connection.isUp(connection)) return Effect.fail(connection.down)
+      return Effect.try({
+        try: () => options.makeClient(connection.address, options.settings, more),
         // The program's function `client` may throw anything.
         catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, scrub)
-      }))
-  return Effect.map(Reconnect.open({ ...options, name, locate }), ([connection, fault]) => [{
+      })
+    })
+  return [{
     isCluster: false,
     send: (_, args, done, more) => Connection.send(connection, args, done, more?.late),
     isWhole: () => Connection.isUp(connection),
@@ -58,5 +62,5 @@ const single = (
     offset: (isWrite = false) => Connection.offsetOf(connection, isWrite),
     distanceMillis: () => connection.distanceMillis,
     run: () => connection.run ?? ""
-  }, fault])
-}
+  }, fault]
+})

@@ -12,10 +12,17 @@ interface Asking {
   readonly scrub: Scrub
 }
 
-export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<Address, Fault> =>
-  Effect.gen(function*() {
+/**
+ * Asks one Sentinel after the other until one knows the master. Each time, another one is asked first: a Sentinel that
+ * is cut off from the others may go on naming a master that has died.
+ */
+export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<Address, Fault> => {
+  const { addresses } = sentinel
+  let turn = 0
+  return Effect.gen(function*() {
+    const first = turn++ % addresses.length
     let last: Fault | undefined
-    for (const address of sentinel.addresses) {
+    for (const address of [...addresses.slice(first), ...addresses.slice(0, first)]) {
       const found = yield* Effect.result(ask(address, sentinel, asking))
       if (found._tag === "Success") return found.success
       // The fault of an unreachable Sentinel, which may answer later, takes precedence over "not a Sentinel".
@@ -23,6 +30,7 @@ export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<
     }
     return yield* Effect.fail(last ?? new Fault("Unavailable", "no Sentinel is configured"))
   })
+}
 
 const ask = (
   address: Address,
