@@ -171,7 +171,7 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
 }> {
   override get message(): string {
     return `The limit of ${this.limit} calls of "${this.key}" is reached: the next one may run in ` +
-      `${this.retryAfterMillis} ms`
+      `${Math.ceil(this.retryAfterMillis)} ms`
   }
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)
@@ -211,7 +211,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }> {
   override get message(): string {
     return `The circuit "${this.key}" is ${this.state === "Open" ? "open" : "half open"}: the next call may run in ` +
-      `${this.retryAfterMillis} ms`
+      `${Math.ceil(this.retryAfterMillis)} ms`
   }
   get retryAfter(): Duration.Duration {
     return Duration.millis(this.retryAfterMillis)

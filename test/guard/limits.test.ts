@@ -207,6 +207,9 @@ it.effect("Retry-After: whole seconds, never too early", () =>
     const refused = yield* Effect.flip(call)
     expect([refused.retryAfter, refused.retryAfterHeader]).toEqual([Duration.millis(1500), "2"])
     expect(refused.message).toBe("The limit of 1 calls of \"api\" is reached: the next one may run in 1500 ms")
+    // The server of a guard store measures fractions.
+    const ofServer = new CacheError.RateLimitExceeded({ key: "api", limit: 1, retryAfterMillis: 1499.3 })
+    expect(ofServer.message).toBe(refused.message)
   }))
 
 it.effect("each cache in memory has limits of its own", () =>

@@ -7,7 +7,17 @@ import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { join } from "node:path"
 import type { SQLInputValue } from "node:sqlite"
 import { createClient } from "redis"
-import { inTurn, measure, processorNanos, type Row, startRedis, type Subjects, temporaryFolder, took, turnsOf } from "../measure.ts"
+import {
+  inTurn,
+  measure,
+  processorNanos,
+  type Row,
+  startRedis,
+  type Subjects,
+  temporaryFolder,
+  took,
+  turnsOf
+} from "../measure.ts"
 import { hour, openRaw, writerOf } from "../rawTables.ts"
 
 const [storage, times] = process.argv.slice(2)

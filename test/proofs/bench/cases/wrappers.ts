@@ -10,7 +10,15 @@ import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { xchacha20Poly1305 } from "effect/crypto/Aead"
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto"
-import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+  zstdDecompressSync
+} from "node:zlib"
 import { entry } from "../../../support/stored.ts"
 import { inTurn, measure, type Subjects, took } from "../measure.ts"
 import { user } from "../record.ts"

@@ -7,7 +7,15 @@ import { singly } from "../../../../src/testing/internal/singly.ts"
 import { clock } from "../../../processes/recording.ts"
 import { isMissing } from "../../../support/needs.ts"
 import { type Proxy, startProxy } from "../../../support/proxy.ts"
-import { freePorts, moveSlot, program, type RedisCluster, type Server, startCluster, startServer } from "../../../support/redis.ts"
+import {
+  freePorts,
+  moveSlot,
+  program,
+  type RedisCluster,
+  type Server,
+  startCluster,
+  startServer
+} from "../../../support/redis.ts"
 import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { ids } from "../../consistency/plan.ts"
