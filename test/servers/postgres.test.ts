@@ -154,6 +154,17 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         expect(connections).toBeGreaterThan(0)
       }))
 
+    it.live("works where a backslash in a text of SQL begins an escape", () =>
+      Effect.gen(function*() {
+        yield* asked("CREATE ROLE former SUPERUSER LOGIN")
+        yield* asked("ALTER ROLE former SET standard_conforming_strings = off")
+        const url = server.url.replace("postgres@", "former@")
+        const store = yield* storeFrom(PgStore.layer({ url, schema: freshSchema() }))
+        yield* store.set(["a", "\ud800"].map((id) => ({ id, entry: entry("1") })))
+        const ids = Stream.runCollect(Stream.map(store.scan(), ({ id }) => id))
+        expect(yield* ids).toEqual(["a", "\ud800"])
+      }))
+
     it.live("without a server, or over another database, fails with a reason", () =>
       Effect.gen(function*() {
         const unreachable = yield* Effect.flip(

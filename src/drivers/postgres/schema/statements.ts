@@ -34,11 +34,11 @@ const reads = (s: string, isBounded: boolean) => {
     scan: `SELECT ${nameOf}, length(x.frame), CASE WHEN length(x.frame) <= $4::integer THEN x.frame END,
         CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant
       FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL AND ($1::bytea IS NULL OR x.key > $1::bytea)
-        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= decode('ff', 'hex'))
       ORDER BY x.key LIMIT $5::integer`,
     scanLoads: `SELECT ${nameOf} FROM ${s}.entry x WHERE x.generation IS NOT NULL
         AND ($1::bytea IS NULL OR x.key > $1::bytea)
-        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= decode('ff', 'hex'))
       ORDER BY x.key LIMIT $4::integer`,
     size: `SELECT count(*)::float8 FROM ${s}.entry WHERE era >= ${era} AND ${isCounted}`
   }
@@ -97,7 +97,7 @@ const counters = (s: string) => {
       RETURNING x.era = ${era} AND x.expires_at > $2::float8`,
     scanCounters: `SELECT ${nameOf}, x.value::float8, x.expires_at FROM ${s}.counter x
       WHERE x.era = ${era} AND ($1::bytea IS NULL OR x.key > $1::bytea)
-        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= decode('ff', 'hex'))
       ORDER BY x.key LIMIT $4::integer`,
     /** Locks counters, even expired ones, and creates missing ones as expired. The last column says which are live. */
     holdCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)

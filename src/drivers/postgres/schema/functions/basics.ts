@@ -62,7 +62,7 @@ export const basics = (s: string, channel: string) => ({
         + get_byte(p_frame, at + 2) * 256 + get_byte(p_frame, at + 3);
       IF at + 16 + size > length(p_frame) THEN RETURN true; END IF;
       name := substring(p_frame FROM at + 17 FOR size::integer);
-      IF get_byte(p_frame, at) > 127 THEN name := '\\xff'::bytea || name; END IF;
+      IF get_byte(p_frame, at) > 127 THEN name := decode('ff', 'hex') || name; END IF;
       IF length(name) > ${longest} THEN name := substring(name FROM 1 FOR ${longest}) || sha256(name); END IF;
       SELECT m.version INTO present FROM ${s}.marker m WHERE m.tag = name;
       IF NOT FOUND OR substring(present FROM 1 FOR 12) <> encode(substring(p_frame FROM at + 5 FOR 6), 'hex') THEN
