@@ -468,7 +468,7 @@ test("closing sends the store the lost invalidations within one store timeout, h
   expect(using.pollUnsafe()).toBeDefined()
 })
 
-test("a damaged entry is a miss, and one warning", function*() {
+test("CA-23 · a damaged entry is a miss, and one warning", function*() {
   const store = Store.makeSync({ name: "rotten", get: () => "damaged", set: () => undefined, remove: () => true })
   const { counts, load } = counting()
   const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))

@@ -3,11 +3,10 @@
  * run here.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
+import { Effect, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
-import { Lock, Serializer, Weigher } from "effect-cached/adapters"
+import { Lock, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
-import { createHmac, timingSafeEqual } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { policies } from "../../src/internal/eviction/policies.ts"
@@ -76,36 +75,6 @@ describe("cashews", () => {
       yield* Effect.forEach(["c", "d"], (key) => Cached.set(key, key, hour))
       expect(yield* Effect.filter(["live", "a", "b", "c", "d"], Cached.has)).toEqual(["live", "c", "d"])
     }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
-
-  it.effect("CA-24 · a signature is a serializer: what was copied to another key, or changed, is a miss", () =>
-    Effect.gen(function*() {
-      const sign = (id: string, body: Uint8Array) =>
-        createHmac("sha256", "secret").update(JSON.stringify(id)).update(body).digest()
-      const signed = Serializer.make({
-        name: "signed",
-        extension: ".signed",
-        encode: (value, id) => {
-          const body = Buffer.from(JSON.stringify(value))
-          return Buffer.concat([sign(id, body), body])
-        },
-        decode: (bytes, id) => {
-          const body = bytes.subarray(32)
-          if (!timingSafeEqual(bytes.subarray(0, 32), sign(id, body))) throw new Error("not signed for this id")
-          return JSON.parse(new TextDecoder().decode(body))
-        }
-      })
-      const fake = fakeStore()
-      const cache = CacheLayer.layer({ memory: false }).pipe(
-        Layer.provide([fake.layer, Layer.succeed(Serializer.Serializer, signed)])
-      )
-      yield* Effect.gen(function*() {
-        yield* Effect.forEach([1, 2], (id) => Cached.set(new User({ id }), `user ${id}`))
-        const [one, two] = [1, 2].map((id) => CacheKey.id(new User({ id }))) as [string, string]
-        expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.some("user 1"))
-        fake.entries.set(one, fake.entries.get(two)!)
-        expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
-      }).pipe(Effect.provide(cache))
-    }))
 })
 
 describe("py-memoize", () => {

@@ -56,7 +56,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
       }))
     }).pipe(Effect.scoped))
 
-  it.live("misses files that are damaged or gone", () =>
+  it.live("PE-15 · misses files that are damaged or gone", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
       const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) =>

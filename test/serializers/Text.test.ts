@@ -14,7 +14,7 @@ const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }
 describe("Text", () => {
   const codec = Text.make(Schema.String)
 
-  it("writes the text and nothing else; later releases read it", () => {
+  it("AI-13 · writes the text and nothing else; later releases read it", () => {
     const value = "\ufeffGrüße,\r\n\"\u{1f600}\"\u0000"
     expect(text(valueOf(codec.encode(value, "id")))).toBe(value)
     const golden = Uint8Array.of(0x47, 0x72, 0xc3, 0xbc, 0xc3, 0x9f, 0x65)

@@ -48,7 +48,7 @@ const stored = (serializer: Serializer.Serializer) =>
   })
 
 describe("a key class that names its serializer", () => {
-  it.effect("is stored by it, and other keys by that of the cache", () =>
+  it.effect("PE-03 · is stored by it, and other keys by that of the cache", () =>
     Effect.gen(function*() {
       expect(yield* stored(Json)).toEqual({ weather: "city,celsius\r\nBerlin,21\r\n", total: "5" })
     }))

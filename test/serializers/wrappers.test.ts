@@ -283,7 +283,7 @@ describe.each(["signed", "aes", "xchacha"])("authentication by %s", (name) => {
       }
     }))
 
-  it.effect("so is another id, tag, tag version, outcome, write, ETag, and a longer life", () =>
+  it.effect("CA-24 · so is another id, tag, tag version, outcome, write, ETag, and a longer life", () =>
     Effect.gen(function*() {
       const bytes = yield* written
       expect(yield* codec.decode(bytes, "role:ada", meta(codec.id))).toBe("admin")
