@@ -73,7 +73,7 @@ describe("Class", () => {
   })
 
   // If it fails, every stored entry is lost: a new version of Effect, or a change here, writes structures otherwise.
-  it("gives the same id in every run of every program", () => {
+  it("ME-13 · gives the same id in every run of every program", () => {
     expect(CacheKey.id(berlin())).toBe("~Weather@ZKNl8Nbb:6:Berlin3,")
   })
 

@@ -3,57 +3,23 @@
  * run here.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Transaction } from "effect-cached"
+import { Effect, Option } from "effect"
+import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import { Lock, Weigher } from "effect-cached/adapters"
 import { TestClock } from "effect/testing"
 import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { policies } from "../../src/internal/eviction/policies.ts"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
 
-const provided = Effect.provide(CacheLayer.memory())
+const test = testIn(CacheLayer.memory())
 const hour = { ttl: "1 hour" } as const
 
-class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
-
 describe("cashews", () => {
-  it.effect("CA-70, CA-74 · a transaction sees its own writes; rollback and a failed inner one discard theirs", () =>
-    Effect.gen(function*() {
-      const all = ["a", "b", "c", "d"]
-      yield* Transaction.run(Effect.gen(function*() {
-        yield* Cached.set("a", 1)
-        yield* Transaction.rollback
-        yield* Cached.set("b", 1)
-        yield* Effect.ignore(Transaction.run(Effect.andThen(Cached.set("c", 1), Effect.fail("no"))))
-        yield* Transaction.run(Cached.set("d", 1))
-        expect(yield* Effect.filter(all, Cached.has)).toEqual(["b", "d"])
-      }))
-      expect(yield* Effect.filter(all, Cached.has)).toEqual(["b", "d"])
-    }).pipe(provided))
-
-  it.effect("CA-71, CA-72, CA-73 · fast loses updates, locked and serializable do not", () =>
-    Effect.gen(function*() {
-      const left = []
-      for (const isolation of ["fast", "locked", "serializable"] as const) {
-        const add = Transaction.run(
-          Effect.gen(function*() {
-            const n = Option.getOrElse(yield* Cached.getOption(isolation), () => 0) as number
-            yield* Effect.yieldNow
-            yield* Cached.set(isolation, n + 1)
-          }),
-          { isolation }
-        )
-        const both = yield* start(Effect.all([add, add, add], { concurrency: "unbounded" }))
-        yield* TestClock.adjust("5 seconds")
-        yield* Fiber.join(both)
-        left.push(Option.getOrThrow(yield* Cached.getOption(isolation)))
-      }
-      expect(left).toEqual([1, 3, 3])
-    }).pipe(provided))
-
-  it.effect("CA-75 · half a second is half a second, 1,200 writes are 1,200, and a condition looks at the store", () =>
-    Effect.gen(function*() {
+  test(
+    "CA-75 · half a second is half a second, 1,200 writes are 1,200, and a condition looks at the store",
+    function*() {
       yield* Cached.set("there", 0)
       const answers = yield* Transaction.run(Effect.gen(function*() {
         yield* Cached.set("short", 1, { ttl: "500 millis" })
@@ -65,39 +31,25 @@ describe("cashews", () => {
       expect(yield* Cached.getOption("there")).toEqual(Option.some(1))
       yield* TestClock.adjust("500 millis")
       expect([yield* Cached.has("short"), yield* Cached.has("k1199")]).toEqual([false, true])
-    }).pipe(provided))
+    }
+  )
 
-  it.effect("CA-06 · an expired entry leaves a full memory before a live one, without a sweep", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ capacity: 3 }))(
+    "CA-06 · an expired entry leaves a full memory before a live one, without a sweep",
+    function*() {
       yield* Cached.set("live", 1, { ttl: "1 day" })
       yield* Effect.forEach(["a", "b"], (key) => Cached.set(key, key, hour))
       yield* TestClock.adjust("1 hour")
       yield* Effect.forEach(["c", "d"], (key) => Cached.set(key, key, hour))
       expect(yield* Effect.filter(["live", "a", "b", "c", "d"], Cached.has)).toEqual(["live", "c", "d"])
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 3 }))))
-})
-
-describe("py-memoize", () => {
-  it.effect("ME-13 · a key is the name of its class, its shape and its payload, and not the function", () =>
-    Effect.gen(function*() {
-      const id = CacheKey.id(new User({ id: 1 }))
-      // The same text in every process.
-      expect(id).toBe("~User@aWgLpTdt:1,")
-      const Other = class User extends CacheKey.Class<User>()("User", {
-        payload: { id: Schema.Int },
-        success: Schema.Number
-      }) {}
-      expect(CacheKey.id(new Other({ id: 1 }))).not.toBe(id)
-      const strategy = { strategy: "ttl", ...hour } as const
-      const one = Cached.fn(User, () => Effect.succeed("one"), strategy)
-      const two = Cached.fn(User, () => Effect.succeed("two"), strategy)
-      expect([yield* one({ id: 1 }), yield* two({ id: 1 })]).toEqual(["one", "one"])
-    }).pipe(provided))
+    }
+  )
 })
 
 describe("aiocache", () => {
-  it.effect("AI-02 · add answers whether it has added, a limit for the steps of one command", () =>
-    Effect.gen(function*() {
+  test(
+    "AI-02 · add answers whether it has added, a limit for the steps of one command",
+    function*() {
       expect([yield* Cached.set("k", 1, { ifAbsent: true }), yield* Cached.set("k", 2, { ifAbsent: true })])
         .toEqual([true, false])
       const fake = fakeStore()
@@ -112,7 +64,8 @@ describe("aiocache", () => {
       yield* settle
       expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: { _tag: "Failure" } })
       yield* TestClock.adjust("1 minute")
-    }).pipe(provided))
+    }
+  )
 })
 
 describe("pages about other caches deny nothing that exists", () => {

@@ -14,6 +14,7 @@ import { createStorage } from "unstorage"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { randomOf } from "../support/random.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 
 const keyValueStore = (layer: Layer.Layer<KeyValueStore.KeyValueStore>) =>
   Effect.map(Layer.build(layer), (context) => ({
@@ -118,97 +119,94 @@ describe("KeyvStore", () => {
     expect(refused(() => KeyvStore.layer({} as never))).toContain("new Keyv(")
   })
 
-  it.effect("reports what the adapter does: errors, refusals, and that it cannot list", () =>
-    Effect.gen(function*() {
-      const down = new Error("down")
-      const isDown = { value: false }
-      const map = new Map<string, unknown>()
-      const fail = () => {
-        if (isDown.value) throw down
-      }
-      const adapter = {
-        opts: {},
-        get: async (key: string) => (fail(), map.get(key)),
-        set: async (key: string, value: unknown) => (fail(), map.set(key, value), !key.includes("refused")),
-        delete: async (key: string) => (fail(), map.delete(key)),
-        clear: async () => (fail(), map.clear()),
-        on: () => adapter
-      }
-      const keyv = new Keyv({ store: adapter as never, throwOnErrors: true })
-      keyv.on("error", () => {})
-      const store = yield* storeFrom(KeyvStore.layer(keyv))
-      const entry = { meta, payload: new Uint8Array([1]) }
-      yield* singly(store).set("a", entry)
-      expect((yield* Effect.flip(singly(store).set("refused", entry))).reason).toBe("Unavailable")
-      expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
-      isDown.value = true
-      for (const step of [store.get("a", []), singly(store).remove("a"), singly(store).set("a", entry), store.clear]) {
-        expect(yield* Effect.flip(step as Effect.Effect<unknown, CacheError.StoreError>)).toMatchObject({
-          reason: "Unavailable",
-          cause: down
-        })
-      }
-      isDown.value = false
-      expect((yield* store.get("a", [])).entry).toEqual(entry)
-      yield* store.clear
-      expect((yield* store.get("a", [])).entry).toBe(undefined)
-    }))
+  test("reports what the adapter does: errors, refusals, and that it cannot list", function*() {
+    const down = new Error("down")
+    const isDown = { value: false }
+    const map = new Map<string, unknown>()
+    const fail = () => {
+      if (isDown.value) throw down
+    }
+    const adapter = {
+      opts: {},
+      get: async (key: string) => (fail(), map.get(key)),
+      set: async (key: string, value: unknown) => (fail(), map.set(key, value), !key.includes("refused")),
+      delete: async (key: string) => (fail(), map.delete(key)),
+      clear: async () => (fail(), map.clear()),
+      on: () => adapter
+    }
+    const keyv = new Keyv({ store: adapter as never, throwOnErrors: true })
+    keyv.on("error", () => {})
+    const store = yield* storeFrom(KeyvStore.layer(keyv))
+    const entry = { meta, payload: new Uint8Array([1]) }
+    yield* singly(store).set("a", entry)
+    expect((yield* Effect.flip(singly(store).set("refused", entry))).reason).toBe("Unavailable")
+    expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
+    isDown.value = true
+    for (const step of [store.get("a", []), singly(store).remove("a"), singly(store).set("a", entry), store.clear]) {
+      expect(yield* Effect.flip(step as Effect.Effect<unknown, CacheError.StoreError>)).toMatchObject({
+        reason: "Unavailable",
+        cause: down
+      })
+    }
+    isDown.value = false
+    expect((yield* store.get("a", [])).entry).toEqual(entry)
+    yield* store.clear
+    expect((yield* store.get("a", [])).entry).toBe(undefined)
+  })
 
-  it.effect("over Keyv 6 reports failures of calls and listings, and that the adapter cannot list", () =>
-    Effect.gen(function*() {
-      const entry = { meta, payload: new Uint8Array([1]) }
-      let isDown = false
-      const fail = () => {
-        if (isDown) throw new Error("down")
+  test("over Keyv 6 reports failures of calls and listings, and that the adapter cannot list", function*() {
+    const entry = { meta, payload: new Uint8Array([1]) }
+    let isDown = false
+    const fail = () => {
+      if (isDown) throw new Error("down")
+    }
+    const map = new Map<string, unknown>()
+    const plain = {
+      get: async (key: string) => (fail(), map.get(key)),
+      set: async (key: string, value: unknown) => (fail(), void map.set(key, value)),
+      delete: async (key: string) => (fail(), map.delete(key)),
+      clear: async () => (fail(), map.clear())
+    }
+    const iterator = async function*() {
+      for (const item of map) {
+        yield item
+        fail()
       }
-      const map = new Map<string, unknown>()
-      const plain = {
-        get: async (key: string) => (fail(), map.get(key)),
-        set: async (key: string, value: unknown) => (fail(), void map.set(key, value)),
-        delete: async (key: string) => (fail(), map.delete(key)),
-        clear: async () => (fail(), map.clear())
-      }
-      const iterator = async function*() {
-        for (const item of map) {
-          yield item
-          fail()
-        }
-      }
-      const listing = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: { ...plain, iterator } as never })))
-      const silent = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: plain as never })))
-      yield* singly(listing).set("a", entry)
-      expect(Array.from(yield* Stream.runCollect(listing.scan()), ({ id }) => id)).toEqual(["a"])
-      expect((yield* Effect.flip(Stream.runCount(silent.scan()))).reason).toBe("Unsupported")
-      isDown = true
-      const steps: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
-        listing.get("a", []),
-        singly(listing).remove("a"),
-        singly(listing).set("a", entry),
-        listing.clear,
-        Stream.runCount(listing.scan())
-      ]
-      for (const step of steps) {
-        expect(yield* Effect.flip(step)).toMatchObject({ reason: "Unavailable", cause: { message: "down" } })
-      }
-      isDown = false
-      expect((yield* listing.get("a", [])).entry).toEqual(entry)
-    }))
+    }
+    const listing = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: { ...plain, iterator } as never })))
+    const silent = yield* storeFrom(KeyvStore.layer(new Keyv6({ store: plain as never })))
+    yield* singly(listing).set("a", entry)
+    expect(Array.from(yield* Stream.runCollect(listing.scan()), ({ id }) => id)).toEqual(["a"])
+    expect((yield* Effect.flip(Stream.runCount(silent.scan()))).reason).toBe("Unsupported")
+    isDown = true
+    const steps: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
+      listing.get("a", []),
+      singly(listing).remove("a"),
+      singly(listing).set("a", entry),
+      listing.clear,
+      Stream.runCount(listing.scan())
+    ]
+    for (const step of steps) {
+      expect(yield* Effect.flip(step)).toMatchObject({ reason: "Unavailable", cause: { message: "down" } })
+    }
+    isDown = false
+    expect((yield* listing.get("a", [])).entry).toEqual(entry)
+  })
 
-  it.effect("passes the time to live on, and none for what has no end", () =>
-    Effect.gen(function*() {
-      const ttls: Array<number | undefined> = []
-      const keyv = new Keyv({ throwOnErrors: true })
-      const { set } = keyv
-      keyv.set = (key: string, value: any, ttl?: number) => {
-        if (!key.startsWith("~")) ttls.push(ttl)
-        return set.call(keyv, key, value, ttl)
-      }
-      yield* Effect.provide(
-        Effect.andThen(Cached.set("a", 1, { ttl: "1 minute" }), Cached.set("b", 1)),
-        CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
-      )
-      expect(ttls).toEqual([60_000, 0])
-    }))
+  test("passes the time to live on, and none for what has no end", function*() {
+    const ttls: Array<number | undefined> = []
+    const keyv = new Keyv({ throwOnErrors: true })
+    const { set } = keyv
+    keyv.set = (key: string, value: any, ttl?: number) => {
+      if (!key.startsWith("~")) ttls.push(ttl)
+      return set.call(keyv, key, value, ttl)
+    }
+    yield* Effect.provide(
+      Effect.andThen(Cached.set("a", 1, { ttl: "1 minute" }), Cached.set("b", 1)),
+      CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
+    )
+    expect(ttls).toEqual([60_000, 0])
+  })
 })
 
 const meta = {
@@ -233,49 +231,47 @@ describe("UnstorageStore and PersistenceStore", () => {
     expect(refused(() => PersistenceStore.layer({ prefix: "" }))).toContain("prefix of")
   })
 
-  it.effect("clear and list what is below their first part alone", () =>
-    Effect.gen(function*() {
-      const storage = createStorage()
-      yield* Effect.promise(() => storage.setItem("mine", "mine"))
-      const [one, other] = [
-        yield* storeFrom(UnstorageStore.layer(storage)),
-        yield* storeFrom(UnstorageStore.layer(storage, { base: "other" }))
-      ]
-      const entry = { meta, payload: new Uint8Array([1]) }
-      yield* singly(one).set("a", entry)
-      yield* singly(other).set("b", entry)
-      expect(Array.from(yield* Stream.runCollect(one.scan()), ({ id }) => id)).toEqual(["a"])
-      yield* one.clear
-      expect([yield* one.size, yield* other.size]).toEqual([0, 1])
-      expect(yield* Effect.promise(() => storage.getItem("mine"))).toBe("mine")
-    }))
+  test("clear and list what is below their first part alone", function*() {
+    const storage = createStorage()
+    yield* Effect.promise(() => storage.setItem("mine", "mine"))
+    const [one, other] = [
+      yield* storeFrom(UnstorageStore.layer(storage)),
+      yield* storeFrom(UnstorageStore.layer(storage, { base: "other" }))
+    ]
+    const entry = { meta, payload: new Uint8Array([1]) }
+    yield* singly(one).set("a", entry)
+    yield* singly(other).set("b", entry)
+    expect(Array.from(yield* Stream.runCollect(one.scan()), ({ id }) => id)).toEqual(["a"])
+    yield* one.clear
+    expect([yield* one.size, yield* other.size]).toEqual([0, 1])
+    expect(yield* Effect.promise(() => storage.getItem("mine"))).toBe("mine")
+  })
 
-  it.effect("miss what is damaged, of another id, or not theirs", () =>
-    Effect.gen(function*() {
-      const storage = createStorage()
-      const store = yield* storeFrom(UnstorageStore.layer(storage))
-      yield* singly(store).set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
-      const [key] = yield* Effect.promise(() => storage.getKeys())
-      const bytes: Uint8Array = yield* Effect.promise(() => storage.getItemRaw(key!))
-      const found = (value: unknown, id = "a") =>
-        Effect.andThen(
-          Effect.promise(() => storage.setItemRaw(`${key!.slice(0, -1)}${id}`, value)),
-          Effect.map(
-            Effect.all([store.get(id, []), Stream.runCount(store.scan())]),
-            ([{ entry }, count]) => [entry !== undefined, count]
-          )
+  test("miss what is damaged, of another id, or not theirs", function*() {
+    const storage = createStorage()
+    const store = yield* storeFrom(UnstorageStore.layer(storage))
+    yield* singly(store).set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
+    const [key] = yield* Effect.promise(() => storage.getKeys())
+    const bytes: Uint8Array = yield* Effect.promise(() => storage.getItemRaw(key!))
+    const found = (value: unknown, id = "a") =>
+      Effect.andThen(
+        Effect.promise(() => storage.setItemRaw(`${key!.slice(0, -1)}${id}`, value)),
+        Effect.map(
+          Effect.all([store.get(id, []), Stream.runCount(store.scan())]),
+          ([{ entry }, count]) => [entry !== undefined, count]
         )
-      expect(yield* found(bytes)).toEqual([true, 1])
-      for (let i = 0; i < bytes.length; i++) {
-        const flipped = bytes.slice()
-        flipped[i]! ^= 1
-        expect(yield* found(flipped), `${i}`).toEqual([false, 0])
-        expect(yield* found(bytes.slice(0, i))).toEqual([false, 0])
-      }
-      for (const value of ["text", new Uint8Array(0), new Uint8Array(3), new Uint8Array([255, 255, 255, 255]), null]) {
-        expect((yield* found(value))[0]).toBe(false)
-      }
-      yield* found(bytes)
-      expect(yield* found(bytes, "b")).toEqual([false, 1])
-    }))
+      )
+    expect(yield* found(bytes)).toEqual([true, 1])
+    for (let i = 0; i < bytes.length; i++) {
+      const flipped = bytes.slice()
+      flipped[i]! ^= 1
+      expect(yield* found(flipped), `${i}`).toEqual([false, 0])
+      expect(yield* found(bytes.slice(0, i))).toEqual([false, 0])
+    }
+    for (const value of ["text", new Uint8Array(0), new Uint8Array(3), new Uint8Array([255, 255, 255, 255]), null]) {
+      expect((yield* found(value))[0]).toBe(false)
+    }
+    yield* found(bytes)
+    expect(yield* found(bytes, "b")).toEqual([false, 1])
+  })
 })

@@ -12,6 +12,7 @@ import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
 import { provideSql, sqlClientOf } from "../support/sqlClient.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 const files = Effect.map(tempDirectory, plainFiles)
 
@@ -75,16 +76,15 @@ const forgetful = Effect.sync(() => {
   return { open }
 })
 
-it.effect("a storage that forgets removals breaks the laws about them, and no others", () =>
-  Effect.gen(function*() {
-    const laws = lastingStoreLaws<never, unknown>(forgetful)
-    const exits = yield* Effect.forEach(laws, ({ run }) => Effect.exit(withTimePassing(run)))
-    const broken = laws.filter((_, i) => Exit.isFailure(exits[i]!)).map(({ name }) => name)
-    expect(broken).toEqual([
-      "a removal survives a restart",
-      "after `clear` and a restart, only later entries are there"
-    ])
-  }))
+test("a storage that forgets removals breaks the laws about them, and no others", function*() {
+  const laws = lastingStoreLaws<never, unknown>(forgetful)
+  const exits = yield* Effect.forEach(laws, ({ run }) => Effect.exit(withTimePassing(run)))
+  const broken = laws.filter((_, i) => Exit.isFailure(exits[i]!)).map(({ name }) => name)
+  expect(broken).toEqual([
+    "a removal survives a restart",
+    "after `clear` and a restart, only later entries are there"
+  ])
+})
 
 const adapters = {
   sqlite: Effect.map(tempDirectory, (directory) => ({ open: storeFrom(SqliteStore.layer({ directory })) })),

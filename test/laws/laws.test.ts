@@ -10,6 +10,7 @@ import { type Singly, singly } from "../../src/testing/internal/singly.ts"
 import { isSame } from "../../src/testing/law.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { entry } from "../support/stored.ts"
+import { test } from "../support/tests.ts"
 
 /** Whether each law holds, in virtual time. */
 const hold = (laws: ReadonlyArray<Law>) =>
@@ -323,25 +324,23 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
 
 describe("storeLaws", () => {
   for (const [fault, law, breaking] of brokenStores) {
-    it.effect(`find a store that ${fault}`, () =>
-      Effect.gen(function*() {
-        const make = Effect.sync((): Store.Store => {
-          const store = MemoryStore.make()
-          return { ...store, ...breaking(singly(store)) }
-        })
-        expect(yield* hold(named(storeLaws(make), law))).toEqual([false])
-      }))
+    test(`find a store that ${fault}`, function*() {
+      const make = Effect.sync((): Store.Store => {
+        const store = MemoryStore.make()
+        return { ...store, ...breaking(singly(store)) }
+      })
+      expect(yield* hold(named(storeLaws(make), law))).toEqual([false])
+    })
   }
 
-  it.effect("excuse what a store does not support", () =>
-    Effect.gen(function*() {
-      const laws = yield* hold(storeLaws(Effect.sync((): Store.Store => {
-        const store = MemoryStore.make()
-        const unsupported = Effect.fail({ _tag: "StoreError", reason: "Unsupported" } as never)
-        return { ...store, size: unsupported, clear: unsupported }
-      })))
-      expect(laws).not.toContain(false)
-    }))
+  test("excuse what a store does not support", function*() {
+    const laws = yield* hold(storeLaws(Effect.sync((): Store.Store => {
+      const store = MemoryStore.make()
+      const unsupported = Effect.fail({ _tag: "StoreError", reason: "Unsupported" } as never)
+      return { ...store, size: unsupported, clear: unsupported }
+    })))
+    expect(laws).not.toContain(false)
+  })
 })
 
 type Codec = Serializer.Codec<any>
@@ -406,18 +405,16 @@ const brokenSerializers: ReadonlyArray<readonly [fault: string, law: string, Ser
 
 describe("serializerLaws", () => {
   for (const [fault, law, serializer] of brokenSerializers) {
-    it.effect(`find a serializer that ${fault}`, () =>
-      Effect.gen(function*() {
-        expect(yield* hold(named(serializerLaws(serializer), law))).toEqual([false])
-      }))
+    test(`find a serializer that ${fault}`, function*() {
+      expect(yield* hold(named(serializerLaws(serializer), law))).toEqual([false])
+    })
   }
 
-  it.effect("try the values given", () =>
-    Effect.gen(function*() {
-      const broken = breakCodec(() => ({ decode: () => Effect.succeed(1) }))
-      const laws = serializerLaws(broken, [1, 2]).filter(({ name }) => name.includes("given value"))
-      expect(yield* hold(laws)).toEqual([true, false])
-    }))
+  test("try the values given", function*() {
+    const broken = breakCodec(() => ({ decode: () => Effect.succeed(1) }))
+    const laws = serializerLaws(broken, [1, 2]).filter(({ name }) => name.includes("given value"))
+    expect(yield* hold(laws)).toEqual([true, false])
+  })
 })
 
 describe("isSame", () => {

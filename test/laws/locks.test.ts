@@ -6,6 +6,7 @@ import { SqliteGuards } from "effect-cached/sqlite"
 import { lockLaws, withTimePassing } from "effect-cached/testing"
 import { lockOf, processLock } from "../support/services.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 const processLocks = Effect.sync(() => {
   const lock = processLock()
@@ -97,18 +98,17 @@ const faults: ReadonlyArray<readonly [fault: string, law: string, faulty: Faulty
 
 describe("the laws of locks find a lock that", () => {
   for (const [fault, broken, faulty] of faults) {
-    it.effect(fault, () =>
-      Effect.gen(function*() {
-        const run = (make: Faulty) => {
-          const laws = lockLaws(Effect.sync(() => {
-            const one = place()
-            const backend = { ...one.backend, ...make(one) }
-            return [Lock.make(backend), Lock.make(backend)] as const
-          }))
-          return withTimePassing(Effect.exit(laws.find(({ name }) => name === broken)!.run))
-        }
-        expect(Exit.isSuccess(yield* run(() => ({})))).toBe(true)
-        expect(Exit.isSuccess(yield* run(faulty))).toBe(false)
-      }))
+    test(fault, function*() {
+      const run = (make: Faulty) => {
+        const laws = lockLaws(Effect.sync(() => {
+          const one = place()
+          const backend = { ...one.backend, ...make(one) }
+          return [Lock.make(backend), Lock.make(backend)] as const
+        }))
+        return withTimePassing(Effect.exit(laws.find(({ name }) => name === broken)!.run))
+      }
+      expect(Exit.isSuccess(yield* run(() => ({})))).toBe(true)
+      expect(Exit.isSuccess(yield* run(faulty))).toBe(false)
+    })
   }
 })

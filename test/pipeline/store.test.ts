@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { over } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 /** Rows, and a function that counts what its lookup sees. */
 const paid = (options: object = { ttl: "30 days" }, name = "Row") => {
@@ -180,93 +181,89 @@ describe("patience", () => {
       })
   )
 
-  it.effect("a store that fails for good: the output has all rows, and the rest is unsaved after one patience", () =>
-    Effect.gen(function*() {
-      const { later, state } = failing()
-      const { seen, through } = paid()
-      const written: Array<unknown> = []
-      const to = Sink.forEach((row) => Effect.sync(() => void written.push(row)))
-      const running = yield* Effect.forkChild(later(run(through, rows(...count(100)), { patience: "1 minute", to })))
-      yield* failAfter(state, "Unavailable")
-      yield* TestClock.adjust("58 seconds")
-      expect(seen.length).toBeLessThan(100)
-      yield* TestClock.adjust("20 minutes")
-      const summary = yield* Fiber.join(running)
-      expect(summary).toMatchObject({ rows: 100, calls: 100, saved: 0, failed: 0 })
-      expect([written.length, seen.length]).toEqual([100, 100])
-      state.fault = undefined
-      const again = yield* Effect.forkChild(later(run(through, rows(...count(100)))))
-      yield* TestClock.adjust("1 minute")
-      const second = yield* Fiber.join(again)
-      expect([second.calls, second.calls > 0, second.unsaved]).toEqual([summary.unsaved, true, 0])
-      expect(summary.text).toContain(`The store could not keep ${summary.unsaved} results`)
-    }))
+  test("a store that fails for good: the output has all rows, and the rest is unsaved after one patience", function*() {
+    const { later, state } = failing()
+    const { seen, through } = paid()
+    const written: Array<unknown> = []
+    const to = Sink.forEach((row) => Effect.sync(() => void written.push(row)))
+    const running = yield* Effect.forkChild(later(run(through, rows(...count(100)), { patience: "1 minute", to })))
+    yield* failAfter(state, "Unavailable")
+    yield* TestClock.adjust("58 seconds")
+    expect(seen.length).toBeLessThan(100)
+    yield* TestClock.adjust("20 minutes")
+    const summary = yield* Fiber.join(running)
+    expect(summary).toMatchObject({ rows: 100, calls: 100, saved: 0, failed: 0 })
+    expect([written.length, seen.length]).toEqual([100, 100])
+    state.fault = undefined
+    const again = yield* Effect.forkChild(later(run(through, rows(...count(100)))))
+    yield* TestClock.adjust("1 minute")
+    const second = yield* Fiber.join(again)
+    expect([second.calls, second.calls > 0, second.unsaved]).toEqual([summary.unsaved, true, 0])
+    expect(summary.text).toContain(`The store could not keep ${summary.unsaved} results`)
+  })
 
-  it.effect("after it, each chunk tries once, and after a success the pipeline waits again", () =>
-    Effect.gen(function*() {
-      const { later, state } = failing()
-      const { through } = paid()
-      const options = { patience: "10 seconds", chunk: 10, concurrency: 1 } as const
-      const slow = Stream.fromIterable(count(60)).pipe(
-        Stream.rechunk(10),
-        Stream.mapArrayEffect((some) => Effect.as(Effect.sleep("1 minute"), some)),
-        Stream.map((n) => ({ n }))
-      )
-      state.only = "commit"
-      state.fault = "Unavailable"
-      const running = yield* Effect.forkChild(later(run(through, slow, options)))
-      yield* TestClock.adjust("1 minute")
-      yield* TestClock.adjust("50 seconds")
-      expect(state.tries).toBeGreaterThan(5)
-      const before = state.tries
-      // The second chunk tries once, and does not wait.
-      yield* TestClock.adjust("30 seconds")
-      expect(state.tries).toBe(before + 1)
-      state.fault = undefined
-      yield* TestClock.adjust("1 minute")
-      state.fault = "Unavailable"
-      yield* TestClock.adjust("65 seconds")
-      expect(state.tries).toBeGreaterThan(before + 3)
-      state.fault = undefined
-      yield* TestClock.adjust("10 minutes")
-      expect(yield* Fiber.join(running)).toMatchObject({ calls: 60, unsaved: 30 })
-    }))
+  test("after it, each chunk tries once, and after a success the pipeline waits again", function*() {
+    const { later, state } = failing()
+    const { through } = paid()
+    const options = { patience: "10 seconds", chunk: 10, concurrency: 1 } as const
+    const slow = Stream.fromIterable(count(60)).pipe(
+      Stream.rechunk(10),
+      Stream.mapArrayEffect((some) => Effect.as(Effect.sleep("1 minute"), some)),
+      Stream.map((n) => ({ n }))
+    )
+    state.only = "commit"
+    state.fault = "Unavailable"
+    const running = yield* Effect.forkChild(later(run(through, slow, options)))
+    yield* TestClock.adjust("1 minute")
+    yield* TestClock.adjust("50 seconds")
+    expect(state.tries).toBeGreaterThan(5)
+    const before = state.tries
+    // The second chunk tries once, and does not wait.
+    yield* TestClock.adjust("30 seconds")
+    expect(state.tries).toBe(before + 1)
+    state.fault = undefined
+    yield* TestClock.adjust("1 minute")
+    state.fault = "Unavailable"
+    yield* TestClock.adjust("65 seconds")
+    expect(state.tries).toBeGreaterThan(before + 3)
+    state.fault = undefined
+    yield* TestClock.adjust("10 minutes")
+    expect(yield* Fiber.join(running)).toMatchObject({ calls: 60, unsaved: 30 })
+  })
 
-  it.effect("what the strategy or the policy does not store, or a failed load, is not unsaved", () =>
-    Effect.gen(function*() {
-      const { later, state } = failing()
-      const never = paid({ ttl: () => 0 })
-      const always = paid()
-      state.fault = "Unavailable"
-      const programs = [
-        run(never.through, rows(1, 2), { patience: "1 second" }),
-        CachePolicy.disable("set")(run(always.through, rows(1, 2), { patience: "1 second" })),
-        run(always.through, rows(-1, -2), { patience: "1 second" })
-      ]
-      for (const program of programs) {
-        const running = yield* Effect.forkChild(later(program))
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(running)).toMatchObject({ calls: 2, unsaved: 0 })
-      }
-    }))
+  test("what the strategy or the policy does not store, or a failed load, is not unsaved", function*() {
+    const { later, state } = failing()
+    const never = paid({ ttl: () => 0 })
+    const always = paid()
+    state.fault = "Unavailable"
+    const programs = [
+      run(never.through, rows(1, 2), { patience: "1 second" }),
+      CachePolicy.disable("set")(run(always.through, rows(1, 2), { patience: "1 second" })),
+      run(always.through, rows(-1, -2), { patience: "1 second" })
+    ]
+    for (const program of programs) {
+      const running = yield* Effect.forkChild(later(program))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(running)).toMatchObject({ calls: 2, unsaved: 0 })
+    }
+  })
 
-  it.effect("waits although callers do not wait for writes, and other readers do not wait for the store", () =>
-    Effect.gen(function*() {
-      const { later, state } = failing()
-      const { through } = paid()
-      yield* later(Effect.gen(function*() {
-        const running = yield* Effect.forkChild(run(through, rows(1)))
-        yield* failAfter(state, "Unavailable", "10 millis")
-        yield* TestClock.adjust("1 second")
-        expect(running.pollUnsafe()).toBe(undefined)
-        const other = yield* Effect.forkChild(through([{ n: 2 }]))
-        yield* TestClock.adjust("1 second")
-        expect(other.pollUnsafe()).toEqual(Exit.succeed([Exit.succeed("2")]))
-        state.fault = undefined
-        yield* TestClock.adjust("5 seconds")
-        expect(yield* Fiber.join(running)).toMatchObject({ calls: 1, unsaved: 0 })
-      }))
+  test("waits although callers do not wait for writes, and other readers do not wait for the store", function*() {
+    const { later, state } = failing()
+    const { through } = paid()
+    yield* later(Effect.gen(function*() {
+      const running = yield* Effect.forkChild(run(through, rows(1)))
+      yield* failAfter(state, "Unavailable", "10 millis")
+      yield* TestClock.adjust("1 second")
+      expect(running.pollUnsafe()).toBe(undefined)
+      const other = yield* Effect.forkChild(through([{ n: 2 }]))
+      yield* TestClock.adjust("1 second")
+      expect(other.pollUnsafe()).toEqual(Exit.succeed([Exit.succeed("2")]))
+      state.fault = undefined
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(running)).toMatchObject({ calls: 1, unsaved: 0 })
     }))
+  })
 
   it("a folder on disk that another program has locked is waited for", async () => {
     const directory = mkdtempSync(join(tmpdir(), "pipeline-"))
@@ -298,8 +295,9 @@ describe("patience", () => {
 })
 
 describe("numbers", () => {
-  it.effect("two pipelines over one cache count their own calls, for shared, repeated and failing ids, cold and warm", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory())(
+    "two pipelines over one cache count their own calls, for shared, repeated and failing ids, cold and warm",
+    function*() {
       const a = paid()
       const b = paid(undefined, "Other")
       const numbers = [...count(30), ...count(30).map((n) => n % 7), -1, -1, -2]
@@ -325,10 +323,12 @@ describe("numbers", () => {
         const good = round === "cold" ? 30 : 0
         expect([first.saved + second.saved, third.saved]).toEqual([120 - good, 60 - good])
       }
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }
+  )
 
-  it.effect("a refresh that a read begins is a call, and its row is saved; other loads are not counted", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory())(
+    "a refresh that a read begins is a call, and its row is saved; other loads are not counted",
+    function*() {
       const { seen, through } = paid({ strategy: "refreshAhead", ttl: "1 day", refreshAfter: "1 second" })
       const other = paid(undefined, "Other")
       const first = yield* Effect.forkChild(run(through, rows(1, 2, 3)))
@@ -341,10 +341,12 @@ describe("numbers", () => {
       yield* TestClock.adjust("1 minute")
       const [summary] = yield* Fiber.join(second)
       expect([summary.calls, summary.saved, seen.length]).toEqual([seen.length - 3, 3, 6])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }
+  )
 
-  it.effect("under a policy that bypasses the cache, and for reads inside of a load, calls are those of the lookup", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory())(
+    "under a policy that bypasses the cache, and for reads inside of a load, calls are those of the lookup",
+    function*() {
       const inner = paid(undefined, "Inner")
       class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.String }) {}
       let outer = 0
@@ -362,5 +364,6 @@ describe("numbers", () => {
       const [cached, bypassing] = yield* Fiber.join(both)
       expect([cached.calls, bypassing.calls, outer]).toEqual([2, 2, 4])
       expect([cached.saved, bypassing.saved]).toEqual([0, 1])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }
+  )
 })

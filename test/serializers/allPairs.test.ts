@@ -49,7 +49,7 @@ const wrapped = (format: Serializer.Serializer): ReadonlyArray<Serializer.Serial
 
 const metaOf = (serializer: number): CacheEntry.Meta => entry(0, 0, { serializer }).meta
 
-it.effect("formats and wrappers, with a schema", () =>
+it.effect("CA-25 · formats and wrappers, with a schema", () =>
   Effect.gen(function*() {
     const use = { keyClass: "Weather", outcome: "success" } as const
     const codecs = formats.flatMap(wrapped).map((serializer) => ({

@@ -36,7 +36,7 @@ describe("a signature can cover the id", () => {
       })
   )
 
-  it.effect("the elements of a stream get the same id when they are read", () =>
+  it.effect("PE-10 · the elements of a stream get the same id when they are read", () =>
     Effect.gen(function*() {
       let runs = 0
       const origin = Stream.suspend(() => {

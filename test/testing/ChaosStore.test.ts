@@ -8,6 +8,7 @@ import { ChaosStore, SeededScheduler, storeLaws, withTimePassing } from "effect-
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { entry } from "../support/stored.ts"
+import { test } from "../support/tests.ts"
 
 const chaosOf = (options: Parameters<typeof ChaosStore.make>[1]) => {
   const inner = MemoryStore.make()
@@ -34,159 +35,150 @@ describe("without faults", () => {
 })
 
 describe("options", () => {
-  it.effect("that make no sense are refused", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      expect(() => ChaosStore.make(store, { seed: 1, failRate: 2 })).toThrow(
-        "failRate of ChaosStore must be between 0 and 1"
-      )
-      expect(() => ChaosStore.make(store, { seed: 1, lateRate: Number.NaN })).toThrow(CacheError.CacheConfigError)
-      expect(() => ChaosStore.make(store, { seed: 1, delay: "soon" as never })).toThrow("delay is not a duration")
-      expect(() => ChaosStore.make(store, { seed: 1, rate: 1 } as never)).toThrow("no option \"rate\"")
-      const exit = yield* Effect.exit(chaosOf({ seed: 1 }).set({ dropRate: -1 }))
-      expect(Exit.hasDies(exit)).toBe(true)
-    }))
+  test("that make no sense are refused", function*() {
+    const store = MemoryStore.make()
+    expect(() => ChaosStore.make(store, { seed: 1, failRate: 2 })).toThrow(
+      "failRate of ChaosStore must be between 0 and 1"
+    )
+    expect(() => ChaosStore.make(store, { seed: 1, lateRate: Number.NaN })).toThrow(CacheError.CacheConfigError)
+    expect(() => ChaosStore.make(store, { seed: 1, delay: "soon" as never })).toThrow("delay is not a duration")
+    expect(() => ChaosStore.make(store, { seed: 1, rate: 1 } as never)).toThrow("no option \"rate\"")
+    const exit = yield* Effect.exit(chaosOf({ seed: 1 }).set({ dropRate: -1 }))
+    expect(Exit.hasDies(exit)).toBe(true)
+  })
 })
 
 describe("failing", () => {
-  it.effect("operations do nothing, and say so", () =>
-    Effect.gen(function*() {
-      const { counts, inner, store } = chaosOf({ seed: 1, failRate: 1 })
-      const error = yield* Effect.flip(singly(store).set("id", entry(1)))
-      expect(error).toEqual(new CacheError.StoreError({ store: "memory", operation: "set", reason: "Unavailable" }))
-      const all: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
-        store.get("id", []),
-        store.getMany(["id"]),
-        singly(store).remove("id"),
-        store.touch("id", { softExpiresAt: 1, expiresAt: 2 }),
-        singly(store).acquire("id", { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }),
-        singly(store).commit("id", "generation", entry(1)),
-        singly(store).renew("id", "a", 1),
-        store.release("id", "a"),
-        singly(store).remove("id"),
-        store.markers(["tag"]),
-        store.invalidateTags(["tag"]),
-        Stream.runDrain(store.scan()),
-        store.size,
-        store.clear,
-        store.increment("n", 1)
-      ]
-      for (const operation of all) expect((yield* Effect.flip(operation)).reason).toBe("Unavailable")
-      expect(yield* read(inner, "id")).toBeUndefined()
-      expect(yield* counts).toEqual({ asked: 16, failed: 16, dropped: 0, late: 0, unanswered: 0 })
-    }))
+  test("operations do nothing, and say so", function*() {
+    const { counts, inner, store } = chaosOf({ seed: 1, failRate: 1 })
+    const error = yield* Effect.flip(singly(store).set("id", entry(1)))
+    expect(error).toEqual(new CacheError.StoreError({ store: "memory", operation: "set", reason: "Unavailable" }))
+    const all: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
+      store.get("id", []),
+      store.getMany(["id"]),
+      singly(store).remove("id"),
+      store.touch("id", { softExpiresAt: 1, expiresAt: 2 }),
+      singly(store).acquire("id", { owner: "a", leaseMillis: 1, rejectedWriteId: undefined, join: false }),
+      singly(store).commit("id", "generation", entry(1)),
+      singly(store).renew("id", "a", 1),
+      store.release("id", "a"),
+      singly(store).remove("id"),
+      store.markers(["tag"]),
+      store.invalidateTags(["tag"]),
+      Stream.runDrain(store.scan()),
+      store.size,
+      store.clear,
+      store.increment("n", 1)
+    ]
+    for (const operation of all) expect((yield* Effect.flip(operation)).reason).toBe("Unavailable")
+    expect(yield* read(inner, "id")).toBeUndefined()
+    expect(yield* counts).toEqual({ asked: 16, failed: 16, dropped: 0, late: 0, unanswered: 0 })
+  })
 
-  it.effect("as often as the rate says, in an order that the seed decides", () =>
-    Effect.gen(function*() {
-      const failures = (seed: number) => {
-        const { store } = chaosOf({ seed, failRate: 0.3 })
-        return Effect.forEach(Array.from({ length: 1000 }), () => Effect.map(Effect.exit(store.size), Exit.isFailure))
-      }
-      const first = yield* failures(7)
-      expect(first.filter(Boolean).length).toBeGreaterThan(250)
-      expect(first.filter(Boolean).length).toBeLessThan(350)
-      expect(yield* failures(7)).toEqual(first)
-      expect(yield* failures(8)).not.toEqual(first)
-    }))
+  test("as often as the rate says, in an order that the seed decides", function*() {
+    const failures = (seed: number) => {
+      const { store } = chaosOf({ seed, failRate: 0.3 })
+      return Effect.forEach(Array.from({ length: 1000 }), () => Effect.map(Effect.exit(store.size), Exit.isFailure))
+    }
+    const first = yield* failures(7)
+    expect(first.filter(Boolean).length).toBeGreaterThan(250)
+    expect(first.filter(Boolean).length).toBeLessThan(350)
+    expect(yield* failures(7)).toEqual(first)
+    expect(yield* failures(8)).not.toEqual(first)
+  })
 })
 
 describe("dropping", () => {
-  it.effect("writes are lost, and answered as if they were not", () =>
-    Effect.gen(function*() {
-      const { heal, inner, store, ...chaos } = chaosOf({ seed: 1 })
-      yield* singly(store).set("id", entry(1))
-      yield* chaos.set({ dropRate: 1 })
-      expect(yield* singly(store).set("id", entry(2))).toBe(true)
-      expect(yield* singly(store).remove("id")).toBe(true)
-      expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
-      yield* singly(store).remove("id")
-      yield* store.clear
-      const acquired = yield* singly(store).acquire("other", {
-        owner: "a",
-        leaseMillis: 1000,
-        rejectedWriteId: undefined,
-        join: false
-      })
-      expect(yield* singly(store).commit("other", acquired._tag === "Granted" ? acquired.generation : "", entry(3)))
-        .toBe(true)
-      expect(yield* store.increment("n", 2)).toBe(2)
-      expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
-      yield* heal
-      expect(yield* read(inner, "id")).toBe(1)
-      expect(yield* read(inner, "other")).toBeUndefined()
-    }))
+  test("writes are lost, and answered as if they were not", function*() {
+    const { heal, inner, store, ...chaos } = chaosOf({ seed: 1 })
+    yield* singly(store).set("id", entry(1))
+    yield* chaos.set({ dropRate: 1 })
+    expect(yield* singly(store).set("id", entry(2))).toBe(true)
+    expect(yield* singly(store).remove("id")).toBe(true)
+    expect(yield* store.touch("id", { softExpiresAt: 1, expiresAt: 2 })).toBe(true)
+    yield* singly(store).remove("id")
+    yield* store.clear
+    const acquired = yield* singly(store).acquire("other", {
+      owner: "a",
+      leaseMillis: 1000,
+      rejectedWriteId: undefined,
+      join: false
+    })
+    expect(yield* singly(store).commit("other", acquired._tag === "Granted" ? acquired.generation : "", entry(3)))
+      .toBe(true)
+    expect(yield* store.increment("n", 2)).toBe(2)
+    expect(yield* chaos.counts).toMatchObject({ dropped: 6, failed: 0 })
+    yield* heal
+    expect(yield* read(inner, "id")).toBe(1)
+    expect(yield* read(inner, "other")).toBeUndefined()
+  })
 })
 
 describe("being late", () => {
-  it.effect("a write is done though its caller has given up", () =>
-    Effect.gen(function*() {
-      const { inner, store } = chaosOf({ seed: 1, lateRate: 1, late: "1 minute" })
-      const fiber = yield* asking(Effect.timeoutOption(singly(store).set("id", entry(1)), "1 second"))
-      yield* TestClock.adjust("1 second")
-      expect(Option.isNone(yield* Fiber.join(fiber))).toBe(true)
-      expect(yield* read(inner, "id")).toBe(1)
-    }))
+  test("a write is done though its caller has given up", function*() {
+    const { inner, store } = chaosOf({ seed: 1, lateRate: 1, late: "1 minute" })
+    const fiber = yield* asking(Effect.timeoutOption(singly(store).set("id", entry(1)), "1 second"))
+    yield* TestClock.adjust("1 second")
+    expect(Option.isNone(yield* Fiber.join(fiber))).toBe(true)
+    expect(yield* read(inner, "id")).toBe(1)
+  })
 
-  it.effect("the answer comes in the end", () =>
-    Effect.gen(function*() {
-      const { store } = chaosOf({ seed: 1, lateRate: 1 })
-      const fiber = yield* asking(store.size)
-      yield* TestClock.adjust("999 millis")
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("1 millis")
-      expect(yield* Fiber.join(fiber)).toBe(0)
-    }))
+  test("the answer comes in the end", function*() {
+    const { store } = chaosOf({ seed: 1, lateRate: 1 })
+    const fiber = yield* asking(store.size)
+    yield* TestClock.adjust("999 millis")
+    expect(fiber.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust("1 millis")
+    expect(yield* Fiber.join(fiber)).toBe(0)
+  })
 })
 
 describe("delaying", () => {
-  it.effect("an operation gets there later, also if its caller has given up", () =>
-    Effect.gen(function*() {
-      const { inner, store } = chaosOf({ seed: 1, delay: "2 seconds" })
-      const fiber = yield* asking(singly(store).set("id", entry(1)))
-      yield* TestClock.adjust("1999 millis")
-      expect(yield* read(inner, "id")).toBeUndefined()
-      yield* Fiber.interrupt(fiber)
-      yield* TestClock.adjust("1 millis")
-      expect(yield* read(inner, "id")).toBe(1)
-    }))
+  test("an operation gets there later, also if its caller has given up", function*() {
+    const { inner, store } = chaosOf({ seed: 1, delay: "2 seconds" })
+    const fiber = yield* asking(singly(store).set("id", entry(1)))
+    yield* TestClock.adjust("1999 millis")
+    expect(yield* read(inner, "id")).toBeUndefined()
+    yield* Fiber.interrupt(fiber)
+    yield* TestClock.adjust("1 millis")
+    expect(yield* read(inner, "id")).toBe(1)
+  })
 
   const delayed = { delay: [0, 1000] as const }
 
-  it.effect("explicit writes of an id keep their order", () =>
-    Effect.gen(function*() {
-      for (let seed = 0; seed < 50; seed++) {
-        const { inner, store } = chaosOf({ seed, ...delayed })
-        yield* asking(singly(store).set("other", entry(9)))
-        for (const n of [1, 2, 3]) yield* asking(singly(store).set("id", entry(n)))
-        yield* asking(seed % 2 === 0 ? singly(store).remove("id") : store.clear)
-        yield* asking(singly(store).set("id", entry(4)))
-        yield* TestClock.adjust("5 seconds")
-        expect([seed, yield* read(inner, "id")]).toEqual([seed, 4])
-        expect([seed, yield* read(inner, "other")]).toEqual([seed, seed % 2 === 0 ? 9 : undefined])
-      }
-    }))
+  test("explicit writes of an id keep their order", function*() {
+    for (let seed = 0; seed < 50; seed++) {
+      const { inner, store } = chaosOf({ seed, ...delayed })
+      yield* asking(singly(store).set("other", entry(9)))
+      for (const n of [1, 2, 3]) yield* asking(singly(store).set("id", entry(n)))
+      yield* asking(seed % 2 === 0 ? singly(store).remove("id") : store.clear)
+      yield* asking(singly(store).set("id", entry(4)))
+      yield* TestClock.adjust("5 seconds")
+      expect([seed, yield* read(inner, "id")]).toEqual([seed, 4])
+      expect([seed, yield* read(inner, "other")]).toEqual([seed, seed % 2 === 0 ? 9 : undefined])
+    }
+  })
 
-  it.effect("the result of a load may overtake what was asked before, or be overtaken", () =>
-    Effect.gen(function*() {
-      const results = new Set<number | undefined>()
-      for (let seed = 0; seed < 50; seed++) {
-        const { inner, store } = chaosOf({ seed, ...delayed })
-        const options = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false }
-        const acquired = yield* singly(inner).acquire("id", options)
-        yield* asking(singly(store).commit("id", acquired._tag === "Granted" ? acquired.generation : "", entry(1)))
-        yield* asking(singly(store).remove("id"))
-        yield* TestClock.adjust("2 seconds")
-        // After a removal it is refused, before it is dropped: never stored.
-        expect([seed, yield* read(inner, "id")]).toEqual([seed, undefined])
-        const order: Array<string> = []
-        for (const n of [1, 2]) {
-          yield* asking(Effect.tap(read(store, "id"), () => Effect.sync(() => order.push(`${n}`))))
-        }
-        yield* TestClock.adjust("2 seconds")
-        results.add(Number(order.join("")))
+  test("the result of a load may overtake what was asked before, or be overtaken", function*() {
+    const results = new Set<number | undefined>()
+    for (let seed = 0; seed < 50; seed++) {
+      const { inner, store } = chaosOf({ seed, ...delayed })
+      const options = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false }
+      const acquired = yield* singly(inner).acquire("id", options)
+      yield* asking(singly(store).commit("id", acquired._tag === "Granted" ? acquired.generation : "", entry(1)))
+      yield* asking(singly(store).remove("id"))
+      yield* TestClock.adjust("2 seconds")
+      // After a removal it is refused, before it is dropped: never stored.
+      expect([seed, yield* read(inner, "id")]).toEqual([seed, undefined])
+      const order: Array<string> = []
+      for (const n of [1, 2]) {
+        yield* asking(Effect.tap(read(store, "id"), () => Effect.sync(() => order.push(`${n}`))))
       }
-      expect(results).toEqual(new Set([12, 21]))
-    }))
+      yield* TestClock.adjust("2 seconds")
+      results.add(Number(order.join("")))
+    }
+    expect(results).toEqual(new Set([12, 21]))
+  })
 
   it("the same seed is the same run", () => {
     const run = (seed: number) => {
@@ -210,79 +202,74 @@ describe("delaying", () => {
 })
 
 describe("silence", () => {
-  it.effect("swallows what is asked in it and what is on its way, for ever", () =>
-    Effect.gen(function*() {
-      const { counts, heal, inner, silence, store } = chaosOf({ seed: 1, delay: "1 second" })
-      const before = yield* asking(singly(store).set("before", entry(1)))
-      yield* silence
-      const during = yield* asking(singly(store).set("during", entry(2)))
-      yield* TestClock.adjust("1 minute")
-      yield* heal
-      const after = yield* asking(singly(store).set("after", entry(3)))
-      yield* TestClock.adjust("1 minute")
-      expect([before, during].map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined])
-      expect(yield* Fiber.join(after)).toBe(true)
-      expect(yield* inner.size).toBe(1)
-      expect(yield* counts).toMatchObject({ asked: 3, unanswered: 2 })
-    }))
+  test("swallows what is asked in it and what is on its way, for ever", function*() {
+    const { counts, heal, inner, silence, store } = chaosOf({ seed: 1, delay: "1 second" })
+    const before = yield* asking(singly(store).set("before", entry(1)))
+    yield* silence
+    const during = yield* asking(singly(store).set("during", entry(2)))
+    yield* TestClock.adjust("1 minute")
+    yield* heal
+    const after = yield* asking(singly(store).set("after", entry(3)))
+    yield* TestClock.adjust("1 minute")
+    expect([before, during].map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined])
+    expect(yield* Fiber.join(after)).toBe(true)
+    expect(yield* inner.size).toBe(1)
+    expect(yield* counts).toMatchObject({ asked: 3, unanswered: 2 })
+  })
 
-  it.effect("swallows the answer to what was done before it", () =>
-    Effect.gen(function*() {
-      const { inner, silence, store } = chaosOf({ seed: 1, lateRate: 1 })
-      const fiber = yield* asking(singly(store).set("id", entry(1)))
-      yield* TestClock.adjust("1 millis")
-      yield* silence
-      yield* TestClock.adjust("1 minute")
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      expect(yield* read(inner, "id")).toBe(1)
-    }))
+  test("swallows the answer to what was done before it", function*() {
+    const { inner, silence, store } = chaosOf({ seed: 1, lateRate: 1 })
+    const fiber = yield* asking(singly(store).set("id", entry(1)))
+    yield* TestClock.adjust("1 millis")
+    yield* silence
+    yield* TestClock.adjust("1 minute")
+    expect(fiber.pollUnsafe()).toBeUndefined()
+    expect(yield* read(inner, "id")).toBe(1)
+  })
 
-  it.effect("does not hold up later writes of the same id", () =>
-    Effect.gen(function*() {
-      const { heal, inner, store } = chaosOf({ seed: 1, silent: true })
-      yield* asking(singly(store).set("id", entry(1)))
-      yield* TestClock.adjust("1 millis")
-      yield* heal
-      expect(yield* singly(store).set("id", entry(2))).toBe(true)
-      expect(yield* read(inner, "id")).toBe(2)
-    }))
+  test("does not hold up later writes of the same id", function*() {
+    const { heal, inner, store } = chaosOf({ seed: 1, silent: true })
+    yield* asking(singly(store).set("id", entry(1)))
+    yield* TestClock.adjust("1 millis")
+    yield* heal
+    expect(yield* singly(store).set("id", entry(2))).toBe(true)
+    expect(yield* read(inner, "id")).toBe(2)
+  })
 
-  it.effect("keeps changes back until it ends", () =>
-    Effect.gen(function*() {
-      const inner = {
-        ...MemoryStore.make(),
-        changes: Stream.make<ReadonlyArray<Store.Change>>({ _tag: "AllChanged" }),
-        changesUnsafe: (): ReadonlyArray<Store.Change> => [{ _tag: "AllChanged" }]
-      }
-      const { heal, silence, store } = ChaosStore.make(inner, { seed: 1 })
-      yield* silence
-      const fiber = yield* asking(Stream.runCollect(store.changes))
-      yield* TestClock.adjust("1 minute")
-      expect(fiber.pollUnsafe()).toBeUndefined()
-      expect(() => store.changesUnsafe!()).toThrow("it did not answer in time")
-      yield* heal
-      expect([...yield* Fiber.join(fiber)]).toEqual([{ _tag: "AllChanged" }])
-      expect(store.changesUnsafe!()).toEqual([{ _tag: "AllChanged" }])
-    }))
+  test("keeps changes back until it ends", function*() {
+    const inner = {
+      ...MemoryStore.make(),
+      changes: Stream.make<ReadonlyArray<Store.Change>>({ _tag: "AllChanged" }),
+      changesUnsafe: (): ReadonlyArray<Store.Change> => [{ _tag: "AllChanged" }]
+    }
+    const { heal, silence, store } = ChaosStore.make(inner, { seed: 1 })
+    yield* silence
+    const fiber = yield* asking(Stream.runCollect(store.changes))
+    yield* TestClock.adjust("1 minute")
+    expect(fiber.pollUnsafe()).toBeUndefined()
+    expect(() => store.changesUnsafe!()).toThrow("it did not answer in time")
+    yield* heal
+    expect([...yield* Fiber.join(fiber)]).toEqual([{ _tag: "AllChanged" }])
+    expect(store.changesUnsafe!()).toEqual([{ _tag: "AllChanged" }])
+  })
 })
 
 describe("a program over a store that goes wrong", () => {
-  it.effect("is never failed, and answered by its load", () =>
-    Effect.gen(function*() {
-      const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
-      let loads = 0
-      const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
-      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
-      yield* Effect.gen(function*() {
-        expect(yield* load("a")).toBe(1)
-        yield* chaos.set({ failRate: 0 })
-        yield* silence
-        const fiber = yield* asking(load("b"))
-        yield* TestClock.adjust("2 seconds")
-        expect(yield* Fiber.join(fiber)).toBe(2)
-      }).pipe(
-        Effect.provide(layer),
-        (program) => withTimePassing(program, { step: "1 second" })
-      )
-    }))
+  test("is never failed, and answered by its load", function*() {
+    const { silence, store, ...chaos } = chaosOf({ seed: 1, failRate: 1 })
+    let loads = 0
+    const load = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 minute" }))
+    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store))
+    yield* Effect.gen(function*() {
+      expect(yield* load("a")).toBe(1)
+      yield* chaos.set({ failRate: 0 })
+      yield* silence
+      const fiber = yield* asking(load("b"))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(fiber)).toBe(2)
+    }).pipe(
+      Effect.provide(layer),
+      (program) => withTimePassing(program, { step: "1 second" })
+    )
+  })
 })

@@ -5,6 +5,7 @@ import type { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { storeLaws, withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { test } from "../support/tests.ts"
 
 /** A store whose operations call `before` first. */
 const busy = (store: Store.Store, before: Effect.Effect<void>): Store.Store =>
@@ -33,15 +34,14 @@ describe("the laws of stores", () => {
     })
   }
 
-  it.effect("are broken by a store that is always late, and wrong", () =>
-    Effect.gen(function*() {
-      const make = Effect.sync(() => {
-        const store = busy(MemoryStore.make(), TestClock.adjust("150 millis"))
-        return new Proxy(store, {
-          get: (of, name) => name === "release" ? () => Effect.succeed(true) : of[name as keyof Store.Store]
-        })
+  test("are broken by a store that is always late, and wrong", function*() {
+    const make = Effect.sync(() => {
+      const store = busy(MemoryStore.make(), TestClock.adjust("150 millis"))
+      return new Proxy(store, {
+        get: (of, name) => name === "release" ? () => Effect.succeed(true) : of[name as keyof Store.Store]
       })
-      const law = storeLaws(make).find(({ name }) => name.startsWith("a failure is kept for its second"))!
-      expect(Exit.isFailure(yield* Effect.exit(withTimePassing(law.run)))).toBe(true)
-    }))
+    })
+    const law = storeLaws(make).find(({ name }) => name.startsWith("a failure is kept for its second"))!
+    expect(Exit.isFailure(yield* Effect.exit(withTimePassing(law.run)))).toBe(true)
+  })
 })

@@ -12,6 +12,7 @@ import { lockOf } from "../support/services.ts"
 import { connection, entry } from "../support/sqlite.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 const program = await programOf(join(import.meta.dirname, "../drivers/sqlite/worker.ts"))
 
@@ -76,48 +77,46 @@ describe("a lock on the file of a store that another process holds", () => {
     return Effect.map(effect, (answer) => [performance.now() - start, answer] as const)
   }
 
-  it.effect("blocks the event loop for some 5 ms at a time", () =>
-    Effect.gen(function*() {
-      const { a, directory } = yield* locked
-      const plain = yield* connection(directory)
-      plain.exec("PRAGMA busy_timeout = 5")
-      const refused = Effect.sync(() => expect(() => plain.exec("BEGIN IMMEDIATE")).toThrow("locked"))
-      const first: Array<number> = []
-      const later: Array<number> = []
-      const blocked: Array<number> = []
-      // The shortest of many, compared with SQLite's own 5 ms: other programs use the processor too.
-      for (let i = 0; i < 20; i++) {
-        yield* TestClock.adjust("1 second")
-        const [millis, set] = yield* inMillis(
-          Effect.forkChild(singly(a).set("id", entry(1)), { startImmediately: true })
-        )
-        first.push(millis)
-        yield* TestClock.adjust("1 millis")
-        const [again] = yield* inMillis(TestClock.adjust("2 millis"))
-        later.push(again)
-        yield* Fiber.interrupt(set)
-        blocked.push((yield* inMillis(refused))[0])
-      }
-      for (const millis of [Math.min(...first), Math.min(...later)]) {
-        expect(millis).toBeGreaterThan(4)
-        expect(millis).toBeLessThan(2 * Math.min(...blocked))
-      }
-    }))
+  test("blocks the event loop for some 5 ms at a time", function*() {
+    const { a, directory } = yield* locked
+    const plain = yield* connection(directory)
+    plain.exec("PRAGMA busy_timeout = 5")
+    const refused = Effect.sync(() => expect(() => plain.exec("BEGIN IMMEDIATE")).toThrow("locked"))
+    const first: Array<number> = []
+    const later: Array<number> = []
+    const blocked: Array<number> = []
+    // The shortest of many, compared with SQLite's own 5 ms: other programs use the processor too.
+    for (let i = 0; i < 20; i++) {
+      yield* TestClock.adjust("1 second")
+      const [millis, set] = yield* inMillis(
+        Effect.forkChild(singly(a).set("id", entry(1)), { startImmediately: true })
+      )
+      first.push(millis)
+      yield* TestClock.adjust("1 millis")
+      const [again] = yield* inMillis(TestClock.adjust("2 millis"))
+      later.push(again)
+      yield* Fiber.interrupt(set)
+      blocked.push((yield* inMillis(refused))[0])
+    }
+    for (const millis of [Math.min(...first), Math.min(...later)]) {
+      expect(millis).toBeGreaterThan(4)
+      expect(millis).toBeLessThan(2 * Math.min(...blocked))
+    }
+  })
 
-  it.effect("is asked for by one of all waiting callers: two thousand block no longer than one", () =>
-    Effect.gen(function*() {
-      const { a, database } = yield* locked
-      const begin = inMillis(Effect.forEach(
-        Array.from({ length: 2000 }, (_, i) => i),
-        (i) => Effect.forkChild(singly(a).set(`id ${i}`, entry(1)), { startImmediately: true })
-      ))
-      const [first, fibers] = yield* begin
-      // Ten seconds, where each asked for itself.
-      expect(first).toBeLessThan(1000)
-      const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
-      expect(waiting).toBeLessThan(2000)
-      database.exec("ROLLBACK")
-      yield* TestClock.adjust("200 millis")
-      for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
-    }))
+  test("is asked for by one of all waiting callers: two thousand block no longer than one", function*() {
+    const { a, database } = yield* locked
+    const begin = inMillis(Effect.forEach(
+      Array.from({ length: 2000 }, (_, i) => i),
+      (i) => Effect.forkChild(singly(a).set(`id ${i}`, entry(1)), { startImmediately: true })
+    ))
+    const [first, fibers] = yield* begin
+    // Ten seconds, where each asked for itself.
+    expect(first).toBeLessThan(1000)
+    const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
+    expect(waiting).toBeLessThan(2000)
+    database.exec("ROLLBACK")
+    yield* TestClock.adjust("200 millis")
+    for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
+  })
 })

@@ -303,7 +303,7 @@ const program = (seed: number, isExact: boolean) =>
 
 const programs = Number(process.env["TRANSACTIONS"] ?? 25)
 
-describe("CA-75 · random transactions do what a model does", () => {
+describe("CA-71 · CA-74 · CA-75 · random transactions do what a model does", () => {
   for (const { layer, name, store } of caches) {
     it.effect(`in ${name}`, () =>
       Effect.forEach(

@@ -378,7 +378,7 @@ for (const cache of caches) {
       expect(asked).toEqual([[1], [3]])
     })
 
-    test("locked: two that change one value are one after the other; a plain set between is a conflict", function*() {
+    test("CA-72 · locked: two that change one value are one after the other; a plain set between is a conflict", function*() {
       yield* Cached.set("n", 0)
       const add = Transaction.run(Effect.gen(function*() {
         const n = (yield* value("n")) as number
@@ -401,7 +401,7 @@ for (const cache of caches) {
       expect([tries, yield* value("n")]).toEqual([2, 101])
     })
 
-    test("serializable refuses what was changed since it was read, through cached effects and listings too", function*() {
+    test("CA-73 · serializable refuses what was changed since it was read, through cached effects and listings too", function*() {
       const out = yield* outside
       const hit = Effect.succeed(1).pipe(Cached.ttl("hit", { ttl: "1 hour" }))
       yield* hit
